@@ -1,0 +1,1 @@
+//! The Gemma 3 decoder: exact semantics, KV cache, sampling and generation.

@@ -1,0 +1,1 @@
+//! The SigLIP encoder: vision tower of MedGemma and MedSigLIP.

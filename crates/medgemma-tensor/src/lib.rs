@@ -1,0 +1,1 @@
+//! The operations, weights, devices and checkpoints that the MedGemma models are written in; the only crate that names a burn backend.

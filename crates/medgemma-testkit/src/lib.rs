@@ -1,0 +1,1 @@
+//! Test material of the workspace: golden reader, comparison, tiny checkpoints. Unpublished.

@@ -1,0 +1,1 @@
+//! Gemma tokenizer, typed chat template, streaming detokeniser and thought parser.

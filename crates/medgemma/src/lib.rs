@@ -1,0 +1,1 @@
+//! MedGemma and MedSigLIP in Rust: image and question in, streamed report out, nothing leaves the machine.
