@@ -1,0 +1,115 @@
+//! Dialects of tensor names as data: tables of prefixes, supplied by the model crates, that turn
+//! the key in a file into the canonical key that the model asks for. Mixed layouts work because
+//! every key is rewritten on its own.
+
+use std::collections::BTreeMap;
+
+use super::source::WeightSource;
+use crate::error::{Error, Result};
+
+/// One rewrite: a key that begins with `from` begins with `to` instead.
+///
+/// A table is applied top to bottom, each rule at most once, each to the result of the rules above
+/// it: optional levels of a name are one line each and combine freely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rename {
+    /// The prefix to replace, with its closing dot.
+    pub from: &'static str,
+    /// What replaces it; empty removes it.
+    pub to: &'static str,
+    /// Who writes such names, for the load report.
+    pub dialect: &'static str,
+}
+
+impl Rename {
+    /// The rule `from` → `to`, known as `dialect`.
+    #[must_use]
+    pub const fn new(from: &'static str, to: &'static str, dialect: &'static str) -> Self {
+        Self { from, to, dialect }
+    }
+}
+
+/// Tensors that some files carry and no model needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ignore {
+    /// How the canonical keys end, e.g. `.rotary_emb.inv_freq`.
+    pub suffix: &'static str,
+    /// Why dropping them changes nothing.
+    pub reason: &'static str,
+}
+
+impl Ignore {
+    /// Ignores keys that end in `suffix`, because of `reason`.
+    #[must_use]
+    pub const fn new(suffix: &'static str, reason: &'static str) -> Self {
+        Self { suffix, reason }
+    }
+}
+
+/// `key` after all of `table`; `used` is told of every rule that applied, by its position.
+#[must_use]
+pub fn canonical(key: &str, table: &[Rename], mut used: impl FnMut(usize)) -> String {
+    let mut name = key.to_owned();
+    for (i, rule) in table.iter().enumerate() {
+        if let Some(rest) = name.strip_prefix(rule.from) {
+            name = format!("{}{rest}", rule.to);
+            used(i);
+        }
+    }
+    name
+}
+
+/// Canonical key → file key for a whole source, and how many keys each dialect's rule touched.
+pub(super) struct NameMap {
+    pub(super) files: BTreeMap<String, String>,
+    pub(super) dialects: Vec<(&'static str, usize)>,
+}
+
+impl NameMap {
+    /// Renames every tensor of `source`.
+    ///
+    /// # Errors
+    /// [`Error::NameCollision`] if two file keys become one.
+    pub(super) fn new(source: &dyn WeightSource, table: &[Rename]) -> Result<Self> {
+        let mut files = BTreeMap::<String, String>::new();
+        let mut counts = vec![0; table.len()];
+        for key in source.names() {
+            let name = canonical(key, table, |rule| counts[rule] += 1);
+            if let Some(first) = files.get(&name) {
+                return Err(Error::NameCollision {
+                    location: source.location().to_path_buf(),
+                    canonical: name,
+                    first: first.clone(),
+                    second: key.to_owned(),
+                });
+            }
+            files.insert(name, key.to_owned());
+        }
+        let dialects = table
+            .iter()
+            .zip(counts)
+            .filter(|&(_, n)| n > 0)
+            .map(|(rule, n)| (rule.dialect, n))
+            .collect();
+        Ok(Self { files, dialects })
+    }
+
+    /// The present key most like `wanted`: the longest common ending in whole dotted parts, of at
+    /// least the last part and one more. For messages.
+    pub(super) fn closest(&self, wanted: &str) -> Option<String> {
+        let alike = |key: &str| {
+            key.rsplit('.')
+                .zip(wanted.rsplit('.'))
+                .take_while(|(a, b)| a == b)
+                .count()
+        };
+        let (n, key) = self
+            .files
+            .iter()
+            .map(|(name, file)| (alike(name), file))
+            .max_by_key(|(n, _)| *n)?;
+        (n >= 2).then(|| key.clone())
+    }
+}

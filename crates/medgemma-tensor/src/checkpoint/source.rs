@@ -1,0 +1,100 @@
+//! What a model needs of a checkpoint whatever its file format: names, kinds, shapes and bytes.
+//! Implemented by [`SafetensorsDir`](super::SafetensorsDir); a GGUF pair fits the same trait.
+
+use std::fmt;
+use std::path::Path;
+
+use super::map::MappedBytes;
+use crate::error::Result;
+
+/// How the numbers of a tensor are stored in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoredDtype {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// bfloat16: the upper half of a single.
+    Bf16,
+    /// Anything else, by the file's own name for it. Listed, so that a harmless buffer may be
+    /// ignored, but never loaded.
+    Other(String),
+}
+
+impl StoredDtype {
+    /// Bytes per number, or `None` for kinds that cannot be loaded.
+    #[must_use]
+    pub fn size(&self) -> Option<usize> {
+        match self {
+            Self::F32 => Some(4),
+            Self::F16 | Self::Bf16 => Some(2),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for StoredDtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+/// What a checkpoint says of one tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TensorInfo {
+    /// How its numbers are stored.
+    pub dtype: StoredDtype,
+    /// Its shape, outermost axis first, as published (`[out, in]` for linear weights).
+    pub shape: Vec<usize>,
+    /// Its size in the file, in bytes.
+    pub bytes: u64,
+}
+
+impl TensorInfo {
+    /// Describes a tensor that takes `bytes` bytes in the file.
+    #[must_use]
+    pub fn new(dtype: StoredDtype, shape: Vec<usize>, bytes: u64) -> Self {
+        Self {
+            dtype,
+            shape,
+            bytes,
+        }
+    }
+
+    /// The count of numbers. Sources refuse shapes whose product overflows.
+    #[must_use]
+    pub fn elements(&self) -> u64 {
+        self.shape
+            .iter()
+            .fold(1, |n: u64, &d| n.saturating_mul(d as u64))
+    }
+}
+
+/// A checkpoint, opened and validated: its tensors by the names the file uses.
+pub trait WeightSource: Send + Sync {
+    /// What messages call the whole checkpoint: its directory or file.
+    fn location(&self) -> &Path;
+
+    /// All tensor names, sorted.
+    fn names(&self) -> Vec<&str>;
+
+    /// What the checkpoint says of `name`, or `None` if it has no such tensor.
+    fn info(&self, name: &str) -> Option<&TensorInfo>;
+
+    /// The file that holds `name`, or [`location`](Self::location) if there is no such tensor.
+    fn file(&self, name: &str) -> &Path;
+
+    /// The bytes of `name`, little-endian and row-major, exactly
+    /// [`TensorInfo::bytes`] long, without reading them into memory where the source can.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`](crate::error::Error::MissingTensor) if there is no such tensor.
+    fn bytes(&self, name: &str) -> Result<MappedBytes>;
+}

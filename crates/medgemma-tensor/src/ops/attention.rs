@@ -1,0 +1,108 @@
+//! Attention of grouped queries over cached keys, with memory linear in the number of keys.
+
+use std::ops::Range;
+
+use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
+
+use crate::device::Device;
+
+/// Elements of one block of scores: 2²⁴ · 4 bytes = 64 MB, whatever the picture or prompt.
+const SCORE_ELEMENTS: usize = 1 << 24;
+
+/// Any finite score that the exponential takes to zero; infinities would make NaN of a row that
+/// the softmax subtracts its maximum from on backends that evaluate it in a different order.
+const HIDDEN_SCORE: f32 = -1e30;
+
+/// Which keys each query may attend to: one interval of key indices per query row.
+///
+/// Causal, sliding-window and image-span visibility are all intervals: a query at position p sees
+/// the keys from `p + 1 − window` up to itself, or up to the end of its image.
+#[derive(Debug, Clone)]
+pub struct AttentionMask {
+    hidden: Tensor<2, Bool>,
+}
+
+impl AttentionMask {
+    /// Builds the mask; `None` when every query sees every key, so that nothing needs hiding.
+    ///
+    /// # Shapes
+    /// - `visible`: t intervals within `0..keys`
+    #[must_use]
+    pub fn new(visible: &[Range<usize>], keys: usize, device: &Device) -> Option<Self> {
+        if visible
+            .iter()
+            .all(|interval| interval.start == 0 && interval.end >= keys)
+        {
+            return None;
+        }
+        let flags: Vec<bool> = visible
+            .iter()
+            .flat_map(|interval| (0..keys).map(move |key| !interval.contains(&key)))
+            .collect();
+        let data = TensorData::new(flags, [visible.len(), keys]);
+        Some(Self {
+            hidden: Tensor::from_data(data, device.as_burn()),
+        })
+    }
+}
+
+/// `softmax(scale · q · Kᵀ) · V`; query head i reads key-value head `i / (n/k)`.
+///
+/// Groups are folded into the query axis instead of repeating keys: the fused attention of some
+/// backends is silently wrong on unequal head counts, and no copy of the cache is made.
+///
+/// # Shapes
+/// - `q`: `[t, n, h]`, f32
+/// - `keys`, `values`: `[k, s, h]`, f32, n a multiple of k
+/// - `mask`: t intervals over s keys; `None` shows everything
+/// - result: `[t, n·h]`, f32
+#[must_use]
+pub fn attention(
+    q: Tensor<3>,
+    keys: &Tensor<3>,
+    values: &Tensor<3>,
+    scale: f64,
+    mask: Option<&AttentionMask>,
+) -> Tensor<2> {
+    let [t, n, h] = q.dims();
+    let [k, s, _] = keys.dims();
+    let group = n / k;
+    // [t, n, h] → [k, group, t, h]
+    let q = (q * scale).reshape([t, k, group, h]).permute([1, 2, 0, 3]);
+    let block = (SCORE_ELEMENTS / (n * s)).clamp(1, t);
+    let mut parts: Vec<Tensor<2>> = (0..t)
+        .step_by(block)
+        .map(|start| {
+            let rows = block.min(t - start);
+            let q = q
+                .clone()
+                .narrow(2, start, rows)
+                .reshape([k, group * rows, h]);
+            let scores = q
+                .matmul(keys.clone().swap_dims(1, 2))
+                .reshape([k, group, rows, s]);
+            let scores = match mask {
+                Some(mask) => hide(scores, mask.hidden.clone().narrow(0, start, rows)),
+                None => scores,
+            };
+            let weights = softmax(scores, 3).reshape([k, group * rows, s]);
+            // [k, group·rows, h] → [rows, n·h]
+            weights
+                .matmul(values.clone())
+                .reshape([n, rows, h])
+                .swap_dims(0, 1)
+                .reshape([rows, n * h])
+        })
+        .collect();
+    if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        Tensor::cat(parts, 0)
+    }
+}
+
+/// Replaces the scores `[k, group, rows, s]` of hidden keys.
+fn hide(scores: Tensor<4>, hidden: Tensor<2, Bool>) -> Tensor<4> {
+    let shape = scores.dims();
+    scores.mask_fill(hidden.unsqueeze::<4>().expand(shape), HIDDEN_SCORE)
+}

@@ -1,0 +1,49 @@
+//! Matrix products with published weights `[out, in]`.
+
+use burn::tensor::Tensor;
+
+use crate::weight::Weight;
+
+/// Vocabulary rows that [`logits`] widens at a time: bounds the f32 copy of a half-precision head
+/// to 32768·d·4 bytes (336 MB at d = 2560) instead of the whole table.
+const HEAD_ROWS: usize = 32_768;
+
+/// `x · Wᵀ + bias`.
+///
+/// # Shapes
+/// - `x`: `[t, in]`, f32
+/// - `weight`: `[out, in]`
+/// - `bias`: `[out]`, f32
+/// - result: `[t, out]`, f32
+#[must_use]
+pub fn linear(x: Tensor<2>, weight: &Weight, bias: Option<&Tensor<1>>) -> Tensor<2> {
+    let [out, _] = weight.dims();
+    let y = x.matmul(weight.rows(0..out).transpose());
+    match bias {
+        Some(bias) => y + bias.clone().unsqueeze::<2>(),
+        None => y,
+    }
+}
+
+/// Scores of every vocabulary entry: `h · Wᵀ` with the (usually tied) embedding table.
+///
+/// # Shapes
+/// - `h`: `[t, d]`, f32, after the final norm
+/// - `weight`: `[v, d]`
+/// - result: `[t, v]`, f32
+#[must_use]
+pub fn logits(h: Tensor<2>, weight: &Weight) -> Tensor<2> {
+    let [v, _] = weight.dims();
+    let mut parts: Vec<Tensor<2>> = (0..v)
+        .step_by(HEAD_ROWS)
+        .map(|start| {
+            h.clone()
+                .matmul(weight.rows(start..v.min(start + HEAD_ROWS)).transpose())
+        })
+        .collect();
+    if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        Tensor::cat(parts, 1)
+    }
+}

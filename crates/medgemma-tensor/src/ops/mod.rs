@@ -1,0 +1,25 @@
+//! The operations that the models are written in.
+//!
+//! Each has one portable body made of burn's differentiable primitives: it is the specification,
+//! the path of every backend that has nothing faster, and the path of training. Activations are
+//! f32. Shapes use the legend of `docs/architecture.md`: t rows (tokens or patches), d model width,
+//! n query heads, k key-value heads, h head size, s keys, v vocabulary.
+//!
+//! Shapes are checked when a model is loaded; an operation that meets a wrong shape panics, since
+//! that is a bug in the model text and not something a user can cause.
+
+mod activation;
+mod attention;
+mod embed;
+mod linear;
+mod norm;
+mod patch;
+mod rope;
+
+pub use activation::{geglu, gelu_tanh};
+pub use attention::{AttentionMask, attention};
+pub use embed::embed_rows;
+pub use linear::{linear, logits};
+pub use norm::{layer_norm, rms_norm};
+pub use patch::patch_embed;
+pub use rope::{Rotation, qk_norm_rope};
