@@ -14,6 +14,8 @@ mod embed;
 mod linear;
 mod norm;
 mod patch;
+mod pool;
+mod project;
 mod rope;
 
 pub use activation::{geglu, gelu_tanh};
@@ -22,4 +24,6 @@ pub use embed::embed_rows;
 pub use linear::{linear, logits};
 pub use norm::{layer_norm, rms_norm};
 pub use patch::patch_embed;
+pub use pool::pool_patches;
+pub use project::project;
 pub use rope::{Rotation, qk_norm_rope};
