@@ -16,6 +16,7 @@
 //! # Ok::<(), medgemma_tensor::Error>(())
 //! ```
 
+pub mod checkpoint;
 mod device;
 mod error;
 pub mod ops;

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::source::{StoredDtype, TensorInfo};
 use crate::error::{Error, Result};
+use crate::weight::FloatFormat;
 
 /// Largest header that is read. The 27B model's takes about 0.2 MB.
 pub const MAX_HEADER_BYTES: u64 = 32 << 20;
@@ -166,9 +167,9 @@ fn parse_entry(path: &Path, key: &str, value: &Value, data_len: usize) -> Result
         ));
     }
     let dtype = match dtype {
-        Dtype::F32 => StoredDtype::F32,
-        Dtype::F16 => StoredDtype::F16,
-        Dtype::BF16 => StoredDtype::Bf16,
+        Dtype::F32 => StoredDtype::Float(FloatFormat::F32),
+        Dtype::F16 => StoredDtype::Float(FloatFormat::F16),
+        Dtype::BF16 => StoredDtype::Float(FloatFormat::Bf16),
         other => StoredDtype::Other(other.to_string()),
     };
     let info = TensorInfo::new(dtype, shape, (end - begin) as u64);

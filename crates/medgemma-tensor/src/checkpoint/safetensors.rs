@@ -159,8 +159,6 @@ impl WeightSource for SafetensorsDir {
                 closest: None,
             });
         };
-        Ok(self.shards[place.shard]
-            .bytes
-            .slice(place.begin..place.end))
+        Ok(self.shards[place.shard].bytes.slice(place.begin..place.end))
     }
 }

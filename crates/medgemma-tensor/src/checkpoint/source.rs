@@ -6,40 +6,25 @@ use std::path::Path;
 
 use super::map::MappedBytes;
 use crate::error::Result;
+use crate::weight::FloatFormat;
 
 /// How the numbers of a tensor are stored in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoredDtype {
-    /// IEEE single precision.
-    F32,
-    /// IEEE half precision.
-    F16,
-    /// bfloat16: the upper half of a single.
-    Bf16,
+    /// Plain floats.
+    Float(FloatFormat),
     /// Anything else, by the file's own name for it. Listed, so that a harmless buffer may be
     /// ignored, but never loaded.
     Other(String),
 }
 
-impl StoredDtype {
-    /// Bytes per number, or `None` for kinds that cannot be loaded.
-    #[must_use]
-    pub fn size(&self) -> Option<usize> {
-        match self {
-            Self::F32 => Some(4),
-            Self::F16 | Self::Bf16 => Some(2),
-            Self::Other(_) => None,
-        }
-    }
-}
-
 impl fmt::Display for StoredDtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::F32 => "F32",
-            Self::F16 => "F16",
-            Self::Bf16 => "BF16",
+            Self::Float(FloatFormat::F32) => "F32",
+            Self::Float(FloatFormat::F16) => "F16",
+            Self::Float(FloatFormat::Bf16) => "BF16",
             Self::Other(name) => name,
         })
     }

@@ -1,0 +1,299 @@
+//! Hands a model its weights by canonical name, strict in both directions: what the model asks for
+//! must be there in the right shape and kind, what it does not ask for must not be there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use burn::tensor::Tensor;
+
+use super::convert;
+use super::names::{Ignore, NameMap, Rename};
+use super::source::{StoredDtype, TensorInfo, WeightSource};
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::weight::{FloatFormat, Weight};
+
+/// What every message about a wrong kind of number expects.
+const LOADABLE: &str = "F32, F16 or BF16";
+
+/// Called after each tensor with the bytes handled so far and in total, both counted in the files.
+/// The last call of a successful load has both equal.
+pub type Progress<'a> = Box<dyn FnMut(u64, u64) + 'a>;
+
+/// What a load did, for logs and user interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadReport {
+    /// Tensors loaded.
+    pub tensors: usize,
+    /// Numbers in them.
+    pub parameters: u64,
+    /// Their size in the files, in bytes.
+    pub bytes: u64,
+    /// Tensors loaded, by the name of their stored format (`BF16`, …).
+    pub formats: BTreeMap<String, usize>,
+    /// Rewrite rules that applied, by dialect, with the number of tensors in the checkpoint that
+    /// each touched. Empty for canonical names.
+    pub dialects: Vec<(&'static str, usize)>,
+    /// Tensors left aside, as the file spells them, and why that changes nothing.
+    pub ignored: Vec<(String, &'static str)>,
+}
+
+/// Loads one model from one checkpoint.
+///
+/// On the CPU, weights keep pointing into the memory-mapped files: the files must not be changed
+/// in place while a model made from them is alive (replacing them by renaming is safe).
+pub struct Loader<'a> {
+    source: &'a dyn WeightSource,
+    device: Device,
+    names: NameMap,
+    taken: BTreeSet<String>,
+    ignored_suffixes: Vec<Ignore>,
+    ignored_prefixes: Vec<(String, &'static str)>,
+    report: LoadReport,
+    progress: Option<Progress<'a>>,
+    done_bytes: u64,
+    total_bytes: u64,
+}
+
+impl<'a> Loader<'a> {
+    /// Renames every tensor of `source` by `table` and makes ready to load them to `device`.
+    ///
+    /// # Errors
+    /// [`Error::NameCollision`] if two tensors become one name.
+    pub fn new(source: &'a dyn WeightSource, table: &[Rename], device: &Device) -> Result<Self> {
+        let mut names = NameMap::new(source, table)?;
+        let report = LoadReport {
+            tensors: 0,
+            parameters: 0,
+            bytes: 0,
+            formats: BTreeMap::new(),
+            dialects: std::mem::take(&mut names.dialects),
+            ignored: Vec::new(),
+        };
+        let sizes = names.files.values().filter_map(|key| source.info(key));
+        let total_bytes = sizes.map(|info| info.bytes).sum();
+        Ok(Self {
+            source,
+            device: device.clone(),
+            names,
+            taken: BTreeSet::new(),
+            ignored_suffixes: Vec::new(),
+            ignored_prefixes: Vec::new(),
+            report,
+            progress: None,
+            done_bytes: 0,
+            total_bytes,
+        })
+    }
+
+    /// Reports progress to `progress`.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress<'a>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Leaves aside every tensor whose canonical name ends as a rule of `table` says, unless the
+    /// model asks for it.
+    #[must_use]
+    pub fn with_ignored(mut self, table: &[Ignore]) -> Self {
+        self.ignored_suffixes.extend_from_slice(table);
+        self
+    }
+
+    /// Leaves aside every tensor whose canonical name begins with `prefix` (a part of the model
+    /// that is not wanted, or one name in full), because of `reason`, unless the model asks for it.
+    pub fn ignore(&mut self, prefix: &str, reason: &'static str) {
+        self.ignored_prefixes.push((prefix.to_owned(), reason));
+    }
+
+    /// Why `name` may be left aside, if it may.
+    fn reason_to_ignore(&self, name: &str) -> Option<&'static str> {
+        let suffix = self
+            .ignored_suffixes
+            .iter()
+            .find(|rule| name.ends_with(rule.suffix));
+        let prefix = || {
+            self.ignored_prefixes
+                .iter()
+                .find(|(p, _)| name.starts_with(p.as_str()))
+        };
+        suffix
+            .map(|rule| rule.reason)
+            .or_else(|| prefix().map(|&(_, reason)| reason))
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.done_bytes += bytes;
+        if let Some(progress) = &mut self.progress {
+            progress(self.done_bytes, self.total_bytes);
+        }
+    }
+
+    /// The part of the model under `prefix` (without its closing dot); `""` is the whole.
+    pub fn scope(&mut self, prefix: &str) -> Scope<'_, 'a> {
+        Scope {
+            prefix: prefix.to_owned(),
+            loader: self,
+        }
+    }
+
+    /// Ends the load.
+    ///
+    /// # Errors
+    /// [`Error::SurplusTensors`] with every tensor that was neither asked for nor ignored.
+    pub fn finish(mut self) -> Result<LoadReport> {
+        let files = std::mem::take(&mut self.names.files);
+        let mut surplus = Vec::new();
+        for (name, file) in files {
+            if self.taken.contains(&name) {
+                continue;
+            }
+            match self.reason_to_ignore(&name) {
+                Some(reason) => self.report.ignored.push((file, reason)),
+                None => surplus.push(file),
+            }
+        }
+        if !surplus.is_empty() {
+            return Err(Error::SurplusTensors {
+                location: self.source.location().to_path_buf(),
+                keys: surplus,
+            });
+        }
+        let left = self.total_bytes - self.done_bytes;
+        self.advance(left);
+        Ok(self.report)
+    }
+
+    /// Checks `name` against `shape` and marks it taken. Returns its file key and format.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<(String, FloatFormat)> {
+        let Some((file_key, info)) = self.find(name) else {
+            return Err(Error::MissingTensor {
+                location: self.source.location().to_path_buf(),
+                key: name.to_owned(),
+                closest: self.names.closest(name),
+            });
+        };
+        let (file_key, info) = (file_key.to_owned(), info.clone());
+        let path = || self.source.file(&file_key).to_path_buf();
+        if info.shape != shape {
+            return Err(Error::WrongShape {
+                path: path(),
+                key: file_key.clone(),
+                expected: shape.to_vec(),
+                found: info.shape,
+            });
+        }
+        let StoredDtype::Float(format) = info.dtype else {
+            return Err(Error::WrongDtype {
+                path: path(),
+                key: file_key.clone(),
+                expected: LOADABLE,
+                found: info.dtype.to_string(),
+            });
+        };
+        if self.taken.insert(name.to_owned()) {
+            self.report.tensors += 1;
+            self.report.parameters += info.elements();
+            self.report.bytes += info.bytes;
+            *self
+                .report
+                .formats
+                .entry(info.dtype.to_string())
+                .or_default() += 1;
+            self.advance(info.bytes);
+        }
+        Ok((file_key, format))
+    }
+
+    fn find(&self, name: &str) -> Option<(&str, &TensorInfo)> {
+        let file_key = self.names.files.get(name)?;
+        Some((file_key, self.source.info(file_key)?))
+    }
+}
+
+impl std::fmt::Debug for Loader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader")
+            .field("location", &self.source.location())
+            .field("device", &self.device)
+            .field("taken", &self.taken.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A part of the model being loaded: keys are relative to its prefix.
+#[derive(Debug)]
+pub struct Scope<'l, 'a> {
+    loader: &'l mut Loader<'a>,
+    prefix: String,
+}
+
+impl<'a> Scope<'_, 'a> {
+    /// The part `name` of this part.
+    pub fn scope(&mut self, name: &str) -> Scope<'_, 'a> {
+        Scope {
+            prefix: self.full(name),
+            loader: self.loader,
+        }
+    }
+
+    /// The device that tensors are loaded to.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.loader.device
+    }
+
+    /// Whether the checkpoint has `key` in this part.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.loader.find(&self.full(key)).is_some()
+    }
+
+    /// The shape of `key` as the file has it, for sizes that a config does not tell.
+    #[must_use]
+    pub fn shape(&self, key: &str) -> Option<&[usize]> {
+        let (_, info) = self.loader.find(&self.full(key))?;
+        Some(&info.shape)
+    }
+
+    /// The matrix `key`, `[out, in]`, in its published format without a copy where the device can
+    /// hold that, else widened to f32.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::WrongShape`], [`Error::WrongDtype`].
+    pub fn weight(&mut self, key: &str, shape: [usize; 2]) -> Result<Weight> {
+        let (file_key, format) = self.loader.take(&self.full(key), &shape)?;
+        let bytes = self.loader.source.bytes(&file_key)?;
+        let tensor = convert::stored(bytes, format, shape, &self.loader.device);
+        Ok(Weight::new(tensor, format))
+    }
+
+    /// The vector `key` (norm weights, biases) as f32, `[len]`.
+    ///
+    /// # Errors
+    /// As [`weight`](Self::weight).
+    pub fn vector(&mut self, key: &str, len: usize) -> Result<Tensor<1>> {
+        self.tensor(key, [len])
+    }
+
+    /// The tensor `key` as f32, for weights that are small or no matrices (position embeddings,
+    /// convolutions).
+    ///
+    /// # Errors
+    /// As [`weight`](Self::weight).
+    pub fn tensor<const D: usize>(&mut self, key: &str, shape: [usize; D]) -> Result<Tensor<D>> {
+        let (file_key, format) = self.loader.take(&self.full(key), &shape)?;
+        let bytes = self.loader.source.bytes(&file_key)?;
+        Ok(convert::widened(&bytes, format, shape, &self.loader.device))
+    }
+
+    /// The whole canonical key.
+    fn full(&self, key: &str) -> String {
+        if self.prefix.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.prefix)
+        }
+    }
+}

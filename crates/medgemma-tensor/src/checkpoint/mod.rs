@@ -1,0 +1,24 @@
+//! Checkpoints: from a directory of files to the weights of a model, strictly and without copies.
+//!
+//! [`SafetensorsDir`] maps and judges the files; [`Rename`] tables turn any dialect of tensor names
+//! into the canonical one; a [`Loader`] hands the model each tensor it asks for, checked for shape
+//! and kind, and in the end complains of every tensor nobody asked for.
+//!
+//! Nothing here trusts a file: corrupt, truncated or lying ones are errors that name file and key.
+
+mod convert;
+mod header;
+mod index;
+mod loader;
+mod map;
+mod names;
+mod safetensors;
+mod source;
+
+pub use header::MAX_HEADER_BYTES;
+pub use index::MAX_INDEX_BYTES;
+pub use loader::{LoadReport, Loader, Progress, Scope};
+pub use map::{MappedBytes, map_file};
+pub use names::{Ignore, Rename, canonical};
+pub use safetensors::SafetensorsDir;
+pub use source::{StoredDtype, TensorInfo, WeightSource};
