@@ -1,1 +1,10 @@
 //! The multimodal projector: pooled vision features to soft tokens in the decoder's width.
+
+mod config;
+mod error;
+mod projector;
+
+// The public interface is:
+pub use config::ProjectorConfig;
+pub use error::{Error, Result};
+pub use projector::{Projector, Stage};

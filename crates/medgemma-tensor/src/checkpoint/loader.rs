@@ -263,9 +263,24 @@ impl<'a> Scope<'_, 'a> {
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::WrongShape`], [`Error::WrongDtype`].
     pub fn weight(&mut self, key: &str, shape: [usize; 2]) -> Result<Weight> {
+        self.weight_flattened(key, shape)
+    }
+
+    /// [`weight`](Self::weight) of a tensor `[out, …]` seen as the matrix `[out, product of …]`: the
+    /// kernel of a convolution whose stride is its size, the same numbers in the same order.
+    ///
+    /// # Errors
+    /// As [`weight`](Self::weight).
+    pub fn weight_flattened<const D: usize>(
+        &mut self,
+        key: &str,
+        shape: [usize; D],
+    ) -> Result<Weight> {
         let (file_key, format) = self.loader.take(&self.full(key), &shape)?;
         let bytes = self.loader.source.bytes(&file_key)?;
-        let tensor = convert::stored(bytes, format, shape, &self.loader.device);
+        let (out, rest) = shape.split_first().map_or((1, &[][..]), |(&o, r)| (o, r));
+        let matrix = [out, rest.iter().product()];
+        let tensor = convert::stored(bytes, format, matrix, &self.loader.device);
         Ok(Weight::new(tensor, format))
     }
 
