@@ -1,0 +1,89 @@
+//! Whether a file reaches the end marker of its format: PNG (W3C PNG §5.3, chunks up to `IEND`) and JPEG
+//! (ITU-T T.81 §B.1, segments up to `EOI`).
+//!
+//! Decoders are lenient here: a JPEG cut in half decodes to a picture with a grey lower half, which a model would
+//! read as anatomy. A walk over the outer structure costs one pass and tells the cut file from the whole one.
+
+use crate::error::{Error, Origin, Result};
+
+const PNG_SIGNATURE: usize = 8;
+
+/// Walks the chunks of a PNG up to `IEND`.
+pub(crate) fn png(bytes: &[u8], origin: &Origin) -> Result<()> {
+    let truncated = |expected, at| Error::Truncated {
+        origin: origin.clone(),
+        format: "PNG",
+        expected,
+        at,
+    };
+    let mut at = PNG_SIGNATURE;
+    loop {
+        let Some(head) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
+            return Err(truncated("a chunk up to `IEND`", at));
+        };
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        // Length, type and check sum are four bytes each.
+        let next = at.saturating_add(12).saturating_add(length);
+        if next > bytes.len() {
+            return Err(truncated("the rest of a chunk", at));
+        }
+        if &head[4..8] == b"IEND" {
+            return Ok(());
+        }
+        at = next;
+    }
+}
+
+/// Walks the segments of a JPEG up to `EOI`, through the entropy-coded data of every scan.
+pub(crate) fn jpeg(bytes: &[u8], origin: &Origin) -> Result<()> {
+    const SOI: u8 = 0xD8;
+    const EOI: u8 = 0xD9;
+    const SOS: u8 = 0xDA;
+    let truncated = |expected, at| Error::Truncated {
+        origin: origin.clone(),
+        format: "JPEG",
+        expected,
+        at,
+    };
+    let mut at = 0;
+    loop {
+        let Some((marker, after)) = next_marker(bytes, at) else {
+            return Err(truncated("the end marker `EOI`", bytes.len()));
+        };
+        match marker {
+            EOI => return Ok(()),
+            // TEM and RSTn stand alone, as does the start of the image.
+            SOI | 0x01 | 0xD0..=0xD7 => at = after,
+            _ => {
+                let Some(length) = bytes.get(after..).and_then(<[u8]>::first_chunk::<2>) else {
+                    return Err(truncated("a segment's length", after));
+                };
+                at = after.saturating_add(usize::from(u16::from_be_bytes(*length)));
+                if at > bytes.len() {
+                    return Err(truncated("the rest of a segment", after));
+                }
+                if marker == SOS {
+                    at = end_of_scan(bytes, at);
+                }
+            }
+        }
+    }
+}
+
+/// The next marker at or after `at`, and the position behind it. Bytes that belong to no marker are passed over,
+/// as decoders do.
+fn next_marker(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
+    let rest = bytes.get(at..)?;
+    let found = rest
+        .windows(2)
+        .position(|pair| pair[0] == 0xFF && pair[1] != 0xFF && pair[1] != 0)?;
+    Some((rest[found + 1], at + found + 2))
+}
+
+/// The position of the first marker after entropy-coded data: not a stuffed zero, not a restart marker.
+fn end_of_scan(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    rest.windows(2)
+        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF | 0xD0..=0xD7))
+        .map_or(bytes.len(), |found| at + found)
+}

@@ -1,0 +1,218 @@
+//! The decoded picture: 8-bit RGB, whatever the file held. The conversions and their reasons are on [`Image`].
+
+use std::fmt;
+use std::path::Path;
+
+use crate::decode::{self, DecodeOptions};
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::pan_and_scan::Crop;
+use crate::samples;
+
+/// A decoded picture of 8-bit RGB samples, rows from top to bottom, three bytes a pixel.
+///
+/// Every file becomes this one form. What is decided on the way, and why:
+///
+/// - **16-bit samples become `round(v / 257)`**, so that 65535 is 255 and the error is at most half a step. This is
+///   what Google's serving code for MedGemma does. Pillow 13, and so `transformers`, does something else: it clips a
+///   16-bit grey picture at 255, which turns a radiograph white, and keeps the high byte of 16-bit RGB. A picture
+///   that needs a window (CT) must be windowed by the caller before it comes here.
+/// - **Alpha is dropped** ([`Alpha::Drop`](crate::Alpha::Drop)), as Google's serving code does and as `transformers`
+///   5.23 does for a path or URL (`load_image` ends in `convert("RGB")`) with either backend. Only a picture already
+///   opened as RGBA by the caller and given to a processor with `do_convert_rgb: true` is laid on white there (again
+///   in both backends); [`Alpha::OverWhite`](crate::Alpha::OverWhite) does that, bit for bit.
+///   A colour made transparent (PNG `tRNS`) counts as alpha.
+/// - **EXIF orientation is applied**, as `transformers`' `load_image` does (`ImageOps.exif_transpose`): phones store
+///   photographs of skin lying on their side. [`DecodeOptions::exif_orientation`] turns it off. Only the orientation
+///   of the file's EXIF block is read (JPEG `APP1`, PNG `eXIf`), not that of XMP.
+/// - **Grey is repeated** into three equal channels; palettes and 1-, 2- and 4-bit samples are expanded to 8 bits.
+/// - **Colour profiles, gamma and the resolution are ignored**, as they are in the reference.
+/// - **JPEG** is decoded by `zune-jpeg`, Pillow uses libjpeg-turbo: both are valid inverse transforms and differ by
+///   a few levels at sharp colour edges. The measured bound is in `tests/jpeg.rs`.
+///
+/// `Debug` prints the dimensions only, so that a log never holds a patient's picture.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image {
+    width: usize,
+    height: usize,
+    data: Vec<u8>,
+}
+
+impl Image {
+    /// Reads a PNG or JPEG file with the default [`DecodeOptions`]. The content decides the format, not the name.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, otherwise as [`decode`](Self::decode).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        decode::open(path.as_ref(), &DecodeOptions::default())
+    }
+
+    /// Reads a PNG or JPEG file with the given options.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Self> {
+        decode::open(path.as_ref(), options)
+    }
+
+    /// Decodes a PNG or JPEG file held in memory, within `limits`.
+    ///
+    /// # Errors
+    /// [`Error::Format`], [`Error::Limit`], [`Error::Truncated`], [`Error::Corrupt`] or [`Error::Samples`].
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        let options = DecodeOptions::default().with_limits(limits.clone());
+        Self::decode_with(bytes, &options)
+    }
+
+    /// Decodes a PNG or JPEG file held in memory, with the given options.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_with(bytes: &[u8], options: &DecodeOptions) -> Result<Self> {
+        decode::decode(bytes, options, &crate::error::Origin::Memory)
+    }
+
+    /// Takes 8-bit RGB samples, `data[(y * width + x) * 3 + channel]`.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] for a side of 0, [`Error::Buffer`] if `data.len() != width * height * 3`.
+    pub fn from_rgb8(width: usize, height: usize, data: Vec<u8>) -> Result<Self> {
+        check_buffer(width, height, 3, data.len())?;
+        Ok(Self {
+            width,
+            height,
+            data,
+        })
+    }
+
+    /// Takes 8-bit grey samples, `data[y * width + x]`, and repeats each into three channels.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] for a side of 0, [`Error::Buffer`] if `data.len() != width * height`.
+    pub fn from_gray8(width: usize, height: usize, data: Vec<u8>) -> Result<Self> {
+        check_buffer(width, height, 1, data.len())?;
+        Self::from_rgb8(width, height, samples::grey_to_rgb(&data))
+    }
+
+    /// Takes 16-bit grey samples, `data[y * width + x]`: each becomes `round(v / 257)` in three channels.
+    /// The full range 0–65535 is mapped; stretch or window 12-bit data first.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] for a side of 0, [`Error::Buffer`] if `data.len() != width * height`.
+    pub fn from_gray16(width: usize, height: usize, data: Vec<u16>) -> Result<Self> {
+        check_buffer(width, height, 1, data.len())?;
+        let grey: Vec<u8> = data.into_iter().map(samples::to_8_bit).collect();
+        Self::from_rgb8(width, height, samples::grey_to_rgb(&grey))
+    }
+
+    /// Width in pixels, at least 1.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels, at least 1.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The samples, `[(y * width + x) * 3 + channel]`, `width * height * 3` of them.
+    #[must_use]
+    pub fn as_rgb8(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Gives the samples away, in the layout of [`as_rgb8`](Self::as_rgb8).
+    #[must_use]
+    pub fn into_rgb8(self) -> Vec<u8> {
+        self.data
+    }
+
+    /// The picture centred on a black square of its longer side: `difference / 2` rows (or columns) before,
+    /// the rest after, so an odd row goes to the bottom or right.
+    ///
+    /// This is `_zero_pad_image_to_square` of Google's MedGemma serving code, which training and the published
+    /// chest-radiograph evaluations used; the Hugging Face processor does not do it.
+    #[must_use]
+    pub fn padded_to_square(&self) -> Self {
+        let side = self.width.max(self.height);
+        if self.width == self.height {
+            return self.clone();
+        }
+        let (left, top) = ((side - self.width) / 2, (side - self.height) / 2);
+        let mut data = vec![0; side * side * 3];
+        for (y, row) in self.data.chunks_exact(self.width * 3).enumerate() {
+            let start = ((top + y) * side + left) * 3;
+            data[start..start + row.len()].copy_from_slice(row);
+        }
+        Self {
+            width: side,
+            height: side,
+            data,
+        }
+    }
+
+    /// The part of the picture under `crop`.
+    ///
+    /// # Errors
+    /// [`Error::Crop`] if the rectangle is empty or leaves the picture.
+    pub fn cropped(&self, crop: Crop) -> Result<Self> {
+        let right = crop.x.saturating_add(crop.width);
+        let bottom = crop.y.saturating_add(crop.height);
+        if crop.width == 0 || crop.height == 0 || right > self.width || bottom > self.height {
+            return Err(Error::Crop {
+                width: self.width,
+                height: self.height,
+                x: crop.x,
+                y: crop.y,
+                crop_width: crop.width,
+                crop_height: crop.height,
+            });
+        }
+        let data = self
+            .data
+            .chunks_exact(self.width * 3)
+            .skip(crop.y)
+            .take(crop.height)
+            .flat_map(|row| &row[crop.x * 3..right * 3])
+            .copied()
+            .collect();
+        Ok(Self {
+            width: crop.width,
+            height: crop.height,
+            data,
+        })
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("width", &self.width)
+            .field("height", &self.height)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_buffer(width: usize, height: usize, channels: usize, found: usize) -> Result<()> {
+    if width == 0 || height == 0 {
+        return Err(Error::Empty {
+            argument: "width, height",
+            width,
+            height,
+        });
+    }
+    let expected = width.saturating_mul(height).saturating_mul(channels);
+    // Three bytes a pixel must be addressable even where fewer samples came in.
+    if expected != found || width.saturating_mul(height).saturating_mul(3) == usize::MAX {
+        return Err(Error::Buffer {
+            width,
+            height,
+            channels,
+            expected,
+            found,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! From a decoded picture to what the vision tower reads: pad → pan and scan → resize → rescale → normalise.
+//! `Gemma3ImageProcessor` of `transformers` 5.23.0, plus the padding of Google's MedGemma serving code.
+
+use std::path::Path;
+
+use crate::config;
+use crate::error::Result;
+use crate::image::Image;
+use crate::normalize::Normalize;
+use crate::pan_and_scan::PanAndScan;
+use crate::pixels::{Pixels, Processed};
+use crate::resize::{Resizer, check_target};
+
+/// The image processor of a checkpoint: immutable, cheap to clone, free of tensors.
+///
+/// Built from a checkpoint's directory with [`from_dir`](Self::from_dir), or from the class defaults with
+/// [`new`](Self::new). [`Default`] is MedGemma's published one: 896x896, mean and deviation 0.5.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageProcessor {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) do_resize: bool,
+    pub(crate) normalize: Normalize,
+    pub(crate) do_pan_and_scan: bool,
+    pub(crate) pan_and_scan: PanAndScan,
+    pub(crate) image_seq_length: Option<usize>,
+    pub(crate) resizer: Resizer,
+    pub(crate) pad_to_square: bool,
+}
+
+impl ImageProcessor {
+    /// Height and width of the pictures MedGemma's vision tower reads (`preprocessor_config.json` of the published
+    /// checkpoints).
+    pub const MEDGEMMA_SIDE: usize = 896;
+
+    /// The class defaults of `Gemma3ImageProcessor` (rescale by 1/255, mean and deviation 0.5, bilinear) for
+    /// pictures of `height` x `width` pixels.
+    ///
+    /// # Errors
+    /// [`Error::TargetSize`](crate::Error::TargetSize) if a side is 0 or above [`MAX_SIDE`](crate::MAX_SIDE).
+    pub fn new(height: usize, width: usize) -> Result<Self> {
+        check_target(height, width)?;
+        Ok(Self::sized(height, width))
+    }
+
+    /// The processor of a Hugging Face model directory.
+    ///
+    /// Looks where `transformers` 5 looks, in its order: the object `image_processor` of `processor_config.json`
+    /// (written by 5.x), then `preprocessor_config.json` (2025 and earlier). With neither, the class defaults for
+    /// pictures of `image_size` x `image_size` pixels, which the caller takes from `vision_config.image_size`.
+    ///
+    /// A key that is missing or null takes the class default, which for `size` is 224x224 and for `resample` is
+    /// bilinear. For the `do_*` flags that is kinder than `transformers` 5.23, where null means off; the published
+    /// files have no such null but `do_convert_rgb` (this crate's pictures are always RGB) and `do_pan_and_scan`
+    /// (whose class default is off).
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) for a file that exists but cannot be read,
+    /// [`Error::Json`](crate::Error::Json) and [`Error::Config`](crate::Error::Config) for what it says,
+    /// [`Error::TargetSize`](crate::Error::TargetSize) for an `image_size` out of bounds.
+    pub fn from_dir(dir: impl AsRef<Path>, image_size: usize) -> Result<Self> {
+        config::from_dir(dir.as_ref(), image_size)
+    }
+
+    /// The processor of one configuration file in either form (`preprocessor_config.json`, or a
+    /// `processor_config.json` with an `image_processor` object).
+    ///
+    /// # Errors
+    /// As [`from_dir`](Self::from_dir); a missing file is [`Error::Io`](crate::Error::Io).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        config::from_file(path.as_ref())
+    }
+
+    /// The processor of a configuration's text; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    /// [`Error::Json`](crate::Error::Json) and [`Error::Config`](crate::Error::Config).
+    pub fn from_json(json: &str, name: &str) -> Result<Self> {
+        config::from_json(json, Path::new(name))
+    }
+
+    /// Chooses the reference whose resizing and rounding are reproduced. Default [`Resizer::PilBilinear`], whatever
+    /// the file's `image_processor_type`: since version 5 that name no longer says which backend made the pixels.
+    #[must_use]
+    pub fn with_resizer(mut self, resizer: Resizer) -> Self {
+        self.resizer = resizer;
+        self
+    }
+
+    /// Whether pictures are centred on a black square first ([`Image::padded_to_square`]). Default `false`: strict
+    /// parity with Hugging Face. Google trained and evaluated chest radiographs with it; turn it on for localisation
+    /// and for comparing two studies. A padded picture has ratio 1, so pan and scan then finds nothing to cut.
+    #[must_use]
+    pub fn with_pad_to_square(mut self, pad: bool) -> Self {
+        self.pad_to_square = pad;
+        self
+    }
+
+    /// Turns pan and scan on with these settings.
+    #[must_use]
+    pub fn with_pan_and_scan(mut self, settings: PanAndScan) -> Self {
+        self.pan_and_scan = settings;
+        self.do_pan_and_scan = true;
+        self
+    }
+
+    /// Turns pan and scan on or off, keeping the settings of the configuration.
+    #[must_use]
+    pub fn with_do_pan_and_scan(mut self, on: bool) -> Self {
+        self.do_pan_and_scan = on;
+        self
+    }
+
+    /// `[height, width]` of the pixels that come out.
+    #[must_use]
+    pub fn size(&self) -> [usize; 2] {
+        [self.height, self.width]
+    }
+
+    /// `image_seq_length` of the configuration: soft tokens a picture takes in the prompt, where the file says so.
+    #[must_use]
+    pub fn image_seq_length(&self) -> Option<usize> {
+        self.image_seq_length
+    }
+
+    /// The resizer in use.
+    #[must_use]
+    pub fn resizer(&self) -> Resizer {
+        self.resizer
+    }
+
+    /// Whether pictures are padded to a square first.
+    #[must_use]
+    pub fn pad_to_square(&self) -> bool {
+        self.pad_to_square
+    }
+
+    /// The pan-and-scan settings, if it is on.
+    #[must_use]
+    pub fn pan_and_scan(&self) -> Option<&PanAndScan> {
+        self.do_pan_and_scan.then_some(&self.pan_and_scan)
+    }
+
+    /// Turns one picture into pixels: the whole picture, then its crops if pan and scan is on.
+    ///
+    /// # Shapes
+    /// Each of the [`Pixels`] is `[3, height, width]` with [`size`](Self::size), or the picture's own size where the
+    /// configuration says `do_resize: false`.
+    ///
+    /// # Errors
+    /// [`Error::EmptyCrop`](crate::Error::EmptyCrop) under pan-and-scan settings of a few pixels.
+    pub fn process(&self, image: &Image) -> Result<Processed> {
+        let padded;
+        let image = if self.pad_to_square {
+            padded = image.padded_to_square();
+            &padded
+        } else {
+            image
+        };
+        let crops = match self.pan_and_scan() {
+            Some(settings) => settings.crops(image.width(), image.height())?,
+            None => Vec::new(),
+        };
+        let mut pixels = Vec::with_capacity(1 + crops.len());
+        pixels.push(self.pixels(image)?);
+        for &crop in &crops {
+            pixels.push(self.pixels(&image.cropped(crop)?)?);
+        }
+        Ok(Processed {
+            pixels,
+            num_crops: crops.len(),
+        })
+    }
+
+    /// Resize, rescale, normalise.
+    fn pixels(&self, image: &Image) -> Result<Pixels> {
+        // The torchvision processor resizes under pan and scan whatever `do_resize` says, to stack the crops.
+        let stacks = self.do_pan_and_scan && self.resizer == Resizer::TorchvisionBilinear;
+        if self.do_resize || stacks {
+            let resized = self.resizer.resize(image, self.height, self.width)?;
+            Ok(self.normalize.apply(&resized, self.resizer))
+        } else {
+            Ok(self.normalize.apply(image, self.resizer))
+        }
+    }
+
+    /// Class defaults at a size already checked.
+    pub(crate) fn sized(height: usize, width: usize) -> Self {
+        Self {
+            height,
+            width,
+            do_resize: true,
+            normalize: Normalize::default(),
+            do_pan_and_scan: false,
+            pan_and_scan: PanAndScan::default(),
+            image_seq_length: None,
+            resizer: Resizer::default(),
+            pad_to_square: false,
+        }
+    }
+}
+
+impl Default for ImageProcessor {
+    fn default() -> Self {
+        Self::sized(Self::MEDGEMMA_SIDE, Self::MEDGEMMA_SIDE)
+    }
+}
