@@ -146,6 +146,18 @@ pub enum Error {
         /// The tensor's key.
         key: String,
     },
+    /// A key of a config file cannot be used.
+    #[error("{}: `{key}`: expected {expected}, found {found}; correct the file or use another checkpoint", path.display())]
+    Config {
+        /// The config file.
+        path: PathBuf,
+        /// The key, with the objects it lies in.
+        key: String,
+        /// What can be used.
+        expected: String,
+        /// What the file says.
+        found: String,
+    },
     /// Two tensors of a checkpoint mean the same weight.
     #[error("{}: expected one tensor for `{canonical}`, found both `{first}` and `{second}`; remove one of them from the checkpoint", location.display())]
     NameCollision {

@@ -11,6 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::json::shorten;
 use super::source::{StoredDtype, TensorInfo};
 use crate::error::{Error, Result};
 use crate::weight::FloatFormat;
@@ -211,13 +212,4 @@ fn check_tiling(
 fn usizes(value: &Value) -> Option<Vec<usize>> {
     let number = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
     value.as_array()?.iter().map(number).collect()
-}
-
-/// At most 80 characters of `text`, for messages about hostile files.
-fn shorten(text: &str) -> String {
-    const MOST: usize = 80;
-    if text.chars().nth(MOST).is_none() {
-        return text.to_owned();
-    }
-    text.chars().take(MOST).chain("…".chars()).collect()
 }

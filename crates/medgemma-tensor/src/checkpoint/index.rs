@@ -1,20 +1,17 @@
 //! `model.safetensors.index.json`: which shard holds which tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Component, Path};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::header::Members;
+use super::json::read_capped;
 use crate::error::{Error, Result};
 
 /// The index's file name as the Hugging Face tools write it.
 pub(super) const INDEX_FILE: &str = "model.safetensors.index.json";
-
-/// Largest index that is read. The 27B model's takes about 0.1 MB.
-pub const MAX_INDEX_BYTES: u64 = 32 << 20;
 
 /// The part of the index that is used; its `metadata` repeats what the shards say better.
 #[derive(Deserialize)]
@@ -51,28 +48,6 @@ pub(super) fn read(path: &Path) -> Result<ShardMap> {
         shards.entry(shard).or_default().insert(key);
     }
     Ok(shards)
-}
-
-/// The whole index, if it is a regular file of bearable size.
-fn read_capped(path: &Path) -> Result<Vec<u8>> {
-    let io = |source| Error::Io {
-        path: path.to_path_buf(),
-        source,
-    };
-    let meta = fs::metadata(path).map_err(io)?;
-    if !meta.is_file() {
-        return Err(Error::NotAFile {
-            path: path.to_path_buf(),
-        });
-    }
-    if meta.len() > MAX_INDEX_BYTES {
-        return Err(Error::HeaderTooLarge {
-            path: path.to_path_buf(),
-            limit: MAX_INDEX_BYTES,
-            found: meta.len(),
-        });
-    }
-    fs::read(path).map_err(io)
 }
 
 /// A relative path that never climbs. Symbolic links are followed: the Hugging Face cache is made

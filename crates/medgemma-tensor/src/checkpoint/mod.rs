@@ -9,6 +9,7 @@
 mod convert;
 mod header;
 mod index;
+mod json;
 mod loader;
 mod map;
 mod names;
@@ -16,7 +17,7 @@ mod safetensors;
 mod source;
 
 pub use header::MAX_HEADER_BYTES;
-pub use index::MAX_INDEX_BYTES;
+pub use json::{ConfigObject, MAX_CONFIG_SIZE, MAX_JSON_BYTES, read_json};
 pub use loader::{LoadReport, Loader, Progress, Scope};
 pub use map::{MappedBytes, map_file};
 pub use names::{Ignore, Rename, canonical};
