@@ -1,0 +1,394 @@
+//! The decoder's configuration, from `text_config` (or the whole `config.json` of a text model) in
+//! the 2025 dialect (`rope_theta`, `rope_local_base_freq`, `rope_scaling`,
+//! `sliding_window_pattern`) and that of transformers 5 (`rope_parameters`, `layer_types`).
+//!
+//! Defaults and the precedence between the dialects are those of `Gemma3TextConfig` in transformers
+//! 5.23. One deviation: where the reference silently drops a value that would have changed the
+//! mathematics (such as `rope_scaling` with the old key `type`), this is an error instead.
+
+use std::path::Path;
+
+use medgemma_tensor::Result;
+use medgemma_tensor::checkpoint::ConfigObject;
+use serde_json::Value;
+
+/// Which keys a layer sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LayerType {
+    /// The last `sliding_window` positions ("local", `sliding_attention`).
+    Sliding,
+    /// All positions ("global", `full_attention`).
+    Full,
+}
+
+/// The rotary embedding of one layer type: frequencies `theta^(−2i/head_dim) / factor`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct RopeParameters {
+    /// Base of the frequencies.
+    pub theta: f64,
+    /// Linear scaling: positions advance this much slower. 1 for none.
+    pub factor: f64,
+}
+
+/// A validated Gemma 3 decoder configuration. Fields carry the names of `config.json`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TextConfig {
+    /// Rows of the embedding.
+    pub vocab_size: usize,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width between the feed-forward projections.
+    pub intermediate_size: usize,
+    /// Count of layers.
+    pub num_hidden_layers: usize,
+    /// Query heads.
+    pub num_attention_heads: usize,
+    /// Key and value heads; divides `num_attention_heads`.
+    pub num_key_value_heads: usize,
+    /// Width of one head; even. Not `hidden_size / num_attention_heads` in general.
+    pub head_dim: usize,
+    /// Scores are multiplied by this to the power −1/2 (168 for 27B, whose `head_dim` is 128).
+    pub query_pre_attn_scalar: f64,
+    /// Positions that a sliding layer sees, its own included.
+    pub sliding_window: usize,
+    /// The kind of every layer; `num_hidden_layers` long.
+    pub layer_types: Vec<LayerType>,
+    /// Rotary embedding of sliding layers.
+    pub rope_sliding: RopeParameters,
+    /// Rotary embedding of full layers.
+    pub rope_full: RopeParameters,
+    /// Added to the mean square in every RMS norm.
+    pub rms_norm_eps: f64,
+    /// Longest context.
+    pub max_position_embeddings: usize,
+    /// Whether logits reuse the embedding. In a multimodal config the outer value rules.
+    pub tie_word_embeddings: bool,
+    /// Begins every text.
+    pub bos_token_id: Option<u32>,
+    /// Ends generation.
+    pub eos_token_ids: Vec<u32>,
+    /// Fills up shorter rows of a batch.
+    pub pad_token_id: Option<u32>,
+    /// Keys of the file that have no known meaning, for a log.
+    pub unknown_keys: Vec<String>,
+}
+
+/// `default_theta` of the reference.
+const THETA_FULL: f64 = 1_000_000.0;
+const THETA_SLIDING: f64 = 10_000.0;
+
+/// One sliding-window pattern: every sixth layer is full (report §2).
+const SLIDING_WINDOW_PATTERN: usize = 6;
+
+/// More layers than any model has; bounds what a hostile file can make us allocate.
+const MAX_LAYERS: usize = 10_000;
+
+/// The tanh approximation of GELU under the names that the reference knows for it.
+const GELU_TANH: [&str; 4] = [
+    "gelu_pytorch_tanh",
+    "gelu_python_tanh",
+    "gelu_new",
+    "gelu_fast",
+];
+
+/// Keys that have no influence on inference.
+const WITHOUT_INFLUENCE: [&str; 27] = [
+    "_attn_implementation",
+    "_attn_implementation_autoset",
+    "_name_or_path",
+    "architectures",
+    "attention_dropout",
+    "cache_implementation",
+    "chunk_size_feed_forward",
+    "dtype",
+    "id2label",
+    "initializer_range",
+    "is_decoder",
+    "is_encoder_decoder",
+    "label2id",
+    "model_type",
+    "output_attentions",
+    "output_hidden_states",
+    "problem_type",
+    "return_dict",
+    "torch_dtype",
+    "torchscript",
+    "transformers_version",
+    "transformers.js_config",
+    "unsloth_fixed",
+    "unsloth_version",
+    "use_cache",
+    "use_return_dict",
+    "pruned_heads",
+];
+
+impl TextConfig {
+    /// Reads the decoder's part of a config, already parsed: `value` stands in `file` under
+    /// `prefix` (`"text_config."`, or `""` for a text model).
+    ///
+    /// # Errors
+    /// [`medgemma_tensor::Error::Config`], naming the key, for values of the wrong kind, sizes
+    /// that do not fit together, and everything that this decoder would compute differently.
+    pub fn from_json(file: &Path, prefix: &str, value: &Value) -> Result<Self> {
+        let mut raw = ConfigObject::new(file, prefix, value)?;
+        refuse_other_mathematics(&mut raw)?;
+        raw.ignore(&WITHOUT_INFLUENCE);
+        let num_hidden_layers = raw.size("num_hidden_layers", 26)?;
+        if num_hidden_layers > MAX_LAYERS {
+            let expected = format!("at most {MAX_LAYERS} layers");
+            return Err(raw.error("num_hidden_layers", expected));
+        }
+        let layer_types = layer_types(&mut raw, num_hidden_layers)?;
+        let mut unknown_keys = Vec::new();
+        let (rope_full, rope_sliding) = rope(&mut raw, &mut unknown_keys)?;
+        let config = Self {
+            vocab_size: raw.size("vocab_size", 262_208)?,
+            hidden_size: raw.size("hidden_size", 2304)?,
+            intermediate_size: raw.size("intermediate_size", 9216)?,
+            num_hidden_layers,
+            num_attention_heads: raw.size("num_attention_heads", 8)?,
+            num_key_value_heads: raw.size("num_key_value_heads", 4)?,
+            head_dim: raw.size("head_dim", 256)?,
+            query_pre_attn_scalar: raw.positive("query_pre_attn_scalar", 256.0)?,
+            sliding_window: sliding_window(&mut raw, &layer_types)?,
+            layer_types,
+            rope_sliding,
+            rope_full,
+            rms_norm_eps: raw.positive("rms_norm_eps", 1e-6)?,
+            max_position_embeddings: raw.size("max_position_embeddings", 131_072)?,
+            tie_word_embeddings: raw.flag("tie_word_embeddings", true)?,
+            bos_token_id: raw.id("bos_token_id", Some(2))?,
+            eos_token_ids: match raw.get("eos_token_id") {
+                None => vec![1],
+                Some(_) => raw.ids("eos_token_id")?.unwrap_or_default(),
+            },
+            pad_token_id: raw.id("pad_token_id", Some(0))?,
+            unknown_keys,
+        };
+        config.check(&raw)?;
+        let mut unknown_keys = raw.unknown();
+        unknown_keys.extend(config.unknown_keys);
+        Ok(Self {
+            unknown_keys,
+            ..config
+        })
+    }
+
+    /// Sizes that must fit together.
+    fn check(&self, raw: &ConfigObject<'_>) -> Result<()> {
+        if !self
+            .num_attention_heads
+            .is_multiple_of(self.num_key_value_heads)
+        {
+            return Err(raw.error(
+                "num_key_value_heads",
+                format!("a divisor of {} attention heads", self.num_attention_heads),
+            ));
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return Err(raw.error("head_dim", "an even number, whose halves are rotated"));
+        }
+        let widest = medgemma_tensor::checkpoint::MAX_CONFIG_SIZE;
+        if self.num_attention_heads * self.head_dim > widest {
+            return Err(raw.error(
+                "num_attention_heads",
+                format!(
+                    "at most {widest} query columns in heads of {}",
+                    self.head_dim
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The count of weights, the head's only if it is not tied.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        let (h, hd) = (self.hidden_size as u64, self.head_dim as u64);
+        let q = self.num_attention_heads as u64 * hd;
+        let kv = self.num_key_value_heads as u64 * hd;
+        let attention = 2 * h * q + 2 * h * kv + 2 * hd;
+        let mlp = 3 * h * self.intermediate_size as u64;
+        let layers = self.num_hidden_layers as u64 * (attention + mlp + 4 * h);
+        let embedding = self.vocab_size as u64 * h;
+        let head = if self.tie_word_embeddings {
+            0
+        } else {
+            embedding
+        };
+        embedding + layers + h + head
+    }
+}
+
+/// Keys whose other values would need another decoder.
+fn refuse_other_mathematics(raw: &mut ConfigObject<'_>) -> Result<()> {
+    for key in ["attn_logit_softcapping", "final_logit_softcapping"] {
+        if raw.some(key).is_some() {
+            return Err(raw.error(key, "null: Gemma 3 has no soft-capping"));
+        }
+    }
+    for key in ["attention_bias", "use_bidirectional_attention"] {
+        if raw.flag(key, false)? {
+            return Err(raw.error(key, "false: the decoder has no such variant"));
+        }
+    }
+    // `hidden_act` is no key of this class, but a file that has it means something by it.
+    for key in ["hidden_activation", "hidden_act"] {
+        let name = raw.text(key)?.unwrap_or(GELU_TANH[0]);
+        if !GELU_TANH.contains(&name) {
+            return Err(raw.error(key, format!("`{}`", GELU_TANH[0])));
+        }
+    }
+    if raw.some("quantization_config").is_some() {
+        return Err(raw.error("quantization_config", "an unquantised checkpoint"));
+    }
+    Ok(())
+}
+
+/// `layer_types`, else the pattern.
+fn layer_types(raw: &mut ConfigObject<'_>, layers: usize) -> Result<Vec<LayerType>> {
+    let pattern = raw.size("sliding_window_pattern", SLIDING_WINDOW_PATTERN)?;
+    let saved_pattern = raw.size("_sliding_window_pattern", pattern)?;
+    let Some(list) = raw.some("layer_types") else {
+        if saved_pattern != pattern {
+            // The reference reads this key only to write it again.
+            return Err(raw.error(
+                "_sliding_window_pattern",
+                format!("{pattern}, or the layers one by one in `layer_types`"),
+            ));
+        }
+        let kind = |i: usize| {
+            if i.is_multiple_of(pattern) {
+                LayerType::Full
+            } else {
+                LayerType::Sliding
+            }
+        };
+        return Ok((1..=layers).map(kind).collect());
+    };
+    let kind = |value: &Value| match value.as_str() {
+        Some("sliding_attention") => Some(LayerType::Sliding),
+        Some("full_attention") => Some(LayerType::Full),
+        _ => None,
+    };
+    list.as_array()
+        .filter(|list| list.len() == layers)
+        .and_then(|list| list.iter().map(kind).collect())
+        .ok_or_else(|| {
+            raw.error(
+                "layer_types",
+                format!("{layers} times `sliding_attention` or `full_attention`"),
+            )
+        })
+}
+
+/// `sliding_window`, which may be `null` only where nothing slides.
+fn sliding_window(raw: &mut ConfigObject<'_>, layer_types: &[LayerType]) -> Result<usize> {
+    let nothing_slides = !layer_types.contains(&LayerType::Sliding);
+    if nothing_slides && raw.get("sliding_window").is_some_and(Value::is_null) {
+        return raw.size("max_position_embeddings", 131_072);
+    }
+    raw.size("sliding_window", 4096)
+}
+
+/// Both rotary embeddings: full, then sliding. Keys without meaning go to `unknown`.
+///
+/// As in the reference, `rope_scaling` overrides `rope_parameters.full_attention` key by key, and
+/// the bases of the 2025 dialect stand in where `rope_parameters` gives none.
+fn rope(
+    raw: &mut ConfigObject<'_>,
+    unknown: &mut Vec<String>,
+) -> Result<(RopeParameters, RopeParameters)> {
+    let theta_full = raw.positive("rope_theta", THETA_FULL)?;
+    let theta_sliding = raw.positive("rope_local_base_freq", THETA_SLIDING)?;
+    let mut full = Vec::new();
+    let mut sliding = Vec::new();
+    if let Some(mut scaling) = raw.object("rope_scaling")? {
+        let named = scaling.some("rope_type").is_some();
+        if !named && !matches!(scaling.text("type")?, None | Some("default")) {
+            return Err(scaling.error(
+                "type",
+                "the key `rope_type` (transformers 4 obeys `type`, transformers 5 ignores it)",
+            ));
+        }
+        full.push(scaling);
+    }
+    let mut flat = None;
+    if let Some(mut parameters) = raw.object("rope_parameters")? {
+        full.extend(parameters.object("full_attention")?);
+        sliding.extend(parameters.object("sliding_attention")?);
+        flat = Some(parameters);
+    }
+    let full = one_rope(full, theta_full, unknown)?;
+    let sliding = one_rope(sliding, theta_sliding, unknown)?;
+    if let Some(parameters) = flat {
+        refuse_flat(parameters, full, unknown)?;
+    }
+    Ok((full, sliding))
+}
+
+/// The embedding that `objects` describe, the first having the last word; with none of them the
+/// plain one with base `theta`.
+fn one_rope(
+    mut objects: Vec<ConfigObject<'_>>,
+    theta: f64,
+    unknown: &mut Vec<String>,
+) -> Result<RopeParameters> {
+    let mut rope = RopeParameters { theta, factor: 1.0 };
+    let (mut kind, mut scaled) = ("default", false);
+    for object in objects.iter_mut().rev() {
+        rope.theta = object.positive("rope_theta", rope.theta)?;
+        let named = object.text("type")?;
+        kind = object.text("rope_type")?.or(named).unwrap_or(kind);
+        if object.positive("partial_rotary_factor", 1.0)? != 1.0 {
+            return Err(object.error("partial_rotary_factor", "1: Gemma 3 rotates whole heads"));
+        }
+        scaled |= object.get("factor").is_some();
+        rope.factor = object.positive("factor", rope.factor)?;
+    }
+    let Some(object) = objects.first() else {
+        return Ok(rope);
+    };
+    match kind {
+        "default" if rope.factor == 1.0 => {}
+        "default" => {
+            return Err(object.error("rope_type", "`linear`, since there is a `factor`"));
+        }
+        "linear" if scaled => {}
+        "linear" => return Err(object.error("factor", "a positive number for `linear`")),
+        _ => return Err(object.error("rope_type", "`default` or `linear`")),
+    }
+    unknown.extend(objects.iter().flat_map(ConfigObject::unknown));
+    Ok(rope)
+}
+
+/// The reference ignores parameters that are not filed under a layer type: an error unless `full`
+/// says the same.
+fn refuse_flat(
+    mut flat: ConfigObject<'_>,
+    full: RopeParameters,
+    unknown: &mut Vec<String>,
+) -> Result<()> {
+    let nested = "its values under `full_attention` and `sliding_attention`";
+    let same_theta = flat.positive("rope_theta", full.theta)? == full.theta;
+    if !same_theta {
+        return Err(flat.error("rope_theta", nested));
+    }
+    if flat.positive("factor", full.factor)? != full.factor {
+        return Err(flat.error("factor", nested));
+    }
+    for key in ["rope_type", "type"] {
+        let scaled = !matches!(flat.text(key)?, None | Some("default"));
+        if scaled && full.factor == 1.0 {
+            return Err(flat.error(key, nested));
+        }
+    }
+    unknown.extend(flat.unknown());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
