@@ -1,0 +1,216 @@
+//! What can go wrong in this crate, as data: every variant names the file, key or argument at fault, what was
+//! expected and what was found. Written for this workspace; no foreign error type is part of the public surface.
+
+use std::path::PathBuf;
+
+/// An error of the tokenizer crate. Messages are lower case and end in what to do where that is not plain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The tokenizer file can't be read.
+    #[error("cannot read tokenizer file `{}`: {source}; give the path of a `tokenizer.json`", path.display())]
+    Read {
+        /// Path as given.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The tokenizer file is larger than any Gemma tokenizer; it isn't parsed.
+    #[error(
+        "tokenizer `{name}` has {found} bytes, more than the limit of {limit}; is it a `tokenizer.json`?"
+    )]
+    TooLarge {
+        /// Name or path of the file.
+        name: String,
+        /// Largest accepted size in bytes.
+        limit: u64,
+        /// Size found in bytes.
+        found: u64,
+    },
+    /// The file is no JSON, or its keys don't have the types of a `tokenizer.json`.
+    #[error(
+        "tokenizer `{name}` is not a readable `tokenizer.json` at line {line}, column {column}: {source}; \
+         download the file again or export it with `save_pretrained`"
+    )]
+    Parse {
+        /// Name or path of the file.
+        name: String,
+        /// Line of the fault, from 1.
+        line: usize,
+        /// Column of the fault, from 1.
+        column: usize,
+        /// The parser's own account.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A part of the tokenizer is of a kind that Gemma tokenizers don't have.
+    #[error(
+        "tokenizer `{name}`: `{key}` is {found}, expected {expected}; only Gemma tokenizers are read here"
+    )]
+    Unsupported {
+        /// Name or path of the file.
+        name: String,
+        /// JSON path of the part, such as `model.dropout`.
+        key: String,
+        /// What a Gemma tokenizer holds there.
+        expected: &'static str,
+        /// What the file holds.
+        found: String,
+    },
+    /// Two parts of the vocabulary contradict each other.
+    #[error(
+        "tokenizer `{name}`: `{key}` {fault} ({token:?}); the file is damaged, download it again"
+    )]
+    Vocabulary {
+        /// Name or path of the file.
+        name: String,
+        /// JSON path of the part, such as `model.merges[3]`.
+        key: String,
+        /// What is wrong with it.
+        fault: &'static str,
+        /// The token concerned.
+        token: String,
+    },
+    /// The tokenizers library refused parts that this crate's own checks had accepted.
+    #[error("tokenizer `{name}` cannot be assembled: {source}")]
+    Assemble {
+        /// Name or path of the file.
+        name: String,
+        /// The library's account.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The tokenizers library failed on a text.
+    #[error("cannot encode a text of {bytes} bytes with tokenizer `{name}`: {source}")]
+    Encode {
+        /// Name or path of the tokenizer file.
+        name: String,
+        /// Length of the text.
+        bytes: usize,
+        /// The library's account.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The tokenizers library failed on token ids.
+    #[error("cannot decode {count} ids with tokenizer `{name}`: {source}")]
+    Decode {
+        /// Name or path of the tokenizer file.
+        name: String,
+        /// Number of ids.
+        count: usize,
+        /// The library's account.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A token that this use needs isn't in the tokenizer.
+    #[error(
+        "tokenizer `{name}` has no token `{token}`; use the tokenizer that was published with the checkpoint"
+    )]
+    MissingToken {
+        /// Name or path of the tokenizer file.
+        name: String,
+        /// The token looked for.
+        token: &'static str,
+    },
+    /// The model's configuration and the tokenizer give one token two ids.
+    #[error(
+        "`{key}` in the model's configuration says that `{token}` is id {expected}, \
+         the tokenizer says {found}; tokenizer and weights are of different checkpoints"
+    )]
+    IdMismatch {
+        /// Key in the model's configuration.
+        key: &'static str,
+        /// The token.
+        token: &'static str,
+        /// The id that the configuration gives.
+        expected: u32,
+        /// The id that the tokenizer gives.
+        found: u32,
+    },
+    /// The model's configuration names the id of a token which the tokenizer lacks.
+    #[error(
+        "`{key}` in the model's configuration says that `{token}` is id {expected}, \
+         the tokenizer has no such token; use the tokenizer that was published with the checkpoint"
+    )]
+    IdUnknown {
+        /// Key in the model's configuration.
+        key: &'static str,
+        /// The token.
+        token: &'static str,
+        /// The id that the configuration gives.
+        expected: u32,
+    },
+    /// A conversation has no message.
+    #[error("the conversation holds no message; give at least one user message")]
+    EmptyConversation,
+    /// Roles don't alternate, starting with the user.
+    #[error(
+        "message {index} has role `{found}`, expected `{expected}`: conversation roles must alternate \
+         user/assistant/user/assistant/...; join neighbouring messages of one role into one"
+    )]
+    Alternation {
+        /// Index of the message, from 0, the system instruction not counted.
+        index: usize,
+        /// Role which has its turn at that index.
+        expected: &'static str,
+        /// Role found.
+        found: &'static str,
+    },
+    /// A prompt's ids hold the beginning-of-sequence token more than once.
+    #[error(
+        "the prompt holds `<bos>` again as token {position}; a prompt has exactly one, at its start: \
+         remove it from the text (a rendered conversation already begins with one)"
+    )]
+    RepeatedBos {
+        /// Index of the second `<bos>` in the prompt's ids.
+        position: usize,
+    },
+    /// The text has more or fewer image placeholders than there are images.
+    #[error(
+        "the text holds {placeholders} `<start_of_image>` placeholders, but {images} images were given; \
+         both counts must be the same"
+    )]
+    ImageCount {
+        /// Placeholders found in the text.
+        placeholders: usize,
+        /// Images given.
+        images: usize,
+    },
+    /// An image would take no soft tokens.
+    #[error(
+        "`tokens_per_image` is 0, expected at least 1 (256 for MedGemma); read `mm_tokens_per_image` of the config"
+    )]
+    NoSoftTokens,
+    /// The images of one prompt would take an absurd number of tokens.
+    #[error(
+        "the images take {found} soft tokens, more than the limit of {limit}; give fewer images or crops"
+    )]
+    TooManySoftTokens {
+        /// Largest accepted number.
+        limit: usize,
+        /// Number asked for; `usize::MAX` if it overflows.
+        found: usize,
+    },
+    /// A run of image soft tokens doesn't have the length of one image.
+    #[error(
+        "the run of image soft tokens at {start} has length {found}, expected {expected} for each image"
+    )]
+    ImageSpan {
+        /// Index of the run's first token.
+        start: usize,
+        /// Tokens of one image.
+        expected: usize,
+        /// Tokens in the run.
+        found: usize,
+    },
+    /// A stop string is empty: it would stop every reply before its first character.
+    #[error("stop string {index} is empty, expected at least one character; remove it")]
+    EmptyStopString {
+        /// Index of the stop string, from 0.
+        index: usize,
+    },
+}
+
+/// Result of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;

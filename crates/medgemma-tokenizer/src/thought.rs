@@ -1,0 +1,223 @@
+//! Splits the replies of thinking MedGemma models into reasoning and answer, at once or while streaming.
+//!
+//! Format seen in Google's MedGemma notebooks: `<unused94>thought\n … <unused95>answer`. Models may also leave the
+//! thought empty, think without being asked, think again later, or be cut off inside a thought. The rules:
+//!
+//! * Text from `<unused94>` to the next `<unused95>` is reasoning, the rest is answer. The markers belong to neither;
+//!   one without its partner (an end outside a thought, a start inside one) is dropped.
+//! * Right after `<unused94>` the header `thought` is dropped, with its newline, if a newline, a marker or the end of
+//!   the text follows it; `thoughtful` stays.
+//! * Right after `<unused95>` newlines are dropped: they part the answer from the thought. All other text is verbatim.
+//!
+//! The markers must be in the text. Decode with `keep_special`, or rely on Gemma's tokenizer, which doesn't mark these
+//! two tokens as special and so never drops them.
+
+use crate::special::{THOUGHT_END, THOUGHT_START};
+
+/// Word after the start marker that names the channel.
+const HEADER: &str = "thought";
+
+/// A piece of a streamed reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplyPiece {
+    /// Part of the model's reasoning.
+    Reasoning(String),
+    /// Part of the answer.
+    Answer(String),
+}
+
+/// A whole reply, split.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SplitReply {
+    /// Text of the thoughts, one after the other; `None` if there was none, empty if it was empty.
+    pub reasoning: Option<String>,
+    /// Everything else.
+    pub answer: String,
+    /// Whether the reply ended inside a thought: the reasoning is incomplete and there is no answer to it.
+    pub cut_off: bool,
+}
+
+/// Splits a whole reply; the reference for what [`ThoughtParser`] gives piece by piece.
+pub fn split_thoughts(text: &str) -> SplitReply {
+    let mut split = SplitReply::default();
+    let mut outside = text.split(THOUGHT_START);
+    let mut before = outside.next().unwrap_or_default().split(THOUGHT_END);
+    split.answer.push_str(before.next().unwrap_or_default());
+    push_answers(&mut split.answer, before);
+    for after_start in outside {
+        // A start marker inside a thought that is still open is a stray one: no header follows it.
+        let reopened = std::mem::replace(&mut split.cut_off, true);
+        let (thought, after_end) = match after_start.split_once(THOUGHT_END) {
+            Some((thought, rest)) => (thought, Some(rest)),
+            None => (after_start, None),
+        };
+        let thought = if reopened {
+            thought
+        } else {
+            strip_header(thought)
+        };
+        split.reasoning.get_or_insert_default().push_str(thought);
+        if let Some(rest) = after_end {
+            split.cut_off = false;
+            push_answers(&mut split.answer, rest.split(THOUGHT_END));
+        }
+    }
+    split
+}
+
+/// Appends texts that each follow an end marker.
+fn push_answers<'a>(answer: &mut String, texts: impl Iterator<Item = &'a str>) {
+    texts.for_each(|text| answer.push_str(text.trim_start_matches('\n')));
+}
+
+fn strip_header(thought: &str) -> &str {
+    match thought.strip_prefix(HEADER) {
+        Some("") => "",
+        Some(rest) => rest.strip_prefix('\n').unwrap_or(thought),
+        None => thought,
+    }
+}
+
+/// Where in a reply the parser stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Answer,
+    /// After an end marker, before the first character that isn't a newline.
+    AnswerStart,
+    /// After a start marker, the header not yet decided.
+    Header,
+    Reasoning,
+}
+
+/// Splits a reply while it streams in pieces of any size, such as those of [`Detokenizer`](crate::Detokenizer).
+///
+/// The pieces it gives, joined, are what [`split_thoughts`] gives for the joined input.
+#[derive(Debug, Clone)]
+pub struct ThoughtParser {
+    state: State,
+    /// Text taken whose meaning is still open: it may begin a marker or be the header.
+    held: String,
+}
+
+impl Default for ThoughtParser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ThoughtParser {
+    /// A parser at the start of a reply.
+    pub fn new() -> Self {
+        Self {
+            state: State::Answer,
+            held: String::new(),
+        }
+    }
+
+    /// Takes a piece of the reply and returns the pieces that are now certain; none of them is empty.
+    pub fn push(&mut self, piece: &str) -> Vec<ReplyPiece> {
+        self.held.push_str(piece);
+        let mut pieces = Vec::new();
+        while let Some((at, marker)) = first_marker(&self.held) {
+            let rest = self.held.split_off(at + marker.len());
+            self.held.truncate(at);
+            let text = std::mem::replace(&mut self.held, rest);
+            self.give(text, &mut pieces);
+            self.pass(marker);
+        }
+        let open = self.open_end();
+        let rest = self.held.split_off(self.held.len() - open);
+        let text = std::mem::replace(&mut self.held, rest);
+        self.give(text, &mut pieces);
+        pieces
+    }
+
+    /// Whether the text so far ends inside a thought. After [`finish`](Self::finish): the thought was cut off.
+    pub fn in_thought(&self) -> bool {
+        matches!(self.state, State::Header | State::Reasoning)
+    }
+
+    /// Ends the reply: returns what was held back.
+    pub fn finish(&mut self) -> Vec<ReplyPiece> {
+        let mut pieces = Vec::new();
+        let text = std::mem::take(&mut self.held);
+        self.give(text, &mut pieces);
+        pieces
+    }
+
+    /// Gives out text of the present state.
+    fn give(&mut self, text: String, pieces: &mut Vec<ReplyPiece>) {
+        match self.state {
+            State::Answer => {
+                if !text.is_empty() {
+                    pieces.push(ReplyPiece::Answer(text));
+                }
+            }
+            State::AnswerStart => {
+                let text = text.trim_start_matches('\n');
+                if !text.is_empty() {
+                    self.state = State::Answer;
+                    pieces.push(ReplyPiece::Answer(text.to_owned()));
+                }
+            }
+            State::Header => {
+                if text.is_empty() {
+                    return;
+                }
+                // `open_end` holds an undecided header back, so a marker or the end follows a lone one.
+                self.state = State::Reasoning;
+                let text = strip_header(&text);
+                if !text.is_empty() {
+                    pieces.push(ReplyPiece::Reasoning(text.to_owned()));
+                }
+            }
+            State::Reasoning => {
+                if !text.is_empty() {
+                    pieces.push(ReplyPiece::Reasoning(text));
+                }
+            }
+        }
+    }
+
+    /// Moves past a marker.
+    fn pass(&mut self, marker: &str) {
+        self.state = match (marker == THOUGHT_START, self.state) {
+            (true, State::Answer | State::AnswerStart) => State::Header,
+            (true, State::Header | State::Reasoning) => State::Reasoning,
+            (false, _) => State::AnswerStart,
+        };
+    }
+
+    /// Length of the end of the held text that can't be judged yet.
+    fn open_end(&self) -> usize {
+        let marker = [THOUGHT_START, THOUGHT_END]
+            .into_iter()
+            .map(|m| prefix_at_end(&self.held, m))
+            .max()
+            .unwrap_or(0);
+        let before = &self.held[..self.held.len() - marker];
+        if self.state == State::Header && HEADER.starts_with(before) {
+            self.held.len()
+        } else {
+            marker
+        }
+    }
+}
+
+/// The first marker in `text` and where it starts.
+fn first_marker(text: &str) -> Option<(usize, &'static str)> {
+    [THOUGHT_START, THOUGHT_END]
+        .into_iter()
+        .filter_map(|marker| Some((text.find(marker)?, marker)))
+        .min()
+}
+
+/// Length of the longest end of `text` that is a proper prefix of the (ASCII) marker.
+fn prefix_at_end(text: &str, marker: &str) -> usize {
+    (1..marker.len())
+        .rev()
+        .find(|&length| text.ends_with(&marker[..length]))
+        .unwrap_or(0)
+}
