@@ -1,0 +1,52 @@
+//! Grouped-query attention with normalised queries and keys.
+//!
+//! Differs from Llama's: queries and keys pass an RMS norm per head before rotation (Gemma 3
+//! report §2.1, replacing Gemma 2's soft-capping), and scores are scaled by
+//! `query_pre_attn_scalar^-0.5`, which is not `head_dim^-0.5` on the 27B. Reference:
+//! `Gemma3Attention` in transformers 5.23.
+
+use medgemma_tensor::{Tensor, Weight, ops};
+
+use crate::norm::RmsNorm;
+use crate::pass::Pass;
+
+/// Weights of one attention layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Attention {
+    /// `[n·h, d]`
+    pub(crate) q_proj: Weight,
+    /// `[k·h, d]`
+    pub(crate) k_proj: Weight,
+    /// `[k·h, d]`
+    pub(crate) v_proj: Weight,
+    /// `[d, n·h]`
+    pub(crate) o_proj: Weight,
+    /// Over h.
+    pub(crate) q_norm: RmsNorm,
+    /// Over h.
+    pub(crate) k_norm: RmsNorm,
+    /// Head size h.
+    pub(crate) head_dim: usize,
+    /// `query_pre_attn_scalar^-0.5`
+    pub(crate) scale: f64,
+}
+
+impl Attention {
+    /// `x` `[t, d]`: the rows of every lane of `pass`; the result has the same shape.
+    pub(crate) fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_>) -> Tensor<2> {
+        let q = self.heads(ops::linear(x.clone(), &self.q_proj, None));
+        let k = self.heads(ops::linear(x.clone(), &self.k_proj, None));
+        let v = self.heads(ops::linear(x, &self.v_proj, None));
+        let rotation = pass.rotation(layer);
+        let q = self.q_norm.forward_rotated(q, rotation);
+        let k = self.k_norm.forward_rotated(k, rotation);
+        let attended = pass.attend(layer, q, k, v, self.scale);
+        ops::linear(attended, &self.o_proj, None)
+    }
+
+    /// `[t, heads·h]` → `[t, heads, h]`
+    fn heads(&self, x: Tensor<2>) -> Tensor<3> {
+        let [t, width] = x.dims();
+        x.reshape([t, width / self.head_dim, self.head_dim])
+    }
+}

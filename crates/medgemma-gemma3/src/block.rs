@@ -1,0 +1,36 @@
+//! One decoder layer, with norms before and after each half ("sandwich" norms).
+//!
+//! `h = x + post_attention(attn(input(x)))`, `out = h + post_feedforward(mlp(pre_feedforward(h)))`.
+//! Llama has only the two norms in front. Reference: `Gemma3DecoderLayer` in transformers 5.23.
+
+use medgemma_tensor::Tensor;
+
+use crate::attention::Attention;
+use crate::mlp::Mlp;
+use crate::norm::RmsNorm;
+use crate::pass::Pass;
+
+/// Weights of one layer; fields bear the checkpoint's names.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    pub(crate) input_layernorm: RmsNorm,
+    pub(crate) self_attn: Attention,
+    pub(crate) post_attention_layernorm: RmsNorm,
+    pub(crate) pre_feedforward_layernorm: RmsNorm,
+    pub(crate) mlp: Mlp,
+    pub(crate) post_feedforward_layernorm: RmsNorm,
+}
+
+impl Block {
+    /// `x` `[t, d]`, the residual stream; the result has the same shape.
+    pub(crate) fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_>) -> Tensor<2> {
+        let attended = self
+            .self_attn
+            .forward(self.input_layernorm.forward(x.clone()), layer, pass);
+        let h = x + self.post_attention_layernorm.forward(attended);
+        let transformed = self
+            .mlp
+            .forward(self.pre_feedforward_layernorm.forward(h.clone()));
+        h + self.post_feedforward_layernorm.forward(transformed)
+    }
+}

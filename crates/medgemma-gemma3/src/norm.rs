@@ -1,0 +1,33 @@
+//! Gemma's RMS norm: `x · rsqrt(mean(x²) + eps) · (1 + weight)`, the whole expression in f32.
+//!
+//! Differs from Llama's by the `1 +`: a published weight of zero leaves the normalised value as it
+//! is. Reference: `Gemma3RMSNorm` in transformers 5.23 (`modeling_gemma3.py`).
+
+use medgemma_tensor::{Tensor, ops};
+
+/// One norm with its weight already turned into a gain.
+#[derive(Debug, Clone)]
+pub(crate) struct RmsNorm {
+    gain: Tensor<1>,
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// From the published weight `[d]`; `1 + weight` is summed once, in f32.
+    pub(crate) fn new(weight: Tensor<1>, eps: f64) -> Self {
+        Self {
+            gain: weight + 1.0,
+            eps,
+        }
+    }
+
+    /// `x` `[t, d]`; the result has the same shape.
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        ops::rms_norm(x, &self.gain, self.eps)
+    }
+
+    /// Norm over each head of `x` `[t, n, h]`, then rotation by position.
+    pub(crate) fn forward_rotated(&self, x: Tensor<3>, rotation: &ops::Rotation) -> Tensor<3> {
+        ops::qk_norm_rope(x, &self.gain, self.eps, rotation)
+    }
+}

@@ -1,0 +1,464 @@
+//! From logits to the next token.
+//!
+//! The order is transformers' (`generation/logits_process.py`): repetition penalty, temperature,
+//! top-k, top-p, min-p. Log-probabilities are those of the model itself, before any of them.
+
+use std::collections::HashSet;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::{Error, Result};
+
+/// How the next token is chosen. The default is greedy: the same prompt gives the same answer,
+/// as in every official MedGemma example.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Sampling {
+    /// 0 (default) takes the most likely token; above, logits are divided by it before drawing.
+    pub temperature: f32,
+    /// Draw among this many most likely tokens; `None` (default) among all.
+    pub top_k: Option<usize>,
+    /// Draw among the fewest tokens that together have this probability, in (0, 1]; `None` (default) all.
+    pub top_p: Option<f32>,
+    /// Draw among tokens at least this fraction as likely as the likeliest, in [0, 1]; `None` (default) all.
+    pub min_p: Option<f32>,
+    /// Above 1 makes tokens that were read or written already less likely (Keskar et al. 2019);
+    /// 1 (default) changes nothing. Applies to greedy choice too.
+    pub repetition_penalty: f32,
+    /// Start of the random sequence: the same seed draws the same tokens on every machine.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.0,
+            top_k: None,
+            top_p: None,
+            min_p: None,
+            repetition_penalty: 1.0,
+            seed: 0,
+        }
+    }
+}
+
+impl Sampling {
+    /// Refuses values outside of their range.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] naming the option.
+    pub fn validate(&self) -> Result<()> {
+        let check = |ok: bool, option, found: String, expected| {
+            if ok {
+                Ok(())
+            } else {
+                Err(Error::InvalidOption {
+                    option,
+                    found,
+                    expected,
+                })
+            }
+        };
+        let t = self.temperature;
+        check(
+            t.is_finite() && t >= 0.0,
+            "temperature",
+            t.to_string(),
+            "a finite number of at least 0",
+        )?;
+        check(
+            self.top_k != Some(0),
+            "top_k",
+            "0".to_owned(),
+            "at least 1, or None",
+        )?;
+        let p = self.top_p.unwrap_or(1.0);
+        check(
+            p > 0.0 && p <= 1.0,
+            "top_p",
+            p.to_string(),
+            "a number in (0, 1]",
+        )?;
+        let p = self.min_p.unwrap_or(0.0);
+        check(
+            (0.0..=1.0).contains(&p),
+            "min_p",
+            p.to_string(),
+            "a number in [0, 1]",
+        )?;
+        let r = self.repetition_penalty;
+        check(
+            r.is_finite() && r > 0.0,
+            "repetition_penalty",
+            r.to_string(),
+            "a finite number above 0",
+        )
+    }
+}
+
+/// A chosen token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Token {
+    /// Its id.
+    pub id: u32,
+    /// Natural logarithm of the probability that the model itself gave it.
+    pub logprob: f32,
+}
+
+/// The state of drawing: options, random numbers, and what was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Sampler {
+    sampling: Sampling,
+    rng: ChaCha8Rng,
+    seen: HashSet<u32>,
+}
+
+impl Sampler {
+    /// `seen`: the ids of the prompt, for the repetition penalty.
+    pub(crate) fn new(sampling: Sampling, seen: impl IntoIterator<Item = u32>) -> Result<Self> {
+        sampling.validate()?;
+        let rng = ChaCha8Rng::seed_from_u64(sampling.seed);
+        Ok(Self {
+            rng,
+            seen: seen.into_iter().collect(),
+            sampling,
+        })
+    }
+
+    /// Chooses the token for `position` from its logits over the vocabulary.
+    pub(crate) fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
+        let normaliser = log_sum_exp(logits);
+        if !normaliser.is_finite() {
+            return Err(Error::NonFiniteLogits { position });
+        }
+        let id = if self.sampling.repetition_penalty == 1.0 && self.sampling.temperature == 0.0 {
+            argmax(logits)
+        } else {
+            let penalised = self.penalise(logits);
+            if self.sampling.temperature == 0.0 {
+                argmax(&penalised)
+            } else {
+                self.draw(&penalised)
+            }
+        };
+        let token = u32::try_from(id).expect("a vocabulary has fewer than 2³² entries");
+        self.seen.insert(token);
+        Ok(Token {
+            id: token,
+            logprob: logits[id] - normaliser,
+        })
+    }
+
+    /// Divides positive and multiplies negative logits of seen tokens.
+    fn penalise(&self, logits: &[f32]) -> Vec<f32> {
+        let mut logits = logits.to_vec();
+        let penalty = self.sampling.repetition_penalty;
+        if penalty != 1.0 {
+            for &id in &self.seen {
+                if let Some(logit) = logits.get_mut(id as usize) {
+                    *logit = if *logit > 0.0 {
+                        *logit / penalty
+                    } else {
+                        *logit * penalty
+                    };
+                }
+            }
+        }
+        logits
+    }
+
+    fn draw(&mut self, logits: &[f32]) -> usize {
+        let candidates = self.candidates(logits);
+        let total: f64 = candidates.iter().map(|&(_, weight)| weight).sum();
+        let mut target = self.rng.random::<f64>() * total;
+        for &(id, weight) in &candidates {
+            target -= weight;
+            if target < 0.0 {
+                return id;
+            }
+        }
+        // Rounding can leave a crumb of `target` behind the last candidate.
+        candidates.last().map_or(0, |&(id, _)| id)
+    }
+
+    /// Tokens that may be drawn with their unnormalised probabilities, likeliest first.
+    fn candidates(&self, logits: &[f32]) -> Vec<(usize, f64)> {
+        let temperature = f64::from(self.sampling.temperature);
+        let highest = f64::from(logits[argmax(logits)]);
+        let weight = |logit: f32| ((f64::from(logit) - highest) / temperature).exp();
+        let mut candidates: Vec<(usize, f64)> = logits
+            .iter()
+            .map(|&logit| weight(logit))
+            .enumerate()
+            .collect();
+        // Ties are broken by id, so that the order and with it the draw is the same everywhere.
+        let likelier = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if let Some(k) = self.sampling.top_k.filter(|&k| k < candidates.len()) {
+            candidates.select_nth_unstable_by(k - 1, likelier);
+            candidates.truncate(k);
+        }
+        candidates.sort_unstable_by(likelier);
+        if let Some(p) = self.sampling.top_p {
+            let total: f64 = candidates.iter().map(|&(_, weight)| weight).sum();
+            let mut sum = 0.0;
+            let kept = candidates.iter().take_while(|&&(_, weight)| {
+                let before = sum;
+                sum += weight;
+                before < f64::from(p) * total
+            });
+            let kept = kept.count().max(1);
+            candidates.truncate(kept);
+        }
+        if let Some(p) = self.sampling.min_p {
+            let least = f64::from(p) * candidates[0].1;
+            candidates.retain(|&(_, weight)| weight >= least);
+        }
+        candidates
+    }
+}
+
+/// Index of the largest value, the first of equals, as torch's argmax.
+pub(crate) fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (index, &value) in values.iter().enumerate() {
+        if value > values[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+/// `ln Σ exp(x)`, summed in f64; not finite when a value is NaN or +∞, or when all are −∞.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the sum is rounded to the logits' own format"
+)]
+pub(crate) fn log_sum_exp(values: &[f32]) -> f32 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f32::NAN;
+    }
+    let highest = f64::from(values.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = values
+        .iter()
+        .map(|&value| (f64::from(value) - highest).exp())
+        .sum();
+    (highest + sum.ln()) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sampler, Sampling, log_sum_exp};
+    use crate::error::Error;
+
+    /// Probabilities 0.4, 0.3, 0.2, 0.1 in a shuffled order.
+    fn logits() -> Vec<f32> {
+        [0.2_f32, 0.4, 0.1, 0.3]
+            .iter()
+            .map(|p| p.ln() + 5.0)
+            .collect()
+    }
+
+    fn drawn(sampling: Sampling) -> Vec<usize> {
+        let mut sampler = Sampler::new(sampling, []).expect("valid options");
+        let mut counts = vec![0; 4];
+        for _ in 0..20_000 {
+            sampler.seen.clear();
+            counts[sampler.choose(&logits(), 0).expect("finite").id as usize] += 1;
+        }
+        counts
+    }
+
+    fn random() -> Sampling {
+        Sampling {
+            temperature: 1.0,
+            seed: 7,
+            ..Sampling::default()
+        }
+    }
+
+    #[test]
+    fn greedy_takes_the_first_of_the_largest_and_reports_its_probability() {
+        let mut sampler = Sampler::new(Sampling::default(), []).expect("valid options");
+        let token = sampler.choose(&logits(), 0).expect("finite");
+        assert_eq!(token.id, 1);
+        assert!((token.logprob - 0.4_f32.ln()).abs() < 1e-6);
+        assert_eq!(sampler.choose(&[1.0, 3.0, 3.0], 0).expect("finite").id, 1);
+    }
+
+    #[test]
+    fn draws_follow_the_distribution() {
+        let counts = drawn(random());
+        for (count, p) in counts.iter().zip([0.2, 0.4, 0.1, 0.3]) {
+            // five standard deviations of 20 000 draws
+            assert!(
+                (f64::from(u32::try_from(*count).expect("small")) / 20_000.0 - p).abs() < 0.018,
+                "{counts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_filter_keeps_what_it_says() {
+        let kept = |sampling| {
+            drawn(sampling)
+                .iter()
+                .map(|&count| count > 0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            kept(Sampling {
+                top_k: Some(2),
+                ..random()
+            }),
+            [false, true, false, true]
+        );
+        assert_eq!(
+            kept(Sampling {
+                top_p: Some(0.65),
+                ..random()
+            }),
+            [false, true, false, true]
+        );
+        assert_eq!(
+            kept(Sampling {
+                top_p: Some(0.75),
+                ..random()
+            }),
+            [true, true, false, true]
+        );
+        assert_eq!(
+            kept(Sampling {
+                top_p: Some(0.01),
+                ..random()
+            }),
+            [false, true, false, false]
+        );
+        assert_eq!(
+            kept(Sampling {
+                min_p: Some(0.6),
+                ..random()
+            }),
+            [false, true, false, true]
+        );
+        // temperature comes first: at 0.1 the second is (3/4)^10 = 0.056 as likely as the first
+        assert_eq!(
+            kept(Sampling {
+                min_p: Some(0.06),
+                temperature: 0.1,
+                ..random()
+            }),
+            [false, true, false, false]
+        );
+    }
+
+    #[test]
+    fn the_seed_alone_decides_the_draw() {
+        let run = |seed| {
+            let mut sampler =
+                Sampler::new(Sampling { seed, ..random() }, []).expect("valid options");
+            (0..32)
+                .map(|_| sampler.choose(&logits(), 0).expect("finite").id)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1), run(2));
+    }
+
+    #[test]
+    fn the_penalty_divides_positive_and_multiplies_negative_logits() {
+        let sampling = Sampling {
+            repetition_penalty: 2.0,
+            ..Sampling::default()
+        };
+        let mut sampler = Sampler::new(sampling, [0, 3]).expect("valid options");
+        assert_eq!(
+            sampler.penalise(&[4.0, 3.0, -1.0, -1.0]),
+            [2.0, 3.0, -1.0, -2.0]
+        );
+        assert_eq!(
+            sampler
+                .choose(&[4.0, 3.0, -1.0, -1.0], 0)
+                .expect("finite")
+                .id,
+            1
+        );
+        // token 1 has now been written, so token 0 (2.0) beats it (1.5)
+        assert_eq!(
+            sampler
+                .choose(&[4.0, 3.0, -1.0, -1.0], 0)
+                .expect("finite")
+                .id,
+            0
+        );
+    }
+
+    #[test]
+    fn not_a_number_is_an_error_and_not_token_zero() {
+        let mut sampler = Sampler::new(Sampling::default(), []).expect("valid options");
+        for logits in [
+            vec![f32::NAN, 1.0],
+            vec![f32::NEG_INFINITY; 3],
+            vec![f32::INFINITY, 0.0],
+        ] {
+            let error = sampler.choose(&logits, 5).expect_err("not finite");
+            assert!(
+                matches!(error, Error::NonFiniteLogits { position: 5 }),
+                "{error}"
+            );
+        }
+        assert!((log_sum_exp(&[1e4, 1e4]) - 10_000.693).abs() < 1e-2);
+    }
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        for (sampling, name) in [
+            (
+                Sampling {
+                    temperature: -1.0,
+                    ..random()
+                },
+                "temperature",
+            ),
+            (
+                Sampling {
+                    temperature: f32::NAN,
+                    ..random()
+                },
+                "temperature",
+            ),
+            (
+                Sampling {
+                    top_k: Some(0),
+                    ..random()
+                },
+                "top_k",
+            ),
+            (
+                Sampling {
+                    top_p: Some(0.0),
+                    ..random()
+                },
+                "top_p",
+            ),
+            (
+                Sampling {
+                    min_p: Some(1.5),
+                    ..random()
+                },
+                "min_p",
+            ),
+            (
+                Sampling {
+                    repetition_penalty: 0.0,
+                    ..random()
+                },
+                "repetition_penalty",
+            ),
+        ] {
+            let error = Sampler::new(sampling, []).expect_err("out of range");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! From a checkpoint to a [`Decoder`]: the table of names, and the shape of every tensor.
+//!
+//! Canonical keys are those of `transformers` 5.23 in memory without the outer `model.`:
+//! `language_model.embed_tokens.weight`, `language_model.layers.N.…`, `language_model.norm.weight`
+//! and, when not tied, `lm_head.weight`.
+
+use medgemma_tensor::Device;
+use medgemma_tensor::checkpoint::{Ignore, Loader, Rename, Scope};
+
+use crate::attention::Attention;
+use crate::block::Block;
+use crate::config::TextConfig;
+use crate::error::Result;
+use crate::mlp::Mlp;
+use crate::model::Decoder;
+use crate::norm::RmsNorm;
+use crate::rope::Rope;
+
+/// Names of the decoder's tensors in every published dialect. Put it after the tables of the
+/// other parts of a model: its last rule takes any `model.` that is left.
+pub const RENAMES: &[Rename] = &[
+    Rename::new("base_model.model.", "", "PEFT wrapper"),
+    Rename::new(
+        "model.language_model.",
+        "language_model.",
+        "transformers ≥ 4.52 in memory",
+    ),
+    Rename::new("language_model.model.", "language_model.", "published 2025"),
+    Rename::new("language_model.lm_head.", "lm_head.", "published 2025"),
+    Rename::new("model.", "language_model.", "text only"),
+];
+
+/// Tensors of old exports that hold nothing learnt.
+pub const IGNORED: &[Ignore] = &[Ignore::new(
+    ".rotary_emb.inv_freq",
+    "frequencies are computed from the configuration",
+)];
+
+impl Decoder {
+    /// Loads the decoder from the canonical keys of `loader`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`] for a missing, misshaped or wrong-typed tensor, with its key.
+    pub fn load(loader: &mut Loader<'_>, config: TextConfig, device: &Device) -> Result<Self> {
+        let head = [config.vocab_size, config.hidden_size];
+        let lm_head = if config.tie_word_embeddings {
+            None
+        } else {
+            Some(loader.scope("").weight("lm_head.weight", head)?)
+        };
+        let mut scope = loader.scope("language_model");
+        let embed_tokens = scope.weight("embed_tokens.weight", head)?;
+        let layers = (0..config.num_hidden_layers)
+            .map(|index| block(&mut scope.scope(&format!("layers.{index}")), &config))
+            .collect::<Result<_>>()?;
+        let norm = norm(&mut scope, "norm", config.hidden_size, &config)?;
+        let rope = Rope::new(&config);
+        Ok(Self {
+            config,
+            embed_tokens,
+            layers,
+            norm,
+            lm_head,
+            rope,
+            device: device.clone(),
+        })
+    }
+}
+
+fn block(scope: &mut Scope<'_, '_>, config: &TextConfig) -> Result<Block> {
+    let d = config.hidden_size;
+    Ok(Block {
+        input_layernorm: norm(scope, "input_layernorm", d, config)?,
+        self_attn: attention(&mut scope.scope("self_attn"), config)?,
+        post_attention_layernorm: norm(scope, "post_attention_layernorm", d, config)?,
+        pre_feedforward_layernorm: norm(scope, "pre_feedforward_layernorm", d, config)?,
+        mlp: mlp(&mut scope.scope("mlp"), config)?,
+        post_feedforward_layernorm: norm(scope, "post_feedforward_layernorm", d, config)?,
+    })
+}
+
+fn attention(scope: &mut Scope<'_, '_>, config: &TextConfig) -> Result<Attention> {
+    let (d, h) = (config.hidden_size, config.head_dim);
+    let queries = config.num_attention_heads * h;
+    let keys = config.num_key_value_heads * h;
+    Ok(Attention {
+        q_proj: scope.weight("q_proj.weight", [queries, d])?,
+        k_proj: scope.weight("k_proj.weight", [keys, d])?,
+        v_proj: scope.weight("v_proj.weight", [keys, d])?,
+        o_proj: scope.weight("o_proj.weight", [d, queries])?,
+        q_norm: norm(scope, "q_norm", h, config)?,
+        k_norm: norm(scope, "k_norm", h, config)?,
+        head_dim: h,
+        scale: config.query_pre_attn_scalar.powf(-0.5),
+    })
+}
+
+fn mlp(scope: &mut Scope<'_, '_>, config: &TextConfig) -> Result<Mlp> {
+    let (d, intermediate) = (config.hidden_size, config.intermediate_size);
+    Ok(Mlp {
+        gate_proj: scope.weight("gate_proj.weight", [intermediate, d])?,
+        up_proj: scope.weight("up_proj.weight", [intermediate, d])?,
+        down_proj: scope.weight("down_proj.weight", [d, intermediate])?,
+    })
+}
+
+fn norm(
+    scope: &mut Scope<'_, '_>,
+    name: &str,
+    width: usize,
+    config: &TextConfig,
+) -> Result<RmsNorm> {
+    let weight = scope.scope(name).vector("weight", width)?;
+    Ok(RmsNorm::new(weight, config.rms_norm_eps))
+}
