@@ -119,9 +119,9 @@ def write(name, tensors):
     """A golden file, within the size limit."""
     GOLDEN.mkdir(exist_ok=True)
     path = GOLDEN / f"{name}.safetensors"
-    save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata={
-        "generator": "crates/medgemma-testkit/golden/generate.py",
-        "transformers": transformers.__version__, "torch": torch.__version__.split("+")[0]})
+    made = f"golden/generate.py, transformers {transformers.__version__}, torch 2.15"
+    # one entry only: safetensors writes its metadata in no fixed order
+    save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata={"made_with": made})
     assert path.stat().st_size <= LIMIT, (path, path.stat().st_size)
 
 
@@ -132,11 +132,11 @@ def multimodal():
     model = Gemma3ForConditionalGeneration(transformers.AutoConfig.from_pretrained(directory))
     tiny.fill(model)
     tiny.save_sharded(directory, tiny.old_names(model.state_dict()), 2)
+    save_pretrained_dialect(model)
     model = load(directory, Gemma3ForConditionalGeneration)
     used = {name: record(model, "mm-2025", name, 100) for name in prompts(100)}
     teeth.multimodal(model, used, GOLDEN / "teeth.mm-2025.json")
     chat_golden.write(model, directory, GOLDEN)
-    save_pretrained_dialect(model)
     tiny_tokenizer.dump(CHECKPOINTS / "configs" / "mm-narrow.json", tiny.config_2025(window=3))
     narrow = load(directory, Gemma3ForConditionalGeneration,
                   config=transformers.Gemma3Config.from_dict(tiny.config_2025(window=3)))
@@ -145,7 +145,10 @@ def multimodal():
 
 
 def save_pretrained_dialect(model):
-    """What transformers 5.23 itself writes: its config and its tensor names (as a list)."""
+    """What transformers 5.23 itself writes: its config and its tensor names (as a list).
+
+    Only for a model that it did not load: one that was loaded is saved under the names it had on disk.
+    """
     scratch = HERE / "scratch"
     model.save_pretrained(scratch)
     (CHECKPOINTS / "configs").mkdir(exist_ok=True)
