@@ -4,8 +4,8 @@
 //! `language_model.embed_tokens.weight`, `language_model.layers.N.…`, `language_model.norm.weight`
 //! and, when not tied, `lm_head.weight`.
 
-use medgemma_tensor::Device;
 use medgemma_tensor::checkpoint::{Ignore, Loader, Rename, Scope};
+use medgemma_tensor::{Device, Weight};
 
 use crate::attention::Attention;
 use crate::block::Block;
@@ -42,14 +42,8 @@ impl Decoder {
     /// # Errors
     /// [`crate::Error::Tensor`] for a missing, misshaped or wrong-typed tensor, with its key.
     pub fn load(loader: &mut Loader<'_>, config: TextConfig, device: &Device) -> Result<Self> {
-        let head = [config.vocab_size, config.hidden_size];
-        let lm_head = if config.tie_word_embeddings {
-            None
-        } else {
-            Some(loader.scope("").weight("lm_head.weight", head)?)
-        };
+        let (embed_tokens, lm_head) = embeddings(loader, &config)?;
         let mut scope = loader.scope("language_model");
-        let embed_tokens = scope.weight("embed_tokens.weight", head)?;
         let layers = (0..config.num_hidden_layers)
             .map(|index| block(&mut scope.scope(&format!("layers.{index}")), &config))
             .collect::<Result<_>>()?;
@@ -65,6 +59,28 @@ impl Decoder {
             device: device.clone(),
         })
     }
+}
+
+/// The embedding table, and the head where it is another matrix.
+///
+/// A configuration that ties the two may lie, as after fine-tuning with both in `modules_to_save`:
+/// like the reference, a head in the file is taken as it is unless it repeats the embeddings, and
+/// stands in for them when they are missing (`tie_weights` in transformers 5.23).
+fn embeddings(loader: &mut Loader<'_>, config: &TextConfig) -> Result<(Weight, Option<Weight>)> {
+    const EMBEDDINGS: &str = "language_model.embed_tokens.weight";
+    const HEAD: &str = "lm_head.weight";
+    let shape = [config.vocab_size, config.hidden_size];
+    let mut scope = loader.scope("");
+    if config.tie_word_embeddings && !scope.contains(EMBEDDINGS) && scope.contains(HEAD) {
+        return Ok((scope.weight(HEAD, shape)?, None));
+    }
+    let embed_tokens = scope.weight(EMBEDDINGS, shape)?;
+    let repeated = scope.identical(EMBEDDINGS, HEAD)?;
+    if config.tie_word_embeddings && (repeated || !scope.contains(HEAD)) {
+        loader.ignore(HEAD, "repeats the embeddings that it is tied to");
+        return Ok((embed_tokens, None));
+    }
+    Ok((embed_tokens, Some(scope.weight(HEAD, shape)?)))
 }
 
 fn block(scope: &mut Scope<'_, '_>, config: &TextConfig) -> Result<Block> {

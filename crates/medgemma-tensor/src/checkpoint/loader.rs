@@ -250,6 +250,20 @@ impl<'a> Scope<'_, 'a> {
         self.loader.find(&self.full(key)).is_some()
     }
 
+    /// Whether `a` and `b` both exist and hold the same bytes: a matrix that a file repeats.
+    ///
+    /// # Errors
+    /// Those of reading the bytes.
+    pub fn identical(&self, a: &str, b: &str) -> Result<bool> {
+        let loader = &self.loader;
+        match (loader.find(&self.full(a)), loader.find(&self.full(b))) {
+            (Some((a, a_info)), Some((b, b_info))) if a_info == b_info => {
+                Ok(*loader.source.bytes(a)? == *loader.source.bytes(b)?)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// The shape of `key` as the file has it, for sizes that a config does not tell.
     #[must_use]
     pub fn shape(&self, key: &str) -> Option<&[usize]> {

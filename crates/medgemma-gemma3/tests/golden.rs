@@ -1,0 +1,281 @@
+//! The decoder against transformers 5.23 on adversarial tiny checkpoints, stage by stage.
+
+mod support;
+
+use std::path::Path;
+
+use medgemma_gemma3::{Decoder, GenerateOptions, KvCache, Segment, Stage};
+use medgemma_tensor::{Device, Tensor, vec_from};
+use medgemma_testkit::{
+    Dialect, Golden, assert_close, checkpoint, dialect, golden_names, narrow_window,
+};
+use support::{decoder, devices, prompt, soft_token};
+
+/// Of the golden's largest magnitude, at every stage, in f32.
+const TOLERANCE: f32 = 1e-4;
+
+fn values(tensor: Tensor<2>) -> (Vec<usize>, Vec<f32>) {
+    (
+        tensor.dims().to_vec(),
+        vec_from(tensor, "a stage").expect("the device answers"),
+    )
+}
+
+/// All stages and the greedy continuation of one golden.
+fn compare(decoder: &Decoder, name: &str, soft_token: u32) {
+    let golden = Golden::named(name);
+    let prompt = prompt(&golden, soft_token, decoder.device());
+    let check = |key: &str, tensor: Tensor<2>| {
+        let (shape, got) = values(tensor);
+        assert_close(
+            &format!("{name} {key} on {}", decoder.device()),
+            &shape,
+            &got,
+            &golden.f32(key),
+            TOLERANCE,
+        );
+    };
+    let mut stages = 0;
+    let mut observer = |stage: Stage, tensor: &Tensor<2>| {
+        let key = match stage {
+            Stage::Embeddings => "embeddings".to_owned(),
+            Stage::Layer(index) => format!("hidden.{index}"),
+            Stage::Norm => "final_norm".to_owned(),
+            _ => return,
+        };
+        if golden.has(&key) {
+            stages += 1;
+            check(&key, tensor.clone());
+        }
+    };
+    let whole = prompt.iter().map(Segment::len).sum();
+    let logits = decoder
+        .observe(&prompt, &mut decoder.new_cache(), whole, &mut observer)
+        .expect("the prompt is valid");
+    let stored = golden
+        .names()
+        .filter(|key| key.starts_with("hidden."))
+        .count()
+        + 2;
+    assert_eq!(stages, stored, "every stage in the golden was met");
+    check("logits", logits);
+    if golden.has("generated_ids") {
+        compare_continuation(decoder, &golden, prompt, name);
+    }
+}
+
+fn compare_continuation(decoder: &Decoder, golden: &Golden, prompt: Vec<Segment>, name: &str) {
+    let expected = golden.ids("generated_ids");
+    let mut options = GenerateOptions::default();
+    options.max_new_tokens = expected.len();
+    let mut cache = decoder.new_cache();
+    let tokens: Vec<_> = decoder
+        .generate(prompt, &mut cache, &options, Box::new(|_, _| true))
+        .expect("the prompt is valid")
+        .map(|token| token.expect("the logits are finite"))
+        .collect();
+    assert_eq!(
+        tokens.iter().map(|token| token.id).collect::<Vec<_>>(),
+        expected,
+        "{name} on {}",
+        decoder.device()
+    );
+    let logprobs: Vec<f32> = tokens.iter().map(|token| token.logprob).collect();
+    assert_close(
+        &format!("{name} logprobs"),
+        &[logprobs.len()],
+        &logprobs,
+        &golden.f32("generated_logprobs"),
+        1e-3,
+    );
+}
+
+/// Compares every golden of a variant; fails when there is none.
+fn compare_all(variant: &str, dir: &Path, device: &Device, wanted: impl Fn(&Golden) -> bool) {
+    let decoder = decoder(dir, device);
+    let prefix = format!("{variant}.");
+    let names: Vec<_> = golden_names()
+        .into_iter()
+        .filter(|name| name.starts_with(&prefix) && wanted(&Golden::named(name)))
+        .collect();
+    assert!(!names.is_empty(), "no golden for {variant}");
+    for name in names {
+        compare(&decoder, &name, soft_token(dir));
+    }
+}
+
+#[test]
+fn every_stage_of_the_published_multimodal_layout() {
+    for device in devices() {
+        compare_all("mm-2025", &checkpoint("mm-2025"), &device, |_| true);
+    }
+}
+
+#[test]
+fn half_precision_weights_keep_the_rounded_embedding_scale_and_do_not_overflow() {
+    for device in devices() {
+        compare_all("mm-bf16", &checkpoint("mm-bf16"), &device, |_| true);
+        compare_all("mm-f16", &checkpoint("mm-f16"), &device, |_| true);
+    }
+}
+
+#[test]
+fn a_query_scale_apart_from_the_head_size_and_an_untied_head() {
+    for device in devices() {
+        compare_all(
+            "text-27b-like",
+            &checkpoint("text-27b-like"),
+            &device,
+            |_| true,
+        );
+    }
+}
+
+#[test]
+fn a_window_smaller_than_an_image_bounds_its_past() {
+    let dir = narrow_window();
+    for device in devices() {
+        compare_all("mm-narrow", dir.path(), &device, |_| true);
+    }
+}
+
+#[test]
+fn every_dialect_of_names_and_configuration_is_the_same_model() {
+    let device = Device::cpu().expect("the feature cpu is on");
+    for dialect_name in Dialect::ALL {
+        let dir = dialect(dialect_name);
+        compare_all("mm-2025", dir.path(), &device, |golden| {
+            dialect_name.is_multimodal() || !golden.has("soft_tokens")
+        });
+    }
+}
+
+/// Logits of the last position after reading `prompt` in chunks.
+fn last_logits(
+    decoder: &Decoder,
+    prompt: &[Segment],
+    cache: &mut KvCache,
+    chunk: usize,
+) -> Vec<f32> {
+    let logits = decoder
+        .prefill(prompt, cache, chunk, &mut |_, _| true)
+        .expect("the prompt is valid");
+    values(logits.expect("not cancelled")).1
+}
+
+#[test]
+fn chunked_prefill_and_single_tokens_equal_the_full_forward() {
+    for device in devices() {
+        let dir = checkpoint("mm-2025");
+        let decoder = decoder(&dir, &device);
+        for name in ["mm-2025.two-images", "mm-2025.image-last", "mm-2025.text"] {
+            let golden = Golden::named(name);
+            let mut prompt = prompt(&golden, soft_token(&dir), &device);
+            let mut logits = golden.f32("logits");
+            let last = logits
+                .rows()
+                .next_back()
+                .expect("a golden has rows")
+                .to_vec();
+            logits.shape = vec![last.len()];
+            logits.data = last;
+            // Image spans are longer than some of these chunks and must stay whole.
+            for chunk in [1, 2, 3, 5, 7, 11, 1000] {
+                let mut cache = decoder.new_cache();
+                let got = last_logits(&decoder, &prompt, &mut cache, chunk);
+                assert_close(
+                    &format!("{name} in chunks of {chunk} on {device}"),
+                    &[got.len()],
+                    &got,
+                    &logits,
+                    TOLERANCE,
+                );
+            }
+            // The same prompt over two turns: what is cached is not read again.
+            let mut cache = decoder.new_cache();
+            let rest = prompt.split_off(1);
+            last_logits(&decoder, &prompt, &mut cache, 4);
+            let read = cache.len();
+            if !rest.is_empty() {
+                let got = last_logits(&decoder, &rest, &mut cache, 4);
+                assert_close(
+                    &format!("{name} in two turns"),
+                    &[got.len()],
+                    &got,
+                    &logits,
+                    TOLERANCE,
+                );
+                assert!(read > 0 && cache.len() > read);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_different_lengths_equals_single_runs() {
+    for device in devices() {
+        let dir = checkpoint("mm-2025");
+        let decoder = decoder(&dir, &device);
+        let names: Vec<_> = golden_names()
+            .into_iter()
+            .filter(|name| name.starts_with("mm-2025.") && Golden::named(name).has("generated_ids"))
+            .collect();
+        let goldens: Vec<_> = names.iter().map(|name| Golden::named(name)).collect();
+        let lengths: std::collections::BTreeSet<_> =
+            goldens.iter().map(|g| g.ids("input_ids").len()).collect();
+        assert!(lengths.len() > 2, "the prompts have different lengths");
+        let prompts: Vec<_> = goldens
+            .iter()
+            .map(|golden| prompt(golden, soft_token(&dir), &device))
+            .collect();
+        let mut options = GenerateOptions::default();
+        options.max_new_tokens = goldens[0].ids("generated_ids").len();
+        let mut seen = 0;
+        let answers = decoder
+            .generate_batch(&prompts, &options, &mut |_, _| seen += 1)
+            .expect("valid prompts");
+        for ((answer, golden), name) in answers.iter().zip(&goldens).zip(&names) {
+            let ids: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();
+            assert_eq!(ids, golden.ids("generated_ids"), "{name} on {device}");
+        }
+        assert_eq!(
+            seen,
+            answers
+                .iter()
+                .map(|answer| answer.tokens.len())
+                .sum::<usize>()
+        );
+    }
+}
+
+#[test]
+fn scores_of_a_continuation_are_its_generation_probabilities() {
+    for device in devices() {
+        let dir = checkpoint("mm-2025");
+        let decoder = decoder(&dir, &device);
+        let golden = Golden::named("mm-2025.two-images");
+        let prompt = prompt(&golden, soft_token(&dir), &device);
+        let greedy = golden.ids("generated_ids");
+        let other: Vec<u32> = greedy.iter().map(|id| id ^ 1).collect();
+        let scores = decoder
+            .score(
+                &prompt,
+                &[greedy.clone(), other, Vec::new(), greedy[..1].to_vec()],
+            )
+            .expect("valid");
+        assert_close(
+            "scores",
+            &[scores[0].len()],
+            &scores[0],
+            &golden.f32("generated_logprobs"),
+            1e-3,
+        );
+        assert!(scores[1].iter().sum::<f32>() < scores[0].iter().sum::<f32>());
+        assert!(scores[2].is_empty());
+        assert_eq!(
+            scores[3][..],
+            scores[0][..1],
+            "continuations do not see each other"
+        );
+    }
+}
