@@ -78,3 +78,81 @@ fn numbers<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<
     let (chunks, _) = bytes.as_chunks::<N>();
     chunks.iter().map(|&chunk| read(chunk)).collect()
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use burn::tensor::{DType, Tensor, bf16, f16};
+
+    use super::{stored, widened};
+    use crate::checkpoint::MappedBytes;
+    use crate::device::Device;
+    use crate::weight::FloatFormat;
+
+    /// 1, −2.5, 65504 (the largest half) and 2⁻²⁴ (the smallest), as halves.
+    const HALVES: [f32; 4] = [1.0, -2.5, 65504.0, 5.960_464_5e-8];
+
+    fn cpu() -> Device {
+        Device::cpu().expect("the feature cpu is on")
+    }
+
+    fn mapped(values: &[f32], format: FloatFormat) -> MappedBytes {
+        let bytes: Vec<u8> = match format {
+            FloatFormat::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            FloatFormat::F16 => values
+                .iter()
+                .flat_map(|&v| f16::from_f32(v).to_le_bytes())
+                .collect(),
+            FloatFormat::Bf16 => values
+                .iter()
+                .flat_map(|&v| bf16::from_f32(v).to_le_bytes())
+                .collect(),
+        };
+        MappedBytes::from_owner(bytes)
+    }
+
+    #[test]
+    fn every_format_stays_and_shares_its_memory_on_the_cpu() {
+        let formats = [FloatFormat::F32, FloatFormat::F16, FloatFormat::Bf16];
+        for (format, dtype) in formats
+            .into_iter()
+            .zip([DType::F32, DType::F16, DType::BF16])
+        {
+            let bytes = mapped(&HALVES, format);
+            let address = bytes.as_ptr();
+            let tensor: Tensor<2> = stored(bytes, format, [2, 2], &cpu());
+            assert_eq!(tensor.dtype(), dtype);
+            assert_eq!(
+                tensor.into_data().bytes().as_ptr(),
+                address,
+                "{format:?} was copied"
+            );
+        }
+    }
+
+    #[test]
+    fn misaligned_numbers_are_copied_not_misread() {
+        for format in [FloatFormat::F32, FloatFormat::F16, FloatFormat::Bf16] {
+            let aligned = mapped(&HALVES, format);
+            let shifted: Vec<u8> = std::iter::once(0).chain(aligned.iter().copied()).collect();
+            let shifted = MappedBytes::from_owner(shifted);
+            let tensor: Tensor<1> = stored(shifted.slice(1..shifted.len()), format, [4], &cpu());
+            let expected: Tensor<1> = stored(aligned, format, [4], &cpu());
+            assert_eq!(tensor.dtype(), expected.dtype());
+            let values = |t: Tensor<1>| t.cast(DType::F32).into_data().try_to_vec::<f32>().ok();
+            assert_eq!(values(tensor), values(expected), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn widening_is_exact() {
+        for format in [FloatFormat::F32, FloatFormat::F16, FloatFormat::Bf16] {
+            let wide: Tensor<1> = widened(&mapped(&HALVES, format), format, [4], &cpu());
+            assert_eq!(wide.dtype(), DType::F32);
+            let rounded = HALVES.map(|v| format.round(f64::from(v)));
+            assert_eq!(
+                wide.into_data().try_to_vec::<f32>().ok(),
+                Some(rounded.to_vec())
+            );
+        }
+    }
+}

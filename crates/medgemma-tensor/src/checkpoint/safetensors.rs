@@ -68,9 +68,33 @@ impl SafetensorsDir {
         Ok(this)
     }
 
+    /// A checkpoint of the one safetensors file whose content is `bytes`, wherever they come from;
+    /// messages call it `name`.
+    ///
+    /// # Errors
+    /// Everything that a corrupt file can be accused of (see [`Error`]).
+    pub fn from_bytes(name: &Path, bytes: MappedBytes) -> Result<Self> {
+        let mut this = Self {
+            dir: name.to_path_buf(),
+            shards: Vec::new(),
+            tensors: BTreeMap::new(),
+        };
+        this.add_shard(name.to_path_buf(), bytes, None)?;
+        Ok(this)
+    }
+
     /// Maps one file and lists its tensors, which must be exactly `listed` if an index says so.
     fn add_file(&mut self, path: PathBuf, listed: Option<(&Path, BTreeSet<String>)>) -> Result<()> {
         let bytes = map_file(&path)?;
+        self.add_shard(path, bytes, listed)
+    }
+
+    fn add_shard(
+        &mut self,
+        path: PathBuf,
+        bytes: MappedBytes,
+        listed: Option<(&Path, BTreeSet<String>)>,
+    ) -> Result<()> {
         let entries = header::read(&path, &bytes)?;
         if let Some((index, keys)) = listed {
             if let Some(key) = keys.iter().find(|k| !entries.contains_key(*k)) {

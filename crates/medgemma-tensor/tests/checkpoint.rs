@@ -1,0 +1,236 @@
+//! Loading what is right: one file or shards, every dialect of names, every format, and weights
+//! that outlive the files they came from.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
+
+use medgemma_tensor::checkpoint::{
+    Loader, MappedBytes, Rename, SafetensorsDir, StoredDtype, WeightSource, canonical,
+};
+use medgemma_tensor::{Device, FloatFormat, ops, vec_from};
+use safetensors::tensor::Dtype;
+
+#[allow(dead_code, reason = "shared by several test binaries")]
+mod checkpoint_files;
+use checkpoint_files::{Entry, f32s, raw, valid, write, zeros};
+
+const INDEX: &str = "model.safetensors.index.json";
+
+fn device() -> Device {
+    Device::best_available().unwrap()
+}
+
+#[test]
+fn one_file_may_have_either_name() {
+    for name in ["model.safetensors", "finetune.safetensors"] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[(name, &valid(&[f32s("w", &[2, 3], 0.0)]))]);
+        let source = SafetensorsDir::open(dir.path()).unwrap();
+        assert_eq!(source.names(), ["w"]);
+        assert_eq!(source.file("w"), dir.path().join(name));
+        let info = source.info("w").unwrap();
+        assert_eq!(info.dtype, StoredDtype::Float(FloatFormat::F32));
+        assert_eq!(
+            (info.shape.as_slice(), info.bytes, info.elements()),
+            (&[2, 3][..], 24, 6)
+        );
+        assert_eq!(source.bytes("w").unwrap()[4..8], 1f32.to_le_bytes());
+    }
+}
+
+#[test]
+fn shards_are_found_through_the_index_also_in_sub_directories() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    let index = r#"{"metadata":{"total_size":20},
+        "weight_map":{"v":"a.safetensors","w":"sub/b.safetensors","x":"sub/b.safetensors"}}"#;
+    let a = valid(&[f32s("v", &[1], 1.0)]);
+    let b = valid(&[f32s("w", &[2], 2.0), f32s("x", &[2], 4.0)]);
+    let stray = valid(&[f32s("stray", &[1], 0.0)]);
+    write(
+        dir.path(),
+        &[
+            (INDEX, index.as_bytes()),
+            ("a.safetensors", &a),
+            ("sub/b.safetensors", &b),
+            ("adapter.safetensors", &stray),
+        ],
+    );
+    let source = SafetensorsDir::open(dir.path()).unwrap();
+    assert_eq!(source.names(), ["v", "w", "x"]);
+    assert_eq!(source.bytes("x").unwrap()[..4], 4f32.to_le_bytes());
+    assert_eq!(source.file("x"), dir.path().join("sub/b.safetensors"));
+
+    // A whole file beside the index goes first, as in transformers.
+    write(
+        dir.path(),
+        &[("model.safetensors", &valid(&[f32s("v", &[1], 9.0)]))],
+    );
+    let source = SafetensorsDir::open(dir.path()).unwrap();
+    assert_eq!(source.names(), ["v"]);
+}
+
+const RENAMES: &[Rename] = &[
+    Rename::new("base_model.model.", "", "PEFT"),
+    Rename::new("model.language_model.", "language_model.", "4.52"),
+    Rename::new("model.vision_tower.", "vision_tower.", "4.52"),
+    Rename::new("vision_tower.vision_model.", "vision_tower.", "before 5"),
+    Rename::new("language_model.model.", "language_model.", "2025"),
+    Rename::new("language_model.lm_head.", "lm_head.", "2025"),
+    Rename::new("model.", "language_model.", "text only"),
+];
+
+#[test]
+fn every_dialect_ends_in_the_canonical_name() {
+    let cases = [
+        (
+            "language_model.model.norm.weight",
+            "language_model.norm.weight",
+        ),
+        (
+            "model.language_model.norm.weight",
+            "language_model.norm.weight",
+        ),
+        ("model.norm.weight", "language_model.norm.weight"),
+        ("language_model.norm.weight", "language_model.norm.weight"),
+        (
+            "base_model.model.model.language_model.norm.weight",
+            "language_model.norm.weight",
+        ),
+        ("language_model.lm_head.weight", "lm_head.weight"),
+        ("lm_head.weight", "lm_head.weight"),
+        (
+            "vision_tower.vision_model.encoder.layers.0.x",
+            "vision_tower.encoder.layers.0.x",
+        ),
+        (
+            "model.vision_tower.vision_model.encoder.layers.0.x",
+            "vision_tower.encoder.layers.0.x",
+        ),
+        (
+            "model.vision_tower.encoder.layers.0.x",
+            "vision_tower.encoder.layers.0.x",
+        ),
+        (
+            "vision_tower.encoder.layers.0.x",
+            "vision_tower.encoder.layers.0.x",
+        ),
+    ];
+    for (key, expected) in cases {
+        assert_eq!(canonical(key, RENAMES, |_| {}), expected, "{key}");
+    }
+    // A prefix is a whole part of the name, and only at its beginning.
+    assert_eq!(canonical("modelx.norm", RENAMES, |_| {}), "modelx.norm");
+    assert_eq!(canonical("a.model.norm", RENAMES, |_| {}), "a.model.norm");
+}
+
+#[test]
+fn mixed_dialects_load_and_the_report_tells_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = valid(&[
+        f32s("model.language_model.norm.weight", &[2], 1.0),
+        f32s("language_model.model.embed_tokens.weight", &[2, 2], 3.0),
+        zeros("vision_tower.post_layernorm.bias", Dtype::BF16, 2, &[3]),
+    ]);
+    write(dir.path(), &[("model.safetensors", &file)]);
+    let source = SafetensorsDir::open(dir.path()).unwrap();
+    let calls = RefCell::new(Vec::new());
+    let mut loader = Loader::new(&source, RENAMES, &device())
+        .unwrap()
+        .with_progress(Box::new(|done, total| {
+            calls.borrow_mut().push((done, total))
+        }));
+    let mut text = loader.scope("language_model");
+    assert!(text.contains("norm.weight") && !text.contains("norm.bias"));
+    assert_eq!(text.shape("embed_tokens.weight"), Some(&[2, 2][..]));
+    let norm = text.scope("norm").vector("weight", 2).unwrap();
+    let embed = text.weight("embed_tokens.weight", [2, 2]).unwrap();
+    loader.ignore("vision_tower.", "only the text is wanted");
+    let report = loader.finish().unwrap();
+
+    assert_eq!(vec_from(norm, "norm").unwrap(), [1.0, 2.0]);
+    let row = ops::embed_rows(&embed, &[1], &device());
+    assert_eq!(vec_from(row, "row").unwrap(), [5.0, 6.0]);
+    assert_eq!(
+        (report.tensors, report.parameters, report.bytes),
+        (2, 6, 24)
+    );
+    assert_eq!(
+        report.formats.into_iter().collect::<Vec<_>>(),
+        [("F32".to_owned(), 2)]
+    );
+    assert_eq!(report.dialects, [("4.52", 1), ("2025", 1)]);
+    assert_eq!(report.ignored.len(), 1);
+    assert_eq!(calls.into_inner(), [(8, 30), (24, 30), (30, 30)]);
+}
+
+/// A one-tensor matrix of halves: 1, −2, 65504, 2⁻²⁴ in a format that has two bytes a number.
+fn halves(dtype: Dtype) -> Entry {
+    let values = [1.0, -2.0, 65504.0, 5.960_464_5e-8_f32];
+    let bytes = values.iter().flat_map(|&v| match dtype {
+        Dtype::F16 => half::f16::from_f32(v).to_le_bytes(),
+        _ => half::bf16::from_f32(v).to_le_bytes(),
+    });
+    Entry {
+        key: "w".into(),
+        dtype,
+        shape: vec![2, 2],
+        bytes: bytes.collect(),
+    }
+}
+
+#[test]
+fn half_precision_is_computed_in_f32() {
+    for (dtype, format) in [
+        (Dtype::F16, FloatFormat::F16),
+        (Dtype::BF16, FloatFormat::Bf16),
+    ] {
+        let file = MappedBytes::from_owner(valid(&[halves(dtype)]));
+        let source = SafetensorsDir::from_bytes(Path::new("memory"), file).unwrap();
+        let mut loader = Loader::new(&source, &[], &device()).unwrap();
+        let weight = loader.scope("").weight("w", [2, 2]).unwrap();
+        assert_eq!(weight.published(), format);
+        // 65504 · 100 is beyond the range of a half: it must not become infinite.
+        let x = medgemma_tensor::tensor_from(vec![100.0, 0.0], [1, 2], &device());
+        let y = vec_from(ops::linear(x, &weight, None), "y").unwrap();
+        let large = format.round(65504.0) * 100.0;
+        assert_eq!(y, [100.0, large], "{format:?}");
+    }
+}
+
+#[test]
+fn data_at_an_odd_offset_is_read_rightly() {
+    let mut header = r#"{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#.to_owned();
+    // JSON may end in spaces: so the data begins one byte after a multiple of four.
+    while (8 + header.len()) % 4 != 1 {
+        header.push(' ');
+    }
+    let mut file = raw(&header, 0);
+    file.extend([1.5f32, -2.5].iter().flat_map(|v| v.to_le_bytes()));
+    let source =
+        SafetensorsDir::from_bytes(Path::new("memory"), MappedBytes::from_owner(file)).unwrap();
+    let mut loader = Loader::new(&source, &[], &device()).unwrap();
+    let weight = loader.scope("").weight("w", [1, 2]).unwrap();
+    let row = ops::embed_rows(&weight, &[0], &device());
+    assert_eq!(vec_from(row, "row").unwrap(), [1.5, -2.5]);
+}
+
+#[cfg(unix)]
+#[test]
+fn weights_outlive_their_source_and_the_deleted_file() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        &[("model.safetensors", &valid(&[f32s("w", &[64, 64], 0.0)]))],
+    );
+    let source = SafetensorsDir::open(dir.path()).unwrap();
+    let mut loader = Loader::new(&source, &[], &device()).unwrap();
+    let weight = loader.scope("").weight("w", [64, 64]).unwrap();
+    drop(loader);
+    drop(source);
+    drop(dir);
+    let row = ops::embed_rows(&weight, &[63], &device());
+    assert_eq!(vec_from(row, "row").unwrap()[63], 4095.0);
+}
