@@ -3,6 +3,8 @@
 //!
 //! Decoders are lenient here: a JPEG cut in half decodes to a picture with a grey lower half, which a model would
 //! read as anatomy. A walk over the outer structure costs one pass and tells the cut file from the whole one.
+//! What it cannot tell is damage inside a JPEG's entropy-coded data, which has no check sum: that decodes to something
+//! here as it does in libjpeg. PNG data has check sums, and the decoder verifies them.
 
 use crate::error::{Error, Origin, Result};
 
@@ -32,6 +34,15 @@ pub(crate) fn png(bytes: &[u8], origin: &Origin) -> Result<()> {
         }
         at = next;
     }
+}
+
+/// Width and height of a PNG by its first chunk, which has to be `IHDR`: known before any decoder is set up.
+pub(crate) fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let header = bytes.get(PNG_SIGNATURE + 4..)?.first_chunk::<12>()?;
+    let number = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    (&header[..4] == b"IHDR").then(|| (number(4), number(8)))
 }
 
 /// Walks the segments of a JPEG up to `EOI`, through the entropy-coded data of every scan.

@@ -326,3 +326,28 @@ impl Section {
 fn is_side(key: &str) -> bool {
     key == "height" || key == "width"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_to_the_last_bit() {
+        for text in [
+            "0.00392156862745098",
+            "0.0039215686274509803",
+            "0.12345678901234567",
+            "0.22353535353535353",
+            "58.395000000000003",
+            "0.40821073000000001",
+            "7.1234567890123457e-3",
+            "0.98765432109876543",
+            "31.245620483120481e-5",
+        ] {
+            let json = format!("{{\"rescale_factor\": {text}}}");
+            let processor = from_json(&json, Path::new("test")).expect("a valid number");
+            let exact: f64 = text.parse().expect("a number");
+            assert_eq!(processor.normalize.rescale_factor, Some(exact), "{text}");
+        }
+    }
+}

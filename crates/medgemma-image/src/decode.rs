@@ -96,6 +96,9 @@ pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions, origin: &Origin) -> 
     match image::guess_format(bytes) {
         Ok(ImageFormat::Png) => {
             complete::png(bytes, origin)?;
+            if let Some((width, height)) = complete::png_size(bytes) {
+                options.limits.check_size(origin, width, height)?;
+            }
             let limits = codec_limits(&options.limits);
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits)
                 .map_err(|source| corrupt(origin, "PNG", source))?;

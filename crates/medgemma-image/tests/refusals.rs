@@ -1,0 +1,271 @@
+//! What must not decode: too large, cut short, damaged, of another format. Nothing here may panic or hang.
+
+#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+mod support;
+
+use std::error::Error as _;
+
+use medgemma_image::{Crop, DecodeOptions, Error, Image, Limits};
+use proptest::prelude::*;
+
+fn read(name: &str) -> Vec<u8> {
+    std::fs::read(support::file(name)).unwrap()
+}
+
+#[test]
+fn each_limit_is_named_when_it_is_exceeded() {
+    // 19x13, 16-bit RGBA: 8 bytes a pixel, and 3 more for the 8-bit picture.
+    let bytes = read("rgba16.png");
+    let exact = Limits::default()
+        .with_max_size(19, 13)
+        .with_max_pixels(247)
+        .with_max_alloc(247 * 11)
+        .with_max_file_bytes(bytes.len() as u64);
+    assert!(
+        Image::decode(&bytes, &exact).is_ok(),
+        "every limit is inclusive"
+    );
+    let refusals = [
+        (exact.clone().with_max_size(18, 13), "max_width"),
+        (exact.clone().with_max_size(19, 12), "max_height"),
+        (exact.clone().with_max_pixels(246), "max_pixels"),
+        (exact.clone().with_max_alloc(247 * 11 - 1), "max_alloc"),
+        (
+            exact.clone().with_max_file_bytes(bytes.len() as u64 - 1),
+            "max_file_bytes",
+        ),
+    ];
+    for (limits, name) in refusals {
+        let error = Image::decode(&bytes, &limits).unwrap_err();
+        assert!(
+            matches!(error, Error::Limit { what, .. } if what == name),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&format!("Limits::{name}")));
+    }
+}
+
+#[test]
+fn a_file_over_the_limit_is_not_read() {
+    let options = DecodeOptions::default().with_limits(Limits::default().with_max_file_bytes(100));
+    let path = support::file("noise_37x53.png");
+    let error = Image::open_with(&path, &options).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Limit {
+            what: "max_file_bytes",
+            limit: 100,
+            ..
+        }
+    ));
+    assert!(error.to_string().contains("noise_37x53.png"), "{error}");
+}
+
+/// A PNG of one chunk `IHDR` with these dimensions and its right check sum, and nothing behind it but `IEND`.
+fn lying_png(width: u32, height: u32) -> Vec<u8> {
+    let mut head = b"IHDR".to_vec();
+    head.extend(width.to_be_bytes());
+    head.extend(height.to_be_bytes());
+    head.extend([16, 6, 0, 0, 0]);
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
+    png.extend(&head);
+    png.extend(crc32(&head).to_be_bytes());
+    png.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
+    png.extend(b"\0\0\0\0IEND\xae\x42\x60\x82");
+    png
+}
+
+/// The check sum of PNG (W3C PNG annex D).
+fn crc32(data: &[u8]) -> u32 {
+    let step = |crc: u32, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+    !data.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), step)
+    })
+}
+
+#[test]
+fn a_header_that_lies_costs_nothing() {
+    // 2^31-1 squared at 8 bytes a pixel would be 2^65 bytes.
+    let error = Image::decode(&lying_png(0x7FFF_FFFF, 0x7FFF_FFFF), &Limits::default());
+    assert!(matches!(
+        error,
+        Err(Error::Limit {
+            what: "max_width",
+            ..
+        })
+    ));
+    let error = Image::decode(&lying_png(32_768, 32_768), &Limits::default());
+    assert!(matches!(
+        error,
+        Err(Error::Limit {
+            what: "max_pixels",
+            ..
+        })
+    ));
+    let error = Image::decode(&lying_png(8192, 8192), &Limits::default());
+    assert!(matches!(
+        error,
+        Err(Error::Limit {
+            what: "max_alloc",
+            ..
+        })
+    ));
+    // Within the limits, but there is no data.
+    let error = Image::decode(&lying_png(64, 64), &Limits::default());
+    assert!(matches!(error, Err(Error::Corrupt { .. })), "{error:?}");
+    // No pixels at all.
+    let error = Image::decode(&lying_png(0, 64), &Limits::default());
+    assert!(matches!(error, Err(Error::Corrupt { .. })), "{error:?}");
+    // A JPEG whose frame header (SOF0: length, precision, height, width) claims 65535x65535.
+    let mut jpeg = read("jpeg_full.jpg");
+    let frame = jpeg.windows(2).position(|m| m == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 5..frame + 9].fill(0xFF);
+    let error = Image::decode(&jpeg, &Limits::default());
+    assert!(matches!(
+        error,
+        Err(Error::Limit {
+            what: "max_width",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let files = [
+        "rgb8.png",
+        "palette8_trns.png",
+        "rgb8_interlaced.png",
+        "jpeg_quarter.jpg",
+        "jpeg_progressive.jpg",
+        "orientation_6.jpg",
+    ];
+    for name in files {
+        let bytes = read(name);
+        for length in 0..bytes.len() {
+            let error = Image::decode(&bytes[..length], &Limits::default()).unwrap_err();
+            // The signature of PNG is 8 bytes, of JPEG 3.
+            let signature = if name.ends_with("png") { 8 } else { 3 };
+            match error {
+                Error::Format { .. } => assert!(length < signature, "{name} cut to {length}"),
+                Error::Truncated { .. } => assert!(length >= signature, "{name} cut to {length}"),
+                other => panic!("{name} cut to {length}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_data_is_an_error_with_its_cause() {
+    let mut png = read("noise_37x53.png");
+    let middle = png.len() / 2;
+    png[middle] ^= 0x10;
+    let error = Image::decode(&png, &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { format: "PNG", .. }));
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn other_formats_are_named() {
+    let found = |bytes: &[u8]| match Image::decode(bytes, &Limits::default()).unwrap_err() {
+        Error::Format { found, .. } => found,
+        other => panic!("{other}"),
+    };
+    assert_eq!(found(b"GIF89a\x01\0\x01\0"), "Gif");
+    assert_eq!(found(b"%PDF-1.7"), "first bytes 25 50 44 46 2d 31 2e 37");
+    assert_eq!(found(b""), "no bytes");
+    let error = Image::open("no/such/file.png").unwrap_err();
+    assert!(
+        error.to_string().starts_with("no/such/file.png: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn buffers_that_do_not_fit_are_refused() {
+    assert!(matches!(
+        Image::from_rgb8(2, 2, vec![0; 11]),
+        Err(Error::Buffer {
+            expected: 12,
+            found: 11,
+            ..
+        })
+    ));
+    assert!(matches!(
+        Image::from_gray8(0, 2, vec![]),
+        Err(Error::Empty { .. })
+    ));
+    assert!(Image::from_gray16(2, 2, vec![0; 5]).is_err());
+    assert!(Image::from_rgb8(usize::MAX, usize::MAX, vec![0; 3]).is_err());
+    assert!(Image::from_gray8(usize::MAX, 2, vec![]).is_err());
+    let image = Image::from_rgb8(2, 2, vec![0; 12]).unwrap();
+    for (x, y, width, height) in [
+        (1, 0, 2, 1),
+        (0, 2, 1, 1),
+        (0, 0, 0, 1),
+        (usize::MAX, 0, 2, 1),
+    ] {
+        let crop = Crop {
+            x,
+            y,
+            width,
+            height,
+        };
+        assert!(matches!(image.cropped(crop), Err(Error::Crop { .. })));
+    }
+}
+
+/// A file of the goldens with bytes changed, removed and doubled.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let names = [
+        "rgb8.png",
+        "palette4_interlaced.png",
+        "palette8_trns.png",
+        "la16.png",
+        "orientation_5.png",
+        "jpeg_quarter.jpg",
+        "jpeg_progressive.jpg",
+        "jpeg_restarts.jpg",
+        "orientation_3.jpg",
+    ];
+    let edits = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 1..9);
+    (proptest::sample::select(names.to_vec()), edits).prop_map(|(name, edits)| {
+        let mut bytes = read(name);
+        for (at, value, kind) in edits {
+            let at = at.index(bytes.len());
+            match kind {
+                0 | 1 => bytes[at] = value,
+                2 => drop(bytes.drain(at..(at + usize::from(value)).min(bytes.len()))),
+                _ => bytes.insert(at, value),
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// A damaged file gives an error or a picture of the size its header says, within the limits; never a panic.
+    #[test]
+    fn decoding_damaged_files_never_panics(bytes in mutated()) {
+        let limits = Limits::default().with_max_pixels(1 << 16);
+        if let Ok(image) = Image::decode(&bytes, &limits) {
+            prop_assert!(image.width() * image.height() <= 1 << 16);
+            prop_assert_eq!(image.as_rgb8().len(), image.width() * image.height() * 3);
+        }
+    }
+
+    /// Nor do bytes behind a right signature.
+    #[test]
+    fn decoding_noise_never_panics(png in any::<bool>(), noise in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let signature: &[u8] = if png { b"\x89PNG\r\n\x1a\n" } else { b"\xff\xd8\xff" };
+        let bytes = [signature, &noise].concat();
+        let result = Image::decode(&bytes, &Limits::default().with_max_pixels(1 << 16));
+        prop_assert!(result.is_err() || bytes.len() > 100);
+    }
+}
