@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 SIZE = 112
+SMALLEST = {"not_medical": 0.35, "spine_ct": 0.45, "brain_axial": 0.8, "brain_coronal": 0.8, "brain_sagittal": 0.8}
+BRAINS = {"brain_axial", "brain_coronal", "brain_sagittal"}
 FIELDS = {"histology", "ihc"}  # microscopy: any small field of the section will do, in any direction
 
 
@@ -77,6 +79,21 @@ def tones(rng: np.random.Generator, values: np.ndarray, coloured: bool) -> np.nd
     return values
 
 
+def other_sequence(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
+    """Remap the tones of an MR picture as another sequence would: dark tissue may become bright."""
+    knots = np.sort(rng.uniform(0.08, 1, 3))
+    levels = rng.uniform(0.15, 1, 3)
+    curve = np.interp(values, [0, 0.04, *knots], [0, 0, *levels])
+    return np.clip(curve, 0, 1).astype(np.float32)
+
+
+def shading(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
+    """Multiply by a smooth plane, as an uneven coil or an uneven exposure does."""
+    height, width = values.shape[:2]
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+    return values * (1 + rng.uniform(-0.35, 0.35) * x + rng.uniform(-0.35, 0.35) * y)[..., None]
+
+
 def mark(rng: np.random.Generator, image: Image.Image) -> None:
     """Draw what gets burnt into pictures: letters, scales, boxes, bars at the border."""
     draw = ImageDraw.Draw(image)
@@ -103,7 +120,7 @@ def vary(rng: np.random.Generator, source: Image.Image, label: str) -> Image.Ima
     if label in FIELDS:
         image = field(rng, image, label)
     elif rng.random() < 0.85:
-        image = cut(rng, image, 0.35 if label == "not_medical" else 0.68)
+        image = cut(rng, image, SMALLEST.get(label, 0.68))
     if rng.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if label in {"fundus", "spine_ct", "abdomen_ct"} and rng.random() < 0.3:
@@ -117,6 +134,10 @@ def vary(rng: np.random.Generator, source: Image.Image, label: str) -> Image.Ima
     if rng.random() < 0.35 and label not in FIELDS:
         image = place(rng, image)
     values = np.asarray(image, np.float32) / 255
+    if label in BRAINS and rng.random() < 0.4:
+        values = other_sequence(rng, values)
+    if rng.random() < 0.25:
+        values = shading(rng, values)
     coloured = label in {"fundus", "histology", "ihc", "heart_doppler", "node_doppler", "not_medical"}
     values = tones(rng, values, coloured and rng.random() < 0.7)
     image = Image.fromarray(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
@@ -165,10 +186,63 @@ def shapes(rng: np.random.Generator, image: Image.Image) -> None:
             draw.text((x0, y0), "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz   "), 24)), fill=colour)
 
 
+def page_of_text(rng: np.random.Generator, side: int) -> Image.Image:
+    """Lines of dark letters on light paper (or the other way round), unevenly lit."""
+    paper, ink = sorted((int(v) for v in rng.integers(0, 256, 2)), reverse=True)
+    page = Image.new("RGB", (side, side), (paper,) * 3)
+    draw = ImageDraw.Draw(page)
+    step = int(rng.integers(8, 30))
+    for y in range(int(rng.integers(0, step)), side, step):
+        draw.text((int(rng.integers(0, 12)), y), "".join(rng.choice(list("abcdefghiklmnoprstuvw  "), 40)),
+                  fill=(ink // 2,) * 3, font_size=float(rng.uniform(0.5, 0.95) * step))
+    values = shading(rng, np.asarray(page, np.float32) / 255)
+    return Image.fromarray((np.clip(values, 0, 1) * 255).astype(np.uint8))
+
+
+def tiles(rng: np.random.Generator, side: int) -> Image.Image:
+    """Rows of discs or boxes filled with noise on a plain ground."""
+    ground, fill = np.asarray(cloud(rng, side)), np.asarray(cloud(rng, side))
+    grey_only = rng.random() < 0.6
+    count, share = int(rng.integers(1, 8)), rng.uniform(0.5, 0.98)
+    place_ = (np.arange(side) * count / side) % 1 * 2 - 1
+    power = rng.choice([2.0, 2.0, 8.0])
+    mask = (np.abs(place_[:, None]) ** power + np.abs(place_[None]) ** power) < share ** power
+    values = np.where(mask[..., None], fill, ground * rng.uniform(0, 1))
+    values = np.repeat(values[..., :1], 3, 2) if grey_only else values
+    return Image.fromarray((np.clip(values, 0, 1) * 255).astype(np.uint8))
+
+
+def framed(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+    """Show a picture through an ellipse on a dark ground, so that an outline alone proves nothing."""
+    values = np.asarray(image, np.float32)
+    height, width = values.shape[:2]
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+    mask = (x / rng.uniform(0.6, 1)) ** 2 + (y / rng.uniform(0.6, 1)) ** 2 < 1
+    return Image.fromarray((values * mask[..., None]).astype(np.uint8))
+
+
 def nothing_medical(rng: np.random.Generator, photographs: list[Image.Image]) -> Image.Image:
-    """Noise, gradients, plain tones, drawings, pages, or photographs put together."""
+    """Something that is not medical, drawn or put together; in grey, negative or framed at times."""
+    image = unframed(rng, photographs)
+    roll = rng.random()
+    if roll < 0.3:
+        image = image.convert("L").convert("RGB")
+    if roll < 0.06 or roll > 0.94:
+        image = Image.fromarray(255 - np.asarray(image))
+    return framed(rng, image) if rng.random() < 0.15 else image
+
+
+def unframed(rng: np.random.Generator, photographs: list[Image.Image]) -> Image.Image:
+    """Noise, gradients, plain tones, drawings, pages, tiles, or photographs put together."""
     side = 144
-    what = rng.integers(0, 6)
+    what = rng.integers(0, 9)
+    if what == 6:
+        return page_of_text(rng, side)
+    if what == 7:
+        return tiles(rng, side)
+    if what == 8:
+        photograph = vary(rng, photographs[int(rng.integers(len(photographs)))], "not_medical")
+        return Image.fromarray(np.asarray(photograph)[..., rng.permutation(3)])
     if what == 0:
         return Image.fromarray((cloud(rng, side) * 255).astype(np.uint8))
     if what == 1:

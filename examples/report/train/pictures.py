@@ -27,12 +27,15 @@ import tifffile
 from PIL import Image
 from pydicom.pixels import apply_color_lut, apply_modality_lut
 
+from fetch import PACKAGES
+
 MIT, BSD, CC0, APACHE = "MIT", "BSD-3-Clause", "CC0-1.0", "Apache-2.0"
 PUBLIC = "no known copyright restrictions (stated by scikit-image)"
 MNI = "ICBM/MNI: free use, copy, modification and distribution with the McConnell Brain Imaging Centre notice"
 DATA = "pydicom-data/data_store/data"
 TEST = "pydicom/pydicom/data/test_files"
 SKI = "scikit-image/skimage/data"
+VERSIONS = {name: version for name, version, _, _ in PACKAGES}
 HERE = Path(__file__).resolve().parent
 
 
@@ -88,6 +91,7 @@ class Collector:
         image.save(target)
         entry = self.sources.setdefault(source, {
             "package": source.split("/")[0],
+            "version": VERSIONS[source.split("/")[0]],
             "file": source.split("/", 1)[1],
             "sha256": hashlib.sha256(self.path(source).read_bytes()).hexdigest(),
             "licence": licence,

@@ -1,4 +1,4 @@
-"""Train the demonstration model: one command, seeded, on two CPU threads.
+"""Train the demonstration model: one command, seeded, on one CPU thread and one helper process.
 
 Usage: python train.py --build build --out ../model [--vision-steps N] [--steps N]
 
@@ -94,11 +94,16 @@ def soft_tokens(model, pixels: torch.Tensor) -> torch.Tensor:
     return inner.multi_modal_projector(states)
 
 
-def see(model, head, folder: Path, steps: int, seed: int) -> None:
+def keep(model, head, path: Path) -> None:
+    """Keep the state of stage 1, so that stage 2 can be run again from it."""
+    torch.save({"model": model.state_dict(), "head": head.state_dict()}, path)
+
+
+def see(model, head, folder: Path, steps: int, seed: int, kept: Path) -> None:
     """Stage 1: vision tower and projector learn the kinds of pictures."""
     inner = model.model
     parameters = [*inner.vision_tower.parameters(), *inner.multi_modal_projector.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98))
+    optimiser = torch.optim.AdamW(parameters, lr=1.2e-3, weight_decay=0.05, betas=(0.9, 0.98))
     plan, started, hits = schedule(optimiser, steps, 100), time.time(), 0.0
     for step, (pixels, labels) in zip(range(steps), loader(folder, 48, seed)):
         scores = head(soft_tokens(model, pixels).mean(1))
@@ -110,6 +115,7 @@ def see(model, head, folder: Path, steps: int, seed: int) -> None:
         plan.step()
         hits = 0.95 * hits + 0.05 * (scores.argmax(1) == labels).float().mean().item()
         if step % 100 == 99:
+            keep(model, head, kept)
             print(f"see {step + 1}: loss {loss.item():.3f}, hits {hits:.3f}, {time.time() - started:.0f} s", flush=True)
 
 
@@ -121,7 +127,7 @@ def speak(model, head, folder: Path, writer: Writer, image: int, steps: int, see
     optimiser = torch.optim.AdamW([{"params": seeing, "lr": 2e-4}, {"params": saying, "lr": 1.5e-3}],
                                   weight_decay=0.05, betas=(0.9, 0.98))
     plan, started = schedule(optimiser, steps, 60), time.time()
-    for step, (pixels, labels, ids, targets) in zip(range(steps), loader(folder, 24, seed + 1, writer)):
+    for step, (pixels, labels, ids, targets) in zip(range(steps), loader(folder, 16, seed + 1, writer)):
         states = model(input_ids=ids, pixel_values=pixels, token_type_ids=(ids == image).long(),
                        attention_mask=(ids != PAD).long()).logits
         words = F.cross_entropy(states[:, :-1].flatten(0, 1), targets[:, 1:].flatten(), ignore_index=-100)
@@ -160,11 +166,13 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--build", type=Path, default=Path("build"))
     arguments.add_argument("--out", type=Path, default=Path("../model"))
-    arguments.add_argument("--vision-steps", type=int, default=3000)
-    arguments.add_argument("--steps", type=int, default=1600)
+    arguments.add_argument("--vision-steps", type=int, default=4000)
+    arguments.add_argument("--steps", type=int, default=600)
+    arguments.add_argument("--seen", type=Path, help="start from the end of an earlier stage 1")
+    arguments.add_argument("--threads", type=int, default=1, help="more is slower on a busy machine")
     arguments.add_argument("--seed", type=int, default=20261124)
     given = arguments.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
     tokenizer = vocabulary.write(given.out)
     shape.write_configs(given.out, tokenizer)
@@ -172,8 +180,13 @@ def main() -> None:
     model = shape.model(tokenizer).train()
     head = torch.nn.Linear(shape.TEXT["hidden_size"], len(CLASSES))
     folder = given.build / "pictures" / "train"
-    see(model, head, folder, given.vision_steps, given.seed)
-    torch.save({"model": model.state_dict(), "head": head.state_dict()}, given.build / "seen.pt")
+    if given.seen:
+        weights = torch.load(given.seen)
+        see_keys = ("model.vision_tower.", "model.multi_modal_projector.")
+        model.load_state_dict({k: v for k, v in weights["model"].items() if k.startswith(see_keys)}, strict=False)
+        head.load_state_dict(weights["head"])
+    else:
+        see(model, head, folder, given.vision_steps, given.seed, given.build / "seen.pt")
     speak(model, head, folder, writer, shape.ids(tokenizer)["image"], given.steps, given.seed)
     save(model, given.out)
 

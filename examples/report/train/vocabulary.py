@@ -83,9 +83,11 @@ def tokenizer_json() -> dict:
     """The whole tokenizer.json."""
     pieces, merges = learn()
     spaces = [[SPACE * (n // 2), SPACE * (n // 2)] for n in (8, 4, 2)][::-1]
-    learnt = [p for p in pieces if p not in SPACES]
+    learnt = [p for p in pieces if p not in SPACES and p not in NEWLINES]
     tokens = SPECIAL + NEWLINES + SPACES + [f"<0x{b:02X}>" for b in range(256)] + learnt
     vocab = {token: index for index, token in enumerate(tokens)}
+    if len(vocab) != len(tokens):
+        raise ValueError("a token stands twice in the vocabulary, so the ids behind it would shift")
     added = [(vocab[t], t, t not in UNMARKED) for t in SPECIAL] + [(vocab[t], t, False) for t in NEWLINES]
     added.append((len(tokens), IMAGE_TOKEN, True))
     bos = {"id": "<bos>", "ids": [vocab["<bos>"]], "tokens": ["<bos>"]}
