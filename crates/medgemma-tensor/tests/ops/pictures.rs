@@ -1,0 +1,83 @@
+//! `patch_embed` and `pool_patches`, on grids whose sides differ where the operation allows it.
+//!
+//! Tolerance 1e-5 of the largest magnitude: products of up to 150 terms and means of up to 16.
+
+use medgemma_tensor::ops;
+
+use crate::support::{FORMATS, Numbers, assert_close, devices, tensor, weight};
+
+const TOLERANCE: f64 = 1e-5;
+
+#[test]
+fn patch_embed_is_the_convolution_with_stride_of_its_kernel() {
+    for (channels, rows, columns, patch, width) in [
+        (3, 2, 3, 5, 7),
+        (1, 3, 1, 2, 5),
+        (2, 1, 4, 3, 1),
+        (3, 2, 2, 7, 33),
+    ] {
+        let (height, breadth) = (rows * patch, columns * patch);
+        let inner = channels * patch * patch;
+        for device in devices() {
+            for format in FORMATS {
+                let mut numbers = Numbers::seeded(30);
+                let pixels = numbers.floats(channels * height * breadth);
+                let (w, kernel) = weight(
+                    &numbers.floats(width * inner),
+                    [width, inner],
+                    format,
+                    &device,
+                );
+                let bias = numbers.floats(width);
+                let at = |c: usize, y: usize, x: usize| {
+                    f64::from(pixels[(c * height + y) * breadth + x])
+                };
+                let mut expected = Vec::new();
+                for (row, column) in (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))) {
+                    for out in 0..width {
+                        let mut sum = f64::from(bias[out]);
+                        for (i, &k) in kernel[out * inner..][..inner].iter().enumerate() {
+                            let (c, dy, dx) = (i / (patch * patch), i / patch % patch, i % patch);
+                            sum += f64::from(k) * at(c, row * patch + dy, column * patch + dx);
+                        }
+                        expected.push(sum);
+                    }
+                }
+                let found = ops::patch_embed(
+                    tensor(&pixels, [channels, height, breadth], &device),
+                    &w,
+                    &tensor(&bias, [width], &device),
+                    patch,
+                );
+                let what = format!("patches {rows}x{columns} of {patch} {format:?} on {device}");
+                assert_close(&what, found, [rows * columns, width], &expected, TOLERANCE);
+            }
+        }
+    }
+}
+
+#[test]
+fn pooling_takes_the_mean_of_each_square_window() {
+    for (side, kernel, width) in [(6, 2, 5), (9, 3, 7), (8, 4, 3), (3, 3, 11), (4, 1, 2)] {
+        let features = Numbers::seeded(31).floats(side * side * width);
+        let windows = side / kernel;
+        let mut expected = vec![0.0; windows * windows * width];
+        for (patch, row) in features.chunks_exact(width).enumerate() {
+            let (y, x) = (patch / side / kernel, patch % side / kernel);
+            for (i, &feature) in row.iter().enumerate() {
+                expected[(y * windows + x) * width + i] +=
+                    f64::from(feature) / (kernel * kernel) as f64;
+            }
+        }
+        for device in devices() {
+            let found = ops::pool_patches(
+                tensor(&features, [side * side, width], &device),
+                side,
+                kernel,
+            );
+            let what = format!("pool {side} by {kernel} on {device}");
+            let shape = [windows * windows, width];
+            assert_close(&what, found, shape, &expected, TOLERANCE);
+        }
+    }
+}
