@@ -45,5 +45,5 @@ mod vision;
 // The public interface is:
 pub use config::VisionConfig;
 pub use error::{Error, Result};
-pub use names::RENAMES;
+pub use names::{IGNORED, RENAMES};
 pub use vision::{Stage, VisionTower};

@@ -1,6 +1,6 @@
 //! The vision tower's tensor names in every published dialect, as data.
 
-use medgemma_tensor::checkpoint::Rename;
+use medgemma_tensor::checkpoint::{Ignore, Rename};
 
 /// From the names of Gemma 3 checkpoints to the canonical ones, which begin with `vision_tower.`
 /// and are those that transformers 5 saves. A table for a whole model puts these rules before the
@@ -18,6 +18,12 @@ pub const RENAMES: &[Rename] = &[
         "published 2025",
     ),
 ];
+
+/// Buffers of old exports that hold nothing learnt.
+pub const IGNORED: &[Ignore] = &[Ignore::new(
+    ".embeddings.position_ids",
+    "the numbers of the patches in order",
+)];
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,173 @@
+//! Many prompts at once: batched answers, and scores of given answers.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use medgemma_gemma3::{Finish, Generated, Segment};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::medgemma::MedGemma;
+use crate::message::Message;
+use crate::options::GenerateOptions;
+use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage};
+use crate::transcript::Transcript;
+
+/// How likely the model finds one given answer. **Not for clinical use**: a likelihood under a
+/// language model is no probability of a finding.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Score {
+    /// Natural log-probability of each token of the answer, given those before it.
+    pub token_logprobs: Vec<f32>,
+}
+
+impl Score {
+    /// Log-probability of the whole answer.
+    #[must_use]
+    pub fn total(&self) -> f32 {
+        self.token_logprobs.iter().sum()
+    }
+
+    /// Log-probability for each token, for answers of different lengths; 0 for an empty one.
+    #[must_use]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "an answer has far fewer than 2²⁴ tokens"
+    )]
+    pub fn mean(&self) -> f32 {
+        self.total() / self.token_logprobs.len().max(1) as f32
+    }
+}
+
+/// One conversation of a batch, ready for the decoder.
+struct Lane {
+    segments: Vec<Segment>,
+    usage: Usage,
+    images: Duration,
+}
+
+pub(crate) fn generate(
+    model: &MedGemma,
+    conversations: &[Vec<Message>],
+    options: &GenerateOptions,
+) -> Result<Vec<Reply>> {
+    let mut prompts = Vec::with_capacity(conversations.len());
+    for messages in conversations {
+        if messages.last().is_some_and(|message| !message.is_user()) {
+            return Err(Error::NothingToAnswer);
+        }
+        let prompt = model.prompt(messages)?;
+        model.check_context(0, prompt.ids.len(), options.max_new_tokens)?;
+        prompts.push(prompt);
+    }
+    let decoder_options = model.decoder_options(options)?;
+    let lanes = prompts
+        .into_iter()
+        .map(|prompt| lane(model, prompt))
+        .collect::<Result<Vec<_>>>()?;
+    let segments: Vec<Vec<Segment>> = lanes.iter().map(|lane| lane.segments.clone()).collect();
+    let started = Instant::now();
+    let answers =
+        model
+            .model()
+            .decoder()
+            .generate_batch(&segments, &decoder_options, &mut |_, _| {})?;
+    let elapsed = started.elapsed();
+    lanes
+        .iter()
+        .zip(answers)
+        .map(|(lane, answer)| reply(model, lane, &answer, options, elapsed))
+        .collect()
+}
+
+fn lane(model: &MedGemma, prompt: crate::prompt::Prompt) -> Result<Lane> {
+    let tokens_per_image = model
+        .model()
+        .config()
+        .multimodal
+        .as_ref()
+        .map_or(0, |m| m.mm_tokens_per_image);
+    let usage = Usage {
+        cached_tokens: 0,
+        prompt_tokens: prompt.ids.len(),
+        image_tokens: prompt.pixels.len() * tokens_per_image,
+        reply_tokens: 0,
+    };
+    let encoded = prompt.segments(model.model(), &mut |_| ControlFlow::Continue(()))?;
+    let (segments, images) = encoded.unwrap_or_default();
+    Ok(Lane {
+        segments,
+        usage,
+        images,
+    })
+}
+
+/// Cuts one answer of the batch as a stream would have.
+fn reply(
+    model: &MedGemma,
+    lane: &Lane,
+    answer: &Generated,
+    options: &GenerateOptions,
+    elapsed: Duration,
+) -> Result<Reply> {
+    let mut transcript =
+        Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
+    let mut tokens = Vec::with_capacity(answer.tokens.len());
+    for &token in &answer.tokens {
+        transcript.push(token.id);
+        tokens.push(token);
+        if transcript.stopped() {
+            break;
+        }
+    }
+    transcript.finish();
+    let finish = match answer.finish {
+        _ if transcript.stopped() => FinishReason::StopString,
+        Finish::Stop(_) => FinishReason::Stop,
+        Finish::Length => FinishReason::Length,
+        _ => FinishReason::Cancelled,
+    };
+    Ok(Reply {
+        reasoning_cut_off: transcript.in_thought(),
+        text: transcript.text,
+        reasoning: transcript.reasoning,
+        finish,
+        usage: Usage {
+            reply_tokens: tokens.len(),
+            ..lane.usage
+        },
+        // The lanes share every step: the time of the whole is the time of each.
+        timings: Timings {
+            images: lane.images,
+            prefill: Duration::ZERO,
+            decode: elapsed,
+        },
+        tokens,
+        not_for_clinical_use: true,
+        notice: NOTICE,
+    })
+}
+
+pub(crate) fn score(
+    model: &MedGemma,
+    messages: &[Message],
+    answers: &[&str],
+) -> Result<Vec<Score>> {
+    if messages.last().is_some_and(|message| !message.is_user()) {
+        return Err(Error::NothingToAnswer);
+    }
+    let prompt = model.prompt(messages)?;
+    let answers = answers
+        .iter()
+        .map(|text| model.tokenizer().encode(text))
+        .collect::<std::result::Result<Vec<_>, _>>()?;
+    let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
+    model.check_context(0, prompt.ids.len(), longest)?;
+    let segments = lane(model, prompt)?.segments;
+    let scores = model.model().decoder().score(&segments, &answers)?;
+    Ok(scores
+        .into_iter()
+        .map(|token_logprobs| Score { token_logprobs })
+        .collect())
+}

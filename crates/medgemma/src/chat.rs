@@ -1,0 +1,222 @@
+//! A conversation: its state, and the stream of one answer.
+
+use std::ops::ControlFlow;
+
+use medgemma_gemma3::{KvCache, Segment};
+use medgemma_image::Image;
+use medgemma_tokenizer::{render, render_continuation};
+
+use crate::error::Result;
+use crate::medgemma::MedGemma;
+use crate::message::Message;
+use crate::options::{GenerateOptions, Observer};
+use crate::prompt::{Place, Prompt};
+use crate::reply::{Piece, Reply};
+use crate::writer::{Context, Writer};
+
+/// The system text that asks a thinking model (27B, 1.5 4B) to reason before it answers.
+///
+/// Source: MedGemma model card and notebooks; other models ignore or echo it.
+pub const THINK: &str = "SYSTEM INSTRUCTION: think silently if needed.";
+
+/// One conversation. It keeps what the model has read, so that a turn reads only what is new.
+///
+/// The model's own words stay in its context exactly as it wrote them, reasoning included.
+#[derive(Debug)]
+pub struct Chat {
+    model: MedGemma,
+    system: Option<String>,
+    cache: KvCache,
+    /// All that was read or written, of which the cache holds the first `cache.len()` positions.
+    history: Vec<Segment>,
+}
+
+impl Chat {
+    pub(crate) fn new(model: MedGemma) -> Self {
+        let cache = model.model().decoder().new_cache();
+        Self {
+            model,
+            system: None,
+            cache,
+            history: Vec::new(),
+        }
+    }
+
+    /// Sets the instruction that precedes the first message. MedGemma has no system role: the
+    /// template puts it in front of the first user text, and so does this.
+    #[must_use]
+    pub fn with_system(mut self, text: impl Into<String>) -> Self {
+        self.system = Some(text.into());
+        self
+    }
+
+    /// Asks a thinking model to reason first ([`THINK`]), in front of the system text if any.
+    #[must_use]
+    pub fn with_thinking(mut self) -> Self {
+        let system = self.system.take().unwrap_or_default();
+        self.system = Some(format!("{THINK} {system}").trim_end().to_owned());
+        self
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &MedGemma {
+        &self.model
+    }
+
+    /// Positions of the context in use.
+    #[must_use]
+    pub fn context_len(&self) -> usize {
+        self.history.iter().map(Segment::len).sum()
+    }
+
+    /// Sends a message and waits for the whole answer, with default options.
+    ///
+    /// # Errors
+    /// As [`Chat::stream`], and whatever happens while writing.
+    pub fn send(&mut self, message: Message) -> Result<Reply> {
+        self.send_with(message, &GenerateOptions::default())
+    }
+
+    /// Sends a message and waits for the whole answer.
+    ///
+    /// # Errors
+    /// As [`Chat::send`].
+    pub fn send_with(&mut self, message: Message, options: &GenerateOptions) -> Result<Reply> {
+        let mut stream = self.stream(message, options)?;
+        for piece in &mut stream {
+            piece?;
+        }
+        Ok(stream.into_reply())
+    }
+
+    /// Sends a message; the answer comes piece by piece, and dropping the stream stops the work.
+    /// What was said until then stays in the conversation.
+    ///
+    /// # Errors
+    /// Before any work, and leaving the conversation as it was: [`crate::Error::Decoder`] when
+    /// prompt and answer do not fit into the context or an option is out of range,
+    /// [`crate::Error::TextOnlyModel`], [`crate::Error::Tokenizer`] for a message that is not the
+    /// user's or writes image placeholders into its text, [`crate::Error::Image`].
+    pub fn stream(&mut self, message: Message, options: &GenerateOptions) -> Result<Stream<'_>> {
+        self.stream_observed(message, options, Box::new(|_| ControlFlow::Continue(())))
+    }
+
+    /// As [`Chat::stream`], telling `observer` of the work before the first token.
+    ///
+    /// # Errors
+    /// As [`Chat::stream`].
+    pub fn stream_observed<'a>(
+        &'a mut self,
+        message: Message,
+        options: &GenerateOptions,
+        observer: Observer<'a>,
+    ) -> Result<Stream<'a>> {
+        let prompt = self.prompt(&message)?;
+        let said = self.context_len();
+        if self.cache.len() > said {
+            // An earlier turn was given up while it was being read: what it left is not ours.
+            self.cache = self.model.model().decoder().new_cache();
+        }
+        let context = Context {
+            unread: after(&self.history, self.cache.len()),
+            seen: tokens(&self.history),
+            cache: &mut self.cache,
+        };
+        let writer = Writer::new(&self.model, prompt, context, options, observer)?;
+        Ok(Stream {
+            writer,
+            history: &mut self.history,
+            ended: false,
+        })
+    }
+
+    /// The text of this turn: the whole template at the start, later what follows the last reply.
+    fn prompt(&self, message: &Message) -> Result<Prompt> {
+        let turn = message.to_turn();
+        let (text, place) = if self.history.is_empty() {
+            (render(self.system.as_deref(), &[turn], true)?, Place::Start)
+        } else {
+            (render_continuation(&turn)?, Place::Continuation)
+        };
+        let images: Vec<&Image> = message.images().collect();
+        Prompt::new(
+            self.model.model(),
+            self.model.tokenizer(),
+            &text,
+            &images,
+            place,
+        )
+    }
+}
+
+/// An answer being written. Iterate over its pieces; drop it to stop.
+pub struct Stream<'a> {
+    writer: Writer<'a>,
+    history: &'a mut Vec<Segment>,
+    ended: bool,
+}
+
+impl Stream<'_> {
+    /// The reply as far as it has come. Taking it before the end stops the work, with
+    /// [`crate::FinishReason::Cancelled`].
+    #[must_use]
+    pub fn into_reply(mut self) -> Reply {
+        self.writer.reply()
+    }
+}
+
+impl Iterator for Stream<'_> {
+    type Item = Result<Piece>;
+
+    /// The next piece; after an error there is nothing more.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let piece = self.writer.next().transpose();
+        self.ended = !matches!(piece, Some(Ok(_)));
+        piece
+    }
+}
+
+impl Drop for Stream<'_> {
+    fn drop(&mut self) {
+        self.history.extend(self.writer.turn());
+    }
+}
+
+impl std::fmt::Debug for Stream<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What lies beyond the first `positions` of a history. Embeddings are read whole or not at all.
+fn after(history: &[Segment], positions: usize) -> Vec<Segment> {
+    let mut start = 0;
+    let mut rest = Vec::new();
+    for segment in history {
+        let end = start + segment.len();
+        match segment {
+            Segment::Tokens(ids) if start < positions && positions < end => {
+                rest.push(Segment::Tokens(ids[positions - start..].to_vec()));
+            }
+            _ if start >= positions && !segment.is_empty() => rest.push(segment.clone()),
+            _ => {}
+        }
+        start = end;
+    }
+    rest
+}
+
+/// The token ids of a history.
+fn tokens(history: &[Segment]) -> Vec<u32> {
+    let ids = history.iter().filter_map(|segment| match segment {
+        Segment::Tokens(ids) => Some(ids.as_slice()),
+        _ => None,
+    });
+    ids.flatten().copied().collect()
+}

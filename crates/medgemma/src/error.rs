@@ -1,0 +1,71 @@
+//! Errors of the facade: those of the crates below, and what only the whole can notice.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, by whose concern it is. No message carries prompts, pixels or answers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A model directory, its configuration, a checkpoint or a device.
+    #[error(transparent)]
+    Tensor(#[from] medgemma_tensor::Error),
+    /// A prompt or an option of the decoder.
+    #[error(transparent)]
+    Decoder(#[from] medgemma_gemma3::Error),
+    /// The vision tower.
+    #[error(transparent)]
+    Vision(#[from] medgemma_siglip::Error),
+    /// The multimodal projector.
+    #[error(transparent)]
+    Projector(#[from] medgemma_projector::Error),
+    /// The tokenizer, a conversation, or image placeholders in a text.
+    #[error(transparent)]
+    Tokenizer(#[from] medgemma_tokenizer::Error),
+    /// An image file or its processing.
+    #[error(transparent)]
+    Image(#[from] medgemma_image::Error),
+    /// An image was given to a model without a vision tower.
+    #[error("{images} image(s) given, but the model in {} is text only: load a multimodal checkpoint such as medgemma-4b-it", dir.display())]
+    TextOnlyModel {
+        /// Directory of the model.
+        dir: PathBuf,
+        /// Images in the prompt.
+        images: usize,
+    },
+    /// Soft tokens in a prompt's ids do not match the images given.
+    #[error(
+        "the prompt has {soft_tokens} soft tokens at position {position}, expected a multiple of {tokens_per_image} and one image for each {tokens_per_image}; {images} image(s) are left"
+    )]
+    SoftTokens {
+        /// Where the run of soft tokens begins.
+        position: usize,
+        /// Its length.
+        soft_tokens: usize,
+        /// Soft tokens of one image.
+        tokens_per_image: usize,
+        /// Images not yet placed when the run was met.
+        images: usize,
+    },
+    /// More images than the prompt has places for.
+    #[error("{images} image(s) more than the prompt has places for: put one placeholder for each")]
+    SurplusImages {
+        /// Images without a place.
+        images: usize,
+    },
+    /// The checkpoint's processor and vision tower disagree.
+    #[error("{}: image_seq_length is {found}, but config.json says mm_tokens_per_image {expected}: the files belong to different models", dir.display())]
+    ImageSeqLength {
+        /// Directory of the model.
+        dir: PathBuf,
+        /// `mm_tokens_per_image`.
+        expected: usize,
+        /// `image_seq_length`.
+        found: usize,
+    },
+    /// The messages to continue do not end with the user's.
+    #[error("the last message is the model's: end the conversation with a user message")]
+    NothingToAnswer,
+}

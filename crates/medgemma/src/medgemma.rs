@@ -1,0 +1,228 @@
+//! The model as an application uses it: messages in, replies out.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use medgemma_gemma3::{Error as DecoderError, GenerateOptions as DecoderOptions};
+use medgemma_image::Image;
+use medgemma_tensor::Device;
+use medgemma_tokenizer::{ConfiguredIds, SpecialTokens, Tokenizer, render};
+
+use crate::chat::Chat;
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::model::Model;
+use crate::options::{GenerateOptions, LoadOptions};
+use crate::prompt::{Place, Prompt, stop_ids};
+use crate::reply::Reply;
+use crate::writer::{Context, Writer, run};
+
+/// A MedGemma (or Gemma 3) model with its tokenizer. Cheap to clone, immutable, `Send + Sync`:
+/// load it once, and give each conversation a [`Chat`].
+///
+/// Its answers are drafts of a language model and **not for clinical use** without independent
+/// verification by a qualified person.
+#[derive(Debug, Clone)]
+pub struct MedGemma {
+    model: Model,
+    text: Arc<Text>,
+}
+
+#[derive(Debug)]
+struct Text {
+    tokenizer: Tokenizer,
+    special: SpecialTokens,
+    stop_ids: Vec<u32>,
+}
+
+impl MedGemma {
+    /// Loads a Hugging Face model directory, as published, onto a device.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; [`Error::Tokenizer`] for `tokenizer.json`.
+    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        Self::load_with(dir, device, LoadOptions::default())
+    }
+
+    /// As [`MedGemma::load`], with a progress observer and choices of image processing.
+    ///
+    /// # Errors
+    /// As [`MedGemma::load`].
+    pub fn load_with(
+        dir: impl AsRef<Path>,
+        device: &Device,
+        options: LoadOptions<'_>,
+    ) -> Result<Self> {
+        let dir = dir.as_ref();
+        let tokenizer = Tokenizer::from_file(&dir.join("tokenizer.json"))?;
+        let special = SpecialTokens::of(&tokenizer)?;
+        let model = Model::load(dir, device, options)?;
+        special.check(&configured_ids(&model))?;
+        let stop_ids = stop_ids(&model, &special);
+        Ok(Self {
+            model,
+            text: Arc::new(Text {
+                tokenizer,
+                special,
+                stop_ids,
+            }),
+        })
+    }
+
+    /// The part below: ids and pixels in, logits out.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.text.tokenizer
+    }
+
+    /// The ids of the special tokens, from the checkpoint.
+    #[must_use]
+    pub fn special(&self) -> &SpecialTokens {
+        &self.text.special
+    }
+
+    /// A new conversation. Many chats share one model; each owns what it has read.
+    #[must_use]
+    pub fn chat(&self) -> Chat {
+        Chat::new(self.clone())
+    }
+
+    /// Answers a whole conversation at once, without state.
+    ///
+    /// # Errors
+    /// [`Error::NothingToAnswer`] unless the last message is the user's, and as [`Chat::send`].
+    pub fn generate(&self, messages: &[Message], options: &GenerateOptions) -> Result<Reply> {
+        if messages.last().is_some_and(|message| !message.is_user()) {
+            return Err(Error::NothingToAnswer);
+        }
+        let (text, images) = conversation(messages)?;
+        self.continue_text(&text, &images, options)
+    }
+
+    /// Continues a bare text, without the chat template: for base models such as medgemma-4b-pt.
+    /// Each `<start_of_image>` in it is the place of one of `images`; `<bos>` is added.
+    ///
+    /// # Errors
+    /// As [`Chat::send`]; [`Error::Tokenizer`] when images and places differ in number.
+    pub fn complete(
+        &self,
+        text: &str,
+        images: &[Image],
+        options: &GenerateOptions,
+    ) -> Result<Reply> {
+        self.continue_text(text, &images.iter().collect::<Vec<_>>(), options)
+    }
+
+    /// Answers several conversations side by side; each weight is read once a step for all of
+    /// them. Every answer equals that of the conversation alone.
+    ///
+    /// # Errors
+    /// As [`MedGemma::generate`], for any of the conversations, before any answer is begun.
+    pub fn generate_batch(
+        &self,
+        conversations: &[Vec<Message>],
+        options: &GenerateOptions,
+    ) -> Result<Vec<Reply>> {
+        crate::batch::generate(self, conversations, options)
+    }
+
+    /// The log-probability of every token of each possible answer to `messages`, for choosing
+    /// among given ones without generating.
+    ///
+    /// # Errors
+    /// As [`MedGemma::generate`].
+    pub fn score(&self, messages: &[Message], answers: &[&str]) -> Result<Vec<crate::Score>> {
+        crate::batch::score(self, messages, answers)
+    }
+
+    /// A conversation as the decoder's ids and pixels.
+    pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Prompt> {
+        let (text, images) = conversation(messages)?;
+        Prompt::new(&self.model, self.tokenizer(), &text, &images, Place::Start)
+    }
+
+    /// The decoder's options for these.
+    pub(crate) fn decoder_options(&self, options: &GenerateOptions) -> Result<DecoderOptions> {
+        options.sampling.validate()?;
+        let mut decoder = DecoderOptions::default();
+        decoder.max_new_tokens = options.max_new_tokens;
+        decoder.sampling = options.sampling.clone();
+        decoder.chunk = options.prefill_chunk;
+        if !options.ignore_stop_ids {
+            decoder.stop_ids.clone_from(&self.text.stop_ids);
+        }
+        Ok(decoder)
+    }
+
+    /// Refuses a prompt that does not fit, before its images are encoded.
+    pub(crate) fn check_context(
+        &self,
+        cached: usize,
+        prompt: usize,
+        max_new_tokens: usize,
+    ) -> Result<()> {
+        let limit = self.model.config().text.max_position_embeddings;
+        let room = limit.saturating_sub(cached.saturating_add(prompt));
+        if max_new_tokens > room {
+            return Err(DecoderError::ContextOverflow {
+                cached,
+                prompt,
+                max_new_tokens,
+                limit,
+                room,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    fn continue_text(
+        &self,
+        text: &str,
+        images: &[&Image],
+        options: &GenerateOptions,
+    ) -> Result<Reply> {
+        let prompt = Prompt::new(&self.model, self.tokenizer(), text, images, Place::Start)?;
+        let mut cache = self.model.decoder().new_cache();
+        let context = Context {
+            cache: &mut cache,
+            unread: Vec::new(),
+            seen: Vec::new(),
+        };
+        run(Writer::new(
+            self,
+            prompt,
+            context,
+            options,
+            Box::new(|_| ControlFlow::Continue(())),
+        )?)
+    }
+}
+
+/// The text of a conversation up to the model's turn, and its images.
+fn conversation(messages: &[Message]) -> Result<(String, Vec<&Image>)> {
+    let turns: Vec<_> = messages.iter().map(Message::to_turn).collect();
+    Ok((
+        render(None, &turns, true)?,
+        messages.iter().flat_map(Message::images).collect(),
+    ))
+}
+
+/// Ids in the configuration that the tokenizer must agree with.
+fn configured_ids(model: &Model) -> ConfiguredIds {
+    let multimodal = model.config().multimodal.as_ref();
+    ConfiguredIds {
+        bos_token_id: model.config().text.bos_token_id,
+        pad_token_id: model.config().text.pad_token_id,
+        boi_token_index: multimodal.map(|m| m.boi_token_id),
+        eoi_token_index: multimodal.map(|m| m.eoi_token_id),
+        image_token_index: multimodal.map(|m| m.image_token_id),
+    }
+}

@@ -1,0 +1,282 @@
+//! A checkpoint without its tokenizer: ids and pixels in, logits out.
+//!
+//! [`MedGemma`](crate::MedGemma) is built on it; use it alone for token-level work, such as the
+//! comparison with a reference.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use medgemma_gemma3::{Decoder, Segment};
+use medgemma_image::{Image, ImageProcessor, Pixels, Processed};
+use medgemma_projector::{Projector, ProjectorConfig};
+use medgemma_siglip::VisionTower;
+use medgemma_tensor::checkpoint::{LoadReport, Loader, Rename, SafetensorsDir};
+use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
+
+use crate::config::{ModelConfig, MultimodalConfig};
+use crate::error::{Error, Result};
+use crate::options::LoadOptions;
+
+/// Weights, configuration and image processor of one model directory. Cheap to clone, immutable,
+/// usable from several threads at once.
+#[derive(Debug, Clone)]
+pub struct Model {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    config: ModelConfig,
+    decoder: Decoder,
+    vision: Option<(VisionTower, Projector)>,
+    processor: ImageProcessor,
+    report: LoadReport,
+}
+
+/// An image as the decoder reads it: the projector's rows, `[mm_tokens_per_image, d]`.
+#[derive(Debug, Clone)]
+pub struct SoftTokens(Tensor<2>);
+
+impl SoftTokens {
+    /// `[mm_tokens_per_image, d]`.
+    #[must_use]
+    pub fn dims(&self) -> [usize; 2] {
+        self.0.dims()
+    }
+
+    /// The numbers, row-major.
+    ///
+    /// # Errors
+    /// [`medgemma_tensor::Error::ReadBack`] when the device fails.
+    pub fn to_vec(&self) -> Result<Vec<f32>> {
+        Ok(vec_from(self.0.clone(), "soft tokens")?)
+    }
+}
+
+impl Model {
+    /// Loads a Hugging Face directory: `config.json`, safetensors files, and where they exist
+    /// `generation_config.json` and `preprocessor_config.json`. Weights stay in the memory-mapped
+    /// files where the device can read their format.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] naming file and key for what is missing, surplus, misshaped, of a wrong
+    /// type or not supported; [`Error::Image`] for a processor this library does not know.
+    pub fn load(dir: &Path, device: &Device, options: LoadOptions<'_>) -> Result<Self> {
+        let config = ModelConfig::read(dir)?;
+        for key in &config.unknown_keys {
+            tracing::warn!(key, "unknown key in the model's configuration");
+        }
+        let processor = image_processor(dir, &config, &options)?;
+        let source = SafetensorsDir::open(dir)?;
+        let names: Vec<Rename> = [
+            medgemma_siglip::RENAMES,
+            medgemma_projector::RENAMES,
+            medgemma_gemma3::RENAMES,
+        ]
+        .concat();
+        let mut loader = Loader::new(&source, &names, device)?
+            .with_ignored(medgemma_siglip::IGNORED)
+            .with_ignored(medgemma_gemma3::IGNORED);
+        if let Some(progress) = options.progress {
+            loader = loader.with_progress(progress);
+        }
+        let vision = config
+            .multimodal
+            .as_ref()
+            .map(|multimodal| vision(&mut loader, &config, multimodal))
+            .transpose()?;
+        let decoder = Decoder::load(&mut loader, config.text.clone(), device)?;
+        let report = loader.finish()?;
+        tracing::info!(
+            tensors = report.tensors,
+            parameters = report.parameters,
+            bytes = report.bytes,
+            device = device.name(),
+            "model loaded"
+        );
+        let inner = Inner {
+            dir: dir.to_path_buf(),
+            config,
+            decoder,
+            vision,
+            processor,
+            report,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// What the directory says of the model.
+    #[must_use]
+    pub fn config(&self) -> &ModelConfig {
+        &self.inner.config
+    }
+
+    /// The decoder.
+    #[must_use]
+    pub fn decoder(&self) -> &Decoder {
+        &self.inner.decoder
+    }
+
+    /// How images become pixels.
+    #[must_use]
+    pub fn processor(&self) -> &ImageProcessor {
+        &self.inner.processor
+    }
+
+    /// What was loaded: tensors, parameters, bytes, dialects.
+    #[must_use]
+    pub fn report(&self) -> &LoadReport {
+        &self.inner.report
+    }
+
+    /// Where the weights are.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        self.inner.decoder.device()
+    }
+
+    /// The pixels of one image, and of its crops when pan and scan is on.
+    ///
+    /// # Errors
+    /// [`Error::TextOnlyModel`]; [`Error::Image`].
+    pub fn process(&self, image: &Image) -> Result<Processed> {
+        self.multimodal(1)?;
+        Ok(self.inner.processor.process(image)?)
+    }
+
+    /// Runs one image through the vision tower and the projector.
+    ///
+    /// # Shapes
+    /// - `pixels`: `[3, image_size, image_size]`
+    /// - result: `[mm_tokens_per_image, d]`
+    ///
+    /// # Errors
+    /// [`Error::TextOnlyModel`]; [`Error::Vision`] for pixels of another size.
+    pub fn encode(&self, pixels: &Pixels) -> Result<SoftTokens> {
+        let (tower, projector) = self
+            .inner
+            .vision
+            .as_ref()
+            .ok_or_else(|| self.text_only(1))?;
+        let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
+        Ok(SoftTokens(projector.forward(tower.forward(pixels)?)?))
+    }
+
+    /// Puts soft tokens in their places among `ids`, for the decoder.
+    ///
+    /// Soft tokens that follow each other without an id between them see each other both ways even
+    /// if they belong to several images, as in the reference; the published prompt format always
+    /// has ids between images.
+    ///
+    /// # Errors
+    /// [`Error::SoftTokens`] when a run of soft tokens does not fit the images,
+    /// [`Error::SurplusImages`] when images are left over.
+    pub fn segments(&self, ids: &[u32], images: &[SoftTokens]) -> Result<Vec<Segment>> {
+        let Some(multimodal) = &self.inner.config.multimodal else {
+            return if images.is_empty() {
+                Ok(vec![Segment::Tokens(ids.to_vec())])
+            } else {
+                Err(self.text_only(images.len()))
+            };
+        };
+        let (soft_token, tokens_per_image) =
+            (multimodal.image_token_id, multimodal.mm_tokens_per_image);
+        let (mut rest, mut position, mut segments) = (images, 0, Vec::new());
+        for run in ids.chunk_by(|a, b| (*a == soft_token) == (*b == soft_token)) {
+            if run[0] == soft_token {
+                let count = run.len() / tokens_per_image;
+                if !run.len().is_multiple_of(tokens_per_image) || count > rest.len() {
+                    let (soft_tokens, images) = (run.len(), rest.len());
+                    return Err(Error::SoftTokens {
+                        position,
+                        soft_tokens,
+                        tokens_per_image,
+                        images,
+                    });
+                }
+                let (placed, left) = rest.split_at(count);
+                rest = left;
+                let rows = placed.iter().map(|image| image.0.clone()).collect();
+                segments.push(Segment::Embeddings(Tensor::cat(rows, 0)));
+            } else {
+                segments.push(Segment::Tokens(run.to_vec()));
+            }
+            position += run.len();
+        }
+        if rest.is_empty() {
+            Ok(segments)
+        } else {
+            Err(Error::SurplusImages { images: rest.len() })
+        }
+    }
+
+    /// The multimodal part of the configuration, needed for this many images.
+    pub(crate) fn multimodal(&self, images: usize) -> Result<&MultimodalConfig> {
+        self.inner
+            .config
+            .multimodal
+            .as_ref()
+            .ok_or_else(|| self.text_only(images))
+    }
+
+    fn text_only(&self, images: usize) -> Error {
+        Error::TextOnlyModel {
+            dir: self.inner.dir.clone(),
+            images,
+        }
+    }
+}
+
+/// Vision tower and projector from their canonical keys.
+fn vision(
+    loader: &mut Loader<'_>,
+    config: &ModelConfig,
+    multimodal: &MultimodalConfig,
+) -> Result<(VisionTower, Projector)> {
+    let tower = VisionTower::load(&mut loader.scope("vision_tower"), &multimodal.vision)?;
+    let sizes = ProjectorConfig::new(
+        multimodal.vision.hidden_size,
+        config.text.hidden_size,
+        multimodal.vision.image_size / multimodal.vision.patch_size,
+        multimodal.mm_tokens_per_image,
+        multimodal.vision.layer_norm_eps,
+    )?;
+    let projector = Projector::load(&mut loader.scope("multi_modal_projector"), &sizes)?;
+    Ok((tower, projector))
+}
+
+/// The processor of the directory with the caller's choices; it must agree with the tower.
+fn image_processor(
+    dir: &Path,
+    config: &ModelConfig,
+    options: &LoadOptions<'_>,
+) -> Result<ImageProcessor> {
+    let Some(multimodal) = &config.multimodal else {
+        return Ok(ImageProcessor::default());
+    };
+    let mut processor = ImageProcessor::from_dir(dir, multimodal.vision.image_size)?;
+    if let Some(found) = processor
+        .image_seq_length()
+        .filter(|&found| found != multimodal.mm_tokens_per_image)
+    {
+        let expected = multimodal.mm_tokens_per_image;
+        return Err(Error::ImageSeqLength {
+            dir: dir.to_path_buf(),
+            expected,
+            found,
+        });
+    }
+    if let Some(resizer) = options.resizer {
+        processor = processor.with_resizer(resizer);
+    }
+    if let Some(pad) = options.pad_to_square {
+        processor = processor.with_pad_to_square(pad);
+    }
+    if let Some(on) = options.pan_and_scan {
+        processor = processor.with_do_pan_and_scan(on);
+    }
+    Ok(processor)
+}

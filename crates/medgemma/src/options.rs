@@ -1,0 +1,158 @@
+//! How a model is loaded and how an answer is written. Every choice is an argument; nothing is read
+//! from the environment.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use medgemma_gemma3::{DEFAULT_CHUNK, Sampling};
+use medgemma_image::Resizer;
+
+/// How an answer is written. The default is greedy with 512 tokens: the same question gets the
+/// same answer, as in the official examples.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct GenerateOptions {
+    /// Tokens after which the answer is cut off, reasoning included. Prompt and answer must fit
+    /// into the model's context together. Default 512; thinking models want 1500 and more.
+    pub max_new_tokens: usize,
+    /// Temperature, top-k, top-p, min-p, repetition penalty and seed. Default greedy.
+    pub sampling: Sampling,
+    /// Texts that end the answer and are not part of it, besides the model's own end of turn.
+    pub stop_strings: Vec<String>,
+    /// Whether the model's own stop tokens are taken for ordinary ones. Only for benchmarks and
+    /// comparisons. Default `false`.
+    pub ignore_stop_ids: bool,
+    /// Rows of one prefill pass: more is faster and takes more memory. Default 512.
+    pub prefill_chunk: usize,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 512,
+            sampling: Sampling::default(),
+            stop_strings: Vec::new(),
+            ignore_stop_ids: false,
+            prefill_chunk: DEFAULT_CHUNK,
+        }
+    }
+}
+
+impl GenerateOptions {
+    /// Sets [`max_new_tokens`](Self::max_new_tokens).
+    #[must_use]
+    pub fn with_max_new_tokens(mut self, tokens: usize) -> Self {
+        self.max_new_tokens = tokens;
+        self
+    }
+
+    /// Sets [`sampling`](Self::sampling).
+    #[must_use]
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// Adds a text to [`stop_strings`](Self::stop_strings).
+    #[must_use]
+    pub fn with_stop_string(mut self, text: impl Into<String>) -> Self {
+        self.stop_strings.push(text.into());
+        self
+    }
+
+    /// Sets [`ignore_stop_ids`](Self::ignore_stop_ids).
+    #[must_use]
+    pub fn with_ignore_stop_ids(mut self, ignore: bool) -> Self {
+        self.ignore_stop_ids = ignore;
+        self
+    }
+
+    /// Sets [`prefill_chunk`](Self::prefill_chunk).
+    #[must_use]
+    pub fn with_prefill_chunk(mut self, rows: usize) -> Self {
+        self.prefill_chunk = rows;
+        self
+    }
+}
+
+/// Told the bytes loaded so far and in all.
+pub type LoadObserver<'a> = Box<dyn FnMut(u64, u64) + 'a>;
+
+/// How a model directory is loaded.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct LoadOptions<'a> {
+    /// Told how far the loading is.
+    pub progress: Option<LoadObserver<'a>>,
+    /// Which reference's resizing is followed bit for bit. `None`: Pillow's.
+    pub resizer: Option<Resizer>,
+    /// Centre images on a black square instead of stretching them, as Google did when it trained
+    /// and evaluated chest X-rays. `None`: as the Hugging Face processor does, stretch.
+    pub pad_to_square: Option<bool>,
+    /// Whether long images are also shown in crops. `None`: as `preprocessor_config.json` says.
+    pub pan_and_scan: Option<bool>,
+}
+
+impl<'a> LoadOptions<'a> {
+    /// Sets [`progress`](Self::progress).
+    #[must_use]
+    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + 'a) -> Self {
+        self.progress = Some(Box::new(observer));
+        self
+    }
+
+    /// Sets [`resizer`](Self::resizer).
+    #[must_use]
+    pub fn with_resizer(mut self, resizer: Resizer) -> Self {
+        self.resizer = Some(resizer);
+        self
+    }
+
+    /// Sets [`pad_to_square`](Self::pad_to_square).
+    #[must_use]
+    pub fn with_pad_to_square(mut self, pad: bool) -> Self {
+        self.pad_to_square = Some(pad);
+        self
+    }
+
+    /// Sets [`pan_and_scan`](Self::pan_and_scan).
+    #[must_use]
+    pub fn with_pan_and_scan(mut self, on: bool) -> Self {
+        self.pan_and_scan = Some(on);
+        self
+    }
+}
+
+impl fmt::Debug for LoadOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadOptions")
+            .field("progress", &self.progress.is_some())
+            .field("resizer", &self.resizer)
+            .field("pad_to_square", &self.pad_to_square)
+            .field("pan_and_scan", &self.pan_and_scan)
+            .finish()
+    }
+}
+
+/// How far the work before the first token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// Images encoded, of those in the prompt (pan-and-scan crops count).
+    Images {
+        /// Encoded so far.
+        done: usize,
+        /// In all.
+        total: usize,
+    },
+    /// Tokens read, of those that are new in the prompt (soft tokens count).
+    Prefill {
+        /// Read so far.
+        done: usize,
+        /// In all.
+        total: usize,
+    },
+}
+
+/// Told [`Progress`]; [`ControlFlow::Break`] stops the work at that point.
+pub type Observer<'a> = Box<dyn FnMut(Progress) -> ControlFlow<()> + 'a>;

@@ -1,0 +1,95 @@
+//! From messages and images to the decoder's input, in steps that can each refuse before the next
+//! costs anything: text, then ids, then soft tokens.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use medgemma_gemma3::Segment;
+use medgemma_image::{Image, Pixels};
+use medgemma_tokenizer::{SpecialTokens, Tokenizer, expand_images};
+
+use crate::error::Result;
+use crate::model::Model;
+use crate::options::Progress;
+
+/// A prompt in ids, its images in pixels.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    pub(crate) ids: Vec<u32>,
+    pub(crate) pixels: Vec<Pixels>,
+}
+
+/// Whether a prompt opens a context or follows what is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Exactly one `<bos>` in front.
+    Start,
+    /// No `<bos>`.
+    Continuation,
+}
+
+impl Prompt {
+    /// Expands the placeholders of `text`, one for each of `images`, and encodes the whole at once:
+    /// newlines beside an image merge with its own, as they do in the reference.
+    pub(crate) fn new(
+        model: &Model,
+        tokenizer: &Tokenizer,
+        text: &str,
+        images: &[&Image],
+        place: Place,
+    ) -> Result<Self> {
+        let mut pixels = Vec::with_capacity(images.len());
+        let mut crops = Vec::with_capacity(images.len());
+        let tokens_per_image = if images.is_empty() {
+            1
+        } else {
+            model.multimodal(images.len())?.mm_tokens_per_image
+        };
+        for image in images {
+            let processed = model.process(image)?;
+            crops.push(processed.num_crops);
+            pixels.extend(processed.pixels);
+        }
+        let text = expand_images(text, tokens_per_image, &crops)?;
+        let ids = match place {
+            Place::Start => tokenizer.encode_prompt(&text)?,
+            Place::Continuation => tokenizer.encode(&text)?,
+        };
+        Ok(Self { ids, pixels })
+    }
+
+    /// Encodes the images and puts them in their places; `None` when `observer` stopped it.
+    pub(crate) fn segments(
+        self,
+        model: &Model,
+        observer: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Option<(Vec<Segment>, Duration)>> {
+        let start = Instant::now();
+        let total = self.pixels.len();
+        let mut images = Vec::with_capacity(total);
+        for (index, pixels) in self.pixels.iter().enumerate() {
+            images.push(model.encode(pixels)?);
+            if observer(Progress::Images {
+                done: index + 1,
+                total,
+            })
+            .is_break()
+            {
+                return Ok(None);
+            }
+        }
+        Ok(Some((model.segments(&self.ids, &images)?, start.elapsed())))
+    }
+}
+
+/// Tokens that end an answer: what the checkpoint's files list, and the end of a turn, which some
+/// checkpoints (the base models' generation configs) leave out although chats end with it.
+pub(crate) fn stop_ids(model: &Model, special: &SpecialTokens) -> Vec<u32> {
+    let mut ids = model.config().generation.eos_token_ids.clone();
+    for id in special.end_of_turn.into_iter().chain([special.eos]) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}

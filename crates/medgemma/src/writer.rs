@@ -1,0 +1,255 @@
+//! One answer being written: images encoded, prompt read, tokens chosen, text cut into pieces.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use medgemma_gemma3::{
+    Finish, GenerateOptions as DecoderOptions, Generation, KvCache, Segment, Token,
+};
+
+use crate::error::Result;
+use crate::medgemma::MedGemma;
+use crate::options::{GenerateOptions, Observer, Progress};
+use crate::prompt::Prompt;
+use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
+use crate::transcript::Transcript;
+
+/// The conversation that an answer continues.
+pub(crate) struct Context<'a> {
+    /// What was read.
+    pub(crate) cache: &'a mut KvCache,
+    /// What was said but not read yet: the last token of the last reply.
+    pub(crate) unread: Vec<Segment>,
+    /// Ids that the cache holds, for the repetition penalty.
+    pub(crate) seen: Vec<u32>,
+}
+
+/// The state of an answer.
+pub(crate) struct Writer<'a> {
+    model: &'a MedGemma,
+    stage: Stage<'a>,
+    options: DecoderOptions,
+    transcript: Transcript,
+    ready: VecDeque<Piece>,
+    tokens: Vec<Token>,
+    usage: Usage,
+    timings: Timings,
+    finish: Option<FinishReason>,
+    /// Read before the prompt.
+    unread: Vec<Segment>,
+    /// What the prompt became, for the conversation's history; empty until its images are encoded.
+    pub(crate) prompt: Vec<Segment>,
+}
+
+/// What has been done; each stage owns what the next one needs.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one value of it for each answer"
+)]
+enum Stage<'a> {
+    Waiting {
+        prompt: Prompt,
+        cache: &'a mut KvCache,
+        observer: Observer<'a>,
+    },
+    Running(Generation<'a>),
+    Ended,
+}
+
+impl<'a> Writer<'a> {
+    /// Refuses what does not fit into the context, before any work.
+    pub(crate) fn new(
+        model: &'a MedGemma,
+        prompt: Prompt,
+        context: Context<'a>,
+        options: &GenerateOptions,
+        observer: Observer<'a>,
+    ) -> Result<Self> {
+        let Context {
+            cache,
+            unread,
+            seen,
+        } = context;
+        let prompt_tokens = unread.iter().map(Segment::len).sum::<usize>() + prompt.ids.len();
+        model.check_context(cache.len(), prompt_tokens, options.max_new_tokens)?;
+        let mut decoder_options = model.decoder_options(options)?;
+        decoder_options.seen = seen;
+        let multimodal = model.model().config().multimodal.as_ref();
+        let usage = Usage {
+            cached_tokens: cache.len(),
+            prompt_tokens,
+            image_tokens: prompt.pixels.len() * multimodal.map_or(0, |m| m.mm_tokens_per_image),
+            reply_tokens: 0,
+        };
+        Ok(Self {
+            model,
+            transcript: Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?,
+            stage: Stage::Waiting {
+                prompt,
+                cache,
+                observer,
+            },
+            options: decoder_options,
+            ready: VecDeque::new(),
+            tokens: Vec::new(),
+            usage,
+            timings: Timings::default(),
+            finish: None,
+            unread,
+            prompt: Vec::new(),
+        })
+    }
+
+    /// The next piece of text, or `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Piece>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Ok(Some(piece));
+            }
+            if self.finish.is_some() {
+                return Ok(None);
+            }
+            if let Err(error) = self.advance() {
+                self.stage = Stage::Ended;
+                self.finish = Some(FinishReason::Cancelled);
+                return Err(error);
+            }
+        }
+    }
+
+    /// One step: the images, or one token.
+    fn advance(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Waiting {
+                prompt,
+                cache,
+                mut observer,
+            } => match prompt.segments(self.model.model(), &mut *observer)? {
+                Some((segments, elapsed)) => {
+                    self.timings.images = elapsed;
+                    self.prompt = segments;
+                    self.stage = Stage::Running(self.generation(cache, observer)?);
+                }
+                None => self.end(FinishReason::Cancelled),
+            },
+            Stage::Running(mut generation) => {
+                let begun = Instant::now();
+                let token = generation.next().transpose()?;
+                self.note_time(begun.elapsed());
+                match token {
+                    Some(token) => self.take(token),
+                    None => self.end(reason(generation.finish())),
+                }
+                if self.finish.is_none() {
+                    self.stage = Stage::Running(generation);
+                }
+            }
+            Stage::Ended => self.end(FinishReason::Cancelled),
+        }
+        Ok(())
+    }
+
+    fn generation(
+        &mut self,
+        cache: &'a mut KvCache,
+        mut observer: Observer<'a>,
+    ) -> Result<Generation<'a>> {
+        let progress = move |done, total| {
+            matches!(
+                observer(Progress::Prefill { done, total }),
+                ControlFlow::Continue(())
+            )
+        };
+        let prompt = [std::mem::take(&mut self.unread), self.prompt.clone()].concat();
+        Ok(self.model.model().decoder().generate(
+            prompt,
+            cache,
+            &self.options,
+            Box::new(progress),
+        )?)
+    }
+
+    /// The first step reads the prompt, the others write.
+    fn note_time(&mut self, elapsed: Duration) {
+        if self.tokens.is_empty() && self.timings.prefill.is_zero() {
+            self.timings.prefill = elapsed;
+        } else {
+            self.timings.decode += elapsed;
+        }
+    }
+
+    fn take(&mut self, token: Token) {
+        self.tokens.push(token);
+        self.ready.extend(self.transcript.push(token.id));
+        if self.transcript.stopped() {
+            self.end(FinishReason::StopString);
+        }
+    }
+
+    fn end(&mut self, reason: FinishReason) {
+        self.ready.extend(self.transcript.finish());
+        self.finish = Some(reason);
+        self.usage.reply_tokens = self.tokens.len();
+        tracing::info!(
+            cached_tokens = self.usage.cached_tokens,
+            prompt_tokens = self.usage.prompt_tokens,
+            image_tokens = self.usage.image_tokens,
+            reply_tokens = self.usage.reply_tokens,
+            images_ms = milliseconds(self.timings.images),
+            prefill_ms = milliseconds(self.timings.prefill),
+            decode_ms = milliseconds(self.timings.decode),
+            finish = ?reason,
+            "reply ended"
+        );
+    }
+
+    /// The turn for the conversation's history, prompt and what was written; empty when the model
+    /// never came to answer, so that the turn can be asked again.
+    pub(crate) fn turn(&self) -> Vec<Segment> {
+        let answered = !self.tokens.is_empty()
+            || matches!(self.finish, Some(FinishReason::Stop | FinishReason::Length));
+        if !answered {
+            return Vec::new();
+        }
+        let written = Segment::Tokens(self.tokens.iter().map(|token| token.id).collect());
+        [self.prompt.as_slice(), &[written]].concat()
+    }
+
+    /// The reply as it stands; what was held back is given out first.
+    pub(crate) fn reply(&mut self) -> Reply {
+        if self.finish.is_none() {
+            self.stage = Stage::Ended;
+            self.end(FinishReason::Cancelled);
+        }
+        Reply {
+            text: self.transcript.text.clone(),
+            reasoning: self.transcript.reasoning.clone(),
+            reasoning_cut_off: self.transcript.in_thought(),
+            finish: self.finish.unwrap_or(FinishReason::Cancelled),
+            usage: self.usage,
+            timings: self.timings,
+            tokens: self.tokens.clone(),
+            not_for_clinical_use: true,
+            notice: NOTICE,
+        }
+    }
+}
+
+/// Runs an answer to its end.
+pub(crate) fn run(mut writer: Writer<'_>) -> Result<Reply> {
+    while writer.next()?.is_some() {}
+    Ok(writer.reply())
+}
+
+fn reason(finish: Option<Finish>) -> FinishReason {
+    match finish {
+        Some(Finish::Stop(_)) => FinishReason::Stop,
+        Some(Finish::Length) => FinishReason::Length,
+        _ => FinishReason::Cancelled,
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
