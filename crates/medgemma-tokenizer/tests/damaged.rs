@@ -185,6 +185,19 @@ fn files_without_unknown_token_need_every_byte() {
 }
 
 #[test]
+fn unknown_text_is_fused_as_the_file_says() {
+    let mut file = with("/model/byte_fallback", json!(false));
+    for (fuse, count) in [(true, 1), (false, 2)] {
+        file["model"]["fuse_unk"] = json!(fuse);
+        let tokenizer = read(&file).unwrap();
+        assert_eq!(
+            tokenizer.encode("\u{1f600}\u{1f600}").unwrap(),
+            vec![3; count]
+        );
+    }
+}
+
+#[test]
 fn settings_that_would_change_ids_are_ignored() {
     let tokenizer = Tokenizer::from_bytes("golden", FILE).unwrap();
     let file: Value = serde_json::from_slice(FILE).unwrap();
