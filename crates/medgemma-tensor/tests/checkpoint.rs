@@ -217,6 +217,47 @@ fn data_at_an_odd_offset_is_read_rightly() {
     assert_eq!(vec_from(row, "row").unwrap(), [1.5, -2.5]);
 }
 
+#[test]
+fn a_kernel_is_the_matrix_of_its_numbers_in_order() {
+    let file = MappedBytes::from_owner(valid(&[f32s("w", &[2, 3, 1, 2], 0.0)]));
+    let source = SafetensorsDir::from_bytes(Path::new("memory"), file).unwrap();
+    let mut loader = Loader::new(&source, &[], &device()).unwrap();
+    let weight = loader
+        .scope("")
+        .weight_flattened("w", [2, 3, 1, 2])
+        .unwrap();
+    assert_eq!(weight.dims(), [2, 6]);
+    let row = ops::embed_rows(&weight, &[1], &device());
+    assert_eq!(
+        vec_from(row, "row").unwrap(),
+        [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]
+    );
+    let other = loader.scope("").weight_flattened("w", [2, 6]);
+    assert!(
+        other.is_err(),
+        "the file's shape is checked, not the matrix's"
+    );
+}
+
+#[test]
+fn identical_means_the_same_kind_shape_and_bytes() {
+    let file = valid(&[
+        f32s("a", &[2, 2], 0.0),
+        f32s("same", &[2, 2], 0.0),
+        f32s("shape", &[4], 0.0),
+        f32s("value", &[2, 2], 1.0),
+    ]);
+    let source =
+        SafetensorsDir::from_bytes(Path::new("memory"), MappedBytes::from_owner(file)).unwrap();
+    let mut loader = Loader::new(&source, &[], &device()).unwrap();
+    let scope = loader.scope("");
+    assert!(scope.identical("a", "same").unwrap());
+    for other in ["shape", "value", "absent"] {
+        assert!(!scope.identical("a", other).unwrap(), "{other}");
+        assert!(!scope.identical(other, "a").unwrap(), "{other}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn weights_outlive_their_source_and_the_deleted_file() {
