@@ -1,5 +1,6 @@
 //! A conversation: its state, and the stream of one answer.
 
+use std::fmt;
 use std::ops::ControlFlow;
 
 use medgemma_gemma3::{KvCache, Segment};
@@ -22,10 +23,11 @@ pub const THINK: &str = "SYSTEM INSTRUCTION: think silently if needed.";
 /// One conversation. It keeps what the model has read, so that a turn reads only what is new.
 ///
 /// The model's own words stay in its context exactly as it wrote them, reasoning included.
-#[derive(Debug)]
+/// `Debug` tells how long the conversation is, not what was said.
 pub struct Chat {
     model: MedGemma,
     system: Option<String>,
+    thinking: bool,
     cache: KvCache,
     /// All that was read or written, of which the cache holds the first `cache.len()` positions.
     history: Vec<Segment>,
@@ -37,13 +39,15 @@ impl Chat {
         Self {
             model,
             system: None,
+            thinking: false,
             cache,
             history: Vec::new(),
         }
     }
 
     /// Sets the instruction that precedes the first message. MedGemma has no system role: the
-    /// template puts it in front of the first user text, and so does this.
+    /// template puts it in front of the first user text, and so does this; once the first message
+    /// is sent it has no effect.
     #[must_use]
     pub fn with_system(mut self, text: impl Into<String>) -> Self {
         self.system = Some(text.into());
@@ -53,8 +57,7 @@ impl Chat {
     /// Asks a thinking model to reason first ([`THINK`]), in front of the system text if any.
     #[must_use]
     pub fn with_thinking(mut self) -> Self {
-        let system = self.system.take().unwrap_or_default();
-        self.system = Some(format!("{THINK} {system}").trim_end().to_owned());
+        self.thinking = true;
         self
     }
 
@@ -68,6 +71,15 @@ impl Chat {
     #[must_use]
     pub fn context_len(&self) -> usize {
         self.history.iter().map(Segment::len).sum()
+    }
+
+    /// The ids that sending `message` would add to the context, soft tokens of images included:
+    /// how much of it a question takes, before it is asked.
+    ///
+    /// # Errors
+    /// As [`Chat::stream`], for the message.
+    pub fn prompt_ids(&self, message: &Message) -> Result<Vec<u32>> {
+        Ok(self.prompt(message)?.ids)
     }
 
     /// Sends a message and waits for the whole answer, with default options.
@@ -135,7 +147,12 @@ impl Chat {
     fn prompt(&self, message: &Message) -> Result<Prompt> {
         let turn = message.to_turn();
         let (text, place) = if self.history.is_empty() {
-            (render(self.system.as_deref(), &[turn], true)?, Place::Start)
+            let system = match (self.thinking, self.system.as_deref()) {
+                (false, system) => system.map(str::to_owned),
+                (true, None) => Some(THINK.to_owned()),
+                (true, Some(system)) => Some(format!("{THINK} {system}")),
+            };
+            (render(system.as_deref(), &[turn], true)?, Place::Start)
         } else {
             (render_continuation(&turn)?, Place::Continuation)
         };
@@ -147,6 +164,15 @@ impl Chat {
             &images,
             place,
         )
+    }
+}
+
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chat")
+            .field("model", &self.model)
+            .field("context_len", &self.context_len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,8 +212,8 @@ impl Drop for Stream<'_> {
     }
 }
 
-impl std::fmt::Debug for Stream<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Stream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
             .field("ended", &self.ended)
             .finish_non_exhaustive()

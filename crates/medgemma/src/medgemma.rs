@@ -1,5 +1,6 @@
 //! The model as an application uses it: messages in, replies out.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,17 +24,24 @@ use crate::writer::{Context, Writer, run};
 ///
 /// Its answers are drafts of a language model and **not for clinical use** without independent
 /// verification by a qualified person.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MedGemma {
     model: Model,
     text: Arc<Text>,
 }
 
-#[derive(Debug)]
 struct Text {
     tokenizer: Tokenizer,
     special: SpecialTokens,
     stop_ids: Vec<u32>,
+}
+
+impl fmt::Debug for MedGemma {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MedGemma")
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MedGemma {
@@ -142,6 +150,15 @@ impl MedGemma {
         crate::batch::score(self, messages, answers)
     }
 
+    /// The ids that [`MedGemma::generate`] reads for these messages, soft tokens of images
+    /// included: how much of the context a question takes, before it is asked.
+    ///
+    /// # Errors
+    /// As [`MedGemma::generate`], for the messages.
+    pub fn prompt_ids(&self, messages: &[Message]) -> Result<Vec<u32>> {
+        Ok(self.prompt(messages)?.ids)
+    }
+
     /// A conversation as the decoder's ids and pixels.
     pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Prompt> {
         let (text, images) = conversation(messages)?;
@@ -170,7 +187,8 @@ impl MedGemma {
     ) -> Result<()> {
         let limit = self.model.config().text.max_position_embeddings;
         let room = limit.saturating_sub(cached.saturating_add(prompt));
-        if max_new_tokens > room {
+        // Without an answer to write, the prompt itself may still be too long.
+        if max_new_tokens > room || cached.saturating_add(prompt) > limit {
             return Err(DecoderError::ContextOverflow {
                 cached,
                 prompt,

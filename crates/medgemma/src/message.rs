@@ -1,16 +1,28 @@
 //! What a user says and shows, in order.
 
+use std::fmt;
+
 use medgemma_image::Image;
 use medgemma_tokenizer::{Message as Turn, Role};
 
-/// One part of a [`Message`].
-#[derive(Debug, Clone)]
+/// One part of a [`Message`]. `Debug` prints sizes only: what a patient's record says must not
+/// reach a log by way of `{:?}`.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Part {
     /// Text; white space at both ends is dropped, as the chat template does.
     Text(String),
     /// A picture.
     Image(Image),
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Image(image) => image.fmt(f),
+        }
+    }
 }
 
 /// One turn of a conversation. Text and images keep their order: MedGemma was trained with the

@@ -3,10 +3,11 @@
 //! [`MedGemma`](crate::MedGemma) is built on it; use it alone for token-level work, such as the
 //! comparison with a reference.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use medgemma_gemma3::{Decoder, Segment};
+use medgemma_gemma3::{Decoder, Error as DecoderError, Segment};
 use medgemma_image::{Image, ImageProcessor, Pixels, Processed};
 use medgemma_projector::{Projector, ProjectorConfig};
 use medgemma_siglip::VisionTower;
@@ -18,13 +19,12 @@ use crate::error::{Error, Result};
 use crate::options::LoadOptions;
 
 /// Weights, configuration and image processor of one model directory. Cheap to clone, immutable,
-/// usable from several threads at once.
-#[derive(Debug, Clone)]
+/// usable from several threads at once. `Debug` tells what it is, not its weights.
+#[derive(Clone)]
 pub struct Model {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     dir: PathBuf,
     config: ModelConfig,
@@ -34,9 +34,29 @@ struct Inner {
     report: LoadReport,
 }
 
-/// An image as the decoder reads it: the projector's rows, `[mm_tokens_per_image, d]`.
-#[derive(Debug, Clone)]
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("dir", &self.inner.dir)
+            .field("parameters", &self.inner.config.parameters())
+            .field("multimodal", &self.inner.config.multimodal.is_some())
+            .field("device", &self.device().name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An image as the decoder reads it: the projector's rows, `[mm_tokens_per_image, d]`. `Debug`
+/// prints the shape only: the rows say what the picture shows.
+#[derive(Clone)]
 pub struct SoftTokens(Tensor<2>);
+
+impl fmt::Debug for SoftTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SoftTokens")
+            .field("dims", &self.dims())
+            .finish_non_exhaustive()
+    }
+}
 
 impl SoftTokens {
     /// `[mm_tokens_per_image, d]`.
@@ -52,6 +72,14 @@ impl SoftTokens {
     pub fn to_vec(&self) -> Result<Vec<f32>> {
         Ok(vec_from(self.0.clone(), "soft tokens")?)
     }
+}
+
+/// Ids that are read alike.
+enum Run<'a> {
+    /// Ordinary tokens.
+    Tokens(&'a [u32]),
+    /// The soft tokens of this many images.
+    Images(usize),
 }
 
 impl Model {
@@ -80,6 +108,16 @@ impl Model {
             .with_ignored(medgemma_gemma3::IGNORED);
         if let Some(progress) = options.progress {
             loader = loader.with_progress(progress);
+        }
+        if config
+            .multimodal
+            .as_ref()
+            .is_some_and(|m| m.vision.vision_use_head)
+        {
+            loader.ignore(
+                "vision_tower.head.",
+                "the pooling head: Gemma 3 reads patch features",
+            );
         }
         let vision = config
             .multimodal
@@ -175,41 +213,72 @@ impl Model {
     /// [`Error::SoftTokens`] when a run of soft tokens does not fit the images,
     /// [`Error::SurplusImages`] when images are left over.
     pub fn segments(&self, ids: &[u32], images: &[SoftTokens]) -> Result<Vec<Segment>> {
+        let mut rest = images;
+        let mut segments = Vec::new();
+        for run in self.runs(ids, images.len())? {
+            segments.push(match run {
+                Run::Tokens(ids) => Segment::Tokens(ids.to_vec()),
+                Run::Images(count) => {
+                    let (placed, left) = rest.split_at(count);
+                    rest = left;
+                    let rows = placed.iter().map(|image| image.0.clone()).collect();
+                    Segment::Embeddings(Tensor::cat(rows, 0))
+                }
+            });
+        }
+        Ok(segments)
+    }
+
+    /// Refuses ids that the embedding table lacks, and soft tokens that do not fit `images`: what a
+    /// prompt can be refused for before any image is encoded.
+    pub(crate) fn check_ids(&self, ids: &[u32], images: usize) -> Result<()> {
+        let vocab_size = self.inner.config.text.vocab_size;
+        if let Some(position) = ids.iter().position(|&id| id as usize >= vocab_size) {
+            let id = ids[position];
+            return Err(DecoderError::TokenOutOfRange {
+                id,
+                position,
+                vocab_size,
+            }
+            .into());
+        }
+        self.runs(ids, images).map(drop)
+    }
+
+    /// Cuts ids where soft tokens begin and end; the soft tokens must fit `images`.
+    fn runs<'a>(&self, ids: &'a [u32], images: usize) -> Result<Vec<Run<'a>>> {
         let Some(multimodal) = &self.inner.config.multimodal else {
-            return if images.is_empty() {
-                Ok(vec![Segment::Tokens(ids.to_vec())])
+            return if images == 0 {
+                Ok(vec![Run::Tokens(ids)])
             } else {
-                Err(self.text_only(images.len()))
+                Err(self.text_only(images))
             };
         };
         let (soft_token, tokens_per_image) =
             (multimodal.image_token_id, multimodal.mm_tokens_per_image);
-        let (mut rest, mut position, mut segments) = (images, 0, Vec::new());
+        let (mut rest, mut position, mut runs) = (images, 0, Vec::new());
         for run in ids.chunk_by(|a, b| (*a == soft_token) == (*b == soft_token)) {
             if run[0] == soft_token {
                 let count = run.len() / tokens_per_image;
-                if !run.len().is_multiple_of(tokens_per_image) || count > rest.len() {
-                    let (soft_tokens, images) = (run.len(), rest.len());
+                if !run.len().is_multiple_of(tokens_per_image) || count > rest {
                     return Err(Error::SoftTokens {
                         position,
-                        soft_tokens,
+                        soft_tokens: run.len(),
                         tokens_per_image,
-                        images,
+                        images: rest,
                     });
                 }
-                let (placed, left) = rest.split_at(count);
-                rest = left;
-                let rows = placed.iter().map(|image| image.0.clone()).collect();
-                segments.push(Segment::Embeddings(Tensor::cat(rows, 0)));
+                rest -= count;
+                runs.push(Run::Images(count));
             } else {
-                segments.push(Segment::Tokens(run.to_vec()));
+                runs.push(Run::Tokens(run));
             }
             position += run.len();
         }
-        if rest.is_empty() {
-            Ok(segments)
+        if rest == 0 {
+            Ok(runs)
         } else {
-            Err(Error::SurplusImages { images: rest.len() })
+            Err(Error::SurplusImages { images: rest })
         }
     }
 

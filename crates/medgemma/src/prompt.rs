@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use medgemma_gemma3::Segment;
 use medgemma_image::{Image, Pixels};
-use medgemma_tokenizer::{SpecialTokens, Tokenizer, expand_images};
+use medgemma_tokenizer::special::BOS;
+use medgemma_tokenizer::{Error as TextError, SpecialTokens, Tokenizer, expand_images};
 
 use crate::error::Result;
 use crate::model::Model;
 use crate::options::Progress;
 
 /// A prompt in ids, its images in pixels.
-#[derive(Debug)]
 pub(crate) struct Prompt {
     pub(crate) ids: Vec<u32>,
     pub(crate) pixels: Vec<Pixels>,
@@ -53,8 +53,9 @@ impl Prompt {
         let text = expand_images(text, tokens_per_image, &crops)?;
         let ids = match place {
             Place::Start => tokenizer.encode_prompt(&text)?,
-            Place::Continuation => tokenizer.encode(&text)?,
+            Place::Continuation => continuation(tokenizer, &text)?,
         };
+        model.check_ids(&ids, pixels.len())?;
         Ok(Self { ids, pixels })
     }
 
@@ -79,6 +80,17 @@ impl Prompt {
             }
         }
         Ok(Some((model.segments(&self.ids, &images)?, start.elapsed())))
+    }
+}
+
+/// Ids of a text that follows others. A `<bos>` in it is refused as in a whole prompt: the context
+/// has one already.
+fn continuation(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
+    let ids = tokenizer.encode(text)?;
+    let bos = tokenizer.id(BOS);
+    match ids.iter().position(|&id| Some(id) == bos) {
+        Some(position) => Err(TextError::RepeatedBos { position }.into()),
+        None => Ok(ids),
     }
 }
 

@@ -64,7 +64,10 @@ impl Timings {
 /// One answer. **Not for clinical use**: it is the draft of a language model, wrong at times in
 /// ways that read well, and needs independent verification by a qualified person; see
 /// `docs/safety.md`. Serialising it carries that statement along.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// `Display` is the answer. `Debug` has no word of it, since answers repeat what is in the record
+/// and `{:?}` ends in logs and panic messages.
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Reply {
     /// The answer, without reasoning.
@@ -88,6 +91,19 @@ pub struct Reply {
     pub notice: &'static str,
 }
 
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("text_bytes", &self.text.len())
+            .field("reasoning_bytes", &self.reasoning.as_ref().map(String::len))
+            .field("reasoning_cut_off", &self.reasoning_cut_off)
+            .field("finish", &self.finish)
+            .field("usage", &self.usage)
+            .field("timings", &self.timings)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Display for Reply {
     /// The answer alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,14 +111,24 @@ impl fmt::Display for Reply {
     }
 }
 
-/// A piece of an answer while it is being written. Pieces end between characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A piece of an answer while it is being written. Pieces end between characters. `Debug` prints
+/// sizes only, as that of [`Reply`].
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Piece {
     /// Of the answer.
     Answer(String),
     /// Of a thinking model's reasoning.
     Reasoning(String),
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(text) => write!(f, "Answer({} bytes)", text.len()),
+            Self::Reasoning(text) => write!(f, "Reasoning({} bytes)", text.len()),
+        }
+    }
 }
 
 impl fmt::Display for Piece {

@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::reply::Piece;
 
 /// The reply so far.
-#[derive(Debug)]
 pub(crate) struct Transcript {
     detokenizer: Detokenizer,
     thoughts: ThoughtParser,

@@ -189,6 +189,12 @@ impl<'a> Writer<'a> {
 
     fn end(&mut self, reason: FinishReason) {
         self.ready.extend(self.transcript.finish());
+        // What was held back until the end can complete a stop string, too.
+        let reason = if self.transcript.stopped() {
+            FinishReason::StopString
+        } else {
+            reason
+        };
         self.finish = Some(reason);
         self.usage.reply_tokens = self.tokens.len();
         tracing::info!(
