@@ -192,6 +192,7 @@ fn drawn_sizes_and_intervals_agree() {
 
 #[test]
 fn hidden_keys_weigh_nothing_even_if_they_would_win() {
+    // Visible scores near -200, the hidden one far above zero and its value huge.
     let sizes = Sizes {
         t: 1,
         n: 4,
@@ -200,14 +201,24 @@ fn hidden_keys_weigh_nothing_even_if_they_would_win() {
         h: 4,
     };
     let mut inputs = Inputs::drawn(sizes, 56);
-    for head in 0..sizes.k {
-        for i in 0..sizes.h {
-            let hidden = (head * sizes.s + 8) * sizes.h + i;
-            inputs.keys[hidden] = 1e4 * if i == 0 { 1.0 } else { inputs.q[i].signum() };
-            inputs.values[hidden] = 1e6;
+    inputs.q.iter_mut().for_each(|x| *x = 0.5 + x.abs() / 2.0);
+    for (key, (keys, values)) in inputs
+        .keys
+        .chunks_exact_mut(sizes.h)
+        .zip(inputs.values.chunks_exact_mut(sizes.h))
+        .enumerate()
+    {
+        if key % sizes.s == sizes.s - 1 {
+            keys.fill(1e4);
+            values.fill(1e6);
+        } else {
+            keys.iter_mut().for_each(|x| *x -= 33.0);
         }
     }
-    inputs.check("attention beside a loud key", Some(&[0..8]));
+    inputs.check(
+        "attention beside a loud key",
+        Some(std::slice::from_ref(&(0..8))),
+    );
 }
 
 #[test]

@@ -10,11 +10,13 @@ const NORM_TOLERANCE: f64 = 1e-5;
 /// GELU's `1 + tanh` cancels below zero: some units of 2⁻²⁴ beside a largest magnitude near 6.
 const GELU_TOLERANCE: f64 = 5e-7;
 
+const SIZES: [f32; 4] = [1.0, 300.0, 1e-3, 1e-4];
+
 /// Rows of very different size: of the last ones, eps is the larger part of the mean square.
 fn rows_of_all_sizes(rows: usize, width: usize, seed: u64) -> Vec<f32> {
     let mut values = Numbers::seeded(seed).floats(rows * width);
     for (row, chunk) in values.chunks_exact_mut(width).enumerate() {
-        let size = [1.0, 300.0, 1e-3, 1e-4][row % 4];
+        let size = SIZES[row % SIZES.len()];
         chunk.iter_mut().for_each(|x| *x *= size);
     }
     values
@@ -72,12 +74,12 @@ fn layer_norm_centres_and_scales_each_row() {
     let eps = 1e-6;
     for device in devices() {
         for (rows, width) in [(1, 301), (9, 7), (5, 33)] {
-            let mut numbers = Numbers::seeded(14);
-            // A mean of 3 with deviations of 0.6: without centring, nothing would come out right.
-            let x: Vec<f32> = numbers
-                .floats(rows * width)
+            let mut numbers = Numbers::seeded(16);
+            // Means of five deviations: without centring, nothing would come out right.
+            let x: Vec<f32> = rows_of_all_sizes(rows, width, 14)
                 .iter()
-                .map(|x| x + 3.0)
+                .enumerate()
+                .map(|(index, x)| x + 3.0 * SIZES[index / width % SIZES.len()])
                 .collect();
             let (weight, bias) = (numbers.floats(width), numbers.floats(width));
             let mut expected = Vec::new();
