@@ -206,3 +206,90 @@ impl LayerCache {
         });
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positions stand for keys, small whole numbers"
+)]
+mod tests {
+    use medgemma_tensor::{Device, tensor_from, vec_from};
+
+    use super::{INITIAL_SLOTS, LayerCache, past_keys};
+
+    fn layer(window: Option<usize>) -> LayerCache {
+        let device = Device::cpu().expect("the tests enable the feature cpu");
+        LayerCache {
+            slots: None,
+            heads: 1,
+            head_dim: 1,
+            window,
+            device,
+        }
+    }
+
+    /// Stores rows whose keys are their positions; returns the keys that they attend over.
+    fn extend(layer: &mut LayerCache, position: usize, rows: usize) -> Vec<usize> {
+        let values: Vec<f32> = (position..position + rows).map(|p| p as f32).collect();
+        let new = tensor_from(values, [rows, 1, 1], &layer.device);
+        let attended = layer.extend(position, new.clone(), new);
+        let keys = vec_from(attended.keys, "keys").expect("the device answers");
+        let found: Vec<usize> = keys.iter().map(|&key| key as usize).collect();
+        assert_eq!(
+            vec_from(attended.values, "values").expect("the device answers"),
+            keys
+        );
+        found
+    }
+
+    #[test]
+    fn a_ring_holds_exactly_its_window() {
+        for window in [1, 2, 3, 5, 64, 100] {
+            let mut layer = layer(Some(window));
+            let mut position = 0;
+            for rows in [1, 1, 4, 1, 7, 2, 1, 150, 1, 1, 3] {
+                let mut keys = extend(&mut layer, position, rows);
+                let first = position - past_keys(position, Some(window));
+                if rows == 1 {
+                    keys.sort_unstable();
+                }
+                assert_eq!(
+                    keys,
+                    (first..position + rows).collect::<Vec<_>>(),
+                    "{rows} rows at {position}"
+                );
+                position += rows;
+                assert!(layer.capacity() <= window);
+            }
+        }
+    }
+
+    #[test]
+    fn a_global_layer_keeps_everything_and_grows_by_doubling() {
+        let mut layer = layer(None);
+        let mut capacities = std::collections::BTreeSet::new();
+        for position in 0..300 {
+            assert_eq!(extend(&mut layer, position, 1).len(), position + 1);
+            capacities.insert(layer.capacity());
+        }
+        assert_eq!(
+            capacities.into_iter().collect::<Vec<_>>(),
+            [INITIAL_SLOTS, 128, 256, 512]
+        );
+    }
+
+    #[test]
+    fn slots_are_written_in_place() {
+        for window in [None, Some(8)] {
+            let mut layer = layer(window);
+            for position in 0..20 {
+                extend(&mut layer, position, 1);
+                let (keys, values) = layer.slots.as_ref().expect("something is stored");
+                // Uniquely owned again once the view is gone: the next write copies nothing.
+                assert!(keys.can_mut() && values.can_mut(), "position {position}");
+            }
+        }
+    }
+}
