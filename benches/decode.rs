@@ -1,10 +1,8 @@
 //! How fast is one more token written, and how near is that to the memory's speed? A step reads
 //! every weight of the decoder once, so the bytes a second of `decode` cannot exceed those of
-//! `memory`: the bound for models that are larger than the processor's cache.
+//! the bench `memory`: the bound for models that are larger than the processor's cache.
 
 use std::error::Error;
-use std::hint::black_box;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
@@ -48,7 +46,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
     );
     group.finish();
-    memory(&mut criterion);
     criterion.final_summary();
     Ok(())
 }
@@ -59,22 +56,4 @@ fn read(decoder: &Decoder, ids: &[u32]) -> medgemma_gemma3::Result<KvCache> {
     let prompt = [Segment::Tokens(ids.to_vec())];
     decoder.prefill(&prompt, &mut cache, DEFAULT_CHUNK, &mut |_, _| true)?;
     Ok(cache)
-}
-
-/// What all threads together read of main memory: 256 MiB, more than a cache holds.
-fn memory(criterion: &mut Criterion) {
-    let words = vec![1u64; 32 << 20];
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let mut group = criterion.benchmark_group("memory");
-    group.throughput(Throughput::Bytes(words.len() as u64 * 8));
-    group.bench_function(format!("read/{threads} threads"), |bencher| {
-        bencher.iter(|| {
-            thread::scope(|scope| {
-                for part in words.chunks(words.len().div_ceil(threads)) {
-                    scope.spawn(|| black_box(part.iter().fold(0u64, |a, b| a.wrapping_add(*b))));
-                }
-            });
-        });
-    });
-    group.finish();
 }

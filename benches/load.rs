@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut group = criterion.benchmark_group("load");
     group.throughput(Throughput::Bytes(model.model().report().bytes));
     group.bench_function(label(&model), |bencher| {
-        bencher.iter(|| MedGemma::load(&dir, &device));
+        bencher.iter(|| MedGemma::load(&dir, &device).expect("a model"));
     });
     group.finish();
     criterion.final_summary();

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut group = criterion.benchmark_group("tokenize");
     group.throughput(Throughput::Elements(ids.len() as u64));
     group.bench_function(format!("encode/{} tokens", ids.len()), |bencher| {
-        bencher.iter(|| tokenizer.encode(black_box(&text)));
+        bencher.iter(|| tokenizer.encode(black_box(&text)).expect("ids"));
     });
     group.bench_function(format!("stream back/{} tokens", ids.len()), |bencher| {
         bencher.iter(|| {

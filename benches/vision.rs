@@ -15,7 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut group = criterion.benchmark_group("vision");
     group.bench_function(format!("{}/{width}x{height}", label(&model)), |bencher| {
         // Reading the result back is part of it: a device works on while the program goes on.
-        bencher.iter(|| model.model().encode(&pixels).and_then(|soft| soft.to_vec()));
+        bencher.iter(|| {
+            let soft = model.model().encode(&pixels).expect("soft tokens");
+            soft.to_vec().expect("numbers")
+        });
     });
     group.finish();
     criterion.final_summary();

@@ -1,37 +1,18 @@
 //! The vision tower alone, on a backend chosen by name: what it sees in two pictures, and how alike
 //! they are. Below the facade, tensors are burn's and devices are yours.
 
+mod arguments;
 mod tower;
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use arguments::Arguments;
 use clap::Parser;
 use medgemma_image::{Image, ImageProcessor};
 use medgemma_tensor::{Backend, Device, Tensor, tensor_from, vec_from};
-
-/// The demonstration model and a picture of the report example.
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/model");
-const CHEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images/chest.png");
-
-/// Compares two pictures by what the vision tower sees in them.
-#[derive(Parser)]
-struct Arguments {
-    /// PNG or JPEG [default: the chest radiograph of the report example]
-    #[arg(default_value = CHEST, hide_default_value = true)]
-    first: PathBuf,
-    /// PNG or JPEG [default: as the first]
-    #[arg(default_value = CHEST, hide_default_value = true)]
-    second: PathBuf,
-    /// Hugging Face directory of a Gemma 3 model with vision.
-    #[arg(long, value_name = "DIR", default_value = SHIPPED, hide_default_value = true)]
-    model: PathBuf,
-    /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
-    #[arg(long, value_name = "NAME", default_value = "best")]
-    device: String,
-}
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

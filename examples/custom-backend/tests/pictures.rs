@@ -17,7 +17,12 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn similarity(first: &str, second: &str) -> f64 {
-    let output = run(&[&format!("{IMAGES}/{first}"), &format!("{IMAGES}/{second}")]);
+    let output = run(&[
+        "--device",
+        "cpu",
+        &format!("{IMAGES}/{first}"),
+        &format!("{IMAGES}/{second}"),
+    ]);
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(

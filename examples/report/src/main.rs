@@ -23,9 +23,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let device: Device = arguments.device.parse()?;
-    if arguments.is_demonstration() {
-        writeln!(io::stderr(), "{}", summary::DEMONSTRATION)?;
-    }
+    summary::introduction(arguments.is_demonstration())?;
     let options = arguments.load_options().with_progress(bytes_loaded());
     let model = MedGemma::load_with(&arguments.model, &device, options)?;
 
@@ -40,9 +38,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for path in arguments.images() {
         message = message.image(Image::open(path)?);
     }
-    let message = message.text(arguments.prompt());
 
     let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens());
+    let message = message.text(arguments.prompt());
     let mut stream = chat.stream_observed(message, &options, prompt_read())?;
     let written = write_answer(&mut stream);
     // What was written until an error is an answer too: it is never without its notice.

@@ -1,6 +1,6 @@
-//! Progress on standard error: a bar on a terminal, one plain line at the end elsewhere.
+//! Progress on standard error: a bar on a terminal, and everywhere one plain line when it is done.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
@@ -60,10 +60,8 @@ fn show(bar: &ProgressBar, done: u64, total: u64, all: &str) {
     bar.set_length(total);
     bar.set_position(done);
     if done >= total {
-        bar.finish();
-        if !io::stderr().is_terminal() {
-            // A note that cannot be written is no reason to stop the work.
-            let _ = writeln!(io::stderr(), "{}: {all}", bar.message());
-        }
+        bar.finish_and_clear();
+        // A note that cannot be written is no reason to stop the work.
+        let _ = writeln!(io::stderr(), "{}: {all}", bar.message());
     }
 }

@@ -7,9 +7,17 @@ use std::process::ExitCode;
 use medgemma::{Device, FinishReason, NOTICE, Reply};
 
 /// Said before the shipped model says anything.
-pub(crate) const DEMONSTRATION: &str = "This is the tiny demonstration model of this example, NOT \
+const DEMONSTRATION: &str = "This is the tiny demonstration model of this example, NOT \
 MedGemma: it tells kinds of pictures apart and knows no medicine. Never use its answers. For \
 MedGemma, get the weights from Google and pass --model DIR.";
+
+/// What the user must know before the first word.
+pub(crate) fn introduction(demonstration: bool) -> io::Result<()> {
+    if demonstration {
+        writeln!(io::stderr(), "{DEMONSTRATION}")?;
+    }
+    Ok(())
+}
 
 /// Tokens, times, reason of the end, and always the notice.
 pub(crate) fn figures(reply: &Reply, device: &Device) -> io::Result<()> {

@@ -45,6 +45,9 @@ fn no_arguments_report_on_the_shipped_radiograph() {
         "nothing but the answer: {stdout}"
     );
 
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(&stdout), "the README shows another answer");
+
     assert!(stderr.contains("NOT MedGemma"), "{stderr}");
     assert!(stderr.ends_with(&format!("{NOTICE}\n")), "{stderr}");
     for note in [

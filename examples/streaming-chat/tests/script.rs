@@ -46,6 +46,10 @@ fn the_second_turn_keeps_what_the_first_read() {
     assert!(answers[0].contains("chest radiograph"), "{stdout}");
     assert!(answers[1].contains("demonstration model"), "{stdout}");
     assert_ne!(answers[0], answers[1]);
+    for answer in answers {
+        let readme = include_str!("../README.md");
+        assert!(readme.contains(answer), "the README shows another answer");
+    }
 
     let turns = turns(&stderr);
     assert_eq!(turns.len(), 2, "{stderr}");
