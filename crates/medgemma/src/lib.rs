@@ -1,7 +1,114 @@
 //! MedGemma in Rust: image and question in, streamed report out, nothing leaves the machine.
 //!
 //! **Not for clinical use.** Answers are drafts of a language model; a qualified person must verify
-//! them independently.
+//! them independently. Every [`Reply`] carries that statement ([`NOTICE`]), also as JSON.
+//!
+//! ```
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/mm-2025");
+//! # let chest = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/golden/data/picture-a.png");
+//! use medgemma::{Device, Image, MedGemma, Message};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = MedGemma::load(weights, &Device::best_available()?)?; // a Hugging Face directory
+//! let xray = Image::open(chest)?;
+//! let mut chat = model.chat().with_system("You are an expert radiologist.");
+//! # let options = medgemma::GenerateOptions::default().with_max_new_tokens(16);
+//! # let _ = |mut chat: medgemma::Chat, xray: Image| -> medgemma::Result<()> {
+//! let reply = chat.send(Message::user().image(xray).text("Describe the findings."))?;
+//! println!("{reply}");
+//! # Ok(()) };
+//! # let reply = chat.send_with(Message::user().image(xray).text("Describe."), &options)?;
+//! # assert_eq!(reply.usage.reply_tokens, 16);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Streaming
+//! An answer is a plain iterator; dropping it stops the work.
+//!
+//! ```
+//! # use medgemma::{Device, GenerateOptions, Image, MedGemma, Message};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/mm-2025");
+//! # let model = MedGemma::load(weights, &Device::cpu()?)?;
+//! let options = GenerateOptions::default().with_max_new_tokens(40); // greedy: reproducible
+//! let mut chat = model.chat();
+//! let mut stream = chat.stream(Message::user().text("Summarise for the patient."), &options)?;
+//! # let mut printed = String::new();
+//! for piece in &mut stream {
+//!     let piece = piece?; // whole characters; reasoning prints as nothing
+//! #   printed.push_str(&piece.to_string());
+//!     print!("{piece}");
+//! }
+//! let reply = stream.into_reply();
+//! # assert_eq!(printed, reply.text);
+//! println!("{:?} {:?}", reply.finish, reply.usage);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A second turn
+//! A [`Chat`] keeps what the model has read: a turn reads only what is new.
+//!
+//! ```
+//! # use medgemma::{Device, GenerateOptions, MedGemma, Message};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/mm-2025");
+//! # let model = MedGemma::load(weights, &Device::cpu()?)?;
+//! # let options = GenerateOptions::default().with_max_new_tokens(8);
+//! let mut chat = model.chat();
+//! let first = chat.send_with(Message::user().text("What is a pneumothorax?"), &options)?;
+//! let second = chat.send_with(Message::user().text("And how is it seen?"), &options)?;
+//! assert!(second.usage.cached_tokens >= first.usage.prompt_tokens);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Several conversations at once, and given answers
+//! ```
+//! # use medgemma::{Device, GenerateOptions, MedGemma, Message};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/mm-2025");
+//! # let model = MedGemma::load(weights, &Device::cpu()?)?;
+//! # let options = GenerateOptions::default().with_max_new_tokens(8);
+//! let question = |text: &str| vec![Message::user().text(text)];
+//! let replies = model.generate_batch(&[question("Is it normal?"), question("Which side?")], &options)?;
+//! assert_eq!(replies.len(), 2);
+//!
+//! let scores = model.score(&question("Is the heart enlarged? (yes/no)"), &["yes", "no"])?;
+//! println!("yes {:.3}, no {:.3}", scores[0].mean(), scores[1].mean()); // log-probabilities
+//! # assert!(scores.iter().all(|score| score.total() < 0.0));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does
+//! | You want | Use |
+//! |---|---|
+//! | a model from a directory | [`MedGemma::load`], with progress and image options [`MedGemma::load_with`] |
+//! | a conversation | [`MedGemma::chat`], [`Chat::send`], [`Chat::stream`] |
+//! | one answer without state | [`MedGemma::generate`]; for base models [`MedGemma::complete`] |
+//! | many answers | [`MedGemma::generate_batch`] |
+//! | the likelihood of given answers | [`MedGemma::score`] |
+//! | reasoning apart from the answer | [`Chat::with_thinking`], [`Reply::reasoning`], [`Piece`] |
+//! | sampling, limits, stop strings | [`GenerateOptions`], [`Sampling`] |
+//! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
+//! | ids and pixels in, logits out | [`Model`] |
+//! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
+//! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
+//!
+//! # Privacy
+//! No network, no environment variables, no files but those named. Logs (`tracing`) hold sizes and
+//! times. `Debug` of messages, chats and replies holds lengths, errors name files, keys and
+//! figures: never a prompt, a pixel or an answer. `tests/privacy.rs` holds the library to it.
+//!
+//! # Where things are
+//! `medgemma.rs` the model as an application uses it · `chat.rs` conversations and streams ·
+//! `writer.rs` one answer being written · `transcript.rs` ids to text · `prompt.rs` messages to
+//! ids and pixels · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
+//! `config.rs` `config.json` and presets · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
+//! data that goes in and out.
+
 mod batch;
 mod chat;
 mod config;

@@ -1,0 +1,320 @@
+//! Conversations: equal to the reference from message to reply, and equal to themselves whichever
+//! way they are held: turn by turn, at once, cancelled and taken up again, side by side.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use medgemma::{Chat, FinishReason, MedGemma, Message, Model, Progress, Reply, THINK};
+use medgemma_testkit::Golden;
+use support::{
+    GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, model, up_to,
+};
+
+#[test]
+fn golden_conversations_give_the_reference_ids_and_words() {
+    for name in ["chat-one-image", "chat-two-images", "chat-text"] {
+        let (golden, case) = (Golden::named(name), GoldenChat::named(name));
+        let expected = golden.ids("input_ids");
+        let reply = match case.messages.as_slice() {
+            [only] => {
+                let mut chat = case.chat();
+                assert_eq!(chat.prompt_ids(only).unwrap(), expected, "{name}");
+                let reply = chat.send_with(only.clone(), &exactly(24)).unwrap();
+                assert_eq!(chat.context_len(), expected.len() + 24, "{name}");
+                reply
+            }
+            messages => {
+                assert_eq!(model().prompt_ids(messages).unwrap(), expected, "{name}");
+                model().generate(messages, &exactly(24)).unwrap()
+            }
+        };
+        assert_eq!(ids(&reply), golden.ids("generated_ids"), "{name}");
+        assert_eq!(reply.text, case.text("reply"), "{name}");
+        assert_eq!(reply.finish, FinishReason::Length, "{name}");
+        let bos = expected.iter().filter(|&&id| id == 2).count();
+        let soft = expected.iter().filter(|&&id| id == 431).count();
+        assert_eq!(bos, 1, "{name}");
+        let usage = reply.usage;
+        assert_eq!(
+            [
+                usage.cached_tokens,
+                usage.prompt_tokens,
+                usage.image_tokens,
+                usage.reply_tokens
+            ],
+            [0, expected.len(), soft, 24],
+            "{name}"
+        );
+        // The golden's logits after the whole prompt give the first token's log-probability.
+        let logits = golden.f32("logits");
+        let last = logits.rows().next_back().unwrap();
+        let sum: f32 = last.iter().map(|x| x.exp()).sum();
+        let first = reply.tokens[0];
+        let expected = last[usize::try_from(first.id).unwrap()] - sum.ln();
+        assert!((first.logprob - expected).abs() < 1e-4, "{name}");
+    }
+}
+
+#[test]
+fn the_pixels_of_the_golden_conversation_are_the_references() {
+    let golden = Golden::named("chat-two-images").f32("pixel_values");
+    let mut found = Vec::new();
+    for name in ["picture-a.png", "picture-b.png"] {
+        let processed = model().model().process(&image(name)).unwrap();
+        assert_eq!(processed.num_crops, 0);
+        found.extend(processed.pixels[0].data.clone());
+    }
+    medgemma_testkit::assert_close("pixels", &[2, 3, 28, 28], &found, &golden, 1e-6);
+}
+
+/// Pairs of messages. Where the first reply can be encoded back to the ids it came from, the
+/// conversation as text is the conversation as ids.
+fn two_turns() -> Vec<[Message; 2]> {
+    vec![
+        [ask("look"), ask("bones")],
+        [
+            Message::user().image(image("picture-b.png")).text("look"),
+            ask("which part of the body is this?"),
+        ],
+        [
+            ask("Final answer"),
+            Message::user()
+                .text("and here")
+                .image(image("picture-a.png"))
+                .text("x-ray"),
+        ],
+        [
+            Message::user().image(image("picture-a.png")).text("heart"),
+            Message::user().image(image("picture-b.png")),
+        ],
+    ]
+}
+
+#[test]
+fn the_second_turn_reads_only_what_is_new_and_equals_the_whole() {
+    for (case, [first, second]) in two_turns().into_iter().enumerate() {
+        let mut compared = 0;
+        for length in 1..=8 {
+            let mut chat = literate().chat();
+            let one = chat.send_with(first.clone(), &exactly(length)).unwrap();
+            let said = &one.text;
+            if literate().tokenizer().encode(said).unwrap() != ids(&one) || said.trim() != said {
+                continue;
+            }
+            compared += 1;
+
+            let new = chat.prompt_ids(&second).unwrap().len();
+            let two = chat.send_with(second.clone(), &exactly(8)).unwrap();
+            let read = one.usage.prompt_tokens + length - 1;
+            assert_eq!(two.usage.cached_tokens, read, "case {case}");
+            // The last token of the reply was written but not read yet.
+            assert_eq!(two.usage.prompt_tokens, 1 + new, "case {case}");
+
+            let whole = [
+                first.clone(),
+                Message::assistant().text(said.as_str()),
+                second.clone(),
+            ];
+            let at_once = literate().generate(&whole, &exactly(8)).unwrap();
+            assert_eq!(at_once.usage.cached_tokens, 0);
+            assert_eq!(at_once.usage.prompt_tokens, read + 1 + new, "case {case}");
+            assert_eq!(ids(&two), ids(&at_once), "case {case}, {length} tokens");
+            assert_logprobs(&two, &at_once);
+            // A model that did not look back would pass all of the above.
+            let alone = literate()
+                .generate(std::slice::from_ref(&second), &exactly(8))
+                .unwrap();
+            let effect = (alone.tokens[0].logprob - two.tokens[0].logprob).abs();
+            assert!(effect > 1e-3, "case {case}: the context has no effect");
+        }
+        assert!(compared >= 3, "case {case}: {compared} replies encode back");
+    }
+}
+
+#[test]
+fn a_conversation_held_again_goes_the_same_way() {
+    let hold = |chunk: usize| -> Vec<Reply> {
+        let mut chat = model().chat().with_system("You are careful.");
+        let options = up_to(9).with_prefill_chunk(chunk);
+        let [a, b] = ["picture-a.png", "picture-b.png"].map(image);
+        let turns = [
+            Message::user().image(a).text("what is this?"),
+            ask("and the bones?"),
+            Message::user().text("compare").image(b),
+        ];
+        turns
+            .map(|turn| chat.send_with(turn, &options).unwrap())
+            .into()
+    };
+    let first = hold(512);
+    for (once, again) in first.iter().zip(&hold(512)) {
+        assert_eq!(essence(once), essence(again));
+    }
+    for (whole, cut) in first.iter().zip(&hold(5)) {
+        assert_eq!(ids(whole), ids(cut));
+        assert_logprobs(whole, cut);
+    }
+}
+
+#[test]
+fn system_text_and_thinking_come_in_any_order() {
+    let question = ask("what is this?");
+    let prompt = |chat: Chat| {
+        let ids = chat.prompt_ids(&question).unwrap();
+        model().tokenizer().decode(&ids, true).unwrap()
+    };
+    let whole = |system: &str| {
+        format!(
+            "<bos><start_of_turn>user\n{system}\n\nwhat is this?<end_of_turn>\n<start_of_turn>model\n"
+        )
+    };
+    let both = whole(&format!("{THINK} Be brief."));
+    let chat = || model().chat();
+    assert_eq!(
+        prompt(chat().with_system("Be brief.").with_thinking()),
+        both
+    );
+    assert_eq!(
+        prompt(chat().with_thinking().with_system("Be brief.")),
+        both
+    );
+    assert_eq!(prompt(chat().with_thinking()), whole(THINK));
+    assert_eq!(prompt(chat().with_system("Be brief.")), whole("Be brief."));
+}
+
+#[test]
+fn a_stream_dropped_midway_leaves_a_usable_chat() {
+    let turn = || Message::user().image(image("picture-a.png")).text("heart");
+    let mut chat = literate().chat();
+    let mut stream = chat.stream(turn(), &exactly(200)).unwrap();
+    let mut seen = String::new();
+    for _ in 0..3 {
+        seen.push_str(&stream.next().unwrap().unwrap().to_string());
+    }
+    drop(stream);
+    // Exactly what was written is part of the conversation, and nothing was written ahead.
+    let prompt = literate().chat().prompt_ids(&turn()).unwrap().len();
+    assert_eq!(chat.context_len(), prompt + 3);
+    let next = chat.send_with(ask("bones"), &exactly(8)).unwrap();
+    assert_eq!(next.usage.cached_tokens, prompt + 2);
+
+    let mut short = literate().chat();
+    let cut = short.send_with(turn(), &exactly(3)).unwrap();
+    assert_eq!(cut.text, seen);
+    let same = short.send_with(ask("bones"), &exactly(8)).unwrap();
+    assert_eq!(essence(&next), essence(&same));
+}
+
+/// Sends a message and breaks the work at the `at`-th report; the reports made until then.
+fn cancel(chat: &mut Chat, message: Message, at: usize, chunk: usize) -> Vec<Progress> {
+    let mut reports = Vec::new();
+    let options = exactly(4).with_prefill_chunk(chunk);
+    let observer = Box::new(|progress| {
+        reports.push(progress);
+        if reports.len() == at {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let stream = chat.stream_observed(message, &options, observer).unwrap();
+    let (pieces, reply) = drain(stream);
+    assert!(pieces.is_empty(), "{pieces:?}");
+    assert_eq!(reply.finish, FinishReason::Cancelled);
+    assert_eq!(reply.text, "");
+    reports
+}
+
+#[test]
+fn a_cancelled_prefill_leaves_the_conversation_as_it_was() {
+    let second = || {
+        let [a, b] = ["picture-a.png", "picture-b.png"].map(image);
+        Message::user().image(a).text("or").image(b)
+    };
+    for opened in [false, true] {
+        let open = || {
+            let mut chat = model().chat();
+            if opened {
+                chat.send_with(ask("hello"), &exactly(5)).unwrap();
+            }
+            chat
+        };
+        let mut undisturbed = open();
+        let expected = undisturbed.send_with(second(), &exactly(6)).unwrap();
+        for chunk in [1, 7, 512] {
+            let mut chat = open();
+            let before = chat.context_len();
+            // After the first image, after the second, after the first chunk, again and again.
+            for at in [1, 2, 3, 3, 1, 3] {
+                let reports = cancel(&mut chat, second(), at, chunk);
+                assert_eq!(reports.len(), at, "the work went on after it was stopped");
+                let images = reports
+                    .iter()
+                    .filter(|report| matches!(report, Progress::Images { total: 2, .. }));
+                assert_eq!(images.count(), at.min(2));
+                assert_eq!(chat.context_len(), before, "chunk {chunk}, report {at}");
+            }
+            let reply = chat.send_with(second(), &exactly(6)).unwrap();
+            assert_eq!(
+                ids(&reply),
+                ids(&expected),
+                "opened {opened}, chunk {chunk}"
+            );
+            assert_logprobs(&reply, &expected);
+            assert_eq!(chat.context_len(), undisturbed.context_len());
+        }
+    }
+}
+
+fn assert_shareable<T: Send + Sync + Clone>() {}
+fn assert_movable<T: Send>() {}
+
+#[test]
+fn chats_of_several_threads_share_one_model() {
+    assert_shareable::<MedGemma>();
+    assert_shareable::<Model>();
+    assert_movable::<Chat>();
+    let hold = |index: usize| {
+        let name = ["picture-a.png", "picture-b.png"][index % 2];
+        let words = ["heart", "bones", "x-ray", "CT of the chest"][index];
+        let mut chat = model().chat();
+        let first = Message::user().image(image(name)).text(words);
+        [first, ask("and now?")].map(|turn| essence(&chat.send_with(turn, &exactly(12)).unwrap()))
+    };
+    let alone: Vec<_> = (0..4).map(hold).collect();
+    assert_ne!(alone[0], alone[2]);
+    let together = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|index| scope.spawn(move || hold(index)))
+            .collect();
+        let join = threads.into_iter().map(|thread| thread.join().unwrap());
+        join.collect::<Vec<_>>()
+    });
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn bare_text_is_completed_without_a_template() {
+    let chat = model().generate(&[ask("Findings:")], &exactly(8)).unwrap();
+    let bare = model().complete("Findings:", &[], &exactly(8)).unwrap();
+    assert_eq!(
+        bare.usage.prompt_tokens,
+        1 + model().tokenizer().encode("Findings:").unwrap().len()
+    );
+    assert_ne!(ids(&chat), ids(&bare));
+    // The place of an image is wherever the text puts it.
+    let picture = || [image("picture-a.png")];
+    let rendered = "<start_of_turn>user\nlook<start_of_image><end_of_turn>\n<start_of_turn>model\n";
+    let typed = Message::user().text("look").image(image("picture-a.png"));
+    assert_eq!(
+        essence(&model().complete(rendered, &picture(), &exactly(8)).unwrap()),
+        essence(&model().generate(&[typed], &exactly(8)).unwrap()),
+    );
+}

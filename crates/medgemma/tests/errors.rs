@@ -1,0 +1,328 @@
+//! What goes wrong: named, before any work, and without harm to the conversation.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use medgemma::{Error, GenerateOptions, LoadOptions, MedGemma, Message, Model};
+use medgemma_testkit::{Fault, Golden, Scratch, assert_close, checkpoint};
+use serde_json::json;
+use support::{ask, cpu, exactly, ids, image, load, model, up_to};
+
+/// The error's message with those of its sources.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(" | ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Every one of the words is in the error.
+#[track_caller]
+fn names(error: &Error, words: &[&str]) {
+    let text = told(error);
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+}
+
+#[track_caller]
+fn refused(scratch: &Scratch, words: &[&str]) {
+    let error = MedGemma::load(scratch.path(), &cpu()).expect_err("the directory is damaged");
+    names(&error, words);
+}
+
+#[test]
+fn every_damaged_directory_is_refused_by_name() {
+    for fault in Fault::ALL {
+        let name = match fault {
+            // They also take a tensor away from the file where it lies, which is found first.
+            Fault::MissingShard | Fault::WrongShard => "model.safetensors.index.json",
+            other => other.must_name(),
+        };
+        refused(&fault.directory(), &[name]);
+    }
+    let without = |file: &str| {
+        let scratch = Scratch::of("mm-2025");
+        std::fs::remove_file(scratch.file(file)).unwrap();
+        refused(&scratch, &[file, &scratch.path().display().to_string()]);
+    };
+    without("tokenizer.json");
+    without("config.json");
+    without("model-00002-of-00002.safetensors");
+    let nowhere = MedGemma::load("/no/such/model", &cpu()).expect_err("there is nothing");
+    names(&nowhere, &["/no/such/model"]);
+}
+
+#[test]
+fn files_of_different_models_are_told_apart() {
+    let scratch = Scratch::of("mm-2025");
+    for (key, wrong) in [
+        ("boi_token_index", 430),
+        ("eoi_token_index", 429),
+        ("image_token_index", 5),
+    ] {
+        let scratch = Scratch::of("mm-2025").edit_json("config.json", |c| c[key] = json!(wrong));
+        refused(&scratch, &[key, &wrong.to_string()]);
+    }
+    let bos = |c: &mut serde_json::Value| c["text_config"]["bos_token_id"] = json!(3);
+    refused(
+        &scratch.edit_json("config.json", bos),
+        &["bos_token_id", "3", "2"],
+    );
+    let length = |c: &mut serde_json::Value| c["image_seq_length"] = json!(16);
+    let scratch = Scratch::of("mm-2025").edit_json("preprocessor_config.json", length);
+    refused(&scratch, &["image_seq_length", "16", "4"]);
+    let scratch = Scratch::of("mm-2025").edit_json("generation_config.json", |c| {
+        c["eos_token_id"] = json!(["<eos>"]);
+    });
+    refused(&scratch, &["generation_config.json", "eos_token_id"]);
+}
+
+#[test]
+fn a_text_model_given_an_image_names_its_directory() {
+    let dir = checkpoint("text-27b-like");
+    let model = load(&dir);
+    let shown = || Message::user().text("look").image(image("picture-a.png"));
+    let expected = [dir.to_str().unwrap(), "text only", "1 image"];
+    let mut chat = model.chat();
+    names(&chat.send(shown()).unwrap_err(), &expected);
+    assert_eq!(chat.context_len(), 0);
+    names(
+        &model.generate(&[shown()], &up_to(3)).unwrap_err(),
+        &expected,
+    );
+    names(&model.score(&[shown()], &["a"]).unwrap_err(), &expected);
+    let batch = [vec![ask("hello")], vec![shown()]];
+    names(
+        &model.generate_batch(&batch, &up_to(3)).unwrap_err(),
+        &expected,
+    );
+    names(
+        &model.model().process(&image("picture-a.png")).unwrap_err(),
+        &expected,
+    );
+    // Its embedding has no row for the soft token that its tokenizer knows.
+    let typed = ask("see <image_soft_token> here");
+    let error = chat.stream(typed, &up_to(3)).unwrap_err();
+    names(&error, &["431", "vocabulary"]);
+    chat.send_with(ask("hello"), &up_to(2)).unwrap();
+}
+
+/// The message is refused when it is given, at the start and later, and changes nothing.
+#[track_caller]
+fn refused_at_once(message: &Message, words: &[&str]) {
+    let mut chat = model().chat();
+    for _ in 0..2 {
+        let before = chat.context_len();
+        let observer = Box::new(|_| -> ControlFlow<()> { panic!("work was begun") });
+        let refused = chat.stream_observed(message.clone(), &up_to(4), observer);
+        names(&refused.map(drop).unwrap_err(), words);
+        assert_eq!(chat.context_len(), before);
+        let after = chat.send_with(ask("hello"), &exactly(4)).unwrap();
+        let mut undisturbed = model().chat();
+        if before > 0 {
+            undisturbed.send_with(ask("hello"), &exactly(4)).unwrap();
+        }
+        let expected = undisturbed.send_with(ask("hello"), &exactly(4)).unwrap();
+        assert_eq!(ids(&after), ids(&expected));
+        assert_eq!(after.usage, expected.usage);
+    }
+    let whole = [message.clone()];
+    names(&model().generate(&whole, &up_to(4)).unwrap_err(), words);
+    names(&model().score(&whole, &["a"]).unwrap_err(), words);
+}
+
+#[test]
+fn special_tokens_typed_by_a_user_do_not_pass_for_images_or_beginnings() {
+    let shown = || Message::user().image(image("picture-a.png"));
+    refused_at_once(
+        &ask("a <start_of_image> b"),
+        &["1 `<start_of_image>`", "0 images"],
+    );
+    refused_at_once(
+        &shown().text("<start_of_image>"),
+        &["2 `<start_of_image>`", "1 images"],
+    );
+    refused_at_once(&ask("<image_soft_token>"), &["1 soft tokens"]);
+    let four = "<image_soft_token>".repeat(4);
+    refused_at_once(&ask(&four), &["4 soft tokens", "0 image(s)"]);
+    refused_at_once(&shown().text(&four), &["4 soft tokens", "0 image(s)"]);
+    refused_at_once(
+        &ask(&format!("{four}x")).image(image("picture-a.png")),
+        &["soft tokens"],
+    );
+    refused_at_once(&ask("<bos>hello"), &["<bos>"]);
+}
+
+#[test]
+fn roles_that_do_not_alternate_are_named() {
+    let (user, other) = (|| ask("hello"), || Message::assistant().text("well"));
+    let of = |messages: &[Message]| model().generate(messages, &up_to(2)).unwrap_err();
+    names(
+        &of(&[user(), user()]),
+        &["message 1", "`user`", "`assistant`"],
+    );
+    names(
+        &of(&[other(), user()]),
+        &["message 0", "`assistant`", "`user`"],
+    );
+    names(
+        &of(&[user(), other()]),
+        &["the last message is the model's"],
+    );
+    names(&of(&[]), &["no message"]);
+    names(
+        &model().score(&[user(), other()], &["a"]).unwrap_err(),
+        &["the last message"],
+    );
+    let batch = [vec![user()], vec![user(), other()]];
+    let error = model().generate_batch(&batch, &up_to(2)).unwrap_err();
+    names(&error, &["the last message"]);
+    let mut chat = model().chat();
+    names(&chat.send(other()).unwrap_err(), &["`assistant`"]);
+    assert_eq!(chat.context_len(), 0);
+}
+
+#[test]
+fn a_context_that_overflows_is_refused_before_any_work() {
+    let prompt = model().prompt_ids(&[ask("hello")]).unwrap().len();
+    let room = 512 - prompt;
+    let mut chat = model().chat();
+    for asked in [room + 1, 100_000, usize::MAX] {
+        let observer = Box::new(|_| -> ControlFlow<()> { panic!("work was begun") });
+        let error = chat.stream_observed(ask("hello"), &up_to(asked), observer);
+        let figures = [prompt, asked, 512, room].map(|figure| figure.to_string());
+        names(
+            &error.map(drop).unwrap_err(),
+            &figures.each_ref().map(String::as_str),
+        );
+    }
+    assert_eq!(chat.context_len(), 0);
+    // What just fits, works, and fills the context to the last place.
+    let reply = chat.send_with(ask("hello"), &exactly(room)).unwrap();
+    assert_eq!((reply.tokens.len(), chat.context_len()), (room, 512));
+    let error = chat.send_with(ask("more"), &up_to(1)).unwrap_err();
+    names(&error, &["511 tokens read", "512"]);
+    assert_eq!(chat.context_len(), 512);
+
+    // A prompt that is too long by itself, whatever the answer.
+    let long = "is it? ".repeat(300);
+    let shown = Message::user().image(image("picture-a.png")).text(long);
+    for tokens in [0, 1] {
+        let mut chat = model().chat();
+        let observer = Box::new(|_| -> ControlFlow<()> { panic!("work was begun") });
+        let error = chat.stream_observed(shown.clone(), &up_to(tokens), observer);
+        names(&error.map(drop).unwrap_err(), &["512"]);
+        let batch = [vec![ask("hello")], vec![shown.clone()]];
+        names(
+            &model().generate_batch(&batch, &up_to(tokens)).unwrap_err(),
+            &["512"],
+        );
+    }
+    names(&model().score(&[shown], &[""]).unwrap_err(), &["512"]);
+    let answer = "x".repeat(600);
+    names(
+        &model().score(&[ask("hello")], &["a", &answer]).unwrap_err(),
+        &["512"],
+    );
+}
+
+#[test]
+fn options_out_of_range_are_named() {
+    let mut chat = model().chat();
+    let mut check = |change: &dyn Fn(&mut GenerateOptions), words: &[&str]| {
+        let mut options = up_to(3);
+        change(&mut options);
+        names(&chat.send_with(ask("hello"), &options).unwrap_err(), words);
+        let batch = model().generate_batch(&[vec![ask("hello")]], &options);
+        names(&batch.unwrap_err(), words);
+        assert_eq!(chat.context_len(), 0);
+    };
+    check(&|o| o.sampling.temperature = -0.5, &["temperature", "-0.5"]);
+    check(
+        &|o| o.sampling.temperature = f32::INFINITY,
+        &["temperature"],
+    );
+    check(&|o| o.sampling.top_k = Some(0), &["top_k", "0"]);
+    check(&|o| o.sampling.top_p = Some(1.5), &["top_p", "1.5"]);
+    check(&|o| o.sampling.min_p = Some(-0.1), &["min_p", "-0.1"]);
+    check(
+        &|o| o.sampling.repetition_penalty = 0.0,
+        &["repetition_penalty", "0"],
+    );
+    check(
+        &|o| o.stop_strings.push(String::new()),
+        &["stop string 0", "empty"],
+    );
+}
+
+#[test]
+fn ids_outside_of_the_vocabulary_are_refused() {
+    let decoder = model().model().decoder();
+    let segments = model().model().segments(&[2, 448], &[]).unwrap();
+    let error = decoder
+        .prefill(&segments, &mut decoder.new_cache(), 8, &mut |_, _| true)
+        .unwrap_err();
+    names(&error.into(), &["448", "position 1", "vocabulary"]);
+    let soft = model().model().segments(&[2, 431, 431], &[]).unwrap_err();
+    names(&soft, &["2 soft tokens", "position 1"]);
+    let pixels = &model()
+        .model()
+        .process(&image("picture-a.png"))
+        .unwrap()
+        .pixels[0];
+    let encoded = model().model().encode(pixels).unwrap();
+    assert_eq!(encoded.dims(), [4, 24]);
+    let surplus = model().model().segments(&[2], &[encoded]).unwrap_err();
+    names(&surplus, &["1 image(s) more"]);
+}
+
+#[test]
+fn a_half_precision_checkpoint_past_the_range_of_half_precision_is_computed() {
+    let model = load(&checkpoint("mm-f16"));
+    let golden = Golden::named("mm-f16.text");
+    let ids = golden.ids("input_ids");
+    let decoder = model.model().decoder();
+    let segments = model.model().segments(&ids, &[]).unwrap();
+    let logits = decoder
+        .logits_of_all(&segments, &mut decoder.new_cache(), 512)
+        .unwrap();
+    let dims = logits.dims();
+    let found = medgemma_tensor::vec_from(logits, "logits").unwrap();
+    assert_close("logits", &dims, &found, &golden.f32("logits"), 1e-4);
+    let shown = Message::user().image(image("picture-a.png")).text("look");
+    let reply = model.generate(&[shown], &exactly(12)).unwrap();
+    assert_eq!(reply.tokens.len(), 12);
+    assert!(reply.tokens.iter().all(|token| token.logprob.is_finite()));
+    assert!(reply.tokens.iter().any(|token| token.id != 0));
+}
+
+#[test]
+fn weights_that_are_not_numbers_end_the_answer_with_an_error() {
+    let key = "language_model.model.layers.7.mlp.down_proj.weight";
+    let scratch = Scratch::of("mm-2025").edit(|tensors| tensors.map(key, |_| f32::NAN));
+    let broken = Model::load(scratch.path(), &cpu(), LoadOptions::default());
+    drop(broken.expect("the loader does not read every number"));
+    let model = load(scratch.path());
+    let mut chat = model.chat();
+    let mut stream = chat.stream(ask("hello"), &up_to(5)).unwrap();
+    let error = stream.next().unwrap().unwrap_err();
+    names(&error, &["not finite", "weights"]);
+    assert!(
+        stream.next().is_none(),
+        "after an error there is nothing more"
+    );
+    drop(stream);
+    assert_eq!(chat.context_len(), 0);
+}

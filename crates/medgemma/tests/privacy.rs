@@ -1,0 +1,224 @@
+//! What is asked, shown and answered stays in the caller's hands: not in logs at any level, not in
+//! `Debug`, not in errors.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use medgemma::{Image, MedGemma, Message, Part};
+use medgemma_testkit::{Fault, picture};
+use support::{load, speaker, up_to};
+use tracing_subscriber::filter::LevelFilter;
+
+/// Words that stand for a patient's record; no other text of the test holds any of them.
+const SYSTEM: &str = "Xanthippe speaks";
+const QUESTION: &str = "Zebulon Quagmire, born 1931-07-23, MRN 99172";
+const STOP: &str = "Wolverhampton";
+const FILE: &str = "zebulon-q-1931.png";
+const WORDS: [&str; 9] = [
+    "Xanthippe",
+    "Zebulon",
+    "zebulon",
+    "Quagmire",
+    "1931",
+    "99172",
+    "Wolverhampton",
+    "birnbaum",
+    "Birnbaum",
+];
+
+/// Takes what would go to a log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).expect("a log is text")
+    }
+}
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        writeln!(self.clone(), "{} {}", record.target(), record.args()).unwrap();
+    }
+
+    fn flush(&self) {}
+}
+
+/// Everything of this process at the finest level, of `tracing` and of `log`.
+fn capture() -> Log {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    log::set_boxed_logger(Box::new(log.clone())).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    log
+}
+
+/// None of the words, and no list of numbers as pixels, ids or weights would make.
+#[track_caller]
+fn clean(what: &str, text: &str, secrets: &[&str]) {
+    for word in WORDS.iter().chain(secrets) {
+        assert!(!text.contains(word), "{what} tells {word:?}: {text}");
+    }
+    let numbers = text
+        .split(|c: char| !(c.is_ascii_digit() || " ,.-".contains(c)))
+        .map(|run| {
+            run.split(',')
+                .filter(|part| !part.trim().is_empty())
+                .count()
+        });
+    let longest = numbers.max().unwrap_or(0);
+    assert!(
+        longest < 8,
+        "{what} holds {longest} numbers in a row: {text}"
+    );
+}
+
+fn patient() -> Message {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    std::fs::copy(picture("picture-a.png"), &path).unwrap();
+    Message::user()
+        .image(Image::open(&path).unwrap())
+        .text(QUESTION)
+}
+
+/// Failures on the way of a patient's data; their messages and `Debug`.
+fn failures(model: &MedGemma, text_model: &MedGemma) -> Vec<String> {
+    let mut errors: Vec<medgemma::Error> = Vec::new();
+    let mut take = |error: Option<medgemma::Error>| errors.push(error.expect("an error"));
+    let refused = |message: Message| model.chat().send_with(message, &up_to(2)).err();
+    take(refused(patient().text("<start_of_image>")));
+    take(refused(patient().text("<image_soft_token>")));
+    take(refused(patient().text("<bos>")));
+    take(refused(patient().text(QUESTION.repeat(40))));
+    take(text_model.chat().send(patient()).err());
+    take(model.generate(&[patient(), patient()], &up_to(2)).err());
+    let mut options = up_to(2).with_stop_string(STOP).with_stop_string("");
+    take(model.generate(&[patient()], &options).err());
+    options.stop_strings.clear();
+    options.sampling.temperature = -1.0;
+    take(model.generate_batch(&[vec![patient()]], &options).err());
+    take(model.score(&[patient()], &[&QUESTION.repeat(40)]).err());
+    take(
+        model
+            .complete("Zebulon <start_of_image>", &[], &up_to(2))
+            .err(),
+    );
+    take(MedGemma::load(Fault::MissingTensor.directory().path(), &support::cpu()).err());
+    errors
+        .iter()
+        .map(|error| {
+            let mut text = format!("{error} {error:?}");
+            let mut source = std::error::Error::source(error);
+            while let Some(error) = source {
+                text = format!("{text} {error} {error:?}");
+                source = error.source();
+            }
+            text
+        })
+        .collect()
+}
+
+#[test]
+fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
+    let log = capture();
+    let model = load(&medgemma_testkit::checkpoint("mm-2025"));
+    // Says " birnbaum": the answer of a model must not be logged either.
+    let scratch = speaker(&[334, 400, 407, 416, 412, 306, 411]);
+    let speaker = load(scratch.path());
+
+    let mut chat = model.chat().with_system(SYSTEM).with_thinking();
+    let options = up_to(30).with_stop_string(STOP);
+    let mut told = Vec::new();
+    let observer = Box::new(|progress| {
+        told.push(format!("{progress:?}"));
+        ControlFlow::Continue(())
+    });
+    let mut stream = chat.stream_observed(patient(), &options, observer).unwrap();
+    let piece = stream.next().unwrap().unwrap();
+    clean("a stream", &format!("{stream:?}"), &[]);
+    clean("a piece", &format!("{piece:?}"), &[&piece.to_string()]);
+    let reply = stream.into_reply();
+    clean("progress", &told.join(" "), &[]);
+    let again = chat.send_with(patient(), &options).unwrap();
+    let debugged = format!("{chat:?} {reply:?} {again:?}");
+    clean("a chat or reply", &debugged, &[&reply.text, &again.text]);
+    clean("a message", &format!("{:?}", patient()), &[]);
+    let part = Part::Text(QUESTION.to_owned());
+    clean("a part", &format!("{part:?}"), &[]);
+    clean("a model", &format!("{model:?} {:?}", model.model()), &[]);
+    let image = Image::open(picture("picture-a.png")).unwrap();
+    let pixels = model.model().process(&image).unwrap();
+    let soft = model.model().encode(&pixels.pixels[0]).unwrap();
+    clean("pixels", &format!("{image:?} {pixels:?} {soft:?}"), &[]);
+
+    let answer = speaker
+        .generate(&[Message::user().text(QUESTION)], &up_to(9))
+        .unwrap();
+    assert!(answer.text.contains("birn"), "{}", answer.text);
+    clean("a reply", &format!("{answer:?}"), &[&answer.text, "birn"]);
+    let batch = [vec![patient()], vec![Message::user().text(QUESTION)]];
+    let replies = model.generate_batch(&batch, &options).unwrap();
+    clean("a batch", &format!("{replies:?}"), &[]);
+    let scores = model.score(&[patient()], &[QUESTION]).unwrap();
+    assert!(scores[0].total() < 0.0);
+    for text in failures(&model, &speaker) {
+        clean("an error", &text, &[]);
+    }
+
+    let logged = log.text();
+    clean(
+        "the log",
+        &logged,
+        &["birn", &again.text, &image_bytes(&image)],
+    );
+    // The log is there, and says what may be said: sizes and times.
+    for expected in [
+        "model loaded",
+        "parameters=",
+        "reply ended",
+        "prompt_tokens=",
+        "prefill_ms=",
+    ] {
+        assert!(
+            logged.contains(expected),
+            "{expected:?} is not in: {logged}"
+        );
+    }
+}
+
+/// A row of samples as a derived `Debug` would print it.
+fn image_bytes(image: &Image) -> String {
+    let row = format!("{:?}", &image.as_rgb8()[..8]);
+    row.trim_matches(['[', ']']).to_owned()
+}

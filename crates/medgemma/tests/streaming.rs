@@ -1,0 +1,270 @@
+//! Answers as they come: pieces that add up to the reply, stop strings, early ends, batches and
+//! scores that agree with single streams.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use medgemma::{FinishReason, GenerateOptions, Message, Piece, Progress};
+use support::{
+    GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, load, model,
+    speaker, up_to,
+};
+
+/// " look", "th", "e", " show", "(", " answer": words of `text-27b-like`, then the end of the turn.
+const WORDS: [u32; 6] = [327, 272, 403, 329, 342, 322];
+
+fn answer_of(pieces: &[Piece]) -> String {
+    let text = pieces.iter().map(|piece| match piece {
+        Piece::Answer(text) => text.as_str(),
+        _ => panic!("this model does not think"),
+    });
+    text.collect()
+}
+
+#[test]
+fn pieces_add_up_to_the_reply() {
+    for name in ["chat-one-image", "chat-text"] {
+        let case = GoldenChat::named(name);
+        let mut chat = case.chat();
+        let stream = chat.stream(case.messages[0].clone(), &exactly(24)).unwrap();
+        let (pieces, reply) = drain(stream);
+        assert_eq!(answer_of(&pieces), reply.text, "{name}");
+        assert_eq!(reply.text, case.text("reply"), "{name}");
+        for piece in &pieces {
+            assert!(!piece.to_string().is_empty(), "{name}: an empty piece");
+        }
+    }
+}
+
+/// " look", the two bytes of Ú, " show".
+const BYTES: [u32; 4] = [327, 211, 170, 329];
+
+#[test]
+fn a_character_of_two_tokens_comes_in_one_piece() {
+    let scratch = speaker(&BYTES);
+    let model = load(scratch.path());
+    let mut chat = model.chat();
+    let (pieces, reply) = drain(chat.stream(ask("hello"), &up_to(9)).unwrap());
+    assert_eq!(reply.text, " lookÚ show");
+    assert_eq!(ids(&reply), BYTES);
+    let words = pieces.iter().map(Piece::to_string).collect::<Vec<_>>();
+    assert_eq!(words, [" look", "Ú show"]);
+}
+
+#[test]
+fn a_character_cut_off_by_the_limit_is_marked_and_can_end_a_stop_string() {
+    let scratch = speaker(&BYTES);
+    let model = load(scratch.path());
+    let reply = model.generate(&[ask("hello")], &up_to(2)).unwrap();
+    assert_eq!(reply.text, " look\u{fffd}");
+    assert_eq!(reply.finish, FinishReason::Length);
+    let options = up_to(2).with_stop_string("k\u{fffd}");
+    let single = model.generate(&[ask("hello")], &options).unwrap();
+    assert_eq!(single.text, " loo");
+    assert_eq!(single.finish, FinishReason::StopString);
+    let batch = model
+        .generate_batch(&[vec![ask("hello")]], &options)
+        .unwrap();
+    assert_eq!(essence(&batch[0]), essence(&single));
+}
+
+#[test]
+fn an_answer_ends_where_the_model_ends_its_turn() {
+    let scratch = speaker(&WORDS);
+    let model = load(scratch.path());
+    let mut chat = model.chat();
+    for turn in 0..2 {
+        let (pieces, reply) = drain(chat.stream(ask("hello"), &up_to(50)).unwrap());
+        assert_eq!(reply.text, " lookthe show( answer");
+        assert_eq!(answer_of(&pieces), reply.text);
+        assert_eq!(reply.finish, FinishReason::Stop);
+        assert_eq!(ids(&reply), WORDS, "the end of the turn is no part of it");
+        assert_eq!(reply.usage.reply_tokens, WORDS.len());
+        // Every token of the reply was read before the end of the turn was chosen.
+        assert_eq!(reply.usage.cached_tokens == 0, turn == 0);
+        assert_eq!(
+            chat.context_len(),
+            reply.usage.cached_tokens + reply.usage.prompt_tokens + WORDS.len()
+        );
+    }
+}
+
+#[test]
+fn stop_strings_work_across_pieces_and_show_nothing_of_themselves() {
+    let scratch = speaker(&WORDS);
+    let model = load(scratch.path());
+    // (stop string, text before it, tokens written until it was complete)
+    for (stop, before, tokens) in [
+        ("the", " look", 3),
+        ("okthe s", " lo", 4),
+        (" show( a", " lookthe", 6),
+        (" ", "", 1),
+        ("answer", " lookthe show( ", 6),
+    ] {
+        let options = up_to(50)
+            .with_stop_string("never said")
+            .with_stop_string(stop);
+        let mut chat = model.chat();
+        let (pieces, reply) = drain(chat.stream(ask("hello"), &options).unwrap());
+        assert_eq!(reply.text, before, "{stop:?}");
+        assert_eq!(answer_of(&pieces), before, "{stop:?}");
+        assert_eq!(reply.finish, FinishReason::StopString, "{stop:?}");
+        assert_eq!(reply.tokens.len(), tokens, "{stop:?}");
+        let batch = model
+            .generate_batch(&[vec![ask("hello")]], &options)
+            .unwrap();
+        assert_eq!(essence(&batch[0]), essence(&reply), "{stop:?}");
+    }
+    // One that only begins is given out at the end.
+    let options = up_to(50).with_stop_string("answers");
+    let reply = model.generate(&[ask("hello")], &options).unwrap();
+    assert_eq!(reply.text, " lookthe show( answer");
+    assert_eq!(reply.finish, FinishReason::Stop);
+}
+
+#[test]
+fn a_reply_taken_early_is_cancelled_and_keeps_what_came() {
+    let mut chat = literate().chat();
+    let mut stream = chat.stream(ask("look"), &exactly(100)).unwrap();
+    let first: Vec<_> = stream.by_ref().take(2).map(Result::unwrap).collect();
+    let reply = stream.into_reply();
+    assert_eq!(reply.finish, FinishReason::Cancelled);
+    assert_eq!(reply.text, answer_of(&first));
+    assert_eq!(reply.usage.reply_tokens, 2);
+    assert_eq!(chat.context_len(), reply.usage.prompt_tokens + 2);
+
+    let mut chat = literate().chat();
+    let reply = chat.stream(ask("look"), &exactly(9)).unwrap().into_reply();
+    assert_eq!(reply.finish, FinishReason::Cancelled);
+    assert_eq!((reply.text.as_str(), reply.tokens.len()), ("", 0));
+    assert_eq!(chat.context_len(), 0, "nothing was asked yet");
+}
+
+#[test]
+fn nothing_is_computed_ahead_of_the_reader() {
+    use std::cell::Cell;
+    let reports = Cell::new(0);
+    let mut chat = model().chat();
+    let message = Message::user().image(image("picture-a.png"));
+    let observer = Box::new(|_: Progress| {
+        reports.set(reports.get() + 1);
+        std::ops::ControlFlow::Continue(())
+    });
+    let mut stream = chat
+        .stream_observed(message, &exactly(9), observer)
+        .unwrap();
+    assert_eq!(
+        reports.get(),
+        0,
+        "work before the first piece was asked for"
+    );
+    stream.next().unwrap().unwrap();
+    assert_eq!(reports.get(), 2, "one image and one chunk");
+    drop(stream);
+    assert_eq!(reports.get(), 2);
+}
+
+fn conversations() -> Vec<Vec<Message>> {
+    let one = GoldenChat::named("chat-one-image").messages;
+    let two = GoldenChat::named("chat-two-images").messages;
+    let long = "which part of the body is this and what does the picture show? ".repeat(4);
+    vec![
+        vec![ask("look")],
+        two,
+        vec![ask(&long)],
+        one.clone(),
+        one,
+        vec![Message::user().image(image("picture-b.png"))],
+    ]
+}
+
+#[test]
+fn a_batch_equals_single_runs() {
+    let mut sampled = exactly(17);
+    sampled.sampling.temperature = 1.3;
+    sampled.sampling.top_k = Some(50);
+    sampled.sampling.seed = 4;
+    let mut penalised = up_to(17);
+    penalised.sampling.repetition_penalty = 1.7;
+    let stopped = GenerateOptions::default()
+        .with_max_new_tokens(17)
+        .with_stop_string("W");
+    let all = conversations();
+    for options in [
+        exactly(17),
+        sampled,
+        penalised,
+        stopped,
+        exactly(1),
+        up_to(0),
+    ] {
+        let batch = model().generate_batch(&all, &options).unwrap();
+        assert_eq!(batch.len(), all.len());
+        for (index, (reply, messages)) in batch.iter().zip(&all).enumerate() {
+            let single = model().generate(messages, &options).unwrap();
+            assert_eq!(essence(reply), essence(&single), "conversation {index}");
+            assert_logprobs(reply, &single);
+        }
+        assert_eq!(essence(&batch[3]), essence(&batch[4]));
+    }
+    assert!(model().generate_batch(&[], &exactly(3)).unwrap().is_empty());
+}
+
+#[test]
+fn lanes_of_a_batch_end_on_their_own() {
+    // Both stop: at 57 the whole batch would stop at once, at 141 and 133 at different steps.
+    let scratch = support::stopping_at(&[141, 74, 247]);
+    let model = load(scratch.path());
+    let all = conversations();
+    let batch = model.generate_batch(&all, &up_to(20)).unwrap();
+    let lengths: std::collections::BTreeSet<_> = batch.iter().map(|r| r.tokens.len()).collect();
+    assert!(lengths.len() > 1, "all lanes ended together: {lengths:?}");
+    assert!(batch.iter().any(|reply| reply.finish == FinishReason::Stop));
+    for (reply, messages) in batch.iter().zip(&all) {
+        let single = model.generate(messages, &up_to(20)).unwrap();
+        assert_eq!(essence(reply), essence(&single));
+    }
+}
+
+#[test]
+fn scores_are_the_log_probabilities_of_generation() {
+    let mut compared = 0;
+    for words in ["look", "bones", "x-ray", "CT of the chest", "Final answer"] {
+        let picture = || image("picture-b.png");
+        let message = if compared % 2 == 0 {
+            Message::user().image(picture()).text(words)
+        } else {
+            ask(words)
+        };
+        let messages = [message];
+        let reply = literate().generate(&messages, &exactly(8)).unwrap();
+        let encoded = literate().tokenizer().encode(&reply.text).unwrap();
+        if encoded != ids(&reply) {
+            continue;
+        }
+        compared += 1;
+        let short = &reply.text[..1];
+        let scores = literate()
+            .score(&messages, &[&reply.text, short, "", " answer"])
+            .unwrap();
+        assert_eq!(scores.len(), 4);
+        assert_eq!(scores[0].token_logprobs.len(), 8);
+        for (score, token) in scores[0].token_logprobs.iter().zip(&reply.tokens) {
+            assert!((score - token.logprob).abs() < 1e-4);
+        }
+        assert!((scores[0].mean() * 8.0 - scores[0].total()).abs() < 1e-4);
+        assert!(scores[2].token_logprobs.is_empty());
+        assert!(scores[2].mean() == 0.0 && scores[2].total() == 0.0);
+        // The greedy first token is the likeliest, and answers do not see each other.
+        assert!(scores[0].token_logprobs[0] > scores[3].token_logprobs[0]);
+        let alone = literate().score(&messages, &[" answer"]).unwrap();
+        let apart = (alone[0].total() - scores[3].total()).abs();
+        assert!(apart < 1e-5, "{apart}");
+    }
+    assert!(compared >= 2, "{compared} replies encode back");
+}
