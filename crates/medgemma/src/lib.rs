@@ -4,11 +4,11 @@
 //! them independently. Every [`Reply`] carries that statement ([`NOTICE`]), also as JSON.
 //!
 //! ```
-//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/mm-2025");
-//! # let chest = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/golden/data/picture-a.png");
 //! use medgemma::{Device, Image, MedGemma, Message};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/mm-2025");
+//! # let chest = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/golden/data/picture-a.png");
 //! let model = MedGemma::load(weights, &Device::best_available()?)?; // a Hugging Face directory
 //! let xray = Image::open(chest)?;
 //! let mut chat = model.chat().with_system("You are an expert radiologist.");
