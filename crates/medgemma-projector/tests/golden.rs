@@ -207,3 +207,33 @@ fn features_of_another_shape_are_an_error_that_tells_both() {
         );
     }
 }
+
+#[test]
+fn features_are_taken_only_from_the_device_of_the_weights() {
+    let devices = devices();
+    for (projector_on, features_on) in devices
+        .iter()
+        .flat_map(|a| devices.iter().map(move |b| (a, b)))
+    {
+        let projector = load(&checkpoint("mm-2025"), &config(), projector_on);
+        let result = projector.forward(tensor_from(vec![0.5; 16 * 20], [16, 20], features_on));
+        if projector_on == features_on {
+            assert_eq!(result.expect("fits").dims(), [4, 24]);
+        } else {
+            let error = result.expect_err("another device").to_string();
+            assert!(error.contains(projector_on.name()), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_unsound_configuration_does_not_load() {
+    let device = Device::cpu().expect("compiled in");
+    let source = SafetensorsDir::open(&checkpoint("mm-2025")).expect("sound checkpoint");
+    let mut loader = Loader::new(&source, RENAMES, &device).expect("distinct names");
+    let mut uneven = config();
+    uneven.mm_tokens_per_image = 9;
+    let error = Projector::load(&mut loader.scope("multi_modal_projector"), &uneven)
+        .expect_err("4 patches do not make 3 tokens");
+    assert!(matches!(error, Error::UnevenGrid { .. }), "{error}");
+}

@@ -213,3 +213,21 @@ fn epsilons_other_than_the_configs_break_every_layer() {
         );
     }
 }
+
+#[test]
+fn pixels_are_taken_only_from_the_device_of_the_weights() {
+    let devices = devices();
+    for (tower_on, pixels_on) in devices
+        .iter()
+        .flat_map(|a| devices.iter().map(move |b| (a, b)))
+    {
+        let tower = load(&checkpoint("mm-2025"), tower_on);
+        let result = tower.forward(tensor_from(vec![0.5; 3 * 28 * 28], [3, 28, 28], pixels_on));
+        if tower_on == pixels_on {
+            assert_eq!(result.expect("fits").dims(), [16, 20]);
+        } else {
+            let error = result.expect_err("another device").to_string();
+            assert!(error.contains(tower_on.name()), "{error}");
+        }
+    }
+}
