@@ -28,7 +28,7 @@ use crate::samples;
 /// - **Grey is repeated** into three equal channels; palettes and 1-, 2- and 4-bit samples are expanded to 8 bits.
 /// - **Colour profiles, gamma and the resolution are ignored**, as they are in the reference.
 /// - **JPEG** is decoded by `zune-jpeg`, Pillow uses libjpeg-turbo: both are valid inverse transforms and differ by
-///   a few levels at sharp colour edges. The measured bound is in `tests/jpeg.rs`.
+///   a few levels at sharp colour edges. The measured bound is in `tests/decode.rs`.
 ///
 /// `Debug` prints the dimensions only, so that a log never holds a patient's picture.
 #[derive(Clone, PartialEq, Eq)]

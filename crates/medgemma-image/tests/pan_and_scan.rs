@@ -26,13 +26,16 @@ fn the_published_examples() {
     );
     assert_eq!(crops(400, 300), []);
     assert_eq!(crops(1000, 1000), []);
+    // One pixel below the smallest crop.
+    assert_eq!(crops(510, 255), []);
+    assert_eq!(crops(512, 256).len(), 2);
 }
 
 #[test]
 fn two_hundred_sizes_and_settings_equal_the_reference() {
     let cases = support::json("pan_and_scan.json");
     let cases = cases.as_array().unwrap();
-    assert_eq!(cases.len(), 256);
+    assert_eq!(cases.len(), 257);
     for case in cases {
         let number = |key: &str| usize::try_from(case[key].as_u64().unwrap()).unwrap();
         let settings = PanAndScan::default()

@@ -32,13 +32,13 @@ fn check(resizer: Resizer, backend: &str) -> usize {
 
 #[test]
 fn pillow_bit_for_bit() {
-    assert_eq!(check(Resizer::PilBilinear, "pil"), 32);
+    assert_eq!(check(Resizer::PilBilinear, "pil"), 33);
 }
 
 #[test]
 fn torchvision_bit_for_bit() {
     // One fewer: torch 2.15 fails on 37x53 to 1x1 with an internal assertion.
-    assert_eq!(check(Resizer::TorchvisionBilinear, "torchvision"), 31);
+    assert_eq!(check(Resizer::TorchvisionBilinear, "torchvision"), 32);
 }
 
 /// `hashed` of `generate.py`.

@@ -109,6 +109,8 @@ def resize_goldens():
         "fits_61x28": noise(61, 28),
         "fits_28x28": noise(28, 28),
         "pixel_1x1": noise(1, 1),
+        # To 28x28 the height loses exactly twice as many pixels as the width: the edge of Pillow's choice of order.
+        "edge_38x48": np.random.default_rng(7).integers(0, 256, (48, 38, 3), dtype=np.uint8),
     }
     for name, a in pictures.items():
         Image.fromarray(a).save(FILES / f"{name}.png")
@@ -125,6 +127,7 @@ def resize_goldens():
         "fits_61x28": [(28, 28)],
         "fits_28x28": [(28, 28)],
         "pixel_1x1": [(28, 28), (1, 1)],
+        "edge_38x48": [(28, 28)],
     }
     out = {}
     for name, wanted in sizes.items():
@@ -184,13 +187,18 @@ def process_goldens(pictures):
         "scan_too_small": ("tower_5x211", {"size": small, **scan}),
     }
     out, cases = {}, []
-    for name, (picture, kwargs) in settings.items():
-        for backend, cls in [("pil", Gemma3ImageProcessorPil), ("torchvision", Gemma3ImageProcessor)]:
-            processor = cls(**kwargs)
-            got = processor(images=Image.fromarray(pictures[picture]), return_tensors="np")
-            out[f"{name}/{backend}"] = np.ascontiguousarray(got["pixel_values"], dtype=np.float32)
-            case = {"name": name, "backend": backend, "picture": picture, "num_crops": int(got["num_crops"][0])}
-            cases.append({**case, "config": json.loads(processor.to_json_string())})
+    backends = [("pil", Gemma3ImageProcessorPil), ("torchvision", Gemma3ImageProcessor)]
+    runs = [(name, setting, *backend) for name, setting in settings.items() for backend in backends]
+    # torchvision resizes under pan and scan even where `do_resize` is off; PIL's crops then cannot be stacked.
+    tiny = {"size": {"height": 14, "width": 14}, "do_resize": False}
+    unresized = ("strip_300x3", {**scan, **tiny, "pan_and_scan_min_crop_size": 2})
+    runs.append(("scan_no_resize", unresized, *backends[1]))
+    for name, (picture, kwargs), backend, cls in runs:
+        processor = cls(**kwargs)
+        got = processor(images=Image.fromarray(pictures[picture]), return_tensors="np")
+        out[f"{name}/{backend}"] = np.ascontiguousarray(got["pixel_values"], dtype=np.float32)
+        case = {"name": name, "backend": backend, "picture": picture, "num_crops": int(got["num_crops"][0])}
+        cases.append({**case, "config": json.loads(processor.to_json_string())})
     save_by_backend(out, "process")
     (HERE / "process.json").write_text(json.dumps(cases, indent=1) + "\n")
 
@@ -221,6 +229,8 @@ def pan_and_scan_goldens():
         w, h = (int(v) for v in RNG.integers(1, 1600, 2))
         low, most = int(RNG.integers(1, 300)), int(RNG.integers(1, 9))
         wanted.append((w, h, low, most, float(RNG.choice([1.0, 1.1, 1.2, 1.5, 2.0]))))
+    # A square under a ratio of 1 is cut from left to right.
+    wanted.append((600, 600, 100, 4, 1.0))
     processor = Gemma3ImageProcessorPil()
     cases = []
     for w, h, low, most, ratio in wanted:
