@@ -44,6 +44,48 @@ impl Default for Sampling {
 }
 
 impl Sampling {
+    /// Draws at this temperature; 1 draws from the model's own distribution.
+    #[must_use]
+    pub fn with_temperature(mut self, temperature: f32) -> Self {
+        self.temperature = temperature;
+        self
+    }
+
+    /// Draws among the `k` most likely tokens.
+    #[must_use]
+    pub fn with_top_k(mut self, k: usize) -> Self {
+        self.top_k = Some(k);
+        self
+    }
+
+    /// Draws among the fewest tokens that together have probability `p`.
+    #[must_use]
+    pub fn with_top_p(mut self, p: f32) -> Self {
+        self.top_p = Some(p);
+        self
+    }
+
+    /// Draws among tokens at least `p` times as likely as the likeliest.
+    #[must_use]
+    pub fn with_min_p(mut self, p: f32) -> Self {
+        self.min_p = Some(p);
+        self
+    }
+
+    /// Makes tokens that were read or written already less likely.
+    #[must_use]
+    pub fn with_repetition_penalty(mut self, penalty: f32) -> Self {
+        self.repetition_penalty = penalty;
+        self
+    }
+
+    /// Starts the random sequence from this number.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
     /// Refuses values outside of their range.
     ///
     /// # Errors

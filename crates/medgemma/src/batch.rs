@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use medgemma_gemma3::{Finish, Generated, Segment};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::GenerateOptions;
@@ -54,9 +54,6 @@ pub(crate) fn generate(
 ) -> Result<Vec<Reply>> {
     let mut prompts = Vec::with_capacity(conversations.len());
     for messages in conversations {
-        if messages.last().is_some_and(|message| !message.is_user()) {
-            return Err(Error::NothingToAnswer);
-        }
         let prompt = model.prompt(messages)?;
         model.check_context(0, prompt.ids.len(), options.max_new_tokens)?;
         prompts.push(prompt);
@@ -154,9 +151,6 @@ pub(crate) fn score(
     messages: &[Message],
     answers: &[&str],
 ) -> Result<Vec<Score>> {
-    if messages.last().is_some_and(|message| !message.is_user()) {
-        return Err(Error::NothingToAnswer);
-    }
     let prompt = model.prompt(messages)?;
     let answers = answers
         .iter()

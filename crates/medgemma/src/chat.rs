@@ -145,7 +145,7 @@ impl Chat {
 
     /// The text of this turn: the whole template at the start, later what follows the last reply.
     fn prompt(&self, message: &Message) -> Result<Prompt> {
-        let turn = message.to_turn();
+        let turn = message.to_turn()?;
         let (text, place) = if self.history.is_empty() {
             let system = match (self.thinking, self.system.as_deref()) {
                 (false, system) => system.map(str::to_owned),

@@ -68,4 +68,9 @@ pub enum Error {
     /// The messages to continue do not end with the user's.
     #[error("the last message is the model's: end the conversation with a user message")]
     NothingToAnswer,
+    /// A system message where there is no place for one.
+    #[error(
+        "a system message stands only at the beginning of a conversation: move it there, or give it to a chat by with_system"
+    )]
+    SystemMessage,
 }

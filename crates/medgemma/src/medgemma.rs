@@ -105,11 +105,9 @@ impl MedGemma {
     /// Answers a whole conversation at once, without state.
     ///
     /// # Errors
-    /// [`Error::NothingToAnswer`] unless the last message is the user's, and as [`Chat::send`].
+    /// [`Error::NothingToAnswer`] unless the last message is the user's,
+    /// [`Error::SystemMessage`] for one that is not the first, and as [`Chat::send`].
     pub fn generate(&self, messages: &[Message], options: &GenerateOptions) -> Result<Reply> {
-        if messages.last().is_some_and(|message| !message.is_user()) {
-            return Err(Error::NothingToAnswer);
-        }
         let (text, images) = conversation(messages)?;
         self.continue_text(&text, &images, options)
     }
@@ -226,9 +224,17 @@ impl MedGemma {
 
 /// The text of a conversation up to the model's turn, and its images.
 fn conversation(messages: &[Message]) -> Result<(String, Vec<&Image>)> {
-    let turns: Vec<_> = messages.iter().map(Message::to_turn).collect();
+    if messages.last().is_some_and(|message| !message.is_user()) {
+        return Err(Error::NothingToAnswer);
+    }
+    let system = messages.first().and_then(Message::system_text);
+    let messages = &messages[usize::from(system.is_some())..];
+    let turns = messages
+        .iter()
+        .map(Message::to_turn)
+        .collect::<Result<Vec<_>>>()?;
     Ok((
-        render(None, &turns, true)?,
+        render(system.as_deref(), &turns, true)?,
         messages.iter().flat_map(Message::images).collect(),
     ))
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use medgemma_image::Image;
 use medgemma_tokenizer::{Message as Turn, Role};
 
+use crate::error::{Error, Result};
+
 /// One part of a [`Message`]. `Debug` prints sizes only: what a patient's record says must not
 /// reach a log by way of `{:?}`.
 #[derive(Clone)]
@@ -29,8 +31,15 @@ impl fmt::Debug for Part {
 /// image of an X-ray before its question, and with `SLICE i` after each image of a volume.
 #[derive(Debug, Clone)]
 pub struct Message {
-    role: Role,
+    speaker: Speaker,
     parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    System,
+    User,
+    Assistant,
 }
 
 impl Message {
@@ -38,8 +47,19 @@ impl Message {
     #[must_use]
     pub fn user() -> Self {
         Self {
-            role: Role::User,
+            speaker: Speaker::User,
             parts: Vec::new(),
+        }
+    }
+
+    /// An instruction in front of a conversation, its first message. MedGemma has no system role:
+    /// the template puts the text, as it is, in front of the first user message, and so does this.
+    /// A [`Chat`](crate::Chat) takes it by [`with_system`](crate::Chat::with_system) instead.
+    #[must_use]
+    pub fn system(text: impl Into<String>) -> Self {
+        Self {
+            speaker: Speaker::System,
+            parts: vec![Part::Text(text.into())],
         }
     }
 
@@ -47,7 +67,7 @@ impl Message {
     #[must_use]
     pub fn assistant() -> Self {
         Self {
-            role: Role::Assistant,
+            speaker: Speaker::Assistant,
             parts: Vec::new(),
         }
     }
@@ -81,16 +101,32 @@ impl Message {
     }
 
     pub(crate) fn is_user(&self) -> bool {
-        self.role == Role::User
+        self.speaker == Speaker::User
+    }
+
+    /// The text of a system message; `None` for a turn of the user or the model.
+    pub(crate) fn system_text(&self) -> Option<String> {
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Image(_) => None,
+        });
+        (self.speaker == Speaker::System).then(|| texts.collect())
     }
 
     /// The message without its pixels, for the chat template.
-    pub(crate) fn to_turn(&self) -> Turn {
-        self.parts
-            .iter()
-            .fold(Turn::new(self.role, Vec::new()), |turn, part| match part {
-                Part::Text(text) => turn.text(text),
-                Part::Image(_) => turn.image(),
-            })
+    ///
+    /// # Errors
+    /// [`Error::SystemMessage`] for a system message, which is no turn.
+    pub(crate) fn to_turn(&self) -> Result<Turn> {
+        let role = match self.speaker {
+            Speaker::System => return Err(Error::SystemMessage),
+            Speaker::User => Role::User,
+            Speaker::Assistant => Role::Assistant,
+        };
+        let turn = Turn::new(role, Vec::new());
+        Ok(self.parts.iter().fold(turn, |turn, part| match part {
+            Part::Text(text) => turn.text(text),
+            Part::Image(_) => turn.image(),
+        }))
     }
 }

@@ -233,7 +233,15 @@ impl Model {
     /// prompt can be refused for before any image is encoded.
     pub(crate) fn check_ids(&self, ids: &[u32], images: usize) -> Result<()> {
         let vocab_size = self.inner.config.text.vocab_size;
-        if let Some(position) = ids.iter().position(|&id| id as usize >= vocab_size) {
+        // A soft token is never looked up, so its id may lie outside, as in Gemma's own tokenizer.
+        let soft_token = self
+            .inner
+            .config
+            .multimodal
+            .as_ref()
+            .map(|m| m.image_token_id);
+        let unknown = |&id: &u32| id as usize >= vocab_size && Some(id) != soft_token;
+        if let Some(position) = ids.iter().position(unknown) {
             let id = ids[position];
             return Err(DecoderError::TokenOutOfRange {
                 id,

@@ -318,3 +318,25 @@ fn bare_text_is_completed_without_a_template() {
         essence(&model().generate(&[typed], &exactly(8)).unwrap()),
     );
 }
+
+#[test]
+fn a_system_message_goes_where_a_chat_puts_its_instruction() {
+    let question = || {
+        let picture = image("picture-a.png");
+        Message::user().image(picture).text("Describe this image.")
+    };
+    let chat = model().chat().with_system("Answer briefly.");
+    let from_chat = chat.prompt_ids(&question()).unwrap();
+    let whole = [Message::system("Answer briefly."), question()];
+    assert_eq!(model().prompt_ids(&whole).unwrap(), from_chat);
+    assert_ne!(model().prompt_ids(&whole[1..]).unwrap(), from_chat);
+
+    let late = [
+        question(),
+        Message::assistant().text("Yes."),
+        Message::system("Late."),
+        question(),
+    ];
+    let error = model().prompt_ids(&late).unwrap_err();
+    assert!(matches!(error, medgemma::Error::SystemMessage), "{error}");
+}

@@ -25,7 +25,11 @@ fn goldens() -> Vec<Value> {
     let json: Value =
         serde_json::from_str(include_str!("real_weights_golden.json")).expect("the golden is JSON");
     let prompts = json["prompts"].as_object().expect("prompts by name");
-    assert_eq!(prompts.len(), 3, "two short prompts and one beyond the window");
+    assert_eq!(
+        prompts.len(),
+        3,
+        "two short prompts and one beyond the window"
+    );
     prompts.values().cloned().collect()
 }
 
