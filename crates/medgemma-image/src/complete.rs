@@ -10,7 +10,8 @@ use crate::error::{Error, Origin, Result};
 
 const PNG_SIGNATURE: usize = 8;
 
-/// Walks the chunks of a PNG up to `IEND`.
+/// Walks the chunks of a PNG up to `IEND`, and refuses a palette that is not made of 1 to 256 colours of three bytes
+/// (W3C PNG §11.2.2): `png` 0.18.1 takes any length and panics on it when expanding the samples.
 pub(crate) fn png(bytes: &[u8], origin: &Origin) -> Result<()> {
     let truncated = |expected, at| Error::Truncated {
         origin: origin.clone(),
@@ -29,8 +30,16 @@ pub(crate) fn png(bytes: &[u8], origin: &Origin) -> Result<()> {
         if next > bytes.len() {
             return Err(truncated("the rest of a chunk", at));
         }
-        if &head[4..8] == b"IEND" {
-            return Ok(());
+        match &head[4..8] {
+            b"IEND" => return Ok(()),
+            b"PLTE" if !length.is_multiple_of(3) || !(3..=768).contains(&length) => {
+                return Err(Error::Corrupt {
+                    origin: origin.clone(),
+                    format: "PNG",
+                    source: format!("a palette of {length} bytes, not of 1 to 256 colours").into(),
+                });
+            }
+            _ => {}
         }
         at = next;
     }

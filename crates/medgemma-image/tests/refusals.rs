@@ -167,6 +167,29 @@ fn damaged_data_is_an_error_with_its_cause() {
 }
 
 #[test]
+fn a_palette_of_another_length_is_an_error() {
+    // Found by fuzzing: `png` 0.18.1 panics on these. A right palette of 16 colours, then its length changed.
+    let bytes = read("palette4.png");
+    let at = bytes.windows(4).position(|kind| kind == b"PLTE").unwrap();
+    assert_eq!(bytes[at - 4..at], 48u32.to_be_bytes());
+    for length in [0, 1, 2, 3, 46, 47, 48, 49, 768, 769, 771, 3000] {
+        let mut chunk = b"PLTE".to_vec();
+        chunk.extend(bytes[at + 4..at + 52].iter().cycle().take(length));
+        let mut file = bytes[..at - 4].to_vec();
+        file.extend(u32::try_from(length).unwrap().to_be_bytes());
+        file.extend(&chunk);
+        file.extend(crc32(&chunk).to_be_bytes());
+        file.extend(&bytes[at + 56..]);
+        let result = Image::decode(&file, &Limits::default());
+        if [3, 48, 768].contains(&length) {
+            assert!(result.is_ok(), "{length}: {result:?}");
+        } else {
+            assert!(matches!(result, Err(Error::Corrupt { .. })), "{length}");
+        }
+    }
+}
+
+#[test]
 fn other_formats_are_named() {
     let found = |bytes: &[u8]| match Image::decode(bytes, &Limits::default()).unwrap_err() {
         Error::Format { found, .. } => found,
