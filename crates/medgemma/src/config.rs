@@ -9,6 +9,7 @@ use medgemma_gemma3::TextConfig;
 use medgemma_siglip::VisionConfig;
 use medgemma_tensor::checkpoint::{ConfigObject, read_json};
 use medgemma_tensor::{FloatFormat, Result};
+use medgemma_tokenizer::SpecialTokens;
 use serde_json::Value;
 
 /// Everything that a model directory says of its model before the weights.
@@ -141,11 +142,24 @@ impl ModelConfig {
         let dtype = dtype(&mut raw)?;
         let mut unknown_keys = std::mem::take(&mut text.unknown_keys);
         unknown_keys.append(&mut vision.unknown_keys);
+        let published = SpecialTokens::GEMMA3;
         let multimodal = MultimodalConfig {
             mm_tokens_per_image: tokens_per_image(&mut raw, &vision)?,
-            boi_token_id: image_id(&mut raw, ["boi_token_index", "boi_token_id"], 255_999)?,
-            eoi_token_id: image_id(&mut raw, ["eoi_token_index", "eoi_token_id"], 256_000)?,
-            image_token_id: image_id(&mut raw, ["image_token_index", "image_token_id"], 262_144)?,
+            boi_token_id: image_id(
+                &mut raw,
+                ["boi_token_index", "boi_token_id"],
+                published.start_of_image,
+            )?,
+            eoi_token_id: image_id(
+                &mut raw,
+                ["eoi_token_index", "eoi_token_id"],
+                published.end_of_image,
+            )?,
+            image_token_id: image_id(
+                &mut raw,
+                ["image_token_index", "image_token_id"],
+                published.image_soft_token,
+            )?,
             vision,
         };
         unknown_keys.extend(raw.unknown());
@@ -243,7 +257,7 @@ fn dtype(raw: &mut ConfigObject<'_>) -> Result<Option<FloatFormat>> {
 }
 
 /// A special token under the first of its two spellings that is there.
-fn image_id(raw: &mut ConfigObject<'_>, keys: [&str; 2], default: u32) -> Result<u32> {
+fn image_id(raw: &mut ConfigObject<'_>, keys: [&str; 2], default: Option<u32>) -> Result<u32> {
     let [index, id] = keys;
     // Looked at in any case: the other spelling of a known key is not an unknown key.
     let key = if raw.get(index).is_none() && raw.get(id).is_some() {
@@ -251,7 +265,7 @@ fn image_id(raw: &mut ConfigObject<'_>, keys: [&str; 2], default: u32) -> Result
     } else {
         index
     };
-    raw.id(key, Some(default))?
+    raw.id(key, default)?
         .ok_or_else(|| raw.error(key, "a token id"))
 }
 

@@ -13,6 +13,10 @@ const SCORE_ELEMENTS: usize = 1 << 24;
 /// the softmax subtracts its maximum from on backends that evaluate it in a different order.
 const HIDDEN_SCORE: f32 = -1e30;
 
+/// The longest axis that every backend reduces rightly: burn-wgpu 0.22.1 sums some longer ones
+/// wrongly without a word (70 001 numbers are off by a quarter).
+const LONGEST_SUM: usize = 1 << 16;
+
 /// Which keys each query may attend to: one interval of key indices per query row.
 ///
 /// Causal, sliding-window and image-span visibility are all intervals: a query at position p sees
@@ -85,7 +89,7 @@ pub fn attention(
                 Some(mask) => hide(scores, mask.hidden.clone().narrow(0, start, rows)),
                 None => scores,
             };
-            let weights = softmax(scores, 3).reshape([k, group * rows, s]);
+            let weights = softmax_over_keys(scores).reshape([k, group * rows, s]);
             // [k, group·rows, h] → [rows, n·h]
             weights
                 .matmul(values.clone())
@@ -105,4 +109,25 @@ pub fn attention(
 fn hide(scores: Tensor<4>, hidden: Tensor<2, Bool>) -> Tensor<4> {
     let shape = scores.dims();
     scores.mask_fill(hidden.unsqueeze::<4>().expand(shape), HIDDEN_SCORE)
+}
+
+/// Softmax of scores `[k, group, rows, s]` over s, summed in pieces that no backend gets wrong.
+fn softmax_over_keys(scores: Tensor<4>) -> Tensor<4> {
+    if scores.dims()[3] <= LONGEST_SUM {
+        return softmax(scores, 3);
+    }
+    let pieces = scores.split(LONGEST_SUM, 3);
+    let maxima = pieces.iter().map(|piece| piece.clone().max_dim(3));
+    let most = maxima
+        .reduce(Tensor::max_pair)
+        .expect("there is more than one piece");
+    let powers: Vec<Tensor<4>> = pieces
+        .into_iter()
+        .map(|piece| (piece - most.clone()).exp())
+        .collect();
+    let sums = powers.iter().map(|piece| piece.clone().sum_dim(3));
+    let total = sums
+        .reduce(|a, b| a + b)
+        .expect("there is more than one piece");
+    Tensor::cat(powers, 3) / total
 }

@@ -270,6 +270,23 @@ fn a_slice_of_a_longer_cache_is_read_where_it_lies() {
 }
 
 #[test]
+fn more_keys_than_65536_are_summed_rightly() {
+    // The wgpu backend's own sums are wrong here.
+    for s in [65_537, 70_001, 131_073] {
+        let sizes = Sizes {
+            t: 2,
+            n: 2,
+            k: 1,
+            s,
+            h: 2,
+        };
+        let inputs = Inputs::drawn(sizes, 60);
+        inputs.check("long attention", None);
+        inputs.check("long causal attention", Some(&causal(2, s)));
+    }
+}
+
+#[test]
 fn blocks_of_scores_join_without_a_seam() {
     // 2 · 40009 · 211 scores are two rows more than the 2²⁴ that are held at a time, so that the
     // second block has two rows. The reference is computed at the ends of both blocks.

@@ -19,9 +19,14 @@ fuzz_target!(|input: (Vec<String>, Vec<String>)| {
         }
     }
     let whole = split_thoughts(&text);
-    assert_eq!((reasoning, answer), (whole.reasoning.unwrap_or_default(), whole.answer));
+    assert_eq!(
+        (reasoning, answer),
+        (whole.reasoning.unwrap_or_default(), whole.answer)
+    );
 
-    let Ok(mut watch) = StopStrings::new(&stops) else { return };
+    let Ok(mut watch) = StopStrings::new(&stops) else {
+        return;
+    };
     let mut whole = watch.clone();
     let mut streamed: String = pieces.iter().map(|piece| watch.push(piece)).collect();
     streamed.push_str(&watch.finish());
