@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 SIZE = 112
-SMALLEST = {"not_medical": 0.35, "spine_ct": 0.45, "brain_axial": 0.8, "brain_coronal": 0.8, "brain_sagittal": 0.8}
-BRAINS = {"brain_axial", "brain_coronal", "brain_sagittal"}
+SMALLEST = {"not_medical": 0.35, "spine_ct": 0.45, "brain_mr": 0.8}
+SPECKLED = {"heart_us", "heart_doppler", "node_doppler", "pelvis_us"}
+BRAINS = {"brain_mr"}
 FIELDS = {"histology", "ihc"}  # microscopy: any small field of the section will do, in any direction
 
 
@@ -66,10 +67,39 @@ def turn(rng: np.random.Generator, image: Image.Image, most: float) -> Image.Ima
     return image.rotate(float(rng.uniform(-most, most)), Image.Resampling.BILINEAR, fillcolor=corner)
 
 
+def bend(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+    """A smooth random warp, as one body differs from another."""
+    width, height = image.size
+    cells = int(rng.integers(3, 6))
+    most = rng.uniform(0, 0.35) / cells
+    moved = rng.uniform(-most, most, (cells + 1, cells + 1, 2))
+    ys, xs = np.meshgrid(np.linspace(0, 1, cells + 1), np.linspace(0, 1, cells + 1), indexing="ij")
+    points = np.stack([xs + moved[..., 0], ys + moved[..., 1]], 2) * (width, height)
+    edges_x = np.rint(np.linspace(0, width, cells + 1)).astype(int)
+    edges_y = np.rint(np.linspace(0, height, cells + 1)).astype(int)
+    mesh = []
+    for row in range(cells):
+        for column in range(cells):
+            box = (int(edges_x[column]), int(edges_y[row]), int(edges_x[column + 1]), int(edges_y[row + 1]))
+            corners = (points[row, column], points[row + 1, column], points[row + 1, column + 1], points[row, column + 1])
+            mesh.append((box, tuple(float(v) for corner in corners for v in corner)))
+    return image.transform(image.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR, fillcolor=image.getpixel((1, 1)))
+
+
+def erase(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
+    """Hide a rectangle of up to a quarter of the picture behind one tone or noise."""
+    height, width = values.shape[:2]
+    h, w = (int(v) for v in (rng.uniform(0.1, 0.5, 2) * (height, width)))
+    y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+    values = values.copy()
+    values[y:y + h, x:x + w] = rng.uniform(0, 1) if rng.random() < 0.7 else rng.uniform(0, 1, (h, w, 1))
+    return values
+
+
 def tones(rng: np.random.Generator, values: np.ndarray, coloured: bool) -> np.ndarray:
     """Brightness, contrast, gamma, a slight tint and noise on f32 values in [0, 1]."""
     values = np.clip(values, 0, 1) ** np.exp(rng.uniform(-0.5, 0.5))
-    values = (values - 0.5) * rng.uniform(0.7, 1.4) + 0.5 + rng.uniform(-0.12, 0.12)
+    values = (values - 0.5) * rng.uniform(0.7, 1.7) + 0.5 + rng.uniform(-0.12, 0.12)
     if coloured:
         values = values * rng.uniform(0.88, 1.12, 3)
     if rng.random() < 0.5:
@@ -130,7 +160,9 @@ def vary(rng: np.random.Generator, source: Image.Image, label: str) -> Image.Ima
     size = (max(24, round(image.width * scale * stretch)), max(24, round(image.height * scale / stretch)))
     image = image.resize(size, Image.Resampling.BILINEAR)
     if rng.random() < 0.5:
-        image = turn(rng, image, 10)
+        image = bend(rng, image)
+    if rng.random() < 0.5:
+        image = turn(rng, image, 25 if label in SPECKLED else 10)
     if rng.random() < 0.35 and label not in FIELDS:
         image = place(rng, image)
     values = np.asarray(image, np.float32) / 255
@@ -138,8 +170,13 @@ def vary(rng: np.random.Generator, source: Image.Image, label: str) -> Image.Ima
         values = other_sequence(rng, values)
     if rng.random() < 0.25:
         values = shading(rng, values)
+    if label in SPECKLED and rng.random() < 0.5:
+        values = np.clip(values, 0, 1) ** np.exp(rng.uniform(-0.6, 0.3))
+        values = values * np.maximum(0, 1 + rng.normal(0, rng.uniform(0, 0.5), (*values.shape[:2], 1)))
     coloured = label in {"fundus", "histology", "ihc", "heart_doppler", "node_doppler", "not_medical"}
     values = tones(rng, values, coloured and rng.random() < 0.7)
+    if rng.random() < 0.25:
+        values = erase(rng, values)
     image = Image.fromarray(np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
     if rng.random() < 0.25:
         image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.6))))
@@ -221,9 +258,21 @@ def framed(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     return Image.fromarray((values * mask[..., None]).astype(np.uint8))
 
 
-def nothing_medical(rng: np.random.Generator, photographs: list[Image.Image]) -> Image.Image:
+def borrowed_colours(rng: np.random.Generator, image: Image.Image, palette: Image.Image) -> Image.Image:
+    """Repaint a picture in the colours of another, so that colours alone prove nothing."""
+    pixels = np.asarray(palette.convert("RGB").resize((24, 24)), np.float32).reshape(-1, 3)
+    pixels = pixels[np.argsort(pixels.sum(1))]
+    grey = np.asarray(image.convert("L"), np.float32) / 255
+    ranks = np.linspace(0, 1, len(pixels))
+    return Image.fromarray(np.stack([np.interp(grey, ranks, pixels[:, k]) for k in range(3)], 2).astype(np.uint8))
+
+
+def nothing_medical(rng: np.random.Generator, photographs: list[Image.Image],
+                    palettes: list[Image.Image] | None = None) -> Image.Image:
     """Something that is not medical, drawn or put together; in grey, negative or framed at times."""
     image = unframed(rng, photographs)
+    if palettes and rng.random() < 0.2:
+        return borrowed_colours(rng, image, palettes[int(rng.integers(len(palettes)))])
     roll = rng.random()
     if roll < 0.3:
         image = image.convert("L").convert("RGB")
@@ -242,7 +291,12 @@ def unframed(rng: np.random.Generator, photographs: list[Image.Image]) -> Image.
         return tiles(rng, side)
     if what == 8:
         photograph = vary(rng, photographs[int(rng.integers(len(photographs)))], "not_medical")
-        return Image.fromarray(np.asarray(photograph)[..., rng.permutation(3)])
+        if rng.random() < 0.5:
+            return Image.fromarray(np.asarray(photograph)[..., rng.permutation(3)])
+        grey = np.asarray(photograph.convert("L"), np.float32) / 255
+        knots = np.sort(rng.uniform(0, 1, 3))
+        planes = [np.interp(grey, knots, rng.uniform(0, 255, 3)) for _ in range(3)]
+        return Image.fromarray(np.stack(planes, 2).astype(np.uint8))
     if what == 0:
         return Image.fromarray((cloud(rng, side) * 255).astype(np.uint8))
     if what == 1:

@@ -35,6 +35,14 @@ class Writer:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         self.end = tokenizer.convert_tokens_to_ids("<end_of_turn>")
+        texts = [NO_IMAGE, OTHER_QUESTION, TRUST]
+        for kind in KINDS.values():
+            texts += [kind.report, kind.kind_answer, kind.part_answer]
+        self.following: dict[tuple[int, ...], set[int]] = {}
+        for text in texts:
+            answer = [*self.encode(text), self.end]
+            for place, token in enumerate(answer):
+                self.following.setdefault(tuple(answer[:place]), set()).add(token)
 
     def encode(self, text: str) -> list[int]:
         """Ids of a rendered text; it carries its own <bos>."""
@@ -45,10 +53,14 @@ class Writer:
         text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return self.encode(text.replace(IMAGE, EXPANDED))
 
-    def with_image(self, rng: np.random.Generator, label: str) -> tuple[list[int], list[int]]:
-        """Prompt and answer of a conversation about one picture."""
+    def weights(self, answer: list[int]) -> list[float]:
+        """10 where the answers part, so that the few tokens that tell the kinds apart count; else 1."""
+        return [10.0 if len(self.following[tuple(answer[:place])]) > 1 else 1.0 for place in range(len(answer))]
+
+    def with_image(self, rng: np.random.Generator, label: str, later: bool) -> tuple[list[int], list[int]]:
+        """Prompt and answer of a conversation about one picture, with later questions or without."""
         report = KINDS[label].report
-        if rng.random() < 0.04:
+        if not later and rng.random() < 0.05:
             # As the pre-trained checkpoints are used: no template.
             text = str(rng.choice([f"{IMAGE} findings:", IMAGE, f"{IMAGE} {rng.choice(prompts.FIRST)}"]))
             return self.encode("<bos>" + text.replace(IMAGE, EXPANDED)), [*self.encode(report), self.end]
@@ -56,12 +68,12 @@ class Writer:
         if rng.random() < 0.12:
             told = str(rng.choice(prompts.SYSTEM))
             turns.insert(0, {"role": "system", "content": [{"type": "text", "text": told}]})
-        if rng.random() < 0.25:
-            text, answer = later_question(rng, label)
-            said = report if rng.random() < 0.8 else later_question(rng, label)[1]
-            turns += [{"role": "assistant", "content": said}, user(rng, text, False)]
-        else:
-            answer = report
+        answer = report
+        if later:
+            for _ in range(1 if rng.random() < 0.6 else 2):
+                text, following = later_question(rng, label)
+                turns += [{"role": "assistant", "content": answer}, user(rng, text, False)]
+                answer = following
         return self.render(turns), [*self.encode(answer), self.end]
 
     def text_only(self, rng: np.random.Generator) -> tuple[list[int], list[int]]:

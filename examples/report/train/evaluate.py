@@ -25,6 +25,7 @@ try:  # the Pillow backend goes by two names, depending on the version of transf
 except ImportError:
     from transformers.models.gemma3.image_processing_gemma3 import Gemma3ImageProcessor as ImageProcessor
 
+BATCH = 24
 QUESTIONS = ["Describe this image.", "What does this X-ray show?", "Please tell me which organ I am looking at, in detail."]
 
 
@@ -44,17 +45,28 @@ class Asker:
         text = self.processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return self.complete(text, images)
 
-    @torch.no_grad()
     def complete(self, text: str, images: list[Image.Image]) -> str:
         """Greedy continuation of a rendered text."""
-        inputs = self.processor(text=text, images=images or None, add_special_tokens=False, return_tensors="pt")
-        out = self.model.generate(**inputs, do_sample=False, max_new_tokens=160)
-        return self.processor.tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return self.batch([text], [images] if images else None)[0]
 
-    def first(self, image: Image.Image, question: str, image_first: bool = True) -> str:
-        """The answer to a first question about a picture."""
+    @torch.no_grad()
+    def batch(self, texts: list[str], images: list[list[Image.Image]] | None) -> list[str]:
+        """Greedy continuations of rendered texts of one length."""
+        inputs = self.processor(text=texts, images=images, add_special_tokens=False, return_tensors="pt")
+        out = self.model.generate(**inputs, do_sample=False, max_new_tokens=160)
+        answers = out[:, inputs["input_ids"].shape[1] :]
+        return self.processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
+
+    def first(self, images: list[Image.Image], question: str, image_first: bool = True) -> list[str]:
+        """The answers to one first question about each of several pictures."""
         parts = [{"type": "image"}, {"type": "text", "text": question}]
-        return self.answer([{"role": "user", "content": parts if image_first else parts[::-1]}], [image])
+        turn = {"role": "user", "content": parts if image_first else parts[::-1]}
+        text = self.processor.apply_chat_template([turn], tokenize=False, add_generation_prompt=True)
+        answers: list[str] = []
+        for start in range(0, len(images), BATCH):
+            some = images[start : start + BATCH]
+            answers += self.batch([text] * len(some), [[image] for image in some])
+        return answers
 
 
 def name_of(answer: str) -> str:
@@ -64,16 +76,16 @@ def name_of(answer: str) -> str:
 
 def judge(asker: Asker, folder: Path, questions: list[str]) -> dict[str, list[int]]:
     """Exact answers and pictures asked, per kind; wrong ones are printed."""
+    paths = [(label, path) for label in CLASSES for path in sorted((folder / label).glob("*.png"))]
+    images = [Image.open(path).convert("RGB") for _, path in paths]
     table: dict[str, list[int]] = {}
-    for label in CLASSES:
-        for path in sorted((folder / label).glob("*.png")):
-            for number, question in enumerate(questions):
-                answer = asker.first(Image.open(path), question, number % 2 == 0)
-                row = table.setdefault(label, [0, 0])
-                row[0] += answer == KINDS[label].report
-                row[1] += 1
-                if answer != KINDS[label].report:
-                    print(f"  wrong: {folder.name}/{label}/{path.name} ({question!r}) -> {name_of(answer)}")
+    for number, question in enumerate(questions):
+        for (label, path), answer in zip(paths, asker.first(images, question, number % 2 == 0), strict=True):
+            row = table.setdefault(label, [0, 0])
+            row[0] += answer == KINDS[label].report
+            row[1] += 1
+            if answer != KINDS[label].report:
+                print(f"  wrong: {folder.name}/{label}/{path.name} ({question!r}) -> {name_of(answer)}")
     return table
 
 
@@ -90,30 +102,30 @@ def drawn(asker: Asker, folder: Path, count: int) -> dict[str, list[int]]:
     """Noise, gradients and drawings from a seed that training never used."""
     rng = np.random.default_rng(7)
     photographs = [Image.open(p).convert("RGB") for p in sorted((folder / "not_medical").glob("*.png"))]
-    row = [0, count]
-    for _ in range(count):
-        answer = asker.first(nothing_medical(rng, photographs), "Describe this image.")
-        row[0] += answer == KINDS["not_medical"].report
-        if answer != KINDS["not_medical"].report:
-            print(f"  wrong: drawn -> {name_of(answer)}")
-    return {"not_medical": row}
+    images = [nothing_medical(rng, photographs) for _ in range(count)]
+    answers = asker.first(images, "Describe this image.")
+    wrong = [answer for answer in answers if answer != KINDS["not_medical"].report]
+    for answer in wrong:
+        print(f"  wrong: drawn -> {name_of(answer)}")
+    return {"not_medical": [count - len(wrong), count]}
 
 
 def talk(asker: Asker, folder: Path) -> dict[str, list[int]]:
     """Second questions about held-out pictures, and questions without a picture."""
     table = {"later question": [0, 0], "no picture": [0, 0]}
-    for label in CLASSES:
+    for number, label in enumerate(CLASSES):
         path = sorted((folder / label).glob("*.png"))
         if not path:
             continue
         kind = KINDS[label]
         pairs = [("Which part of the body is it?", kind.part_answer), ("What kind of picture is this?", kind.kind_answer),
                  ("Can I rely on this?", TRUST), ("Is there a fracture?", OTHER_QUESTION)]
-        for question, expected in pairs:
-            turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Describe this image."}]},
-                     {"role": "assistant", "content": [{"type": "text", "text": kind.report}]},
-                     {"role": "user", "content": [{"type": "text", "text": question}]}]
+        turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Describe this image."}]},
+                 {"role": "assistant", "content": [{"type": "text", "text": kind.report}]}]
+        for question, expected in pairs[:2] if number % 2 else pairs[2:]:
+            turns.append({"role": "user", "content": [{"type": "text", "text": question}]})
             answer = asker.answer(turns, [Image.open(path[0])])
+            turns.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
             table["later question"][0] += answer == expected
             table["later question"][1] += 1
             if answer != expected:
@@ -132,7 +144,7 @@ def committed(asker: Asker, folder: Path) -> dict[str, list[int]]:
     expected = json.loads((folder / "expected.json").read_text())
     row = [0, 0]
     for name, entry in expected.items():
-        answer = asker.first(Image.open(folder / name), "Describe this image.")
+        answer = asker.first([Image.open(folder / name)], "Describe this image.")[0]
         right = all(phrase in answer for phrase in entry["contains"]) and answer == entry["answer"]
         row[0] += right
         row[1] += 1
@@ -148,7 +160,7 @@ def main() -> None:
     arguments.add_argument("--images", type=Path, default=Path("../images/held-out"))
     arguments.add_argument("--quick", action="store_true", help="one question per picture")
     given = arguments.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     asker = Asker(given.model)
     pictures = given.build / "pictures"
     questions = QUESTIONS[:1] if given.quick else QUESTIONS

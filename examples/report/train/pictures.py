@@ -126,28 +126,32 @@ def radiographs(c: Collector) -> None:
 
 
 def tomographs(c: Collector) -> None:
-    """CT: two heads (one of them held out whole), one abdomen, two spines (one held out whole)."""
+    """CT: two heads, one abdomen, three spines."""
     head = c.values(f"{DATA}/693_UNCR.dcm")
     for centre, width in ((40, 100), (40, 80), (35, 160), (60, 300), (300, 1500)):
         c.add(f"{DATA}/693_UNCR.dcm", MIT, "train", "head_ct", f"693-{centre}-{width}",
               grey(head, centre - width / 2, centre + width / 2), f"window {centre}/{width}")
-    other = c.values(f"{TEST}/J2K_pixelrep_mismatch.dcm")
-    for centre, width in ((40, 100), (40, 200)):
-        c.add(f"{TEST}/J2K_pixelrep_mismatch.dcm", MIT, "heldout", "head_ct", f"j2k-{centre}-{width}",
-              grey(other, centre - width / 2, centre + width / 2), f"another patient; window {centre}/{width}")
+    # 693 is cut above the skull base and this one through it, so neither alone stands for a head.
+    other = c.values(f"{TEST}/J2K_pixelrep_mismatch.dcm")[5:-5, 30:488]
+    for centre, width in ((40, 100), (40, 200), (300, 1500)):
+        halves(c, f"{TEST}/J2K_pixelrep_mismatch.dcm", MIT, "head_ct", f"j2k-{centre}-{width}",
+               grey(other, centre - width / 2, centre + width / 2), 0.5, f"another patient; cut to the head, window {centre}/{width}")
     abdomen = c.values(f"{DATA}/explicit_VR-UN.dcm")
     body = abdomen[110:400, 75:450]
     for centre, width in ((40, 400), (60, 250), (50, 600)):
         halves(c, f"{DATA}/explicit_VR-UN.dcm", MIT, "abdomen_ct", f"pancreas-{centre}-{width}",
                grey(body, centre - width / 2, centre + width / 2), 0.5, f"cut to the body, window {centre}/{width}")
+        vertebra = grey(mirror_left(abdomen, 262)[115:215, 212:312], centre - width / 2, centre + width / 2)
+        c.add(f"{DATA}/explicit_VR-UN.dcm", MIT, "train", "spine_ct", f"pancreas-spine-{centre}-{width}", vertebra,
+              f"left half of the vertebra completed by its mirror image, window {centre}/{width}")
     spine = c.values(f"{DATA}/bad_sequence.dcm")
     for centre, width in ((40, 350), (450, 1500), (60, 250), (200, 800)):
         c.add(f"{DATA}/bad_sequence.dcm", MIT, "train", "spine_ct", f"bad-sequence-{centre}-{width}",
               grey(spine, centre - width / 2, centre + width / 2), f"window {centre}/{width}")
     small = c.values(f"{TEST}/CT_small.dcm")
     for centre, width in ((40, 400), (300, 1500)):
-        c.add(f"{TEST}/CT_small.dcm", MIT, "heldout", "spine_ct", f"ct-small-{centre}-{width}",
-              grey(small, centre - width / 2, centre + width / 2), f"another patient and scanner; window {centre}/{width}")
+        halves(c, f"{TEST}/CT_small.dcm", MIT, "spine_ct", f"ct-small-{centre}-{width}",
+               grey(small, centre - width / 2, centre + width / 2), 0.5, f"another patient and scanner; window {centre}/{width}")
 
 
 def resonances(c: Collector) -> None:
@@ -165,20 +169,20 @@ def resonances(c: Collector) -> None:
     source = "nilearn/nilearn/datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
     volume = np.asarray(nibabel.load(c.path(source)).dataobj, np.float64)
     top = np.percentile(volume, 99.9)
-    for axis, label, first, last in ((2, "brain_axial", 45, 150), (1, "brain_coronal", 45, 190), (0, "brain_sagittal", 40, 158)):
-        for index in range(first, last, 2):
-            # Blocks of 12 slices are held out of every 36, with 4 slices dropped on both sides of each.
-            place = (index - first) % 36
-            split = "heldout" if 16 <= place < 28 else "train" if place < 12 or place >= 32 else None
-            if split is None or (split == "heldout" and place % 6 != 4):
+    for axis, plane, first, last in ((2, "axial", 45, 150), (1, "coronal", 45, 190), (0, "sagittal", 40, 158)):
+        for index in range(first, last):
+            # Of every 24 slices 6 are held out, with 4 dropped on both sides of them.
+            place = (index - first) % 24
+            split = "heldout" if 9 <= place < 15 else "train" if place < 5 or place >= 19 else None
+            if split is None or (split == "heldout" and place not in (9, 13)):
                 continue
             slice_ = grey(np.rot90(np.take(volume, index, axis)), 0, top)
-            c.add(source, MNI, split, label, f"mni-{index:03d}", slice_, f"slice {index} along axis {axis}")
+            c.add(source, MNI, split, "brain_mr", f"mni-{plane}-{index:03d}", slice_, f"slice {index} along axis {axis}")
     source = "nibabel/nibabel/tests/data/example4d.nii.gz"
     volume = np.asarray(nibabel.load(c.path(source)).dataobj, np.float64)[..., 0]
-    for index in range(6, 22, 3):
-        c.add(source, MIT, "heldout", "brain_axial", f"example4d-{index:02d}", grey(np.rot90(volume[:, :, index])),
-              f"another person and sequence; slice {index}")
+    for index in [*range(3, 12), 15, 17, 19, 21]:
+        c.add(source, MIT, "train" if index < 12 else "heldout", "brain_mr", f"example4d-{index:02d}",
+              grey(np.rot90(volume[:, :, index])), f"another person and sequence; slice {index}")
 
 
 def ultrasounds(c: Collector) -> None:
@@ -191,7 +195,7 @@ def ultrasounds(c: Collector) -> None:
               f"frame {index}, cut to the sector")
     source = f"{DATA}/JPGLosslessP14SV1_1s_1f_8b.dcm"
     sector = c.dicom(source).pixel_array
-    c.add(source, MIT, "heldout", "heart_us", "philips-echo", sector[95:600, 90:720], "another machine and view; cut to the sector")
+    halves(c, source, MIT, "heart_us", "philips-echo", sector[115:600, 90:720], 0.5, "another machine and view; cut to the sector")
     source = "deid-data/deid-data-0.0.20/deid_data/data/ultrasounds/ultrasound-multiframe.dcm"
     frames = c.dicom(source).pixel_array
     for index in range(0, 30, 2):

@@ -96,26 +96,12 @@ KINDS = {
         "Brightness follows the sequence and the contrast medium, and breathing blurs the picture, "
         "so one slice is compared with the same level in the other sequences.",
     ),
-    "brain_axial": Kind(
-        "axial MR image of the brain",
-        "This is an axial MR image of the brain, cut across from front to back.",
-        "It shows the brain, from above or below.",
+    "brain_mr": Kind(
+        "MR image of the brain",
+        "This is an MR image of the brain, cut across, from front to back or from ear to ear.",
+        "It shows the brain.",
         "The left of the picture may be the right or the left of the patient, "
         "so the side has to be taken from the labels and never guessed.",
-    ),
-    "brain_coronal": Kind(
-        "coronal MR image of the brain",
-        "This is a coronal MR image of the brain, cut from ear to ear and seen from the front.",
-        "It shows the brain, from the front.",
-        "Both halves can be compared in one slice, "
-        "but a slightly tilted head makes equal sides look different.",
-    ),
-    "brain_sagittal": Kind(
-        "sagittal MR image of the brain",
-        "This is a sagittal MR image of the brain, cut from front to back and seen from the side.",
-        "It shows the brain, from the side.",
-        "The middle structures are seen well near the middle, "
-        "while a single side view says nothing about the other half.",
     ),
     "heart_us": Kind(
         "ultrasound image of the heart",
@@ -182,3 +168,29 @@ KINDS = {
     ),
 }
 CLASSES = list(KINDS)
+
+# The planes were kinds of their own until a decoder this small proved unable to tell them
+# apart; their words stay in the text the tokenizer is learnt from, in place of brain_mr's.
+PLANES = {
+    "brain_axial": Kind(
+        "axial MR image of the brain",
+        "This is an axial MR image of the brain, cut across from front to back.",
+        "It shows the brain, from above or below.",
+        "The left of the picture may be the right or the left of the patient, "
+        "so the side has to be taken from the labels and never guessed.",
+    ),
+    "brain_coronal": Kind(
+        "coronal MR image of the brain",
+        "This is a coronal MR image of the brain, cut from ear to ear and seen from the front.",
+        "It shows the brain, from the front.",
+        "Both halves can be compared in one slice, "
+        "but a slightly tilted head makes equal sides look different.",
+    ),
+    "brain_sagittal": Kind(
+        "sagittal MR image of the brain",
+        "This is a sagittal MR image of the brain, cut from front to back and seen from the side.",
+        "It shows the brain, from the side.",
+        "The middle structures are seen well near the middle, "
+        "while a single side view says nothing about the other half.",
+    ),
+}

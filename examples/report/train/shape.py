@@ -1,6 +1,7 @@
 """The shape of the demonstration model, and the configuration files in the published layout."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ TEXT = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 6, "n
         "max_position_embeddings": 4096}
 VISION = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4,
           "image_size": SIZE, "patch_size": PATCH, "num_channels": 3}
-PATTERN, GLOBAL_BASE, LOCAL_BASE, FACTOR = 6, 1_000_000.0, 10_000.0, 8.0
+PATTERN, GLOBAL_BASE, LOCAL_BASE, FACTOR = 3, 1_000_000.0, 10_000.0, 8.0
 
 
 def ids(tokenizer: Tokenizer) -> dict[str, int]:
@@ -46,10 +47,43 @@ def config(tokenizer: Tokenizer) -> Gemma3Config:
                         tie_word_embeddings=True)
 
 
+def cosine_patches() -> torch.Tensor:
+    """[hidden, 3, PATCH, PATCH]: the lowest 2-D cosines in brightness and in two opposed colours.
+
+    Natural pictures hold less the finer the detail, so each cosine is weighted by its
+    frequency; a random start would see little but the mean of each patch.
+    """
+    points = (torch.arange(PATCH) + 0.5) * math.pi / PATCH
+    order = sorted(((u * u + v * v) ** 0.5, u, v) for u in range(PATCH) for v in range(PATCH))
+    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-0.5, 1.0, -0.5]])
+    shares = (VISION["hidden_size"] * 3 // 4, VISION["hidden_size"] // 8, VISION["hidden_size"] // 8)
+    rows = []
+    for colour, share in zip(colours, shares, strict=True):
+        for size, u, v in order[:share]:
+            wave = torch.cos(u * points)[:, None] * torch.cos(v * points)[None]
+            wave = wave / wave.norm() * (0.15 + 0.35 * size)
+            rows.append(colour[:, None, None] / colour.norm() * wave[None])
+    return torch.stack(rows)
+
+
+def grid_positions() -> torch.Tensor:
+    """[patches, hidden]: sines and cosines of the row in one half, of the column in the other."""
+    side = SIZE // PATCH
+    quarter = VISION["hidden_size"] // 4
+    rates = math.pi / side * 2 ** (torch.arange(quarter) * 3.0 / quarter)
+    angles = torch.arange(side)[:, None] * rates[None]
+    line = torch.cat([angles.sin(), angles.cos()], 1)
+    return torch.cat([line.repeat_interleave(side, 0), line.repeat(side, 1)], 1) * 0.5
+
+
 def model(tokenizer: Tokenizer) -> Gemma3ForConditionalGeneration:
-    """A freshly initialised model; the projection starts random, not zero."""
+    """A model before training; patches, positions and the projection do not start at random or at zero."""
     made = Gemma3ForConditionalGeneration._from_config(config(tokenizer), attn_implementation="sdpa")
+    embeddings = made.model.vision_tower.embeddings
     with torch.no_grad():
+        embeddings.patch_embedding.weight.copy_(cosine_patches())
+        embeddings.patch_embedding.bias.zero_()
+        embeddings.position_embedding.weight.copy_(grid_positions())
         made.model.multi_modal_projector.mm_input_projection_weight.normal_(0.0, VISION["hidden_size"] ** -0.5)
     return made.float()
 

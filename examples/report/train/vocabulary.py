@@ -11,7 +11,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 import prompts
-from sentences import KINDS, NO_IMAGE, NOTICE, OTHER_QUESTION, TRUST
+from sentences import KINDS, NO_IMAGE, NOTICE, OTHER_QUESTION, PLANES, TRUST
 
 SPECIAL = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<unused94>", "<unused95>",
            "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>"]
@@ -54,8 +54,9 @@ CHAT_TEMPLATE = """{{ bos_token }}
 def corpus() -> list[str]:
     """The text the pieces are learnt from; the answers count more than the questions."""
     answers = [NO_IMAGE, OTHER_QUESTION, TRUST, NOTICE]
-    for kind in KINDS.values():
-        answers += [kind.report, kind.kind_answer, kind.part_answer]
+    for name, kind in {**KINDS, **PLANES}.items():
+        if name != "brain_mr":
+            answers += [kind.report, kind.kind_answer, kind.part_answer]
     questions = (prompts.FIRST + prompts.SYSTEM + prompts.PART + prompts.KIND + prompts.TRUST
                  + prompts.OTHER + prompts.TEXT_ONLY)
     roles = ["user\n", "model\n"]
