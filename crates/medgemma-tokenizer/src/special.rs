@@ -2,8 +2,7 @@
 //!
 //! Source of spellings and numbers: the `tokenizer.json` published with Gemma 3 (262 145 tokens), which MedGemma
 //! shares; `boi_token_index`, `eoi_token_index` and `image_token_index` are the keys of `Gemma3Config` in
-//! transformers 5.23. No other source file of this workspace spells one of these tokens
-//! or numbers.
+//! transformers 5.23. Elsewhere in the workspace's sources they stand only in tests, comments and messages.
 
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
