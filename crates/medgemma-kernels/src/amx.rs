@@ -1,0 +1,46 @@
+//! Asking for the tile unit.
+//!
+//! A process must ask Linux for the tiles' state once before it uses them (`arch_prctl`,
+//! `ARCH_REQ_XCOMP_PERM`, feature 18); a refusal reads as "not there".
+
+/// Whether the processor has AMX with bf16 and int8, and the system lets this process use it.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) fn permitted() -> bool {
+    use std::arch::asm;
+    use std::arch::x86_64::__cpuid_count;
+
+    // Intel SDM vol. 2, CPUID leaf 7: EDX bit 22 AMX-BF16, bit 24 AMX-TILE, bit 25 AMX-INT8.
+    const WANTED: u32 = 1 << 22 | 1 << 24 | 1 << 25;
+    const SYS_ARCH_PRCTL: u64 = 158;
+    const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
+    const XFEATURE_XTILEDATA: u64 = 18;
+
+    if __cpuid_count(0, 0).eax < 7 || __cpuid_count(7, 0).edx & WANTED != WANTED {
+        return false;
+    }
+    let result: i64;
+    // SAFETY: a system call that only changes what this process may use; the kernel keeps all
+    // registers but rax, rcx and r11.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") SYS_ARCH_PRCTL => result,
+            in("rdi") ARCH_REQ_XCOMP_PERM,
+            in("rsi") XFEATURE_XTILEDATA,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result == 0
+}
+
+/// Other systems have no such permission to give.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "only the x86-64 paths ask")
+)]
+pub(crate) fn permitted() -> bool {
+    false
+}
