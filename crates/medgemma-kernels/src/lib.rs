@@ -7,10 +7,12 @@
 
 mod amx;
 mod cpu;
+mod linear;
 mod matrix;
 mod pool;
 
 // The public interface is:
 pub use cpu::{Cpu, Path, UnknownPath};
+pub use linear::linear;
 pub use matrix::{Format, Matrix};
 pub use pool::Pool;

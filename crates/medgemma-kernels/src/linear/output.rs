@@ -1,0 +1,63 @@
+//! The outputs `[m, rows]` of a linear layer, written by several threads at once.
+
+use std::marker::PhantomData;
+
+/// Outputs and the bias that is added to them. Each place is written by one piece of work.
+pub(super) struct Output<'a> {
+    start: *mut f32,
+    m: usize,
+    rows: usize,
+    bias: Option<&'a [f32]>,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: the only access through `start` is `Output::put`, whose callers promise that no two
+// threads write the same place.
+unsafe impl Sync for Output<'_> {}
+
+impl<'a> Output<'a> {
+    /// `out` is a whole number of rows of `rows` numbers, `bias` has `rows`.
+    pub(super) fn new(out: &'a mut [f32], rows: usize, bias: Option<&'a [f32]>) -> Self {
+        assert!(bias.is_none_or(|bias| bias.len() == rows), "bias of rows");
+        Self {
+            start: out.as_mut_ptr(),
+            m: out.len() / rows,
+            rows,
+            bias,
+            borrow: PhantomData,
+        }
+    }
+
+    /// Rows of `x`.
+    pub(super) fn m(&self) -> usize {
+        self.m
+    }
+
+    /// Writes `values` plus the bias as the outputs of token `token` for the weight rows from
+    /// `row` on.
+    ///
+    /// # Panics
+    /// When they are not within the outputs.
+    ///
+    /// # Safety
+    /// No other thread writes these outputs.
+    pub(super) unsafe fn put(&self, token: usize, row: usize, values: &[f32]) {
+        assert!(
+            token < self.m && row <= self.rows && values.len() <= self.rows - row,
+            "outputs within the slice"
+        );
+        // SAFETY: within the slice that `start` came from, by the assertion; exclusively, by the
+        // promise of the caller.
+        let place = unsafe {
+            std::slice::from_raw_parts_mut(self.start.add(token * self.rows + row), values.len())
+        };
+        match self.bias {
+            None => place.copy_from_slice(values),
+            Some(bias) => {
+                for ((place, value), bias) in place.iter_mut().zip(values).zip(&bias[row..]) {
+                    *place = value + bias;
+                }
+            }
+        }
+    }
+}
