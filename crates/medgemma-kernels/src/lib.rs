@@ -5,14 +5,24 @@
 //! Rust, its specification ([`Path::Scalar`]); and is tested on every path that the processor has
 //! against that specification. This crate is the home of `unsafe`.
 
+mod activation;
 mod amx;
 mod cpu;
+mod elementwise;
 mod linear;
 mod matrix;
+mod norm;
 mod pool;
+mod rope;
+mod softmax;
 
 // The public interface is:
+pub use activation::{geglu, gelu_tanh};
 pub use cpu::{Cpu, Path, UnknownPath};
+pub use elementwise::add;
 pub use linear::linear;
 pub use matrix::{Format, Matrix};
+pub use norm::{add_rms_norm, layer_norm, rms_norm};
 pub use pool::Pool;
+pub use rope::qk_norm_rope;
+pub use softmax::softmax;
