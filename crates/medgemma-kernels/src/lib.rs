@@ -9,6 +9,7 @@ mod activation;
 mod amx;
 mod cpu;
 mod elementwise;
+mod exp;
 mod linear;
 mod matrix;
 mod norm;
