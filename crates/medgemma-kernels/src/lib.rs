@@ -7,6 +7,8 @@
 
 mod activation;
 mod amx;
+mod attention;
+mod blocks;
 mod cpu;
 mod elementwise;
 mod exp;
@@ -19,6 +21,8 @@ mod softmax;
 
 // The public interface is:
 pub use activation::{geglu, gelu_tanh};
+pub use blocks::{Quantizer, dequantize, quantize, quantize_matrix};
+pub use attention::{Numbers, Rows, attention};
 pub use cpu::{Cpu, Path, UnknownPath};
 pub use elementwise::add;
 pub use linear::linear;

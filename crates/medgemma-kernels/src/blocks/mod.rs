@@ -1,0 +1,17 @@
+//! Weights in blocks of small integers with scales, GGUF's formats: products with a few rows of
+//! activations straight from the blocks, rows as floats, and floats to blocks.
+
+mod activations;
+mod cells;
+mod decode;
+mod few;
+mod quantize;
+mod quantize_q4;
+mod quantize_q6k;
+mod quantize_q8;
+mod unpack;
+
+pub(crate) use few::{MOST, linear_few};
+pub use quantize::{Quantizer, quantize, quantize_matrix};
+pub use unpack::dequantize;
+pub(crate) use unpack::{unpack_bf16, unpack_f32};
