@@ -1,0 +1,117 @@
+//! Attention over cached keys and values: softmax(scale · q · Kᵀ) · V, with the scores never stored.
+//!
+//! The usual online softmax (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv
+//! 2205.14135): keys are taken block by block, and a running maximum and sum say how what has been
+//! gathered so far is to be scaled down. Grouped queries (Ainslie et al., arXiv 2305.13245) share
+//! each reading of their keys.
+
+mod rows;
+mod scalar;
+mod shared;
+
+use std::ops::Range;
+
+pub use rows::{Numbers, Rows};
+
+use crate::Cpu;
+
+/// softmax(`scale` · q · Kᵀ) · V for `heads` heads of queries.
+///
+/// # Shapes
+/// - q: `[t, n, h]`, n = `heads`, h = `keys.head_dim`, contiguous
+/// - keys, values: `[k, s, h]`; head i of the queries reads head i / (n / k)
+/// - visible: of each of the t rows the interval of keys that it sees; `None`: all s
+/// - out: `[t, n, h]`, contiguous
+///
+/// A row that sees no key becomes zeros. Keys that no row sees are not read.
+///
+/// # Arithmetic
+/// f32 storage: f32 throughout. bf16 storage: f32 sums and softmax; queries and the numerators of
+/// the softmax may be rounded to bf16. The result does not depend on the number of threads.
+///
+/// # Panics
+/// When the shapes do not fit each other, an interval ends after s, or `scale` is not positive and
+/// finite.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the operands of the formula; each is used once"
+)]
+pub fn attention(
+    cpu: &Cpu,
+    q: &[f32],
+    heads: usize,
+    keys: Rows<'_>,
+    values: Rows<'_>,
+    scale: f32,
+    visible: Option<&[Range<usize>]>,
+    out: &mut [f32],
+) {
+    assert!(
+        scale > 0.0 && scale.is_finite(),
+        "a scale of {scale} is not positive and finite"
+    );
+    keys.check("keys");
+    values.check("values");
+    let (k, s, h) = (keys.heads, keys.len, keys.head_dim);
+    assert_eq!(
+        (k, s, h),
+        (values.heads, values.len, values.head_dim),
+        "heads, length and head size of keys and of values"
+    );
+    assert!(
+        k > 0 && heads > 0 && heads.is_multiple_of(k),
+        "{heads} heads of queries on {k} heads of keys"
+    );
+    let width = heads * h;
+    assert!(
+        width > 0 && q.len().is_multiple_of(width),
+        "{} numbers are not rows of {heads} heads of {h}",
+        q.len()
+    );
+    assert_eq!(out.len(), q.len(), "as many outputs as queries");
+    let t = q.len() / width;
+    if let Some(visible) = visible {
+        assert_eq!(visible.len(), t, "an interval for each row of queries");
+        assert!(
+            visible.iter().all(|keys| keys.end <= s),
+            "an interval ends after the {s} keys"
+        );
+    }
+    let problem = Problem {
+        q,
+        t,
+        heads,
+        keys,
+        values,
+        scale,
+        visible,
+    };
+    scalar::attention(cpu, &problem, out);
+}
+
+/// The operands, with shapes that fit each other.
+struct Problem<'a> {
+    q: &'a [f32],
+    t: usize,
+    heads: usize,
+    keys: Rows<'a>,
+    values: Rows<'a>,
+    scale: f32,
+    visible: Option<&'a [Range<usize>]>,
+}
+
+impl Problem<'_> {
+    /// Heads of queries that read the same head of keys.
+    fn group(&self) -> usize {
+        self.heads / self.keys.heads
+    }
+
+    /// Keys that row `row` of the queries sees.
+    fn visible(&self, row: usize) -> Range<usize> {
+        self.visible
+            .map_or(0..self.keys.len, |visible| visible[row].clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

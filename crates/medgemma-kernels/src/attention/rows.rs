@@ -1,0 +1,78 @@
+//! Cached keys or values, borrowed where they lie.
+
+use half::bf16;
+
+/// Number storage of cached keys and values.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Numbers<'a> {
+    /// IEEE 754 binary32.
+    F32(&'a [f32]),
+    /// bfloat16.
+    Bf16(&'a [bf16]),
+}
+
+impl Numbers<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::F32(numbers) => numbers.len(),
+            Self::Bf16(numbers) => numbers.len(),
+        }
+    }
+}
+
+/// A strided view `[heads, len, head_dim]` of cached keys or values: the number of a head, key and
+/// lane stands at `head · head_stride + key · row_stride + lane`, counted in numbers.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a shape with strides has no more to it"
+)]
+pub struct Rows<'a> {
+    /// The storage, beginning with the view's first number.
+    pub numbers: Numbers<'a>,
+    /// Heads, k.
+    pub heads: usize,
+    /// Keys, s.
+    pub len: usize,
+    /// Lanes of a head, h.
+    pub head_dim: usize,
+    /// Numbers from a head to the next.
+    pub head_stride: usize,
+    /// Numbers from a key to the next.
+    pub row_stride: usize,
+}
+
+impl Rows<'_> {
+    /// # Panics
+    /// When the storage is too short for the view.
+    pub(super) fn check(&self, name: &str) {
+        let last = |count: usize, stride: usize| count.saturating_sub(1).checked_mul(stride);
+        let needed = if self.heads == 0 || self.len == 0 {
+            Some(0)
+        } else {
+            last(self.heads, self.head_stride)
+                .zip(last(self.len, self.row_stride))
+                .and_then(|(head, row)| head.checked_add(row)?.checked_add(self.head_dim))
+        };
+        assert!(
+            needed.is_some_and(|needed| needed <= self.numbers.len()),
+            "{} numbers are too few for {name} [{}, {}, {}] with strides {} and {}",
+            self.numbers.len(),
+            self.heads,
+            self.len,
+            self.head_dim,
+            self.head_stride,
+            self.row_stride
+        );
+    }
+
+    /// Number `lane` of `key` of `head`.
+    pub(super) fn at(&self, head: usize, key: usize, lane: usize) -> f32 {
+        let index = head * self.head_stride + key * self.row_stride + lane;
+        match self.numbers {
+            Numbers::F32(numbers) => numbers[index],
+            Numbers::Bf16(numbers) => numbers[index].to_f32(),
+        }
+    }
+}
