@@ -27,10 +27,10 @@ impl Block {
         let attended = self
             .self_attn
             .forward(self.input_layernorm.forward(x.clone()), layer, pass);
-        let h = x + self.post_attention_layernorm.forward(attended);
+        let h = self.post_attention_layernorm.forward_added(x, attended);
         let transformed = self
             .mlp
             .forward(self.pre_feedforward_layernorm.forward(h.clone()));
-        h + self.post_feedforward_layernorm.forward(transformed)
+        self.post_feedforward_layernorm.forward_added(h, transformed)
     }
 }

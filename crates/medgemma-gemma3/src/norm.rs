@@ -26,6 +26,11 @@ impl RmsNorm {
         ops::rms_norm(x, &self.gain, self.eps)
     }
 
+    /// `residual + norm(x)`, both `[t, d]`: a norm behind a half of a block, and the sum after it.
+    pub(crate) fn forward_added(&self, residual: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
+        ops::add_rms_norm(residual, x, &self.gain, self.eps)
+    }
+
     /// Norm over each head of `x` `[t, n, h]`, then rotation by position.
     pub(crate) fn forward_rotated(&self, x: Tensor<3>, rotation: &ops::Rotation) -> Tensor<3> {
         ops::qk_norm_rope(x, &self.gain, self.eps, rotation)

@@ -2,7 +2,7 @@
 //! bias. (SigLIP, Zhai et al. 2023, uses the plain ViT of Dosovitskiy et al. 2021.)
 
 use medgemma_tensor::checkpoint::Scope;
-use medgemma_tensor::{Tensor, Weight, ops};
+use medgemma_tensor::{Arithmetic, Tensor, Weight, ops};
 
 use crate::error::Result;
 
@@ -25,6 +25,11 @@ impl Linear {
             weight: scope.weight(&format!("{name}.weight"), [outputs, inputs])?,
             bias: scope.vector(&format!("{name}.bias"), outputs)?,
         })
+    }
+
+    /// What products with its weight are computed in.
+    pub(crate) fn arithmetic(&self) -> Arithmetic {
+        self.weight.arithmetic()
     }
 
     /// `[t, in]` → `[t, out]`.

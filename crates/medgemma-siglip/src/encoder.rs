@@ -95,7 +95,9 @@ impl Attention {
         let q = self.q_proj.forward(x.clone()).reshape([t, n, h]);
         let k = self.k_proj.forward(x.clone()).reshape([t, n, h]);
         let v = self.v_proj.forward(x).reshape([t, n, h]);
-        let (keys, values) = (k.swap_dims(0, 1), v.swap_dims(0, 1));
+        let arithmetic = self.k_proj.arithmetic();
+        let keys = ops::rounded(k, arithmetic).swap_dims(0, 1);
+        let values = ops::rounded(v, arithmetic).swap_dims(0, 1);
         let attended = ops::attention(q, &keys, &values, scale(h), None);
         self.out_proj.forward(attended)
     }

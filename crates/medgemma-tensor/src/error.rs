@@ -28,6 +28,12 @@ pub enum Error {
         /// What the backend answered.
         reason: String,
     },
+    /// A name that is no precision.
+    #[error("precision `{found}` is unknown; use as-is, bf16, int8 or int4")]
+    UnknownPrecision {
+        /// The name given.
+        found: String,
+    },
     /// A tensor could not be read back from the device.
     #[error("reading {what} back from the device failed; the device may have run out of memory")]
     ReadBack {

@@ -17,8 +17,11 @@
 //! ```
 
 pub mod checkpoint;
+pub mod cpu;
 mod device;
 mod error;
+#[cfg(feature = "cpu")]
+mod extension;
 pub mod ops;
 mod transfer;
 mod weight;
@@ -27,5 +30,6 @@ mod weight;
 pub use burn::tensor::Tensor;
 pub use device::{Backend, Device};
 pub use error::{Error, Result};
+pub use medgemma_kernels::Format;
 pub use transfer::{tensor_from, vec_from};
-pub use weight::{FloatFormat, Weight};
+pub use weight::{Arithmetic, FloatFormat, Weight};

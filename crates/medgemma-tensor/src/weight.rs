@@ -1,11 +1,17 @@
 //! A matrix of trained weights, in the storage that it was published in.
 //!
-//! Model code hands a [`Weight`] to the operations of [`crate::ops`] and never looks inside, so
-//! that block-quantised storage can join the float storage without a change in any model.
+//! Model code hands a [`Weight`] to the operations of [`crate::ops`] and never looks inside: plain
+//! floats and block-quantised numbers are the same to it.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use medgemma_kernels::{Format, Matrix, dequantize};
+
+use crate::checkpoint::MappedBytes;
+use crate::device::{Backend, Device};
 
 /// The float format that a tensor has in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,12 +42,66 @@ impl FloatFormat {
     }
 }
 
+/// What products with a weight are computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Arithmetic {
+    /// f32 products and sums: what f32 and f16 weights ask for, and the only arithmetic of devices
+    /// without kernels of our own.
+    F32,
+    /// Products of numbers rounded to bf16 (or of int8 blocks, for a few rows), sums in f32: what
+    /// bf16 and block weights ask for on the CPU.
+    Bf16,
+}
+
 /// A weight matrix `[out, in]`, as published: never transposed, and widened only where the device
 /// cannot hold its format.
 #[derive(Debug, Clone)]
 pub struct Weight {
-    tensor: Tensor<2>,
+    pub(crate) storage: Storage,
     published: FloatFormat,
+}
+
+/// Where the numbers are.
+#[derive(Debug, Clone)]
+pub(crate) enum Storage {
+    /// A tensor of the device's backend.
+    Float(Tensor<2>),
+    /// Main memory or a mapped file, for the CPU's devices.
+    Blocks(Arc<Blocks>),
+}
+
+/// Block-quantised rows in main memory or a mapped file.
+pub(crate) struct Blocks {
+    format: Format,
+    rows: usize,
+    cols: usize,
+    bytes: MappedBytes,
+    device: Device,
+}
+
+impl Blocks {
+    pub(crate) fn matrix(&self) -> Matrix<'_> {
+        Matrix::new(self.format, self.rows, self.cols, &self.bytes)
+    }
+
+    /// These rows as f32, one after the other.
+    fn widened(&self, rows: impl ExactSizeIterator<Item = usize>) -> Tensor<2> {
+        let matrix = self.matrix();
+        let count = rows.len();
+        let mut values = vec![0.0; count * self.cols];
+        for (row, out) in rows.zip(values.chunks_exact_mut(self.cols)) {
+            dequantize(self.format, matrix.row(row), out);
+        }
+        let data = TensorData::new(values, [count, self.cols]);
+        Tensor::from_data(data, (self.device.as_burn(), DType::F32))
+    }
+}
+
+impl fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.matrix().fmt(f)
+    }
 }
 
 impl Weight {
@@ -49,40 +109,110 @@ impl Weight {
     /// may be wider.
     #[must_use]
     pub fn new(tensor: Tensor<2>, published: FloatFormat) -> Self {
-        Self { tensor, published }
+        Self {
+            storage: Storage::Float(tensor),
+            published,
+        }
+    }
+
+    /// Wraps rows of blocks, `[out, in]`. The CPU's devices read them where they lie; others are
+    /// given the numbers that they stand for, as f32.
+    ///
+    /// `published` is the format that the model was trained and published in, as far as it is
+    /// known: see [`Weight::published`].
+    ///
+    /// # Panics
+    /// When `bytes` has not the length that format and shape ask for, or `format` is no block
+    /// format.
+    #[must_use]
+    pub fn from_blocks(
+        format: Format,
+        [rows, cols]: [usize; 2],
+        bytes: MappedBytes,
+        published: FloatFormat,
+        device: &Device,
+    ) -> Self {
+        assert!(format.is_blocks(), "{format} has no blocks");
+        let blocks = Blocks {
+            format,
+            rows,
+            cols,
+            bytes,
+            device: device.clone(),
+        };
+        let storage = match device.backend() {
+            Backend::Cpu | Backend::NdArray => Storage::Blocks(Arc::new(blocks)),
+            _ => Storage::Float(blocks.widened(0..rows)),
+        };
+        Self { storage, published }
     }
 
     /// `[out, in]`.
     #[must_use]
     pub fn dims(&self) -> [usize; 2] {
-        self.tensor.dims()
+        match &self.storage {
+            Storage::Float(tensor) => tensor.dims(),
+            Storage::Blocks(blocks) => [blocks.rows, blocks.cols],
+        }
     }
 
-    /// The format in the checkpoint, whatever the device holds.
+    /// The float format that the model was published in, whatever the device or the file holds.
     #[must_use]
     pub fn published(&self) -> FloatFormat {
         self.published
     }
 
+    /// What products with this weight are computed in on a CPU; see [`crate::ops::rounded`].
+    #[must_use]
+    pub fn arithmetic(&self) -> Arithmetic {
+        match &self.storage {
+            Storage::Float(tensor) if tensor.dtype() != DType::BF16 => Arithmetic::F32,
+            Storage::Float(_) | Storage::Blocks(_) => Arithmetic::Bf16,
+        }
+    }
+
+    /// Bytes of the numbers as they are held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.storage {
+            Storage::Float(tensor) => {
+                tensor.dims().iter().product::<usize>() * tensor.dtype().size()
+            }
+            Storage::Blocks(blocks) => blocks.bytes.len(),
+        }
+    }
+
     /// The rows `range` as f32, `[range.len(), in]`.
     pub(crate) fn rows(&self, range: Range<usize>) -> Tensor<2> {
-        let [out, _] = self.dims();
-        let rows = if range == (0..out) {
-            self.tensor.clone()
-        } else {
-            self.tensor.clone().slice(range)
-        };
-        widen(rows)
+        match &self.storage {
+            Storage::Float(tensor) if range == (0..tensor.dims()[0]) => widen(tensor.clone()),
+            Storage::Float(tensor) => widen(tensor.clone().slice(range)),
+            Storage::Blocks(blocks) => blocks.widened(range),
+        }
     }
 
     /// The rows with these indices as f32, `[indices.len(), in]`.
-    pub(crate) fn gather(&self, indices: Tensor<1, burn::tensor::Int>) -> Tensor<2> {
-        widen(self.tensor.clone().select(0, indices))
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub(crate) fn gather(&self, indices: &[u32], device: &Device) -> Tensor<2> {
+        match &self.storage {
+            Storage::Float(tensor) => {
+                let signed = indices.iter().map(|&index| {
+                    i32::try_from(index).expect("an embedding table has fewer than 2³¹ rows")
+                });
+                let data = TensorData::new(signed.collect::<Vec<i32>>(), [indices.len()]);
+                let indices = Tensor::<1, Int>::from_data(data, (device.as_burn(), DType::I32));
+                widen(tensor.clone().select(0, indices))
+            }
+            Storage::Blocks(blocks) => blocks.widened(indices.iter().map(|&index| index as usize)),
+        }
     }
 }
 
-/// Arithmetic is f32 on every backend: half-precision sums lose what the reference keeps.
-fn widen(tensor: Tensor<2>) -> Tensor<2> {
+/// Arithmetic is f32 where nothing else is asked for: half-precision sums lose what the reference
+/// keeps.
+pub(crate) fn widen<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     if tensor.dtype() == DType::F32 {
         tensor
     } else {

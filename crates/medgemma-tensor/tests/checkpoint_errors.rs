@@ -259,7 +259,7 @@ fn a_wrong_typed_tensor_is_named_with_both_types() {
         let found = dtype.to_string();
         says(
             &load_error(&entries, load),
-            &["model.safetensors", "`model.w`", "F32, F16 or BF16", &found],
+            &["model.safetensors", "`model.w`", "F32, F16, BF16", &found],
         );
     }
 }

@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::Tensor;
+use medgemma_kernels::{Format, Matrix};
 
 use super::convert;
+use super::map::MappedBytes;
 use super::names::{Ignore, NameMap, Rename};
+use super::precision::{Cache, Precision, Quantize, kernel_format, quantized};
 use super::source::{StoredDtype, TensorInfo, WeightSource};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -14,6 +17,9 @@ use crate::weight::{FloatFormat, Weight};
 
 /// What every message about a wrong kind of number expects.
 const LOADABLE: &str = "F32, F16 or BF16";
+
+/// The same where blocks will do too.
+const LOADABLE_MATRIX: &str = "F32, F16, BF16 or a block format of GGUF";
 
 /// Called after each tensor with the bytes handled so far and in total, both counted in the files.
 /// The last call of a successful load has both equal.
@@ -53,6 +59,9 @@ pub struct Loader<'a> {
     progress: Option<Progress<'a>>,
     done_bytes: u64,
     total_bytes: u64,
+    precision: Precision,
+    quantized: &'static [Quantize],
+    cache: Option<Cache>,
 }
 
 impl<'a> Loader<'a> {
@@ -83,7 +92,31 @@ impl<'a> Loader<'a> {
             progress: None,
             done_bytes: 0,
             total_bytes,
+            precision: Precision::AsIs,
+            quantized: &[],
+            cache: None,
         })
+    }
+
+    /// Holds the matrices that `table` names in `precision`.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision, table: &'static [Quantize]) -> Self {
+        self.precision = precision;
+        self.quantized = table;
+        self
+    }
+
+    /// Keeps what is quantised in the file `path`, and takes it from there when that file was made
+    /// from the same source files with the same precision. The file is written by
+    /// [`Loader::finish`], as a whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a source file cannot be looked at.
+    pub fn with_cache(mut self, path: std::path::PathBuf) -> Result<Self> {
+        if self.precision != Precision::AsIs {
+            self.cache = Some(Cache::open(path, self.source, self.precision)?);
+        }
+        Ok(self)
     }
 
     /// Reports progress to `progress`.
@@ -162,11 +195,14 @@ impl<'a> Loader<'a> {
         }
         let left = self.total_bytes - self.done_bytes;
         self.advance(left);
+        if let Some(cache) = self.cache {
+            cache.finish()?;
+        }
         Ok(self.report)
     }
 
-    /// Checks `name` against `shape` and marks it taken. Returns its file key and format.
-    fn take(&mut self, name: &str, shape: &[usize]) -> Result<(String, FloatFormat)> {
+    /// Checks `name` against `shape` and marks it taken. Returns its file key and storage.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<(String, StoredDtype)> {
         let Some((file_key, info)) = self.find(name) else {
             return Err(Error::MissingTensor {
                 location: self.source.location().to_path_buf(),
@@ -184,14 +220,14 @@ impl<'a> Loader<'a> {
                 found: info.shape,
             });
         }
-        let StoredDtype::Float(format) = info.dtype else {
+        if let StoredDtype::Other(found) = info.dtype {
             return Err(Error::WrongDtype {
                 path: path(),
                 key: file_key.clone(),
-                expected: LOADABLE,
-                found: info.dtype.to_string(),
+                expected: LOADABLE_MATRIX,
+                found,
             });
-        };
+        }
         if self.taken.insert(name.to_owned()) {
             self.report.tensors += 1;
             self.report.parameters += info.elements();
@@ -203,7 +239,49 @@ impl<'a> Loader<'a> {
                 .or_default() += 1;
             self.advance(info.bytes);
         }
-        Ok((file_key, format))
+        Ok((file_key, info.dtype))
+    }
+
+    /// The matrix `name` in the precision asked for.
+    fn hold(
+        &mut self,
+        name: &str,
+        dtype: StoredDtype,
+        [rows, cols]: [usize; 2],
+        bytes: MappedBytes,
+    ) -> Weight {
+        let (stored, published) = match dtype {
+            StoredDtype::Float(format) => (kernel_format(format), format),
+            // Nothing in the file says what it was made from; nothing is rounded then.
+            StoredDtype::Blocks(format) => (format, FloatFormat::F32),
+            StoredDtype::Other(_) => unreachable!("take() refuses it"),
+        };
+        let rule = self
+            .quantized
+            .iter()
+            .find(|rule| name.starts_with(rule.prefix));
+        let target = rule.map_or(stored, |rule| {
+            self.precision.target(stored, cols, rule.embeddings)
+        });
+        let bytes = if target == stored {
+            bytes
+        } else {
+            let matrix = Matrix::new(stored, rows, cols, &bytes);
+            match &mut self.cache {
+                Some(cache) => cache.rows(name, matrix, target),
+                None => quantized(matrix, target),
+            }
+        };
+        let held = match target {
+            Format::F32 => FloatFormat::F32,
+            Format::F16 => FloatFormat::F16,
+            Format::Bf16 => FloatFormat::Bf16,
+            blocks => {
+                return Weight::from_blocks(blocks, [rows, cols], bytes, published, &self.device);
+            }
+        };
+        let tensor = convert::stored(bytes, held, [rows, cols], &self.device);
+        Weight::new(tensor, published)
     }
 
     fn find(&self, name: &str) -> Option<(&str, &TensorInfo)> {
@@ -290,12 +368,11 @@ impl<'a> Scope<'_, 'a> {
         key: &str,
         shape: [usize; D],
     ) -> Result<Weight> {
-        let (file_key, format) = self.loader.take(&self.full(key), &shape)?;
+        let (file_key, dtype) = self.loader.take(&self.full(key), &shape)?;
         let bytes = self.loader.source.bytes(&file_key)?;
         let (out, rest) = shape.split_first().map_or((1, &[][..]), |(&o, r)| (o, r));
         let matrix = [out, rest.iter().product()];
-        let tensor = convert::stored(bytes, format, matrix, &self.loader.device);
-        Ok(Weight::new(tensor, format))
+        Ok(self.loader.hold(&self.full(key), dtype, matrix, bytes))
     }
 
     /// The vector `key` (norm weights, biases) as f32, `[len]`.
@@ -312,7 +389,15 @@ impl<'a> Scope<'_, 'a> {
     /// # Errors
     /// As [`weight`](Self::weight).
     pub fn tensor<const D: usize>(&mut self, key: &str, shape: [usize; D]) -> Result<Tensor<D>> {
-        let (file_key, format) = self.loader.take(&self.full(key), &shape)?;
+        let (file_key, dtype) = self.loader.take(&self.full(key), &shape)?;
+        let StoredDtype::Float(format) = dtype else {
+            return Err(Error::WrongDtype {
+                path: self.loader.source.file(&file_key).to_path_buf(),
+                key: file_key,
+                expected: LOADABLE,
+                found: dtype.to_string(),
+            });
+        };
         let bytes = self.loader.source.bytes(&file_key)?;
         Ok(convert::widened(&bytes, format, shape, &self.loader.device))
     }

@@ -13,6 +13,7 @@ mod json;
 mod loader;
 mod map;
 mod names;
+mod precision;
 mod safetensors;
 mod source;
 
@@ -21,5 +22,6 @@ pub use json::{ConfigObject, MAX_CONFIG_SIZE, MAX_JSON_BYTES, read_json};
 pub use loader::{LoadReport, Loader, Progress, Scope};
 pub use map::{MappedBytes, map_file};
 pub use names::{Ignore, Rename, canonical};
+pub use precision::{Precision, Quantize};
 pub use safetensors::SafetensorsDir;
 pub use source::{StoredDtype, TensorInfo, WeightSource};

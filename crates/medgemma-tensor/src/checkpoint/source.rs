@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::Path;
 
+use medgemma_kernels::Format;
+
 use super::map::MappedBytes;
 use crate::error::Result;
 use crate::weight::FloatFormat;
@@ -14,6 +16,8 @@ use crate::weight::FloatFormat;
 pub enum StoredDtype {
     /// Plain floats.
     Float(FloatFormat),
+    /// Blocks of small integers with scales, as GGUF files hold them.
+    Blocks(Format),
     /// Anything else, by the file's own name for it. Listed, so that a harmless buffer may be
     /// ignored, but never loaded.
     Other(String),
@@ -25,6 +29,7 @@ impl fmt::Display for StoredDtype {
             Self::Float(FloatFormat::F32) => "F32",
             Self::Float(FloatFormat::F16) => "F16",
             Self::Float(FloatFormat::Bf16) => "BF16",
+            Self::Blocks(format) => format.name(),
             Self::Other(name) => name,
         })
     }

@@ -6,12 +6,19 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "cpu")]
+use crate::extension;
+
 /// GELU, tanh form, element by element.
 ///
 /// # Shapes
 /// - `x`: any, f32; the result has the same.
 #[must_use]
 pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = extension::gelu_tanh(&x) {
+        return y;
+    }
     // x·x·x and not powf: WGSL leaves pow of a negative base undefined.
     let cubed = x.clone() * x.clone() * x.clone();
     let inner = (cubed * 0.044_715 + x.clone()) * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
@@ -24,5 +31,9 @@ pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// - `gate`, `up`: `[t, intermediate]`, f32; the result has the same.
 #[must_use]
 pub fn geglu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = extension::geglu(&gate, &up) {
+        return y;
+    }
     gelu_tanh(gate) * up
 }

@@ -1,10 +1,14 @@
 //! Attention of grouped queries over cached keys, with memory linear in the number of keys.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
 use crate::device::Device;
+#[cfg(feature = "cpu")]
+use crate::extension;
+use crate::weight::{Arithmetic, widen};
 
 /// Elements of one block of scores: 2²⁴ · 4 bytes = 64 MB, whatever the picture or prompt.
 const SCORE_ELEMENTS: usize = 1 << 24;
@@ -23,7 +27,11 @@ const LONGEST_SUM: usize = 1 << 16;
 /// the keys from `p + 1 − window` up to itself, or up to the end of its image.
 #[derive(Debug, Clone)]
 pub struct AttentionMask {
-    hidden: Tensor<2, Bool>,
+    visible: Vec<Range<usize>>,
+    keys: usize,
+    device: Device,
+    /// What portable code needs, made when it is first asked for: t·s flags.
+    hidden: OnceLock<Tensor<2, Bool>>,
 }
 
 impl AttentionMask {
@@ -39,15 +47,41 @@ impl AttentionMask {
         {
             return None;
         }
-        let flags: Vec<bool> = visible
-            .iter()
-            .flat_map(|interval| (0..keys).map(move |key| !interval.contains(&key)))
-            .collect();
-        let data = TensorData::new(flags, [visible.len(), keys]);
         Some(Self {
-            hidden: Tensor::from_data(data, device.as_burn()),
+            visible: visible.to_vec(),
+            keys,
+            device: device.clone(),
+            hidden: OnceLock::new(),
         })
     }
+
+    /// `[t, s]`, true where a query must not look.
+    fn hidden(&self) -> &Tensor<2, Bool> {
+        self.hidden.get_or_init(|| {
+            let flags: Vec<bool> = self
+                .visible
+                .iter()
+                .flat_map(|interval| (0..self.keys).map(move |key| !interval.contains(&key)))
+                .collect();
+            let data = TensorData::new(flags, [self.visible.len(), self.keys]);
+            Tensor::from_data(data, self.device.as_burn())
+        })
+    }
+}
+
+/// Keys or values in the format that attention with this arithmetic reads fastest: bf16 on the
+/// CPU for [`Arithmetic::Bf16`], unchanged otherwise. A cache stores what this returns.
+///
+/// # Shapes
+/// - `x`: any, f32; the result has the same
+#[must_use]
+pub fn rounded<const D: usize>(x: Tensor<D>, arithmetic: Arithmetic) -> Tensor<D> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = extension::rounded(&x, arithmetic) {
+        return y;
+    }
+    let _ = arithmetic;
+    x
 }
 
 /// `softmax(scale · q · Kᵀ) · V`; query head i reads key-value head `i / (n/k)`.
@@ -57,7 +91,8 @@ impl AttentionMask {
 ///
 /// # Shapes
 /// - `q`: `[t, n, h]`, f32
-/// - `keys`, `values`: `[k, s, h]`, f32, n a multiple of k
+/// - `keys`, `values`: `[k, s, h]`, f32 or what [`rounded`] made of it, n a multiple of k; views
+///   are read where they lie
 /// - `mask`: t intervals over s keys; `None` shows everything
 /// - result: `[t, n·h]`, f32
 #[must_use]
@@ -68,9 +103,20 @@ pub fn attention(
     scale: f64,
     mask: Option<&AttentionMask>,
 ) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = extension::attention(
+        &q,
+        keys,
+        values,
+        scale,
+        mask.map(|mask| mask.visible.as_slice()),
+    ) {
+        return y;
+    }
     let [t, n, h] = q.dims();
     let [k, s, _] = keys.dims();
     let group = n / k;
+    let (keys, values) = (widen(keys.clone()), widen(values.clone()));
     // [t, n, h] → [k, group, t, h]
     let q = (q * scale).reshape([t, k, group, h]).permute([1, 2, 0, 3]);
     let block = (SCORE_ELEMENTS / (n * s)).clamp(1, t);
@@ -86,7 +132,7 @@ pub fn attention(
                 .matmul(keys.clone().swap_dims(1, 2))
                 .reshape([k, group, rows, s]);
             let scores = match mask {
-                Some(mask) => hide(scores, mask.hidden.clone().narrow(0, start, rows)),
+                Some(mask) => hide(scores, mask.hidden().clone().narrow(0, start, rows)),
                 None => scores,
             };
             let weights = softmax_over_keys(scores).reshape([k, group * rows, s]);

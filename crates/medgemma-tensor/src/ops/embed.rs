@@ -1,6 +1,6 @@
 //! Rows of an embedding table.
 
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use crate::device::Device;
 use crate::weight::Weight;
@@ -17,19 +17,8 @@ use crate::weight::Weight;
 #[must_use]
 pub fn embed_rows(weight: &Weight, ids: &[u32], device: &Device) -> Tensor<2> {
     let [rows, _] = weight.dims();
-    let indices: Vec<i32> = ids
-        .iter()
-        .map(|&id| {
-            assert!(
-                (id as usize) < rows,
-                "id {id} is outside of the {rows} embedding rows"
-            );
-            i32::try_from(id).expect("an embedding table has fewer than 2³¹ rows")
-        })
-        .collect();
-    let data = TensorData::new(indices, [ids.len()]);
-    weight.gather(Tensor::<1, Int>::from_data(
-        data,
-        (device.as_burn(), DType::I32),
-    ))
+    if let Some(id) = ids.iter().find(|&&id| id as usize >= rows) {
+        panic!("id {id} is outside of the {rows} embedding rows");
+    }
+    weight.gather(ids, device)
 }

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "cpu")]
+use crate::extension;
 use crate::weight::Weight;
 
 /// Vocabulary rows that [`logits`] widens at a time: bounds the f32 copy of a half-precision head
@@ -17,6 +19,10 @@ const HEAD_ROWS: usize = 32_768;
 /// - result: `[t, out]`, f32
 #[must_use]
 pub fn linear(x: Tensor<2>, weight: &Weight, bias: Option<&Tensor<1>>) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = extension::linear(&x, weight, bias) {
+        return y;
+    }
     let [out, _] = weight.dims();
     let y = x.matmul(weight.rows(0..out).transpose());
     match bias {
@@ -33,6 +39,10 @@ pub fn linear(x: Tensor<2>, weight: &Weight, bias: Option<&Tensor<1>>) -> Tensor
 /// - result: `[t, v]`, f32
 #[must_use]
 pub fn logits(h: Tensor<2>, weight: &Weight) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = extension::linear(&h, weight, None) {
+        return y;
+    }
     let [v, _] = weight.dims();
     let mut parts: Vec<Tensor<2>> = (0..v)
         .step_by(HEAD_ROWS)

@@ -19,10 +19,10 @@ mod project;
 mod rope;
 
 pub use activation::{geglu, gelu_tanh};
-pub use attention::{AttentionMask, attention};
+pub use attention::{AttentionMask, attention, rounded};
 pub use embed::embed_rows;
 pub use linear::{linear, logits};
-pub use norm::{layer_norm, rms_norm};
+pub use norm::{add_rms_norm, layer_norm, rms_norm};
 pub use patch::patch_embed;
 pub use pool::pool_patches;
 pub use project::project;

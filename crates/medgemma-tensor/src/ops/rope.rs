@@ -5,6 +5,8 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use super::norm::rms_norm;
 use crate::device::Device;
+#[cfg(feature = "cpu")]
+use crate::extension;
 
 /// Cosines and sines for the rows of one forward pass, computed once and shared by every layer of
 /// a kind.
@@ -61,5 +63,9 @@ impl Rotation {
 /// - `rotation`: for the same t rows
 #[must_use]
 pub fn qk_norm_rope(x: Tensor<3>, gain: &Tensor<1>, eps: f64, rotation: &Rotation) -> Tensor<3> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = extension::qk_norm_rope(&x, gain, eps, &rotation.cos, &rotation.sin) {
+        return y;
+    }
     rotation.apply(rms_norm(x, gain, eps))
 }

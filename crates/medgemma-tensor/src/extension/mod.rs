@@ -1,0 +1,61 @@
+//! The CPU's kernels as an extension of burn's CPU backends.
+//!
+//! Each function here is tried first by the operation of the same name in [`crate::ops`]. It answers
+//! `None` for tensors that are not plain burn-flex tensors: those of another backend, and those
+//! that autodiff follows, for which burn's own differentiable operations are the path. Burn's
+//! `backend_extension` macro would route the same way, but wants every portable body written a
+//! second time in backend primitives; a downcast leaves the bodies in the language of tensors.
+
+mod attention;
+mod linear;
+mod pointwise;
+
+use burn::backend::Flex;
+use burn::tensor::{Bytes, DType, Shape, Tensor};
+use burn_flex::{FlexTensor, Layout};
+
+pub(crate) use attention::attention;
+pub(crate) use linear::linear;
+pub(crate) use pointwise::{
+    add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm, rounded,
+};
+
+/// The primitive of a plain burn-flex tensor.
+fn primitive<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
+    x.clone().try_into_primitive::<Flex>().ok()
+}
+
+/// An f32 tensor whose numbers lie one after the other.
+struct Operand(FlexTensor);
+
+impl Operand {
+    /// `None` when `x` is no plain burn-flex tensor.
+    ///
+    /// # Panics
+    /// When `x` is not f32: activations are.
+    fn new<const D: usize>(x: &Tensor<D>) -> Option<Self> {
+        let x = primitive(x)?;
+        assert_eq!(x.dtype(), DType::F32, "activations are f32");
+        Some(Self(if x.is_contiguous() {
+            x
+        } else {
+            x.to_contiguous()
+        }))
+    }
+
+    fn numbers(&self) -> &[f32] {
+        self.0
+            .as_slice::<f32>()
+            .expect("new() made it f32 and contiguous")
+    }
+}
+
+/// A plain burn-flex tensor of these numbers.
+fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+    let layout = Layout::contiguous(Shape::from(shape));
+    Tensor::from_primitive::<Flex>(FlexTensor::new(
+        Bytes::from_elems(numbers),
+        layout,
+        DType::F32,
+    ))
+}

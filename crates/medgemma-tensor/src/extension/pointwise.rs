@@ -1,0 +1,133 @@
+//! Norms, rotary embedding and activations.
+
+use burn::tensor::{DType, Tensor};
+use medgemma_kernels as kernels;
+
+use super::{Operand, primitive, tensor};
+use crate::cpu;
+use crate::weight::Arithmetic;
+
+/// See [`crate::ops::rms_norm`].
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "an epsilon is added to f32 numbers"
+)]
+pub(crate) fn rms_norm<const D: usize>(
+    x: &Tensor<D>,
+    gain: &Tensor<1>,
+    eps: f64,
+) -> Option<Tensor<D>> {
+    let (shape, x, gain) = (x.dims(), Operand::new(x)?, Operand::new(gain)?);
+    let mut y = vec![0.0; x.numbers().len()];
+    kernels::rms_norm(
+        &cpu::current(),
+        x.numbers(),
+        gain.numbers(),
+        eps as f32,
+        &mut y,
+    );
+    Some(tensor(y, shape))
+}
+
+/// See [`crate::ops::add_rms_norm`].
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "an epsilon is added to f32 numbers"
+)]
+pub(crate) fn add_rms_norm(
+    residual: &Tensor<2>,
+    x: &Tensor<2>,
+    gain: &Tensor<1>,
+    eps: f64,
+) -> Option<Tensor<2>> {
+    let (shape, x, gain) = (x.dims(), Operand::new(x)?, Operand::new(gain)?);
+    let residual = Operand::new(residual)?;
+    let mut y = vec![0.0; x.numbers().len()];
+    kernels::add_rms_norm(
+        &cpu::current(),
+        x.numbers(),
+        gain.numbers(),
+        eps as f32,
+        residual.numbers(),
+        &mut y,
+    );
+    Some(tensor(y, shape))
+}
+
+/// See [`crate::ops::layer_norm`].
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "an epsilon is added to f32 numbers"
+)]
+pub(crate) fn layer_norm(
+    x: &Tensor<2>,
+    weight: &Tensor<1>,
+    bias: &Tensor<1>,
+    eps: f64,
+) -> Option<Tensor<2>> {
+    let (shape, x) = (x.dims(), Operand::new(x)?);
+    let (weight, bias) = (Operand::new(weight)?, Operand::new(bias)?);
+    let mut y = vec![0.0; x.numbers().len()];
+    kernels::layer_norm(
+        &cpu::current(),
+        x.numbers(),
+        weight.numbers(),
+        bias.numbers(),
+        eps as f32,
+        &mut y,
+    );
+    Some(tensor(y, shape))
+}
+
+/// See [`crate::ops::qk_norm_rope`]; `cos` and `sin` are `[t, 1, h/2]`.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "an epsilon is added to f32 numbers"
+)]
+pub(crate) fn qk_norm_rope(
+    x: &Tensor<3>,
+    gain: &Tensor<1>,
+    eps: f64,
+    cos: &Tensor<3>,
+    sin: &Tensor<3>,
+) -> Option<Tensor<3>> {
+    let (shape, x, gain) = (x.dims(), Operand::new(x)?, Operand::new(gain)?);
+    let (cos, sin) = (Operand::new(cos)?, Operand::new(sin)?);
+    let mut y = vec![0.0; x.numbers().len()];
+    kernels::qk_norm_rope(
+        &cpu::current(),
+        x.numbers(),
+        shape[1],
+        gain.numbers(),
+        eps as f32,
+        cos.numbers(),
+        sin.numbers(),
+        &mut y,
+    );
+    Some(tensor(y, shape))
+}
+
+/// See [`crate::ops::gelu_tanh`].
+pub(crate) fn gelu_tanh<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
+    let (shape, x) = (x.dims(), Operand::new(x)?);
+    let mut y = vec![0.0; x.numbers().len()];
+    kernels::gelu_tanh(&cpu::current(), x.numbers(), &mut y);
+    Some(tensor(y, shape))
+}
+
+/// See [`crate::ops::geglu`].
+pub(crate) fn geglu(gate: &Tensor<2>, up: &Tensor<2>) -> Option<Tensor<2>> {
+    let (shape, gate, up) = (gate.dims(), Operand::new(gate)?, Operand::new(up)?);
+    let mut y = vec![0.0; gate.numbers().len()];
+    kernels::geglu(&cpu::current(), gate.numbers(), up.numbers(), &mut y);
+    Some(tensor(y, shape))
+}
+
+/// See [`crate::ops::rounded`].
+pub(crate) fn rounded<const D: usize>(x: &Tensor<D>, arithmetic: Arithmetic) -> Option<Tensor<D>> {
+    primitive(x)?;
+    match arithmetic {
+        Arithmetic::F32 => None,
+        Arithmetic::Bf16 => Some(x.clone().cast(DType::BF16)),
+    }
+}
