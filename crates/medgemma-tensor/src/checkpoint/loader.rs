@@ -383,6 +383,20 @@ impl<'a> Scope<'_, 'a> {
         self.tensor(key, [len])
     }
 
+    /// The gain `1 + w` of the RMS norm whose weight is `key`, as f32, `[len]`: the sum is rounded
+    /// once, by whoever took it, this loader or the converter that wrote the file.
+    ///
+    /// # Errors
+    /// As [`weight`](Self::weight).
+    pub fn norm_gain(&mut self, key: &str, len: usize) -> Result<Tensor<1>> {
+        let stored = self.vector(key, len)?;
+        Ok(if self.loader.source.norms_hold_one_plus() {
+            stored
+        } else {
+            stored + 1.0
+        })
+    }
+
     /// The tensor `key` as f32, for weights that are small or no matrices (position embeddings,
     /// convolutions).
     ///

@@ -1,12 +1,13 @@
 //! Checkpoints: from a directory of files to the weights of a model, strictly and without copies.
 //!
-//! [`SafetensorsDir`] maps and judges the files; [`Rename`] tables turn any dialect of tensor names
+//! [`SafetensorsDir`] and [`GgufPair`] map and judge the files; [`Rename`] tables turn any dialect of tensor names
 //! into the canonical one; a [`Loader`] hands the model each tensor it asks for, checked for shape
 //! and kind, and in the end complains of every tensor nobody asked for.
 //!
 //! Nothing here trusts a file: corrupt, truncated or lying ones are errors that name file and key.
 
 mod convert;
+mod gguf;
 mod header;
 mod index;
 mod json;
@@ -17,6 +18,7 @@ mod precision;
 mod safetensors;
 mod source;
 
+pub use gguf::{Gguf, GgufMetadata, GgufPair};
 pub use header::MAX_HEADER_BYTES;
 pub use json::{ConfigObject, MAX_CONFIG_SIZE, MAX_JSON_BYTES, read_json};
 pub use loader::{LoadReport, Loader, Progress, Scope};

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use super::source::WeightSource;
 use crate::error::{Error, Result};
 
-/// One rewrite: a key that begins with `from` begins with `to` instead.
+/// One rewrite: a key that begins with `from` begins with `to` instead. One `{}` in `from` stands
+/// for a number, which takes the place of the `{}` in `to`.
 ///
 /// A table is applied top to bottom, each rule at most once, each to the result of the rules above
 /// it: optional levels of a name are one line each and combine freely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rename {
-    /// The prefix to replace, with its closing dot.
+    /// The prefix to replace, with its closing dot, and `{}` for a number in it.
     pub from: &'static str,
     /// What replaces it; empty removes it.
     pub to: &'static str,
@@ -27,6 +28,20 @@ impl Rename {
     #[must_use]
     pub const fn new(from: &'static str, to: &'static str, dialect: &'static str) -> Self {
         Self { from, to, dialect }
+    }
+
+    /// `name` rewritten, or `None` if it does not begin so.
+    fn rewrite(&self, name: &str) -> Option<String> {
+        let Some((before, after)) = self.from.split_once("{}") else {
+            let rest = name.strip_prefix(self.from)?;
+            return Some(format!("{}{rest}", self.to));
+        };
+        let rest = name.strip_prefix(before)?;
+        let number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let (number, rest) = rest.split_at(rest.len() - number.len());
+        let rest = rest.strip_prefix(after)?;
+        let begin = self.to.replacen("{}", number, 1);
+        (!number.is_empty()).then(|| format!("{begin}{rest}"))
     }
 }
 
@@ -53,8 +68,8 @@ impl Ignore {
 pub fn canonical(key: &str, table: &[Rename], mut used: impl FnMut(usize)) -> String {
     let mut name = key.to_owned();
     for (i, rule) in table.iter().enumerate() {
-        if let Some(rest) = name.strip_prefix(rule.from) {
-            name = format!("{}{rest}", rule.to);
+        if let Some(rewritten) = rule.rewrite(&name) {
+            name = rewritten;
             used(i);
         }
     }

@@ -1,5 +1,5 @@
 //! What a model needs of a checkpoint whatever its file format: names, kinds, shapes and bytes.
-//! Implemented by [`SafetensorsDir`](super::SafetensorsDir); a GGUF pair fits the same trait.
+//! Implemented by [`SafetensorsDir`](super::SafetensorsDir) and [`GgufPair`](super::GgufPair).
 
 use std::fmt;
 use std::path::Path;
@@ -87,4 +87,10 @@ pub trait WeightSource: Send + Sync {
     /// # Errors
     /// [`Error::MissingTensor`](crate::error::Error::MissingTensor) if there is no such tensor.
     fn bytes(&self, name: &str) -> Result<MappedBytes>;
+
+    /// Whether the weights of RMS norms are stored as the gain `1 + w`, which GGUF files of Gemma
+    /// hold, rather than as the published `w`.
+    fn norms_hold_one_plus(&self) -> bool {
+        false
+    }
 }

@@ -141,7 +141,7 @@ impl Gguf {
 
     /// Whether this file calls itself part `number` (from 0) of `count`.
     fn check_part(&self, number: usize, count: usize) -> Result<()> {
-        let found = self.metadata.number_of("split.no")?;
+        let found = self.metadata.count("split.no")?;
         if found != Some(number) {
             return Err(self.metadata.error("split.no", number.to_string()));
         }
@@ -188,7 +188,7 @@ fn alignment(metadata: &GgufMetadata) -> Result<usize> {
 
 /// `split.count`; 0 where there is none.
 fn split_count(metadata: &GgufMetadata) -> Result<usize> {
-    Ok(metadata.number_of(SPLIT_COUNT)?.unwrap_or(0))
+    Ok(metadata.count(SPLIT_COUNT)?.unwrap_or(0))
 }
 
 impl WeightSource for Gguf {

@@ -239,7 +239,7 @@ impl GgufMetadata {
     ///
     /// # Errors
     /// [`Error::Config`] for another value.
-    pub fn number_of(&self, key: &str) -> Result<Option<usize>> {
+    pub fn count(&self, key: &str) -> Result<Option<usize>> {
         let expected = format!("an integer from 0 to {MAX_CONFIG_SIZE}");
         self.get(key, &expected, |entry| {
             let number = usize::try_from(self.one_integer(entry)?).ok()?;

@@ -106,7 +106,12 @@ pub(super) fn read(
         }
         entries.insert(name, entry);
     }
-    place(path, &mut entries, reader.at().next_multiple_of(alignment), file_len)?;
+    place(
+        path,
+        &mut entries,
+        reader.at().next_multiple_of(alignment),
+        file_len,
+    )?;
     Ok(entries)
 }
 
@@ -139,7 +144,11 @@ fn read_one(path: &Path, reader: &mut Reader<'_>, alignment: usize) -> Result<(S
         });
     };
     // The file has the innermost axis first.
-    let shape: Option<Vec<usize>> = sizes.iter().rev().map(|&n| usize::try_from(n).ok()).collect();
+    let shape: Option<Vec<usize>> = sizes
+        .iter()
+        .rev()
+        .map(|&n| usize::try_from(n).ok())
+        .collect();
     let bytes = shape.as_deref().and_then(|shape| size(shape, format));
     let (Some(shape), Some(bytes)) = (shape, bytes) else {
         let expected = format!(
@@ -188,7 +197,8 @@ fn place(
         let (begin, end) = (entry.begin, entry.end);
         if begin < next {
             let before = before.unwrap_or("the header");
-            let expected = format!("to begin at byte {next} of the data or later, where `{before}` ends");
+            let expected =
+                format!("to begin at byte {next} of the data or later, where `{before}` ends");
             return Err(bad(expected, format!("byte {begin}")));
         }
         if end > file_len.saturating_sub(data) {
