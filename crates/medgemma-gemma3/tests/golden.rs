@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use medgemma_gemma3::{Decoder, GenerateOptions, KvCache, Segment, Stage};
-use medgemma_tensor::{Device, Tensor, vec_from};
+use medgemma_tensor::{Backend, Device, Tensor, vec_from};
 use medgemma_testkit::{
     Dialect, Golden, assert_close, checkpoint, dialect, golden_names, narrow_window,
 };
@@ -13,6 +13,19 @@ use support::{decoder, devices, prompt, soft_token};
 
 /// Of the golden's largest magnitude, at every stage, in f32.
 const TOLERANCE: f32 = 1e-4;
+
+/// The same where the CPU rounds activations to bf16, as bf16 weights ask for. The other backends
+/// hold these goldens to [`TOLERANCE`], and so does this one at the stage before any product.
+const BF16_TOLERANCE: f32 = 4e-2;
+
+fn tolerance(name: &str, key: &str, device: &Device) -> f32 {
+    let product = key != "embeddings";
+    if name.starts_with("mm-bf16") && product && device.backend() == Backend::Cpu {
+        BF16_TOLERANCE
+    } else {
+        TOLERANCE
+    }
+}
 
 fn values(tensor: Tensor<2>) -> (Vec<usize>, Vec<f32>) {
     (
@@ -32,7 +45,7 @@ fn compare(decoder: &Decoder, name: &str, soft_token: u32) {
             &shape,
             &got,
             &golden.f32(key),
-            TOLERANCE,
+            tolerance(name, key, decoder.device()),
         );
     };
     let mut stages = 0;
@@ -86,7 +99,7 @@ fn compare_continuation(decoder: &Decoder, golden: &Golden, prompt: Vec<Segment>
         &[logprobs.len()],
         &logprobs,
         &golden.f32("generated_logprobs"),
-        1e-3,
+        tolerance(name, "logits", decoder.device()).max(1e-3),
     );
 }
 

@@ -5,7 +5,7 @@
 
 use medgemma_tensor::{FloatFormat, Tensor, ops, vec_from};
 
-use crate::support::{FORMATS, Numbers, assert_close, devices, product, tensor, weight};
+use crate::support::{FORMATS, Numbers, assert_close, devices, product, seen, tensor, weight};
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -30,7 +30,7 @@ fn linear_is_the_product_with_the_transposed_weight_plus_bias() {
             let (w, rounded) = weight(&numbers.floats(out * inner), [out, inner], format, &device);
             let bias = numbers.floats(out);
 
-            let plain = product(&x, &rounded, inner);
+            let plain = product(&seen(&x, &w, &device), &rounded, inner);
             let what = format!("linear {rows}x{inner}x{out} {format:?} on {device}");
             let input = tensor(&x, [rows, inner], &device);
             let found = ops::linear(input.clone(), &w, None);
@@ -64,7 +64,7 @@ fn logits_are_one_product_however_many_blocks_the_head_is_cut_into() {
                 let (w, rounded) = weight(&table, [vocabulary, inner], format, &device);
                 let what = format!("logits {rows}x{inner}x{vocabulary} {format:?} on {device}");
                 let found = ops::logits(tensor(&h, [rows, inner], &device), &w);
-                let expected = product(&h, &rounded, inner);
+                let expected = product(&seen(&h, &w, &device), &rounded, inner);
                 assert_close(&what, found, [rows, vocabulary], &expected, TOLERANCE);
             }
         }

@@ -4,7 +4,7 @@
 
 use medgemma_tensor::ops;
 
-use crate::support::{FORMATS, Numbers, assert_close, devices, tensor, weight};
+use crate::support::{FORMATS, Numbers, assert_close, devices, seen, tensor, weight};
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -29,9 +29,9 @@ fn patch_embed_is_the_convolution_with_stride_of_its_kernel() {
                     &device,
                 );
                 let bias = numbers.floats(width);
-                let at = |c: usize, y: usize, x: usize| {
-                    f64::from(pixels[(c * height + y) * breadth + x])
-                };
+                let seen = seen(&pixels, &w, &device);
+                let at =
+                    |c: usize, y: usize, x: usize| f64::from(seen[(c * height + y) * breadth + x]);
                 let mut expected = Vec::new();
                 for (row, column) in (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))) {
                     for out in 0..width {
