@@ -39,6 +39,11 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Parts> {
         column: source.column(),
         source: Box::new(source),
     })?;
+    assemble(name, raw)
+}
+
+/// Checks and assembles what was parsed.
+pub(crate) fn assemble(name: &str, raw: RawTokenizer) -> Result<Parts> {
     let file = File { name };
     if raw.version != "1.0" {
         return Err(file.unsupported("version", "\"1.0\"", format!("{:?}", raw.version)));

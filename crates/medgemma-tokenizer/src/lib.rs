@@ -37,6 +37,7 @@ mod chat;
 mod detokenize;
 mod error;
 mod file;
+mod gguf;
 mod images;
 mod schema;
 pub mod special;
@@ -45,6 +46,7 @@ mod thought;
 mod tokenizer;
 
 // The public interface is: a tokenizer and the ids of its special tokens,
+pub use gguf::GgufVocabulary;
 pub use special::{ConfiguredIds, SpecialTokens};
 pub use tokenizer::{MAX_FILE_BYTES, Tokenizer};
 // prompts,

@@ -11,6 +11,8 @@ use crate::tokenizer::Tokenizer;
 pub const BOS: &str = "<bos>";
 /// End of sequence.
 pub const EOS: &str = "<eos>";
+/// Stands for text that the vocabulary cannot spell.
+pub const UNK: &str = "<unk>";
 /// Padding.
 pub const PAD: &str = "<pad>";
 /// Begins a turn; followed by `user\n` or `model\n`.

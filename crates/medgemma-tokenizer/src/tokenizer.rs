@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::file::{self, Parts};
+use crate::gguf::{self, GgufVocabulary};
 use crate::special::BOS;
 
 /// Largest accepted `tokenizer.json`, in bytes. Gemma 3's has 33 million.
@@ -65,6 +66,24 @@ impl Tokenizer {
             });
         }
         let parts = file::read(name, bytes)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                name: name.to_owned(),
+                parts,
+            }),
+        })
+    }
+
+    /// Makes the tokenizer of a GGUF file out of its vocabulary; `name` stands for the file in error messages.
+    ///
+    /// It gives the same ids as the `tokenizer.json` that was published with the model. Pieces of the type "unused"
+    /// (rows that pad the embedding table) are left out, and where `<start_of_image>` is there, `<image_soft_token>`
+    /// follows the last piece in use if the file lacks it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a vocabulary of another kind, [`Error::Vocabulary`], [`Error::Assemble`].
+    pub fn from_gguf(name: &str, vocabulary: &GgufVocabulary<'_>) -> Result<Self> {
+        let parts = gguf::read(name, vocabulary)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
