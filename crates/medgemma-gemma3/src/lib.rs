@@ -29,4 +29,4 @@ pub use generation::{Finish, GenerateOptions, Generated, Generation, Progress};
 pub use model::{DEFAULT_CHUNK, Decoder, Stage};
 pub use sampling::{Sampling, Token};
 pub use segment::Segment;
-pub use weights::{IGNORED, RENAMES};
+pub use weights::{IGNORED, MATRICES, RENAMES};

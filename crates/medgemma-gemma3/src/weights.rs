@@ -4,7 +4,7 @@
 //! `language_model.embed_tokens.weight`, `language_model.layers.N.…`, `language_model.norm.weight`
 //! and, when not tied, `lm_head.weight`.
 
-use medgemma_tensor::checkpoint::{Ignore, Loader, Rename, Scope};
+use medgemma_tensor::checkpoint::{Ignore, Loader, Quantize, Rename, Scope};
 use medgemma_tensor::{Device, Weight};
 
 use crate::attention::Attention;
@@ -35,6 +35,13 @@ pub const IGNORED: &[Ignore] = &[Ignore::new(
     ".rotary_emb.inv_freq",
     "frequencies are computed from the configuration",
 )];
+
+/// The matrices that a reduced precision is for.
+pub const MATRICES: &[Quantize] = &[
+    Quantize::layers("language_model.layers."),
+    Quantize::embeddings("language_model.embed_tokens."),
+    Quantize::embeddings("lm_head."),
+];
 
 impl Decoder {
     /// Loads the decoder from the canonical keys of `loader`.

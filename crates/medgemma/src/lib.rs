@@ -135,4 +135,5 @@ pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Token};
 pub use medgemma_image::{Image, Limits, Pixels, Resizer};
-pub use medgemma_tensor::{Backend, Device};
+pub use medgemma_tensor::checkpoint::Precision;
+pub use medgemma_tensor::{Backend, Device, cpu};

@@ -105,7 +105,12 @@ impl Model {
         .concat();
         let mut loader = Loader::new(&source, &names, device)?
             .with_ignored(medgemma_siglip::IGNORED)
-            .with_ignored(medgemma_gemma3::IGNORED);
+            .with_ignored(medgemma_gemma3::IGNORED)
+            .with_precision(options.precision, medgemma_gemma3::MATRICES);
+        if options.cache_quantized {
+            loader =
+                loader.with_cache(dir.join(format!("medgemma-{}.cache", options.precision)))?;
+        }
         if let Some(progress) = options.progress {
             loader = loader.with_progress(progress);
         }

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use medgemma_gemma3::{DEFAULT_CHUNK, Sampling};
 use medgemma_image::Resizer;
+use medgemma_tensor::checkpoint::Precision;
 
 /// How an answer is written. The default is greedy with 512 tokens: the same question gets the
 /// same answer, as in the official examples.
@@ -91,6 +92,12 @@ pub struct LoadOptions<'a> {
     pub pad_to_square: Option<bool>,
     /// Whether long images are also shown in crops. `None`: as `preprocessor_config.json` says.
     pub pan_and_scan: Option<bool>,
+    /// How the decoder's matrices are held; as the files have them by default.
+    pub precision: Precision,
+    /// Whether what [`precision`](Self::precision) makes of the weights is kept in a file beside
+    /// them, `medgemma-<precision>.cache`, so that the next load has nothing to compute. The file is
+    /// as large as the quantised weights. Off by default: a library does not fill disks unasked.
+    pub cache_quantized: bool,
 }
 
 impl<'a> LoadOptions<'a> {
@@ -115,6 +122,20 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
+    /// Sets [`precision`](Self::precision).
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Sets [`cache_quantized`](Self::cache_quantized).
+    #[must_use]
+    pub fn with_cache_quantized(mut self, keep: bool) -> Self {
+        self.cache_quantized = keep;
+        self
+    }
+
     /// Sets [`pan_and_scan`](Self::pan_and_scan).
     #[must_use]
     pub fn with_pan_and_scan(mut self, on: bool) -> Self {
@@ -130,6 +151,8 @@ impl fmt::Debug for LoadOptions<'_> {
             .field("resizer", &self.resizer)
             .field("pad_to_square", &self.pad_to_square)
             .field("pan_and_scan", &self.pan_and_scan)
+            .field("precision", &self.precision)
+            .field("cache_quantized", &self.cache_quantized)
             .finish()
     }
 }
