@@ -25,7 +25,7 @@ pub use blocks::{Quantizer, dequantize, quantize, quantize_matrix};
 pub use attention::{Numbers, Rows, attention};
 pub use cpu::{Cpu, Path, UnknownPath};
 pub use elementwise::add;
-pub use linear::linear;
+pub use linear::{linear, project};
 pub use matrix::{Format, Matrix};
 pub use norm::{add_rms_norm, layer_norm, rms_norm};
 pub use pool::Pool;

@@ -3,15 +3,28 @@
 //! The arithmetic is the format's and the same for any number of rows of `x`: f32 weights are
 //! multiplied and summed in f32; f16 weights are widened, which is exact; with bf16 weights the
 //! activations are rounded to bf16 (to nearest, ties to even), so that products are exact in f32,
-//! and sums are f32. Paths and shapes differ only in the order of summation.
+//! and sums are f32. Weights in blocks are rounded to bf16 too and go on as such, but for a few rows of `x`,
+//! which have kernels of their own in [`crate::blocks`]. Paths and shapes differ only in the order
+//! of summation, and in that the bf16 units of processors take the tiniest numbers (below 2⁻¹²⁶)
+//! for zero.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_few;
+mod few;
+mod many;
 mod output;
+mod pack;
+mod panel;
 mod scalar;
 
+use crate::blocks;
 use crate::cpu::Cpu;
 use crate::matrix::Matrix;
 
 use output::Output;
+use panel::Weights;
 
 /// `out = x · weightᵀ + bias`: `x` is `[m, cols]`, `weight` `[rows, cols]`, `bias` `[rows]`, `out`
 /// `[m, rows]`, all row-major.
@@ -24,22 +37,53 @@ pub fn linear(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, ou
         bias.is_none_or(|bias| bias.len() == rows),
         "one bias for each of {rows} rows"
     );
-    if rows == 0 || out.is_empty() {
-        assert!(
-            out.is_empty() && (rows == 0 || x.is_empty()),
-            "{} inputs of {cols} columns give no {} outputs of {rows} rows",
-            x.len(),
-            out.len()
-        );
+    let m = checked_tokens(x, rows, cols, out);
+    if m == 0 {
         return;
     }
-    let m = out.len() / rows;
+    let (path, format) = (cpu.path(), weight.format());
+    if format.is_blocks() && m <= blocks::MOST {
+        blocks::linear_few(cpu, x, weight, bias, out);
+        return;
+    }
+    let output = Output::new(out, rows, bias);
+    if cols > 0 && m <= few::MOST && few::has(path, format) {
+        few::linear(cpu, x, weight, &output);
+    } else if cols > 0 && many::has(path, format) {
+        many::linear(cpu, x, Weights::Rows(weight), &output);
+    } else {
+        scalar::linear(cpu.pool(), x, Weights::Rows(weight), &output);
+    }
+}
+
+/// `out = x · weight` with weights that are published as `[in, out]`, as Gemma's projector is: `x`
+/// is `[m, in]`, `out` `[m, out]`, all row-major. The arithmetic is that of [`linear`].
+///
+/// # Panics
+/// When the lengths do not fit each other, or the weights are in blocks, which run along `in`.
+pub fn project(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, out: &mut [f32]) {
+    assert!(!weight.format().is_blocks(), "weights as plain floats");
+    let weights = Weights::Columns(weight);
+    let (rows, cols) = (weights.rows(), weights.cols());
+    if checked_tokens(x, rows, cols, out) == 0 {
+        return;
+    }
+    let output = Output::new(out, rows, None);
+    if cols > 0 && many::has(cpu.path(), weight.format()) {
+        many::linear(cpu, x, weights, &output);
+    } else {
+        scalar::linear(cpu.pool(), x, weights, &output);
+    }
+}
+
+/// The number of rows of `x`; 0 also where they have no outputs.
+fn checked_tokens(x: &[f32], rows: usize, cols: usize, out: &[f32]) -> usize {
+    let m = out.len().checked_div(rows).unwrap_or(0);
     assert!(
-        m * rows == out.len() && m * cols == x.len(),
+        m * rows == out.len() && (m * cols == x.len() || rows == 0),
         "{} inputs of {cols} columns give no {} outputs of {rows} rows",
         x.len(),
         out.len()
     );
-    let output = Output::new(out, rows, bias);
-    scalar::linear(cpu.pool(), x, weight, &output);
+    m
 }

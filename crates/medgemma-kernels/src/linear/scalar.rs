@@ -1,29 +1,31 @@
 //! Linear layers in plain Rust: the specification of the others. Sums are f64 and rounded once.
 
-use half::{bf16, f16};
+use half::bf16;
 
-use crate::matrix::{Format, Matrix};
+use crate::blocks::dequantize;
+use crate::matrix::Format;
 use crate::pool::Pool;
 
 use super::output::Output;
+use super::panel::Weights;
 
 /// Weight rows of a piece of work.
 const PIECE: usize = 16;
 
-/// `out = x · weightᵀ + bias`, each row of the weights unpacked once.
-pub(super) fn linear(pool: &Pool, x: &[f32], weight: Matrix<'_>, out: &Output<'_>) {
-    let cols = weight.cols();
+/// `out = x · weightsᵀ + bias`, each row of the weights unpacked once.
+pub(super) fn linear(pool: &Pool, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
+    let cols = weights.cols();
     let rounded: Vec<f32>;
-    let x = if weight.format() == Format::Bf16 {
+    let x = if matches!(weights.format(), Format::F32 | Format::F16) {
+        x
+    } else {
         rounded = x.iter().map(|&value| round_to_bf16(value)).collect();
         &rounded[..]
-    } else {
-        x
     };
-    pool.run(weight.rows().div_ceil(PIECE), &|piece| {
+    pool.run(weights.rows().div_ceil(PIECE), &|piece| {
         let mut unpacked = vec![0.0; cols];
-        for row in piece * PIECE..weight.rows().min((piece + 1) * PIECE) {
-            unpack(weight, row, &mut unpacked);
+        for row in piece * PIECE..weights.rows().min((piece + 1) * PIECE) {
+            unpack(weights, row, &mut unpacked);
             for token in 0..out.m() {
                 let sum = dot(&x[token * cols..][..cols], &unpacked);
                 // SAFETY: this piece alone writes the outputs of its rows.
@@ -34,30 +36,26 @@ pub(super) fn linear(pool: &Pool, x: &[f32], weight: Matrix<'_>, out: &Output<'_
 }
 
 /// The nearest bf16, ties to even.
-pub(super) fn round_to_bf16(value: f32) -> f32 {
+fn round_to_bf16(value: f32) -> f32 {
     bf16::from_f32(value).to_f32()
 }
 
-/// Row `row` of the weights as f32, which holds every number of the formats exactly.
-pub(super) fn unpack(weight: Matrix<'_>, row: usize, out: &mut [f32]) {
-    let bytes = weight.row(row);
-    match weight.format() {
-        Format::F32 => {
-            for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                *out = f32::from_le_bytes(*bytes);
+/// The weights of output `row` as f32.
+fn unpack(weights: Weights<'_>, row: usize, out: &mut [f32]) {
+    let format = weights.format();
+    match weights {
+        Weights::Rows(matrix) => dequantize(format, matrix.row(row), out),
+        Weights::Columns(matrix) => {
+            let size = format.block_bytes();
+            for (input, out) in out.iter_mut().enumerate() {
+                let bytes = &matrix.row(input)[row * size..][..size];
+                dequantize(format, bytes, std::slice::from_mut(out));
             }
         }
-        Format::F16 => {
-            for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                *out = f16::from_le_bytes(*bytes).to_f32();
-            }
-        }
-        Format::Bf16 => {
-            for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                *out = bf16::from_le_bytes(*bytes).to_f32();
-            }
-        }
-        format => panic!("rows of {format} are unpacked elsewhere"),
+    }
+    if format.is_blocks() {
+        out.iter_mut()
+            .for_each(|value| *value = round_to_bf16(*value));
     }
 }
 

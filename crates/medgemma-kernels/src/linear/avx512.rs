@@ -1,0 +1,103 @@
+//! The kernels of linear layers in AVX-512, with its bf16 dot products.
+
+use std::arch::x86_64::*;
+
+use super::many::Product;
+use super::pack::LANES;
+
+/// Weight rows of a group.
+pub(super) const ROWS: usize = 8;
+
+/// Many tokens: see [`Product`]. `PAIR`: steps are two bf16 instead of an f32.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(super) fn multiply<const PAIR: bool>(product: Product<'_>) {
+    let tiles = product.checked_tiles(ROWS);
+    let (weights, x) = (product.weights.as_ptr(), product.x.as_ptr());
+    let Product {
+        stride,
+        x_stride,
+        steps,
+        sums,
+        ..
+    } = product;
+    for tile in (0..tiles).step_by(2) {
+        let sums = sums[tile * ROWS * LANES..].as_mut_ptr();
+        // SAFETY: `checked_tiles` has seen that the slices hold all rows, tiles and steps.
+        unsafe {
+            let x = x.add(tile * x_stride);
+            if tile + 1 < tiles {
+                multiply_tiles::<PAIR, 2>(weights, stride, x, x_stride, steps, sums);
+            } else {
+                multiply_tiles::<PAIR, 1>(weights, stride, x, x_stride, steps, sums);
+            }
+        }
+    }
+}
+
+/// `ROWS` rows times `TILES` tiles: 16 sums of 16 lanes hide the latency of the products.
+///
+/// # Safety
+/// The pointers are to slices as in [`Product`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn multiply_tiles<const PAIR: bool, const TILES: usize>(
+    weights: *const u8,
+    stride: usize,
+    x: *const u32,
+    x_stride: usize,
+    steps: usize,
+    sums: *mut f32,
+) {
+    let mut acc = [[_mm512_setzero_ps(); TILES]; ROWS];
+    for (row, acc) in acc.iter_mut().enumerate() {
+        for (tile, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: `sums` has `TILES · ROWS` vectors.
+            *acc = unsafe { _mm512_loadu_ps(sums.add((tile * ROWS + row) * LANES)) };
+        }
+    }
+    for step in 0..steps {
+        let mut lanes = [_mm512_setzero_si512(); TILES];
+        for (tile, lanes) in lanes.iter_mut().enumerate() {
+            // SAFETY: step `step` of tile `tile` is within `x`.
+            *lanes = unsafe { _mm512_loadu_si512(x.add(tile * x_stride + step * LANES).cast()) };
+        }
+        for (row, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: step `step` of row `row` is within `weights`.
+            let weight = unsafe {
+                weights
+                    .add(row * stride + step * 4)
+                    .cast::<i32>()
+                    .read_unaligned()
+            };
+            let weight = _mm512_set1_epi32(weight);
+            for (acc, &lanes) in acc.iter_mut().zip(&lanes) {
+                *acc = multiply_add::<PAIR>(weight, lanes, *acc);
+            }
+        }
+    }
+    for (row, acc) in acc.iter().enumerate() {
+        for (tile, &acc) in acc.iter().enumerate() {
+            // SAFETY: as for the loads.
+            unsafe { _mm512_storeu_ps(sums.add((tile * ROWS + row) * LANES), acc) };
+        }
+    }
+}
+
+/// `sum + a · b` for each lane's 4 bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn multiply_add<const PAIR: bool>(a: __m512i, b: __m512i, sum: __m512) -> __m512 {
+    if PAIR {
+        _mm512_dpbf16_ps(sum, bf16_lanes(a), bf16_lanes(b))
+    } else {
+        _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum)
+    }
+}
+
+/// The same bits as 32 bf16.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn bf16_lanes(bits: __m512i) -> __m512bh {
+    // SAFETY: both are 512 bits of plain data.
+    unsafe { std::mem::transmute::<__m512i, __m512bh>(bits) }
+}

@@ -1,0 +1,196 @@
+//! Linear layers over many tokens: bound by arithmetic.
+//!
+//! Lanes are tokens: a kernel broadcasts a step of a weight row, as the file has it, and multiplies
+//! it with a step of 16 tokens from the packed activations; a group of rows times a tile of tokens
+//! has its sums in registers. Around it three loops: a piece of work is a chunk of rows times a
+//! block of tokens, walked in blocks of the columns, such that the tokens' block stays in the
+//! second-level cache while all rows of the chunk go by and a group's weights stay in the first.
+
+use crate::cpu::{Cpu, Path};
+use crate::matrix::Format;
+
+use super::output::Output;
+use super::pack::{LANES, Step, Tiles};
+use super::panel::{Panel, Weights};
+
+/// Weight rows of a piece of work; shared by the groups of all kernels: 8, 6 and 32.
+const CHUNK: usize = 96;
+/// Tiles of tokens of a piece of work.
+const BLOCK: usize = 16;
+/// Steps of a block of columns: with `BLOCK` tiles half a megabyte, and a whole number of the
+/// block formats' 256 columns.
+const STEPS: usize = 512;
+
+/// What a kernel is given: `sums[tile][row][lane] += Σ weights[row][step] · x[tile][step][lane]`.
+pub(super) struct Product<'a> {
+    /// The group's rows, `stride` bytes apart.
+    pub(super) weights: &'a [u8],
+    pub(super) stride: usize,
+    /// Tiles of tokens, `x_stride` words apart.
+    pub(super) x: &'a [u32],
+    pub(super) x_stride: usize,
+    pub(super) steps: usize,
+    /// `[tile][row][LANES]`, as many tiles as there are to do.
+    pub(super) sums: &'a mut [f32],
+}
+
+impl Product<'_> {
+    /// The number of tiles.
+    ///
+    /// # Panics
+    /// When the slices are too short for a group of `rows` rows: kernels rely on it.
+    pub(super) fn checked_tiles(&self, rows: usize) -> usize {
+        let tiles = self.sums.len() / (rows * LANES);
+        assert!(
+            tiles > 0
+                && self.sums.len() == tiles * rows * LANES
+                && self.weights.len() >= (rows - 1) * self.stride + self.steps * 4
+                && self.x.len() >= (tiles - 1) * self.x_stride + self.steps * LANES,
+            "slices of a product"
+        );
+        tiles
+    }
+}
+
+/// Which kernel multiplies.
+#[derive(Clone, Copy)]
+struct Kernel {
+    path: Path,
+    step: Step,
+    /// Weight rows of a group.
+    rows: usize,
+    /// Steps come in multiples of this.
+    multiple: usize,
+}
+
+impl Kernel {
+    /// The kernel of `path` for weights in `format`; none for [`Path::Scalar`].
+    fn of(path: Path, format: Format) -> Option<Self> {
+        let single = matches!(format, Format::F32 | Format::F16);
+        let kernel = |path, step, rows, multiple| Self {
+            path,
+            step,
+            rows,
+            multiple,
+        };
+        match path {
+            Path::Scalar | Path::Neon | Path::Avx2 => None,
+            Path::Amx | Path::Avx512 if single => Some(kernel(Path::Avx512, Step::Single, 8, 1)),
+            Path::Amx | Path::Avx512 => Some(kernel(Path::Avx512, Step::Pair, 8, 1)),
+        }
+    }
+
+    fn multiply(self, product: Product<'_>) {
+        match (self.path, self.step) {
+            // SAFETY: the processor has the path (`Cpu`'s promise).
+            #[cfg(target_arch = "x86_64")]
+            (Path::Avx512, Step::Pair) => unsafe { super::avx512::multiply::<true>(product) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            (Path::Avx512, Step::Single) => unsafe { super::avx512::multiply::<false>(product) },
+            (path, step) => unreachable!("no kernel for {step:?} on {path}"),
+        }
+    }
+}
+
+/// Whether `path` has a kernel here.
+pub(super) fn has(path: Path, format: Format) -> bool {
+    Kernel::of(path, format).is_some()
+}
+
+/// `out = x · weightsᵀ + bias`.
+///
+/// # Panics
+/// When [`has`] says no.
+pub(super) fn linear(cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
+    let format = weights.format();
+    let kernel = Kernel::of(cpu.path(), format).expect("the caller has asked");
+    let cols = weights.cols();
+    let round = format != Format::F32 && format != Format::F16;
+    let x = Tiles::pack(cpu.pool(), x, cols, kernel.step, kernel.multiple, round);
+    let tiles = out.m().div_ceil(LANES);
+    let blocks = tiles.div_ceil(BLOCK);
+    let chunk = chunk_of(weights.rows(), blocks, cpu.pool().threads());
+    let chunks = weights.rows().div_ceil(chunk);
+    cpu.pool().run(chunks * blocks, &|piece| {
+        // Neighbouring pieces share weights: what one thread reads another finds in the cache.
+        let (chunk_index, block) = (piece / blocks, piece % blocks);
+        let rows = chunk_index * chunk..weights.rows().min((chunk_index + 1) * chunk);
+        let tiles = block * BLOCK..tiles.min((block + 1) * BLOCK);
+        let sums = piece_sums(kernel, weights, &rows, &x, &tiles);
+        for tile in tiles.clone() {
+            let groups = rows.len().div_ceil(kernel.rows);
+            let tile_sums = (0..groups).map(|group| {
+                let at = (group * tiles.len() + tile - tiles.start) * kernel.rows * LANES;
+                &sums[at..][..kernel.rows * LANES]
+            });
+            write_tile(tile_sums, kernel.rows, tile, &rows, out);
+        }
+    });
+}
+
+/// Rows of a chunk: fewer than `CHUNK` where threads would be left without work.
+fn chunk_of(rows: usize, blocks: usize, threads: usize) -> usize {
+    let mut chunk = CHUNK;
+    while chunk > CHUNK / 4 && rows.div_ceil(chunk) * blocks < 4 * threads {
+        chunk /= 2;
+    }
+    chunk
+}
+
+/// The sums of a chunk of rows and a block of tiles: `[group][tile][row][LANES]`.
+fn piece_sums(
+    kernel: Kernel,
+    weights: Weights<'_>,
+    rows: &std::ops::Range<usize>,
+    x: &Tiles,
+    tiles: &std::ops::Range<usize>,
+) -> Vec<f32> {
+    let group_sums = tiles.len() * kernel.rows * LANES;
+    let mut sums = vec![0.0; rows.len().div_ceil(kernel.rows) * group_sums];
+    let mut panel = Panel::new(kernel.path, kernel.step, kernel.rows, kernel.multiple);
+    let all = kernel.step.count(weights.cols());
+    for start in (0..all).step_by(STEPS) {
+        let steps = start..all.min(start + STEPS);
+        let padded = steps.len().next_multiple_of(kernel.multiple);
+        let firsts = rows.clone().step_by(kernel.rows);
+        for (first, sums) in firsts.zip(sums.chunks_exact_mut(group_sums)) {
+            let (weights, stride) = panel.group(weights, first, steps.clone());
+            kernel.multiply(Product {
+                weights,
+                stride,
+                x: x.from(tiles.start, start),
+                x_stride: x.steps() * LANES,
+                steps: padded,
+                sums,
+            });
+        }
+    }
+    sums
+}
+
+/// Turns a tile's sums, a slice `[row][LANES]` for each group, into rows of outputs.
+fn write_tile<'a>(
+    groups: impl Iterator<Item = &'a [f32]>,
+    group_rows: usize,
+    tile: usize,
+    rows: &std::ops::Range<usize>,
+    out: &Output<'_>,
+) {
+    let mut turned = [[0.0; CHUNK]; LANES];
+    for (group, sums) in groups.enumerate() {
+        for (row, lanes) in sums.as_chunks::<LANES>().0.iter().enumerate() {
+            let row = group * group_rows + row;
+            if row < rows.len() {
+                for (turned, &sum) in turned.iter_mut().zip(lanes) {
+                    turned[row] = sum;
+                }
+            }
+        }
+    }
+    let first = tile * LANES;
+    for (token, values) in (first..out.m().min(first + LANES)).zip(&turned) {
+        // SAFETY: this piece alone writes its rows of its tokens.
+        unsafe { out.put(token, rows.start, &values[..rows.len()]) };
+    }
+}

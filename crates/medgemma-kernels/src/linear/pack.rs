@@ -1,0 +1,110 @@
+//! Activations laid out for the kernels: rounded, padded and, for many tokens, transposed.
+
+use half::bf16;
+
+use crate::pool::Pool;
+
+/// Tokens of a tile: the lanes of a 512-bit register.
+pub(super) const LANES: usize = 16;
+
+/// What a kernel multiplies, 4 bytes of a weight row at a time. Such 4 bytes are a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// One f32.
+    Single,
+    /// Two bf16.
+    Pair,
+}
+
+impl Step {
+    /// Steps of a row of `cols` numbers; the last may be padded with a zero.
+    pub(super) fn count(self, cols: usize) -> usize {
+        match self {
+            Self::Single => cols,
+            Self::Pair => cols.div_ceil(2),
+        }
+    }
+
+    /// Numbers of a step.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Pair => 2,
+        }
+    }
+}
+
+/// Many tokens, transposed: `[tile][step][LANES]`, where a lane is a token and holds a step's
+/// 4 bytes. Tokens and steps that are not there are zero.
+pub(super) struct Tiles {
+    steps: usize,
+    data: Vec<u32>,
+}
+
+impl Tiles {
+    /// Packs `x`, `[tokens, cols]`, in steps whose number is rounded up to a multiple of
+    /// `multiple`; `round` first rounds to bf16, which pairs always are.
+    pub(super) fn pack(
+        pool: &Pool,
+        x: &[f32],
+        cols: usize,
+        step: Step,
+        multiple: usize,
+        round: bool,
+    ) -> Self {
+        let steps = step.count(cols).next_multiple_of(multiple);
+        let tokens = x.len() / cols;
+        let tiles = tokens.div_ceil(LANES);
+        let mut data = vec![0; tiles * steps * LANES];
+        let places: Vec<_> = data
+            .chunks_mut(steps * LANES)
+            .map(std::sync::Mutex::new)
+            .collect();
+        pool.run(tiles, &|tile| {
+            let mut place = places[tile]
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let x = &x[tile * LANES * cols..];
+            for (lane, x) in x.chunks_exact(cols).take(LANES).enumerate() {
+                pack_token(x, step, round, &mut place[lane..]);
+            }
+        });
+        drop(places);
+        Self { steps, data }
+    }
+
+    /// Steps of a token, padding included.
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The data from tile `tile`, step `step` on; tiles are `LANES · steps` apart.
+    pub(super) fn from(&self, tile: usize, step: usize) -> &[u32] {
+        &self.data[(tile * self.steps + step) * LANES..]
+    }
+}
+
+/// Writes one token's steps to every `LANES`-th place.
+fn pack_token(x: &[f32], step: Step, round: bool, place: &mut [u32]) {
+    let places = place.iter_mut().step_by(LANES);
+    match step {
+        Step::Pair => {
+            let (pairs, rest) = x.as_chunks::<2>();
+            let last = rest.first().map(|&last| [last, 0.0]);
+            for (place, pair) in places.zip(pairs.iter().copied().chain(last)) {
+                let [low, high] = pair.map(|value| u32::from(bf16::from_f32(value).to_bits()));
+                *place = low | high << 16;
+            }
+        }
+        Step::Single if round => {
+            for (place, &value) in places.zip(x) {
+                *place = u32::from(bf16::from_f32(value).to_bits()) << 16;
+            }
+        }
+        Step::Single => {
+            for (place, value) in places.zip(x) {
+                *place = value.to_bits();
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Groups of weight rows as the kernels for many tokens read them: in place where the file has them
+//! so, else unpacked into a panel that stays in the cache while all tokens are multiplied with it.
+
+use std::ops::Range;
+
+use half::f16;
+
+use crate::blocks::unpack_bf16;
+use crate::cpu::Path;
+use crate::matrix::{Format, Matrix};
+
+use super::pack::Step;
+
+/// Weights of a linear layer, `[out, in]` or `[in, out]` in the file.
+#[derive(Clone, Copy)]
+pub(super) enum Weights<'a> {
+    /// `[out, in]`: an output's weights follow each other.
+    Rows(Matrix<'a>),
+    /// `[in, out]`, plain floats.
+    Columns(Matrix<'a>),
+}
+
+impl Weights<'_> {
+    /// Outputs.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Rows(matrix) => matrix.rows(),
+            Self::Columns(matrix) => matrix.cols(),
+        }
+    }
+
+    /// Inputs.
+    pub(super) fn cols(&self) -> usize {
+        match self {
+            Self::Rows(matrix) => matrix.cols(),
+            Self::Columns(matrix) => matrix.rows(),
+        }
+    }
+
+    /// How the numbers are stored.
+    pub(super) fn format(&self) -> Format {
+        match self {
+            Self::Rows(matrix) | Self::Columns(matrix) => matrix.format(),
+        }
+    }
+}
+
+/// Scratch for one group of `rows` rows.
+pub(super) struct Panel {
+    path: Path,
+    step: Step,
+    rows: usize,
+    multiple: usize,
+    scratch: Vec<u32>,
+}
+
+impl Panel {
+    /// For groups of `rows` rows whose steps come in multiples of `multiple`.
+    pub(super) fn new(path: Path, step: Step, rows: usize, multiple: usize) -> Self {
+        Self {
+            path,
+            step,
+            rows,
+            multiple,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Steps `steps` of the rows from `first` on, as bytes in which the rows are the returned
+    /// number of bytes apart. Rows and columns that are not there are zero.
+    pub(super) fn group<'a>(
+        &'a mut self,
+        weights: Weights<'a>,
+        first: usize,
+        steps: Range<usize>,
+    ) -> (&'a [u8], usize) {
+        if let Weights::Rows(matrix) = weights
+            && self.in_place(matrix, first, &steps)
+        {
+            let stride = matrix.row(first).len();
+            return (&matrix.bytes()[first * stride + steps.start * 4..], stride);
+        }
+        let len = steps.len().next_multiple_of(self.multiple);
+        self.scratch.clear();
+        self.scratch.resize(self.rows * len, 0);
+        let start = steps.start * self.step.width();
+        let cols = start..weights.cols().min(steps.end * self.step.width());
+        let rows = first..weights.rows().min(first + self.rows);
+        for (row, place) in rows.zip(self.scratch.chunks_exact_mut(len)) {
+            match weights {
+                Weights::Rows(matrix) => {
+                    fill_row(self.path, self.step, matrix, row, cols.clone(), place);
+                }
+                Weights::Columns(matrix) => {
+                    fill_column(self.step, matrix, row, cols.clone(), place);
+                }
+            }
+        }
+        (bytes_of(&self.scratch), len * 4)
+    }
+
+    /// Whether the file has the group just as the kernels read it.
+    fn in_place(&self, matrix: Matrix<'_>, first: usize, steps: &Range<usize>) -> bool {
+        let format = match self.step {
+            Step::Single => Format::F32,
+            Step::Pair => Format::Bf16,
+        };
+        matrix.format() == format
+            && first + self.rows <= matrix.rows()
+            && steps.len().is_multiple_of(self.multiple)
+            && steps.end * self.step.width() <= matrix.cols()
+    }
+}
+
+/// Columns `cols` of one row; `cols` begins at a whole block.
+fn fill_row(
+    path: Path,
+    step: Step,
+    matrix: Matrix<'_>,
+    row: usize,
+    cols: Range<usize>,
+    place: &mut [u32],
+) {
+    let format = matrix.format();
+    let row = matrix.row(row);
+    let start = cols.start / format.block_len() * format.block_bytes();
+    let end = cols.end.div_ceil(format.block_len()) * format.block_bytes();
+    let bytes = &row[start..end];
+    match (step, format) {
+        (Step::Pair, Format::Bf16) => {
+            let (pairs, rest) = bytes.as_chunks();
+            for (place, pair) in place.iter_mut().zip(pairs) {
+                *place = u32::from_le_bytes(*pair);
+            }
+            if let &[low, high] = rest {
+                place[pairs.len()] = u32::from(u16::from_le_bytes([low, high]));
+            }
+        }
+        (Step::Single, Format::F32) => {
+            for (place, bytes) in place.iter_mut().zip(bytes.as_chunks().0) {
+                *place = u32::from_le_bytes(*bytes);
+            }
+        }
+        (Step::Single, Format::F16) => widen_f16(path, bytes, place),
+        (Step::Single, Format::Bf16) => {
+            for (place, bytes) in place.iter_mut().zip(bytes.as_chunks().0) {
+                *place = u32::from(u16::from_le_bytes(*bytes)) << 16;
+            }
+        }
+        (Step::Pair, format) if format.is_blocks() => {
+            unpack_bf16(path, format, bytes, &mut halves_of(place)[..cols.len()]);
+        }
+        (Step::Single, format) if format.is_blocks() => {
+            let mut halves = vec![0; cols.len()];
+            unpack_bf16(path, format, bytes, &mut halves);
+            for (place, half) in place.iter_mut().zip(halves) {
+                *place = u32::from(half) << 16;
+            }
+        }
+        (step, format) => unreachable!("no way to unpack {format} to {step:?}"),
+    }
+}
+
+/// f16 to the bits of f32.
+fn widen_f16(path: Path, bytes: &[u8], place: &mut [u32]) {
+    let _ = path;
+    for (place, bytes) in place.iter_mut().zip(bytes.as_chunks().0) {
+        *place = f16::from_le_bytes(*bytes).to_f32().to_bits();
+    }
+}
+
+/// Output `column` of weights that are published as `[in, out]`, inputs `inputs`.
+fn fill_column(
+    step: Step,
+    matrix: Matrix<'_>,
+    column: usize,
+    inputs: Range<usize>,
+    place: &mut [u32],
+) {
+    let size = matrix.format().block_bytes();
+    let numbers = inputs.map(|input| &matrix.row(input)[column * size..][..size]);
+    for (index, bytes) in numbers.enumerate() {
+        match (step, matrix.format(), bytes) {
+            (Step::Pair, Format::Bf16, &[low, high]) => {
+                let bits = u32::from(u16::from_le_bytes([low, high]));
+                place[index / 2] |= bits << (index % 2 * 16);
+            }
+            (Step::Single, Format::Bf16, &[low, high]) => {
+                place[index] = u32::from(u16::from_le_bytes([low, high])) << 16;
+            }
+            (Step::Single, Format::F16, &[low, high]) => {
+                place[index] = f16::from_le_bytes([low, high]).to_f32().to_bits();
+            }
+            (Step::Single, Format::F32, &[a, b, c, d]) => {
+                place[index] = u32::from_le_bytes([a, b, c, d]);
+            }
+            (step, format, _) => unreachable!("no way to unpack columns of {format} to {step:?}"),
+        }
+    }
+}
+
+fn halves_of(words: &mut [u32]) -> &mut [u16] {
+    let len = 2 * words.len();
+    // SAFETY: the same memory; halves need less alignment and have any value. That the first is a
+    // word's low half is what all processors of the kernels' paths do.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), len) }
+}
+
+fn bytes_of(words: &[u32]) -> &[u8] {
+    // SAFETY: the same memory; bytes have no alignment and any value.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}
