@@ -31,6 +31,7 @@ impl Block {
         let transformed = self
             .mlp
             .forward(self.pre_feedforward_layernorm.forward(h.clone()));
-        self.post_feedforward_layernorm.forward_added(h, transformed)
+        self.post_feedforward_layernorm
+            .forward_added(h, transformed)
     }
 }

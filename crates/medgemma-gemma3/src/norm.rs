@@ -13,12 +13,9 @@ pub(crate) struct RmsNorm {
 }
 
 impl RmsNorm {
-    /// From the published weight `[d]`; `1 + weight` is summed once, in f32.
-    pub(crate) fn new(weight: Tensor<1>, eps: f64) -> Self {
-        Self {
-            gain: weight + 1.0,
-            eps,
-        }
+    /// From the gain `1 + weight`, `[d]`, as the loader gives it.
+    pub(crate) fn new(gain: Tensor<1>, eps: f64) -> Self {
+        Self { gain, eps }
     }
 
     /// `x` `[t, d]`; the result has the same shape.

@@ -16,8 +16,13 @@ use crate::model::Decoder;
 use crate::norm::RmsNorm;
 use crate::rope::Rope;
 
+/// Who writes the names of GGUF files.
+const GGUF: &str = "GGUF";
+
 /// Names of the decoder's tensors in every published dialect. Put it after the tables of the
 /// other parts of a model: its last rule takes any `model.` that is left.
+///
+/// Those of GGUF are llama.cpp's for the architecture `gemma3` (`gguf-py/gguf/constants.py`).
 pub const RENAMES: &[Rename] = &[
     Rename::new("base_model.model.", "", "PEFT wrapper"),
     Rename::new(
@@ -27,6 +32,74 @@ pub const RENAMES: &[Rename] = &[
     ),
     Rename::new("language_model.model.", "language_model.", "published 2025"),
     Rename::new("language_model.lm_head.", "lm_head.", "published 2025"),
+    Rename::new("token_embd.", "language_model.embed_tokens.", GGUF),
+    Rename::new("output_norm.", "language_model.norm.", GGUF),
+    Rename::new("output.", "lm_head.", GGUF),
+    Rename::new(
+        "blk.{}.attn_norm.",
+        "language_model.layers.{}.input_layernorm.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.attn_q.",
+        "language_model.layers.{}.self_attn.q_proj.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.attn_k.",
+        "language_model.layers.{}.self_attn.k_proj.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.attn_v.",
+        "language_model.layers.{}.self_attn.v_proj.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.attn_output.",
+        "language_model.layers.{}.self_attn.o_proj.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.attn_q_norm.",
+        "language_model.layers.{}.self_attn.q_norm.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.attn_k_norm.",
+        "language_model.layers.{}.self_attn.k_norm.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.post_attention_norm.",
+        "language_model.layers.{}.post_attention_layernorm.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.ffn_norm.",
+        "language_model.layers.{}.pre_feedforward_layernorm.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.ffn_gate.",
+        "language_model.layers.{}.mlp.gate_proj.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.ffn_up.",
+        "language_model.layers.{}.mlp.up_proj.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.ffn_down.",
+        "language_model.layers.{}.mlp.down_proj.",
+        GGUF,
+    ),
+    Rename::new(
+        "blk.{}.post_ffw_norm.",
+        "language_model.layers.{}.post_feedforward_layernorm.",
+        GGUF,
+    ),
     Rename::new("model.", "language_model.", "text only"),
 ];
 
@@ -133,6 +206,6 @@ fn norm(
     width: usize,
     config: &TextConfig,
 ) -> Result<RmsNorm> {
-    let weight = scope.scope(name).vector("weight", width)?;
-    Ok(RmsNorm::new(weight, config.rms_norm_eps))
+    let gain = scope.scope(name).norm_gain("weight", width)?;
+    Ok(RmsNorm::new(gain, config.rms_norm_eps))
 }

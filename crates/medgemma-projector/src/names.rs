@@ -12,6 +12,17 @@ pub const RENAMES: &[Rename] = &[
         "multi_modal_projector.",
         "transformers ≥ 4.52 in memory",
     ),
+    // llama.cpp's `mmproj` files; the matrix is `[in, out]` there too.
+    Rename::new(
+        "mm.input_projection.weight",
+        "multi_modal_projector.mm_input_projection_weight",
+        "GGUF",
+    ),
+    Rename::new(
+        "mm.soft_emb_norm.",
+        "multi_modal_projector.mm_soft_emb_norm.",
+        "GGUF",
+    ),
 ];
 
 #[cfg(test)]
@@ -29,6 +40,13 @@ mod tests {
                 "multi_modal_projector.mm_input_projection_weight",
                 "{prefix}"
             );
+        }
+        for (key, name) in [
+            ("mm.input_projection.weight", "mm_input_projection_weight"),
+            ("mm.soft_emb_norm.weight", "mm_soft_emb_norm.weight"),
+        ] {
+            let expected = format!("multi_modal_projector.{name}");
+            assert_eq!(canonical(key, RENAMES, |_| {}), expected);
         }
     }
 }

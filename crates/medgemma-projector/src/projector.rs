@@ -48,7 +48,7 @@ impl Projector {
         Ok(Self {
             mm_input_projection_weight: scope
                 .weight("mm_input_projection_weight", [vision, text])?,
-            mm_soft_emb_norm: scope.vector("mm_soft_emb_norm.weight", vision)? + 1.0,
+            mm_soft_emb_norm: scope.norm_gain("mm_soft_emb_norm.weight", vision)?,
             config: *config,
             device: scope.device().clone(),
         })
