@@ -1,7 +1,10 @@
 //! GELU in its tanh form, plain and gated.
 
+#[cfg(test)]
+mod tests;
+
 use crate::cpu::Cpu;
-use crate::elementwise::for_numbers;
+use crate::elementwise::{Kernel, Simd, for_numbers, run};
 
 /// `2·√(2/π)`.
 const SLOPE: f32 = 1.595_769;
@@ -18,9 +21,8 @@ const CUBE: f32 = 0.044_715;
 pub fn gelu_tanh(cpu: &Cpu, x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len(), "length of x");
     for_numbers(cpu, out, &|first, out| {
-        for (out, &x) in out.iter_mut().zip(&x[first..]) {
-            *out = gelu(x);
-        }
+        let x = &x[first..first + out.len()];
+        run(cpu.path(), Gelu { x, out });
     });
 }
 
@@ -32,14 +34,65 @@ pub fn geglu(cpu: &Cpu, gate: &[f32], up: &[f32], out: &mut [f32]) {
     assert_eq!(gate.len(), out.len(), "length of the gate");
     assert_eq!(up.len(), out.len(), "length of what is gated");
     for_numbers(cpu, out, &|first, out| {
-        let (gate, up) = (&gate[first..], &up[first..]);
-        for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
-            *out = gelu(gate) * up;
-        }
+        let here = first..first + out.len();
+        let (gate, up) = (&gate[here.clone()], &up[here]);
+        run(cpu.path(), Geglu { gate, up, out });
     });
 }
 
+struct Gelu<'a> {
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Gelu<'_> {
+    fn scalar(self) {
+        for (out, &x) in self.out.iter_mut().zip(self.x) {
+            *out = gelu_scalar(x);
+        }
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(self, s: S) {
+        let inputs = self.x.chunks(S::LANES);
+        for (out, x) in self.out.chunks_mut(S::LANES).zip(inputs) {
+            s.store(gelu(s, s.load(x)), out);
+        }
+    }
+}
+
+struct Geglu<'a> {
+    gate: &'a [f32],
+    up: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Geglu<'_> {
+    fn scalar(self) {
+        for ((out, &gate), &up) in self.out.iter_mut().zip(self.gate).zip(self.up) {
+            *out = gelu_scalar(gate) * up;
+        }
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(self, s: S) {
+        let inputs = self.gate.chunks(S::LANES).zip(self.up.chunks(S::LANES));
+        for (out, (gate, up)) in self.out.chunks_mut(S::LANES).zip(inputs) {
+            s.store(s.mul(gelu(s, s.load(gate)), s.load(up)), out);
+        }
+    }
+}
+
 /// `(1 + tanh z) / 2 = 1 / (1 + exp(−2z))`: no difference of close numbers anywhere.
-fn gelu(x: f32) -> f32 {
+fn gelu_scalar(x: f32) -> f32 {
     x / (1.0 + (-SLOPE * x * (1.0 + CUBE * x * x)).exp())
+}
+
+/// [`gelu_scalar`] of a vector.
+#[inline(always)]
+fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
+    let one = s.splat(1.0);
+    let bend = s.mul_add(s.mul(s.splat(CUBE), x), x, one);
+    let exponent = s.mul(s.mul(s.splat(-SLOPE), x), bend);
+    s.div(x, s.add(one, s.exp(exponent)))
 }

@@ -1,9 +1,15 @@
 //! RMS norm and layer norm over rows.
 
-pub(crate) mod scalar;
+mod layer;
+mod rms;
+#[cfg(test)]
+mod tests;
 
 use crate::cpu::Cpu;
-use crate::elementwise::for_rows;
+use crate::elementwise::{for_rows, run};
+use layer::LayerNorm;
+use rms::RmsNorm;
+pub(crate) use rms::{inverse_rms, inverse_rms_scalar};
 
 /// RMS norm of every row: `x / sqrt(mean(x²) + eps) · gain`.
 ///
@@ -13,14 +19,7 @@ use crate::elementwise::for_rows;
 /// # Panics
 /// When lengths do not fit each other.
 pub fn rms_norm(cpu: &Cpu, x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
-    let d = gain.len();
-    check_rows(x, d, out);
-    for_rows(cpu, out, d, &|first, out| {
-        let x = x[first * d..].chunks_exact(d);
-        for (x, out) in x.zip(out.chunks_exact_mut(d)) {
-            scalar::rms_norm(x, gain, eps, out);
-        }
-    });
+    rms(cpu, x, gain, eps, None, out);
 }
 
 /// `residual + `[`rms_norm`]`(x)`: a norm after a sublayer and the residual sum in one pass.
@@ -38,15 +37,23 @@ pub fn add_rms_norm(
     residual: &[f32],
     out: &mut [f32],
 ) {
+    assert_eq!(residual.len(), out.len(), "length of the residual");
+    rms(cpu, x, gain, eps, Some(residual), out);
+}
+
+fn rms(cpu: &Cpu, x: &[f32], gain: &[f32], eps: f32, residual: Option<&[f32]>, out: &mut [f32]) {
     let d = gain.len();
     check_rows(x, d, out);
-    assert_eq!(residual.len(), out.len(), "length of the residual");
     for_rows(cpu, out, d, &|first, out| {
-        let x = x[first * d..].chunks_exact(d);
-        let residual = residual[first * d..].chunks_exact(d);
-        for ((x, residual), out) in x.zip(residual).zip(out.chunks_exact_mut(d)) {
-            scalar::add_rms_norm(x, gain, eps, residual, out);
-        }
+        let here = first * d..first * d + out.len();
+        let kernel = RmsNorm {
+            x: &x[here.clone()],
+            gain,
+            eps,
+            residual: residual.map(|residual| &residual[here]),
+            out,
+        };
+        run(cpu.path(), kernel);
     });
 }
 
@@ -63,10 +70,15 @@ pub fn layer_norm(cpu: &Cpu, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, 
     check_rows(x, d, out);
     assert_eq!(bias.len(), d, "length of the bias");
     for_rows(cpu, out, d, &|first, out| {
-        let x = x[first * d..].chunks_exact(d);
-        for (x, out) in x.zip(out.chunks_exact_mut(d)) {
-            scalar::layer_norm(x, weight, bias, eps, out);
-        }
+        let x = &x[first * d..first * d + out.len()];
+        let kernel = LayerNorm {
+            x,
+            weight,
+            bias,
+            eps,
+            out,
+        };
+        run(cpu.path(), kernel);
     });
 }
 
@@ -78,4 +90,17 @@ fn check_rows(x: &[f32], d: usize, out: &[f32]) {
         "{} numbers in rows of {d}",
         x.len()
     );
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a row is shorter than 2^53")]
+fn count(x: &[f32]) -> f64 {
+    x.len() as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding is what is wanted"
+)]
+fn to_f32(x: f64) -> f32 {
+    x as f32
 }

@@ -1,8 +1,11 @@
 //! RMS norm of each head and its rotation by position, in one pass.
 
+#[cfg(test)]
+mod tests;
+
 use crate::cpu::Cpu;
-use crate::elementwise::for_rows;
-use crate::norm::scalar::inverse_rms;
+use crate::elementwise::{Kernel, Simd, for_rows, run};
+use crate::norm::{inverse_rms, inverse_rms_scalar};
 
 /// RMS norm of every head, then the rotary embedding that turns the halves `(a, b)` of a head into
 /// `(a·cos − b·sin, b·cos + a·sin)` (Su et al. 2021, arXiv 2104.09864, in the layout of Gemma).
@@ -43,22 +46,77 @@ pub fn qk_norm_rope(
         "lengths of cos and sin"
     );
     for_rows(cpu, out, h, &|first, out| {
-        let x = x[first * h..].chunks_exact(h);
-        for (row, (x, out)) in (first..).zip(x.zip(out.chunks_exact_mut(h))) {
-            let angles = row / heads * (h / 2)..(row / heads + 1) * (h / 2);
-            scalar(x, gain, eps, &cos[angles.clone()], &sin[angles], out);
-        }
+        let x = &x[first * h..first * h + out.len()];
+        let kernel = NormRope {
+            x,
+            first,
+            heads,
+            gain,
+            eps,
+            cos,
+            sin,
+            out,
+        };
+        run(cpu.path(), kernel);
     });
 }
 
-/// One head: the specification.
-fn scalar(x: &[f32], gain: &[f32], eps: f32, cos: &[f32], sin: &[f32], out: &mut [f32]) {
-    let half = x.len() / 2;
-    let scale = inverse_rms(x, eps);
-    for i in 0..half {
-        let a = x[i] * scale * gain[i];
-        let b = x[half + i] * scale * gain[half + i];
-        out[i] = a * cos[i] - b * sin[i];
-        out[half + i] = b * cos[i] + a * sin[i];
+/// A block of heads, which may begin within a token.
+struct NormRope<'a> {
+    x: &'a [f32],
+    /// Number of the first head, counted through all tokens.
+    first: usize,
+    heads: usize,
+    gain: &'a [f32],
+    eps: f32,
+    cos: &'a [f32],
+    sin: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for NormRope<'_> {
+    fn scalar(self) {
+        let h = self.gain.len();
+        let half = h / 2;
+        let rows = self.x.chunks_exact(h).zip(self.out.chunks_exact_mut(h));
+        for (row, (x, out)) in (self.first..).zip(rows) {
+            let angles = row / self.heads * half..;
+            let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);
+            let scale = inverse_rms_scalar(x, self.eps);
+            for i in 0..half {
+                let a = x[i] * scale * self.gain[i];
+                let b = x[half + i] * scale * self.gain[half + i];
+                out[i] = a * cos[i] - b * sin[i];
+                out[half + i] = b * cos[i] + a * sin[i];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(self, s: S) {
+        let h = self.gain.len();
+        let half = h / 2;
+        let (gain_a, gain_b) = self.gain.split_at(half);
+        let rows = self.x.chunks_exact(h).zip(self.out.chunks_exact_mut(h));
+        for (row, (x, out)) in (self.first..).zip(rows) {
+            let scale = s.splat(inverse_rms(s, x, self.eps));
+            let token = row / self.heads * half..(row / self.heads + 1) * half;
+            let cos = self.cos[token.clone()].chunks(S::LANES);
+            let angles = cos.zip(self.sin[token].chunks(S::LANES));
+            let gains = gain_a.chunks(S::LANES).zip(gain_b.chunks(S::LANES));
+            let (a, b) = x.split_at(half);
+            let inputs = a.chunks(S::LANES).zip(b.chunks(S::LANES));
+            let (out_a, out_b) = out.split_at_mut(half);
+            let outs = out_a.chunks_mut(S::LANES).zip(out_b.chunks_mut(S::LANES));
+            for ((((a, b), (gain_a, gain_b)), (cos, sin)), (out_a, out_b)) in
+                inputs.zip(gains).zip(angles).zip(outs)
+            {
+                let a = s.mul(s.mul(s.load(a), scale), s.load(gain_a));
+                let b = s.mul(s.mul(s.load(b), scale), s.load(gain_b));
+                let (cos, sin) = (s.load(cos), s.load(sin));
+                s.store(s.sub(s.mul(a, cos), s.mul(b, sin)), out_a);
+                s.store(s.mul_add(b, cos, s.mul(a, sin)), out_b);
+            }
+        }
     }
 }
