@@ -12,12 +12,18 @@ use crate::matrix::Matrix;
 use super::activations::{GROUP, Rounded};
 use super::cells::Cells;
 use super::decode::{Block, decode, group_len, zero};
+#[cfg(target_arch = "x86_64")]
+use super::few_avx512;
+use super::packed::Packed;
 
 /// Rows of activations that [`linear_few`] takes at most.
 pub(crate) const MOST: usize = 8;
 
-/// Weight rows of a piece of work.
-const PIECE: usize = 16;
+/// Bytes of weights of a piece of work at most: some microseconds.
+const PIECE: usize = 96 << 10;
+
+/// Pieces for each thread at least, so that one that is held up leaves little to wait for.
+const SHARES: usize = 8;
 
 /// `out = x · weightᵀ + bias`: `x` is `[m, cols]` with `m` of `0..=8`, `weight` `[rows, cols]` in
 /// blocks, `bias` `[rows]`, `out` `[m, rows]`, all row-major.
@@ -53,19 +59,53 @@ pub(crate) fn linear_few(
         out.len()
     );
     let cells = Cells::new(out);
-    let rounded: Vec<Rounded> = (0..m)
-        .map(|token| Rounded::new(&x[token * cols..][..cols]))
-        .collect();
-    let _ = Path::Scalar;
-    cpu.pool().run(rows.div_ceil(PIECE), &|piece| {
-        for row in piece * PIECE..rows.min((piece + 1) * PIECE) {
-            for (token, x) in rounded.iter().enumerate() {
-                let sum = dot(x, weight, row);
-                // SAFETY: this piece alone writes the outputs of its rows.
-                let out = unsafe { cells.part(token * rows + row, 1) };
-                out[0] = sum + bias.map_or(0.0, |bias| bias[row]);
-            }
+    let put = |token: usize, row: usize, sum: f32| {
+        // SAFETY: the piece of work that the row belongs to alone writes its outputs.
+        let out = unsafe { cells.part(token * rows + row, 1) };
+        out[0] = sum + bias.map_or(0.0, |bias| bias[row]);
+    };
+    match cpu.path() {
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 | Path::Amx => {
+            let packed = Packed::new(weight.format(), x, m, cols);
+            for_rows(cpu, weight, &|row| {
+                let mut sums = [0.0; MOST];
+                // SAFETY: the processor has the instructions of `cpu.path()`.
+                unsafe {
+                    few_avx512::row(
+                        weight.format(),
+                        weight.row(row),
+                        &packed.lines,
+                        m,
+                        &mut sums,
+                    );
+                };
+                for (token, sum) in sums[..m].iter().enumerate() {
+                    put(token, row, *sum);
+                }
+            });
         }
+        _ => {
+            let rounded: Vec<Rounded> = (0..m)
+                .map(|token| Rounded::new(&x[token * cols..][..cols]))
+                .collect();
+            for_rows(cpu, weight, &|row| {
+                for (token, x) in rounded.iter().enumerate() {
+                    put(token, row, dot(x, weight, row));
+                }
+            });
+        }
+    }
+}
+
+/// Calls `task` with each row of the weights, on several threads.
+fn for_rows(cpu: &Cpu, weight: Matrix<'_>, task: &(dyn Fn(usize) + Sync)) {
+    let rows = weight.rows();
+    let bytes = weight.bytes().len();
+    let most = (bytes / (cpu.pool().threads() * SHARES)).min(PIECE);
+    let piece = (most * rows / bytes.max(1)).max(1);
+    cpu.pool().run(rows.div_ceil(piece), &|index| {
+        (index * piece..rows.min((index + 1) * piece)).for_each(task);
     });
 }
 

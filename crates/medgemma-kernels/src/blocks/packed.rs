@@ -1,0 +1,143 @@
+//! Rounded activations in the order in which the SIMD paths unpack weights.
+//!
+//! The unit is a chunk of 256 columns: 16 pieces of 16 integers. Four pieces make a line of 64
+//! bytes; the order of the pieces is the one that comes out of a format's bits with the fewest
+//! instructions, and such that a 128-bit lane holds integers of one group only. The last chunk is
+//! filled up with zeros.
+
+use crate::matrix::Format;
+
+use super::activations::{GROUP, round_group};
+use super::decode::zero;
+
+/// Columns of a chunk.
+pub(super) const CHUNK: usize = 256;
+
+/// 64 bytes, aligned as a cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub(super) [u8; 64]);
+
+/// Where the lines of one chunk of one row of activations are.
+///
+/// Formats with groups of 32: four lines of integers; two lines of sums to begin with, one for
+/// lines 0 and 1, the other for 2 and 3 (see [`Packed`]); and a line with the eight scales and the
+/// eight sums of the groups times their scale. `Q6_K`: four lines of integers, four of sums to
+/// begin with, 16 scales.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    /// For each piece of the lines, its index in the row.
+    pieces: [u8; 16],
+    /// Whether each line has sums of its own.
+    sums_each: bool,
+    /// What the weights' integers have too much.
+    zero: i32,
+    /// The factor of the groups' sums: minima are subtracted, offsets added.
+    sign: f32,
+}
+
+impl Order {
+    /// The order for weights in `format`.
+    pub(super) const fn new(format: Format) -> Self {
+        let pieces = match format {
+            // Low halves of all bytes are groups 0, 2, 4, 6; high halves 1, 3, 5, 7.
+            Format::Q4K | Format::Q5K => [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15],
+            Format::Q6K => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+            // Blocks 0 to 3, first halves, then second halves; then blocks 4 to 7.
+            _ => [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15],
+        };
+        Self {
+            pieces,
+            sums_each: matches!(format, Format::Q6K),
+            zero: zero(format) as i32,
+            sign: match format {
+                Format::Q4K | Format::Q5K => -1.0,
+                _ => 1.0,
+            },
+        }
+    }
+
+    /// Lines of a chunk.
+    pub(super) const fn lines(self) -> usize {
+        if self.sums_each { 9 } else { 7 }
+    }
+}
+
+/// Rows of activations; chunk by chunk, and within a chunk row by row.
+pub(super) struct Packed {
+    pub(super) lines: Vec<Line>,
+}
+
+impl Packed {
+    /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32.
+    pub(super) fn new(format: Format, x: &[f32], m: usize, cols: usize) -> Self {
+        let order = Order::new(format);
+        let stride = order.lines();
+        let chunks = cols.div_ceil(CHUNK);
+        let mut lines = vec![Line([0; 64]); chunks * m * stride];
+        for (index, lines) in lines.chunks_exact_mut(stride).enumerate() {
+            let (chunk, token) = (index / m, index % m);
+            let row = &x[token * cols..][..cols];
+            let end = cols.min((chunk + 1) * CHUNK);
+            fill(order, &row[chunk * CHUNK..end], lines);
+        }
+        Self { lines }
+    }
+}
+
+/// Packs one chunk, or the beginning of one.
+fn fill(order: Order, x: &[f32], lines: &mut [Line]) {
+    let mut integers = [0i8; CHUNK];
+    let mut scales = [0.0f32; 8];
+    for ((x, integers), scale) in x
+        .chunks_exact(GROUP)
+        .zip(integers.chunks_exact_mut(GROUP))
+        .zip(&mut scales)
+    {
+        *scale = round_group(x, integers);
+    }
+    for (place, &piece) in order.pieces.iter().enumerate() {
+        let from = &integers[usize::from(piece) * 16..][..16];
+        let to = &mut lines[place / 4].0[place % 4 * 16..][..16];
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = from.cast_unsigned();
+        }
+    }
+    let (packed, rest) = lines.split_at_mut(4);
+    if order.sums_each {
+        for (sums, line) in rest.iter_mut().zip(&*packed) {
+            add_sums(order.zero, line, sums);
+        }
+        for (group, place) in rest[4].0.as_chunks_mut().0.iter_mut().enumerate() {
+            *place = scales[group / 2].to_le_bytes();
+        }
+        return;
+    }
+    for (index, line) in packed.iter().enumerate() {
+        add_sums(order.zero, line, &mut rest[index / 2]);
+    }
+    let places = rest[2].0.as_chunks_mut().0;
+    for (group, &scale) in scales.iter().enumerate() {
+        let sum: i16 = integers[group * GROUP..][..GROUP]
+            .iter()
+            .map(|&integer| i16::from(integer))
+            .sum();
+        places[group] = scale.to_le_bytes();
+        places[group + 8] = (order.sign * scale * f32::from(sum)).to_le_bytes();
+    }
+}
+
+/// Adds `−zero` times the sum of each four integers to the i32 at their place, so that summing
+/// products onto these gives what weights without `zero` would.
+fn add_sums(zero: i32, line: &Line, sums: &mut Line) {
+    for (four, sum) in line
+        .0
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .zip(sums.0.as_chunks_mut().0)
+    {
+        let total: i32 = four.iter().map(|&x| i32::from(x.cast_signed())).sum();
+        *sum = (i32::from_le_bytes(*sum) - zero * total).to_le_bytes();
+    }
+}

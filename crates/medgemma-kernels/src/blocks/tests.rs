@@ -1,0 +1,212 @@
+//! The SIMD paths of the block formats against the plain Rust ones.
+
+use proptest::prelude::*;
+
+use super::few::linear_few;
+use crate::cpu::{Cpu, Path};
+use crate::matrix::{Format, Matrix};
+
+const FORMATS: [Format; 8] = [
+    Format::Q8_0,
+    Format::Q4_0,
+    Format::Q4_1,
+    Format::Q5_0,
+    Format::Q5_1,
+    Format::Q4K,
+    Format::Q5K,
+    Format::Q6K,
+];
+
+/// Pseudo-random bits.
+fn noise(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}
+
+/// Random blocks whose scales and minima are random numbers of ±0.001 to ±0.1.
+fn blocks(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
+    let mut noise = noise(seed);
+    let row = format.row_bytes(cols).expect("whole blocks");
+    let mut bytes: Vec<u8> = (0..rows * row).map(|_| (noise() >> 32) as u8).collect();
+    let scales: &[usize] = match format {
+        Format::Q8_0 | Format::Q4_0 | Format::Q5_0 => &[0],
+        Format::Q6K => &[208],
+        _ => &[0, 2],
+    };
+    for block in bytes.chunks_exact_mut(format.block_bytes()) {
+        for &at in scales {
+            let scale = 0.001 + (noise() >> 40) as f32 / (1u64 << 24) as f32 * 0.1;
+            let sign = if noise() >> 63 == 0 { 1.0 } else { -1.0 };
+            block[at..at + 2].copy_from_slice(&half::f16::from_f32(sign * scale).to_le_bytes());
+        }
+    }
+    bytes
+}
+
+/// Activations of −1..1, some of them much larger and some zero.
+fn activations(numbers: usize, seed: u64) -> Vec<f32> {
+    let mut noise = noise(seed ^ 0x5555);
+    (0..numbers)
+        .map(|_| {
+            let x = (noise() >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+            match noise() >> 60 {
+                0 => x * 50.0,
+                1 => 0.0,
+                _ => x,
+            }
+        })
+        .collect()
+}
+
+/// What f32 sums in another order may differ by: some roundings of the sum of magnitudes, of which
+/// each group's terms, scale times integer sum and offset times integer sum, are bounded by those of
+/// its numbers.
+fn tolerance(format: Format, row: &[u8], x: &[f32]) -> f32 {
+    let mut w = vec![0.0; x.len()];
+    super::dequantize(format, row, &mut w);
+    let len = super::decode::group_len(format);
+    let groups = w.chunks_exact(len).zip(x.chunks_exact(len));
+    let magnitudes: f32 = groups
+        .map(|(w, x)| {
+            // Offsets cancel within a group, so the largest weight stands for all.
+            let w = w.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+            2.0 * w * x.iter().map(|x| x.abs()).sum::<f32>()
+        })
+        .sum();
+    magnitudes * 2e-6 + 1e-30
+}
+
+fn check_few(format: Format, m: usize, rows: usize, cols: usize, threads: usize, seed: u64) {
+    let bytes = blocks(format, rows, cols, seed);
+    let weight = Matrix::new(format, rows, cols, &bytes);
+    let x = activations(m * cols, seed);
+    let bias: Vec<f32> = activations(rows, seed + 1);
+    let bias = (seed % 2 == 0).then_some(&bias[..]);
+    let mut expected = vec![0.0; m * rows];
+    linear_few(&Cpu::new(1, Path::Scalar), &x, weight, bias, &mut expected);
+    for path in Path::available() {
+        let mut out = vec![f32::NAN; m * rows];
+        linear_few(&Cpu::new(threads, path), &x, weight, bias, &mut out);
+        for (index, (out, expected)) in out.iter().zip(&expected).enumerate() {
+            let (token, row) = (index / rows, index % rows);
+            let most = tolerance(format, weight.row(row), &x[token * cols..][..cols])
+                + expected.abs() * 1e-6;
+            assert!(
+                (out - expected).abs() <= most,
+                "{format} {path} {m}×{rows}×{cols} at {token}, {row}: {out} for {expected} ± {most}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn few_rows_on_every_path(
+        m in 1usize..=8,
+        rows in 0usize..40,
+        blocks in 0usize..40,
+        threads in 1usize..4,
+        seed in 0u64..1000,
+    ) {
+        for format in FORMATS {
+            check_few(format, m, rows, blocks * format.block_len(), threads, seed);
+        }
+    }
+}
+
+#[test]
+fn few_rows_of_real_widths() {
+    for format in FORMATS {
+        check_few(format, 1, 50, 2560, 2, 1);
+        check_few(format, 3, 20, 10240, 3, 2);
+    }
+}
+
+#[test]
+fn the_specification_is_near_the_exact_product() {
+    for format in FORMATS {
+        let (m, rows, cols) = (2, 9, 768);
+        let bytes = blocks(format, rows, cols, 17);
+        let weight = Matrix::new(format, rows, cols, &bytes);
+        let x = activations(m * cols, 18);
+        let mut out = vec![0.0; m * rows];
+        linear_few(&Cpu::new(1, Path::Scalar), &x, weight, None, &mut out);
+        for (index, out) in out.iter().enumerate() {
+            let (token, row) = (index / rows, index % rows);
+            let mut w = vec![0.0; cols];
+            super::dequantize(format, weight.row(row), &mut w);
+            let x = &x[token * cols..][..cols];
+            let exact: f64 = w.iter().zip(x).map(|(w, x)| f64::from(w * x)).sum();
+            // Half a step for each activation, adding up as independent errors do: four sigma.
+            let variance: f64 = w
+                .chunks_exact(32)
+                .zip(x.chunks_exact(32))
+                .map(|(w, x)| {
+                    let step = x.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0;
+                    let w: f64 = w.iter().map(|w| f64::from(*w).powi(2)).sum();
+                    f64::from(step).powi(2) / 12.0 * w
+                })
+                .sum();
+            let error = f64::from(*out) - exact;
+            assert!(
+                error.abs() <= 4.0 * variance.sqrt(),
+                "{format} {error} {exact}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_shows() {
+    for format in FORMATS {
+        let bytes = blocks(format, 3, 512, 4);
+        let weight = Matrix::new(format, 3, 512, &bytes);
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut x = activations(1024, 4);
+            x[700] = bad;
+            for path in Path::available() {
+                let mut out = [0.0; 6];
+                linear_few(&Cpu::new(1, path), &x, weight, None, &mut out);
+                assert!(
+                    out[..3].iter().all(|y| y.is_finite()),
+                    "{format} {path} {out:?}"
+                );
+                assert!(
+                    out[3..].iter().all(|y| y.is_nan()),
+                    "{format} {path} {out:?}"
+                );
+            }
+        }
+        for tiny in [f32::MIN_POSITIVE / 8.0, 1e-37, 0.0] {
+            let x = [tiny; 512];
+            for path in Path::available() {
+                let mut out = [f32::NAN; 3];
+                linear_few(&Cpu::new(1, path), &x, weight, None, &mut out);
+                assert!(
+                    out.iter().all(|y| y.abs() < 1e-30),
+                    "{format} {path} {out:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "at most 8 rows")]
+fn nine_rows_are_too_many() {
+    let bytes = blocks(Format::Q8_0, 1, 32, 1);
+    let weight = Matrix::new(Format::Q8_0, 1, 32, &bytes);
+    linear_few(
+        &Cpu::new(1, Path::Scalar),
+        &[0.0; 288],
+        weight,
+        None,
+        &mut [0.0; 9],
+    );
+}
