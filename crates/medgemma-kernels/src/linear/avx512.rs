@@ -86,7 +86,7 @@ unsafe fn multiply_tiles<const PAIR: bool, const TILES: usize>(
 /// `sum + a · b` for each lane's 4 bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
-fn multiply_add<const PAIR: bool>(a: __m512i, b: __m512i, sum: __m512) -> __m512 {
+pub(super) fn multiply_add<const PAIR: bool>(a: __m512i, b: __m512i, sum: __m512) -> __m512 {
     if PAIR {
         _mm512_dpbf16_ps(sum, bf16_lanes(a), bf16_lanes(b))
     } else {
