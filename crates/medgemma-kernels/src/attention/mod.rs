@@ -5,15 +5,25 @@
 //! gathered so far is to be scaled down. Grouped queries (Ainslie et al., arXiv 2305.13245) share
 //! each reading of their keys.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod few;
+mod lanes;
+mod plan;
 mod rows;
 mod scalar;
+mod scratch;
 mod shared;
+mod tile;
 
 use std::ops::Range;
 
 pub use rows::{Numbers, Rows};
 
-use crate::Cpu;
+use crate::{Cpu, Path};
+use plan::{Plan, Sink};
+use shared::Shared;
+use tile::Kernels;
 
 /// softmax(`scale` · q · Kᵀ) · V for `heads` heads of queries.
 ///
@@ -53,6 +63,13 @@ pub fn attention(
     keys.check("keys");
     values.check("values");
     let (k, s, h) = (keys.heads, keys.len, keys.head_dim);
+    assert!(
+        matches!(
+            (keys.numbers, values.numbers),
+            (Numbers::F32(_), Numbers::F32(_)) | (Numbers::Bf16(_), Numbers::Bf16(_))
+        ),
+        "keys and values are stored alike"
+    );
     assert_eq!(
         (k, s, h),
         (values.heads, values.len, values.head_dim),
@@ -86,7 +103,46 @@ pub fn attention(
         scale,
         visible,
     };
-    scalar::attention(cpu, &problem, out);
+    match kernels(cpu.path()) {
+        // SAFETY: the processor has the path.
+        Some(kernels) => unsafe { run(cpu, kernels, &problem, out) },
+        None => scalar::attention(cpu, &problem, out),
+    }
+}
+
+/// The kernels of a path; `None` for plain Rust.
+fn kernels(path: Path) -> Option<&'static Kernels> {
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 | Path::Amx => Some(&avx512::KERNELS),
+        _ => None,
+    }
+}
+
+/// # Safety
+/// The processor has the instructions of `kernels`.
+unsafe fn run(cpu: &Cpu, kernels: &Kernels, problem: &Problem<'_>, out: &mut [f32]) {
+    let plan = Plan::new(problem, kernels);
+    scratch::with(plan.partials, |partials| {
+        let sink = Sink {
+            out: Shared::new(out),
+            partials: Shared::new(partials),
+        };
+        cpu.pool().run(plan.pieces.len(), &|piece| {
+            let piece = &plan.pieces[piece];
+            // SAFETY: the caller's promise; the pool runs each piece once.
+            unsafe {
+                if plan.few {
+                    few::run(problem, kernels, piece, &sink);
+                } else {
+                    tile::run(problem, kernels, piece, &sink);
+                }
+            }
+        });
+        // SAFETY: all pieces are done.
+        let partials = unsafe { sink.partials.part(0..plan.partials) };
+        plan.merge(cpu, problem, partials, &sink.out);
+    });
 }
 
 /// The operands, with shapes that fit each other.
@@ -104,6 +160,14 @@ impl Problem<'_> {
     /// Heads of queries that read the same head of keys.
     fn group(&self) -> usize {
         self.heads / self.keys.heads
+    }
+
+    /// The numbers of row `row` of `head` of the keys, in the queries and in the result; rows as
+    /// in [`plan`].
+    fn place(&self, head: usize, row: usize) -> Range<usize> {
+        let (group, h) = (self.group(), self.keys.head_dim);
+        let start = (row / group * self.heads + head * group + row % group) * h;
+        start..start + h
     }
 
     /// Keys that row `row` of the queries sees.

@@ -1,0 +1,147 @@
+//! Attention of few queries, decoding: bound by reading keys and values, each once for all queries
+//! of its group, in the order in which they lie. Queries and numerators stay f32.
+
+pub(super) mod steps;
+
+use std::f32::consts::LOG2_E;
+
+use super::plan::{Piece, Sink};
+use super::tile::Kernels;
+use super::{Numbers, Problem, scratch};
+
+/// The most rows of queries that share a reading.
+pub(super) const ROWS: usize = 8;
+
+/// Operands of the steps. Powers are of 2: `q` contains scale · log₂ e.
+pub(super) struct Few<'a, T> {
+    /// `[rows][width]`: lane l at [`place`], 0 past the last; width is h rounded up to a whole
+    /// number of vector pairs.
+    pub(super) q: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) width: usize,
+    pub(super) h: usize,
+    /// The first key, and numbers to the next.
+    pub(super) keys: (*const T, usize),
+    /// The first value, and numbers to the next.
+    pub(super) values: (*const T, usize),
+    pub(super) count: usize,
+    /// Of each row the first key that it sees and the one after the last.
+    pub(super) seen: &'a [[usize; 2]],
+    /// Out, `[rows][width]`, in the order of `q`: weighted sums of values.
+    pub(super) out: &'a mut [f32],
+    /// Out, of each row the largest score and the sum of numerators.
+    pub(super) state: &'a mut [[f32; 2]],
+}
+
+/// Where lane `lane` stands among a row's vectors, of which `pair` numbers make two: in storage of
+/// 16 bits the first of the two holds the even lanes, the second the odd ones, as the halves of
+/// the same bits.
+fn place(lane: usize, pair: usize, narrow: bool) -> usize {
+    if narrow {
+        lane / pair * pair + lane % 2 * (pair / 2) + lane % pair / 2
+    } else {
+        lane
+    }
+}
+
+/// Runs a piece of few rows.
+///
+/// # Safety
+/// The processor has the instructions of `kernels`; no other thread runs this piece.
+pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece, sink: &Sink<'_>) {
+    let (keys, values) = (&problem.keys, &problem.values);
+    let first =
+        |rows: &super::Rows<'_>| piece.head * rows.head_stride + piece.keys.start * rows.row_stride;
+    match (keys.numbers, values.numbers) {
+        _ if piece.keys.is_empty() => {
+            for row in piece.rows.clone() {
+                // SAFETY: once for each row of this piece.
+                unsafe { sink.put(problem, piece, row, [f32::MIN, 0.0], |_| 0.0) };
+            }
+        }
+        (Numbers::F32(k), Numbers::F32(v)) => {
+            let (k, v) = (&k[first(keys)..], &v[first(values)..]);
+            // SAFETY: the caller's promise.
+            unsafe {
+                stream(
+                    problem,
+                    kernels.few_f32,
+                    (k, v),
+                    (kernels.width, false),
+                    piece,
+                    sink,
+                )
+            }
+        }
+        (Numbers::Bf16(k), Numbers::Bf16(v)) => {
+            let (k, v) = (&k[first(keys)..], &v[first(values)..]);
+            // SAFETY: the caller's promise.
+            unsafe {
+                stream(
+                    problem,
+                    kernels.few_bf16,
+                    (k, v),
+                    (kernels.width, true),
+                    piece,
+                    sink,
+                )
+            }
+        }
+        _ => unreachable!("keys and values are stored alike"),
+    }
+}
+
+/// # Safety
+/// As for [`run`]; `keys` and `values` begin with the piece's first, which there is.
+unsafe fn stream<T>(
+    problem: &Problem<'_>,
+    steps: unsafe fn(&mut Few<'_, T>),
+    (keys, values): (&[T], &[T]),
+    (pair, narrow): (usize, bool),
+    piece: &Piece,
+    sink: &Sink<'_>,
+) {
+    let h = problem.keys.head_dim;
+    let width = h.next_multiple_of(pair);
+    let rows = piece.rows.len();
+    let mut state = [[0.0; 2]; ROWS];
+    let mut seen = [[0; 2]; ROWS];
+    for (seen, row) in seen.iter_mut().zip(piece.rows.clone()) {
+        let keys = problem.visible(row / problem.group());
+        *seen = [keys.start, keys.end].map(|key| key.saturating_sub(piece.keys.start));
+    }
+    scratch::with(2 * rows * width, |numbers| {
+        let (q, out) = numbers.split_at_mut(rows * width);
+        q.fill(0.0);
+        for (q, row) in q.chunks_exact_mut(width).zip(piece.rows.clone()) {
+            let from = &problem.q[problem.place(piece.head, row)];
+            for (lane, number) in from.iter().enumerate() {
+                q[place(lane, pair, narrow)] = number * (problem.scale * LOG2_E);
+            }
+        }
+        let mut task = Few {
+            q,
+            rows,
+            width,
+            h,
+            keys: (keys.as_ptr(), problem.keys.row_stride),
+            values: (values.as_ptr(), problem.values.row_stride),
+            count: piece.keys.len(),
+            seen: &seen[..rows],
+            out,
+            state: &mut state[..rows],
+        };
+        // SAFETY: the processor has the instructions, by the caller's promise; `attention` checked
+        // that the views are within their storage.
+        unsafe { steps(&mut task) };
+        for (index, row) in piece.rows.clone().enumerate() {
+            let out = &task.out[index * width..][..width];
+            // SAFETY: once for each row of this piece.
+            unsafe {
+                sink.put(problem, piece, row, task.state[index], |lane| {
+                    out[place(lane, pair, narrow)]
+                });
+            }
+        }
+    });
+}

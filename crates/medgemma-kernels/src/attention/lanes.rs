@@ -1,0 +1,80 @@
+//! What the fast paths are written in: the operations on a vector of f32 that attention needs.
+
+use half::bf16;
+
+/// A set of instructions, and the proof that the processor has them: a value is made only where
+/// they are known to be there, so the methods on vectors are safe.
+///
+/// Every function over it is inlined into one that has the instructions enabled; a call that stays
+/// a call would pass vectors through memory.
+pub(super) trait Lanes: Copy {
+    /// A vector of f32.
+    type V: Copy;
+    /// Numbers of a vector.
+    const LANES: usize;
+    /// Whether there are 32 vector registers; else 16.
+    const MANY: bool;
+
+    fn splat(self, x: f32) -> Self::V;
+
+    /// # Safety
+    /// `from` can be read for [`Self::LANES`] numbers.
+    unsafe fn load(self, from: *const f32) -> Self::V;
+
+    /// # Safety
+    /// `to` can be written for [`Self::LANES`] numbers.
+    unsafe fn store(self, to: *mut f32, v: Self::V);
+
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+
+    /// a · b + c, rounded once.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+
+    /// 2^x for x ≤ 0 or barely more, by a relative error of 2⁻²³; 0 where that is below 2⁻¹²⁶.
+    fn exp2(self, x: Self::V) -> Self::V;
+
+    /// `x` where `low` ≤ `at` < `high`, −∞ elsewhere.
+    fn within(self, x: Self::V, at: Self::V, low: Self::V, high: Self::V) -> Self::V;
+
+    /// The bf16 of the low half of each lane's bits, widened.
+    fn low_halves(self, bits: Self::V) -> Self::V;
+
+    /// The bf16 of the high half of each lane's bits, widened.
+    fn high_halves(self, bits: Self::V) -> Self::V;
+
+    /// The largest lane.
+    fn largest(self, v: Self::V) -> f32;
+
+    /// The sum of the lanes.
+    fn sum(self, v: Self::V) -> f32;
+
+    /// The sum of the lanes of each vector.
+    fn sums(self, v: [Self::V; 8]) -> [f32; 8];
+}
+
+/// A storage of keys and values that is widened two vectors at a time.
+pub(super) trait Storage<L: Lanes>: Copy + Default {
+    /// # Safety
+    /// `from` can be read for twice [`Lanes::LANES`] numbers.
+    unsafe fn load(lanes: L, from: *const Self) -> [L::V; 2];
+}
+
+impl<L: Lanes> Storage<L> for f32 {
+    #[inline(always)]
+    unsafe fn load(lanes: L, from: *const Self) -> [L::V; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { [lanes.load(from), lanes.load(from.add(L::LANES))] }
+    }
+}
+
+impl<L: Lanes> Storage<L> for bf16 {
+    /// Even numbers go to the first vector, odd ones to the second: halves of the same bits.
+    #[inline(always)]
+    unsafe fn load(lanes: L, from: *const Self) -> [L::V; 2] {
+        // SAFETY: the caller's promise; twice as many bf16 are as many bits.
+        let bits = unsafe { lanes.load(from.cast()) };
+        [lanes.low_halves(bits), lanes.high_halves(bits)]
+    }
+}

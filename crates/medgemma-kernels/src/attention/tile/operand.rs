@@ -1,0 +1,140 @@
+//! The left operands of a tile's products: a block of keys, a block of values.
+
+use std::ops::Range;
+
+use half::bf16;
+
+use super::product::Product;
+use super::{Kernels, pack};
+use crate::attention::{Numbers, Problem, Rows};
+
+/// A matrix of elements at its place, see [`Product`].
+pub(super) struct Operand {
+    start: *const u8,
+    row_step: usize,
+    depth_step: usize,
+    rows: usize,
+    pub(super) depth: usize,
+}
+
+/// Bytes of an element, f32 or a pair of bf16.
+const ELEMENT: usize = 4;
+
+impl Operand {
+    /// A row for each key, summed along the head's lanes.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `kernels`. The operand reads the problem's keys and
+    /// `buffer`, which has room for all elements.
+    pub(super) unsafe fn keys(
+        problem: &Problem<'_>,
+        kernels: &Kernels,
+        head: usize,
+        block: &Range<usize>,
+        buffer: &mut [f32],
+    ) -> Self {
+        let (keys, h) = (&problem.keys, problem.keys.head_dim);
+        let start = head * keys.head_stride + block.start * keys.row_stride;
+        let (start, row_step, depth) = match (keys.numbers, &kernels.pairs) {
+            (Numbers::F32(numbers), _) => (
+                numbers[start..].as_ptr().cast(),
+                keys.row_stride * size_of::<f32>(),
+                h,
+            ),
+            (Numbers::Bf16(numbers), Some(_)) if h.is_multiple_of(2) => (
+                numbers[start..].as_ptr().cast(),
+                keys.row_stride * size_of::<bf16>(),
+                h / 2,
+            ),
+            (Numbers::Bf16(numbers), pairs) => {
+                let depth = if pairs.is_some() { h.div_ceil(2) } else { h };
+                let to = buffer.chunks_exact_mut(depth).zip(block.clone());
+                for (to, key) in to {
+                    let from = row(keys, numbers, head, key);
+                    if pairs.is_some() {
+                        pack::neighbours(from, to);
+                    } else {
+                        // SAFETY: the caller's promise.
+                        unsafe { (kernels.widen)(from, to) }
+                    }
+                }
+                (buffer.as_ptr().cast(), depth * ELEMENT, depth)
+            }
+        };
+        Self {
+            start,
+            row_step,
+            depth_step: ELEMENT,
+            rows: block.len(),
+            depth,
+        }
+    }
+
+    /// A row for each lane of the head, summed along the keys.
+    ///
+    /// # Safety
+    /// As for [`Self::keys`], with the problem's values.
+    pub(super) unsafe fn values(
+        problem: &Problem<'_>,
+        kernels: &Kernels,
+        head: usize,
+        block: &Range<usize>,
+        buffer: &mut [f32],
+    ) -> Self {
+        let (values, h) = (&problem.values, problem.values.head_dim);
+        let start = head * values.head_stride + block.start * values.row_stride;
+        let (start, depth_step, depth) = match (values.numbers, &kernels.pairs) {
+            (Numbers::F32(numbers), _) => (
+                numbers[start..].as_ptr().cast(),
+                values.row_stride * ELEMENT,
+                block.len(),
+            ),
+            (Numbers::Bf16(numbers), Some(pairs)) => {
+                for (to, key) in buffer.chunks_exact_mut(h).zip(block.clone().step_by(2)) {
+                    let first = row(values, numbers, head, key);
+                    if key + 1 < block.end {
+                        let second = row(values, numbers, head, key + 1);
+                        // SAFETY: the caller's promise.
+                        unsafe { (pairs.interleave)(first, second, to) }
+                    } else {
+                        pack::alone(first, to);
+                    }
+                }
+                (buffer.as_ptr().cast(), h * ELEMENT, block.len().div_ceil(2))
+            }
+            (Numbers::Bf16(numbers), None) => {
+                for (to, key) in buffer.chunks_exact_mut(h).zip(block.clone()) {
+                    // SAFETY: the caller's promise.
+                    unsafe { (kernels.widen)(row(values, numbers, head, key), to) }
+                }
+                (buffer.as_ptr().cast(), h * ELEMENT, block.len())
+            }
+        };
+        Self {
+            start,
+            row_step: ELEMENT,
+            depth_step,
+            rows: h,
+            depth,
+        }
+    }
+
+    /// The product with the columns `b`.
+    pub(super) fn times(&self, b: *const f32, out: *mut f32, fade: *const f32) -> Product {
+        Product {
+            a: self.start,
+            row_step: self.row_step,
+            depth_step: self.depth_step,
+            rows: self.rows,
+            depth: self.depth,
+            b,
+            out,
+            fade,
+        }
+    }
+}
+
+/// The numbers of a key or value.
+fn row<'a>(rows: &Rows<'_>, numbers: &'a [bf16], head: usize, key: usize) -> &'a [bf16] {
+    &numbers[head * rows.head_stride + key * rows.row_stride..][..rows.head_dim]
+}

@@ -1,0 +1,41 @@
+//! Keys and values in the form that the instructions read: widened to f32, or as pairs of bf16.
+
+use half::bf16;
+
+/// Widens a row.
+#[inline(always)]
+pub(in crate::attention) fn widen(from: &[bf16], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = f32::from_bits(u32::from(from.to_bits()) << 16);
+    }
+}
+
+/// Pairs two rows lane by lane; the bits of `to` are the pairs.
+#[inline(always)]
+pub(in crate::attention) fn interleave(first: &[bf16], second: &[bf16], to: &mut [f32]) {
+    for (to, (first, second)) in to.iter_mut().zip(first.iter().zip(second)) {
+        *to = pair(*first, *second);
+    }
+}
+
+/// Pairs a row with zeros.
+pub(super) fn alone(first: &[bf16], to: &mut [f32]) {
+    for (to, first) in to.iter_mut().zip(first) {
+        *to = pair(*first, bf16::ZERO);
+    }
+}
+
+/// Pairs a row's neighbours, the last of an odd number with 0.
+pub(super) fn neighbours(from: &[bf16], to: &mut [f32]) {
+    let (pairs, rest) = from.as_chunks::<2>();
+    let rest = rest.iter().map(|last| pair(*last, bf16::ZERO));
+    let pairs = pairs.iter().map(|[first, second]| pair(*first, *second));
+    for (to, pair) in to.iter_mut().zip(pairs.chain(rest)) {
+        *to = pair;
+    }
+}
+
+#[inline(always)]
+pub(super) fn pair(first: bf16, second: bf16) -> f32 {
+    f32::from_bits(u32::from(first.to_bits()) | u32::from(second.to_bits()) << 16)
+}
