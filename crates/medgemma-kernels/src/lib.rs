@@ -16,6 +16,7 @@ mod linear;
 mod matrix;
 mod norm;
 mod pool;
+mod resize;
 mod rope;
 mod softmax;
 
@@ -29,5 +30,6 @@ pub use linear::{linear, project};
 pub use matrix::{Format, Matrix};
 pub use norm::{add_rms_norm, layer_norm, rms_norm};
 pub use pool::Pool;
+pub use resize::{ResizeTable, resize_columns, resize_rows};
 pub use rope::qk_norm_rope;
 pub use softmax::softmax;
