@@ -1,16 +1,32 @@
 //! Keys and values of the tokens already read.
 //!
-//! A local layer never looks further back than its window, so its cache is a ring of that many
-//! slots; a global layer's cache grows by doubling. Both are written in place: no concatenation
-//! per token. The position of a key is kept outside of the layers (peers' trap T8: a length read
-//! from a wrapped local layer is wrong).
+//! A global layer keeps every position and grows by a quarter. A local layer never looks further
+//! back than its window; it keeps that and some positions more in a strip which is written from
+//! left to right, and whose last window moves to the front when the strip is full. So what a row
+//! sees is always one contiguous run of slots in order of position, and the last rows can be taken
+//! back: a ring of exactly `window` slots would have overwritten what becomes visible again. The
+//! position of a key is kept outside of the layers (peers' trap T8: a length read from a wrapped
+//! local layer is wrong).
 
-use medgemma_tensor::{Device, Tensor, tensor_from};
+use std::ops::Range;
+
+use medgemma_tensor::{Arithmetic, Device, Tensor, ops};
 
 use crate::config::{LayerType, TextConfig};
 
-/// Slots of a fresh layer cache.
+/// Slots of a fresh layer cache, so that a short text does not grow it at every token.
 const INITIAL_SLOTS: usize = 64;
+
+/// The rows read last that can always be taken back again.
+pub(crate) const TAKEN_BACK: usize = 16;
+
+/// Slots beyond the window of a local layer. More makes moving rarer and spares longer passes the
+/// joining of old and new keys; this is as much again as the window, up to a pass of prefill.
+fn slack(window: usize) -> usize {
+    const MOST: usize = 512;
+    // Rows taken back, and as many written before the strip moves once more.
+    window.clamp(2 * TAKEN_BACK, MOST)
+}
 
 /// The state of one conversation: what the model has read so far.
 ///
@@ -20,14 +36,15 @@ const INITIAL_SLOTS: usize = 64;
 pub struct KvCache {
     layers: Vec<LayerCache>,
     len: usize,
+    arithmetic: Arithmetic,
 }
 
 impl KvCache {
-    pub(crate) fn new(config: &TextConfig, device: &Device) -> Self {
+    /// Empty. `arithmetic` is that of the weights, and decides the format of keys and values.
+    pub(crate) fn new(config: &TextConfig, arithmetic: Arithmetic, device: &Device) -> Self {
         let layers = config.layer_types.iter().map(|kind| LayerCache {
             slots: None,
-            heads: config.num_key_value_heads,
-            head_dim: config.head_dim,
+            base: 0,
             window: match kind {
                 LayerType::Sliding => Some(config.sliding_window),
                 LayerType::Full => None,
@@ -37,6 +54,7 @@ impl KvCache {
         Self {
             layers: layers.collect(),
             len: 0,
+            arithmetic,
         }
     }
 
@@ -52,11 +70,27 @@ impl KvCache {
         self.len == 0
     }
 
-    /// Bytes that the keys and values occupy on the device.
+    /// Bytes that the keys and values occupy on the device, unused slots included. Clones that
+    /// still share them count them each.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let elements = |layer: &LayerCache| 2 * layer.heads * layer.head_dim * layer.capacity();
-        self.layers.iter().map(elements).sum::<usize>() * size_of::<f32>()
+        self.layers.iter().map(LayerCache::bytes).sum()
+    }
+
+    /// Forgets what was read after the first `len` positions, as if it had never been read.
+    ///
+    /// The answer is `false`, and nothing changes, when so much was never read, or when a local
+    /// layer has already given up keys that the next token would see. The 16 rows read last can
+    /// always be forgotten, and any while the text is no longer than the window. `len` must not cut
+    /// through an image, whose rows have seen each other.
+    #[must_use]
+    pub fn truncate(&mut self, len: usize) -> bool {
+        let kept = |layer: &LayerCache| layer.holds(len - past_keys(len, layer.window));
+        let possible = len <= self.len && self.layers.iter().all(kept);
+        if possible {
+            self.len = len;
+        }
+        possible
     }
 
     /// Marks `rows` more tokens as read, once every layer has stored them.
@@ -64,7 +98,13 @@ impl KvCache {
         self.len += rows;
     }
 
-    /// Stores the keys and values of the next rows in one layer; see [`LayerCache::extend`].
+    /// Keys or values in the format that they are stored in.
+    pub(crate) fn rounded(&self, rows: Tensor<3>) -> Tensor<3> {
+        ops::rounded(rows, self.arithmetic)
+    }
+
+    /// Stores the keys and values, [`KvCache::rounded`], of the next rows in one layer; see
+    /// [`LayerCache::extend`].
     pub(crate) fn extend(&mut self, layer: usize, k: Tensor<3>, v: Tensor<3>) -> Attended {
         self.layers[layer].extend(self.len, k, v)
     }
@@ -87,10 +127,10 @@ pub(crate) fn past_keys(position: usize, window: Option<usize>) -> usize {
 
 #[derive(Debug, Clone)]
 struct LayerCache {
-    /// Keys and values, each `[k, capacity, h]`; position p lies in slot p mod window.
+    /// Keys and values, each `[k, capacity, h]`; position p lies in slot p − base.
     slots: Option<(Tensor<3>, Tensor<3>)>,
-    heads: usize,
-    head_dim: usize,
+    /// The position in the first slot; positions before it are gone.
+    base: usize,
     window: Option<usize>,
     device: Device,
 }
@@ -100,111 +140,137 @@ impl LayerCache {
         self.slots.as_ref().map_or(0, |(keys, _)| keys.dims()[1])
     }
 
+    fn bytes(&self) -> usize {
+        self.slots.as_ref().map_or(0, |(keys, _)| {
+            2 * keys.dims().iter().product::<usize>() * keys.dtype().size()
+        })
+    }
+
+    /// The most slots that the layer may have.
+    fn limit(&self) -> usize {
+        self.window
+            .map_or(usize::MAX, |window| window + slack(window))
+    }
+
+    /// Whether the positions from `first` on are still there.
+    fn holds(&self, first: usize) -> bool {
+        first >= self.base
+    }
+
     /// Stores `k`, `v` `[t, k, h]` at `position`.., and returns what these rows attend over: the
-    /// [`past_keys`] and the rows themselves in order of position. A single row may see its ring
-    /// in slot order instead, since every slot is visible to it and softmax has no order.
+    /// [`past_keys`] and the rows themselves, in order of position.
     fn extend(&mut self, position: usize, k: Tensor<3>, v: Tensor<3>) -> Attended {
-        let [t, ..] = k.dims();
+        let end = position + k.dims()[0];
+        let first = position - past_keys(position, self.window);
         let (k, v) = (k.swap_dims(0, 1), v.swap_dims(0, 1));
-        match self.window {
-            Some(window) if t > 1 => {
-                let past = past_keys(position, self.window);
-                let attended = Attended {
-                    keys: self.joined(|slots| &slots.0, position - past..position, k.clone()),
-                    values: self.joined(|slots| &slots.1, position - past..position, v.clone()),
-                };
-                let kept = t.min(window);
-                self.store(
-                    position + t - kept,
-                    k.narrow(1, t - kept, kept),
-                    v.narrow(1, t - kept, kept),
-                );
-                attended
-            }
-            _ => {
-                self.store(position, k, v);
-                let filled = self
-                    .window
-                    .map_or(position + t, |window| window.min(position + t));
-                self.view(filled)
-            }
+        if end - first > self.limit() {
+            return self.replace(first..position, &k, &v);
         }
+        self.make_room(first..position, end, &k);
+        self.store(position, k, v);
+        self.view(first..end)
     }
 
-    /// The first `filled` slots.
-    fn view(&self, filled: usize) -> Attended {
-        let (keys, values) = self.slots.as_ref().expect("store() allocates the slots");
+    /// The slots of these positions.
+    fn view(&self, positions: Range<usize>) -> Attended {
+        let (keys, values) = self
+            .slots
+            .as_ref()
+            .expect("make_room() allocates the slots");
+        let (slot, rows) = (positions.start - self.base, positions.len());
         Attended {
-            keys: keys.clone().narrow(1, 0, filled),
-            values: values.clone().narrow(1, 0, filled),
+            keys: keys.clone().narrow(1, slot, rows),
+            values: values.clone().narrow(1, slot, rows),
         }
     }
 
-    /// The stored rows at `positions`, then `new`, along the key axis.
-    fn joined(
-        &self,
-        half: impl Fn(&(Tensor<3>, Tensor<3>)) -> &Tensor<3>,
-        positions: std::ops::Range<usize>,
-        new: Tensor<3>,
-    ) -> Tensor<3> {
-        let Some(slots) = self.slots.as_ref().filter(|_| !positions.is_empty()) else {
-            return new;
+    /// Rows `[k, t, h]` that are more than the layer keeps: they attend over the joined keys, of
+    /// which the last ones stay.
+    fn replace(&mut self, past: Range<usize>, k: &Tensor<3>, v: &Tensor<3>) -> Attended {
+        let joined = match &self.slots {
+            Some(_) if !past.is_empty() => {
+                let old = self.view(past.clone());
+                Attended {
+                    keys: Tensor::cat(vec![old.keys, k.clone()], 1),
+                    values: Tensor::cat(vec![old.values, v.clone()], 1),
+                }
+            }
+            _ => Attended {
+                keys: k.clone(),
+                values: v.clone(),
+            },
         };
-        let mut parts: Vec<Tensor<3>> = self
-            .runs(positions.start, positions.len())
-            .map(|(slot, _, rows)| half(slots).clone().narrow(1, slot, rows))
-            .collect();
-        parts.push(new);
-        Tensor::cat(parts, 1)
+        let rows = joined.keys.dims()[1];
+        let kept = rows.min(past_keys(rows, self.window) + TAKEN_BACK);
+        let last = |joined: &Tensor<3>| {
+            self.empty(joined, self.limit()).slice_assign(
+                shape(joined, kept),
+                joined.clone().narrow(1, rows - kept, kept),
+            )
+        };
+        self.slots = Some((last(&joined.keys), last(&joined.values)));
+        self.base = past.start + rows - kept;
+        joined
     }
 
-    /// Writes rows `[k, t, h]` in place at `position`.., growing first when they do not fit.
+    /// Writes rows `[k, t, h]` in place at `position`...
     fn store(&mut self, position: usize, k: Tensor<3>, v: Tensor<3>) {
         let [heads, t, head_dim] = k.dims();
-        self.reserve(position + t);
-        let runs: Vec<_> = self.runs(position, t).collect();
-        let (keys, values) = self.slots.as_mut().expect("reserve() allocates the slots");
-        for (slot, offset, rows) in runs {
-            let target = [0..heads, slot..slot + rows, 0..head_dim];
-            keys.inplace(|keys| {
-                keys.slice_assign(target.clone(), k.clone().narrow(1, offset, rows))
-            });
-            values.inplace(|values| values.slice_assign(target, v.clone().narrow(1, offset, rows)));
-        }
+        let slot = position - self.base;
+        let target = [0..heads, slot..slot + t, 0..head_dim];
+        let (keys, values) = self
+            .slots
+            .as_mut()
+            .expect("make_room() allocates the slots");
+        keys.inplace(|keys| keys.slice_assign(target.clone(), k));
+        values.inplace(|values| values.slice_assign(target, v));
     }
 
-    /// Cuts `rows` positions from `position` on where the ring wraps: (slot, offset, rows) each.
-    fn runs(
-        &self,
-        position: usize,
-        rows: usize,
-    ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-        let slot = self.window.map_or(position, |window| position % window);
-        let first = self.window.map_or(rows, |window| rows.min(window - slot));
-        let wrapped = (first < rows).then_some((0, first, rows - first));
-        std::iter::once((slot, 0, first)).chain(wrapped)
-    }
-
-    /// Makes room for positions below `end`, or for the whole window.
-    fn reserve(&mut self, end: usize) {
-        let needed = self.window.map_or(end, |window| window.min(end));
-        let old = self.capacity();
-        if needed <= old {
+    /// Makes room for positions below `end`: by growing while the layer may, then by moving the
+    /// positions `past`, which are all that is still seen, and some before them to the front.
+    /// `like`: rows `[k, t, h]` in the format of the slots.
+    fn make_room(&mut self, past: Range<usize>, end: usize, like: &Tensor<3>) {
+        let capacity = self.capacity();
+        if end - self.base <= capacity {
             return;
         }
-        let doubled = needed.max(2 * old).max(INITIAL_SLOTS);
-        let capacity = self.window.map_or(doubled, |window| window.min(doubled));
-        let shape = [self.heads, capacity, self.head_dim];
-        let empty = || tensor_from(vec![0.0; shape.iter().product()], shape, &self.device);
-        let grown = |tensor: &Tensor<3>| {
-            // A ring grows only before it first wraps, so its slots still are its positions.
-            empty().slice_assign([0..shape[0], 0..old, 0..shape[2]], tensor.clone())
+        let spare = self.limit().saturating_sub(end - past.start);
+        let front = if end - self.base <= self.limit() {
+            self.base
+        } else {
+            past.start
+                .saturating_sub(spare.min(TAKEN_BACK))
+                .max(self.base)
+        };
+        let kept = front..past.end;
+        let capacity = (end - front)
+            .max(capacity + capacity / 4)
+            .max(INITIAL_SLOTS)
+            .min(self.limit());
+        let moved = |tensor: &Tensor<3>| {
+            let rows = tensor.clone().narrow(1, kept.start - self.base, kept.len());
+            self.empty(tensor, capacity)
+                .slice_assign(shape(tensor, kept.len()), rows)
         };
         self.slots = Some(match &self.slots {
-            Some((keys, values)) => (grown(keys), grown(values)),
-            None => (empty(), empty()),
+            Some((keys, values)) if !kept.is_empty() => (moved(keys), moved(values)),
+            _ => (self.empty(like, capacity), self.empty(like, capacity)),
         });
+        self.base = front;
     }
+
+    /// Zeros `[k, capacity, h]` in the format of `like` `[k, _, h]`.
+    fn empty(&self, like: &Tensor<3>, capacity: usize) -> Tensor<3> {
+        let [heads, _, head_dim] = like.dims();
+        let options = (self.device.as_burn(), like.dtype());
+        Tensor::zeros([heads, capacity, head_dim], options)
+    }
+}
+
+/// The first `rows` slots of `like` `[k, _, h]`.
+fn shape(like: &Tensor<3>, rows: usize) -> [Range<usize>; 3] {
+    let [heads, _, head_dim] = like.dims();
+    [0..heads, 0..rows, 0..head_dim]
 }
 
 #[cfg(test)]
@@ -215,18 +281,24 @@ impl LayerCache {
     reason = "positions stand for keys, small whole numbers"
 )]
 mod tests {
-    use medgemma_tensor::{Device, tensor_from, vec_from};
+    use medgemma_tensor::{Arithmetic, Device, ops, tensor_from, vec_from};
 
-    use super::{INITIAL_SLOTS, LayerCache, past_keys};
+    use super::{KvCache, LayerCache, TAKEN_BACK, past_keys, slack};
 
     fn layer(window: Option<usize>) -> LayerCache {
-        let device = Device::cpu().expect("the tests enable the feature cpu");
         LayerCache {
             slots: None,
-            heads: 1,
-            head_dim: 1,
+            base: 0,
             window,
-            device,
+            device: Device::cpu().expect("the tests enable the feature cpu"),
+        }
+    }
+
+    fn cache(layers: Vec<LayerCache>) -> KvCache {
+        KvCache {
+            layers,
+            len: 0,
+            arithmetic: Arithmetic::F32,
         }
     }
 
@@ -244,47 +316,127 @@ mod tests {
         found
     }
 
+    /// The positions that rows at `position` must see.
+    fn seen(position: usize, rows: usize, window: Option<usize>) -> Vec<usize> {
+        (position - past_keys(position, window)..position + rows).collect()
+    }
+
     #[test]
-    fn a_ring_holds_exactly_its_window() {
+    fn a_local_layer_shows_exactly_its_window() {
         for window in [1, 2, 3, 5, 64, 100] {
             let mut layer = layer(Some(window));
             let mut position = 0;
-            for rows in [1, 1, 4, 1, 7, 2, 1, 150, 1, 1, 3] {
-                let mut keys = extend(&mut layer, position, rows);
-                let first = position - past_keys(position, Some(window));
-                if rows == 1 {
-                    keys.sort_unstable();
-                }
+            for rows in [1, 1, 4, 1, 7, 2, 1, 150, 1, 1, 3].repeat(9) {
+                let keys = extend(&mut layer, position, rows);
                 assert_eq!(
                     keys,
-                    (first..position + rows).collect::<Vec<_>>(),
+                    seen(position, rows, Some(window)),
                     "{rows} rows at {position}"
                 );
                 position += rows;
-                assert!(layer.capacity() <= window);
+                assert!(layer.capacity() <= window + slack(window));
+            }
+            assert!(layer.base > window, "the strip has moved");
+        }
+    }
+
+    #[test]
+    fn rows_taken_back_leave_the_window_whole() {
+        for window in [1, 2, 15, 16, 17, 40] {
+            let whole = window + slack(window);
+            // Around the window, around the first move, and around a later one.
+            let starts = [window, whole, whole + slack(window) - TAKEN_BACK];
+            let starts = starts.map(|at| at.saturating_sub(TAKEN_BACK + 2)..at + 3);
+            for start in starts.into_iter().flatten() {
+                for rows in [1, 3, TAKEN_BACK] {
+                    let mut cache = cache(vec![layer(Some(window)), layer(None)]);
+                    for position in 0..start {
+                        cache.layers.iter_mut().for_each(|layer| {
+                            extend(layer, position, 1);
+                        });
+                        cache.advance(1);
+                    }
+                    cache.layers.iter_mut().for_each(|layer| {
+                        extend(layer, start, rows);
+                    });
+                    cache.advance(rows);
+                    // The pass itself, and what was read before it.
+                    let end = start + rows;
+                    for len in (end.saturating_sub(TAKEN_BACK)..=end).rev().step_by(3) {
+                        let mut cache = cache.clone();
+                        assert!(cache.truncate(len), "to {len} after {rows} at {start}");
+                        for (layer, window) in cache.layers.iter_mut().zip([Some(window), None]) {
+                            for next in 0..3 {
+                                assert_eq!(
+                                    extend(layer, len + next, 1),
+                                    seen(len + next, 1, window),
+                                    "to {len} after {rows} at {start}, window {window:?}"
+                                );
+                            }
+                        }
+                    }
+                }
             }
         }
     }
 
     #[test]
-    fn a_global_layer_keeps_everything_and_grows_by_doubling() {
+    fn what_a_local_layer_has_given_up_cannot_be_taken_back() {
+        let mut cache = cache(vec![layer(Some(20))]);
+        let mut floor = 0;
+        for position in 0..200 {
+            extend(&mut cache.layers[0], position, 1);
+            cache.advance(1);
+            let before = cache.layers[0].base;
+            floor = if before == 0 { 0 } else { before + 19 };
+            for len in 0..=position + 2 {
+                let mut cut = cache.clone();
+                let expected = len <= position + 1 && len >= floor;
+                assert_eq!(cut.truncate(len), expected, "{len} of {}", position + 1);
+                assert_eq!(cut.len(), if expected { len } else { position + 1 });
+            }
+        }
+        assert!(floor > 150, "the oldest are gone");
+    }
+
+    #[test]
+    fn a_global_layer_keeps_everything_and_grows_by_a_quarter() {
         let mut layer = layer(None);
         let mut capacities = std::collections::BTreeSet::new();
-        for position in 0..300 {
+        for position in 0..150 {
             assert_eq!(extend(&mut layer, position, 1).len(), position + 1);
             capacities.insert(layer.capacity());
+            assert_eq!(layer.bytes(), layer.capacity() * 2 * size_of::<f32>());
         }
         assert_eq!(
             capacities.into_iter().collect::<Vec<_>>(),
-            [INITIAL_SLOTS, 128, 256, 512]
+            [64, 80, 100, 125, 156]
         );
+    }
+
+    #[test]
+    fn what_is_rounded_takes_half_the_bytes_and_is_found_again() {
+        for window in [None, Some(8)] {
+            let mut layer = layer(window);
+            for (position, rows) in [(0, 3), (3, 1), (4, 60), (64, 1)] {
+                let values: Vec<f32> = (0..rows).map(|row| (position + row) as f32).collect();
+                let new = tensor_from(values, [rows, 1, 1], &layer.device);
+                let new = ops::rounded(new, Arithmetic::Bf16);
+                let attended = layer.extend(position, new.clone(), new);
+                assert_eq!(attended.keys.dtype().size(), 2, "as it is stored");
+                let keys = vec_from(attended.keys, "keys").expect("the device answers");
+                let found: Vec<usize> = keys.iter().map(|&key| key as usize).collect();
+                assert_eq!(found, seen(position, rows, window));
+                assert_eq!(layer.bytes(), layer.capacity() * 2 * 2);
+            }
+        }
     }
 
     #[test]
     fn slots_are_written_in_place() {
         for window in [None, Some(8)] {
             let mut layer = layer(window);
-            for position in 0..20 {
+            for position in 0..60 {
                 extend(&mut layer, position, 1);
                 let (keys, values) = layer.slots.as_ref().expect("something is stored");
                 // Uniquely owned again once the view is gone: the next write copies nothing.

@@ -1,4 +1,9 @@
-//! The step loop: prefill once, then choose and read one token at a time.
+//! The step loop: prefill once, then choose and read one token at a time, or several that were
+//! guessed right.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use medgemma_tensor::vec_from;
 
@@ -7,6 +12,7 @@ use crate::error::Result;
 use crate::model::{DEFAULT_CHUNK, Decoder};
 use crate::sampling::{Sampler, Sampling, Token};
 use crate::segment::Segment;
+use crate::speculation::{Drafter, Speculation};
 
 /// How a sequence is continued.
 #[derive(Debug, Clone)]
@@ -18,10 +24,12 @@ pub struct GenerateOptions {
     pub sampling: Sampling,
     /// Ids that end the answer, from `generation_config.json`; none by default.
     pub stop_ids: Vec<u32>,
-    /// Ids read earlier in the conversation, for the repetition penalty.
+    /// Ids read earlier in the conversation, for the repetition penalty and for speculation.
     pub seen: Vec<u32>,
     /// Rows of one prefill pass.
     pub chunk: usize,
+    /// Whether tokens are drafted ahead; off by default.
+    pub speculation: Speculation,
 }
 
 impl Default for GenerateOptions {
@@ -32,6 +40,7 @@ impl Default for GenerateOptions {
             stop_ids: Vec::new(),
             seen: Vec::new(),
             chunk: DEFAULT_CHUNK,
+            speculation: Speculation::Off,
         }
     }
 }
@@ -44,7 +53,7 @@ pub enum Finish {
     Stop(Token),
     /// `max_new_tokens` were written.
     Length,
-    /// The caller's progress function asked to stop during prefill.
+    /// The caller's progress function or observer asked to stop.
     Cancelled,
 }
 
@@ -52,14 +61,22 @@ pub enum Finish {
 pub type Progress<'a> = Box<dyn FnMut(usize, usize) -> bool + 'a>;
 
 /// A sequence being continued, one token for each `next()`. Dropping it stops the work; the cache
-/// then holds what was read until there.
+/// then holds what was read until there: everything but the last token.
 pub struct Generation<'a> {
     decoder: &'a Decoder,
     cache: &'a mut KvCache,
     writer: Writer,
-    unread: Vec<Segment>,
+    /// The prompt, until it is read.
+    prompt: Vec<Segment>,
+    /// What was written last; it is read with the next step.
+    last: Option<u32>,
     chunk: usize,
     progress: Progress<'a>,
+    drafter: Option<Drafter>,
+    /// Tokens that follow the last one and were verified with it. The slots behind the end of the
+    /// cache hold what all but the last of them need: it only has to be counted as read.
+    verified: VecDeque<Token>,
+    drafts: Drafts,
 }
 
 impl Generation<'_> {
@@ -69,26 +86,98 @@ impl Generation<'_> {
         self.writer.finish
     }
 
+    /// How guessing went so far; nothing with [`Speculation::Off`].
+    #[must_use]
+    pub fn drafts(&self) -> Drafts {
+        self.drafts
+    }
+
+    /// What was read: after the first token the prompt, later all but the last token.
+    #[must_use]
+    pub fn cache(&self) -> &KvCache {
+        self.cache
+    }
+
     fn step(&mut self) -> Result<Option<Token>> {
         if self.writer.at_limit() {
             return Ok(None);
         }
-        let unread = std::mem::take(&mut self.unread);
-        let Some(logits) =
-            self.decoder
-                .prefill(&unread, self.cache, self.chunk, &mut self.progress)?
-        else {
+        let token = match self.verified.pop_front() {
+            Some(token) => {
+                self.cache.advance(1);
+                token
+            }
+            None => match self.read()? {
+                Some(token) => token,
+                None => return Ok(None),
+            },
+        };
+        let token = self.writer.write(token);
+        if let Some(token) = token {
+            self.last = Some(token.id);
+            if let Some(drafter) = &mut self.drafter {
+                drafter.push(token.id);
+            }
+        }
+        Ok(token)
+    }
+
+    /// Reads the prompt, later the last token and a draft along with it; chooses the next token.
+    fn read(&mut self) -> Result<Option<Token>> {
+        let unread = match self.last {
+            None => std::mem::take(&mut self.prompt),
+            Some(last) => {
+                let most = self.writer.remaining - 1;
+                let draft = self.drafter.as_ref().map(|drafter| drafter.draft(most));
+                if let Some(draft) = draft.filter(|draft| !draft.is_empty()) {
+                    return self.verify(last, &draft).map(Some);
+                }
+                vec![Segment::Tokens(vec![last])]
+            }
+        };
+        let logits = self
+            .decoder
+            .prefill(&unread, self.cache, self.chunk, &mut self.progress)?;
+        let Some(logits) = logits else {
             self.writer.finish = Some(Finish::Cancelled);
             return Ok(None);
         };
-        let token = self
-            .writer
-            .choose(&vec_from(logits, "logits")?, self.cache.len())?;
-        if let Some(token) = token {
-            self.unread.push(Segment::Tokens(vec![token.id]));
-            self.progress = Box::new(|_, _| true);
+        self.progress = Box::new(|_, _| true);
+        let logits = vec_from(logits, "logits")?;
+        self.writer.choose(&logits, self.cache.len()).map(Some)
+    }
+
+    /// Reads the last token and a draft of the next ones in one pass. Each row chooses the token
+    /// after it, which counts as long as all before it were guessed right.
+    fn verify(&mut self, last: u32, draft: &[u32]) -> Result<Token> {
+        let position = self.cache.len() + 1;
+        let rows = [&[last], draft].concat();
+        let logits = vec_from(self.decoder.read_each(&rows, self.cache)?, "logits")?;
+        assert!(
+            self.cache.truncate(position),
+            "the rows of a draft can be taken back"
+        );
+        let mut logits = logits.chunks_exact(logits.len() / rows.len());
+        let row = logits.next().expect("there is a row for the last token");
+        let first = self.writer.choose(row, position)?;
+        let mut id = first.id;
+        for (row, &guess) in logits.zip(draft) {
+            if guess != id {
+                break;
+            }
+            // Numbers that are not finite are met again, and told, when their row is read alone.
+            let Ok(token) = self.writer.choose(row, position) else {
+                break;
+            };
+            id = token.id;
+            self.verified.push_back(token);
         }
-        Ok(token)
+        self.drafts.proposed += draft.len();
+        self.drafts.accepted += self.verified.len();
+        if let Some(drafter) = &mut self.drafter {
+            drafter.judge(draft.len(), self.verified.len());
+        }
+        Ok(first)
     }
 }
 
@@ -106,6 +195,16 @@ impl Iterator for Generation<'_> {
     }
 }
 
+/// Tokens that were guessed, and verified with the token before them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drafts {
+    /// Guessed, each a row of a pass.
+    pub proposed: usize,
+    /// Of these right, each a pass less.
+    pub accepted: usize,
+}
+
 /// The answer to one prompt of a batch.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -114,6 +213,10 @@ pub struct Generated {
     pub tokens: Vec<Token>,
     /// Why it ended.
     pub finish: Finish,
+    /// Reading the prompt, up to the first token.
+    pub prefill: Duration,
+    /// Writing the tokens after the first, side by side with those of the others.
+    pub decode: Duration,
 }
 
 impl Decoder {
@@ -136,16 +239,35 @@ impl Decoder {
             decoder: self,
             cache,
             writer,
-            unread: prompt,
+            drafter: self.drafter(&prompt, options),
+            verified: VecDeque::new(),
+            drafts: Drafts::default(),
+            prompt,
+            last: None,
             chunk: options.chunk,
             progress,
         })
     }
 
+    /// Where guesses come from, if there are to be any.
+    fn drafter(&self, prompt: &[Segment], options: &GenerateOptions) -> Option<Drafter> {
+        let wanted = options.speculation == Speculation::PromptLookup;
+        (wanted && options.sampling.is_argmax()).then(|| {
+            let read = prompt.iter().flat_map(|segment| match segment {
+                Segment::Tokens(ids) => ids.iter().copied().map(Some).collect(),
+                Segment::Embeddings(_) => vec![None],
+            });
+            let seen = options.seen.iter().copied().map(Some);
+            Drafter::new(seen.chain(read), self.config.vocab_size)
+        })
+    }
+
     /// Continues several prompts side by side: each weight is read once a step for all of them.
-    /// Every result equals that of the prompt alone.
+    /// Every result equals that of the prompt alone. [`GenerateOptions::speculation`] has no
+    /// effect: what it would save is saved already.
     ///
-    /// `observer` is told the index of the prompt and each token of its answer.
+    /// `observer` is told the index of the prompt and each token of its answer; with
+    /// [`ControlFlow::Break`] that answer ends there, [`Finish::Cancelled`].
     ///
     /// # Errors
     /// As [`Decoder::generate`], for any of the prompts, before any work.
@@ -153,7 +275,7 @@ impl Decoder {
         &self,
         prompts: &[Vec<Segment>],
         options: &GenerateOptions,
-        observer: &mut dyn FnMut(usize, Token),
+        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
     ) -> Result<Vec<Generated>> {
         let mut lanes = Vec::with_capacity(prompts.len());
         for prompt in prompts {
@@ -163,22 +285,28 @@ impl Decoder {
                 cache,
                 writer: Writer::new(prompt, options)?,
                 tokens: Vec::new(),
+                prefill: Duration::ZERO,
+                decode: Duration::ZERO,
             });
         }
         for (index, (lane, prompt)) in lanes.iter_mut().zip(prompts).enumerate() {
             if lane.writer.at_limit() {
                 continue;
             }
+            let begun = Instant::now();
             if let Some(logits) =
                 self.prefill(prompt, &mut lane.cache, options.chunk, &mut |_, _| true)?
             {
                 lane.take(&vec_from(logits, "logits")?, index, observer)?;
             }
+            lane.prefill = begun.elapsed();
         }
         while self.step_batch(&mut lanes, observer)? {}
         let generated = lanes.into_iter().map(|lane| Generated {
             tokens: lane.tokens,
             finish: lane.writer.finish.unwrap_or(Finish::Length),
+            prefill: lane.prefill,
+            decode: lane.decode,
         });
         Ok(generated.collect())
     }
@@ -187,26 +315,30 @@ impl Decoder {
     fn step_batch(
         &self,
         lanes: &mut [BatchLane],
-        observer: &mut dyn FnMut(usize, Token),
+        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
     ) -> Result<bool> {
-        let active: Vec<usize> = (0..lanes.len())
-            .filter(|&lane| !lanes[lane].writer.at_limit())
+        let begun = Instant::now();
+        let mut active: Vec<(usize, &mut BatchLane)> = lanes
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, lane)| (!lane.writer.at_limit()).then_some((index, lane)))
             .collect();
-        let mut ids = Vec::with_capacity(active.len());
-        let mut caches = Vec::with_capacity(active.len());
-        for lane in lanes.iter_mut().filter(|lane| !lane.writer.ended()) {
-            ids.extend(lane.tokens.last().map(|token| token.id));
-            caches.push(&mut lane.cache);
-        }
         if active.is_empty() {
             return Ok(false);
         }
+        let mut ids = Vec::with_capacity(active.len());
+        let mut caches = Vec::with_capacity(active.len());
+        for (_, lane) in &mut active {
+            ids.extend(lane.tokens.last().map(|token| token.id));
+            caches.push(&mut lane.cache);
+        }
         let logits = vec_from(self.decode(&ids, &mut caches)?, "logits")?;
-        for (&index, logits) in active
-            .iter()
-            .zip(logits.chunks_exact(logits.len() / active.len()))
-        {
-            lanes[index].take(logits, index, observer)?;
+        let rows = logits.chunks_exact(logits.len() / active.len());
+        for ((index, lane), logits) in active.iter_mut().zip(rows) {
+            lane.take(logits, *index, observer)?;
+        }
+        for (_, lane) in active {
+            lane.decode += begun.elapsed();
         }
         Ok(true)
     }
@@ -216,6 +348,8 @@ struct BatchLane {
     cache: KvCache,
     writer: Writer,
     tokens: Vec<Token>,
+    prefill: Duration,
+    decode: Duration,
 }
 
 impl BatchLane {
@@ -223,11 +357,14 @@ impl BatchLane {
         &mut self,
         logits: &[f32],
         index: usize,
-        observer: &mut dyn FnMut(usize, Token),
+        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
     ) -> Result<()> {
-        if let Some(token) = self.writer.choose(logits, self.cache.len())? {
+        let token = self.writer.choose(logits, self.cache.len())?;
+        if let Some(token) = self.writer.write(token) {
             self.tokens.push(token);
-            observer(index, token);
+            if observer(index, token).is_break() {
+                self.writer.finish = Some(Finish::Cancelled);
+            }
         }
         Ok(())
     }
@@ -272,14 +409,18 @@ impl Writer {
         self.ended()
     }
 
-    /// The token for `position`, or `None` when it is a stop id.
-    fn choose(&mut self, logits: &[f32], position: usize) -> Result<Option<Token>> {
-        let token = self.sampler.choose(logits, position)?;
+    /// The token for `position`.
+    fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
+        self.sampler.choose(logits, position)
+    }
+
+    /// Counts a token as written, unless it is a stop id, which ends the answer.
+    fn write(&mut self, token: Token) -> Option<Token> {
         if self.stop_ids.contains(&token.id) {
             self.finish = Some(Finish::Stop(token));
-            return Ok(None);
+            return None;
         }
         self.remaining -= 1;
-        Ok(Some(token))
+        Some(token)
     }
 }

@@ -19,14 +19,17 @@ mod rope;
 mod sampling;
 mod scoring;
 mod segment;
+mod speculation;
+mod summary;
 mod weights;
 
 // The public interface is:
 pub use cache::KvCache;
 pub use config::{LayerType, RopeParameters, TextConfig};
 pub use error::{Error, Result};
-pub use generation::{Finish, GenerateOptions, Generated, Generation, Progress};
+pub use generation::{Drafts, Finish, GenerateOptions, Generated, Generation, Progress};
 pub use model::{DEFAULT_CHUNK, Decoder, Stage};
 pub use sampling::{Sampling, Token};
 pub use segment::Segment;
+pub use speculation::Speculation;
 pub use weights::{IGNORED, MATRICES, RENAMES};

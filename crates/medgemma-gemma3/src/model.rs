@@ -11,7 +11,7 @@
 //! Reference: `Gemma3TextModel` and `Gemma3ForCausalLM` in transformers 5.23; Gemma 3 technical
 //! report (arXiv 2503.19786) §2.
 
-use medgemma_tensor::{Device, FloatFormat, Tensor, Weight, ops};
+use medgemma_tensor::{Arithmetic, Device, FloatFormat, Tensor, Weight, ops};
 
 use crate::block::Block;
 use crate::cache::KvCache;
@@ -67,7 +67,12 @@ impl Decoder {
     /// A fresh, empty state. It allocates nothing until the first token.
     #[must_use]
     pub fn new_cache(&self) -> KvCache {
-        KvCache::new(&self.config, &self.device)
+        // Every layer is held alike; a model without layers caches nothing.
+        let arithmetic = self
+            .layers
+            .first()
+            .map_or(Arithmetic::F32, |block| block.self_attn.k_proj.arithmetic());
+        KvCache::new(&self.config, arithmetic, &self.device)
     }
 
     /// Reads a prompt into `cache`, in chunks of about `chunk` rows, and predicts its next token.
@@ -166,6 +171,18 @@ impl Decoder {
         });
         let x = self.embed(&tokens);
         Ok(self.head(self.blocks(x, lanes.collect(), &mut |_, _| {})))
+    }
+
+    /// Reads `ids` into `cache` in one pass and predicts what follows each of them: `[t, v]`.
+    pub(crate) fn read_each(&self, ids: &[u32], cache: &mut KvCache) -> Result<Tensor<2>> {
+        let rows = [Segment::Tokens(ids.to_vec())];
+        self.check_prompt(&rows, cache, 0)?;
+        let lane = Lane {
+            rows: ids.len(),
+            spans: Vec::new(),
+            cache,
+        };
+        Ok(self.head(self.blocks(self.embed(&rows), vec![lane], &mut |_, _| {})))
     }
 
     /// Refuses a prompt that is malformed or, with its answer, too long: before any work.

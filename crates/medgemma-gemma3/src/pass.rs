@@ -85,7 +85,8 @@ impl<'a> Pass<'a> {
         let mut parts = Vec::with_capacity(self.lanes.len());
         for (lane, masks) in &mut self.lanes {
             let rows = |x: &Tensor<3>| x.clone().narrow(0, start, lane.rows);
-            let attended = lane.cache.extend(layer, rows(&k), rows(&v));
+            let [k, v] = [rows(&k), rows(&v)].map(|rows| lane.cache.rounded(rows));
+            let attended = lane.cache.extend(layer, k, v);
             let mask = match kind {
                 LayerType::Sliding => masks.sliding.as_ref(),
                 LayerType::Full => masks.full.as_ref(),

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
+use crate::summary::Summary;
 
 /// How the next token is chosen. The default is greedy: the same prompt gives the same answer,
 /// as in every official MedGemma example.
@@ -84,6 +85,15 @@ impl Sampling {
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// Whether the likeliest token is taken, whatever was written before.
+    #[allow(
+        clippy::float_cmp,
+        reason = "exactly these values, the defaults, change nothing"
+    )]
+    pub(crate) fn is_argmax(&self) -> bool {
+        self.temperature == 0.0 && self.repetition_penalty == 1.0
     }
 
     /// Refuses values outside of their range.
@@ -171,16 +181,16 @@ impl Sampler {
 
     /// Chooses the token for `position` from its logits over the vocabulary.
     pub(crate) fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
-        let normaliser = log_sum_exp(logits);
-        if !normaliser.is_finite() {
+        let summary = Summary::of(logits);
+        if !summary.log_sum_exp.is_finite() {
             return Err(Error::NonFiniteLogits { position });
         }
-        let id = if self.sampling.repetition_penalty == 1.0 && self.sampling.temperature == 0.0 {
-            argmax(logits)
+        let id = if self.sampling.is_argmax() {
+            summary.argmax
         } else {
             let penalised = self.penalise(logits);
             if self.sampling.temperature == 0.0 {
-                argmax(&penalised)
+                Summary::of(&penalised).argmax
             } else {
                 self.draw(&penalised)
             }
@@ -189,7 +199,7 @@ impl Sampler {
         self.seen.insert(token);
         Ok(Token {
             id: token,
-            logprob: logits[id] - normaliser,
+            logprob: logits[id] - summary.log_sum_exp,
         })
     }
 
@@ -228,7 +238,7 @@ impl Sampler {
     /// Tokens that may be drawn with their unnormalised probabilities, likeliest first.
     fn candidates(&self, logits: &[f32]) -> Vec<(usize, f64)> {
         let temperature = f64::from(self.sampling.temperature);
-        let highest = f64::from(logits[argmax(logits)]);
+        let highest = f64::from(Summary::of(logits).highest);
         let weight = |logit: f32| ((f64::from(logit) - highest) / temperature).exp();
         let mut candidates: Vec<(usize, f64)> = logits
             .iter()
@@ -261,37 +271,9 @@ impl Sampler {
     }
 }
 
-/// Index of the largest value, the first of equals, as torch's argmax.
-pub(crate) fn argmax(values: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, &value) in values.iter().enumerate() {
-        if value > values[best] {
-            best = index;
-        }
-    }
-    best
-}
-
-/// `ln Σ exp(x)`, summed in f64; not finite when a value is NaN or +∞, or when all are −∞.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the sum is rounded to the logits' own format"
-)]
-pub(crate) fn log_sum_exp(values: &[f32]) -> f32 {
-    if values.iter().any(|value| value.is_nan()) {
-        return f32::NAN;
-    }
-    let highest = f64::from(values.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let sum: f64 = values
-        .iter()
-        .map(|&value| (f64::from(value) - highest).exp())
-        .sum();
-    (highest + sum.ln()) as f32
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Sampler, Sampling, log_sum_exp};
+    use super::{Sampler, Sampling};
     use crate::error::Error;
 
     /// Probabilities 0.4, 0.3, 0.2, 0.1 in a shuffled order.
@@ -450,7 +432,6 @@ mod tests {
                 "{error}"
             );
         }
-        assert!((log_sum_exp(&[1e4, 1e4]) - 10_000.693).abs() < 1e-2);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use medgemma_tensor::vec_from;
 use crate::cache::KvCache;
 use crate::error::Result;
 use crate::model::{DEFAULT_CHUNK, Decoder};
-use crate::sampling::log_sum_exp;
 use crate::segment::Segment;
+use crate::summary::Summary;
 
 /// Continuation rows whose logits are held at a time: 64 rows of 262 208 f32 are 67 MB.
 const SCORED_ROWS: usize = 64;
@@ -62,5 +62,5 @@ impl Decoder {
 }
 
 fn logprob(logits: &[f32], id: u32) -> f32 {
-    logits[id as usize] - log_sum_exp(logits)
+    logits[id as usize] - Summary::of(logits).log_sum_exp
 }

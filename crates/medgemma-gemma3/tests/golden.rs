@@ -79,27 +79,31 @@ fn compare(decoder: &Decoder, name: &str, soft_token: u32) {
 
 fn compare_continuation(decoder: &Decoder, golden: &Golden, prompt: Vec<Segment>, name: &str) {
     let expected = golden.ids("generated_ids");
-    let mut options = GenerateOptions::default();
-    options.max_new_tokens = expected.len();
-    let mut cache = decoder.new_cache();
-    let tokens: Vec<_> = decoder
-        .generate(prompt, &mut cache, &options, Box::new(|_, _| true))
-        .expect("the prompt is valid")
-        .map(|token| token.expect("the logits are finite"))
-        .collect();
-    assert_eq!(
-        tokens.iter().map(|token| token.id).collect::<Vec<_>>(),
-        expected,
-        "{name} on {}",
-        decoder.device()
-    );
-    let logprobs: Vec<f32> = tokens.iter().map(|token| token.logprob).collect();
+    let tolerance = tolerance(name, "logits", decoder.device()).max(1e-3);
+    let logprobs: Vec<f32> = if tolerance < BF16_TOLERANCE {
+        let mut options = GenerateOptions::default();
+        options.max_new_tokens = expected.len();
+        let mut cache = decoder.new_cache();
+        let tokens: Vec<_> = decoder
+            .generate(prompt, &mut cache, &options, Box::new(|_, _| true))
+            .expect("the prompt is valid")
+            .map(|token| token.expect("the logits are finite"))
+            .collect();
+        let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+        assert_eq!(ids, expected, "{name} on {}", decoder.device());
+        tokens.iter().map(|token| token.logprob).collect()
+    } else {
+        // Rounding moves a tiny model's logits by more than its two likeliest tokens are apart
+        // (0.06 at the second token): the reference's words are judged, not found.
+        let scores = decoder.score(&prompt, &[expected]);
+        scores.expect("the prompt is valid").remove(0)
+    };
     assert_close(
         &format!("{name} logprobs"),
         &[logprobs.len()],
         &logprobs,
         &golden.f32("generated_logprobs"),
-        tolerance(name, "logits", decoder.device()).max(1e-3),
+        tolerance,
     );
 }
 
@@ -245,7 +249,10 @@ fn a_batch_of_different_lengths_equals_single_runs() {
         options.max_new_tokens = goldens[0].ids("generated_ids").len();
         let mut seen = 0;
         let answers = decoder
-            .generate_batch(&prompts, &options, &mut |_, _| seen += 1)
+            .generate_batch(&prompts, &options, &mut |_, _| {
+                seen += 1;
+                std::ops::ControlFlow::Continue(())
+            })
             .expect("valid prompts");
         for ((answer, golden), name) in answers.iter().zip(&goldens).zip(&names) {
             let ids: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();

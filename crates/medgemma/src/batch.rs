@@ -1,9 +1,9 @@
 //! Many prompts at once: batched answers, and scores of given answers.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use medgemma_gemma3::{Finish, Generated, Segment};
+use medgemma_gemma3::{Finish, Generated, Segment, Token};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -40,11 +40,54 @@ impl Score {
     }
 }
 
-/// One conversation of a batch, ready for the decoder.
+/// One conversation of a batch: what the decoder reads, and the answer so far.
 struct Lane {
     segments: Vec<Segment>,
+    transcript: Transcript,
+    tokens: Vec<Token>,
     usage: Usage,
     images: Duration,
+}
+
+impl Lane {
+    /// Cuts the answer as a stream would have; it ends with a stop string.
+    fn take(&mut self, token: Token) -> ControlFlow<()> {
+        self.tokens.push(token);
+        self.transcript.push(token.id);
+        if self.transcript.stopped() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn reply(mut self, answer: &Generated) -> Reply {
+        self.transcript.finish();
+        let finish = match answer.finish {
+            _ if self.transcript.stopped() => FinishReason::StopString,
+            Finish::Stop(_) => FinishReason::Stop,
+            Finish::Length => FinishReason::Length,
+            _ => FinishReason::Cancelled,
+        };
+        Reply {
+            reasoning_cut_off: self.transcript.in_thought(),
+            text: self.transcript.text,
+            reasoning: self.transcript.reasoning,
+            finish,
+            usage: Usage {
+                reply_tokens: self.tokens.len(),
+                ..self.usage
+            },
+            timings: Timings {
+                images: self.images,
+                prefill: answer.prefill,
+                decode: answer.decode,
+            },
+            tokens: self.tokens,
+            not_for_clinical_use: true,
+            notice: NOTICE,
+        }
+    }
 }
 
 pub(crate) fn generate(
@@ -59,26 +102,29 @@ pub(crate) fn generate(
         prompts.push(prompt);
     }
     let decoder_options = model.decoder_options(options)?;
-    let lanes = prompts
+    let mut lanes = prompts
         .into_iter()
-        .map(|prompt| lane(model, prompt))
+        .map(|prompt| lane(model, prompt, options))
         .collect::<Result<Vec<_>>>()?;
-    let segments: Vec<Vec<Segment>> = lanes.iter().map(|lane| lane.segments.clone()).collect();
-    let started = Instant::now();
-    let answers =
-        model
-            .model()
-            .decoder()
-            .generate_batch(&segments, &decoder_options, &mut |_, _| {})?;
-    let elapsed = started.elapsed();
-    lanes
-        .iter()
-        .zip(answers)
-        .map(|(lane, answer)| reply(model, lane, &answer, options, elapsed))
-        .collect()
+    let segments: Vec<Vec<Segment>> = lanes
+        .iter_mut()
+        .map(|lane| std::mem::take(&mut lane.segments))
+        .collect();
+    let answers = model.model().decoder().generate_batch(
+        &segments,
+        &decoder_options,
+        &mut |index, token| lanes[index].take(token),
+    )?;
+    let replies = lanes.into_iter().zip(answers);
+    Ok(replies.map(|(lane, answer)| lane.reply(&answer)).collect())
 }
 
-fn lane(model: &MedGemma, prompt: crate::prompt::Prompt) -> Result<Lane> {
+fn lane(
+    model: &MedGemma,
+    prompt: crate::prompt::Prompt,
+    options: &GenerateOptions,
+) -> Result<Lane> {
+    let transcript = Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
     let tokens_per_image = model
         .model()
         .config()
@@ -86,63 +132,18 @@ fn lane(model: &MedGemma, prompt: crate::prompt::Prompt) -> Result<Lane> {
         .as_ref()
         .map_or(0, |m| m.mm_tokens_per_image);
     let usage = Usage {
-        cached_tokens: 0,
         prompt_tokens: prompt.ids.len(),
         image_tokens: prompt.pixels.len() * tokens_per_image,
-        reply_tokens: 0,
+        ..Usage::default()
     };
     let encoded = prompt.segments(model.model(), &mut |_| ControlFlow::Continue(()))?;
     let (segments, images) = encoded.unwrap_or_default();
     Ok(Lane {
         segments,
+        transcript,
+        tokens: Vec::new(),
         usage,
         images,
-    })
-}
-
-/// Cuts one answer of the batch as a stream would have.
-fn reply(
-    model: &MedGemma,
-    lane: &Lane,
-    answer: &Generated,
-    options: &GenerateOptions,
-    elapsed: Duration,
-) -> Result<Reply> {
-    let mut transcript =
-        Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
-    let mut tokens = Vec::with_capacity(answer.tokens.len());
-    for &token in &answer.tokens {
-        transcript.push(token.id);
-        tokens.push(token);
-        if transcript.stopped() {
-            break;
-        }
-    }
-    transcript.finish();
-    let finish = match answer.finish {
-        _ if transcript.stopped() => FinishReason::StopString,
-        Finish::Stop(_) => FinishReason::Stop,
-        Finish::Length => FinishReason::Length,
-        _ => FinishReason::Cancelled,
-    };
-    Ok(Reply {
-        reasoning_cut_off: transcript.in_thought(),
-        text: transcript.text,
-        reasoning: transcript.reasoning,
-        finish,
-        usage: Usage {
-            reply_tokens: tokens.len(),
-            ..lane.usage
-        },
-        // The lanes share every step: the time of the whole is the time of each.
-        timings: Timings {
-            images: lane.images,
-            prefill: Duration::ZERO,
-            decode: elapsed,
-        },
-        tokens,
-        not_for_clinical_use: true,
-        notice: NOTICE,
     })
 }
 
@@ -158,7 +159,7 @@ pub(crate) fn score(
         .collect::<std::result::Result<Vec<_>, _>>()?;
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
     model.check_context(0, prompt.ids.len(), longest)?;
-    let segments = lane(model, prompt)?.segments;
+    let segments = lane(model, prompt, &GenerateOptions::default())?.segments;
     let scores = model.model().decoder().score(&segments, &answers)?;
     Ok(scores
         .into_iter()
