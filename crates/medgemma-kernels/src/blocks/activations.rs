@@ -4,7 +4,7 @@
 pub(super) const GROUP: usize = 32;
 
 /// Below this, a group counts as zeros: 127 divided by it might not be finite.
-const TINY: f32 = 1e-35;
+pub(super) const TINY: f32 = 1e-35;
 
 /// A row of activations: `scale · integer` each.
 pub(super) struct Rounded {

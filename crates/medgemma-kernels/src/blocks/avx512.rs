@@ -21,38 +21,81 @@ macro_rules! load {
     }};
 }
 
-/// A 16-bit word, zero-extended.
-macro_rules! word {
-    ($bytes:ident, $at:expr) => {{
-        // SAFETY: as for `load`.
-        u64::from(unsafe { $bytes.add($at).cast::<u16>().read_unaligned() })
-    }};
-}
-
-/// Four pieces of 16 bytes, `$step` apart.
-macro_rules! pieces {
-    ($bytes:ident, $at:expr, $step:expr) => {{
-        let low = _mm256_inserti128_si256::<1>(
-            _mm256_castsi128_si256(load!(_mm_loadu_si128, $bytes, $at)),
-            load!(_mm_loadu_si128, $bytes, $at + $step),
-        );
-        let high = _mm256_inserti128_si256::<1>(
-            _mm256_castsi128_si256(load!(_mm_loadu_si128, $bytes, $at + 2 * $step)),
-            load!(_mm_loadu_si128, $bytes, $at + 3 * $step),
-        );
-        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
-    }};
-}
-
-/// A table of words for a permutation; the places after it are not used.
-const fn words<const N: usize>(indices: [u16; N]) -> [u16; 32] {
+/// The words of two loads that four blocks of a format are put together from: those of the first
+/// load are numbered from 0, those of the second, which begins at word `second`, from 32.
+///
+/// `lead` words precede the 8 words of nibbles of each block.
+const fn nibble_words(lead: u16) -> [u16; 32] {
     let mut table = [0; 32];
     let mut index = 0;
-    while index < N {
-        table[index] = indices[index];
+    while index < 32 {
+        table[index as usize] = word(lead, index / 8 * (lead + 8) + lead + index % 8);
         index += 1;
     }
     table
+}
+
+/// As [`nibble_words`], of the words before the nibbles: the first words of the four blocks, then
+/// their second words, and so on.
+const fn lead_words(lead: u16) -> [u16; 32] {
+    let mut table = [0; 32];
+    let mut index = 0;
+    while index < 4 * lead {
+        table[index as usize] = word(lead, index % 4 * (lead + 8) + index / 4);
+        index += 1;
+    }
+    table
+}
+
+/// Where word `index` of four blocks is: the second load ends with them.
+const fn word(lead: u16, index: u16) -> u16 {
+    let second = 4 * (lead + 8) - 32;
+    if index < 32 {
+        index
+    } else {
+        32 + index - second
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn table(words: &[u16; 32]) -> __m512i {
+    // SAFETY: it is 64 bytes.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
+/// The nibbles of eight blocks, and the words before them of four and four blocks.
+///
+/// # Safety
+/// Eight blocks of `2 * (LEAD + 8)` bytes are readable.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn blocks<const LEAD: u16>(bytes: *const u8) -> ([__m512i; 2], [__m512i; 2]) {
+    let four_blocks = 8 * usize::from(LEAD + 8);
+    let nibbles = table(const { &nibble_words(LEAD) });
+    let lead = table(const { &lead_words(LEAD) });
+    let four = |at: usize| {
+        let first = load!(_mm512_loadu_si512, bytes, at);
+        let second = load!(_mm512_loadu_si512, bytes, at + four_blocks - 64);
+        (
+            _mm512_permutex2var_epi16(first, nibbles, second),
+            _mm512_permutex2var_epi16(first, lead, second),
+        )
+    };
+    let ((q0, lead0), (q1, lead1)) = (four(0), four(four_blocks));
+    ([q0, q1], [lead0, lead1])
+}
+
+/// The same address, where the compiler cannot know it: else it turns overlapping loads of one
+/// chunk into shuffles of each other, which are slower.
+#[inline]
+fn again(bytes: *const u8) -> *const u8 {
+    let mut same = bytes;
+    // SAFETY: there is no instruction.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) same, options(pure, nomem, nostack, preserves_flags));
+    }
+    same
 }
 
 /// Eight blocks of `Q8_0`.
@@ -62,7 +105,16 @@ const fn words<const N: usize>(indices: [u16; N]) -> [u16; 32] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 pub(super) unsafe fn q8_0(bytes: *const u8) -> Chunk {
-    const SCALES: [u16; 32] = words([0, 17, 34, 51, 4, 21, 38, 55]);
+    const SCALES: [u16; 32] = {
+        let words = [0, 17, 34, 51, 4, 21, 38, 55];
+        let mut table = [0; 32];
+        let mut index = 0;
+        while index < words.len() {
+            table[index] = words[index];
+            index += 1;
+        }
+        table
+    };
     let sign = _mm512_set1_epi8(-128);
     let pair = |first: __m256i, second: __m256i| {
         _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), second)
@@ -89,7 +141,7 @@ pub(super) unsafe fn q8_0(bytes: *const u8) -> Chunk {
         _mm512_shuffle_i32x4::<0x88>(q45, q67),
         _mm512_shuffle_i32x4::<0xdd>(q45, q67),
     ];
-    let table = table(&SCALES);
+    let (table, bytes) = (table(&SCALES), again(bytes));
     let low = _mm512_permutex2var_epi16(
         load!(_mm512_loadu_si512, bytes, 0),
         table,
@@ -107,13 +159,6 @@ pub(super) unsafe fn q8_0(bytes: *const u8) -> Chunk {
     }
 }
 
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn table(words: &[u16; 32]) -> __m512i {
-    // SAFETY: it is 64 bytes.
-    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
-}
-
 /// The low and the high halves of all bytes of two registers: lines 0 and 1, 2 and 3 of blocks.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
@@ -127,6 +172,44 @@ fn nibbles(first: __m512i, second: __m512i) -> [__m512i; 4] {
     ]
 }
 
+/// Eight scales.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,f16c")]
+fn scales(lead: [__m512i; 2]) -> __m512 {
+    let [first, second] = lead.map(|lead| _mm512_castsi512_si128(lead));
+    _mm512_zextps256_ps512(_mm256_cvtph_ps(_mm_unpacklo_epi64(first, second)))
+}
+
+/// Eight scales, then eight offsets.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,f16c")]
+fn scales_and_offsets(lead: [__m512i; 2]) -> __m512 {
+    let [first, second] = lead.map(|lead| _mm512_castsi512_si128(lead));
+    _mm512_cvtph_ps(_mm256_set_m128i(
+        _mm_unpackhi_epi64(first, second),
+        _mm_unpacklo_epi64(first, second),
+    ))
+}
+
+/// Adds the fifth bits: of the low halves of the bytes of four blocks, 64 bits at `LOW`, then of
+/// the high halves, 64 bits at `HIGH`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn with_fifths<const LOW: i32, const HIGH: i32>(
+    q: [__m512i; 4],
+    lead: [__m512i; 2],
+) -> [__m512i; 4] {
+    let bit = _mm512_set1_epi8(16);
+    let add = |q, bits: i64| _mm512_mask_add_epi8(q, bits.cast_unsigned(), q, bit);
+    let [first, second] = lead.map(|lead| _mm512_castsi512_si256(lead));
+    [
+        add(q[0], _mm256_extract_epi64::<LOW>(first)),
+        add(q[1], _mm256_extract_epi64::<HIGH>(first)),
+        add(q[2], _mm256_extract_epi64::<LOW>(second)),
+        add(q[3], _mm256_extract_epi64::<HIGH>(second)),
+    ]
+}
+
 /// Eight blocks of `Q4_0`.
 ///
 /// # Safety
@@ -134,15 +217,11 @@ fn nibbles(first: __m512i, second: __m512i) -> [__m512i; 4] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 pub(super) unsafe fn q4_0(bytes: *const u8) -> Chunk {
-    const SCALES: [u16; 32] = words([0, 9, 18, 27, 36, 45, 54, 63]);
-    let halves = _mm512_permutex2var_epi16(
-        load!(_mm512_loadu_si512, bytes, 0),
-        table(&SCALES),
-        load!(_mm512_loadu_si512, bytes, 64),
-    );
+    // SAFETY: the caller's word.
+    let ([first, second], lead) = unsafe { blocks::<1>(bytes) };
     Chunk {
-        q: nibbles(pieces!(bytes, 2, 18), pieces!(bytes, 74, 18)),
-        factors: _mm512_zextps256_ps512(_mm256_cvtph_ps(_mm512_castsi512_si128(halves))),
+        q: nibbles(first, second),
+        factors: scales(lead),
     }
 }
 
@@ -153,39 +232,12 @@ pub(super) unsafe fn q4_0(bytes: *const u8) -> Chunk {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 pub(super) unsafe fn q4_1(bytes: *const u8) -> Chunk {
-    const SCALES: [u16; 32] = words([0, 10, 20, 30, 32, 42, 52, 62, 1, 11, 21, 31, 33, 43, 53, 63]);
-    let halves = _mm512_permutex2var_epi16(
-        load!(_mm512_loadu_si512, bytes, 0),
-        table(&SCALES),
-        load!(_mm512_loadu_si512, bytes, 80),
-    );
+    // SAFETY: the caller's word.
+    let ([first, second], lead) = unsafe { blocks::<2>(bytes) };
     Chunk {
-        q: nibbles(pieces!(bytes, 4, 20), pieces!(bytes, 84, 20)),
-        factors: _mm512_cvtph_ps(_mm512_castsi512_si256(halves)),
+        q: nibbles(first, second),
+        factors: scales_and_offsets(lead),
     }
-}
-
-/// The fifth bits of four blocks, `$step` apart: of their first or their second halves.
-macro_rules! fifths {
-    ($bytes:ident, $at:expr, $step:expr) => {
-        word!($bytes, $at)
-            | word!($bytes, $at + $step) << 16
-            | word!($bytes, $at + 2 * $step) << 32
-            | word!($bytes, $at + 3 * $step) << 48
-    };
-}
-
-/// Adds fifth bits.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn with_fifths(q: [__m512i; 4], bits: [u64; 4]) -> [__m512i; 4] {
-    let bit = _mm512_set1_epi8(16);
-    [
-        _mm512_mask_add_epi8(q[0], bits[0], q[0], bit),
-        _mm512_mask_add_epi8(q[1], bits[1], q[1], bit),
-        _mm512_mask_add_epi8(q[2], bits[2], q[2], bit),
-        _mm512_mask_add_epi8(q[3], bits[3], q[3], bit),
-    ]
 }
 
 /// Eight blocks of `Q5_0`.
@@ -195,24 +247,11 @@ fn with_fifths(q: [__m512i; 4], bits: [u64; 4]) -> [__m512i; 4] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 pub(super) unsafe fn q5_0(bytes: *const u8) -> Chunk {
-    const SIX: [u16; 32] = words([0, 11, 22, 32, 43, 54]);
-    const TWO: [u16; 32] = words([0, 1, 2, 3, 4, 5, 42, 53]);
-    let six = _mm512_permutex2var_epi16(
-        load!(_mm512_loadu_si512, bytes, 0),
-        table(&SIX),
-        load!(_mm512_loadu_si512, bytes, 66),
-    );
-    let halves = _mm512_permutex2var_epi16(six, table(&TWO), load!(_mm512_loadu_si512, bytes, 112));
-    let q = nibbles(pieces!(bytes, 6, 22), pieces!(bytes, 94, 22));
-    let bits = [
-        fifths!(bytes, 2, 22),
-        fifths!(bytes, 4, 22),
-        fifths!(bytes, 90, 22),
-        fifths!(bytes, 92, 22),
-    ];
+    // SAFETY: the caller's word.
+    let ([first, second], lead) = unsafe { blocks::<3>(bytes) };
     Chunk {
-        q: with_fifths(q, bits),
-        factors: _mm512_zextps256_ps512(_mm256_cvtph_ps(_mm512_castsi512_si128(halves))),
+        q: with_fifths::<1, 2>(nibbles(first, second), lead),
+        factors: scales(lead),
     }
 }
 
@@ -223,24 +262,11 @@ pub(super) unsafe fn q5_0(bytes: *const u8) -> Chunk {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 pub(super) unsafe fn q5_1(bytes: *const u8) -> Chunk {
-    const SIX: [u16; 32] = words([0, 12, 24, 32, 44, 56, 0, 0, 1, 13, 25, 33, 45, 57]);
-    const TWO: [u16; 32] = words([0, 1, 2, 3, 4, 5, 40, 52, 8, 9, 10, 11, 12, 13, 41, 53]);
-    let six = _mm512_permutex2var_epi16(
-        load!(_mm512_loadu_si512, bytes, 0),
-        table(&SIX),
-        load!(_mm512_loadu_si512, bytes, 72),
-    );
-    let halves = _mm512_permutex2var_epi16(six, table(&TWO), load!(_mm512_loadu_si512, bytes, 128));
-    let q = nibbles(pieces!(bytes, 8, 24), pieces!(bytes, 104, 24));
-    let bits = [
-        fifths!(bytes, 4, 24),
-        fifths!(bytes, 6, 24),
-        fifths!(bytes, 100, 24),
-        fifths!(bytes, 102, 24),
-    ];
+    // SAFETY: the caller's word.
+    let ([first, second], lead) = unsafe { blocks::<4>(bytes) };
     Chunk {
-        q: with_fifths(q, bits),
-        factors: _mm512_cvtph_ps(_mm512_castsi512_si256(halves)),
+        q: with_fifths::<2, 3>(nibbles(first, second), lead),
+        factors: scales_and_offsets(lead),
     }
 }
 

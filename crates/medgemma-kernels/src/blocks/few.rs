@@ -67,21 +67,21 @@ pub(crate) fn linear_few(
     match cpu.path() {
         #[cfg(target_arch = "x86_64")]
         Path::Avx512 | Path::Amx => {
-            let packed = Packed::new(weight.format(), x, m, cols);
-            for_rows(cpu, weight, &|row| {
-                let mut sums = [0.0; MOST];
-                // SAFETY: the processor has the instructions of `cpu.path()`.
-                unsafe {
-                    few_avx512::row(
-                        weight.format(),
-                        weight.row(row),
-                        &packed.lines,
-                        m,
-                        &mut sums,
-                    );
-                };
-                for (token, sum) in sums[..m].iter().enumerate() {
-                    put(token, row, *sum);
+            let packed = Packed::new(cpu.path(), weight.format(), x, m, cols);
+            for_rows(cpu, weight, &|first, count| {
+                for row in (first..first + count).step_by(2) {
+                    // An odd last row is taken twice.
+                    let next = (row + 1).min(first + count - 1);
+                    let mut sums = [[0.0; MOST]; 2];
+                    let pair = [weight.row(row), weight.row(next)];
+                    // SAFETY: the processor has the instructions of `cpu.path()`.
+                    unsafe {
+                        few_avx512::rows(weight.format(), pair, &packed.lines, m, &mut sums);
+                    };
+                    for token in 0..m {
+                        put(token, row, sums[0][token]);
+                        put(token, next, sums[1][token]);
+                    }
                 }
             });
         }
@@ -89,23 +89,26 @@ pub(crate) fn linear_few(
             let rounded: Vec<Rounded> = (0..m)
                 .map(|token| Rounded::new(&x[token * cols..][..cols]))
                 .collect();
-            for_rows(cpu, weight, &|row| {
-                for (token, x) in rounded.iter().enumerate() {
-                    put(token, row, dot(x, weight, row));
+            for_rows(cpu, weight, &|first, count| {
+                for row in first..first + count {
+                    for (token, x) in rounded.iter().enumerate() {
+                        put(token, row, dot(x, weight, row));
+                    }
                 }
             });
         }
     }
 }
 
-/// Calls `task` with each row of the weights, on several threads.
-fn for_rows(cpu: &Cpu, weight: Matrix<'_>, task: &(dyn Fn(usize) + Sync)) {
+/// Calls `task` with the first and the number of some rows of the weights, for all, on several
+/// threads. All but the last number are even.
+fn for_rows(cpu: &Cpu, weight: Matrix<'_>, task: &(dyn Fn(usize, usize) + Sync)) {
     let rows = weight.rows();
     let bytes = weight.bytes().len();
     let most = (bytes / (cpu.pool().threads() * SHARES)).min(PIECE);
-    let piece = (most * rows / bytes.max(1)).max(1);
+    let piece = (most * rows / bytes.max(1)).max(1).next_multiple_of(2);
     cpu.pool().run(rows.div_ceil(piece), &|index| {
-        (index * piece..rows.min((index + 1) * piece)).for_each(task);
+        task(index * piece, piece.min(rows - index * piece));
     });
 }
 

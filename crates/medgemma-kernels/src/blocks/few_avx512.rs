@@ -1,43 +1,51 @@
-//! AVX-512: one row of weights times a few rows of activations.
+//! AVX-512: two rows of weights times a few rows of activations.
 
 use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
 use super::avx512::{Chunk, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0};
-use super::decode::zero;
 use super::packed::{CHUNK, Line, Order};
 
-/// How far ahead of the weights in use memory is asked for more, in bytes.
-const AHEAD: usize = 2048;
+/// How far ahead of the weights in use memory is asked for more, in bytes: what a thread gets in the
+/// time that memory takes to answer when others keep it busy. So much does not fit the requests
+/// that the first-level cache can have open, hence it goes to the second.
+const AHEAD: usize = 16 << 10;
 
 /// Bytes of the longest chunk.
 const LONGEST: usize = 272;
 
-/// The sums of one row of weights with each row of activations: `out[..m]`.
+/// The sums of two rows of weights with each of `m` rows of activations: `out[..][..m]`. Two,
+/// because then each load of activations serves twice.
 ///
 /// # Panics
-/// When `m` is not 1 to 8, or `lines` are not of as many chunks as the row has.
+/// When `m` is more than 8, or `lines` are not of as many chunks as the rows have.
 ///
 /// # Safety
 /// The processor has what [`crate::Path::Avx512`] says.
-pub(super) unsafe fn row(format: Format, row: &[u8], lines: &[Line], m: usize, out: &mut [f32; 8]) {
+pub(super) unsafe fn rows(
+    format: Format,
+    rows: [&[u8]; 2],
+    lines: &[Line],
+    m: usize,
+    out: &mut [[f32; 8]; 2],
+) {
     macro_rules! by_rows {
         ($format:ident) => {{
             const FORMAT: u8 = Format::$format as u8;
-            // SAFETY: the caller's word.
-            unsafe {
-                match m {
-                    1 => dot::<FORMAT, 1>(row, lines, out),
-                    2 => dot::<FORMAT, 2>(row, lines, out),
-                    3 => dot::<FORMAT, 3>(row, lines, out),
-                    4 => dot::<FORMAT, 4>(row, lines, out),
-                    5 => dot::<FORMAT, 5>(row, lines, out),
-                    6 => dot::<FORMAT, 6>(row, lines, out),
-                    7 => dot::<FORMAT, 7>(row, lines, out),
-                    8 => dot::<FORMAT, 8>(row, lines, out),
-                    _ => panic!("{m} rows of activations"),
+            let mut first = 0;
+            while first < m {
+                let part = Part { first, m };
+                // SAFETY: the caller's word.
+                unsafe {
+                    match m - first {
+                        1 => dot::<FORMAT, 1>(rows, lines, part, out),
+                        2 => dot::<FORMAT, 2>(rows, lines, part, out),
+                        3 => dot::<FORMAT, 3>(rows, lines, part, out),
+                        _ => dot::<FORMAT, 4>(rows, lines, part, out),
+                    }
                 }
+                first += 4;
             }
         }};
     }
@@ -52,6 +60,13 @@ pub(super) unsafe fn row(format: Format, row: &[u8], lines: &[Line], m: usize, o
         Format::Q6K => by_rows!(Q6K),
         Format::F32 | Format::F16 | Format::Bf16 => panic!("{format} has no blocks"),
     }
+}
+
+/// Which rows of activations: some from `first` on, of `m`.
+#[derive(Clone, Copy)]
+struct Part {
+    first: usize,
+    m: usize,
 }
 
 /// The format that a constant stands for.
@@ -73,41 +88,49 @@ const fn format_of(code: u8) -> Format {
     BLOCKS[index]
 }
 
-/// One row of weights times `M` rows of activations.
+/// Two rows of weights times `M` rows of activations.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
-fn dot<const FORMAT: u8, const M: usize>(row: &[u8], lines: &[Line], out: &mut [f32; 8]) {
-    let format = const { format_of(FORMAT) };
+fn dot<const FORMAT: u8, const M: usize>(
+    rows: [&[u8]; 2],
+    lines: &[Line],
+    part: Part,
+    out: &mut [[f32; 8]; 2],
+) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
     let stride = const { Order::new(format_of(FORMAT)).lines() };
-    assert_eq!(
-        lines.len(),
-        row.len().div_ceil(size) * stride * M,
-        "activations of as many chunks as a row of {format} has"
+    let len = rows[0].len();
+    assert_eq!(len, rows[1].len(), "two rows of a matrix");
+    assert!(
+        part.first + M <= part.m && lines.len() == len.div_ceil(size) * stride * part.m,
+        "activations of as many chunks as a row has"
     );
-    let mut sums = [_mm512_setzero_ps(); M];
-    let whole = row.len() / size;
+    let mut sums = [[_mm512_setzero_ps(); M]; 2];
+    let whole = len / size;
     for chunk in 0..whole {
-        let bytes = row[chunk * size..].as_ptr();
+        let bytes = rows.map(|row| row[chunk * size..].as_ptr());
         for line in 0..size.div_ceil(64) {
-            _mm_prefetch::<_MM_HINT_T0>(bytes.wrapping_add(AHEAD + line * 64).cast());
+            for bytes in bytes {
+                _mm_prefetch::<_MM_HINT_T1>(bytes.wrapping_add(AHEAD + line * 64).cast());
+            }
         }
-        // SAFETY: a whole chunk is left of the row, and its lines of the activations.
-        unsafe { step::<FORMAT, M>(bytes, &raw const lines[chunk * stride * M], &mut sums) };
+        let lines = &raw const lines[(chunk * part.m + part.first) * stride];
+        // SAFETY: a whole chunk is left of the rows, and the lines of it, by the assertion.
+        unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
-    if whole * size < row.len() {
-        let mut last = [0; LONGEST];
-        last[..row.len() - whole * size].copy_from_slice(&row[whole * size..]);
+    if whole * size < len {
+        let mut last = [[0; LONGEST]; 2];
+        for (last, row) in last.iter_mut().zip(rows) {
+            last[..len - whole * size].copy_from_slice(&row[whole * size..]);
+        }
+        let bytes = [last[0].as_ptr(), last[1].as_ptr()];
+        let lines = &raw const lines[(whole * part.m + part.first) * stride];
         // SAFETY: the longest chunk fits, and the activations have a last one.
-        unsafe {
-            step::<FORMAT, M>(
-                last.as_ptr(),
-                &raw const lines[whole * stride * M],
-                &mut sums,
-            )
-        };
+        unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
     for (out, sums) in out.iter_mut().zip(sums) {
-        *out = _mm512_reduce_add_ps(sums);
+        for (out, sums) in out[part.first..].iter_mut().zip(sums) {
+            *out = _mm512_reduce_add_ps(sums);
+        }
     }
 }
 
@@ -118,56 +141,60 @@ fn dot<const FORMAT: u8, const M: usize>(row: &[u8], lines: &[Line], out: &mut [
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
 unsafe fn step<const FORMAT: u8, const M: usize>(
-    bytes: *const u8,
+    bytes: [*const u8; 2],
     lines: *const Line,
-    sums: &mut [__m512; M],
+    sums: &mut [[__m512; M]; 2],
 ) {
     let format = const { format_of(FORMAT) };
     let stride = const { Order::new(format_of(FORMAT)).lines() };
-    // SAFETY: a whole chunk is readable.
-    let chunk = unsafe { unpack(format, bytes) };
-    for (token, sums) in sums.iter_mut().enumerate() {
+    // SAFETY: whole chunks are readable.
+    let chunks = unsafe { [unpack(format, bytes[0]), unpack(format, bytes[1])] };
+    for token in 0..M {
         // SAFETY: within the lines of the chunk, which are aligned.
         let line =
             |index: usize| unsafe { _mm512_load_si512(lines.add(token * stride + index).cast()) };
-        let begin = |index: usize| {
-            if zero(format) == 0 {
-                _mm512_setzero_si512()
-            } else {
-                line(4 + index)
-            }
-        };
-        let [q0, q1, q2, q3] = chunk.q;
-        let factors = _mm512_mul_ps(chunk.factors, _mm512_castsi512_ps(line(stride - 1)));
-        if matches!(format, Format::Q6K) {
-            for (index, q) in chunk.q.into_iter().enumerate() {
-                let product = _mm512_dpbusd_epi32(begin(index), q, line(index));
-                *sums = scaled(product, factors, spread(1, index * 4), *sums);
-            }
-            continue;
-        }
-        let first = _mm512_dpbusd_epi32(begin(0), q0, line(0));
-        let first = _mm512_dpbusd_epi32(first, q1, line(1));
-        let second = _mm512_dpbusd_epi32(begin(1), q2, line(2));
-        let second = _mm512_dpbusd_epi32(second, q3, line(3));
-        let (of_first, of_second) = match format {
-            Format::Q4K | Format::Q5K => (spread(2, 0), spread(2, 1)),
-            _ => (spread(1, 0), spread(1, 4)),
-        };
-        *sums = scaled(first, factors, of_first, *sums);
-        *sums = scaled(second, factors, of_second, *sums);
-        if has_offsets(format) {
-            *sums = _mm512_mask_add_ps(*sums, 0xff00, *sums, factors);
+        for (chunk, sums) in chunks.iter().zip(&mut *sums) {
+            add::<FORMAT>(chunk, line, &mut sums[token]);
         }
     }
 }
 
-/// Whether groups have an offset.
-const fn has_offsets(format: Format) -> bool {
-    matches!(
-        format,
-        Format::Q4_1 | Format::Q5_1 | Format::Q4K | Format::Q5K
-    )
+/// Adds the product of one chunk of weights with one of activations, whose lines `line` gives.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
+fn add<const FORMAT: u8>(chunk: &Chunk, line: impl Fn(usize) -> __m512i, sums: &mut __m512) {
+    let format = const { format_of(FORMAT) };
+    let order = const { Order::new(format_of(FORMAT)) };
+    let begin = |index: usize| {
+        if order.zero == 0 {
+            _mm512_setzero_si512()
+        } else {
+            line(4 + index)
+        }
+    };
+    let [q0, q1, q2, q3] = chunk.q;
+    let scales = _mm512_castsi512_ps(line(order.lines() - 1));
+    let factors = _mm512_mul_ps(chunk.factors, scales);
+    if order.sums_each {
+        for (index, q) in chunk.q.into_iter().enumerate() {
+            let product = _mm512_dpbusd_epi32(begin(index), q, line(index));
+            *sums = scaled(product, factors, spread(1, index * 4), *sums);
+        }
+        return;
+    }
+    let first = _mm512_dpbusd_epi32(begin(0), q0, line(0));
+    let first = _mm512_dpbusd_epi32(first, q1, line(1));
+    let second = _mm512_dpbusd_epi32(begin(1), q2, line(2));
+    let second = _mm512_dpbusd_epi32(second, q3, line(3));
+    let (of_first, of_second) = match format {
+        Format::Q4K | Format::Q5K => (spread(2, 0), spread(2, 1)),
+        _ => (spread(1, 0), spread(1, 4)),
+    };
+    *sums = scaled(first, factors, of_first, *sums);
+    *sums = scaled(second, factors, of_second, *sums);
+    if order.offsets {
+        *sums = _mm512_mask_add_ps(*sums, 0xff00, *sums, factors);
+    }
 }
 
 /// Indices of the factors of the groups whose sums lie in the four lanes of a register.

@@ -9,6 +9,8 @@ mod decode;
 mod few;
 #[cfg(target_arch = "x86_64")]
 mod few_avx512;
+#[cfg(target_arch = "x86_64")]
+mod pack_avx512;
 mod packed;
 mod quantize;
 mod quantize_q4;

@@ -5,10 +5,13 @@
 //! instructions, and such that a 128-bit lane holds integers of one group only. The last chunk is
 //! filled up with zeros.
 
+use crate::cpu::Path;
 use crate::matrix::Format;
 
 use super::activations::{GROUP, round_group};
 use super::decode::zero;
+#[cfg(target_arch = "x86_64")]
+use super::pack_avx512;
 
 /// Columns of a chunk.
 pub(super) const CHUNK: usize = 256;
@@ -22,18 +25,21 @@ pub(super) struct Line(pub(super) [u8; 64]);
 ///
 /// Formats with groups of 32: four lines of integers; two lines of sums to begin with, one for
 /// lines 0 and 1, the other for 2 and 3 (see [`Packed`]); and a line with the eight scales and the
-/// eight sums of the groups times their scale. `Q6_K`: four lines of integers, four of sums to
+/// eight sums of the groups times their scale if
+/// they have offsets. `Q6_K`: four lines of integers, four of sums to
 /// begin with, 16 scales.
 #[derive(Clone, Copy)]
 pub(super) struct Order {
     /// For each piece of the lines, its index in the row.
-    pieces: [u8; 16],
+    pub(super) pieces: [u8; 16],
     /// Whether each line has sums of its own.
-    sums_each: bool,
+    pub(super) sums_each: bool,
     /// What the weights' integers have too much.
-    zero: i32,
+    pub(super) zero: i32,
+    /// Whether groups have an offset.
+    pub(super) offsets: bool,
     /// The factor of the groups' sums: minima are subtracted, offsets added.
-    sign: f32,
+    pub(super) sign: f32,
 }
 
 impl Order {
@@ -50,6 +56,10 @@ impl Order {
             pieces,
             sums_each: matches!(format, Format::Q6K),
             zero: zero(format) as i32,
+            offsets: matches!(
+                format,
+                Format::Q4_1 | Format::Q5_1 | Format::Q4K | Format::Q5K
+            ),
             sign: match format {
                 Format::Q4K | Format::Q5K => -1.0,
                 _ => 1.0,
@@ -69,8 +79,8 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32.
-    pub(super) fn new(format: Format, x: &[f32], m: usize, cols: usize) -> Self {
+    /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32. The processor has `path`.
+    pub(super) fn new(path: Path, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
         let order = Order::new(format);
         let stride = order.lines();
         let chunks = cols.div_ceil(CHUNK);
@@ -79,14 +89,25 @@ impl Packed {
             let (chunk, token) = (index / m, index % m);
             let row = &x[token * cols..][..cols];
             let end = cols.min((chunk + 1) * CHUNK);
-            fill(order, &row[chunk * CHUNK..end], lines);
+            let row = &row[chunk * CHUNK..end];
+            let mut filled = [0.0; CHUNK];
+            let row = row.first_chunk().unwrap_or_else(|| {
+                filled[..row.len()].copy_from_slice(row);
+                &filled
+            });
+            match path {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the caller has the instructions of `path`.
+                Path::Avx512 | Path::Amx => unsafe { pack_avx512::fill(order, row, lines) },
+                _ => fill(order, row, lines),
+            }
         }
         Self { lines }
     }
 }
 
-/// Packs one chunk, or the beginning of one.
-fn fill(order: Order, x: &[f32], lines: &mut [Line]) {
+/// Packs one chunk.
+fn fill(order: Order, x: &[f32; CHUNK], lines: &mut [Line]) {
     let mut integers = [0i8; CHUNK];
     let mut scales = [0.0f32; 8];
     for ((x, integers), scale) in x
@@ -123,7 +144,9 @@ fn fill(order: Order, x: &[f32], lines: &mut [Line]) {
             .map(|&integer| i16::from(integer))
             .sum();
         places[group] = scale.to_le_bytes();
-        places[group + 8] = (order.sign * scale * f32::from(sum)).to_le_bytes();
+        if order.offsets {
+            places[group + 8] = (order.sign * scale * f32::from(sum)).to_le_bytes();
+        }
     }
 }
 

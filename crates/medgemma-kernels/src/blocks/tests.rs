@@ -210,3 +210,26 @@ fn nine_rows_are_too_many() {
         &mut [0.0; 9],
     );
 }
+
+#[test]
+fn activations_are_packed_alike() {
+    for format in FORMATS {
+        for (seed, len) in [(1, 256), (2, 32), (3, 1120)] {
+            let mut x = activations(2 * len, seed);
+            if seed == 3 {
+                x[5] = f32::NAN;
+                x[40] = f32::INFINITY;
+                x[64..96].fill(f32::MIN_POSITIVE);
+            }
+            let expected = super::packed::Packed::new(Path::Scalar, format, &x, 2, len);
+            for path in Path::available() {
+                let packed = super::packed::Packed::new(path, format, &x, 2, len);
+                for (index, (line, expected)) in
+                    packed.lines.iter().zip(&expected.lines).enumerate()
+                {
+                    assert_eq!(line.0, expected.0, "{format} {path} line {index}");
+                }
+            }
+        }
+    }
+}
