@@ -29,6 +29,7 @@ pub(super) static KERNELS: Kernels = Kernels {
             online: online_pairs,
         },
         interleave,
+        narrow,
     }),
     few_f32,
     few_bf16,
@@ -45,7 +46,7 @@ const EXP2_ROUGH: [f32; 5] = [
 ];
 
 /// Relative error 2e-9 on [0, 1], fitted likewise with the first coefficient kept at 1.
-const EXP2: [f32; 7] = [
+const EXP2_FLOOR: [f32; 7] = [
     1.0,
     0.693_147_06,
     0.240_229_31,
@@ -119,6 +120,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(self, from: *const u8) {
+        // SAFETY: a hint, which reads nothing and cannot fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
         // SAFETY: `self` proves the instructions.
         unsafe { _mm512_add_ps(a, b) }
@@ -145,7 +152,7 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn exp2(self, x: __m512) -> __m512 {
         // SAFETY: `self` proves the instructions.
-        unsafe { exp2::<6>(x, &EXP2) }
+        unsafe { exp2::<6>(x, &EXP2_FLOOR) }
     }
 
     #[inline(always)]
@@ -287,4 +294,9 @@ fn widen(from: &[bf16], to: &mut [f32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 fn interleave(first: &[bf16], second: &[bf16], to: &mut [f32]) {
     pack::interleave(first, second, to);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn narrow(from: &[f32], to: &mut [f32]) {
+    pack::narrow(from, to);
 }

@@ -6,9 +6,13 @@
 //! each reading of their keys.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod few;
 mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod plan;
 mod rows;
 mod scalar;
@@ -115,6 +119,10 @@ fn kernels(path: Path) -> Option<&'static Kernels> {
     match path {
         #[cfg(target_arch = "x86_64")]
         Path::Avx512 | Path::Amx => Some(&avx512::KERNELS),
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => Some(&avx2::KERNELS),
+        #[cfg(target_arch = "aarch64")]
+        Path::Neon => Some(&neon::KERNELS),
         _ => None,
     }
 }

@@ -54,7 +54,8 @@ impl Plan {
         let block = if few {
             rows.max(1)
         } else {
-            let tiles = (rows * heads).div_ceil(kernels.width);
+            let stretches = (problem.keys.len / (2 * KEYS)).max(1);
+            let tiles = (rows * heads).div_ceil(kernels.width) * stretches;
             kernels.width * (tiles / (PIECES / 2)).clamp(1, TILES)
         };
         let mut plan = Self {

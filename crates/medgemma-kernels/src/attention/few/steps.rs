@@ -6,6 +6,9 @@ use crate::attention::lanes::{Lanes, Storage};
 /// Keys between two looks at the running maximum.
 const BLOCK: usize = 64;
 
+/// Keys from the one that is being read to the one that is asked for from memory.
+const AHEAD: usize = 16;
+
 /// Numbers of two of the longest vectors.
 const PAIR: usize = 32;
 
@@ -95,6 +98,7 @@ unsafe fn dots<L: Lanes, T: Storage<L>, const R: usize, const K: usize>(
                 // SAFETY: `lane` to `lane + pair` are within the row, or the rest is copied; `q`
                 // has `width` numbers a row.
                 unsafe {
+                    lanes.prefetch(row.wrapping_add(lane + AHEAD * task.keys.1).cast());
                     let numbers = load(lanes, row.wrapping_add(lane), lane < whole, task.h - lane);
                     for query in 0..R {
                         let q = q.add(query * task.width + lane);
@@ -215,6 +219,7 @@ unsafe fn gather<L: Lanes, T: Storage<L>>(
             unsafe {
                 let mut numbers = [[lanes.splat(0.0); 2]; 4];
                 for (numbers, row) in numbers.iter_mut().zip(&rows) {
+                    lanes.prefetch(row.wrapping_add(lane + AHEAD * task.values.1).cast());
                     *numbers = load(lanes, row.wrapping_add(lane), lane < whole, task.h - lane);
                 }
                 for row in 0..task.rows {

@@ -50,27 +50,31 @@ pub(super) struct Kernels {
 pub(super) struct Pairs {
     pub(super) steps: Steps,
     pub(super) interleave: unsafe fn(&[bf16], &[bf16], &mut [f32]),
+    /// How a row of queries is made of such.
+    pub(super) narrow: unsafe fn(&[f32], &mut [f32]),
 }
 
 /// What of a block of keys the queries of a tile see.
-#[derive(PartialEq)]
-enum Sight {
-    Nothing,
-    Parts,
-    All,
+struct Sight {
+    /// Keys that a query sees, counted from the block's first. The first is even: pairs of values
+    /// are not parted.
+    keys: Range<usize>,
+    /// Whether all queries see all of these.
+    all: bool,
 }
 
 impl Sight {
-    fn of(seen: &[Range<usize>], block: &Range<usize>) -> Self {
-        let all = |keys: &Range<usize>| keys.start <= block.start && block.end <= keys.end;
-        let any = |keys: &Range<usize>| keys.start.max(block.start) < keys.end.min(block.end);
-        if seen.iter().all(all) {
-            Self::All
-        } else if seen.iter().any(any) {
-            Self::Parts
-        } else {
-            Self::Nothing
-        }
+    /// `None` if they see nothing of it.
+    fn of(seen: &[Range<usize>], block: &Range<usize>) -> Option<Self> {
+        let within = |keys: &Range<usize>| keys.start.max(block.start)..keys.end.min(block.end);
+        let parts = seen.iter().map(within).filter(|keys| !keys.is_empty());
+        let keys = parts.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))?;
+        let keys = (keys.start - block.start) & !1..keys.end - block.start;
+        let (low, high) = (block.start + keys.start, block.start + keys.end);
+        let all = seen
+            .iter()
+            .all(|seen| seen.start <= low && high <= seen.end);
+        Some(Self { keys, all })
     }
 }
 
@@ -135,7 +139,11 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
             keys: next(sizes[6]),
             values: next(sizes[7]),
         };
-        queries(problem, piece, width, pairs.is_some(), space.q);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let row = &mut space.keys[..depth];
+            queries(problem, piece, width, pairs, (space.q, row));
+        }
         space.sums.fill(0.0);
         for state in space.state.chunks_exact_mut(2 * width) {
             state[..width].fill(f32::MIN);
@@ -174,20 +182,29 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
 }
 
 /// Lays out the queries of a piece as columns of elements; columns without a query are 0.
-fn queries(problem: &Problem<'_>, piece: &Piece, width: usize, pairs: bool, q: &mut [f32]) {
-    let h = problem.keys.head_dim;
-    let depth = if pairs { h.div_ceil(2) } else { h };
+///
+/// # Safety
+/// The processor has the instructions of `pairs`.
+unsafe fn queries(
+    problem: &Problem<'_>,
+    piece: &Piece,
+    width: usize,
+    pairs: Option<&Pairs>,
+    (q, row): (&mut [f32], &mut [f32]),
+) {
+    let depth = row.len();
     q.fill(0.0);
-    for (index, row) in piece.rows.clone().enumerate() {
+    for (index, from) in piece.rows.clone().enumerate() {
+        let from = &problem.q[problem.place(piece.head, from)];
+        match pairs {
+            // SAFETY: the caller's promise.
+            Some(pairs) => unsafe { (pairs.narrow)(from, row) },
+            None => row.copy_from_slice(from),
+        }
         let column = index / width * depth * width + index % width;
-        let from = &problem.q[problem.place(piece.head, row)];
-        for element in 0..depth {
-            q[column + element * width] = if pairs {
-                let number = |lane| bf16::from_f32(from.get(lane).copied().unwrap_or_default());
-                pack::pair(number(2 * element), number(2 * element + 1))
-            } else {
-                from[element]
-            };
+        let places = q[column..].iter_mut().step_by(width);
+        for (place, element) in places.zip(&*row) {
+            *place = *element;
         }
     }
 }
@@ -207,10 +224,9 @@ unsafe fn against(
     let (h, width) = (problem.keys.head_dim, kernels.width);
     let mut operands: Option<[Operand; 2]> = None;
     for (tile, seen) in seen.chunks(width).enumerate() {
-        let sight = Sight::of(seen, block);
-        if sight == Sight::Nothing {
+        let Some(sight) = Sight::of(seen, block) else {
             continue;
-        }
+        };
         let [keys, values] = operands.get_or_insert_with(|| {
             // SAFETY: the caller's promise.
             unsafe {
@@ -220,9 +236,8 @@ unsafe fn against(
                 ]
             }
         });
-        let parts = sight == Sight::Parts;
-        if parts {
-            intervals(seen, block, space.seen);
+        if !sight.all {
+            intervals(seen, block.start + sight.keys.start, space.seen);
         }
         let scores = space.scores.as_mut_ptr();
         let sums = space.sums[tile * h * width..][..h * width].as_mut_ptr();
@@ -232,35 +247,36 @@ unsafe fn against(
         // SAFETY: all are as long as the steps' operands say, by the slices taken here and the
         // caller's promise; `Operand` gives places that can be read.
         unsafe {
-            (steps.product)(&keys.times(q, scores, std::ptr::null()));
+            (steps.product)(&keys.of_keys(&sight.keys).times(q, scores, std::ptr::null()));
             (steps.online)(&Online {
                 scores,
-                keys: block.len(),
+                keys: sight.keys.len(),
                 factor: problem.scale * LOG2_E,
-                seen: if parts {
-                    space.seen.as_ptr()
-                } else {
+                seen: if sight.all {
                     std::ptr::null()
+                } else {
+                    space.seen.as_ptr()
                 },
                 state,
                 fade,
             });
-            (steps.product)(&values.times(scores, sums, fade));
+            (steps.product)(&values.of_values(&sight.keys).times(scores, sums, fade));
         }
     }
 }
 
-/// Writes the intervals as [`Online::seen`] wants them; columns without a query see everything.
+/// Writes the intervals as [`Online::seen`] wants them, counted from key `first`; columns without a
+/// query see everything.
 #[expect(
     clippy::cast_precision_loss,
-    reason = "counts of a block's keys are exact in f32"
+    reason = "counts are exact in f32 up to a block's keys, and what is beyond stays beyond"
 )]
-fn intervals(seen: &[Range<usize>], block: &Range<usize>, to: &mut [f32]) {
+fn intervals(seen: &[Range<usize>], first: usize, to: &mut [f32]) {
     let (low, high) = to.split_at_mut(to.len() / 2);
     low.fill(0.0);
     high.fill(f32::MAX);
     for ((low, high), keys) in low.iter_mut().zip(high).zip(seen) {
-        let within = |key: usize| (key.clamp(block.start, block.end) - block.start) as f32;
-        (*low, *high) = (within(keys.start), within(keys.end));
+        let from_first = |key: usize| key.saturating_sub(first) as f32;
+        (*low, *high) = (from_first(keys.start), from_first(keys.end));
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Operand {
     depth_step: usize,
     rows: usize,
     pub(super) depth: usize,
+    /// Keys along the depth that an element holds, for values.
+    keys_of_element: usize,
 }
 
 /// Bytes of an element, f32 or a pair of bf16.
@@ -67,6 +69,7 @@ impl Operand {
             depth_step: ELEMENT,
             rows: block.len(),
             depth,
+            keys_of_element: 0,
         }
     }
 
@@ -116,6 +119,26 @@ impl Operand {
             depth_step,
             rows: h,
             depth,
+            keys_of_element: block.len().div_ceil(depth),
+        }
+    }
+
+    /// Some of a block's keys.
+    pub(super) fn of_keys(&self, keys: &Range<usize>) -> Self {
+        Self {
+            start: self.start.wrapping_add(keys.start * self.row_step),
+            rows: keys.len(),
+            ..*self
+        }
+    }
+
+    /// Some of a block's values; the first is even.
+    pub(super) fn of_values(&self, keys: &Range<usize>) -> Self {
+        let first = keys.start / self.keys_of_element;
+        Self {
+            start: self.start.wrapping_add(first * self.depth_step),
+            depth: keys.len().div_ceil(self.keys_of_element),
+            ..*self
         }
     }
 

@@ -39,3 +39,28 @@ pub(super) fn neighbours(from: &[bf16], to: &mut [f32]) {
 pub(super) fn pair(first: bf16, second: bf16) -> f32 {
     f32::from_bits(u32::from(first.to_bits()) | u32::from(second.to_bits()) << 16)
 }
+
+/// Rounds a row to bf16, to nearest and ties to even, and pairs neighbours, the last of an odd
+/// number with 0.
+#[inline(always)]
+pub(in crate::attention) fn narrow(from: &[f32], to: &mut [f32]) {
+    let (pairs, rest) = from.as_chunks::<2>();
+    for (to, [first, second]) in to.iter_mut().zip(pairs) {
+        *to = f32::from_bits(rounded(*first) >> 16 | rounded(*second) & 0xffff_0000);
+    }
+    for (to, last) in to[pairs.len()..].iter_mut().zip(rest) {
+        *to = f32::from_bits(rounded(*last) >> 16);
+    }
+}
+
+/// The bits of a bf16 in the upper half; no branch, so that rows are rounded many at once.
+#[inline(always)]
+fn rounded(number: f32) -> u32 {
+    let bits = number.to_bits();
+    let even = bits >> 16 & 1;
+    if number.is_nan() {
+        bits | 1 << 22
+    } else {
+        bits + 0x7fff + even
+    }
+}
