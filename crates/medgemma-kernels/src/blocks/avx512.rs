@@ -2,6 +2,11 @@
 
 use core::arch::x86_64::*;
 
+use crate::matrix::Format;
+
+/// Bytes of the longest chunk.
+pub(super) const LONGEST: usize = 272;
+
 /// The weights of a chunk, in the order of [`super::packed::Order`].
 #[derive(Clone, Copy)]
 pub(super) struct Chunk {
@@ -10,6 +15,29 @@ pub(super) struct Chunk {
     /// Eight scales, then eight offsets, of the groups in the order of the row; of `Q6_K` 16
     /// scales.
     pub(super) factors: __m512,
+}
+
+/// The chunk of a block format.
+///
+/// # Safety
+/// A whole chunk is readable.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
+pub(super) unsafe fn unpack(format: Format, bytes: *const u8) -> Chunk {
+    // SAFETY: the caller's word.
+    unsafe {
+        match format {
+            Format::Q8_0 => q8_0(bytes),
+            Format::Q4_0 => q4_0(bytes),
+            Format::Q4_1 => q4_1(bytes),
+            Format::Q5_0 => q5_0(bytes),
+            Format::Q5_1 => q5_1(bytes),
+            Format::Q4K => q4_k(bytes),
+            Format::Q5K => q5_k(bytes),
+            Format::Q6K => q6_k(bytes),
+            Format::F32 | Format::F16 | Format::Bf16 => unreachable!("blocks"),
+        }
+    }
 }
 
 /// A load that has no alignment to respect.
@@ -104,7 +132,7 @@ fn again(bytes: *const u8) -> *const u8 {
 /// 272 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q8_0(bytes: *const u8) -> Chunk {
+unsafe fn q8_0(bytes: *const u8) -> Chunk {
     const SCALES: [u16; 32] = {
         let words = [0, 17, 34, 51, 4, 21, 38, 55];
         let mut table = [0; 32];
@@ -216,7 +244,7 @@ fn with_fifths<const LOW: i32, const HIGH: i32>(
 /// 144 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q4_0(bytes: *const u8) -> Chunk {
+unsafe fn q4_0(bytes: *const u8) -> Chunk {
     // SAFETY: the caller's word.
     let ([first, second], lead) = unsafe { blocks::<1>(bytes) };
     Chunk {
@@ -231,7 +259,7 @@ pub(super) unsafe fn q4_0(bytes: *const u8) -> Chunk {
 /// 160 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q4_1(bytes: *const u8) -> Chunk {
+unsafe fn q4_1(bytes: *const u8) -> Chunk {
     // SAFETY: the caller's word.
     let ([first, second], lead) = unsafe { blocks::<2>(bytes) };
     Chunk {
@@ -246,7 +274,7 @@ pub(super) unsafe fn q4_1(bytes: *const u8) -> Chunk {
 /// 176 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q5_0(bytes: *const u8) -> Chunk {
+unsafe fn q5_0(bytes: *const u8) -> Chunk {
     // SAFETY: the caller's word.
     let ([first, second], lead) = unsafe { blocks::<3>(bytes) };
     Chunk {
@@ -261,7 +289,7 @@ pub(super) unsafe fn q5_0(bytes: *const u8) -> Chunk {
 /// 192 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q5_1(bytes: *const u8) -> Chunk {
+unsafe fn q5_1(bytes: *const u8) -> Chunk {
     // SAFETY: the caller's word.
     let ([first, second], lead) = unsafe { blocks::<4>(bytes) };
     Chunk {
@@ -319,7 +347,7 @@ macro_rules! super_nibbles {
 /// 144 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q4_k(bytes: *const u8) -> Chunk {
+unsafe fn q4_k(bytes: *const u8) -> Chunk {
     Chunk {
         q: super_nibbles!(bytes, 16),
         factors: scales_and_minima(load!(_mm_loadu_si128, bytes, 0)),
@@ -332,7 +360,7 @@ pub(super) unsafe fn q4_k(bytes: *const u8) -> Chunk {
 /// 176 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q5_k(bytes: *const u8) -> Chunk {
+unsafe fn q5_k(bytes: *const u8) -> Chunk {
     let [a0, b0, a1, b1] = super_nibbles!(bytes, 48);
     let first = _mm512_broadcast_i32x4(load!(_mm_loadu_si128, bytes, 16));
     let second = _mm512_broadcast_i32x4(load!(_mm_loadu_si128, bytes, 32));
@@ -360,7 +388,7 @@ pub(super) unsafe fn q5_k(bytes: *const u8) -> Chunk {
 /// 210 bytes are readable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn q6_k(bytes: *const u8) -> Chunk {
+unsafe fn q6_k(bytes: *const u8) -> Chunk {
     let [a0, a1, b0, b1] = nibbles(
         load!(_mm512_loadu_si512, bytes, 0),
         load!(_mm512_loadu_si512, bytes, 64),

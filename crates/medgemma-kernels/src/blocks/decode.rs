@@ -58,6 +58,25 @@ pub(super) const fn zero(format: Format) -> u8 {
     }
 }
 
+/// The format whose discriminant `code` is: what a constant parameter stands for.
+pub(super) const fn format_of(code: u8) -> Format {
+    const BLOCKS: [Format; 8] = [
+        Format::Q8_0,
+        Format::Q4_0,
+        Format::Q4_1,
+        Format::Q5_0,
+        Format::Q5_1,
+        Format::Q4K,
+        Format::Q5K,
+        Format::Q6K,
+    ];
+    let mut index = 0;
+    while BLOCKS[index] as u8 != code {
+        index += 1;
+    }
+    BLOCKS[index]
+}
+
 /// Reads the block at the beginning of `bytes`.
 ///
 /// # Panics

@@ -4,16 +4,14 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
-use super::avx512::{Chunk, q4_0, q4_1, q4_k, q5_0, q5_1, q5_k, q6_k, q8_0};
+use super::avx512::{Chunk, LONGEST, unpack};
+use super::decode::format_of;
 use super::packed::{CHUNK, Line, Order};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes: what a thread gets in the
 /// time that memory takes to answer when others keep it busy. So much does not fit the requests
 /// that the first-level cache can have open, hence it goes to the second.
 const AHEAD: usize = 16 << 10;
-
-/// Bytes of the longest chunk.
-const LONGEST: usize = 272;
 
 /// The sums of two rows of weights with each of `m` rows of activations: `out[..][..m]`. Two,
 /// because then each load of activations serves twice.
@@ -67,25 +65,6 @@ pub(super) unsafe fn rows(
 struct Part {
     first: usize,
     m: usize,
-}
-
-/// The format that a constant stands for.
-const fn format_of(code: u8) -> Format {
-    const BLOCKS: [Format; 8] = [
-        Format::Q8_0,
-        Format::Q4_0,
-        Format::Q4_1,
-        Format::Q5_0,
-        Format::Q5_1,
-        Format::Q4K,
-        Format::Q5K,
-        Format::Q6K,
-    ];
-    let mut index = 0;
-    while BLOCKS[index] as u8 != code {
-        index += 1;
-    }
-    BLOCKS[index]
 }
 
 /// Two rows of weights times `M` rows of activations.
@@ -216,25 +195,4 @@ fn scaled(products: __m512i, factors: __m512, indices: __m512i, sums: __m512) ->
         _mm512_permutexvar_ps(indices, factors),
         sums,
     )
-}
-
-/// # Safety
-/// A whole chunk is readable.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-unsafe fn unpack(format: Format, bytes: *const u8) -> Chunk {
-    // SAFETY: the caller's word.
-    unsafe {
-        match format {
-            Format::Q8_0 => q8_0(bytes),
-            Format::Q4_0 => q4_0(bytes),
-            Format::Q4_1 => q4_1(bytes),
-            Format::Q5_0 => q5_0(bytes),
-            Format::Q5_1 => q5_1(bytes),
-            Format::Q4K => q4_k(bytes),
-            Format::Q5K => q5_k(bytes),
-            Format::Q6K => q6_k(bytes),
-            Format::F32 | Format::F16 | Format::Bf16 => unreachable!("blocks"),
-        }
-    }
 }

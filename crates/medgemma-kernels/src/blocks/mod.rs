@@ -17,6 +17,8 @@ mod quantize_q4;
 mod quantize_q6k;
 mod quantize_q8;
 mod unpack;
+#[cfg(target_arch = "x86_64")]
+mod unpack_avx512;
 
 pub(crate) use few::{MOST, linear_few};
 pub use quantize::{Quantizer, quantize, quantize_matrix};

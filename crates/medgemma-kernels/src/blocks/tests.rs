@@ -233,3 +233,23 @@ fn activations_are_packed_alike() {
         }
     }
 }
+
+#[test]
+fn rows_are_unpacked_alike() {
+    for format in FORMATS {
+        for blocks_in_row in [0, 1, 7, 8, 9, 80] {
+            let cols = blocks_in_row * format.block_len();
+            let row = blocks(format, 1, cols, 3);
+            let (mut expected, mut rounded) = (vec![0.0; cols], vec![0; cols]);
+            super::unpack_f32(Path::Scalar, format, &row, &mut expected);
+            super::unpack_bf16(Path::Scalar, format, &row, &mut rounded);
+            for path in Path::available() {
+                let (mut out, mut bits) = (vec![f32::NAN; cols], vec![1; cols]);
+                super::unpack_f32(path, format, &row, &mut out);
+                super::unpack_bf16(path, format, &row, &mut bits);
+                assert_eq!(out, expected, "{format} {path}");
+                assert_eq!(bits, rounded, "{format} {path}");
+            }
+        }
+    }
+}

@@ -6,6 +6,8 @@ use crate::cpu::Path;
 use crate::matrix::Format;
 
 use super::decode::{Block, LONGEST, decode};
+#[cfg(target_arch = "x86_64")]
+use super::unpack_avx512;
 
 /// The numbers that `bytes` hold, exactly as ggml computes them in f32; plain floats are widened.
 ///
@@ -38,24 +40,32 @@ pub fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-/// A row of blocks as f32.
+/// A row of blocks as f32. The processor has `path`.
 ///
 /// # Panics
 /// When `row` is not `out.len()` numbers in `format`, or the format has no blocks.
 pub(crate) fn unpack_f32(path: Path, format: Format, row: &[u8], out: &mut [f32]) {
     check(format, row, out.len());
-    let _ = path;
-    scalar(format, row, out, |value| value);
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller has the instructions of `path`.
+        Path::Avx512 | Path::Amx => unsafe { unpack_avx512::row_f32(format, row, out) },
+        _ => scalar(format, row, out, |value| value),
+    }
 }
 
-/// A row of blocks as the bits of bf16, rounded to nearest, ties to even.
+/// A row of blocks as the bits of bf16, rounded to nearest, ties to even. The processor has `path`.
 ///
 /// # Panics
 /// When `row` is not `out.len()` numbers in `format`, or the format has no blocks.
 pub(crate) fn unpack_bf16(path: Path, format: Format, row: &[u8], out: &mut [u16]) {
     check(format, row, out.len());
-    let _ = path;
-    scalar(format, row, out, |value| bf16::from_f32(value).to_bits());
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller has the instructions of `path`.
+        Path::Avx512 | Path::Amx => unsafe { unpack_avx512::row_bf16(format, row, out) },
+        _ => scalar(format, row, out, |value| bf16::from_f32(value).to_bits()),
+    }
 }
 
 fn check(format: Format, row: &[u8], numbers: usize) {
