@@ -67,7 +67,7 @@ impl Tokens {
 
 /// Whether `path` has kernels here for `format`.
 pub(super) fn has(path: Path, format: Format) -> bool {
-    !format.is_blocks() && path >= Path::Avx512
+    !format.is_blocks() && path >= Path::Avx2
 }
 
 /// `out = x · weightᵀ + bias` for at most [`MOST`] tokens.
@@ -100,6 +100,9 @@ fn sum_rows(path: Path, weight: Matrix<'_>, first: usize, tokens: &Tokens, sums:
         Path::Avx512 | Path::Amx => unsafe {
             super::avx512_few::sum_rows(weight, first, tokens, sums);
         },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => unsafe { super::avx2_few::sum_rows(weight, first, tokens, sums) },
         path => unreachable!("no kernel on {path}"),
     }
 }

@@ -74,7 +74,8 @@ impl Kernel {
             multiple,
         };
         match path {
-            Path::Scalar | Path::Neon | Path::Avx2 => None,
+            Path::Scalar | Path::Neon => None,
+            Path::Avx2 => Some(kernel(path, Step::Single, 6, 1)),
             Path::Amx | Path::Avx512 if single => Some(kernel(Path::Avx512, Step::Single, 8, 1)),
             Path::Amx | Path::Avx512 => Some(kernel(Path::Avx512, Step::Pair, 8, 1)),
         }
@@ -88,6 +89,9 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Path::Avx512, Step::Single) => unsafe { super::avx512::multiply::<false>(product) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            (Path::Avx2, Step::Single) => unsafe { super::avx2::multiply(product) },
             (path, step) => unreachable!("no kernel for {step:?} on {path}"),
         }
     }

@@ -163,9 +163,15 @@ fn fill_row(
 
 /// f16 to the bits of f32.
 fn widen_f16(path: Path, bytes: &[u8], place: &mut [u32]) {
+    let halves = bytes.as_chunks().0;
+    #[cfg(target_arch = "x86_64")]
+    if path >= Path::Avx2 {
+        // SAFETY: the processor has the path (`Cpu`'s promise), and all from AVX2 on have F16C.
+        return unsafe { super::avx2::widen_f16(halves, place) };
+    }
     let _ = path;
-    for (place, bytes) in place.iter_mut().zip(bytes.as_chunks().0) {
-        *place = f16::from_le_bytes(*bytes).to_f32().to_bits();
+    for (place, half) in place.iter_mut().zip(halves) {
+        *place = f16::from_le_bytes(*half).to_f32().to_bits();
     }
 }
 

@@ -1,0 +1,90 @@
+//! The kernel for many tokens in AVX2 with FMA, and the widening of f16.
+
+use std::arch::x86_64::*;
+
+use super::many::Product;
+use super::pack::LANES;
+
+/// Weight rows of a group: 12 sums, 2 vectors of tokens and a weight in 16 registers.
+pub(super) const ROWS: usize = 6;
+
+/// Registers of a tile.
+const PARTS: usize = LANES / 8;
+
+/// Many tokens, in steps of one f32: see [`Product`].
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn multiply(product: Product<'_>) {
+    let tiles = product.checked_tiles(ROWS);
+    let (weights, x) = (product.weights.as_ptr(), product.x.as_ptr());
+    for tile in 0..tiles {
+        let sums = product.sums[tile * ROWS * LANES..].as_mut_ptr();
+        // SAFETY: `checked_tiles` has seen that the slices hold all rows, tiles and steps.
+        unsafe {
+            let x = x.add(tile * product.x_stride);
+            multiply_tile(weights, product.stride, x, product.steps, sums);
+        }
+    }
+}
+
+/// `ROWS` rows times a tile.
+///
+/// # Safety
+/// The pointers are to slices as in [`Product`].
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn multiply_tile(
+    weights: *const u8,
+    stride: usize,
+    x: *const u32,
+    steps: usize,
+    sums: *mut f32,
+) {
+    let mut acc = [[_mm256_setzero_ps(); PARTS]; ROWS];
+    for (row, acc) in acc.iter_mut().enumerate() {
+        for (part, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: `sums` has `ROWS` times a tile's lanes.
+            *acc = unsafe { _mm256_loadu_ps(sums.add(row * LANES + part * 8)) };
+        }
+    }
+    for step in 0..steps {
+        let mut lanes = [_mm256_setzero_ps(); PARTS];
+        for (part, lanes) in lanes.iter_mut().enumerate() {
+            // SAFETY: step `step` is within `x`.
+            *lanes = unsafe { _mm256_loadu_ps(x.add(step * LANES + part * 8).cast()) };
+        }
+        for (row, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: step `step` of row `row` is within `weights`.
+            let weight = unsafe {
+                let place = weights.add(row * stride + step * 4);
+                _mm256_set1_ps(place.cast::<f32>().read_unaligned())
+            };
+            for (acc, &lanes) in acc.iter_mut().zip(&lanes) {
+                *acc = _mm256_fmadd_ps(weight, lanes, *acc);
+            }
+        }
+    }
+    for (row, acc) in acc.iter().enumerate() {
+        for (part, &acc) in acc.iter().enumerate() {
+            // SAFETY: as for the loads.
+            unsafe { _mm256_storeu_ps(sums.add(row * LANES + part * 8), acc) };
+        }
+    }
+}
+
+/// f16 to the bits of f32.
+#[target_feature(enable = "avx2,f16c")]
+pub(super) fn widen_f16(halves: &[[u8; 2]], place: &mut [u32]) {
+    let (vectors, rest) = halves.as_chunks::<8>();
+    let (places, rest_places) = place.as_chunks_mut::<8>();
+    for (half, place) in vectors.iter().zip(places) {
+        // SAFETY: 16 bytes to read and 32 to write, both at any alignment.
+        unsafe {
+            let wide = _mm256_cvtph_ps(_mm_loadu_si128(half.as_ptr().cast()));
+            _mm256_storeu_ps(place.as_mut_ptr().cast(), wide);
+        }
+    }
+    // The vectors of both are as many, so the rests match.
+    for (half, place) in rest.iter().zip(rest_places) {
+        *place = half::f16::from_le_bytes(*half).to_f32().to_bits();
+    }
+}
