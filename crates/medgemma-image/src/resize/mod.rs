@@ -10,7 +10,7 @@ mod table;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use kernel::Kernel;
-use table::{FixedTable, Precision};
+use table::Precision;
 
 /// The largest side a picture is resized to. No MedGemma vision tower is larger than 896; the bound keeps a mistyped
 /// configuration from asking for gigabytes.
@@ -55,7 +55,7 @@ impl Resizer {
             Self::TorchvisionBilinear => false,
         };
         let (from_width, from_height) = (image.width(), image.height());
-        let table = |from, to| (from != to).then(|| FixedTable::new(kernel, from, to, precision));
+        let table = |from, to| (from != to).then(|| table::fixed(kernel, from, to, precision));
         let (across, down) = (table(from_width, width), table(from_height, height));
         let source = image.as_rgb8();
         let data = match (across, down) {

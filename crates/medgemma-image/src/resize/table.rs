@@ -2,6 +2,10 @@
 //! `precompute_coeffs` and `normalize_coeffs_8bpc` of Pillow's `Resample.c`;
 //! `_compute_index_ranges_int16_weights` of torch's `UpSampleKernel.cpp` computes the same `f64` weights.
 
+use std::ops::Range;
+
+use medgemma_kernels::ResizeTable;
+
 use super::kernel::Kernel;
 
 /// How many fractional bits the integer weights have.
@@ -13,68 +17,28 @@ pub(super) enum Precision {
     Torch,
 }
 
-/// The input positions one output position reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
-    /// First input position.
-    pub(super) start: usize,
-    /// Where the weights begin in [`FixedTable::weights`].
-    offset: usize,
-    /// Number of input positions.
-    pub(super) len: usize,
+/// The table that takes `input` positions to `output`, both at least 1.
+pub(super) fn fixed(
+    kernel: Kernel,
+    input: usize,
+    output: usize,
+    precision: Precision,
+) -> ResizeTable {
+    let (windows, exact) = windows(kernel, input, output);
+    let bits = match precision {
+        Precision::Pillow => 22,
+        Precision::Torch => int16_bits(&exact),
+    };
+    let unit = f64::from(1u32 << bits);
+    let mut table = ResizeTable::new(bits);
+    for (start, weights) in windows {
+        table.push(start, exact[weights].iter().map(|w| round_away(w * unit)));
+    }
+    table
 }
 
-/// Windows and fixed-point weights of one axis.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FixedTable {
-    windows: Vec<Window>,
-    weights: Vec<i32>,
-    /// Fractional bits of the weights.
-    bits: u32,
-}
-
-impl FixedTable {
-    /// The table that takes `input` positions to `output`, both at least 1.
-    pub(super) fn new(kernel: Kernel, input: usize, output: usize, precision: Precision) -> Self {
-        let (windows, exact) = windows(kernel, input, output);
-        let bits = match precision {
-            Precision::Pillow => 22,
-            Precision::Torch => int16_bits(&exact),
-        };
-        let unit = f64::from(1u32 << bits);
-        let weights = exact.iter().map(|w| round_away(w * unit)).collect();
-        Self {
-            windows,
-            weights,
-            bits,
-        }
-    }
-
-    /// Each output position's window and weights, in order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (Window, &[i32])> {
-        self.windows
-            .iter()
-            .map(|w| (*w, &self.weights[w.offset..w.offset + w.len]))
-    }
-
-    /// Number of output positions.
-    pub(super) fn len(&self) -> usize {
-        self.windows.len()
-    }
-
-    /// Half a unit of the result: where every sum starts, so that the shift in [`round`](Self::round) rounds.
-    pub(super) fn half(&self) -> i32 {
-        1 << (self.bits - 1)
-    }
-
-    /// A finished sum (which began at [`half`](Self::half)) as a sample, clipped to 0–255.
-    pub(super) fn round(&self, sum: i32) -> u8 {
-        u8::try_from((sum >> self.bits).clamp(0, 255)).unwrap_or(u8::MAX)
-    }
-}
-
-/// Windows and normalised weights in `f64`.
-fn windows(kernel: Kernel, input: usize, output: usize) -> (Vec<Window>, Vec<f64>) {
+/// Each output position's first input position and where its weights are, and the normalised weights.
+fn windows(kernel: Kernel, input: usize, output: usize) -> (Vec<(usize, Range<usize>)>, Vec<f64>) {
     let scale = as_f64(input) / as_f64(output);
     // When enlarging, the kernel keeps its width; when shrinking, it widens to cover what it averages.
     let stretch = scale.max(1.0);
@@ -93,8 +57,7 @@ fn windows(kernel: Kernel, input: usize, output: usize) -> (Vec<Window>, Vec<f64
         if total != 0.0 {
             weights[offset..].iter_mut().for_each(|w| *w /= total);
         }
-        let len = weights.len() - offset;
-        windows.push(Window { start, offset, len });
+        windows.push((start, offset..weights.len()));
     }
     (windows, weights)
 }

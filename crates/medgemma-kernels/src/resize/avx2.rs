@@ -8,31 +8,63 @@ use super::{ResizeTable, scalar};
 /// Columns of one step of the vertical pass: what packs into a vector of bytes.
 const COLUMNS: usize = 32;
 
-/// One pixel at a time, its channels in three lanes of four.
+/// Four rows at a time where there are as many: a window's length, which changes from pixel to pixel
+/// as no processor foresees, then costs once.
 #[target_feature(enable = "avx2")]
 pub(super) fn rows(data: &[u8], width: usize, table: &ResizeTable, out: &mut [u8]) {
+    let (input_row, output_row) = (width * 3, table.len() * 3);
+    for (block, output) in out.chunks_mut(4 * output_row).enumerate() {
+        // To the picture's end, not the row's: each pixel is read with a byte of the next one.
+        let input = &data[block * 4 * input_row..];
+        if output.len() == 4 * output_row {
+            rows_at_once::<4>(input, input_row, table, output);
+        } else {
+            for (row, output) in output.chunks_exact_mut(output_row).enumerate() {
+                rows_at_once::<1>(&input[row * input_row..], input_row, table, output);
+            }
+        }
+    }
+}
+
+/// `N` rows, one pixel of each at a time, its channels in three lanes of four.
+#[target_feature(enable = "avx2")]
+fn rows_at_once<const N: usize>(
+    input: &[u8],
+    input_row: usize,
+    table: &ResizeTable,
+    out: &mut [u8],
+) {
     let half = _mm_set1_epi32(table.half());
     let shift = _mm_cvtsi32_si128(table.bits.cast_signed());
-    for (row, output) in out.chunks_exact_mut(table.len() * 3).enumerate() {
-        // To the picture's end, not the row's: each pixel is read with a byte of the next one.
-        let input = &data[row * width * 3..];
-        for ((start, weights), pixel) in table.windows().zip(output.chunks_exact_mut(3)) {
-            let samples = &input[start * 3..];
-            if samples.len() <= weights.len() * 3 {
-                pixel.copy_from_slice(&scalar::pixel_of(samples, weights, table));
-                continue;
+    let output_row = table.len() * 3;
+    for (pixel, (start, weights)) in table.windows().enumerate() {
+        let first = &input[start * 3..];
+        if first.len() <= (N - 1) * input_row + weights.len() * 3 {
+            for row in 0..N {
+                let sample = scalar::pixel_of(&first[row * input_row..], weights, table);
+                out[row * output_row + pixel * 3..][..3].copy_from_slice(&sample);
             }
-            let mut sum = half;
-            for (tap, &weight) in weights.iter().enumerate() {
-                // SAFETY: `tap * 3 + 4 <= weights.len() * 3 + 1 <= samples.len()`.
-                let read = unsafe { samples.as_ptr().add(tap * 3).cast::<i32>().read_unaligned() };
+            continue;
+        }
+        let mut sums = [half; N];
+        for (tap, &weight) in weights.iter().enumerate() {
+            let weight = _mm_set1_epi32(weight);
+            for (row, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: the 4 bytes end at most `(N - 1) * input_row + weights.len() * 3 + 1` into
+                // `first`, which is longer than that less 1.
+                let read = unsafe {
+                    let at = first.as_ptr().add(row * input_row + tap * 3);
+                    at.cast::<i32>().read_unaligned()
+                };
                 let read = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(read));
-                sum = _mm_add_epi32(sum, _mm_mullo_epi32(read, _mm_set1_epi32(weight)));
+                *sum = _mm_add_epi32(*sum, _mm_mullo_epi32(read, weight));
             }
+        }
+        for (row, sum) in sums.into_iter().enumerate() {
             let sum = _mm_sra_epi32(sum, shift);
             let words = _mm_packs_epi32(sum, sum);
             let bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words)).to_le_bytes();
-            pixel.copy_from_slice(&bytes[..3]);
+            out[row * output_row + pixel * 3..][..3].copy_from_slice(&bytes[..3]);
         }
     }
 }
