@@ -1,0 +1,128 @@
+//! The line that the program prints.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+use crate::{engine, machine};
+
+/// What a stage found.
+#[derive(Debug, Clone)]
+pub(crate) struct Figure {
+    /// What is counted: `tokens/s`, `s`, `bytes/s`, `op/s`.
+    pub(crate) unit: &'static str,
+    /// One number for each run.
+    pub(crate) runs: Vec<f64>,
+    /// Bytes of weights in the model's files.
+    pub(crate) weight_bytes: Option<u64>,
+    /// Bytes of keys and values of all conversations at the end.
+    pub(crate) cache_bytes: Option<usize>,
+    /// The most memory at once, where another process took the figure.
+    pub(crate) peak_rss_bytes: Option<u64>,
+    /// Which of several figures of a stage this is.
+    pub(crate) what: Option<&'static str>,
+}
+
+impl Figure {
+    /// A figure without more to say.
+    pub(crate) fn new(unit: &'static str, runs: Vec<f64>) -> Self {
+        Self {
+            unit,
+            runs,
+            weight_bytes: None,
+            cache_bytes: None,
+            peak_rss_bytes: None,
+            what: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    side: &'static str,
+    stage: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<&'static str>,
+    unit: &'static str,
+    median: f64,
+    runs: &'a [f64],
+    peak_rss_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_bytes: Option<usize>,
+    cpu: Option<String>,
+    path: &'static str,
+    model: Option<String>,
+    precision: String,
+    threads: usize,
+    tokens: usize,
+    context: usize,
+    batch: usize,
+}
+
+/// Prints a figure: as JSON, or in words.
+pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()> {
+    let stage = clap::ValueEnum::to_possible_value(&arguments.stage);
+    let line = Line {
+        side: "ours",
+        stage: stage.map_or_else(String::new, |value| value.get_name().to_owned()),
+        what: figure.what,
+        unit: figure.unit,
+        median: median(&figure.runs),
+        runs: &figure.runs,
+        peak_rss_bytes: figure.peak_rss_bytes.or_else(machine::peak_rss_bytes),
+        weight_bytes: figure.weight_bytes,
+        cache_bytes: figure.cache_bytes,
+        cpu: machine::cpu(),
+        path: engine::instructions(),
+        model: arguments
+            .model
+            .as_ref()
+            .map(|path| path.display().to_string()),
+        precision: arguments.precision.to_string(),
+        threads: arguments.threads,
+        tokens: arguments.tokens(),
+        context: arguments.context(),
+        batch: arguments.batch,
+    };
+    let mut out = io::stdout().lock();
+    if arguments.json || arguments.child {
+        serde_json::to_writer(&mut out, &line)?;
+        writeln!(out)?;
+    } else {
+        let what = line
+            .what
+            .map_or_else(String::new, |what| format!(" ({what})"));
+        writeln!(
+            out,
+            "{}{what}: {:.4} {}",
+            line.stage, line.median, line.unit
+        )?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The middle one, or the mean of the middle two; NaN of none.
+fn median(runs: &[f64]) -> f64 {
+    let mut sorted = runs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => sorted[odd / 2],
+        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn one_slow_run_does_not_move_the_median() {
+        assert!((median(&[1.0, 2.0, 900.0]) - 2.0).abs() < f64::EPSILON);
+        assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
+        assert!(median(&[]).is_nan());
+    }
+}
