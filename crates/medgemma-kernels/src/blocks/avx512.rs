@@ -4,8 +4,7 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
-/// Bytes of the longest chunk.
-pub(super) const LONGEST: usize = 272;
+use super::avx2::sixes;
 
 /// The weights of a chunk, in the order of [`super::packed::Order`].
 #[derive(Clone, Copy)]
@@ -303,19 +302,7 @@ unsafe fn q5_1(bytes: *const u8) -> Chunk {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 fn scales_and_minima(head: __m128i) -> __m512 {
-    // Dwords 1 to 3 hold scales 0–3, minima 0–3, and the low halves of the others, whose high
-    // halves are the upper two bits of the former.
-    let low = _mm_srlv_epi32(
-        _mm_shuffle_epi32::<0b11_10_11_01>(head),
-        _mm_set_epi32(4, 0, 0, 0),
-    );
-    let low = _mm_and_si128(
-        low,
-        _mm_set_epi32(0x0f0f_0f0f, 0x3f3f_3f3f, 0x0f0f_0f0f, 0x3f3f_3f3f),
-    );
-    let high = _mm_srli_epi32::<2>(_mm_shuffle_epi32::<0b10_10_01_01>(head));
-    let high = _mm_and_si128(high, _mm_set_epi32(0x3030_3030, 0, 0x3030_3030, 0));
-    let sixes = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_or_si128(low, high)));
+    let sixes = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(sixes(head)));
     let halves = _mm256_shuffle_epi8(
         _mm256_broadcastd_epi32(head),
         _mm256_set_epi64x(

@@ -12,9 +12,9 @@ use crate::matrix::Matrix;
 use super::activations::{GROUP, Rounded};
 use super::cells::Cells;
 use super::decode::{Block, decode, group_len, zero};
-#[cfg(target_arch = "x86_64")]
-use super::few_avx512;
 use super::packed::Packed;
+#[cfg(target_arch = "x86_64")]
+use super::{few_avx2, few_avx512};
 
 /// Rows of activations that [`linear_few`] takes at most.
 pub(crate) const MOST: usize = 8;
@@ -65,6 +65,21 @@ pub(crate) fn linear_few(
         out[0] = sum + bias.map_or(0.0, |bias| bias[row]);
     };
     match cpu.path() {
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => {
+            let packed = Packed::new(cpu.path(), weight.format(), x, m, cols);
+            for_rows(cpu, weight, &|first, count| {
+                for row in first..first + count {
+                    let mut sums = [0.0; MOST];
+                    let bytes = weight.row(row);
+                    // SAFETY: the processor has the instructions of `cpu.path()`.
+                    unsafe { few_avx2::row(weight.format(), bytes, &packed.lines, m, &mut sums) };
+                    for (token, sum) in sums[..m].iter().enumerate() {
+                        put(token, row, *sum);
+                    }
+                }
+            });
+        }
         #[cfg(target_arch = "x86_64")]
         Path::Avx512 | Path::Amx => {
             let packed = Packed::new(cpu.path(), weight.format(), x, m, cols);

@@ -4,9 +4,9 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
-use super::avx512::{Chunk, LONGEST, unpack};
+use super::avx512::{Chunk, unpack};
 use super::decode::format_of;
-use super::packed::{CHUNK, Line, Order};
+use super::packed::{CHUNK, LONGEST, Line, Order};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes: what a thread gets in the
 /// time that memory takes to answer when others keep it busy. So much does not fit the requests

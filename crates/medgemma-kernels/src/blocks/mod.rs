@@ -3,10 +3,14 @@
 
 mod activations;
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod cells;
 mod decode;
 mod few;
+#[cfg(target_arch = "x86_64")]
+mod few_avx2;
 #[cfg(target_arch = "x86_64")]
 mod few_avx512;
 #[cfg(target_arch = "x86_64")]

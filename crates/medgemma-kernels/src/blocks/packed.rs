@@ -16,6 +16,10 @@ use super::pack_avx512;
 /// Columns of a chunk.
 pub(super) const CHUNK: usize = 256;
 
+/// Bytes of the weights of a chunk at most: eight blocks of `Q8_0`.
+#[cfg(target_arch = "x86_64")]
+pub(super) const LONGEST: usize = 272;
+
 /// 64 bytes, aligned as a cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]

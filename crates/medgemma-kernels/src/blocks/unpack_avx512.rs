@@ -4,9 +4,9 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
-use super::avx512::{LONGEST, unpack};
+use super::avx512::unpack;
 use super::decode::{format_of, group_len};
-use super::packed::{CHUNK, Order};
+use super::packed::{CHUNK, LONGEST, Order};
 
 /// A row as f32, exactly as the plain Rust code has it.
 ///
