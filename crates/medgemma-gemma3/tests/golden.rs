@@ -2,9 +2,10 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use medgemma_gemma3::{Decoder, GenerateOptions, KvCache, Segment, Stage};
+use medgemma_gemma3::{Decoder, Finish, GenerateOptions, KvCache, Segment, Stage};
 use medgemma_tensor::{Backend, Device, Tensor, vec_from};
 use medgemma_testkit::{
     Dialect, Golden, assert_close, checkpoint, dialect, golden_names, narrow_window,
@@ -251,7 +252,7 @@ fn a_batch_of_different_lengths_equals_single_runs() {
         let answers = decoder
             .generate_batch(&prompts, &options, &mut |_, _| {
                 seen += 1;
-                std::ops::ControlFlow::Continue(())
+                ControlFlow::Continue(())
             })
             .expect("valid prompts");
         for ((answer, golden), name) in answers.iter().zip(&goldens).zip(&names) {
@@ -266,6 +267,42 @@ fn a_batch_of_different_lengths_equals_single_runs() {
                 .sum::<usize>()
         );
     }
+}
+
+#[test]
+fn a_lane_that_is_broken_off_ends_and_the_others_go_on() {
+    let device = Device::cpu().expect("the feature cpu is on");
+    let decoder = decoder(&checkpoint("mm-2025"), &device);
+    let prompts: Vec<_> = (0..4)
+        .map(|lane| vec![Segment::Tokens(vec![2, 300 + lane, 17])])
+        .collect();
+    let mut options = GenerateOptions::default();
+    options.max_new_tokens = 9;
+    let whole = decoder
+        .generate_batch(&prompts, &options, &mut |_, _| ControlFlow::Continue(()))
+        .expect("valid prompts");
+    // Lane 0 ends with its first token, lane 1 with its second, and so on.
+    let mut told = [0; 4];
+    let broken = decoder
+        .generate_batch(&prompts, &options, &mut |lane, _| {
+            told[lane] += 1;
+            if lane < 3 && told[lane] > lane {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+        .expect("valid prompts");
+    assert_eq!(told, [1, 2, 3, 9]);
+    for (lane, (broken, whole)) in broken.iter().zip(&whole).enumerate() {
+        let expected = whole.tokens.iter().take(told[lane]).map(|token| token.id);
+        assert!(broken.tokens.iter().map(|token| token.id).eq(expected));
+        let cancelled = broken.finish == Finish::Cancelled;
+        assert_eq!(cancelled, lane < 3, "{:?}", broken.finish);
+        assert!(!broken.prefill.is_zero());
+        assert_eq!(broken.decode.is_zero(), lane == 0);
+    }
+    assert!(broken[1].decode < broken[3].decode);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::GenerateOptions;
+use crate::prompt::{Encoded, Prompt};
 use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage};
 use crate::transcript::Transcript;
 
@@ -119,11 +120,7 @@ pub(crate) fn generate(
     Ok(replies.map(|(lane, answer)| lane.reply(&answer)).collect())
 }
 
-fn lane(
-    model: &MedGemma,
-    prompt: crate::prompt::Prompt,
-    options: &GenerateOptions,
-) -> Result<Lane> {
+fn lane(model: &MedGemma, prompt: Prompt, options: &GenerateOptions) -> Result<Lane> {
     let transcript = Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
     let tokens_per_image = model
         .model()
@@ -136,14 +133,18 @@ fn lane(
         image_tokens: prompt.pixels.len() * tokens_per_image,
         ..Usage::default()
     };
-    let encoded = prompt.segments(model.model(), &mut |_| ControlFlow::Continue(()))?;
-    let (segments, images) = encoded.unwrap_or_default();
+    let encoded = prompt.segments(model.model(), model.prefixes(), &mut |_| {
+        ControlFlow::Continue(())
+    })?;
+    let Encoded {
+        segments, elapsed, ..
+    } = encoded.unwrap_or_default();
     Ok(Lane {
         segments,
         transcript,
         tokens: Vec::new(),
         usage,
-        images,
+        images: elapsed,
     })
 }
 

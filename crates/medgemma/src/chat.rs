@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::options::{GenerateOptions, Observer};
 use crate::prompt::{Place, Prompt};
 use crate::reply::{Piece, Reply};
-use crate::writer::{Context, Writer};
+use crate::writer::{Context, Writer, cut};
 
 /// The system text that asks a thinking model (27B, 1.5 4B) to reason before it answers.
 ///
@@ -21,9 +21,11 @@ use crate::writer::{Context, Writer};
 pub const THINK: &str = "SYSTEM INSTRUCTION: think silently if needed.";
 
 /// One conversation. It keeps what the model has read, so that a turn reads only what is new.
+/// A clone goes its own way from there; what both have read is shared until one of them reads on.
 ///
 /// The model's own words stay in its context exactly as it wrote them, reasoning included.
 /// `Debug` tells how long the conversation is, not what was said.
+#[derive(Clone)]
 pub struct Chat {
     model: MedGemma,
     system: Option<String>,
@@ -126,12 +128,12 @@ impl Chat {
     ) -> Result<Stream<'a>> {
         let prompt = self.prompt(&message)?;
         let said = self.context_len();
-        if self.cache.len() > said {
+        if self.cache.len() > said && !self.cache.truncate(said) {
             // An earlier turn was given up while it was being read: what it left is not ours.
             self.cache = self.model.model().decoder().new_cache();
         }
         let context = Context {
-            unread: after(&self.history, self.cache.len()),
+            unread: cut(&self.history, self.cache.len()..usize::MAX),
             seen: tokens(&self.history),
             cache: &mut self.cache,
         };
@@ -218,24 +220,6 @@ impl fmt::Debug for Stream<'_> {
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
-}
-
-/// What lies beyond the first `positions` of a history. Embeddings are read whole or not at all.
-fn after(history: &[Segment], positions: usize) -> Vec<Segment> {
-    let mut start = 0;
-    let mut rest = Vec::new();
-    for segment in history {
-        let end = start + segment.len();
-        match segment {
-            Segment::Tokens(ids) if start < positions && positions < end => {
-                rest.push(Segment::Tokens(ids[positions - start..].to_vec()));
-            }
-            _ if start >= positions && !segment.is_empty() => rest.push(segment.clone()),
-            _ => {}
-        }
-        start = end;
-    }
-    rest
 }
 
 /// The token ids of a history.

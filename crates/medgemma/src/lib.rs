@@ -92,6 +92,8 @@
 //! | the likelihood of given answers | [`MedGemma::score`] |
 //! | reasoning apart from the answer | [`Chat::with_thinking`], [`Reply::reasoning`], [`Piece`] |
 //! | sampling, limits, stop strings | [`GenerateOptions`], [`Sampling`] |
+//! | an answer that repeats its input, faster | [`Speculation`] |
+//! | conversations that begin alike | [`LoadOptions::with_prefix_cache`]; a [`Chat`] can be cloned |
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
@@ -105,7 +107,7 @@
 //! # Where things are
 //! `medgemma.rs` the model as an application uses it · `chat.rs` conversations and streams ·
 //! `writer.rs` one answer being written · `transcript.rs` ids to text · `prompt.rs` messages to
-//! ids and pixels · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
+//! ids and pixels · `prefix.rs` what conversations share · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
 //! `config.rs` `config.json` and presets · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out.
 
@@ -117,6 +119,7 @@ mod medgemma;
 mod message;
 mod model;
 mod options;
+mod prefix;
 mod prompt;
 mod reply;
 mod transcript;
@@ -133,7 +136,7 @@ pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Observer, Progress};
 pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 // and from the crates below:
-pub use medgemma_gemma3::{Sampling, Token};
+pub use medgemma_gemma3::{Sampling, Speculation, Token};
 pub use medgemma_image::{Image, Limits, Pixels, Resizer};
 pub use medgemma_tensor::checkpoint::Precision;
 pub use medgemma_tensor::{Backend, Device, cpu};

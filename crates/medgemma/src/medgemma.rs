@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::model::Model;
 use crate::options::{GenerateOptions, LoadOptions};
+use crate::prefix::PrefixCache;
 use crate::prompt::{Place, Prompt, stop_ids};
 use crate::reply::Reply;
 use crate::writer::{Context, Writer, run};
@@ -28,6 +29,7 @@ use crate::writer::{Context, Writer, run};
 pub struct MedGemma {
     model: Model,
     text: Arc<Text>,
+    prefixes: Option<Arc<PrefixCache>>,
 }
 
 struct Text {
@@ -65,10 +67,14 @@ impl MedGemma {
         let dir = dir.as_ref();
         let tokenizer = Tokenizer::from_file(&dir.join("tokenizer.json"))?;
         let special = SpecialTokens::of(&tokenizer)?;
+        let prefix_cache = options.prefix_cache;
         let model = Model::load(dir, device, options)?;
         special.check(&configured_ids(&model))?;
         let stop_ids = stop_ids(&model, &special);
+        let soft_token = model.config().multimodal.as_ref().map(|m| m.image_token_id);
+        let prefixes = prefix_cache.map(|bytes| Arc::new(PrefixCache::new(bytes, soft_token)));
         Ok(Self {
+            prefixes,
             model,
             text: Arc::new(Text {
                 tokenizer,
@@ -94,6 +100,25 @@ impl MedGemma {
     #[must_use]
     pub fn special(&self) -> &SpecialTokens {
         &self.text.special
+    }
+
+    /// Forgets what [`LoadOptions::prefix_cache`] made the model keep. Chats go on undisturbed.
+    pub fn clear_prefix_cache(&self) {
+        if let Some(prefixes) = &self.prefixes {
+            prefixes.clear();
+        }
+    }
+
+    /// Bytes that [`LoadOptions::prefix_cache`] takes at present.
+    #[must_use]
+    pub fn prefix_cache_bytes(&self) -> usize {
+        self.prefixes
+            .as_ref()
+            .map_or(0, |prefixes| prefixes.bytes())
+    }
+
+    pub(crate) fn prefixes(&self) -> Option<&PrefixCache> {
+        self.prefixes.as_deref()
     }
 
     /// A new conversation. Many chats share one model; each owns what it has read.
@@ -170,6 +195,7 @@ impl MedGemma {
         decoder.max_new_tokens = options.max_new_tokens;
         decoder.sampling = options.sampling.clone();
         decoder.chunk = options.prefill_chunk;
+        decoder.speculation = options.speculation;
         if !options.ignore_stop_ids {
             decoder.stop_ids.clone_from(&self.text.stop_ids);
         }

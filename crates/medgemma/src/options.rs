@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use medgemma_gemma3::{DEFAULT_CHUNK, Sampling};
+use medgemma_gemma3::{DEFAULT_CHUNK, Sampling, Speculation};
 use medgemma_image::Resizer;
 use medgemma_tensor::checkpoint::Precision;
 
@@ -25,6 +25,11 @@ pub struct GenerateOptions {
     pub ignore_stop_ids: bool,
     /// Rows of one prefill pass: more is faster and takes more memory. Default 512.
     pub prefill_chunk: usize,
+    /// Whether tokens are guessed from what was said before and verified together: faster where an
+    /// answer repeats its input, as in extraction and rewriting. Greedy answers only, and not in
+    /// batches. Off by default, since several tokens at once are summed in another order than one,
+    /// which can decide between two that are equally likely but for rounding.
+    pub speculation: Speculation,
 }
 
 impl Default for GenerateOptions {
@@ -35,6 +40,7 @@ impl Default for GenerateOptions {
             stop_strings: Vec::new(),
             ignore_stop_ids: false,
             prefill_chunk: DEFAULT_CHUNK,
+            speculation: Speculation::Off,
         }
     }
 }
@@ -74,6 +80,13 @@ impl GenerateOptions {
         self.prefill_chunk = rows;
         self
     }
+
+    /// Sets [`speculation`](Self::speculation).
+    #[must_use]
+    pub fn with_speculation(mut self, speculation: Speculation) -> Self {
+        self.speculation = speculation;
+        self
+    }
 }
 
 /// Told the bytes loaded so far and in all.
@@ -92,6 +105,12 @@ pub struct LoadOptions<'a> {
     pub pad_to_square: Option<bool>,
     /// Whether long images are also shown in crops. `None`: as `preprocessor_config.json` says.
     pub pan_and_scan: Option<bool>,
+    /// Bytes for what conversations that begin alike have in common: keys and values of their first
+    /// prompts, and encoded images. A later one reads only what is new. `None`, the default, keeps
+    /// nothing: what is kept is patients' text and pictures, in memory until others take its place,
+    /// [`MedGemma::clear_prefix_cache`](crate::MedGemma::clear_prefix_cache) is called, or the last
+    /// clone of the model is gone.
+    pub prefix_cache: Option<usize>,
     /// How the decoder's matrices are held; as the files have them by default.
     pub precision: Precision,
     /// Whether what [`precision`](Self::precision) makes of the weights is kept in a file beside
@@ -136,6 +155,13 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
+    /// Sets [`prefix_cache`](Self::prefix_cache).
+    #[must_use]
+    pub fn with_prefix_cache(mut self, bytes: usize) -> Self {
+        self.prefix_cache = Some(bytes);
+        self
+    }
+
     /// Sets [`pan_and_scan`](Self::pan_and_scan).
     #[must_use]
     pub fn with_pan_and_scan(mut self, on: bool) -> Self {
@@ -151,6 +177,7 @@ impl fmt::Debug for LoadOptions<'_> {
             .field("resizer", &self.resizer)
             .field("pad_to_square", &self.pad_to_square)
             .field("pan_and_scan", &self.pan_and_scan)
+            .field("prefix_cache", &self.prefix_cache)
             .field("precision", &self.precision)
             .field("cache_quantized", &self.cache_quantized)
             .finish()

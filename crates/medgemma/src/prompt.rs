@@ -2,6 +2,7 @@
 //! costs anything: text, then ids, then soft tokens.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use medgemma_gemma3::Segment;
@@ -12,6 +13,7 @@ use medgemma_tokenizer::{Error as TextError, SpecialTokens, Tokenizer, expand_im
 use crate::error::Result;
 use crate::model::Model;
 use crate::options::Progress;
+use crate::prefix::{Picture, PrefixCache};
 
 /// A prompt in ids, its images in pixels.
 pub(crate) struct Prompt {
@@ -59,28 +61,55 @@ impl Prompt {
         Ok(Self { ids, pixels })
     }
 
-    /// Encodes the images and puts them in their places; `None` when `observer` stopped it.
+    /// Encodes the images, except those that `prefixes` knows, and puts them in their places;
+    /// `None` when `observer` stopped it.
     pub(crate) fn segments(
         self,
         model: &Model,
+        prefixes: Option<&PrefixCache>,
         observer: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Option<(Vec<Segment>, Duration)>> {
+    ) -> Result<Option<Encoded>> {
         let start = Instant::now();
         let total = self.pixels.len();
-        let mut images = Vec::with_capacity(total);
-        for (index, pixels) in self.pixels.iter().enumerate() {
-            images.push(model.encode(pixels)?);
-            if observer(Progress::Images {
-                done: index + 1,
-                total,
-            })
-            .is_break()
-            {
+        let (mut images, mut pictures) = (Vec::with_capacity(total), Vec::new());
+        for (index, pixels) in self.pixels.into_iter().enumerate() {
+            match prefixes {
+                None => images.push(model.encode(&pixels)?),
+                Some(prefixes) => {
+                    let picture = match prefixes.picture(&pixels) {
+                        Some(picture) => picture,
+                        None => {
+                            let soft = model.encode(&pixels)?;
+                            prefixes.keep_picture(pixels, soft)
+                        }
+                    };
+                    images.push(picture.soft.clone());
+                    pictures.push(picture);
+                }
+            }
+            let done = index + 1;
+            if observer(Progress::Images { done, total }).is_break() {
                 return Ok(None);
             }
         }
-        Ok(Some((model.segments(&self.ids, &images)?, start.elapsed())))
+        Ok(Some(Encoded {
+            segments: model.segments(&self.ids, &images)?,
+            ids: self.ids,
+            pictures,
+            elapsed: start.elapsed(),
+        }))
     }
+}
+
+/// A prompt as the decoder reads it.
+#[derive(Default)]
+pub(crate) struct Encoded {
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) ids: Vec<u32>,
+    /// Its images, where the model keeps prefixes.
+    pub(crate) pictures: Vec<Arc<Picture>>,
+    /// Encoding the images.
+    pub(crate) elapsed: Duration,
 }
 
 /// Ids of a text that follows others. A `<bos>` in it is refused as in a whole prompt: the context

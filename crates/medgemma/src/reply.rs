@@ -29,7 +29,8 @@ pub enum FinishReason {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Tokens of the conversation that an earlier turn had read already.
+    /// Tokens of the conversation that an earlier turn, or another conversation that began alike,
+    /// had read already.
     pub cached_tokens: usize,
     /// Tokens read for this turn, soft tokens included.
     pub prompt_tokens: usize,
@@ -37,6 +38,10 @@ pub struct Usage {
     pub image_tokens: usize,
     /// Tokens written, reasoning included, without the stop token.
     pub reply_tokens: usize,
+    /// Tokens that were guessed ahead; none without speculation.
+    pub drafted_tokens: usize,
+    /// Of these, tokens that were right.
+    pub accepted_tokens: usize,
 }
 
 /// Where the time went.

@@ -1,7 +1,8 @@
 //! One answer being written: images encoded, prompt read, tokens chosen, text cut into pieces.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use medgemma_gemma3::{
@@ -11,6 +12,7 @@ use medgemma_gemma3::{
 use crate::error::Result;
 use crate::medgemma::MedGemma;
 use crate::options::{GenerateOptions, Observer, Progress};
+use crate::prefix::Picture;
 use crate::prompt::Prompt;
 use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 use crate::transcript::Transcript;
@@ -38,8 +40,20 @@ pub(crate) struct Writer<'a> {
     finish: Option<FinishReason>,
     /// Read before the prompt.
     unread: Vec<Segment>,
+    /// Positions of the prompt that another conversation had read.
+    adopted: usize,
+    /// What is to be kept for other conversations.
+    keep: Option<Keep>,
     /// What the prompt became, for the conversation's history; empty until its images are encoded.
     pub(crate) prompt: Vec<Segment>,
+}
+
+/// What the prefix cache wants of a conversation's first prompt.
+struct Keep {
+    ids: Vec<u32>,
+    pictures: Vec<Arc<Picture>>,
+    /// Keep what was read until there, besides the whole.
+    boundary: Option<usize>,
 }
 
 /// What has been done; each stage owns what the next one needs.
@@ -71,20 +85,41 @@ impl<'a> Writer<'a> {
             unread,
             seen,
         } = context;
-        let prompt_tokens = unread.iter().map(Segment::len).sum::<usize>() + prompt.ids.len();
-        model.check_context(cache.len(), prompt_tokens, options.max_new_tokens)?;
+        let unread_tokens: usize = unread.iter().map(Segment::len).sum();
+        let tokens = unread_tokens + prompt.ids.len();
+        model.check_context(cache.len(), tokens, options.max_new_tokens)?;
         let mut decoder_options = model.decoder_options(options)?;
         decoder_options.seen = seen;
+        let transcript =
+            Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
+        let (mut adopted, mut keep) = (0, None);
+        if let Some(prefixes) = model
+            .prefixes()
+            .filter(|_| cache.len() + unread_tokens == 0)
+        {
+            let start = prefixes.start(&prompt.ids, &prompt.pixels);
+            if let Some(read) = start.cache {
+                adopted = read.len();
+                *cache = read;
+            }
+            keep = Some(Keep {
+                ids: Vec::new(),
+                pictures: Vec::new(),
+                boundary: start.boundary,
+            });
+        }
         let multimodal = model.model().config().multimodal.as_ref();
+        let soft_token = multimodal.map(|m| m.image_token_id);
+        let soft = |id: &&u32| Some(**id) == soft_token;
         let usage = Usage {
             cached_tokens: cache.len(),
-            prompt_tokens,
-            image_tokens: prompt.pixels.len() * multimodal.map_or(0, |m| m.mm_tokens_per_image),
-            reply_tokens: 0,
+            prompt_tokens: tokens - adopted,
+            image_tokens: prompt.ids[adopted..].iter().filter(soft).count(),
+            ..Usage::default()
         };
         Ok(Self {
             model,
-            transcript: Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?,
+            transcript,
             stage: Stage::Waiting {
                 prompt,
                 cache,
@@ -97,6 +132,8 @@ impl<'a> Writer<'a> {
             timings: Timings::default(),
             finish: None,
             unread,
+            adopted,
+            keep,
             prompt: Vec::new(),
         })
     }
@@ -125,18 +162,35 @@ impl<'a> Writer<'a> {
                 prompt,
                 cache,
                 mut observer,
-            } => match prompt.segments(self.model.model(), &mut *observer)? {
-                Some((segments, elapsed)) => {
-                    self.timings.images = elapsed;
-                    self.prompt = segments;
-                    self.stage = Stage::Running(self.generation(cache, observer)?);
+            } => {
+                let (model, prefixes) = (self.model.model(), self.model.prefixes());
+                match prompt.segments(model, prefixes, &mut *observer)? {
+                    Some(encoded) => {
+                        self.timings.images = encoded.elapsed;
+                        self.prompt = encoded.segments;
+                        if let Some(keep) = &mut self.keep {
+                            keep.ids = encoded.ids;
+                            keep.pictures = encoded.pictures;
+                        }
+                        match self.generation(cache, observer)? {
+                            Some(generation) => self.stage = Stage::Running(generation),
+                            None => self.end(FinishReason::Cancelled),
+                        }
+                    }
+                    None => self.end(FinishReason::Cancelled),
                 }
-                None => self.end(FinishReason::Cancelled),
-            },
+            }
             Stage::Running(mut generation) => {
                 let begun = Instant::now();
                 let token = generation.next().transpose()?;
                 self.note_time(begun.elapsed());
+                self.usage.drafted_tokens = generation.drafts().proposed;
+                self.usage.accepted_tokens = generation.drafts().accepted;
+                if let Some(keep) = self.keep.take()
+                    && generation.cache().len() == keep.ids.len()
+                {
+                    self.keep(&keep, generation.cache().clone());
+                }
                 match token {
                     Some(token) => self.take(token),
                     None => self.end(reason(generation.finish())),
@@ -150,30 +204,56 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Ready to read what is new of the prompt; `None` when `observer` stopped it.
     fn generation(
         &mut self,
         cache: &'a mut KvCache,
         mut observer: Observer<'a>,
-    ) -> Result<Generation<'a>> {
-        let progress = move |done, total| {
-            matches!(
-                observer(Progress::Prefill { done, total }),
-                ControlFlow::Continue(())
-            )
+    ) -> Result<Option<Generation<'a>>> {
+        let total = self.usage.prompt_tokens;
+        let mut read = 0;
+        if let Some(boundary) = self.keep.as_ref().and_then(|keep| keep.boundary) {
+            let begun = Instant::now();
+            let shared = cut(&self.prompt, self.adopted..boundary);
+            let chunk = self.options.chunk;
+            let mut progress =
+                |done, _: usize| observer(Progress::Prefill { done, total }).is_continue();
+            let decoder = self.model.model().decoder();
+            let logits = decoder.prefill(&shared, cache, chunk, &mut progress)?;
+            self.timings.prefill = begun.elapsed();
+            if logits.is_none() {
+                return Ok(None);
+            }
+            if let Some(keep) = &self.keep {
+                self.keep(keep, cache.clone());
+            }
+            read = boundary - self.adopted;
+        }
+        let progress = move |done: usize, _: usize| {
+            let done = done + read;
+            observer(Progress::Prefill { done, total }).is_continue()
         };
-        let prompt = [std::mem::take(&mut self.unread), self.prompt.clone()].concat();
-        Ok(self.model.model().decoder().generate(
-            prompt,
+        let unread = std::mem::take(&mut self.unread);
+        let rest = cut(&self.prompt, self.adopted + read..usize::MAX);
+        Ok(Some(self.model.model().decoder().generate(
+            [unread, rest].concat(),
             cache,
             &self.options,
             Box::new(progress),
-        )?)
+        )?))
+    }
+
+    /// Keeps what was read for conversations that begin alike.
+    fn keep(&self, keep: &Keep, read: KvCache) {
+        if let Some(prefixes) = self.model.prefixes() {
+            prefixes.keep(&keep.ids, &keep.pictures, read);
+        }
     }
 
     /// The first step reads the prompt, the others write.
     fn note_time(&mut self, elapsed: Duration) {
-        if self.tokens.is_empty() && self.timings.prefill.is_zero() {
-            self.timings.prefill = elapsed;
+        if self.tokens.is_empty() {
+            self.timings.prefill += elapsed;
         } else {
             self.timings.decode += elapsed;
         }
@@ -240,6 +320,26 @@ impl<'a> Writer<'a> {
             notice: NOTICE,
         }
     }
+}
+
+/// The segments at these positions. Embeddings are taken whole
+/// or not at all.
+pub(crate) fn cut(segments: &[Segment], positions: Range<usize>) -> Vec<Segment> {
+    let mut start = 0;
+    let mut part = Vec::new();
+    for segment in segments {
+        let end = start + segment.len();
+        let (from, to) = (positions.start.max(start), positions.end.min(end));
+        match segment {
+            Segment::Tokens(ids) if from < to => {
+                part.push(Segment::Tokens(ids[from - start..to - start].to_vec()));
+            }
+            _ if from == start && to == end && from < to => part.push(segment.clone()),
+            _ => {}
+        }
+        start = end;
+    }
+    part
 }
 
 /// Runs an answer to its end.

@@ -211,6 +211,10 @@ fn a_batch_equals_single_runs() {
             assert_logprobs(reply, &single);
         }
         assert_eq!(essence(&batch[3]), essence(&batch[4]));
+        if options.max_new_tokens > 1 {
+            assert!(batch.iter().all(|reply| !reply.timings.prefill.is_zero()));
+            assert!(batch.iter().all(|reply| !reply.timings.decode.is_zero()));
+        }
     }
     assert!(model().generate_batch(&[], &exactly(3)).unwrap().is_empty());
 }

@@ -1,0 +1,310 @@
+//! Conversations that begin alike read their beginning once, and are otherwise as if each had been
+//! held alone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use medgemma::{Chat, LoadOptions, MedGemma, Message, Reply};
+use medgemma_testkit::{Scratch, checkpoint};
+use serde_json::json;
+use support::{ask, assert_logprobs, cpu, exactly, ids, image, load, model};
+
+const SYSTEM: &str =
+    "You are an expert radiologist. Answer briefly, and say when you are not sure.";
+const MEGABYTE: usize = 1 << 20;
+
+fn keeping(bytes: usize) -> MedGemma {
+    let options = LoadOptions::default().with_prefix_cache(bytes);
+    MedGemma::load_with(checkpoint("mm-2025"), &cpu(), options).unwrap()
+}
+
+/// Two models of one kind whose window is longer than the prompts: one that keeps, one that does
+/// not. The second shows what is right.
+fn with_long_window() -> [MedGemma; 2] {
+    let scratch = Scratch::of("mm-2025").edit_json("config.json", |config| {
+        config["text_config"]["sliding_window"] = json!(200);
+    });
+    let options = LoadOptions::default().with_prefix_cache(MEGABYTE);
+    let keeping = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap();
+    [keeping, load(scratch.path())]
+}
+
+fn shown(name: &str, text: &str) -> Message {
+    Message::user().image(image(name)).text(text)
+}
+
+fn chat(model: &MedGemma) -> Chat {
+    model.chat().with_system(SYSTEM)
+}
+
+/// Asks both, who must agree; the reply of the one that keeps.
+#[track_caller]
+fn agree(kept: &mut Chat, plain: &mut Chat, message: &Message) -> Reply {
+    let found = kept.send_with(message.clone(), &exactly(8)).unwrap();
+    let expected = plain.send_with(message.clone(), &exactly(8)).unwrap();
+    assert_eq!(ids(&found), ids(&expected));
+    assert_logprobs(&found, &expected);
+    assert_eq!(kept.context_len(), plain.context_len());
+    let tokens = |reply: &Reply| reply.usage.cached_tokens + reply.usage.prompt_tokens;
+    assert_eq!(tokens(&found), tokens(&expected));
+    found
+}
+
+/// Leading ids that the first prompts of two fresh chats share.
+fn shared(model: &MedGemma, a: &Message, b: &Message) -> usize {
+    let [a, b] = [a, b].map(|message| chat(model).prompt_ids(message).unwrap());
+    a.iter().zip(&b).take_while(|(a, b)| a == b).count()
+}
+
+#[test]
+fn the_second_chat_reads_only_what_is_new_and_later_turns_stay_apart() {
+    let [kept, plain] = with_long_window();
+    let questions = [
+        shown("picture-a.png", "heart"),
+        shown("picture-a.png", "bones and joints"),
+    ];
+    let common = shared(&plain, &questions[0], &questions[1]);
+    let soft = plain.model().config().multimodal.as_ref().unwrap();
+    let mut chats = Vec::new();
+    for (index, question) in questions.iter().enumerate() {
+        let (mut one, mut other) = (chat(&kept), chat(&plain));
+        let usage = agree(&mut one, &mut other, question).usage;
+        if index == 0 {
+            assert_eq!(usage.cached_tokens, 0);
+            assert_eq!(usage.image_tokens, soft.mm_tokens_per_image);
+        } else {
+            assert_eq!(usage.cached_tokens, common);
+            assert_eq!(usage.image_tokens, 0, "the image was read already");
+        }
+        chats.push((one, other));
+    }
+    // Each goes on with words of its own, in turns.
+    for round in 0..2 {
+        for (index, (one, other)) in chats.iter_mut().enumerate() {
+            let question = ask(["and now?", "why?", "compare", "which side?"][2 * round + index]);
+            let usage = agree(one, other, &question).usage;
+            assert!(usage.cached_tokens > common, "only what is new is read");
+        }
+    }
+    // The same question again: all but its last token is known.
+    let usage = agree(&mut chat(&kept), &mut chat(&plain), &questions[0]).usage;
+    assert_eq!(usage.prompt_tokens, 1);
+}
+
+#[test]
+fn beyond_the_window_the_third_chat_starts_where_the_first_two_parted() {
+    // A window of 6: what the first chat leaves cannot be cut back to what the second shares.
+    let kept = keeping(MEGABYTE);
+    let questions = [
+        "heart",
+        "bones and joints",
+        "is there a fracture?",
+        "which side?",
+    ];
+    let questions = questions.map(|text| {
+        let tail = "Please describe everything that you see, in the order of its importance.";
+        shown("picture-a.png", &format!("{text} {tail}"))
+    });
+    let cached = questions.iter().enumerate().map(|(index, question)| {
+        let reply = agree(&mut chat(&kept), &mut chat(model()), question);
+        let before = &questions[..index];
+        let common = before.iter().map(|old| shared(model(), old, question));
+        (reply.usage.cached_tokens, common.max().unwrap_or(0))
+    });
+    let cached: Vec<_> = cached.collect();
+    assert_eq!((cached[0].0, cached[1].0), (0, 0), "{cached:?}");
+    let parted = shared(model(), &questions[0], &questions[1]);
+    assert!(parted > 50, "system text and image are shared: {parted}");
+    assert_eq!((cached[2].0, cached[3].0), (parted, parted), "{cached:?}");
+}
+
+#[test]
+fn another_picture_or_text_is_not_taken_for_the_same() {
+    let [kept, plain] = with_long_window();
+    let first = shown("picture-a.png", "what is this?");
+    agree(&mut chat(&kept), &mut chat(&plain), &first);
+    // The ids are equal, the pixels are not: what precedes the image is all that is shared.
+    let other = shown("picture-b.png", "what is this?");
+    let prompt = chat(&plain).prompt_ids(&first).unwrap();
+    assert_eq!(prompt, chat(&plain).prompt_ids(&other).unwrap());
+    let soft = plain
+        .model()
+        .config()
+        .multimodal
+        .as_ref()
+        .unwrap()
+        .image_token_id;
+    let begins = prompt.iter().position(|&id| id == soft).unwrap();
+    let usage = agree(&mut chat(&kept), &mut chat(&plain), &other).usage;
+    assert_eq!(usage.cached_tokens, begins);
+    // Two pictures where there was one, and in the other order.
+    for names in [
+        ["picture-a.png", "picture-b.png"],
+        ["picture-b.png", "picture-a.png"],
+    ] {
+        let [a, b] = names.map(image);
+        let both = Message::user().image(a).image(b).text("compare");
+        let usage = agree(&mut chat(&kept), &mut chat(&plain), &both).usage;
+        assert!(usage.cached_tokens > begins, "the first picture is shared");
+        assert!(usage.image_tokens > 0, "the second is not");
+    }
+    // Another system text shares less than is worth anything.
+    let mut one = kept.chat().with_system("Be kind.");
+    let mut other = plain.chat().with_system("Be kind.");
+    let usage = agree(&mut one, &mut other, &first).usage;
+    assert_eq!(usage.cached_tokens, 0);
+}
+
+#[test]
+fn a_picture_is_encoded_and_kept_once() {
+    let held = |systems: &[&str]| {
+        let kept = keeping(16 * MEGABYTE);
+        for &system in systems {
+            let mut chat = kept.chat().with_system(system);
+            chat.send_with(shown("picture-a.png", "look"), &exactly(1))
+                .unwrap();
+        }
+        kept.prefix_cache_bytes()
+    };
+    let [one, other] = [
+        SYSTEM,
+        "Be kind to those who ask, whatever they ask of you, and brief.",
+    ];
+    let picture = {
+        let pixels = &model()
+            .model()
+            .process(&image("picture-a.png"))
+            .unwrap()
+            .pixels[0];
+        let soft = model().model().encode(pixels).unwrap().to_vec().unwrap();
+        (pixels.data.len() + soft.len()) * size_of::<f32>()
+    };
+    assert_eq!(held(&[one, other]) + picture, held(&[one]) + held(&[other]));
+    assert_eq!(held(&[one, one]), held(&[one]), "a prompt is kept once");
+}
+
+#[test]
+fn nothing_is_kept_unasked_beyond_the_limit_or_after_it_was_cleared() {
+    let question = || shown("picture-a.png", "what is this?");
+    let cached = |model: &MedGemma| {
+        let reply = chat(model).send_with(question(), &exactly(2)).unwrap();
+        reply.usage.cached_tokens
+    };
+    assert_eq!((cached(model()), cached(model())), (0, 0));
+    assert_eq!(model().prefix_cache_bytes(), 0);
+    model().clear_prefix_cache();
+
+    for limit in [0, 1000, 20_000] {
+        let small = keeping(limit);
+        assert_eq!((cached(&small), cached(&small)), (0, 0), "{limit} bytes");
+        assert!(small.prefix_cache_bytes() <= limit);
+    }
+
+    let kept = keeping(MEGABYTE);
+    let twin = kept.clone();
+    let mut going = chat(&kept);
+    going.send_with(question(), &exactly(2)).unwrap();
+    let bytes = kept.prefix_cache_bytes();
+    assert!(bytes > 0 && cached(&twin) > 0, "clones share what is kept");
+    twin.clear_prefix_cache();
+    assert_eq!(kept.prefix_cache_bytes(), 0);
+    assert_eq!(cached(&kept), 0);
+    let mut undisturbed = chat(model());
+    undisturbed.send_with(question(), &exactly(2)).unwrap();
+    agree(&mut going, &mut undisturbed, &ask("and now?"));
+
+    // Room for one prompt only: the one used last stays.
+    let tight = keeping(bytes + bytes / 2);
+    let other = || ask("bones and joints, please, and whatever else there is to be seen in it");
+    chat(&tight).send_with(question(), &exactly(1)).unwrap();
+    tight.chat().send_with(other(), &exactly(1)).unwrap();
+    assert!(tight.prefix_cache_bytes() <= bytes + bytes / 2);
+    let reply = tight.chat().send_with(other(), &exactly(1)).unwrap();
+    assert_eq!(reply.usage.prompt_tokens, 1);
+    assert_eq!(cached(&tight), 0, "the older one made room");
+}
+
+#[test]
+fn cancelled_and_stateless_conversations_share_too() {
+    let [kept, plain] = with_long_window();
+    let question = shown("picture-a.png", SYSTEM);
+    let options = exactly(6);
+    let expected = plain
+        .generate(std::slice::from_ref(&question), &options)
+        .unwrap();
+    let mut given_up = kept.chat();
+    drop(given_up.stream(question.clone(), &options).unwrap());
+    let first = kept
+        .generate(std::slice::from_ref(&question), &options)
+        .unwrap();
+    let again = kept
+        .generate(std::slice::from_ref(&question), &options)
+        .unwrap();
+    assert_eq!(
+        (first.usage.cached_tokens, again.usage.prompt_tokens),
+        (0, 1)
+    );
+    for reply in [&first, &again] {
+        assert_eq!(ids(reply), ids(&expected));
+        assert_logprobs(reply, &expected);
+    }
+    // Given up after it had started from what another left, then asked again.
+    drop(given_up.stream(question.clone(), &options).unwrap());
+    let reply = given_up.send_with(question.clone(), &options).unwrap();
+    assert_eq!(ids(&reply), ids(&expected));
+    assert_eq!(reply.usage.prompt_tokens, 1);
+    // Batches take encoded images from it, and nothing else.
+    let batch = kept.generate_batch(&[vec![question]], &options).unwrap();
+    assert_eq!(ids(&batch[0]), ids(&expected));
+    assert_eq!(batch[0].usage.cached_tokens, 0);
+}
+
+#[test]
+fn chats_of_several_threads_share_a_prefix() {
+    let [kept, plain] = with_long_window();
+    std::thread::scope(|scope| {
+        for index in 0..4 {
+            let (kept, plain) = (&kept, &plain);
+            scope.spawn(move || {
+                for words in ["heart", "bones", "x-ray"] {
+                    let question = shown("picture-b.png", &format!("{words} {index}"));
+                    let (mut one, mut other) = (chat(kept), chat(plain));
+                    agree(&mut one, &mut other, &question);
+                    agree(&mut one, &mut other, &ask("and now?"));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_cloned_chat_goes_its_own_way() {
+    let mut first = chat(model());
+    first
+        .send_with(shown("picture-a.png", "heart"), &exactly(5))
+        .unwrap();
+    let mut twin = first.clone();
+    let (a, b) = (ask("which side?"), ask("bones"));
+    let mut again = chat(model());
+    again
+        .send_with(shown("picture-a.png", "heart"), &exactly(5))
+        .unwrap();
+    for question in [&a, &b] {
+        let found = twin.send_with(question.clone(), &exactly(5)).unwrap();
+        let expected = again.send_with(question.clone(), &exactly(5)).unwrap();
+        assert_eq!(ids(&found), ids(&expected));
+    }
+    let mut third = chat(model());
+    third
+        .send_with(shown("picture-a.png", "heart"), &exactly(5))
+        .unwrap();
+    let found = first.send_with(b.clone(), &exactly(5)).unwrap();
+    let expected = third.send_with(b, &exactly(5)).unwrap();
+    assert_eq!(ids(&found), ids(&expected));
+    assert!(found.usage.cached_tokens > 0);
+}
