@@ -14,6 +14,8 @@ mod few_avx2;
 #[cfg(target_arch = "x86_64")]
 mod few_avx512;
 #[cfg(target_arch = "x86_64")]
+mod pack_avx2;
+#[cfg(target_arch = "x86_64")]
 mod pack_avx512;
 mod packed;
 mod quantize;

@@ -11,7 +11,7 @@ use crate::matrix::Format;
 use super::activations::{GROUP, round_group};
 use super::decode::zero;
 #[cfg(target_arch = "x86_64")]
-use super::pack_avx512;
+use super::{pack_avx2, pack_avx512};
 
 /// Columns of a chunk.
 pub(super) const CHUNK: usize = 256;
@@ -100,6 +100,9 @@ impl Packed {
                 &filled
             });
             match path {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the caller has the instructions of `path`.
+                Path::Avx2 => unsafe { pack_avx2::fill(order, row, lines) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the caller has the instructions of `path`.
                 Path::Avx512 | Path::Amx => unsafe { pack_avx512::fill(order, row, lines) },
