@@ -4,8 +4,9 @@ use core::arch::x86_64::*;
 
 use half::bf16;
 
-use super::few::{Few, steps};
-use super::lanes::{EXP2, Lanes};
+use super::few::reading::{Widened, Widening};
+use super::few::{self, Few, Order, steps};
+use super::lanes::{EXP2, Halves, Lanes};
 use super::tile::online::{self, Online, online};
 use super::tile::pack;
 use super::tile::product::{self, Product, product};
@@ -25,7 +26,10 @@ pub(super) static KERNELS: Kernels = Kernels {
     widen,
     pairs: None,
     few_f32,
-    few_bf16,
+    few_bf16: few::Steps {
+        run: few_bf16,
+        order: Order::Halves,
+    },
 };
 
 /// See [`Lanes::exp2`].
@@ -147,21 +151,6 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn low_halves(self, bits: __m256) -> __m256 {
-        // SAFETY: `self` proves the instructions.
-        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(bits))) }
-    }
-
-    #[inline(always)]
-    fn high_halves(self, bits: __m256) -> __m256 {
-        // SAFETY: `self` proves the instructions.
-        unsafe {
-            let high = _mm256_set1_epi32(i32::MIN >> 15);
-            _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(bits), high))
-        }
-    }
-
-    #[inline(always)]
     fn largest(self, v: __m256) -> f32 {
         // SAFETY: `self` proves the instructions.
         unsafe { largest(v) }
@@ -177,6 +166,23 @@ impl Lanes for Avx2 {
     fn sums(self, v: [__m256; 8]) -> [f32; 8] {
         // SAFETY: `self` proves the instructions.
         unsafe { sums(v) }
+    }
+}
+
+impl Halves for Avx2 {
+    #[inline(always)]
+    fn low_halves(self, bits: __m256) -> __m256 {
+        // SAFETY: `self` proves the instructions.
+        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(bits))) }
+    }
+
+    #[inline(always)]
+    fn high_halves(self, bits: __m256) -> __m256 {
+        // SAFETY: `self` proves the instructions.
+        unsafe {
+            let high = _mm256_set1_epi32(i32::MIN >> 15);
+            _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(bits), high))
+        }
     }
 }
 
@@ -198,13 +204,13 @@ unsafe fn online_singles(task: &Online) {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn few_f32(task: &mut Few<'_, f32>) {
     // SAFETY: the caller's promise.
-    unsafe { steps::few(Avx2(()), task) }
+    unsafe { steps::few::<_, Widened<f32>>(Avx2(()), task) }
 }
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
     // SAFETY: the caller's promise.
-    unsafe { steps::few(Avx2(()), task) }
+    unsafe { steps::few::<_, Widened<bf16>>(Avx2(()), task) }
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -4,7 +4,8 @@ use core::arch::x86_64::*;
 
 use half::bf16;
 
-use super::few::{Few, steps};
+use super::few::reading::{Reading, Widened};
+use super::few::{self, Few, Order, steps};
 use super::lanes::Lanes;
 use super::tile::online::{self, Numerators, Online, online};
 use super::tile::pack;
@@ -32,7 +33,10 @@ pub(super) static KERNELS: Kernels = Kernels {
         narrow,
     }),
     few_f32,
-    few_bf16,
+    few_bf16: few::Steps {
+        run: few_bf16,
+        order: Order::Pairs,
+    },
 };
 
 /// Relative error 2.6e-6 on [0, 1], fitted by Lawson's iteration: far below the rounding to bf16
@@ -166,21 +170,6 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn low_halves(self, bits: __m512) -> __m512 {
-        // SAFETY: `self` proves the instructions.
-        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(bits))) }
-    }
-
-    #[inline(always)]
-    fn high_halves(self, bits: __m512) -> __m512 {
-        // SAFETY: `self` proves the instructions.
-        unsafe {
-            let high = _mm512_set1_epi32(i32::MIN >> 15);
-            _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(bits), high))
-        }
-    }
-
-    #[inline(always)]
     fn largest(self, v: __m512) -> f32 {
         // SAFETY: `self` proves the instructions.
         unsafe { _mm512_reduce_max_ps(v) }
@@ -247,6 +236,48 @@ impl Numerators<Avx512> for Pairs {
     }
 }
 
+impl Reading<Avx512> for Pairs {
+    type Number = bf16;
+    const PARTS: usize = 1;
+    const KEYS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn key(lanes: Avx512, from: *const bf16) -> [__m512; 2] {
+        // SAFETY: the caller's promise; 32 bf16 are as many bits.
+        unsafe { [lanes.load(from.cast()), lanes.splat(0.0)] }
+    }
+
+    #[inline(always)]
+    unsafe fn values(_: Avx512, [first, second]: [*const bf16; 2]) -> [__m512; 2] {
+        // SAFETY: the value of type Avx512 proves the instructions, the caller the places.
+        unsafe {
+            let first = _mm512_loadu_si512(first.cast());
+            let second = _mm512_loadu_si512(second.cast());
+            [
+                _mm512_castsi512_ps(_mm512_unpacklo_epi16(first, second)),
+                _mm512_castsi512_ps(_mm512_unpackhi_epi16(first, second)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn multiply_add(lanes: Avx512, acc: __m512, a: __m512, b: __m512) -> __m512 {
+        <Self as Multiply<Avx512>>::multiply_add(lanes, acc, a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn store(_: Avx512, to: *mut f32, numerators: __m512) {
+        #[target_feature(enable = "avx512f,avx512bf16")]
+        #[inline]
+        fn round(numerators: __m512) -> __m256i {
+            // SAFETY: plain bits on both sides.
+            unsafe { core::mem::transmute(_mm512_cvtneps_pbh(numerators)) }
+        }
+        // SAFETY: the value of type Avx512 proves the instructions, the caller the place.
+        unsafe { _mm256_storeu_si256(to.cast(), round(numerators)) }
+    }
+}
+
 // SAFETY of calling what follows: the processor has `crate::Path::Avx512`, and the operands are as
 // their types say.
 
@@ -277,13 +308,13 @@ unsafe fn online_pairs(task: &Online) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 unsafe fn few_f32(task: &mut Few<'_, f32>) {
     // SAFETY: the caller's promise.
-    unsafe { steps::few(Avx512(()), task) }
+    unsafe { steps::few::<_, Widened<f32>>(Avx512(()), task) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
 unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
     // SAFETY: the caller's promise.
-    unsafe { steps::few(Avx512(()), task) }
+    unsafe { steps::few::<_, Pairs>(Avx512(()), task) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]

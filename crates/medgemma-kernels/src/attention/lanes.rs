@@ -1,7 +1,5 @@
 //! What the fast paths are written in: the operations on a vector of f32 that attention needs.
 
-use half::bf16;
-
 /// Coefficients of 2^x on [−½, ½], lowest first: relative error 2e-9, fitted by Lawson's iteration
 /// with the first kept at 1.
 pub(super) const EXP2: [f32; 7] = [
@@ -53,12 +51,6 @@ pub(super) trait Lanes: Copy {
     /// `x` where `low` ≤ `at` < `high`, −∞ elsewhere.
     fn within(self, x: Self::V, at: Self::V, low: Self::V, high: Self::V) -> Self::V;
 
-    /// The bf16 of the low half of each lane's bits, widened.
-    fn low_halves(self, bits: Self::V) -> Self::V;
-
-    /// The bf16 of the high half of each lane's bits, widened.
-    fn high_halves(self, bits: Self::V) -> Self::V;
-
     /// The largest lane.
     fn largest(self, v: Self::V) -> f32;
 
@@ -69,27 +61,11 @@ pub(super) trait Lanes: Copy {
     fn sums(self, v: [Self::V; 8]) -> [f32; 8];
 }
 
-/// A storage of keys and values that is widened two vectors at a time.
-pub(super) trait Storage<L: Lanes>: Copy + Default {
-    /// # Safety
-    /// `from` can be read for twice [`Lanes::LANES`] numbers.
-    unsafe fn load(lanes: L, from: *const Self) -> [L::V; 2];
-}
+/// [`Lanes`] for instructions without products of bf16, which widens them instead.
+pub(super) trait Halves: Lanes {
+    /// The bf16 of the low half of each lane's bits, widened.
+    fn low_halves(self, bits: Self::V) -> Self::V;
 
-impl<L: Lanes> Storage<L> for f32 {
-    #[inline(always)]
-    unsafe fn load(lanes: L, from: *const Self) -> [L::V; 2] {
-        // SAFETY: the caller's promise.
-        unsafe { [lanes.load(from), lanes.load(from.add(L::LANES))] }
-    }
-}
-
-impl<L: Lanes> Storage<L> for bf16 {
-    /// Even numbers go to the first vector, odd ones to the second: halves of the same bits.
-    #[inline(always)]
-    unsafe fn load(lanes: L, from: *const Self) -> [L::V; 2] {
-        // SAFETY: the caller's promise; twice as many bf16 are as many bits.
-        let bits = unsafe { lanes.load(from.cast()) };
-        [lanes.low_halves(bits), lanes.high_halves(bits)]
-    }
+    /// The bf16 of the high half of each lane's bits, widened.
+    fn high_halves(self, bits: Self::V) -> Self::V;
 }

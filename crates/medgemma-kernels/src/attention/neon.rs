@@ -4,8 +4,9 @@ use core::arch::aarch64::*;
 
 use half::bf16;
 
-use super::few::{Few, steps};
-use super::lanes::{EXP2, Lanes};
+use super::few::reading::{Widened, Widening};
+use super::few::{self, Few, Order, steps};
+use super::lanes::{EXP2, Halves, Lanes};
 use super::tile::online::{self, Online, online};
 use super::tile::pack;
 use super::tile::product::{self, Product, product};
@@ -25,7 +26,10 @@ pub(super) static KERNELS: Kernels = Kernels {
     widen,
     pairs: None,
     few_f32,
-    few_bf16,
+    few_bf16: few::Steps {
+        run: few_bf16,
+        order: Order::Halves,
+    },
 };
 
 /// See [`Lanes::exp2`].
@@ -140,21 +144,6 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn low_halves(self, bits: float32x4_t) -> float32x4_t {
-        // SAFETY: `self` proves the instructions.
-        unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<16>(vreinterpretq_u32_f32(bits))) }
-    }
-
-    #[inline(always)]
-    fn high_halves(self, bits: float32x4_t) -> float32x4_t {
-        // SAFETY: `self` proves the instructions.
-        unsafe {
-            let high = vdupq_n_u32(0xffff_0000);
-            vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(bits), high))
-        }
-    }
-
-    #[inline(always)]
     fn largest(self, v: float32x4_t) -> f32 {
         // SAFETY: `self` proves the instructions.
         unsafe { vmaxvq_f32(v) }
@@ -170,6 +159,23 @@ impl Lanes for Neon {
     fn sums(self, v: [float32x4_t; 8]) -> [f32; 8] {
         // SAFETY: `self` proves the instructions.
         unsafe { sums(v) }
+    }
+}
+
+impl Halves for Neon {
+    #[inline(always)]
+    fn low_halves(self, bits: float32x4_t) -> float32x4_t {
+        // SAFETY: `self` proves the instructions.
+        unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<16>(vreinterpretq_u32_f32(bits))) }
+    }
+
+    #[inline(always)]
+    fn high_halves(self, bits: float32x4_t) -> float32x4_t {
+        // SAFETY: `self` proves the instructions.
+        unsafe {
+            let high = vdupq_n_u32(0xffff_0000);
+            vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(bits), high))
+        }
     }
 }
 
@@ -191,13 +197,13 @@ unsafe fn online_singles(task: &Online) {
 #[target_feature(enable = "neon")]
 unsafe fn few_f32(task: &mut Few<'_, f32>) {
     // SAFETY: the caller's promise.
-    unsafe { steps::few(Neon(()), task) }
+    unsafe { steps::few::<_, Widened<f32>>(Neon(()), task) }
 }
 
 #[target_feature(enable = "neon")]
 unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
     // SAFETY: the caller's promise.
-    unsafe { steps::few(Neon(()), task) }
+    unsafe { steps::few::<_, Widened<bf16>>(Neon(()), task) }
 }
 
 #[target_feature(enable = "neon")]

@@ -1,6 +1,7 @@
 //! Attention of few queries, decoding: bound by reading keys and values, each once for all queries
 //! of its group, in the order in which they lie. Queries and numerators stay f32.
 
+pub(super) mod reading;
 pub(super) mod steps;
 
 use std::f32::consts::LOG2_E;
@@ -12,10 +13,42 @@ use super::{Numbers, Problem, scratch};
 /// The most rows of queries that share a reading.
 pub(super) const ROWS: usize = 8;
 
-/// Operands of the steps. Powers are of 2: `q` contains scale · log₂ e.
+/// How queries are laid out for the steps, and what they leave, along a row.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Order {
+    /// f32 in the order of the lanes.
+    Lanes,
+    /// f32, of each pair of vectors the first for the even lanes, the second for the odd ones: the
+    /// halves of the same bits.
+    Halves,
+    /// Queries as pairs of bf16 in the order of the lanes. Sums as pairing two rows of values
+    /// leaves them: of each eight lanes the first four in the first vector, the others in the
+    /// second.
+    Pairs,
+}
+
+impl Order {
+    /// Where a lane's sum stands; `pair` numbers make two vectors.
+    fn place(self, lane: usize, pair: usize) -> usize {
+        let (start, within) = (lane / pair * pair, lane % pair);
+        match self {
+            Self::Lanes => lane,
+            Self::Halves => start + within % 2 * (pair / 2) + within / 2,
+            Self::Pairs => start + within % 8 / 4 * (pair / 2) + within / 8 * 4 + within % 4,
+        }
+    }
+}
+
+/// The steps for a storage whose numbers are not used as they lie.
+pub(super) struct Steps<T> {
+    pub(super) run: unsafe fn(&mut Few<'_, T>),
+    pub(super) order: Order,
+}
+
+/// Operands of the steps. Powers are of 2: `factor` contains log₂ e.
 pub(super) struct Few<'a, T> {
-    /// `[rows][width]`: lane l at [`place`], 0 past the last; width is h rounded up to a whole
-    /// number of vector pairs.
+    /// `[rows][width]`, in the order of the steps, 0 past the last lane; width is h rounded up to a
+    /// whole number of vector pairs.
     pub(super) q: &'a [f32],
     pub(super) rows: usize,
     pub(super) width: usize,
@@ -27,21 +60,12 @@ pub(super) struct Few<'a, T> {
     pub(super) count: usize,
     /// Of each row the first key that it sees and the one after the last.
     pub(super) seen: &'a [[usize; 2]],
-    /// Out, `[rows][width]`, in the order of `q`: weighted sums of values.
+    /// What the products are to be multiplied by.
+    pub(super) factor: f32,
+    /// Out, `[rows][width]`, in the order of the steps: weighted sums of values.
     pub(super) out: &'a mut [f32],
     /// Out, of each row the largest score and the sum of numerators.
     pub(super) state: &'a mut [[f32; 2]],
-}
-
-/// Where lane `lane` stands among a row's vectors, of which `pair` numbers make two: in storage of
-/// 16 bits the first of the two holds the even lanes, the second the odd ones, as the halves of
-/// the same bits.
-fn place(lane: usize, pair: usize, narrow: bool) -> usize {
-    if narrow {
-        lane / pair * pair + lane % 2 * (pair / 2) + lane % pair / 2
-    } else {
-        lane
-    }
 }
 
 /// Runs a piece of few rows.
@@ -61,31 +85,17 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
         }
         (Numbers::F32(k), Numbers::F32(v)) => {
             let (k, v) = (&k[first(keys)..], &v[first(values)..]);
+            let steps = Steps {
+                run: kernels.few_f32,
+                order: Order::Lanes,
+            };
             // SAFETY: the caller's promise.
-            unsafe {
-                stream(
-                    problem,
-                    kernels.few_f32,
-                    (k, v),
-                    (kernels.width, false),
-                    piece,
-                    sink,
-                )
-            }
+            unsafe { stream(problem, kernels, &steps, (k, v), piece, sink) }
         }
         (Numbers::Bf16(k), Numbers::Bf16(v)) => {
             let (k, v) = (&k[first(keys)..], &v[first(values)..]);
             // SAFETY: the caller's promise.
-            unsafe {
-                stream(
-                    problem,
-                    kernels.few_bf16,
-                    (k, v),
-                    (kernels.width, true),
-                    piece,
-                    sink,
-                )
-            }
+            unsafe { stream(problem, kernels, &kernels.few_bf16, (k, v), piece, sink) }
         }
         _ => unreachable!("keys and values are stored alike"),
     }
@@ -95,13 +105,14 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
 /// As for [`run`]; `keys` and `values` begin with the piece's first, which there is.
 unsafe fn stream<T>(
     problem: &Problem<'_>,
-    steps: unsafe fn(&mut Few<'_, T>),
+    kernels: &Kernels,
+    steps: &Steps<T>,
     (keys, values): (&[T], &[T]),
-    (pair, narrow): (usize, bool),
     piece: &Piece,
     sink: &Sink<'_>,
 ) {
     let h = problem.keys.head_dim;
+    let pair = kernels.width;
     let width = h.next_multiple_of(pair);
     let rows = piece.rows.len();
     let mut state = [[0.0; 2]; ROWS];
@@ -115,8 +126,14 @@ unsafe fn stream<T>(
         q.fill(0.0);
         for (q, row) in q.chunks_exact_mut(width).zip(piece.rows.clone()) {
             let from = &problem.q[problem.place(piece.head, row)];
-            for (lane, number) in from.iter().enumerate() {
-                q[place(lane, pair, narrow)] = number * (problem.scale * LOG2_E);
+            match &kernels.pairs {
+                // SAFETY: the caller's promise.
+                Some(pairs) if steps.order == Order::Pairs => unsafe { (pairs.narrow)(from, q) },
+                _ => {
+                    for (lane, number) in from.iter().enumerate() {
+                        q[steps.order.place(lane, pair)] = *number;
+                    }
+                }
             }
         }
         let mut task = Few {
@@ -128,18 +145,19 @@ unsafe fn stream<T>(
             values: (values.as_ptr(), problem.values.row_stride),
             count: piece.keys.len(),
             seen: &seen[..rows],
+            factor: problem.scale * LOG2_E,
             out,
             state: &mut state[..rows],
         };
         // SAFETY: the processor has the instructions, by the caller's promise; `attention` checked
         // that the views are within their storage.
-        unsafe { steps(&mut task) };
+        unsafe { (steps.run)(&mut task) };
         for (index, row) in piece.rows.clone().enumerate() {
             let out = &task.out[index * width..][..width];
             // SAFETY: once for each row of this piece.
             unsafe {
                 sink.put(problem, piece, row, task.state[index], |lane| {
-                    out[place(lane, pair, narrow)]
+                    out[steps.order.place(lane, pair)]
                 });
             }
         }

@@ -1,7 +1,8 @@
 //! The steps of attention of few queries, a block of keys at a time, vectors along the head's lanes.
 
+use super::reading::Reading;
 use super::{Few, ROWS};
-use crate::attention::lanes::{Lanes, Storage};
+use crate::attention::lanes::Lanes;
 
 /// Keys between two looks at the running maximum.
 const BLOCK: usize = 64;
@@ -18,7 +19,10 @@ type Scores = [[f32; BLOCK]; ROWS];
 /// # Safety
 /// `keys` and `values` can be read for `h` numbers at each of `count` rows.
 #[inline(always)]
-pub(in crate::attention) unsafe fn few<L: Lanes, T: Storage<L>>(lanes: L, task: &mut Few<'_, T>) {
+pub(in crate::attention) unsafe fn few<L: Lanes, R: Reading<L>>(
+    lanes: L,
+    task: &mut Few<'_, R::Number>,
+) {
     assert!(task.rows <= ROWS && task.seen.len() == task.rows && task.state.len() == task.rows);
     assert!(task.width.is_multiple_of(2 * L::LANES) && task.h <= task.width);
     assert!(task.q.len() == task.rows * task.width && task.out.len() == task.q.len());
@@ -30,12 +34,12 @@ pub(in crate::attention) unsafe fn few<L: Lanes, T: Storage<L>>(lanes: L, task: 
         let count = BLOCK.min(task.count - first);
         // SAFETY: the keys from `first` on are `count` at least; shapes as asserted.
         unsafe {
-            score(lanes, task, first, count, &mut scores);
+            score::<L, R>(lanes, task, first, count, &mut scores);
             for row in 0..task.rows {
                 hide(&mut scores[row], task.seen[row], first, count);
-                numerators(lanes, task, row, &mut scores[row]);
+                numerators::<L, R>(lanes, task, row, &mut scores[row]);
             }
-            gather(lanes, task, first, count, &scores);
+            gather::<L, R>(lanes, task, first, count, &scores);
         }
         first += count;
     }
@@ -46,9 +50,9 @@ pub(in crate::attention) unsafe fn few<L: Lanes, T: Storage<L>>(lanes: L, task: 
 /// # Safety
 /// As for [`few`]; the keys are there.
 #[inline(always)]
-unsafe fn score<L: Lanes, T: Storage<L>>(
+unsafe fn score<L: Lanes, R: Reading<L>>(
     lanes: L,
-    task: &Few<'_, T>,
+    task: &Few<'_, R::Number>,
     first: usize,
     count: usize,
     scores: &mut Scores,
@@ -59,22 +63,22 @@ unsafe fn score<L: Lanes, T: Storage<L>>(
         // SAFETY: the caller's promise, and there are that many rows.
         unsafe {
             row += match left {
-                4.. => dots::<L, T, 4, 2>(lanes, task, row, first, count, scores),
-                2.. => dots::<L, T, 2, 4>(lanes, task, row, first, count, scores),
-                _ => dots::<L, T, 1, 8>(lanes, task, row, first, count, scores),
+                4.. => dots::<L, R, 4, 2>(lanes, task, row, first, count, scores),
+                2.. => dots::<L, R, 2, 4>(lanes, task, row, first, count, scores),
+                _ => dots::<L, R, 1, 8>(lanes, task, row, first, count, scores),
             };
         }
     }
 }
 
-/// Scores of `R` rows from `row` on, `K` keys at once, R · K = 8. Gives R.
+/// Scores of `Q` queries from row `row` on, `K` keys at once, Q · K = 8. Gives Q.
 ///
 /// # Safety
 /// As for [`score`]; the rows are there.
 #[inline(always)]
-unsafe fn dots<L: Lanes, T: Storage<L>, const R: usize, const K: usize>(
+unsafe fn dots<L: Lanes, R: Reading<L>, const Q: usize, const K: usize>(
     lanes: L,
-    task: &Few<'_, T>,
+    task: &Few<'_, R::Number>,
     row: usize,
     first: usize,
     count: usize,
@@ -99,47 +103,43 @@ unsafe fn dots<L: Lanes, T: Storage<L>, const R: usize, const K: usize>(
                 // has `width` numbers a row.
                 unsafe {
                     lanes.prefetch(row.wrapping_add(lane + AHEAD * task.keys.1).cast());
-                    let numbers = load(lanes, row.wrapping_add(lane), lane < whole, task.h - lane);
-                    for query in 0..R {
-                        let q = q.add(query * task.width + lane);
+                    let from = row.wrapping_add(lane);
+                    let elements = if lane < whole {
+                        R::key(lanes, from)
+                    } else {
+                        R::key(lanes, rest(from, task.h - lane).as_ptr())
+                    };
+                    for query in 0..Q {
                         let sum = &mut acc[query * K + next];
-                        *sum = lanes.mul_add(numbers[0], lanes.load(q), *sum);
-                        *sum = lanes.mul_add(numbers[1], lanes.load(q.add(L::LANES)), *sum);
+                        let q = q.add(query * task.width + lane / 2 * R::PARTS);
+                        for (part, element) in elements[..R::PARTS].iter().enumerate() {
+                            let q = lanes.load(q.add(part * L::LANES));
+                            *sum = R::multiply_add(lanes, *sum, *element, q);
+                        }
                     }
                 }
             }
             lane += pair;
         }
         let sums = lanes.sums(acc);
-        for query in 0..R {
+        for query in 0..Q {
             scores[row + query][key..key + K].copy_from_slice(&sums[query * K..][..K]);
         }
         key += K;
     }
-    R
+    Q
 }
 
-/// A vector pair of a row of storage of which `left` numbers are left; past them are zeros.
+/// The last numbers of a row, with zeros after them.
 ///
 /// # Safety
-/// `from` can be read for `left` numbers; for a whole pair if `whole`.
+/// `from` can be read for `left` numbers.
 #[inline(always)]
-unsafe fn load<L: Lanes, T: Storage<L>>(
-    lanes: L,
-    from: *const T,
-    whole: bool,
-    left: usize,
-) -> [L::V; 2] {
-    // SAFETY: the caller's promise, and the copy is no longer than the longest pair.
-    unsafe {
-        if whole {
-            T::load(lanes, from)
-        } else {
-            let mut rest = [T::default(); PAIR];
-            from.copy_to_nonoverlapping(rest.as_mut_ptr(), left.min(PAIR));
-            T::load(lanes, rest.as_ptr())
-        }
-    }
+unsafe fn rest<T: Copy + Default>(from: *const T, left: usize) -> [T; PAIR] {
+    let mut rest = [T::default(); PAIR];
+    // SAFETY: the caller's promise, and no more than there is room for.
+    unsafe { from.copy_to_nonoverlapping(rest.as_mut_ptr(), left.min(PAIR)) };
+    rest
 }
 
 /// Sets the scores of keys that a row does not see, and those past the block, to −∞.
@@ -156,9 +156,9 @@ fn hide(scores: &mut [f32; BLOCK], seen: [usize; 2], first: usize, count: usize)
 /// # Safety
 /// The row is there, shapes are as [`few`] asserts.
 #[inline(always)]
-unsafe fn numerators<L: Lanes, T: Storage<L>>(
+unsafe fn numerators<L: Lanes, R: Reading<L>>(
     lanes: L,
-    task: &mut Few<'_, T>,
+    task: &mut Few<'_, R::Number>,
     row: usize,
     scores: &mut [f32; BLOCK],
 ) {
@@ -167,18 +167,19 @@ unsafe fn numerators<L: Lanes, T: Storage<L>>(
     let [top, sum] = task.state[row];
     // SAFETY: steps are within the scores.
     unsafe {
-        let mut largest = lanes.splat(top);
+        // Not −∞: a row that has seen no key yet must not meet −∞ − −∞.
+        let mut largest = lanes.splat(f32::MIN);
         for key in steps() {
             largest = lanes.max(largest, lanes.load(scores.add(key)));
         }
-        let now = lanes.largest(largest);
-        let minus_top = lanes.splat(-now);
+        let now = (lanes.largest(largest) * task.factor).max(top);
+        let (factor, minus_top) = (lanes.splat(task.factor), lanes.splat(-now));
         let mut sums = lanes.splat(0.0);
         for key in steps() {
-            let score = lanes.add(lanes.load(scores.add(key)), minus_top);
-            let numerator = lanes.exp2(score);
+            let score = lanes.load(scores.add(key));
+            let numerator = lanes.exp2(lanes.mul_add(score, factor, minus_top));
             sums = lanes.add(sums, numerator);
-            lanes.store(scores.add(key), numerator);
+            R::store(lanes, scores.add(key / R::KEYS), numerator);
         }
         let fade = (top - now).exp2();
         task.state[row] = [now, sum.mul_add(fade, lanes.sum(sums))];
@@ -194,9 +195,9 @@ unsafe fn numerators<L: Lanes, T: Storage<L>>(
 /// # Safety
 /// As for [`few`]; the values are there.
 #[inline(always)]
-unsafe fn gather<L: Lanes, T: Storage<L>>(
+unsafe fn gather<L: Lanes, R: Reading<L>>(
     lanes: L,
-    task: &mut Few<'_, T>,
+    task: &mut Few<'_, R::Number>,
     first: usize,
     count: usize,
     scores: &Scores,
@@ -217,18 +218,25 @@ unsafe fn gather<L: Lanes, T: Storage<L>>(
             // SAFETY: `lane` to `lane + pair` are within the row, or the rest is copied; `out` has
             // `width` numbers a row.
             unsafe {
-                let mut numbers = [[lanes.splat(0.0); 2]; 4];
-                for (numbers, row) in numbers.iter_mut().zip(&rows) {
-                    lanes.prefetch(row.wrapping_add(lane + AHEAD * task.values.1).cast());
-                    *numbers = load(lanes, row.wrapping_add(lane), lane < whole, task.h - lane);
+                let mut elements = [[lanes.splat(0.0); 2]; 4];
+                for (elements, rows) in elements.iter_mut().zip(rows.chunks_exact(R::KEYS)) {
+                    let from = [rows[0], rows[R::KEYS - 1]].map(|row| row.wrapping_add(lane));
+                    lanes.prefetch(from[0].wrapping_add(AHEAD * task.values.1).cast());
+                    lanes.prefetch(from[1].wrapping_add(AHEAD * task.values.1).cast());
+                    *elements = if lane < whole {
+                        R::values(lanes, from)
+                    } else {
+                        let from = from.map(|from| rest(from, task.h - lane));
+                        R::values(lanes, [from[0].as_ptr(), from[1].as_ptr()])
+                    };
                 }
                 for row in 0..task.rows {
                     let out = out.add(row * task.width + lane);
                     let mut sums = [lanes.load(out), lanes.load(out.add(L::LANES))];
-                    for (next, numbers) in numbers.iter().enumerate() {
-                        let p = lanes.splat(scores[row][key + next]);
-                        sums[0] = lanes.mul_add(p, numbers[0], sums[0]);
-                        sums[1] = lanes.mul_add(p, numbers[1], sums[1]);
+                    for (next, elements) in elements[..4 / R::KEYS].iter().enumerate() {
+                        let p = lanes.splat(scores[row][key / R::KEYS + next]);
+                        sums[0] = R::multiply_add(lanes, sums[0], p, elements[0]);
+                        sums[1] = R::multiply_add(lanes, sums[1], p, elements[1]);
                     }
                     lanes.store(out, sums[0]);
                     lanes.store(out.add(L::LANES), sums[1]);

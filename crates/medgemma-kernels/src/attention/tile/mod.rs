@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::few::Few;
+use super::few::{self, Few};
 use super::plan::{Piece, Sink};
 use super::{Numbers, Problem, scratch};
 use online::Online;
@@ -43,7 +43,7 @@ pub(super) struct Kernels {
     /// For elements that are pairs of bf16, and how two rows are made of such.
     pub(super) pairs: Option<Pairs>,
     pub(super) few_f32: unsafe fn(&mut Few<'_, f32>),
-    pub(super) few_bf16: unsafe fn(&mut Few<'_, bf16>),
+    pub(super) few_bf16: few::Steps<bf16>,
 }
 
 /// See [`Kernels::pairs`].
