@@ -16,6 +16,7 @@ mod linear;
 mod matrix;
 mod norm;
 mod pool;
+pub mod probe;
 mod resize;
 mod rope;
 mod softmax;

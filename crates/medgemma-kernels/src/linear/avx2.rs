@@ -1,6 +1,7 @@
 //! The kernel for many tokens in AVX2 with FMA, and the widening of f16.
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 use super::many::Product;
 use super::pack::LANES;
@@ -87,4 +88,22 @@ pub(super) fn widen_f16(halves: &[[u8; 2]], place: &mut [u32]) {
     for (half, place) in rest.iter().zip(rest_places) {
         *place = half::f16::from_le_bytes(*half).to_f32().to_bits();
     }
+}
+
+/// See [`super::spin`].
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn spin(turns: usize) -> usize {
+    const SUMS: usize = ROWS * PARTS;
+    let mut sums = [_mm256_setzero_ps(); SUMS];
+    let (a, b) = (
+        _mm256_set1_ps(black_box(1.0)),
+        _mm256_set1_ps(black_box(0.5)),
+    );
+    for _ in 0..turns {
+        for sum in &mut sums {
+            *sum = _mm256_fmadd_ps(a, b, *sum);
+        }
+    }
+    black_box(sums);
+    2 * SUMS * 8
 }

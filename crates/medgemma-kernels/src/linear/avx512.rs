@@ -1,6 +1,7 @@
 //! The kernels of linear layers in AVX-512, with its bf16 dot products.
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 use super::many::Product;
 use super::pack::LANES;
@@ -100,4 +101,23 @@ pub(super) fn multiply_add<const PAIR: bool>(a: __m512i, b: __m512i, sum: __m512
 fn bf16_lanes(bits: __m512i) -> __m512bh {
     // SAFETY: both are 512 bits of plain data.
     unsafe { std::mem::transmute::<__m512i, __m512bh>(bits) }
+}
+
+/// See [`super::spin`].
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(super) fn spin<const PAIR: bool>(turns: usize) -> usize {
+    const SUMS: usize = 2 * ROWS;
+    let mut sums = [_mm512_setzero_ps(); SUMS];
+    // Two bf16 of about 1, or one f32.
+    let (a, b) = (
+        _mm512_set1_epi32(black_box(0x3f80_3f80)),
+        _mm512_set1_epi32(black_box(0x3f00_3f00)),
+    );
+    for _ in 0..turns {
+        for sum in &mut sums {
+            *sum = multiply_add::<PAIR>(a, b, *sum);
+        }
+    }
+    black_box(sums);
+    2 * SUMS * LANES * if PAIR { 2 } else { 1 }
 }

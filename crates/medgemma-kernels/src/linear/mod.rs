@@ -22,9 +22,11 @@ mod output;
 mod pack;
 mod panel;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 use crate::blocks;
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Path};
 use crate::matrix::Matrix;
 
 use output::Output;
@@ -90,4 +92,21 @@ fn checked_tokens(x: &[f32], rows: usize, cols: usize, out: &[f32]) -> usize {
         out.len()
     );
     m
+}
+
+/// Runs the products of the kernels for many tokens `turns` times on registers alone, and says how
+/// many operations a turn is, two for a product and its sum.
+pub(crate) fn spin(path: Path, bf16: bool, turns: usize) -> usize {
+    match path {
+        // SAFETY: the processor has the path (`Cpu`'s promise).
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 if bf16 => unsafe { avx512::spin::<true>(turns) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 | Path::Amx => unsafe { avx512::spin::<false>(turns) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => unsafe { avx2::spin(turns) },
+        _ => scalar::spin(turns),
+    }
 }

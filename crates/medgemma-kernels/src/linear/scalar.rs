@@ -1,5 +1,7 @@
 //! Linear layers in plain Rust: the specification of the others. Sums are f64 and rounded once.
 
+use std::hint::black_box;
+
 use half::bf16;
 
 use crate::blocks::dequantize;
@@ -68,4 +70,16 @@ fn dot(x: &[f32], weights: &[f32]) -> f32 {
     products
         .map(|(&x, &w)| f64::from(x) * f64::from(w))
         .sum::<f64>() as f32
+}
+
+/// See [`super::spin`].
+pub(super) fn spin(turns: usize) -> usize {
+    const SUMS: usize = 32;
+    let mut sums = [0.0_f32; SUMS];
+    for _ in 0..turns {
+        let (a, b) = black_box((1.0, 0.5));
+        sums.iter_mut().for_each(|sum| *sum += a * b);
+    }
+    black_box(sums);
+    2 * SUMS
 }

@@ -1,0 +1,317 @@
+//! All paths against the scalar one, and that one against sums written out.
+
+use half::{bf16, f16};
+use proptest::prelude::*;
+
+use crate::{Cpu, Format, Matrix, Path};
+
+use super::{linear, project};
+
+const FLOATS: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
+
+/// Numbers of `-1..1` from a multiplicative generator.
+fn numbers(seed: u64, count: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005) ^ (state >> 29);
+        let [.., low, high, _] = state.to_le_bytes();
+        f32::from(i16::from_le_bytes([low, high])) / 32768.0
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+/// Bytes of `values` in a plain format, after `offset` bytes: weights lie at any alignment.
+fn bytes(format: Format, values: &[f32], offset: usize) -> Vec<u8> {
+    let mut bytes = vec![0xff; offset];
+    for &value in values {
+        match format {
+            Format::F32 => bytes.extend(value.to_le_bytes()),
+            Format::F16 => bytes.extend(f16::from_f32(value).to_le_bytes()),
+            _ => bytes.extend(bf16::from_f32(value).to_le_bytes()),
+        }
+    }
+    bytes
+}
+
+/// Outputs, and for each the sum of the products' sizes, which bounds the rounding.
+fn expected(x: &[f32], w: &[f32], m: usize, bias: Option<&[f32]>) -> Vec<(f64, f64)> {
+    let (rows, cols) = (w.len() * m / x.len(), x.len() / m);
+    let mut out = Vec::new();
+    for token in 0..m {
+        for row in 0..rows {
+            let bias = bias.map_or(0.0, |bias| f64::from(bias[row]));
+            let products = (0..cols)
+                .map(|col| f64::from(x[token * cols + col]) * f64::from(w[row * cols + col]));
+            let size = products.clone().map(f64::abs).sum::<f64>() + bias.abs();
+            out.push((products.sum::<f64>() + bias, size));
+        }
+    }
+    out
+}
+
+/// A sum of `n` products of f32, each rounded at most once and added in any order, is off by at most
+/// `n` roundings of `2⁻²⁴` of the sum of sizes (first order); twice that for its higher orders.
+fn assert_close(out: &[f32], expected: &[(f64, f64)], cols: usize, what: &str) {
+    assert_eq!(out.len(), expected.len(), "{what}");
+    let roundings = (cols + 2) as f64 * 2.0_f64.powi(-23);
+    for (index, (&out, &(want, size))) in out.iter().zip(expected).enumerate() {
+        assert!(
+            (f64::from(out) - want).abs() <= roundings * size,
+            "{what}: output {index} is {out}, not {want}"
+        );
+    }
+}
+
+/// What the format makes of weights and of activations.
+fn rounded(format: Format, values: &[f32], activations: bool) -> Vec<f32> {
+    let round = |&value: &f32| match format {
+        Format::Bf16 => bf16::from_f32(value).to_f32(),
+        Format::F16 if !activations => f16::from_f32(value).to_f32(),
+        _ => value,
+    };
+    values.iter().map(round).collect()
+}
+
+fn check(format: Format, m: usize, rows: usize, cols: usize, seed: u64, with_bias: bool) {
+    let (x, w) = (numbers(seed, m * cols), numbers(seed + 1, rows * cols));
+    let bias = numbers(seed + 2, rows);
+    let bias = with_bias.then_some(&bias[..]);
+    let expected = expected(
+        &rounded(format, &x, true),
+        &rounded(format, &w, false),
+        m,
+        bias,
+    );
+    let offset = (seed % 7) as usize;
+    let bytes = bytes(format, &w, offset);
+    let weight = Matrix::new(format, rows, cols, &bytes[offset..]);
+    for path in Path::available() {
+        let mut first: Option<Vec<f32>> = None;
+        for threads in 1..=3 {
+            let what = format!("{format} {m}x{cols}x{rows} on {path}, {threads} threads");
+            let mut out = vec![f32::NAN; m * rows];
+            linear(&Cpu::new(threads, path), &x, weight, bias, &mut out);
+            assert_close(&out, &expected, cols, &what);
+            assert_eq!(*first.get_or_insert_with(|| out.clone()), out, "{what}");
+        }
+    }
+}
+
+/// The few-tokens kernels and the others meet here; so do whole groups, tiles and vectors.
+fn tokens() -> impl Strategy<Value = usize> {
+    prop_oneof![1..=10_usize, 15..=18_usize, 31..=50_usize]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn all_paths_agree_on_odd_shapes(
+        format in prop::sample::select(&FLOATS[..]),
+        m in tokens(),
+        rows in 1..110_usize,
+        cols in 1..200_usize,
+        seed in 0..1000_u64,
+        with_bias: bool,
+    ) {
+        check(format, m, rows, cols, seed, with_bias);
+    }
+
+    #[test]
+    fn published_transposed_is_the_same_layer(
+        format in prop::sample::select(&FLOATS[..]),
+        m in tokens(),
+        rows in 1..40_usize,
+        cols in 1..80_usize,
+        seed in 0..1000_u64,
+    ) {
+        let (x, w) = (numbers(seed, m * cols), numbers(seed + 1, rows * cols));
+        let turned: Vec<f32> = (0..rows * cols).map(|i| w[i % rows * cols + i / rows]).collect();
+        let expected = expected(&rounded(format, &x, true), &rounded(format, &w, false), m, None);
+        let bytes = bytes(format, &turned, 0);
+        for path in Path::available() {
+            let mut out = vec![f32::NAN; m * rows];
+            let weight = Matrix::new(format, cols, rows, &bytes);
+            project(&Cpu::new(2, path), &x, weight, &mut out);
+            assert_close(&out, &expected, cols, &format!("{format} on {path}"));
+        }
+    }
+}
+
+#[test]
+fn long_rows_and_many_tokens_go_on_over_their_blocks() {
+    // More than one block of columns (512 steps), of tokens (256) and chunk of rows (96).
+    for format in FLOATS {
+        check(format, 1, 5, 4304, 3, true);
+        check(format, 3, 70, 2560, 4, false);
+        check(format, 8, 9, 2049, 5, false);
+        check(format, 20, 101, 2051, 6, true);
+        check(format, 275, 12, 1040, 7, true);
+    }
+}
+
+#[test]
+fn bf16_activations_are_rounded_to_nearest_even() {
+    // 1 + 2⁻⁸ lies half-way between two bf16, and goes to the even one, 1; a bit more goes up.
+    let x = [
+        1.0 + 2.0_f32.powi(-8),
+        1.0 + 2.0_f32.powi(-8) + 2.0_f32.powi(-20),
+    ];
+    let weights = bytes(Format::Bf16, &[1.0, 0.0, 0.0, 1.0], 0);
+    let weight = Matrix::new(Format::Bf16, 2, 2, &weights);
+    for path in Path::available() {
+        for m in [1, 4, 9, 40] {
+            let mut out = vec![0.0; 2 * m];
+            linear(&Cpu::new(1, path), &x.repeat(m), weight, None, &mut out);
+            assert_eq!(
+                out,
+                [1.0, 1.0 + 2.0_f32.powi(-7)].repeat(m),
+                "{path}, {m} tokens"
+            );
+        }
+    }
+}
+
+#[test]
+fn f32_and_f16_keep_all_bits_of_the_activations() {
+    let x = [1.0 + f32::EPSILON];
+    for format in [Format::F32, Format::F16] {
+        let weights = bytes(format, &[1.0], 0);
+        let weight = Matrix::new(format, 1, 1, &weights);
+        for path in Path::available() {
+            for m in [1, 40] {
+                let mut out = vec![0.0; m];
+                linear(&Cpu::new(1, path), &x.repeat(m), weight, None, &mut out);
+                assert_eq!(out, x.repeat(m), "{format} on {path}, {m} tokens");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_stays_in_its_row_and_token() {
+    // Padding and neighbours must not meet: 0 · ∞ would be no number.
+    let (rows, cols) = (13, 33);
+    for format in FLOATS {
+        let mut w = vec![1.0; rows * cols];
+        w[5 * cols + cols - 1] = f32::INFINITY;
+        w[12 * cols] = f32::NAN;
+        let bytes = bytes(format, &w, 1);
+        let weight = Matrix::new(format, rows, cols, &bytes[1..]);
+        for path in Path::available() {
+            for m in [1, 3, 17, 33] {
+                let mut x = vec![1.0; m * cols];
+                x[(m - 1) * cols + 1] = f32::NEG_INFINITY;
+                let mut out = vec![0.0; m * rows];
+                linear(&Cpu::new(2, path), &x, weight, None, &mut out);
+                for (index, &value) in out.iter().enumerate() {
+                    let what = format!("{format} on {path}, {m} tokens, output {index}: {value}");
+                    match (index / rows + 1 == m, index % rows) {
+                        (_, 12) | (true, 5) => assert!(value.is_nan(), "{what}"),
+                        (true, _) => assert_eq!(value, f32::NEG_INFINITY, "{what}"),
+                        (false, 5) => assert_eq!(value, f32::INFINITY, "{what}"),
+                        (false, _) => assert_eq!(value, cols as f32, "{what}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_in_blocks_go_on_as_bf16_with_many_tokens() {
+    let (m, rows, cols) = (21, 19, 768);
+    let x = numbers(1, m * cols);
+    let x_rounded: Vec<f32> = x.iter().map(|&x| bf16::from_f32(x).to_f32()).collect();
+    for format in [
+        Format::Q8_0,
+        Format::Q4_0,
+        Format::Q5_1,
+        Format::Q4K,
+        Format::Q6K,
+    ] {
+        // Any bytes are blocks; small scales keep them finite.
+        let mut bytes: Vec<u8> = (0..rows * format.row_bytes(cols).expect("whole blocks"))
+            .map(|index| (index * 7919).to_le_bytes()[0])
+            .collect();
+        for block in bytes.chunks_exact_mut(format.block_bytes()) {
+            let scales = if format == Format::Q6K {
+                208..210
+            } else {
+                0..2
+            };
+            block[scales].copy_from_slice(&f16::from_f32(0.01).to_le_bytes());
+            if matches!(format, Format::Q4K | Format::Q5_1) {
+                block[2..4].copy_from_slice(&f16::from_f32(0.02).to_le_bytes());
+            }
+        }
+        let mut w = vec![0.0; rows * cols];
+        crate::blocks::dequantize(format, &bytes, &mut w);
+        w.iter_mut().for_each(|w| *w = bf16::from_f32(*w).to_f32());
+        let expected = expected(&x_rounded, &w, m, None);
+        let weight = Matrix::new(format, rows, cols, &bytes);
+        for path in Path::available() {
+            let mut out = vec![f32::NAN; m * rows];
+            linear(&Cpu::new(2, path), &x, weight, None, &mut out);
+            assert_close(&out, &expected, cols, &format!("{format} on {path}"));
+        }
+    }
+}
+
+#[test]
+fn no_tokens_no_rows_and_no_columns() {
+    for path in Path::available() {
+        let cpu = Cpu::new(2, path);
+        linear(
+            &cpu,
+            &[],
+            Matrix::new(Format::F32, 2, 3, &[0; 24]),
+            None,
+            &mut [],
+        );
+        linear(
+            &cpu,
+            &[1.0; 3],
+            Matrix::new(Format::Bf16, 0, 3, &[]),
+            None,
+            &mut [],
+        );
+        let mut out = [9.0; 4];
+        linear(
+            &cpu,
+            &[],
+            Matrix::new(Format::F16, 2, 0, &[]),
+            Some(&[1.0, 2.0]),
+            &mut out,
+        );
+        assert_eq!(out, [1.0, 2.0, 1.0, 2.0], "{path}");
+        project(&cpu, &[], Matrix::new(Format::F32, 0, 2, &[]), &mut out);
+        assert_eq!(out, [0.0; 4], "{path}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "4 inputs of 3 columns give no 2 outputs of 2 rows")]
+fn inputs_that_do_not_fit_are_refused() {
+    let weight = Matrix::new(Format::F32, 2, 3, &[0; 24]);
+    linear(
+        &Cpu::new(1, Path::Scalar),
+        &[0.0; 4],
+        weight,
+        None,
+        &mut [0.0; 2],
+    );
+}
+
+#[test]
+#[should_panic(expected = "one bias for each of 2 rows")]
+fn a_bias_of_another_length_is_refused() {
+    let weight = Matrix::new(Format::F32, 2, 3, &[0; 24]);
+    linear(
+        &Cpu::new(1, Path::Scalar),
+        &[0.0; 3],
+        weight,
+        Some(&[0.0]),
+        &mut [0.0; 2],
+    );
+}

@@ -1,0 +1,95 @@
+//! What the processor could do at best, for benchmarks to compare kernels with: products per second
+//! out of registers, and bytes per second out of memory.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use crate::cpu::Cpu;
+use crate::linear;
+
+/// How a kernel multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Products {
+    /// f32 times f32, summed in f32.
+    F32,
+    /// bf16 times bf16, summed in f32. On paths without such instructions these are f32 products.
+    Bf16,
+}
+
+/// Times that a measurement is repeated; the best counts, for others may use the processor too.
+const ROUNDS: usize = 7;
+
+/// Floating-point operations per second of all threads together, a product and a sum being two, in
+/// the instructions of the kernels for many tokens. Takes some tenths of a second.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a measurement")]
+pub fn matmul_peak(cpu: &Cpu, products: Products) -> f64 {
+    // A piece is a millisecond or so, and all together long enough for the threads to wake up.
+    let (turns, pieces) = (1 << 19, 16 * cpu.pool().threads());
+    let operations = linear::spin(cpu.path(), products == Products::Bf16, 1);
+    let seconds = best_of(|| {
+        cpu.pool().run(pieces, &|_| {
+            black_box(linear::spin(cpu.path(), products == Products::Bf16, turns));
+        });
+    });
+    (operations * turns * pieces) as f64 / seconds
+}
+
+/// Bytes per second that all threads together read from a buffer of `bytes` bytes, one after the
+/// other. A buffer much larger than the caches measures memory, a smaller one a cache.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a measurement")]
+pub fn read_bandwidth(cpu: &Cpu, bytes: usize) -> f64 {
+    /// Words of a piece: far more than it costs to hand it over, far fewer than a share.
+    const PIECE: usize = 32 << 10;
+    let buffer: Vec<u64> = (0..bytes as u64 / 8).collect();
+    let pieces: Vec<&[u64]> = buffer.chunks(PIECE).collect();
+    let seconds = best_of(|| {
+        cpu.pool().run(pieces.len(), &|piece| {
+            black_box(sum(pieces[piece]));
+        });
+    });
+    size_of_val(buffer.as_slice()) as f64 / seconds
+}
+
+/// Enough sums at once that the loads are what takes the time.
+fn sum(words: &[u64]) -> u64 {
+    let mut sums = [0_u64; 32];
+    let (chunks, rest) = words.as_chunks::<32>();
+    for chunk in chunks {
+        for (sum, word) in sums.iter_mut().zip(chunk) {
+            *sum = sum.wrapping_add(*word);
+        }
+    }
+    sums.iter()
+        .chain(rest)
+        .fold(0, |all, &sum| all.wrapping_add(sum))
+}
+
+fn best_of(run: impl Fn()) -> f64 {
+    let time = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64()
+    };
+    (0..ROUNDS).map(time).fold(f64::INFINITY, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Products, matmul_peak, read_bandwidth};
+    use crate::{Cpu, Path};
+
+    #[test]
+    fn any_processor_does_some_millions_a_second() {
+        for path in Path::available() {
+            let cpu = Cpu::new(1, path);
+            for products in [Products::F32, Products::Bf16] {
+                let peak = matmul_peak(&cpu, products);
+                assert!(peak > 1e6 && peak.is_finite(), "{path}: {peak}");
+            }
+            assert!(read_bandwidth(&cpu, 1 << 20) > 1e6);
+        }
+    }
+}
