@@ -117,12 +117,12 @@ unsafe fn blocks<const LEAD: u16>(bytes: *const u8) -> ([__m512i; 2], [__m512i; 
 /// chunk into shuffles of each other, which are slower.
 #[inline]
 fn again(bytes: *const u8) -> *const u8 {
-    let mut same = bytes;
+    let mut same = bytes.addr();
     // SAFETY: there is no instruction.
     unsafe {
         std::arch::asm!("/* {0} */", inout(reg) same, options(pure, nomem, nostack, preserves_flags));
     }
-    same
+    bytes.with_addr(same)
 }
 
 /// Eight blocks of `Q8_0`.

@@ -93,9 +93,10 @@ pub(crate) fn linear_few(
                     unsafe {
                         few_avx512::rows(weight.format(), pair, &packed.lines, m, &mut sums);
                     };
-                    for token in 0..m {
-                        put(token, row, sums[0][token]);
-                        put(token, next, sums[1][token]);
+                    for (row, sums) in [row, next].into_iter().zip(sums) {
+                        for (token, sum) in sums[..m].iter().enumerate() {
+                            put(token, row, *sum);
+                        }
                     }
                 }
             });

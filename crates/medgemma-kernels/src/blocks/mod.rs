@@ -24,6 +24,8 @@ mod quantize_q6k;
 mod quantize_q8;
 mod unpack;
 #[cfg(target_arch = "x86_64")]
+mod unpack_avx2;
+#[cfg(target_arch = "x86_64")]
 mod unpack_avx512;
 
 pub(crate) use few::{MOST, linear_few};

@@ -1,5 +1,10 @@
 //! The SIMD paths of the block formats against the plain Rust ones.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "random bits, of which some are enough"
+)]
+
 use proptest::prelude::*;
 
 use super::few::linear_few;
@@ -86,7 +91,7 @@ fn check_few(format: Format, m: usize, rows: usize, cols: usize, threads: usize,
     let weight = Matrix::new(format, rows, cols, &bytes);
     let x = activations(m * cols, seed);
     let bias: Vec<f32> = activations(rows, seed + 1);
-    let bias = (seed % 2 == 0).then_some(&bias[..]);
+    let bias = (seed.is_multiple_of(2)).then_some(&bias[..]);
     let mut expected = vec![0.0; m * rows];
     linear_few(&Cpu::new(1, Path::Scalar), &x, weight, bias, &mut expected);
     for path in Path::available() {

@@ -7,7 +7,7 @@ use crate::matrix::Format;
 
 use super::decode::{Block, LONGEST, decode};
 #[cfg(target_arch = "x86_64")]
-use super::unpack_avx512;
+use super::{unpack_avx2, unpack_avx512};
 
 /// The numbers that `bytes` hold, exactly as ggml computes them in f32; plain floats are widened.
 ///
@@ -49,6 +49,9 @@ pub(crate) fn unpack_f32(path: Path, format: Format, row: &[u8], out: &mut [f32]
     match path {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the caller has the instructions of `path`.
+        Path::Avx2 => unsafe { unpack_avx2::row_f32(format, row, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
         Path::Avx512 | Path::Amx => unsafe { unpack_avx512::row_f32(format, row, out) },
         _ => scalar(format, row, out, |value| value),
     }
@@ -63,6 +66,9 @@ pub(crate) fn unpack_bf16(path: Path, format: Format, row: &[u8], out: &mut [u16
     match path {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the caller has the instructions of `path`.
+        Path::Avx2 => unsafe { unpack_avx2::row_bf16(format, row, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
         Path::Avx512 | Path::Amx => unsafe { unpack_avx512::row_bf16(format, row, out) },
         _ => scalar(format, row, out, |value| bf16::from_f32(value).to_bits()),
     }
