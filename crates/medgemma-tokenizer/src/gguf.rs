@@ -27,6 +27,9 @@ const BLANK: &str = "\u{2581}";
 /// Longest piece in bytes. Gemma's has 93; the work for one grows with its square.
 const MAX_PIECE_BYTES: usize = 1024;
 
+/// The type of a piece that nothing is spelt with.
+const UNUSED: i64 = 5;
+
 /// Tokens that decoding leaves out, as `tokenizer.json` marks them. The types in a GGUF file do
 /// not tell: converters call Gemma's `<unused…>` control tokens and its image tokens the user's.
 const SPECIAL: [&str; 9] = [
@@ -57,6 +60,23 @@ pub struct GgufVocabulary<'a> {
     pub unknown: Option<u32>,
     /// `add_space_prefix`; Gemma's adds none.
     pub add_space_prefix: bool,
+}
+
+impl GgufVocabulary<'_> {
+    /// The id that the tokenizer made of this vocabulary has for `token`.
+    #[must_use]
+    pub fn id(&self, token: &str) -> Option<u32> {
+        let used = |&id: &usize| self.types.get(id).is_none_or(|&kind| kind != UNUSED);
+        let spelt = self.tokens.iter().position(|&piece| piece == token);
+        let spelt = spelt.filter(used);
+        let implied = || {
+            // As in `read`: it follows the last piece in use.
+            let pictures = token == IMAGE_SOFT_TOKEN && self.tokens.contains(&START_OF_IMAGE);
+            let last = (0..self.tokens.len()).rev().find(used);
+            last.map(|id| id + 1).filter(|_| pictures)
+        };
+        u32::try_from(spelt.or_else(implied)?).ok()
+    }
 }
 
 /// What a piece is to the tokenizer.
@@ -157,7 +177,7 @@ impl Gguf<'_> {
         let types = vocabulary.types.iter().map(|&number| match number {
             1 => Ok(Type::Normal),
             2..=4 => Ok(Type::Added),
-            5 => Ok(Type::Unused),
+            UNUSED => Ok(Type::Unused),
             6 => Ok(Type::Byte),
             other => Err(self.unsupported("token_type", "types from 1 to 6", other.to_string())),
         });
