@@ -10,6 +10,9 @@ const BLOCK: usize = 64;
 /// Keys from the one that is being read to the one that is asked for from memory.
 const AHEAD: usize = 16;
 
+/// Elements of values that are added at once, so that sums are seldom loaded and stored.
+const GATHERED: usize = 4;
+
 /// Numbers of two of the longest vectors.
 const PAIR: usize = 32;
 
@@ -59,10 +62,9 @@ unsafe fn score<L: Lanes, R: Reading<L>>(
 ) {
     let mut row = 0;
     while row < task.rows {
-        let left = task.rows - row;
         // SAFETY: the caller's promise, and there are that many rows.
         unsafe {
-            row += match left {
+            row += match task.rows - row {
                 4.. => dots::<L, R, 4, 2>(lanes, task, row, first, count, scores),
                 2.. => dots::<L, R, 2, 4>(lanes, task, row, first, count, scores),
                 _ => dots::<L, R, 1, 8>(lanes, task, row, first, count, scores),
@@ -87,47 +89,72 @@ unsafe fn dots<L: Lanes, R: Reading<L>, const Q: usize, const K: usize>(
     let pair = 2 * L::LANES;
     let whole = task.h / pair * pair;
     let q = task.q.as_ptr().wrapping_add(row * task.width);
-    let mut key = 0;
-    while key < count {
-        // The last group repeats the last key; what comes of it is overwritten.
-        let mut rows = [task.keys.0; K];
-        for (next, row) in rows.iter_mut().enumerate() {
-            let key = first + (key + next).min(count - 1);
-            *row = task.keys.0.wrapping_add(key * task.keys.1);
-        }
+    for key in (0..count).step_by(K) {
+        let rows: [_; K] = neighbours(task.keys, first + key, first + count);
         let mut acc = [lanes.splat(0.0); 8];
-        let mut lane = 0;
-        while lane < task.width {
-            for (next, row) in rows.iter().enumerate() {
-                // SAFETY: `lane` to `lane + pair` are within the row, or the rest is copied; `q`
-                // has `width` numbers a row.
-                unsafe {
-                    lanes.prefetch(row.wrapping_add(lane + AHEAD * task.keys.1).cast());
-                    let from = row.wrapping_add(lane);
-                    let elements = if lane < whole {
-                        R::key(lanes, from)
-                    } else {
-                        R::key(lanes, rest(from, task.h - lane).as_ptr())
-                    };
-                    for query in 0..Q {
-                        let sum = &mut acc[query * K + next];
-                        let q = q.add(query * task.width + lane / 2 * R::PARTS);
-                        for (part, element) in elements[..R::PARTS].iter().enumerate() {
-                            let q = lanes.load(q.add(part * L::LANES));
-                            *sum = R::multiply_add(lanes, *sum, *element, q);
-                        }
-                    }
+        // SAFETY: whole steps are within the row, the rest is copied; `q` has `width` numbers a
+        // row.
+        unsafe {
+            for lane in (0..whole).step_by(pair) {
+                for (next, row) in rows.iter().enumerate() {
+                    let row = row.wrapping_add(lane);
+                    lanes.prefetch(row.wrapping_add(AHEAD * task.keys.1).cast());
+                    let elements = R::key(lanes, row);
+                    add::<L, R, Q, K>(lanes, &mut acc, next, elements, (q, task.width, lane));
                 }
             }
-            lane += pair;
+            if whole < task.h {
+                for (next, row) in rows.iter().enumerate() {
+                    let row = rest(row.wrapping_add(whole), task.h - whole);
+                    let elements = R::key(lanes, row.as_ptr());
+                    add::<L, R, Q, K>(lanes, &mut acc, next, elements, (q, task.width, whole));
+                }
+            }
         }
         let sums = lanes.sums(acc);
         for query in 0..Q {
             scores[row + query][key..key + K].copy_from_slice(&sums[query * K..][..K]);
         }
-        key += K;
     }
     Q
+}
+
+/// Adds a key's products with `Q` queries, which are `width` numbers apart, at `lane`.
+///
+/// # Safety
+/// `q` can be read for a step at `lane` of each of the rows.
+#[inline(always)]
+unsafe fn add<L: Lanes, R: Reading<L>, const Q: usize, const K: usize>(
+    lanes: L,
+    acc: &mut [L::V; 8],
+    key: usize,
+    elements: [L::V; 2],
+    (q, width, lane): (*const f32, usize, usize),
+) {
+    for query in 0..Q {
+        let q = q.wrapping_add(query * width + lane / 2 * R::PARTS);
+        let sum = &mut acc[query * K + key];
+        for (part, element) in elements[..R::PARTS].iter().enumerate() {
+            // SAFETY: the caller's promise.
+            let q = unsafe { lanes.load(q.add(part * L::LANES)) };
+            *sum = R::multiply_add(lanes, *sum, *element, q);
+        }
+    }
+}
+
+/// The rows of `K` keys from `key` on; the last before `end` stands in for those past it, whose
+/// scores and numerators are overwritten and zero.
+#[inline(always)]
+fn neighbours<T, const K: usize>(
+    (start, step): (*const T, usize),
+    key: usize,
+    end: usize,
+) -> [*const T; K] {
+    let mut rows = [start; K];
+    for (next, row) in rows.iter_mut().enumerate() {
+        *row = start.wrapping_add((key + next).min(end - 1) * step);
+    }
+    rows
 }
 
 /// The last numbers of a row, with zeros after them.
@@ -204,46 +231,62 @@ unsafe fn gather<L: Lanes, R: Reading<L>>(
 ) {
     let pair = 2 * L::LANES;
     let whole = task.h / pair * pair;
-    let out = task.out.as_mut_ptr();
-    let mut key = 0;
-    while key < count {
-        // The last group repeats the last value; its numerators are 0 there.
-        let mut rows = [task.values.0; 4];
-        for (next, row) in rows.iter_mut().enumerate() {
-            let key = first + (key + next).min(count - 1);
-            *row = task.values.0.wrapping_add(key * task.values.1);
-        }
-        let mut lane = 0;
-        while lane < task.width {
-            // SAFETY: `lane` to `lane + pair` are within the row, or the rest is copied; `out` has
-            // `width` numbers a row.
-            unsafe {
-                let mut elements = [[lanes.splat(0.0); 2]; 4];
-                for (elements, rows) in elements.iter_mut().zip(rows.chunks_exact(R::KEYS)) {
-                    let from = [rows[0], rows[R::KEYS - 1]].map(|row| row.wrapping_add(lane));
-                    lanes.prefetch(from[0].wrapping_add(AHEAD * task.values.1).cast());
-                    lanes.prefetch(from[1].wrapping_add(AHEAD * task.values.1).cast());
-                    *elements = if lane < whole {
-                        R::values(lanes, from)
-                    } else {
-                        let from = from.map(|from| rest(from, task.h - lane));
-                        R::values(lanes, [from[0].as_ptr(), from[1].as_ptr()])
-                    };
-                }
-                for row in 0..task.rows {
-                    let out = out.add(row * task.width + lane);
-                    let mut sums = [lanes.load(out), lanes.load(out.add(L::LANES))];
-                    for (next, elements) in elements[..4 / R::KEYS].iter().enumerate() {
-                        let p = lanes.splat(scores[row][key / R::KEYS + next]);
-                        sums[0] = R::multiply_add(lanes, sums[0], p, elements[0]);
-                        sums[1] = R::multiply_add(lanes, sums[1], p, elements[1]);
+    for key in (0..count).step_by(GATHERED * R::KEYS) {
+        let rows: [_; 2 * GATHERED] = neighbours(task.values, first + key, first + count);
+        // SAFETY: whole steps are within the row, the rest is copied; `out` has `width` numbers a
+        // row.
+        unsafe {
+            let mut elements = [[lanes.splat(0.0); 2]; GATHERED];
+            for lane in (0..whole).step_by(pair) {
+                for (next, elements) in elements.iter_mut().enumerate() {
+                    let first = rows[next * R::KEYS].wrapping_add(lane);
+                    let last = rows[next * R::KEYS + R::KEYS - 1].wrapping_add(lane);
+                    lanes.prefetch(first.wrapping_add(AHEAD * task.values.1).cast());
+                    if R::KEYS == 2 {
+                        lanes.prefetch(last.wrapping_add(AHEAD * task.values.1).cast());
                     }
-                    lanes.store(out, sums[0]);
-                    lanes.store(out.add(L::LANES), sums[1]);
+                    *elements = R::values(lanes, [first, last]);
                 }
+                weigh::<L, R>(lanes, task, (key, lane), &elements, scores);
             }
-            lane += pair;
+            if whole < task.h {
+                for (next, elements) in elements.iter_mut().enumerate() {
+                    let last = next * R::KEYS + R::KEYS - 1;
+                    let rows = [rows[next * R::KEYS], rows[last]];
+                    let rows = rows.map(|row| rest(row.wrapping_add(whole), task.h - whole));
+                    *elements = R::values(lanes, [rows[0].as_ptr(), rows[1].as_ptr()]);
+                }
+                weigh::<L, R>(lanes, task, (key, whole), &elements, scores);
+            }
         }
-        key += 4;
+    }
+}
+
+/// Adds a step of the values from `key` on to the sums of all rows.
+///
+/// # Safety
+/// The step is within `out`.
+#[inline(always)]
+unsafe fn weigh<L: Lanes, R: Reading<L>>(
+    lanes: L,
+    task: &mut Few<'_, R::Number>,
+    (key, lane): (usize, usize),
+    elements: &[[L::V; 2]; GATHERED],
+    scores: &Scores,
+) {
+    let out = task.out.as_mut_ptr();
+    for (row, scores) in scores.iter().enumerate().take(task.rows) {
+        let out = out.wrapping_add(row * task.width + lane);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [lanes.load(out), lanes.load(out.add(L::LANES))];
+            for (next, elements) in elements.iter().enumerate() {
+                let p = lanes.splat(scores[key / R::KEYS + next]);
+                sums[0] = R::multiply_add(lanes, sums[0], p, elements[0]);
+                sums[1] = R::multiply_add(lanes, sums[1], p, elements[1]);
+            }
+            lanes.store(out, sums[0]);
+            lanes.store(out.add(L::LANES), sums[1]);
+        }
     }
 }

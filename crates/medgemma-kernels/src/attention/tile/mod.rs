@@ -105,7 +105,13 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
     let narrow = matches!(problem.keys.numbers, Numbers::Bf16(_));
     let pairs = kernels.pairs.as_ref().filter(|_| narrow);
     let steps = pairs.map_or(&kernels.singles, |pairs| &pairs.steps);
-    let (h, width) = (problem.keys.head_dim, kernels.width);
+    let h = problem.keys.head_dim;
+    // A vector's lanes that no query needs are not multiplied.
+    let width = if piece.rows.len() <= kernels.width / 2 {
+        kernels.width / 2
+    } else {
+        kernels.width
+    };
     let depth = if pairs.is_some() { h.div_ceil(2) } else { h };
     let tiles = piece.rows.len().div_ceil(width);
     let sizes = [
@@ -221,7 +227,8 @@ unsafe fn against(
     seen: &[Range<usize>],
     space: &mut Space<'_>,
 ) {
-    let (h, width) = (problem.keys.head_dim, kernels.width);
+    let h = problem.keys.head_dim;
+    let width = space.fade.len();
     let mut operands: Option<[Operand; 2]> = None;
     for (tile, seen) in seen.chunks(width).enumerate() {
         let Some(sight) = Sight::of(seen, block) else {
@@ -247,10 +254,15 @@ unsafe fn against(
         // SAFETY: all are as long as the steps' operands say, by the slices taken here and the
         // caller's promise; `Operand` gives places that can be read.
         unsafe {
-            (steps.product)(&keys.of_keys(&sight.keys).times(q, scores, std::ptr::null()));
+            (steps.product)(
+                &keys
+                    .of_keys(&sight.keys)
+                    .times(q, width, scores, std::ptr::null()),
+            );
             (steps.online)(&Online {
                 scores,
                 keys: sight.keys.len(),
+                width,
                 factor: problem.scale * LOG2_E,
                 seen: if sight.all {
                     std::ptr::null()
@@ -260,7 +272,11 @@ unsafe fn against(
                 state,
                 fade,
             });
-            (steps.product)(&values.of_values(&sight.keys).times(scores, sums, fade));
+            (steps.product)(
+                &values
+                    .of_values(&sight.keys)
+                    .times(scores, width, sums, fade),
+            );
         }
     }
 }

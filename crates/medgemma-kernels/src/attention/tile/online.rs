@@ -2,12 +2,14 @@
 
 use crate::attention::lanes::Lanes;
 
-/// Operands; width = 2 vectors of queries. Powers are of 2: `factor` contains log₂ e.
+/// Operands. Powers are of 2: `factor` contains log₂ e.
 pub(in crate::attention) struct Online {
     /// `[keys][width]`: in, the products of keys and queries; out, the numerators, as f32 in the
     /// same places or as `[keys / 2 (rounded up)][width]` pairs of bf16.
     pub(in crate::attention) scores: *mut f32,
     pub(in crate::attention) keys: usize,
+    /// Queries: one or two vectors' numbers.
+    pub(in crate::attention) width: usize,
     /// What the products are to be multiplied by.
     pub(in crate::attention) factor: f32,
     /// `[2][width]`: of each query the first key that it sees, and the one after the last, counted
@@ -61,8 +63,8 @@ pub(in crate::attention) unsafe fn online<L: Lanes, N: Numerators<L>>(lanes: L, 
         if !task.seen.is_null() {
             hide(lanes, task);
         }
-        for half in 0..2 {
-            one_vector::<L, N>(lanes, task, half * L::LANES);
+        for column in (0..task.width).step_by(L::LANES) {
+            one_vector::<L, N>(lanes, task, column);
         }
     }
 }
@@ -73,10 +75,10 @@ pub(in crate::attention) unsafe fn online<L: Lanes, N: Numerators<L>>(lanes: L, 
 /// As for [`online`]; `seen` is not null.
 #[inline(always)]
 unsafe fn hide<L: Lanes>(lanes: L, task: &Online) {
-    let width = 2 * L::LANES;
+    let width = task.width;
     // SAFETY: within the scores and the intervals, by the caller's promise.
     unsafe {
-        for column in [0, L::LANES] {
+        for column in (0..task.width).step_by(L::LANES) {
             let low = lanes.load(task.seen.add(column));
             let high = lanes.load(task.seen.add(width + column));
             let one = lanes.splat(1.0);
@@ -96,13 +98,13 @@ unsafe fn hide<L: Lanes>(lanes: L, task: &Online) {
 /// As for [`online`].
 #[inline(always)]
 unsafe fn one_vector<L: Lanes, N: Numerators<L>>(lanes: L, task: &Online, column: usize) {
-    let width = 2 * L::LANES;
+    let width = task.width;
     // SAFETY: within the scores, the state and `fade`, by the caller's promise. Numerators lie no
     // later than the scores that they are made of, which have been read by then.
     unsafe {
         let scores = task.scores.add(column);
         let factor = lanes.splat(task.factor);
-        let largest = lanes.mul(largest(lanes, scores, task.keys), factor);
+        let largest = lanes.mul(largest(lanes, scores, (task.keys, width)), factor);
         let (top, sum) = (task.state.add(column), task.state.add(width + column));
         let before = lanes.load(top);
         let now = lanes.max(before, largest);
@@ -138,10 +140,9 @@ unsafe fn one_vector<L: Lanes, N: Numerators<L>>(lanes: L, task: &Online, column
 /// key yet never meets −∞ − −∞.
 ///
 /// # Safety
-/// `scores` can be read for a vector at each of `keys` rows of two vectors.
+/// `scores` can be read for a vector at each of `keys` rows of `width` numbers.
 #[inline(always)]
-unsafe fn largest<L: Lanes>(lanes: L, scores: *const f32, keys: usize) -> L::V {
-    let width = 2 * L::LANES;
+unsafe fn largest<L: Lanes>(lanes: L, scores: *const f32, (keys, width): (usize, usize)) -> L::V {
     let mut largest = [lanes.splat(f32::MIN); 2];
     for pair in 0..keys / 2 {
         for (next, largest) in largest.iter_mut().enumerate() {

@@ -142,9 +142,16 @@ impl Operand {
         }
     }
 
-    /// The product with the columns `b`.
-    pub(super) fn times(&self, b: *const f32, out: *mut f32, fade: *const f32) -> Product {
+    /// The product with the `width` columns `b`.
+    pub(super) fn times(
+        &self,
+        b: *const f32,
+        width: usize,
+        out: *mut f32,
+        fade: *const f32,
+    ) -> Product {
         Product {
+            width,
             a: self.start,
             row_step: self.row_step,
             depth_step: self.depth_step,

@@ -1,4 +1,4 @@
-//! The matrix product of a tile: out = fade · out + A · B, with two vectors' lanes of columns.
+//! The matrix product of a tile: out = fade · out + A · B, with one or two vectors of columns.
 //!
 //! Both products of attention are this one. Scores: A the keys as they lie, B the queries, a
 //! column each. Values: A the values, read lane by lane, B the numerators of the softmax. An
@@ -6,7 +6,7 @@
 
 use crate::attention::lanes::Lanes;
 
-/// Operands. B is `[depth][width]` elements, out `[rows][width]` f32, width = 2 vectors.
+/// Operands. B is `[depth][width]` elements, out `[rows][width]` f32.
 pub(in crate::attention) struct Product {
     /// Element (0, 0) of A, at any alignment.
     pub(in crate::attention) a: *const u8,
@@ -14,6 +14,8 @@ pub(in crate::attention) struct Product {
     pub(in crate::attention) row_step: usize,
     /// Bytes from an element of a row to the next.
     pub(in crate::attention) depth_step: usize,
+    /// One or two vectors' numbers.
+    pub(in crate::attention) width: usize,
     pub(in crate::attention) rows: usize,
     pub(in crate::attention) depth: usize,
     pub(in crate::attention) b: *const f32,
@@ -42,68 +44,86 @@ impl<L: Lanes> Multiply<L> for Singles {
 /// The operands have the extents and strides that `task` says; `out` overlaps none.
 #[inline(always)]
 pub(in crate::attention) unsafe fn product<L: Lanes, M: Multiply<L>>(lanes: L, task: &Product) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if task.width == L::LANES {
+            all_rows::<L, M, 1>(lanes, task);
+        } else {
+            all_rows::<L, M, 2>(lanes, task);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`product`], with `V` vectors of columns.
+#[inline(always)]
+unsafe fn all_rows<L: Lanes, M: Multiply<L>, const V: usize>(lanes: L, task: &Product) {
     let mut row = 0;
     // As many rows at once as the registers hold sums of; what is left in smaller steps.
     // SAFETY: in each step the rows are within A and `out`; the rest is the caller's promise.
     unsafe {
         if L::MANY {
             while row + 12 <= task.rows {
-                rows::<L, M, 12>(lanes, task, row);
+                rows::<L, M, V, 12>(lanes, task, row);
                 row += 12;
             }
             if row + 8 <= task.rows {
-                rows::<L, M, 8>(lanes, task, row);
+                rows::<L, M, V, 8>(lanes, task, row);
                 row += 8;
             }
         } else {
             while row + 6 <= task.rows {
-                rows::<L, M, 6>(lanes, task, row);
+                rows::<L, M, V, 6>(lanes, task, row);
                 row += 6;
             }
         }
         if row + 4 <= task.rows {
-            rows::<L, M, 4>(lanes, task, row);
+            rows::<L, M, V, 4>(lanes, task, row);
             row += 4;
         }
         while row < task.rows {
-            rows::<L, M, 1>(lanes, task, row);
+            rows::<L, M, V, 1>(lanes, task, row);
             row += 1;
         }
     }
 }
 
 /// # Safety
-/// As for [`product`]; rows `first` to `first + ROWS` exist.
+/// As for [`all_rows`]; rows `first` to `first + ROWS` exist.
 #[inline(always)]
-unsafe fn rows<L: Lanes, M: Multiply<L>, const ROWS: usize>(
+unsafe fn rows<L: Lanes, M: Multiply<L>, const V: usize, const ROWS: usize>(
     lanes: L,
     task: &Product,
     first: usize,
 ) {
-    let width = 2 * L::LANES;
-    let mut acc = [[lanes.splat(0.0); 2]; ROWS];
+    let width = V * L::LANES;
+    let mut acc = [[lanes.splat(0.0); V]; ROWS];
     // SAFETY: within A, B and `out`, by the caller's promise.
     unsafe {
         let mut a = task.a.add(first * task.row_step);
         let mut b = task.b;
         for _ in 0..task.depth {
-            let columns = [lanes.load(b), lanes.load(b.add(L::LANES))];
+            let mut columns = [lanes.splat(0.0); V];
+            for (vector, column) in columns.iter_mut().enumerate() {
+                *column = lanes.load(b.add(vector * L::LANES));
+            }
             for (row, acc) in acc.iter_mut().enumerate() {
                 let element = a.add(row * task.row_step).cast::<f32>().read_unaligned();
                 let element = lanes.splat(element);
-                acc[0] = M::multiply_add(lanes, acc[0], element, columns[0]);
-                acc[1] = M::multiply_add(lanes, acc[1], element, columns[1]);
+                for (acc, column) in acc.iter_mut().zip(&columns) {
+                    *acc = M::multiply_add(lanes, *acc, element, *column);
+                }
             }
             a = a.add(task.depth_step);
             b = b.add(width);
         }
         for (row, acc) in acc.iter().enumerate() {
-            for (half, acc) in acc.iter().enumerate() {
-                let out = task.out.add((first + row) * width + half * L::LANES);
+            for (vector, acc) in acc.iter().enumerate() {
+                let out = task.out.add((first + row) * width + vector * L::LANES);
                 let sum = if task.fade.is_null() {
                     *acc
                 } else {
-                    let fade = lanes.load(task.fade.add(half * L::LANES));
+                    let fade = lanes.load(task.fade.add(vector * L::LANES));
                     lanes.mul_add(lanes.load(out), fade, *acc)
                 };
                 lanes.store(out, sum);
