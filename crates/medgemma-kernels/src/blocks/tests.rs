@@ -86,17 +86,24 @@ fn tolerance(format: Format, row: &[u8], x: &[f32]) -> f32 {
     magnitudes * 2e-6 + 1e-30
 }
 
+type Linear = fn(&Cpu, &[f32], Matrix<'_>, Option<&[f32]>, &mut [f32]);
+
 fn check_few(format: Format, m: usize, rows: usize, cols: usize, threads: usize, seed: u64) {
+    check(linear_few, format, [m, rows, cols], threads, seed);
+}
+
+fn check(linear: Linear, format: Format, shape: [usize; 3], threads: usize, seed: u64) {
+    let [m, rows, cols] = shape;
     let bytes = blocks(format, rows, cols, seed);
     let weight = Matrix::new(format, rows, cols, &bytes);
     let x = activations(m * cols, seed);
     let bias: Vec<f32> = activations(rows, seed + 1);
     let bias = (seed.is_multiple_of(2)).then_some(&bias[..]);
     let mut expected = vec![0.0; m * rows];
-    linear_few(&Cpu::new(1, Path::Scalar), &x, weight, bias, &mut expected);
+    linear(&Cpu::new(1, Path::Scalar), &x, weight, bias, &mut expected);
     for path in Path::available() {
         let mut out = vec![f32::NAN; m * rows];
-        linear_few(&Cpu::new(threads, path), &x, weight, bias, &mut out);
+        linear(&Cpu::new(threads, path), &x, weight, bias, &mut out);
         for (index, (out, expected)) in out.iter().zip(&expected).enumerate() {
             let (token, row) = (index / rows, index % rows);
             let most = tolerance(format, weight.row(row), &x[token * cols..][..cols])
@@ -122,6 +129,31 @@ proptest! {
         for format in FORMATS {
             check_few(format, m, rows, blocks * format.block_len(), threads, seed);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn many_rows_on_every_path(
+        m in 0usize..70,
+        rows in 0usize..60,
+        blocks in 0usize..50,
+        threads in 1usize..4,
+        seed in 0u64..1000,
+    ) {
+        for format in FORMATS {
+            let blocks = if format.block_len() == 256 { blocks / 6 } else { blocks };
+            let shape = [m, rows, blocks * format.block_len()];
+            check(super::linear_many, format, shape, threads, seed);
+        }
+    }
+}
+
+#[test]
+fn many_rows_of_several_pieces_and_slabs() {
+    for format in FORMATS {
+        check(super::linear_many, format, [300, 101, 1536], 3, 5);
     }
 }
 
@@ -178,6 +210,16 @@ fn what_is_no_number_shows() {
             for path in Path::available() {
                 let mut out = [0.0; 6];
                 linear_few(&Cpu::new(1, path), &x, weight, None, &mut out);
+                let mut many = [0.0; 6];
+                super::linear_many(&Cpu::new(1, path), &x, weight, None, &mut many);
+                assert!(
+                    many[..3].iter().all(|y| y.is_finite()),
+                    "{format} {path} {many:?}"
+                );
+                assert!(
+                    many[3..].iter().all(|y| y.is_nan()),
+                    "{format} {path} {many:?}"
+                );
                 assert!(
                     out[..3].iter().all(|y| y.is_finite()),
                     "{format} {path} {out:?}"

@@ -1,0 +1,220 @@
+//! Products of many rows of activations with blocks of weights, in 8-bit integers: bound by
+//! arithmetic.
+//!
+//! The arithmetic is that of [`super::few`], and so are the results but for the order of the sums.
+//! Lanes are tokens: activations are packed once, 16 tokens to a tile; the weights of some rows are
+//! unpacked to bytes, four of which are broadcast to all lanes. A piece of work is a chunk of rows
+//! times a block of tiles, walked in slabs of columns, such that the block of tiles stays in the
+//! second-level cache and six rows of weights in the first.
+
+use std::ops::Range;
+
+use crate::cpu::Cpu;
+use crate::matrix::{Format, Matrix};
+
+use super::activations::GROUP;
+use super::cells::Cells;
+use super::many_avx512;
+use super::packed::{CHUNK, LONGEST, Line, Order};
+
+/// Tokens of a tile: the lanes of a register.
+pub(super) const TILE: usize = 16;
+
+/// Weight rows that are multiplied at once.
+pub(super) const ROWS: usize = 6;
+
+/// Weight rows of a piece of work at most.
+const PIECE_ROWS: usize = 48;
+
+/// Tiles of a piece of work at most.
+const PIECE_TILES: usize = 16;
+
+/// Columns of a slab: 16 tiles of it are 0.4 MB.
+pub(super) const SLAB: usize = 5 * CHUNK;
+
+/// Groups of a slab.
+const SLAB_GROUPS: usize = SLAB / GROUP;
+
+/// As [`super::linear_many`], whose checks have been made and which has asked for the path; there
+/// are rows, columns and `m > 0`.
+pub(super) fn linear(
+    cpu: &Cpu,
+    x: &[f32],
+    weight: Matrix<'_>,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    let (rows, cols) = (weight.rows(), weight.cols());
+    let m = out.len() / rows;
+    let tiles = Tiles::pack(cpu, weight.format(), x, m, cols);
+    let blocks = tiles.count.div_ceil(PIECE_TILES);
+    let mut chunk = PIECE_ROWS;
+    while chunk > ROWS && rows.div_ceil(chunk) * blocks < 4 * cpu.pool().threads() {
+        chunk /= 2;
+    }
+    let cells = Cells::new(out);
+    cpu.pool().run(rows.div_ceil(chunk) * blocks, &|piece| {
+        // Neighbouring pieces share weights: what one thread reads another finds in the cache.
+        let (first, block) = (piece / blocks * chunk, piece % blocks);
+        let piece_rows = first..rows.min(first + chunk);
+        let piece_tiles = block * PIECE_TILES..tiles.count.min((block + 1) * PIECE_TILES);
+        let sums = piece_sums(weight, piece_rows.clone(), &tiles, piece_tiles.clone());
+        let tokens = piece_tiles.start * TILE..m.min(piece_tiles.end * TILE);
+        for token in tokens.clone() {
+            // SAFETY: this piece alone writes its rows of its tokens.
+            let out = unsafe { cells.part(token * rows + first, piece_rows.len()) };
+            let (tile, lane) = ((token - tokens.start) / TILE, token % TILE);
+            for (row, out) in out.iter_mut().enumerate() {
+                let sum = sums[place(piece_tiles.len(), row, tile)].0[lane];
+                *out = sum + bias.map_or(0.0, |bias| bias[first + row]);
+            }
+        }
+    });
+}
+
+/// The sums of a row with the tokens of a tile.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Lanes(pub(super) [f32; TILE]);
+
+/// Where the sums of a row and a tile are: by groups of rows, then tiles, then rows.
+fn place(tiles: usize, row: usize, tile: usize) -> usize {
+    (row / ROWS * tiles + tile) * ROWS + row % ROWS
+}
+
+/// Activations, rounded and packed: tile by tile, in each group by group.
+pub(super) struct Tiles {
+    lines: Vec<Line>,
+    groups: usize,
+    count: usize,
+    stride: usize,
+}
+
+impl Tiles {
+    fn pack(cpu: &Cpu, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
+        let stride = lines_of(format);
+        let (count, groups) = (m.div_ceil(TILE), cols / GROUP);
+        let mut lines = vec![Line([0; 64]); count * groups * stride];
+        let cells = Cells::new(&mut lines);
+        let slabs = groups.div_ceil(SLAB_GROUPS);
+        cpu.pool().run(count * slabs, &|piece| {
+            let (tile, slab) = (piece / slabs, piece % slabs);
+            let tokens = tile * TILE..m.min((tile + 1) * TILE);
+            for group in slab * SLAB_GROUPS..groups.min((slab + 1) * SLAB_GROUPS) {
+                // SAFETY: this piece alone writes its groups of its tile.
+                let lines = unsafe { cells.part((tile * groups + group) * stride, stride) };
+                let x = &x[tokens.start * cols + group * GROUP..];
+                // SAFETY: the caller of `linear` has asked for the path.
+                unsafe { many_avx512::pack(Order::new(format), x, cols, tokens.len(), lines) };
+            }
+        });
+        Self {
+            lines,
+            groups,
+            count,
+            stride,
+        }
+    }
+}
+
+/// Lines of a group of a tile: eight of integers, four of each token in a line; the scales; and
+/// what the sums begin with or, for formats with offsets, the integers' sums times the scale. Those
+/// of `Q6_K` begin twice.
+pub(super) const fn lines_of(format: Format) -> usize {
+    if matches!(format, Format::Q6K) {
+        11
+    } else {
+        10
+    }
+}
+
+/// Some rows of weights, a slab of columns, as bytes.
+pub(super) struct Slab {
+    /// Integers, `z` included, `SLAB` for each row.
+    pub(super) q: Vec<u8>,
+    /// `SLAB / 16` for each row: 16 for each chunk, of which formats with groups of 32 use eight.
+    pub(super) scales: Vec<f32>,
+    /// `SLAB / 32` for each row.
+    pub(super) offsets: Vec<f32>,
+}
+
+impl Slab {
+    fn new(rows: usize) -> Self {
+        Self {
+            q: vec![0; rows * SLAB],
+            scales: vec![0.0; rows * (SLAB / 16)],
+            offsets: vec![0.0; rows * SLAB_GROUPS],
+        }
+    }
+
+    /// Unpacks columns of a row, a whole number of blocks, as row `index`.
+    fn fill(&mut self, index: usize, format: Format, bytes: &[u8]) {
+        let size = CHUNK / format.block_len() * format.block_bytes();
+        for (chunk, bytes) in bytes.chunks(size).enumerate() {
+            let mut last = [0; LONGEST];
+            let whole = if bytes.len() == size {
+                bytes
+            } else {
+                last[..bytes.len()].copy_from_slice(bytes);
+                &last[..size]
+            };
+            let at = index * SLAB + chunk * CHUNK;
+            let q = &mut self.q[at..at + CHUNK];
+            let scales = &mut self.scales[at / 16..][..16];
+            let offsets = &mut self.offsets[at / 32..][..8];
+            // SAFETY: the caller of `linear` has asked for the path.
+            unsafe { many_avx512::unpack_chunk(format, whole, q, scales, offsets) };
+        }
+    }
+}
+
+/// Six rows of a slab, and the tiles that they are multiplied with.
+pub(super) struct Product<'a> {
+    pub(super) slab: &'a Slab,
+    /// The first of the rows in the slab.
+    pub(super) row: usize,
+    /// The groups of the slab.
+    pub(super) groups: usize,
+    /// From the slab's first group of the first tile on.
+    pub(super) lines: &'a [Line],
+    /// Lines from a tile to the next.
+    pub(super) stride: usize,
+    /// Six for each tile.
+    pub(super) sums: &'a mut [Lanes],
+}
+
+/// The sums of a piece: as [`place`] says.
+fn piece_sums(
+    weight: Matrix<'_>,
+    rows: Range<usize>,
+    tiles: &Tiles,
+    piece: Range<usize>,
+) -> Vec<Lanes> {
+    let format = weight.format();
+    let padded = rows.len().next_multiple_of(ROWS);
+    let mut sums = vec![Lanes([0.0; TILE]); padded * piece.len()];
+    let mut slab = Slab::new(padded);
+    for start in (0..tiles.groups).step_by(SLAB_GROUPS) {
+        let groups = SLAB_GROUPS.min(tiles.groups - start);
+        let bytes_of = |groups: usize| groups * GROUP / format.block_len() * format.block_bytes();
+        for (index, row) in rows.clone().enumerate() {
+            let bytes = &weight.row(row)[bytes_of(start)..][..bytes_of(groups)];
+            slab.fill(index, format, bytes);
+        }
+        let stride = tiles.groups * tiles.stride;
+        let lines = &tiles.lines[piece.start * stride + start * tiles.stride..];
+        for (group, sums) in sums.chunks_exact_mut(ROWS * piece.len()).enumerate() {
+            let product = Product {
+                slab: &slab,
+                row: group * ROWS,
+                groups,
+                lines,
+                stride,
+                sums,
+            };
+            // SAFETY: the caller of `linear` has asked for the path.
+            unsafe { many_avx512::multiply(format, product) };
+        }
+    }
+    sums
+}
