@@ -4,7 +4,7 @@
 /// with the first kept at 1.
 pub(super) const EXP2: [f32; 7] = [
     1.0,
-    0.693_147_2,
+    core::f32::consts::LN_2,
     0.240_226_48,
     0.055_503_324,
     0.009_618_437,

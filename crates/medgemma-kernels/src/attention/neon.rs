@@ -4,7 +4,7 @@ use core::arch::aarch64::*;
 
 use half::bf16;
 
-use super::few::reading::{Widened, Widening};
+use super::few::reading::Widened;
 use super::few::{self, Few, Order, steps};
 use super::lanes::{EXP2, Halves, Lanes};
 use super::tile::online::{self, Online, online};

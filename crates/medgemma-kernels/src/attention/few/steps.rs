@@ -38,9 +38,9 @@ pub(in crate::attention) unsafe fn few<L: Lanes, R: Reading<L>>(
         // SAFETY: the keys from `first` on are `count` at least; shapes as asserted.
         unsafe {
             score::<L, R>(lanes, task, first, count, &mut scores);
-            for row in 0..task.rows {
-                hide(&mut scores[row], task.seen[row], first, count);
-                numerators::<L, R>(lanes, task, row, &mut scores[row]);
+            for (row, scores) in scores.iter_mut().enumerate().take(task.rows) {
+                hide(scores, task.seen[row], first, count);
+                numerators::<L, R>(lanes, task, row, scores);
             }
             gather::<L, R>(lanes, task, first, count, &scores);
         }
