@@ -4,6 +4,7 @@
 mod arguments;
 mod engine;
 mod first_token;
+mod limit;
 mod line;
 mod machine;
 mod stages;
@@ -44,7 +45,7 @@ fn figures(arguments: &Arguments, begun: Instant) -> engine::Result<Vec<Figure>>
         Stage::Vision => stages::vision(arguments)?,
         Stage::FirstToken if arguments.child => first_token::of_this_process(arguments, begun)?,
         Stage::FirstToken => first_token::of_children(arguments)?,
-        Stage::Limit => return Err("the limits need the probes of medgemma-kernels".into()),
+        Stage::Limit => return Ok(limit::limits(arguments)),
     };
     Ok(vec![figure])
 }
