@@ -10,6 +10,7 @@
 mod broken;
 mod close;
 mod dialect;
+mod gguf;
 mod golden;
 mod mutate;
 mod paths;
@@ -20,7 +21,8 @@ mod tensors;
 pub use broken::Fault;
 pub use close::{Mismatch, assert_close, closeness};
 pub use dialect::{Dialect, dialect, narrow_window};
+pub use gguf::{GgufFile, GgufTensor};
 pub use golden::{Array, Golden};
-pub use paths::{VARIANTS, checkpoint, golden_names, golden_path, picture};
+pub use paths::{VARIANTS, checkpoint, gguf, golden_names, golden_path, picture};
 pub use scratch::Scratch;
 pub use tensors::{Stored, Tensors};

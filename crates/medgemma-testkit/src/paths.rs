@@ -31,6 +31,17 @@ pub(crate) fn config(name: &str) -> PathBuf {
         .join(format!("{name}.json"))
 }
 
+/// A committed GGUF file: `mm-bf16` or `mm-f16`, or its vision part `mmproj-mm-bf16`, ….
+///
+/// # Panics
+/// If there is no such file.
+#[must_use]
+pub fn gguf(name: &str) -> PathBuf {
+    let path = root().join("checkpoints/gguf").join(format!("{name}.gguf"));
+    assert!(path.is_file(), "no GGUF file {name:?}");
+    path
+}
+
 /// File of a golden, `<variant>.<prompt>` such as `mm-2025.two-images`, or `chat-one-image`.
 ///
 /// # Panics

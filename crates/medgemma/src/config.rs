@@ -109,7 +109,7 @@ impl ModelConfig {
     }
 
     /// Reads `config.json`, already parsed.
-    fn from_json(file: &Path, value: &Value) -> Result<Self> {
+    pub(crate) fn from_json(file: &Path, value: &Value) -> Result<Self> {
         let mut raw = ConfigObject::new(file, "", value)?;
         match raw.text("model_type")? {
             Some("gemma3") => Self::of_multimodal(file, raw),

@@ -65,6 +65,32 @@ pub enum Error {
         /// `image_seq_length`.
         found: usize,
     },
+    /// Something else than a model stands at the path to load.
+    #[error("{} is neither a model directory nor a .gguf file: name one of these", path.display())]
+    NotAModel {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A directory holds several files of which one is wanted.
+    #[error("{} holds several {what} ({}): name {hint}", dir.display(), found.join(", "))]
+    SeveralFiles {
+        /// The directory.
+        dir: PathBuf,
+        /// What the files are.
+        what: &'static str,
+        /// Their names.
+        found: Vec<String>,
+        /// What can be named, and how.
+        hint: &'static str,
+    },
+    /// A vision part was named for a model that is not in GGUF.
+    #[error("{} was named as vision part (mmproj), but {} is no GGUF model: load a .gguf file, or leave it out", mmproj.display(), path.display())]
+    MmprojWithoutGguf {
+        /// The path of the model.
+        path: PathBuf,
+        /// The vision part.
+        mmproj: PathBuf,
+    },
     /// The messages to continue do not end with the user's.
     #[error("the last message is the model's: end the conversation with a user message")]
     NothingToAnswer,

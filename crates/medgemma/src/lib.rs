@@ -85,7 +85,7 @@
 //! # What it does
 //! | You want | Use |
 //! |---|---|
-//! | a model from a directory | [`MedGemma::load`], with progress and image options [`MedGemma::load_with`] |
+//! | a model from a directory or a GGUF file | [`MedGemma::load`], with progress, precision and image options [`MedGemma::load_with`] |
 //! | a conversation | [`MedGemma::chat`], [`Chat::send`], [`Chat::stream`] |
 //! | one answer without state | [`MedGemma::generate`]; for base models [`MedGemma::complete`] |
 //! | many answers | [`MedGemma::generate_batch`] |
@@ -108,13 +108,16 @@
 //! `medgemma.rs` the model as an application uses it · `chat.rs` conversations and streams ·
 //! `writer.rs` one answer being written · `transcript.rs` ids to text · `prompt.rs` messages to
 //! ids and pixels · `prefix.rs` what conversations share · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
-//! `config.rs` `config.json` and presets · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
+//! `config.rs` `config.json` and presets · `files.rs` what lies at a path · `gguf.rs` GGUF's metadata as
+//! a configuration · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out.
 
 mod batch;
 mod chat;
 mod config;
 mod error;
+mod files;
+mod gguf;
 mod medgemma;
 mod message;
 mod model;
@@ -133,7 +136,7 @@ pub use error::{Error, Result};
 pub use medgemma::MedGemma;
 pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};
-pub use options::{GenerateOptions, LoadObserver, LoadOptions, Observer, Progress};
+pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
 pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Speculation, Token};

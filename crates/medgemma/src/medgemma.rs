@@ -12,6 +12,7 @@ use medgemma_tokenizer::{ConfiguredIds, SpecialTokens, Tokenizer, render};
 
 use crate::chat::Chat;
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::message::Message;
 use crate::model::Model;
 use crate::options::{GenerateOptions, LoadOptions};
@@ -47,12 +48,16 @@ impl fmt::Debug for MedGemma {
 }
 
 impl MedGemma {
-    /// Loads a Hugging Face model directory, as published, onto a device.
+    /// Loads a Hugging Face model directory, as published, or a GGUF file onto a device.
+    ///
+    /// Of a GGUF model, the vision part is taken from the only `mmproj` file beside it (another may
+    /// be named by [`LoadOptions::with_mmproj`]), and the tokenizer from a `tokenizer.json` beside
+    /// it, else from the file itself.
     ///
     /// # Errors
-    /// As [`Model::load`]; [`Error::Tokenizer`] for `tokenizer.json`.
-    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        Self::load_with(dir, device, LoadOptions::default())
+    /// As [`Model::load`]; [`Error::Tokenizer`] for the tokenizer.
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        Self::load_with(path, device, LoadOptions::default())
     }
 
     /// As [`MedGemma::load`], with a progress observer and choices of image processing.
@@ -60,15 +65,16 @@ impl MedGemma {
     /// # Errors
     /// As [`MedGemma::load`].
     pub fn load_with(
-        dir: impl AsRef<Path>,
+        path: impl AsRef<Path>,
         device: &Device,
         options: LoadOptions<'_>,
     ) -> Result<Self> {
-        let dir = dir.as_ref();
-        let tokenizer = Tokenizer::from_file(&dir.join("tokenizer.json"))?;
+        let path = path.as_ref();
+        let files = Files::find(path, &options)?;
+        let tokenizer = files.tokenizer()?;
         let special = SpecialTokens::of(&tokenizer)?;
         let prefix_cache = options.prefix_cache;
-        let model = Model::load(dir, device, options)?;
+        let model = Model::from_files(path, files, device, options)?;
         special.check(&configured_ids(&model))?;
         let stop_ids = stop_ids(&model, &special);
         let soft_token = model.config().multimodal.as_ref().map(|m| m.image_token_id);

@@ -11,11 +11,12 @@ use medgemma_gemma3::{Decoder, Error as DecoderError, Segment};
 use medgemma_image::{Image, ImageProcessor, Pixels, Processed};
 use medgemma_projector::{Projector, ProjectorConfig};
 use medgemma_siglip::VisionTower;
-use medgemma_tensor::checkpoint::{LoadReport, Loader, Rename, SafetensorsDir};
+use medgemma_tensor::checkpoint::{LoadReport, Loader, Rename};
 use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
 
 use crate::config::{ModelConfig, MultimodalConfig};
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::options::LoadOptions;
 
 /// Weights, configuration and image processor of one model directory. Cheap to clone, immutable,
@@ -83,36 +84,51 @@ enum Run<'a> {
 }
 
 impl Model {
-    /// Loads a Hugging Face directory: `config.json`, safetensors files, and where they exist
-    /// `generation_config.json` and `preprocessor_config.json`. Weights stay in the memory-mapped
-    /// files where the device can read their format.
+    /// Loads a Hugging Face directory (`config.json`, safetensors files, and where they exist
+    /// `generation_config.json` and `preprocessor_config.json`), a GGUF file, or a directory that
+    /// holds one. Weights stay in the memory-mapped files where the device can read their format.
     ///
     /// # Errors
     /// [`Error::Tensor`] naming file and key for what is missing, surplus, misshaped, of a wrong
     /// type or not supported; [`Error::Image`] for a processor this library does not know.
-    pub fn load(dir: &Path, device: &Device, options: LoadOptions<'_>) -> Result<Self> {
-        let config = ModelConfig::read(dir)?;
+    pub fn load(path: &Path, device: &Device, options: LoadOptions<'_>) -> Result<Self> {
+        let files = Files::find(path, &options)?;
+        Self::from_files(path, files, device, options)
+    }
+
+    /// Loads what was found at `path`.
+    pub(crate) fn from_files(
+        path: &Path,
+        files: Files,
+        device: &Device,
+        options: LoadOptions<'_>,
+    ) -> Result<Self> {
+        let config = files.config()?;
         for key in &config.unknown_keys {
             tracing::warn!(key, "unknown key in the model's configuration");
         }
-        let processor = image_processor(dir, &config, &options)?;
-        let source = SafetensorsDir::open(dir)?;
+        let processor = image_processor(path, &files, &config, &options)?;
+        let cache = files.cache(&format!("medgemma-{}.cache", options.precision));
+        let ignored = files.ignored()?;
+        let source = files.weights()?;
         let names: Vec<Rename> = [
             medgemma_siglip::RENAMES,
             medgemma_projector::RENAMES,
             medgemma_gemma3::RENAMES,
         ]
         .concat();
-        let mut loader = Loader::new(&source, &names, device)?
+        let mut loader = Loader::new(source.as_ref(), &names, device)?
             .with_ignored(medgemma_siglip::IGNORED)
             .with_ignored(medgemma_gemma3::IGNORED)
             .with_precision(options.precision, medgemma_gemma3::MATRICES);
         if options.cache_quantized {
-            loader =
-                loader.with_cache(dir.join(format!("medgemma-{}.cache", options.precision)))?;
+            loader = loader.with_cache(cache)?;
         }
         if let Some(progress) = options.progress {
             loader = loader.with_progress(progress);
+        }
+        if let Some((name, reason)) = ignored {
+            loader.ignore(name, reason);
         }
         if config
             .multimodal
@@ -139,7 +155,7 @@ impl Model {
             "model loaded"
         );
         let inner = Inner {
-            dir: dir.to_path_buf(),
+            dir: path.to_path_buf(),
             config,
             decoder,
             vision,
@@ -330,16 +346,17 @@ fn vision(
     Ok((tower, projector))
 }
 
-/// The processor of the directory with the caller's choices; it must agree with the tower.
+/// The processor of the files with the caller's choices; it must agree with the tower.
 fn image_processor(
     dir: &Path,
+    files: &Files,
     config: &ModelConfig,
     options: &LoadOptions<'_>,
 ) -> Result<ImageProcessor> {
     let Some(multimodal) = &config.multimodal else {
         return Ok(ImageProcessor::default());
     };
-    let mut processor = ImageProcessor::from_dir(dir, multimodal.vision.image_size)?;
+    let mut processor = files.processor(multimodal.vision.image_size)?;
     if let Some(found) = processor
         .image_seq_length()
         .filter(|&found| found != multimodal.mm_tokens_per_image)

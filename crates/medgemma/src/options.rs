@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use medgemma_gemma3::{DEFAULT_CHUNK, Sampling, Speculation};
 use medgemma_image::Resizer;
@@ -92,7 +93,21 @@ impl GenerateOptions {
 /// Told the bytes loaded so far and in all.
 pub type LoadObserver<'a> = Box<dyn FnMut(u64, u64) + 'a>;
 
-/// How a model directory is loaded.
+/// Where the vision part of a GGUF model is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Mmproj {
+    /// In the only file beside the model whose name has `mmproj` in it; without one, the model
+    /// takes no images. Several are an error.
+    #[default]
+    Beside,
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere: the model takes no images.
+    Absent,
+}
+
+/// How a model is loaded.
 #[derive(Default)]
 #[non_exhaustive]
 pub struct LoadOptions<'a> {
@@ -117,6 +132,8 @@ pub struct LoadOptions<'a> {
     /// them, `medgemma-<precision>.cache`, so that the next load has nothing to compute. The file is
     /// as large as the quantised weights. Off by default: a library does not fill disks unasked.
     pub cache_quantized: bool,
+    /// Where the vision part is, if the model is a GGUF file.
+    pub mmproj: Mmproj,
 }
 
 impl<'a> LoadOptions<'a> {
@@ -155,6 +172,20 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
+    /// Takes the vision part of a GGUF model from this file.
+    #[must_use]
+    pub fn with_mmproj(mut self, path: impl Into<PathBuf>) -> Self {
+        self.mmproj = Mmproj::File(path.into());
+        self
+    }
+
+    /// Loads a GGUF model without a vision part, whatever lies beside it.
+    #[must_use]
+    pub fn without_mmproj(mut self) -> Self {
+        self.mmproj = Mmproj::Absent;
+        self
+    }
+
     /// Sets [`prefix_cache`](Self::prefix_cache).
     #[must_use]
     pub fn with_prefix_cache(mut self, bytes: usize) -> Self {
@@ -180,6 +211,7 @@ impl fmt::Debug for LoadOptions<'_> {
             .field("prefix_cache", &self.prefix_cache)
             .field("precision", &self.precision)
             .field("cache_quantized", &self.cache_quantized)
+            .field("mmproj", &self.mmproj)
             .finish()
     }
 }

@@ -1,0 +1,208 @@
+//! What lies at the path that a model is loaded from: a Hugging Face directory, or GGUF files.
+
+use std::path::{Path, PathBuf};
+
+use medgemma_image::ImageProcessor;
+use medgemma_tensor::checkpoint::{Gguf, GgufPair, SafetensorsDir, WeightSource};
+use medgemma_tokenizer::Tokenizer;
+
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::gguf;
+use crate::options::{LoadOptions, Mmproj};
+
+/// Hugging Face's tokenizer; beside a GGUF file it is preferred to the vocabulary inside.
+const TOKENIZER: &str = "tokenizer.json";
+
+/// The files of one model.
+pub(crate) enum Files {
+    /// `config.json`, safetensors and the rest; looked at when asked for.
+    Directory(PathBuf),
+    /// GGUF, opened.
+    Gguf(GgufPair),
+}
+
+impl Files {
+    /// Finds out what `path` is, and opens it if it is GGUF.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::MmprojWithoutGguf`], and
+    /// [`Error::Tensor`] for what GGUF files can be accused of.
+    pub(crate) fn find(path: &Path, options: &LoadOptions<'_>) -> Result<Self> {
+        let file = if path.is_file() {
+            if !is_gguf(path) {
+                return Err(Error::NotAModel {
+                    path: path.to_path_buf(),
+                });
+            }
+            Some(path.to_path_buf())
+        } else {
+            text_file(path)?
+        };
+        let Some(file) = file else {
+            return match &options.mmproj {
+                Mmproj::File(mmproj) => Err(Error::MmprojWithoutGguf {
+                    path: path.to_path_buf(),
+                    mmproj: mmproj.clone(),
+                }),
+                _ => Ok(Self::Directory(path.to_path_buf())),
+            };
+        };
+        let text = Gguf::open(&file)?;
+        gguf::check_architecture(text.metadata())?;
+        let mmproj = match &options.mmproj {
+            Mmproj::File(mmproj) => Some(mmproj.clone()),
+            Mmproj::Absent => None,
+            Mmproj::Beside => mmproj_beside(&file)?,
+        };
+        let mmproj = mmproj.map(|path| Gguf::open(&path)).transpose()?;
+        Ok(Self::Gguf(GgufPair::new(text, mmproj)?))
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> Result<ModelConfig> {
+        Ok(match self {
+            Self::Directory(dir) => ModelConfig::read(dir)?,
+            Self::Gguf(pair) => gguf::config(pair)?,
+        })
+    }
+
+    /// The image processor as the files describe it, for a tower of `image_size` pixels a side.
+    pub(crate) fn processor(&self, image_size: usize) -> Result<ImageProcessor> {
+        match self {
+            Self::Directory(dir) => Ok(ImageProcessor::from_dir(dir, image_size)?),
+            Self::Gguf(pair) => match pair.mmproj() {
+                Some(mmproj) => gguf::processor(mmproj.metadata()),
+                None => Ok(ImageProcessor::default()),
+            },
+        }
+    }
+
+    /// The tokenizer.
+    pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
+        let pair = match self {
+            Self::Directory(dir) => return Ok(Tokenizer::from_file(&dir.join(TOKENIZER))?),
+            Self::Gguf(pair) => pair,
+        };
+        let path = pair.location();
+        let beside = path.with_file_name(TOKENIZER);
+        if beside.is_file() {
+            return Ok(Tokenizer::from_file(&beside)?);
+        }
+        let metadata = pair.text().metadata();
+        let Some(vocabulary) = gguf::vocabulary(metadata)? else {
+            let expected = format!("a vocabulary, or a {TOKENIZER} beside the file");
+            return Err(metadata.error("tokenizer.ggml.model", expected).into());
+        };
+        let name = path.display().to_string();
+        Ok(Tokenizer::from_gguf(&name, &vocabulary)?)
+    }
+
+    /// A tensor of these files that may be left aside, and why.
+    pub(crate) fn ignored(&self) -> Result<Option<(&'static str, &'static str)>> {
+        Ok(match self {
+            Self::Directory(_) => None,
+            Self::Gguf(pair) => gguf::ignored(pair)?,
+        })
+    }
+
+    /// The weights, opened.
+    pub(crate) fn weights(self) -> Result<Box<dyn WeightSource>> {
+        Ok(match self {
+            Self::Directory(dir) => Box::new(SafetensorsDir::open(&dir)?),
+            Self::Gguf(pair) => Box::new(pair),
+        })
+    }
+
+    /// Where what is computed from the weights may be kept: in their directory, under `name`,
+    /// which for a GGUF file begins with that file's, since others may lie beside it.
+    pub(crate) fn cache(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Directory(dir) => dir.join(name),
+            Self::Gguf(pair) => {
+                let path = pair.location();
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                path.with_file_name(format!("{stem}.{name}"))
+            }
+        }
+    }
+}
+
+fn is_gguf(path: &Path) -> bool {
+    let extension = path.extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+}
+
+/// The file name, in lower case.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().to_lowercase()
+}
+
+/// The GGUF files in `dir`, sorted, of a split model only the first; none if it cannot be read.
+fn gguf_files(dir: &Path) -> Vec<PathBuf> {
+    let later_part = |path: &Path| {
+        let name = name(path);
+        let number = name.rsplit_once("-of-").map(|(begin, _)| begin);
+        let number = number.and_then(|begin| begin.rsplit_once('-'));
+        number.is_some_and(|(_, number)| number.parse::<u32>().is_ok_and(|n| n > 1))
+    };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| is_gguf(path) && !later_part(path))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Whether the name says that a file is a vision part.
+fn is_mmproj(path: &Path) -> bool {
+    name(path).contains("mmproj")
+}
+
+/// The text model of a directory that holds one in GGUF and nothing of Hugging Face's weights.
+fn text_file(dir: &Path) -> Result<Option<PathBuf>> {
+    let holds = |test: &dyn Fn(&Path) -> bool| {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).any(|path| test(&path))
+    };
+    let published = |path: &Path| {
+        let extension = path.extension();
+        name(path) == "config.json" || extension.is_some_and(|e| e == "safetensors")
+    };
+    if holds(&published) {
+        return Ok(None);
+    }
+    let mut files = gguf_files(dir);
+    files.retain(|path| !is_mmproj(path));
+    only(dir, "text models", "the file to load", files)
+}
+
+/// The only vision part beside `file`.
+fn mmproj_beside(file: &Path) -> Result<Option<PathBuf>> {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new("."));
+    let mut files = gguf_files(dir);
+    files.retain(|path| is_mmproj(path));
+    let hint = "one by `with_mmproj`, or none by `without_mmproj`";
+    only(dir, "vision parts (mmproj)", hint, files)
+}
+
+fn only(
+    dir: &Path,
+    what: &'static str,
+    hint: &'static str,
+    mut files: Vec<PathBuf>,
+) -> Result<Option<PathBuf>> {
+    if files.len() < 2 {
+        return Ok(files.pop());
+    }
+    let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+    Err(Error::SeveralFiles {
+        dir: dir.to_path_buf(),
+        what,
+        found: files.iter().filter_map(name).collect(),
+        hint,
+    })
+}

@@ -1,0 +1,443 @@
+//! GGUF pairs through the facade: the goldens of the checkpoints that they were made from, where
+//! the vision part and the tokenizer are found, and what is refused, by file and key.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use medgemma::{Error, LoadOptions, MedGemma, Message};
+use medgemma_testkit::{GgufFile, Golden, assert_close, checkpoint, gguf};
+use support::{GoldenChat, ask, cpu, exactly, ids, image};
+use tempfile::TempDir;
+
+/// Variants with the tolerance of their arithmetic: see `medgemma-gemma3/tests/golden.rs`.
+const PAIRS: [(&str, f32); 2] = [("mm-bf16", 4e-2), ("mm-f16", 1e-4)];
+
+/// A folder with the pair as `model.gguf` and `mmproj-model.gguf`.
+fn folder(variant: &str) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    fs::copy(gguf(variant), dir.path().join("model.gguf")).unwrap();
+    let mmproj = gguf(&format!("mmproj-{variant}"));
+    fs::copy(mmproj, dir.path().join("mmproj-model.gguf")).unwrap();
+    dir
+}
+
+fn load(path: &Path) -> medgemma::Result<MedGemma> {
+    MedGemma::load(path, &cpu())
+}
+
+/// The message of the error that loading ends with.
+fn refusal(path: &Path) -> String {
+    load(path).expect_err("it must be refused").to_string()
+}
+
+#[track_caller]
+fn names(message: &str, what: &[&str]) {
+    for part in what {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+#[test]
+fn soft_tokens_logits_and_answers_are_those_of_the_checkpoint() {
+    for (variant, tolerance) in PAIRS {
+        let dir = folder(variant);
+        let model = load(dir.path()).unwrap();
+        let model = model.model();
+        for prompt in ["text", "two-images"] {
+            let name = format!("{variant}.{prompt}");
+            let golden = Golden::named(&name);
+            let check = |what: &str, shape: &[usize], found: &[f32], key: &str| {
+                let expected = golden.f32(key);
+                assert_close(
+                    &format!("{name} {what}"),
+                    shape,
+                    found,
+                    &expected,
+                    tolerance,
+                );
+            };
+            let mut images = Vec::new();
+            if golden.has("pixel_values") && golden.has("soft_tokens") {
+                let mut all = Vec::new();
+                for pixels in pixels(&golden) {
+                    let encoded = model.encode(&pixels).unwrap();
+                    all.extend(encoded.to_vec().unwrap());
+                    images.push(encoded);
+                }
+                let shape = [&[images.len()][..], &images[0].dims()].concat();
+                check("soft tokens", &shape, &all, "soft_tokens");
+            } else if golden.has("pixel_values") {
+                images.extend(pixels(&golden).iter().map(|p| model.encode(p).unwrap()));
+            }
+            let ids = golden.ids("input_ids");
+            let segments = model.segments(&ids, &images).unwrap();
+            let decoder = model.decoder();
+            let mut options = medgemma_gemma3::GenerateOptions::default();
+            let expected = golden.ids("generated_ids");
+            options.max_new_tokens = expected.len();
+            let mut cache = decoder.new_cache();
+            let tokens: Vec<u32> = decoder
+                .generate(
+                    segments.clone(),
+                    &mut cache,
+                    &options,
+                    Box::new(|_, _| true),
+                )
+                .unwrap()
+                .map(|token| token.unwrap().id)
+                .collect();
+            assert_eq!(tokens, expected, "{name}");
+            let logits = decoder
+                .observe(
+                    &segments,
+                    &mut decoder.new_cache(),
+                    ids.len(),
+                    &mut |_, _| {},
+                )
+                .unwrap();
+            let shape = logits.dims();
+            let logits = medgemma_tensor::vec_from(logits, "logits").unwrap();
+            check("logits", &shape, &logits, "logits");
+        }
+    }
+}
+
+/// The pixels of a golden, one for each image.
+fn pixels(golden: &Golden) -> Vec<medgemma::Pixels> {
+    let array = golden.f32("pixel_values");
+    let [_, c, h, w] = array.shape[..] else {
+        panic!("pixels have four axes");
+    };
+    let images = array.data.chunks_exact(c * h * w);
+    images
+        .map(|data| medgemma::Pixels {
+            data: data.to_vec(),
+            shape: [c, h, w],
+        })
+        .collect()
+}
+
+#[test]
+fn a_conversation_is_the_same_from_either_format() {
+    let case = GoldenChat::named("chat-two-images");
+    for (variant, _) in PAIRS {
+        let (dir, published) = (folder(variant), checkpoint(variant));
+        let (one, other) = (load(dir.path()).unwrap(), load(&published).unwrap());
+        assert_eq!(one.special(), other.special(), "{variant}");
+        assert_eq!(one.tokenizer().vocab_size(), other.tokenizer().vocab_size());
+        let messages = [&case.messages[..], &[ask("And now?")]].concat();
+        let messages = &messages[messages.len() - 1..];
+        for messages in [&case.messages[..], messages] {
+            assert_eq!(
+                one.prompt_ids(messages).unwrap(),
+                other.prompt_ids(messages).unwrap(),
+                "{variant}: the tokenizers differ"
+            );
+            let (a, b) = (
+                one.generate(messages, &exactly(12)).unwrap(),
+                other.generate(messages, &exactly(12)).unwrap(),
+            );
+            assert_eq!(ids(&a), ids(&b), "{variant}");
+            assert_eq!(a.text, b.text, "{variant}");
+        }
+        let image = image("picture-a.png");
+        let [a, b] = [&one, &other].map(|model| model.model().process(&image).unwrap());
+        assert_eq!(
+            a.pixels[0].data, b.pixels[0].data,
+            "{variant}: the processors differ"
+        );
+    }
+}
+
+#[test]
+fn the_vision_part_is_found_beside_the_model_or_named() {
+    let dir = folder("mm-f16");
+    let file = dir.path().join("model.gguf");
+    let image = [Message::user().image(image("picture-a.png")).text("What?")];
+    let answers = |model: &MedGemma| model.generate(&image, &exactly(2)).is_ok();
+    assert!(answers(&load(&file).unwrap()));
+    let none = LoadOptions::default().without_mmproj();
+    let blind = MedGemma::load_with(&file, &cpu(), none).unwrap();
+    let error = blind.generate(&image, &exactly(2)).unwrap_err();
+    assert!(matches!(error, Error::TextOnlyModel { .. }), "{error}");
+
+    let elsewhere = TempDir::new().unwrap();
+    let moved = elsewhere.path().join("vision.gguf");
+    fs::rename(dir.path().join("mmproj-model.gguf"), &moved).unwrap();
+    assert!(!answers(&load(dir.path()).unwrap()));
+    let named = LoadOptions::default().with_mmproj(&moved);
+    assert!(answers(
+        &MedGemma::load_with(dir.path(), &cpu(), named).unwrap()
+    ));
+
+    for name in ["a-mmproj.gguf", "MMPROJ-b.gguf"] {
+        fs::copy(&moved, dir.path().join(name)).unwrap();
+    }
+    names(
+        &refusal(&file),
+        &[
+            "MMPROJ-b.gguf",
+            "a-mmproj.gguf",
+            "with_mmproj",
+            "without_mmproj",
+        ],
+    );
+    let named = LoadOptions::default().with_mmproj(&moved);
+    assert!(answers(&MedGemma::load_with(&file, &cpu(), named).unwrap()));
+
+    fs::copy(&file, dir.path().join("second.gguf")).unwrap();
+    names(
+        &refusal(dir.path()),
+        &["model.gguf", "second.gguf", "the file to load"],
+    );
+}
+
+#[test]
+fn a_tokenizer_beside_the_file_is_preferred() {
+    let dir = folder("mm-f16");
+    let beside = dir.path().join("tokenizer.json");
+    fs::copy(checkpoint("mm-f16").join("tokenizer.json"), &beside).unwrap();
+    let model = load(dir.path()).unwrap();
+    assert_eq!(model.tokenizer().name(), beside.display().to_string());
+    let change = |file: &mut GgufFile| file.unset("tokenizer.ggml.model");
+    let path = edited("mm-f16", change);
+    names(
+        &refusal(&path.1),
+        &["tokenizer.ggml.model", "tokenizer.json"],
+    );
+    fs::copy(&beside, path.0.path().join("tokenizer.json")).unwrap();
+    // The ids of the pictures are then the published ones, which this tokenizer contradicts.
+    names(&refusal(&path.1), &["boi_token_index", "255999", "429"]);
+}
+
+#[test]
+fn other_paths_are_refused_with_what_to_do() {
+    let dir = folder("mm-f16");
+    let text = dir.path().join("notes.txt");
+    fs::write(&text, "no model").unwrap();
+    names(&refusal(&text), &["notes.txt", ".gguf"]);
+    let message = refusal(&dir.path().join("mmproj-model.gguf"));
+    names(&message, &["general.architecture", "`gemma3`", "clip"]);
+    let options = LoadOptions::default().with_mmproj(dir.path().join("mmproj-model.gguf"));
+    let error = MedGemma::load_with(checkpoint("mm-f16"), &cpu(), options).unwrap_err();
+    names(
+        &error.to_string(),
+        &["mmproj-model.gguf", "mm-f16", "no GGUF"],
+    );
+    let options = LoadOptions::default().with_mmproj(dir.path().join("model.gguf"));
+    let error = MedGemma::load_with(dir.path(), &cpu(), options).unwrap_err();
+    names(&error.to_string(), &["model.gguf"]);
+}
+
+/// A folder with the pair, the text model changed; and its path.
+fn edited(variant: &str, change: impl FnOnce(&mut GgufFile)) -> (TempDir, PathBuf) {
+    edited_file(variant, "model.gguf", change)
+}
+
+fn edited_file(
+    variant: &str,
+    file: &str,
+    change: impl FnOnce(&mut GgufFile),
+) -> (TempDir, PathBuf) {
+    let dir = folder(variant);
+    let path = dir.path().join(file);
+    let mut content = GgufFile::read(&path);
+    change(&mut content);
+    content.write(&path);
+    let model = dir.path().join("model.gguf");
+    (dir, model)
+}
+
+#[test]
+fn keys_that_are_missing_or_cannot_be_followed_are_named() {
+    for key in [
+        "general.architecture",
+        "gemma3.block_count",
+        "gemma3.embedding_length",
+        "gemma3.feed_forward_length",
+        "gemma3.context_length",
+        "gemma3.attention.head_count",
+        "gemma3.attention.layer_norm_rms_epsilon",
+        "gemma3.rope.freq_base",
+        "gemma3.rope.scaling.factor",
+        "tokenizer.ggml.tokens",
+        "tokenizer.ggml.scores",
+        "tokenizer.ggml.token_type",
+    ] {
+        let (_dir, path) = edited("mm-f16", |file| file.unset(key));
+        names(&refusal(&path), &["model.gguf", key]);
+    }
+    for key in [
+        "clip.projector_type",
+        "clip.vision.image_size",
+        "clip.vision.patch_size",
+        "clip.vision.embedding_length",
+        "clip.vision.feed_forward_length",
+        "clip.vision.block_count",
+        "clip.vision.attention.head_count",
+        "clip.vision.attention.layer_norm_epsilon",
+        "clip.vision.image_mean",
+        "clip.vision.image_std",
+    ] {
+        let (_dir, path) = edited_file("mm-f16", "mmproj-model.gguf", |file| file.unset(key));
+        names(&refusal(&path), &["mmproj-model.gguf", key]);
+    }
+    type Change = fn(&mut GgufFile);
+    let cases: [(&str, Change); 12] = [
+        ("general.architecture", |f| {
+            f.set_text("general.architecture", "gemma3n")
+        }),
+        ("gemma3.block_count", |f| {
+            f.set_u32("gemma3.block_count", 20_000)
+        }),
+        ("gemma3.block_count", |f| {
+            f.set_text("gemma3.block_count", "8")
+        }),
+        ("gemma3.embedding_length", |f| {
+            f.set_u32("gemma3.embedding_length", 0)
+        }),
+        ("gemma3.attention.head_count_kv", |f| {
+            f.set_u32("gemma3.attention.head_count_kv", 3);
+        }),
+        ("gemma3.attention.value_length", |f| {
+            f.set_u32("gemma3.attention.value_length", 16);
+        }),
+        ("gemma3.final_logit_softcapping", |f| {
+            f.set_f32("gemma3.final_logit_softcapping", 30.0);
+        }),
+        ("gemma3.rope.freq_base", |f| {
+            f.set_f32("gemma3.rope.freq_base", f32::NAN)
+        }),
+        ("gemma3.rope.scaling.type", |f| {
+            f.set_text("gemma3.rope.scaling.type", "yarn")
+        }),
+        ("tokenizer.ggml.model", |f| {
+            f.set_text("tokenizer.ggml.model", "gpt2")
+        }),
+        ("tokenizer.ggml.add_space_prefix", |f| {
+            f.set("tokenizer.ggml.add_space_prefix", 7, vec![1]);
+        }),
+        ("tokenizer.ggml.tokens", |f| {
+            f.set_texts("tokenizer.ggml.tokens", &["a"; 448])
+        }),
+    ];
+    for (key, change) in cases {
+        let (_dir, path) = edited("mm-f16", change);
+        names(&refusal(&path), &["model.gguf", key]);
+    }
+    let cases: [(&str, Change); 4] = [
+        ("clip.projector_type", |f| {
+            f.set_text("clip.projector_type", "mlp")
+        }),
+        ("clip.vision.projection_dim", |f| {
+            f.set_u32("clip.vision.projection_dim", 25)
+        }),
+        ("clip.vision.projector.scale_factor", |f| {
+            f.set_u32("clip.vision.projector.scale_factor", 3);
+        }),
+        ("clip.vision.attention.head_count", |f| {
+            f.set_u32("clip.vision.attention.head_count", 3);
+        }),
+    ];
+    for (key, change) in cases {
+        let (_dir, path) = edited_file("mm-f16", "mmproj-model.gguf", change);
+        names(&refusal(&path), &["mmproj-model.gguf", key]);
+    }
+}
+
+#[test]
+fn tensors_that_are_missing_surplus_or_misshaped_are_named() {
+    let (_dir, path) = edited("mm-f16", |file| {
+        file.tensors.retain(|t| t.name != "blk.3.attn_q.weight");
+    });
+    names(
+        &refusal(&path),
+        &["model.gguf", "layers.3.self_attn.q_proj.weight"],
+    );
+    let (_dir, path) = edited("mm-f16", |file| {
+        file.tensor("blk.3.attn_q.weight").sizes.reverse();
+    });
+    names(
+        &refusal(&path),
+        &["blk.3.attn_q.weight", "[32, 24]", "[24, 32]"],
+    );
+    let (_dir, path) = edited("mm-f16", |file| {
+        let mut bias = file.tensor("blk.0.attn_norm.weight").clone();
+        bias.name = "blk.0.attn_q.bias".to_owned();
+        file.tensors.push(bias);
+    });
+    names(&refusal(&path), &["blk.0.attn_q.bias"]);
+    let (_dir, path) = edited_file("mm-f16", "mmproj-model.gguf", |file| {
+        file.tensor("mm.input_projection.weight").sizes.reverse();
+    });
+    names(
+        &refusal(&path),
+        &["mmproj-model.gguf", "mm.input_projection.weight"],
+    );
+    let (_dir, path) = edited_file("mm-f16", "mmproj-model.gguf", |file| {
+        let name = "output_norm.weight".to_owned();
+        file.tensor("v.post_ln.weight").name = name;
+    });
+    names(
+        &refusal(&path),
+        &["mmproj-model.gguf", "model.gguf", "output_norm.weight"],
+    );
+}
+
+#[test]
+fn feed_forward_layers_under_each_others_names_are_set_right() {
+    let (dir, path) = edited_file("mm-f16", "mmproj-model.gguf", |file| {
+        for tensor in &mut file.tensors {
+            if tensor.name.contains("ffn_up") {
+                tensor.name = tensor.name.replace("ffn_up", "ffn_down");
+            } else {
+                tensor.name = tensor.name.replace("ffn_down", "ffn_up");
+            }
+        }
+    });
+    let swapped = GgufFile::read(&dir.path().join("mmproj-model.gguf"));
+    assert!(
+        swapped
+            .tensors
+            .iter()
+            .any(|t| t.name == "v.blk.0.ffn_down.bias")
+    );
+    let (one, other) = (load(&path).unwrap(), load(folder("mm-f16").path()).unwrap());
+    let image = image("picture-a.png");
+    let [a, b] = [one, other].map(|model| {
+        let processed = model.model().process(&image).unwrap();
+        let encoded = model.model().encode(&processed.pixels[0]).unwrap();
+        encoded.to_vec().unwrap()
+    });
+    assert_eq!(a, b);
+}
+
+#[test]
+fn frequencies_are_left_aside_if_they_change_nothing() {
+    let with = |values: [f32; 4]| {
+        edited("mm-f16", move |file| {
+            let mut tensor = file.tensor("output_norm.weight").clone();
+            tensor.name = "rope_freqs.weight".to_owned();
+            tensor.sizes = vec![4];
+            tensor.bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            file.tensors.push(tensor);
+        })
+    };
+    let (_dir, path) = with([1.0; 4]);
+    let model = load(&path).unwrap();
+    let ignored = &model.model().report().ignored;
+    assert!(
+        ignored.iter().any(|(name, _)| name == "rope_freqs.weight"),
+        "{ignored:?}"
+    );
+    let (_dir, path) = with([1.0, 1.0, 2.0, 1.0]);
+    names(&refusal(&path), &["rope_freqs.weight"]);
+}
