@@ -111,7 +111,7 @@ pub(super) fn linear(cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_
     let kernel = Kernel::of(cpu.path(), format).expect("the caller has asked");
     let cols = weights.cols();
     let round = format != Format::F32 && format != Format::F16;
-    let x = Tiles::pack(cpu.pool(), x, cols, kernel.step, kernel.multiple, round);
+    let x = Tiles::pack(cpu, x, cols, kernel.step, kernel.multiple, round);
     let tiles = out.m().div_ceil(LANES);
     let blocks = tiles.div_ceil(BLOCK);
     let chunk = chunk_of(weights.rows(), blocks, cpu.pool().threads());
@@ -124,11 +124,11 @@ pub(super) fn linear(cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_
         let sums = piece_sums(kernel, weights, &rows, &x, &tiles);
         for tile in tiles.clone() {
             let groups = rows.len().div_ceil(kernel.rows);
-            let tile_sums = (0..groups).map(|group| {
+            let tile_sums = (0..groups).flat_map(|group| {
                 let at = (group * tiles.len() + tile - tiles.start) * kernel.rows * LANES;
-                &sums[at..][..kernel.rows * LANES]
+                sums[at..][..kernel.rows * LANES].as_chunks().0
             });
-            write_tile(tile_sums, kernel.rows, tile, &rows, out);
+            write_tile(cpu.path(), tile_sums.take(rows.len()), tile, &rows, out);
         }
     });
 }
@@ -173,28 +173,47 @@ fn piece_sums(
     sums
 }
 
-/// Turns a tile's sums, a slice `[row][LANES]` for each group, into rows of outputs.
+/// Turns a tile's sums, `LANES` tokens for each of `rows`, into rows of outputs.
 fn write_tile<'a>(
-    groups: impl Iterator<Item = &'a [f32]>,
-    group_rows: usize,
+    path: Path,
+    sums: impl Iterator<Item = &'a [f32; LANES]>,
     tile: usize,
     rows: &std::ops::Range<usize>,
     out: &Output<'_>,
 ) {
     let mut turned = [[0.0; CHUNK]; LANES];
-    for (group, sums) in groups.enumerate() {
-        for (row, lanes) in sums.as_chunks::<LANES>().0.iter().enumerate() {
-            let row = group * group_rows + row;
-            if row < rows.len() {
-                for (turned, &sum) in turned.iter_mut().zip(lanes) {
-                    turned[row] = sum;
-                }
-            }
-        }
-    }
+    turn_sums(path, sums, &mut turned);
     let first = tile * LANES;
     for (token, values) in (first..out.m().min(first + LANES)).zip(&turned) {
         // SAFETY: this piece alone writes its rows of its tokens.
         unsafe { out.put(token, rows.start, &values[..rows.len()]) };
+    }
+}
+
+/// `out[token][row] = rows[row][token]`.
+fn turn_sums<'a>(
+    path: Path,
+    rows: impl Iterator<Item = &'a [f32; LANES]>,
+    out: &mut [[f32; CHUNK]; LANES],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if path >= Path::Avx512 {
+        let mut rows = rows.peekable();
+        let out = out.as_flattened_mut();
+        let mut at = 0;
+        while rows.peek().is_some() {
+            // SAFETY: the processor has the path (`Cpu`'s promise).
+            unsafe {
+                super::avx512_turn::turn_sums(rows.by_ref().take(LANES), &mut out[at..], CHUNK)
+            };
+            at += LANES;
+        }
+        return;
+    }
+    let _ = path;
+    for (row, lanes) in rows.enumerate() {
+        for (out, &sum) in out.iter_mut().zip(lanes) {
+            out[row] = sum;
+        }
     }
 }

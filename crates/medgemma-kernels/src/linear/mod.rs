@@ -16,6 +16,8 @@ mod avx2_few;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_few;
+#[cfg(target_arch = "x86_64")]
+mod avx512_turn;
 mod few;
 mod many;
 mod output;

@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use crate::pool::Pool;
+use crate::cpu::{Cpu, Path};
 
 /// Tokens of a tile: the lanes of a 512-bit register.
 pub(super) const LANES: usize = 16;
@@ -45,7 +45,7 @@ impl Tiles {
     /// Packs `x`, `[tokens, cols]`, in steps whose number is rounded up to a multiple of
     /// `multiple`; `round` first rounds to bf16, which pairs always are.
     pub(super) fn pack(
-        pool: &Pool,
+        cpu: &Cpu,
         x: &[f32],
         cols: usize,
         step: Step,
@@ -60,13 +60,17 @@ impl Tiles {
             .chunks_mut(steps * LANES)
             .map(std::sync::Mutex::new)
             .collect();
-        pool.run(tiles, &|tile| {
+        let path = cpu.path();
+        cpu.pool().run(tiles, &|tile| {
             let mut place = places[tile]
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             let x = &x[tile * LANES * cols..];
-            for (lane, x) in x.chunks_exact(cols).take(LANES).enumerate() {
-                pack_token(x, step, round, &mut place[lane..]);
+            let x = &x[..x.len().min(LANES * cols)];
+            let packed = pack_blocks(path, x, cols, step, &mut place);
+            let rest = &mut place[packed / step.width() * LANES..];
+            for (lane, x) in x.chunks_exact(cols).enumerate() {
+                pack_token(&x[packed..], step, round, rest.get_mut(lane..));
             }
         });
         drop(places);
@@ -84,9 +88,19 @@ impl Tiles {
     }
 }
 
-/// Writes one token's steps to every `LANES`-th place.
-fn pack_token(x: &[f32], step: Step, round: bool, place: &mut [u32]) {
-    let places = place.iter_mut().step_by(LANES);
+/// Packs what `path` has instructions for and says how many columns that is, a multiple of a step.
+fn pack_blocks(path: Path, x: &[f32], cols: usize, step: Step, place: &mut [u32]) -> usize {
+    match path {
+        // SAFETY: the processor has the path (`Cpu`'s promise).
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 | Path::Amx => unsafe { super::avx512_turn::pack(x, cols, step, place) },
+        _ => 0,
+    }
+}
+
+/// Writes one token's steps to every `LANES`-th place; there are none if there are no steps.
+fn pack_token(x: &[f32], step: Step, round: bool, place: Option<&mut [u32]>) {
+    let places = place.into_iter().flatten().step_by(LANES);
     match step {
         Step::Pair => {
             let (pairs, rest) = x.as_chunks::<2>();
