@@ -6,9 +6,14 @@ use super::qk_norm_rope;
 use crate::elementwise::check::{ROUNDING, check, numbers};
 use crate::{Cpu, Path};
 
-const EPS: f32 = 1e-6;
+/// Large enough to be missed if it were lost.
+const EPS: f32 = 0.05;
 
 /// Angles of `tokens` positions as Gemma's tables have them, from an arbitrary first position.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding is what is wanted"
+)]
 fn angles(tokens: usize, half: usize, position: usize) -> (Vec<f32>, Vec<f32>) {
     let pairs = (0..tokens).flat_map(|token| {
         (0..half).map(move |i| {
