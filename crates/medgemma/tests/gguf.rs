@@ -13,12 +13,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use medgemma::{Error, LoadOptions, MedGemma, Message};
+use medgemma_gemma3::{Decoder, GenerateOptions, Segment};
+use medgemma_tensor::checkpoint::{
+    Gguf, GgufPair, Rename, SafetensorsDir, WeightSource, canonical,
+};
 use medgemma_testkit::{GgufFile, Golden, assert_close, checkpoint, gguf};
 use support::{GoldenChat, ask, cpu, exactly, ids, image};
 use tempfile::TempDir;
 
-/// Variants with the tolerance of their arithmetic: see `medgemma-gemma3/tests/golden.rs`.
-const PAIRS: [(&str, f32); 2] = [("mm-bf16", 4e-2), ("mm-f16", 1e-4)];
+/// Variants with the tolerance of their arithmetic: see `medgemma-gemma3/tests/golden.rs`. Rounding
+/// to bf16 falls otherwise than from the checkpoint itself (0.03 there, 0.06 here), because the
+/// file's query norms are scaled (`golden/generate_gguf.py`); that the weights are the same ones is
+/// tested for itself.
+const PAIRS: [(&str, f32); 2] = [("mm-bf16", 1e-1), ("mm-f16", 1e-4)];
 
 /// A folder with the pair as `model.gguf` and `mmproj-model.gguf`.
 fn folder(variant: &str) -> TempDir {
@@ -80,21 +87,6 @@ fn soft_tokens_logits_and_answers_are_those_of_the_checkpoint() {
             let ids = golden.ids("input_ids");
             let segments = model.segments(&ids, &images).unwrap();
             let decoder = model.decoder();
-            let mut options = medgemma_gemma3::GenerateOptions::default();
-            let expected = golden.ids("generated_ids");
-            options.max_new_tokens = expected.len();
-            let mut cache = decoder.new_cache();
-            let tokens: Vec<u32> = decoder
-                .generate(
-                    segments.clone(),
-                    &mut cache,
-                    &options,
-                    Box::new(|_, _| true),
-                )
-                .unwrap()
-                .map(|token| token.unwrap().id)
-                .collect();
-            assert_eq!(tokens, expected, "{name}");
             let logits = decoder
                 .observe(
                     &segments,
@@ -106,8 +98,26 @@ fn soft_tokens_logits_and_answers_are_those_of_the_checkpoint() {
             let shape = logits.dims();
             let logits = medgemma_tensor::vec_from(logits, "logits").unwrap();
             check("logits", &shape, &logits, "logits");
+            // Answers stand on gaps of 2e-3 of the largest logit, which bf16 arithmetic may close.
+            if tolerance < 1e-3 {
+                let expected = golden.ids("generated_ids");
+                assert_eq!(
+                    answer(decoder, segments, expected.len()),
+                    expected,
+                    "{name}"
+                );
+            }
         }
     }
+}
+
+/// The greedy continuation, `tokens` long.
+fn answer(decoder: &Decoder, segments: Vec<Segment>, tokens: usize) -> Vec<u32> {
+    let mut options = GenerateOptions::default();
+    options.max_new_tokens = tokens;
+    let mut cache = decoder.new_cache();
+    let tokens = decoder.generate(segments, &mut cache, &options, Box::new(|_, _| true));
+    tokens.unwrap().map(|token| token.unwrap().id).collect()
 }
 
 /// The pixels of a golden, one for each image.
@@ -123,6 +133,41 @@ fn pixels(golden: &Golden) -> Vec<medgemma::Pixels> {
             shape: [c, h, w],
         })
         .collect()
+}
+
+#[test]
+fn weights_are_the_bytes_of_the_checkpoint() {
+    let renames: Vec<Rename> = [
+        medgemma_siglip::RENAMES,
+        medgemma_projector::RENAMES,
+        medgemma_gemma3::RENAMES,
+    ]
+    .concat();
+    let name = |key: &str| canonical(key, &renames, |_| {});
+    for (variant, _) in PAIRS {
+        let mmproj = Gguf::open(&gguf(&format!("mmproj-{variant}"))).unwrap();
+        let pair = GgufPair::new(Gguf::open(&gguf(variant)).unwrap(), Some(mmproj)).unwrap();
+        let published = SafetensorsDir::open(&checkpoint(variant)).unwrap();
+        let keys = published.names();
+        assert_eq!(pair.names().len(), keys.len(), "{variant}");
+        let mut identical = 0;
+        for key in pair.names() {
+            let same = keys.iter().find(|other| name(other) == name(key));
+            let same = same.unwrap_or_else(|| panic!("{variant} has no {key}"));
+            let (found, expected) = (pair.info(key).unwrap(), published.info(same).unwrap());
+            assert_eq!(found.shape, expected.shape, "{variant} {key}");
+            if found.dtype == expected.dtype {
+                assert_eq!(
+                    *pair.bytes(key).unwrap(),
+                    *published.bytes(same).unwrap(),
+                    "{key}"
+                );
+                identical += 1;
+            }
+        }
+        // The decoder's 7 matrices a layer and the embeddings, the tower's 6 a layer.
+        assert!(identical > 8 * 7 + 3 * 6, "{variant}: {identical}");
+    }
 }
 
 #[test]
