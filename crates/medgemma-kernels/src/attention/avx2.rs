@@ -24,8 +24,16 @@ pub(super) static KERNELS: Kernels = Kernels {
         online: online_singles,
     },
     widen,
+    widen_bytes,
     pairs: None,
-    few_f32,
+    few_f32: few::Steps {
+        run: few_f32,
+        order: Order::Lanes,
+    },
+    few_int8: few::Steps {
+        run: few_int8,
+        order: Order::Lanes,
+    },
     few_bf16: few::Steps {
         run: few_bf16,
         order: Order::Halves,
@@ -94,6 +102,12 @@ impl Lanes for Avx2 {
     unsafe fn load(self, from: *const f32) -> __m256 {
         // SAFETY: `self` proves the instructions, the caller the place.
         unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const i8) -> __m256 {
+        // SAFETY: `self` proves the instructions, the caller the place.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))) }
     }
 
     #[inline(always)]
@@ -208,6 +222,12 @@ unsafe fn few_f32(task: &mut Few<'_, f32>) {
 }
 
 #[target_feature(enable = "avx2,fma")]
+unsafe fn few_int8(task: &mut Few<'_, i8>) {
+    // SAFETY: the caller's promise.
+    unsafe { steps::few::<_, Widened<i8>>(Avx2(()), task) }
+}
+
+#[target_feature(enable = "avx2,fma")]
 unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
     // SAFETY: the caller's promise.
     unsafe { steps::few::<_, Widened<bf16>>(Avx2(()), task) }
@@ -216,4 +236,9 @@ unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
 #[target_feature(enable = "avx2,fma")]
 fn widen(from: &[bf16], to: &mut [f32]) {
     pack::widen(from, to);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn widen_bytes(from: &[i8], scale: f32, to: &mut [f32]) {
+    pack::widen_bytes(from, scale, to);
 }

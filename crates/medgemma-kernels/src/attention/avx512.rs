@@ -24,6 +24,7 @@ pub(super) static KERNELS: Kernels = Kernels {
         online: online_singles,
     },
     widen,
+    widen_bytes,
     pairs: Some(tile::Pairs {
         steps: Steps {
             product: product_pairs,
@@ -31,8 +32,16 @@ pub(super) static KERNELS: Kernels = Kernels {
         },
         interleave,
         narrow,
+        round_bytes,
     }),
-    few_f32,
+    few_f32: few::Steps {
+        run: few_f32,
+        order: Order::Lanes,
+    },
+    few_int8: few::Steps {
+        run: few_int8,
+        order: Order::Lanes,
+    },
     few_bf16: few::Steps {
         run: few_bf16,
         order: Order::Pairs,
@@ -115,6 +124,12 @@ impl Lanes for Avx512 {
     unsafe fn load(self, from: *const f32) -> __m512 {
         // SAFETY: `self` proves the instructions, the caller the place.
         unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const i8) -> __m512 {
+        // SAFETY: `self` proves the instructions, the caller the place.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
     }
 
     #[inline(always)]
@@ -311,6 +326,12 @@ unsafe fn few_f32(task: &mut Few<'_, f32>) {
     unsafe { steps::few::<_, Widened<f32>>(Avx512(()), task) }
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn few_int8(task: &mut Few<'_, i8>) {
+    // SAFETY: the caller's promise.
+    unsafe { steps::few::<_, Widened<i8>>(Avx512(()), task) }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
 unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
     // SAFETY: the caller's promise.
@@ -330,4 +351,14 @@ fn interleave(first: &[bf16], second: &[bf16], to: &mut [f32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 fn narrow(from: &[f32], to: &mut [f32]) {
     pack::narrow(from, to);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn widen_bytes(from: &[i8], scale: f32, to: &mut [f32]) {
+    pack::widen_bytes(from, scale, to);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn round_bytes(from: &[i8], scale: f32, to: &mut [bf16]) {
+    pack::round_bytes(from, scale, to);
 }

@@ -31,6 +31,12 @@ pub(super) trait Lanes: Copy {
     /// `from` can be read for [`Self::LANES`] numbers.
     unsafe fn load(self, from: *const f32) -> Self::V;
 
+    /// Whole numbers, as f32.
+    ///
+    /// # Safety
+    /// `from` can be read for [`Self::LANES`] numbers.
+    unsafe fn load_bytes(self, from: *const i8) -> Self::V;
+
     /// # Safety
     /// `to` can be written for [`Self::LANES`] numbers.
     unsafe fn store(self, to: *mut f32, v: Self::V);

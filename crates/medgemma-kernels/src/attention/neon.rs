@@ -24,8 +24,16 @@ pub(super) static KERNELS: Kernels = Kernels {
         online: online_singles,
     },
     widen,
+    widen_bytes,
     pairs: None,
-    few_f32,
+    few_f32: few::Steps {
+        run: few_f32,
+        order: Order::Lanes,
+    },
+    few_int8: few::Steps {
+        run: few_int8,
+        order: Order::Lanes,
+    },
     few_bf16: few::Steps {
         run: few_bf16,
         order: Order::Halves,
@@ -78,6 +86,15 @@ impl Lanes for Neon {
     unsafe fn load(self, from: *const f32) -> float32x4_t {
         // SAFETY: `self` proves the instructions, the caller the place.
         unsafe { vld1q_f32(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const i8) -> float32x4_t {
+        // SAFETY: `self` proves the instructions, the caller the place.
+        unsafe {
+            let bytes = vcreate_s8(u64::from(from.cast::<u32>().read_unaligned()));
+            vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))))
+        }
     }
 
     #[inline(always)]
@@ -201,6 +218,12 @@ unsafe fn few_f32(task: &mut Few<'_, f32>) {
 }
 
 #[target_feature(enable = "neon")]
+unsafe fn few_int8(task: &mut Few<'_, i8>) {
+    // SAFETY: the caller's promise.
+    unsafe { steps::few::<_, Widened<i8>>(Neon(()), task) }
+}
+
+#[target_feature(enable = "neon")]
 unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
     // SAFETY: the caller's promise.
     unsafe { steps::few::<_, Widened<bf16>>(Neon(()), task) }
@@ -209,4 +232,9 @@ unsafe fn few_bf16(task: &mut Few<'_, bf16>) {
 #[target_feature(enable = "neon")]
 fn widen(from: &[bf16], to: &mut [f32]) {
     pack::widen(from, to);
+}
+
+#[target_feature(enable = "neon")]
+fn widen_bytes(from: &[i8], scale: f32, to: &mut [f32]) {
+    pack::widen_bytes(from, scale, to);
 }

@@ -10,6 +10,15 @@ pub enum Numbers<'a> {
     F32(&'a [f32]),
     /// bfloat16.
     Bf16(&'a [bf16]),
+    /// Whole numbers with one scale for each head and key.
+    Int8 {
+        /// The whole numbers.
+        numbers: &'a [i8],
+        /// The scale of a head's key stands at `head · scale_stride + key`.
+        scales: &'a [f32],
+        /// Scales from a head to the next.
+        scale_stride: usize,
+    },
 }
 
 impl Numbers<'_> {
@@ -17,6 +26,7 @@ impl Numbers<'_> {
         match self {
             Self::F32(numbers) => numbers.len(),
             Self::Bf16(numbers) => numbers.len(),
+            Self::Int8 { numbers, .. } => numbers.len(),
         }
     }
 }
@@ -65,14 +75,53 @@ impl Rows<'_> {
             self.head_stride,
             self.row_stride
         );
+        if let Numbers::Int8 {
+            scales,
+            scale_stride,
+            ..
+        } = self.numbers
+        {
+            let needed = last(self.heads, scale_stride)
+                .and_then(|head| head.checked_add(if self.heads == 0 { 0 } else { self.len }));
+            assert!(
+                needed.is_some_and(|needed| needed <= scales.len()),
+                "{} scales are too few for {name} [{}, {}] with a stride of {scale_stride}",
+                scales.len(),
+                self.heads,
+                self.len
+            );
+        }
     }
 
-    /// Number `lane` of `key` of `head`.
-    pub(super) fn at(&self, head: usize, key: usize, lane: usize) -> f32 {
-        let index = head * self.head_stride + key * self.row_stride + lane;
+    /// Scales of a head's keys from `key` on; none where numbers have none.
+    pub(super) fn scales(&self, head: usize, key: usize) -> &[f32] {
         match self.numbers {
-            Numbers::F32(numbers) => numbers[index],
-            Numbers::Bf16(numbers) => numbers[index].to_f32(),
+            Numbers::Int8 {
+                scales,
+                scale_stride,
+                ..
+            } => &scales[head * scale_stride + key..],
+            _ => &[],
+        }
+    }
+
+    /// Widens the numbers of a head's key into `to`.
+    pub(super) fn widen(&self, head: usize, key: usize, to: &mut [f32]) {
+        let start = head * self.head_stride + key * self.row_stride;
+        let numbers = start..start + self.head_dim;
+        match self.numbers {
+            Numbers::F32(from) => to.copy_from_slice(&from[numbers]),
+            Numbers::Bf16(from) => {
+                for (to, from) in to.iter_mut().zip(&from[numbers]) {
+                    *to = from.to_f32();
+                }
+            }
+            Numbers::Int8 { numbers: from, .. } => {
+                let scale = self.scales(head, key)[0];
+                for (to, from) in to.iter_mut().zip(&from[numbers]) {
+                    *to = f32::from(*from) * scale;
+                }
+            }
         }
     }
 }

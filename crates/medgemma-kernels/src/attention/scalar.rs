@@ -16,33 +16,39 @@ pub(super) fn attention(cpu: &Cpu, problem: &Problem<'_>, out: &mut [f32]) {
     });
 }
 
-/// One row of one head.
+/// One row of one head. Sums are f64, so that they add no error of their own to speak of.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the result is rounded to f32 at the end"
+)]
 fn one(problem: &Problem<'_>, row: usize, head: usize, out: &mut [f32]) {
-    let (keys, values) = (&problem.keys, &problem.values);
-    let h = keys.head_dim;
+    let h = problem.keys.head_dim;
     let q = &problem.q[(row * problem.heads + head) * h..][..h];
     let source = head / problem.group();
     let visible = problem.visible(row);
-    let scores: Vec<f32> = visible
+    let mut numbers = vec![0.0; h];
+    let scores: Vec<f64> = visible
         .clone()
         .map(|key| {
-            let dot: f32 = (0..h)
-                .map(|lane| q[lane] * keys.at(source, key, lane))
-                .sum();
-            dot * problem.scale
+            problem.keys.widen(source, key, &mut numbers);
+            let products = q.iter().zip(&numbers);
+            let products = products.map(|(q, key)| f64::from(*q) * f64::from(*key));
+            products.sum::<f64>() * f64::from(problem.scale)
         })
         .collect();
-    let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
-    out.fill(0.0);
+    let mut sums = vec![0.0; h];
     for (key, score) in visible.zip(scores) {
-        let p = (score - max).exp();
-        sum += p;
-        for (lane, out) in out.iter_mut().enumerate() {
-            *out += p * values.at(source, key, lane);
+        let numerator = (score - max).exp();
+        sum += numerator;
+        problem.values.widen(source, key, &mut numbers);
+        for (sum, value) in sums.iter_mut().zip(&numbers) {
+            *sum += numerator * f64::from(*value);
         }
     }
-    if sum != 0.0 {
-        out.iter_mut().for_each(|out| *out /= sum);
+    let scale = if sum == 0.0 { 0.0 } else { 1.0 / sum };
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = (sum * scale) as f32;
     }
 }

@@ -39,7 +39,7 @@ impl Order {
     }
 }
 
-/// The steps for a storage whose numbers are not used as they lie.
+/// The steps for a storage.
 pub(super) struct Steps<T> {
     pub(super) run: unsafe fn(&mut Few<'_, T>),
     pub(super) order: Order,
@@ -60,6 +60,8 @@ pub(super) struct Few<'a, T> {
     pub(super) count: usize,
     /// Of each row the first key that it sees and the one after the last.
     pub(super) seen: &'a [[usize; 2]],
+    /// Scales of the keys and of the values; empty where numbers have none.
+    pub(super) scales: [&'a [f32]; 2],
     /// What the products are to be multiplied by.
     pub(super) factor: f32,
     /// Out, `[rows][width]`, in the order of the steps: weighted sums of values.
@@ -85,17 +87,18 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
         }
         (Numbers::F32(k), Numbers::F32(v)) => {
             let (k, v) = (&k[first(keys)..], &v[first(values)..]);
-            let steps = Steps {
-                run: kernels.few_f32,
-                order: Order::Lanes,
-            };
             // SAFETY: the caller's promise.
-            unsafe { stream(problem, kernels, &steps, (k, v), piece, sink) }
+            unsafe { stream(problem, kernels, &kernels.few_f32, (k, v), piece, sink) }
         }
         (Numbers::Bf16(k), Numbers::Bf16(v)) => {
             let (k, v) = (&k[first(keys)..], &v[first(values)..]);
             // SAFETY: the caller's promise.
             unsafe { stream(problem, kernels, &kernels.few_bf16, (k, v), piece, sink) }
+        }
+        (Numbers::Int8 { numbers: k, .. }, Numbers::Int8 { numbers: v, .. }) => {
+            let (k, v) = (&k[first(keys)..], &v[first(values)..]);
+            // SAFETY: the caller's promise.
+            unsafe { stream(problem, kernels, &kernels.few_int8, (k, v), piece, sink) }
         }
         _ => unreachable!("keys and values are stored alike"),
     }
@@ -145,6 +148,8 @@ unsafe fn stream<T>(
             values: (values.as_ptr(), problem.values.row_stride),
             count: piece.keys.len(),
             seen: &seen[..rows],
+            scales: [&problem.keys, &problem.values]
+                .map(|rows| rows.scales(piece.head, piece.keys.start)),
             factor: problem.scale * LOG2_E,
             out,
             state: &mut state[..rows],

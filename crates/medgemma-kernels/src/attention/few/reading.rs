@@ -85,6 +85,14 @@ impl<L: Lanes> Widening<L> for f32 {
     }
 }
 
+impl<L: Lanes> Widening<L> for i8 {
+    #[inline(always)]
+    unsafe fn widen(lanes: L, from: *const Self) -> [L::V; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { [lanes.load_bytes(from), lanes.load_bytes(from.add(L::LANES))] }
+    }
+}
+
 impl<L: Halves> Widening<L> for bf16 {
     /// Even numbers go to the first vector, odd ones to the second.
     #[inline(always)]

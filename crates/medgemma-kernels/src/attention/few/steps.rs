@@ -28,6 +28,8 @@ pub(in crate::attention) unsafe fn few<L: Lanes, R: Reading<L>>(
 ) {
     assert!(task.rows <= ROWS && task.seen.len() == task.rows && task.state.len() == task.rows);
     assert!(task.width.is_multiple_of(2 * L::LANES) && task.h <= task.width);
+    let scaled = |scales: &[f32]| scales.is_empty() || (scales.len() >= task.count && R::KEYS == 1);
+    assert!(task.scales.iter().all(|scales| scaled(scales)));
     assert!(task.q.len() == task.rows * task.width && task.out.len() == task.q.len());
     task.out.fill(0.0);
     task.state.fill([f32::MIN, 0.0]);
@@ -39,8 +41,10 @@ pub(in crate::attention) unsafe fn few<L: Lanes, R: Reading<L>>(
         unsafe {
             score::<L, R>(lanes, task, first, count, &mut scores);
             for (row, scores) in scores.iter_mut().enumerate().take(task.rows) {
+                scale(scores, task.scales[0], first, count);
                 hide(scores, task.seen[row], first, count);
                 numerators::<L, R>(lanes, task, row, scores);
+                scale(scores, task.scales[1], first, count);
             }
             gather::<L, R>(lanes, task, first, count, &scores);
         }
@@ -167,6 +171,16 @@ unsafe fn rest<T: Copy + Default>(from: *const T, left: usize) -> [T; PAIR] {
     // SAFETY: the caller's promise, and no more than there is room for.
     unsafe { from.copy_to_nonoverlapping(rest.as_mut_ptr(), left.min(PAIR)) };
     rest
+}
+
+/// Multiplies what belongs to the block's keys by their scales, if they have any.
+#[inline(always)]
+fn scale(scores: &mut [f32; BLOCK], scales: &[f32], first: usize, count: usize) {
+    if !scales.is_empty() {
+        for (score, scale) in scores[..count].iter_mut().zip(&scales[first..]) {
+            *score *= scale;
+        }
+    }
 }
 
 /// Sets the scores of keys that a row does not see, and those past the block, to −∞.

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::few::{self, Few};
+use super::few;
 use super::plan::{Piece, Sink};
 use super::{Numbers, Problem, scratch};
 use online::Online;
@@ -37,12 +37,14 @@ pub(super) struct Steps {
 pub(super) struct Kernels {
     /// Numbers of two vectors: queries of a tile, lanes of a step along a row.
     pub(super) width: usize,
-    /// For elements that are f32, and how rows of bf16 are made of such.
+    /// For elements that are f32, and how rows of other numbers are made of such.
     pub(super) singles: Steps,
     pub(super) widen: unsafe fn(&[bf16], &mut [f32]),
+    pub(super) widen_bytes: unsafe fn(&[i8], f32, &mut [f32]),
     /// For elements that are pairs of bf16, and how two rows are made of such.
     pub(super) pairs: Option<Pairs>,
-    pub(super) few_f32: unsafe fn(&mut Few<'_, f32>),
+    pub(super) few_f32: few::Steps<f32>,
+    pub(super) few_int8: few::Steps<i8>,
     pub(super) few_bf16: few::Steps<bf16>,
 }
 
@@ -52,6 +54,8 @@ pub(super) struct Pairs {
     pub(super) interleave: unsafe fn(&[bf16], &[bf16], &mut [f32]),
     /// How a row of queries is made of such.
     pub(super) narrow: unsafe fn(&[f32], &mut [f32]),
+    /// How a row of whole numbers is made a row of bf16.
+    pub(super) round_bytes: unsafe fn(&[i8], f32, &mut [bf16]),
 }
 
 /// What of a block of keys the queries of a tile see.
@@ -102,7 +106,7 @@ struct Space<'a> {
 /// # Safety
 /// The processor has the instructions of `kernels`; no other thread runs this piece.
 pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece, sink: &Sink<'_>) {
-    let narrow = matches!(problem.keys.numbers, Numbers::Bf16(_));
+    let narrow = !matches!(problem.keys.numbers, Numbers::F32(_));
     let pairs = kernels.pairs.as_ref().filter(|_| narrow);
     let steps = pairs.map_or(&kernels.singles, |pairs| &pairs.steps);
     let h = problem.keys.head_dim;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use half::bf16;
 
 use super::product::Product;
-use super::{Kernels, pack};
+use super::{Kernels, Pairs, pack};
 use crate::attention::{Numbers, Problem, Rows};
 
 /// A matrix of elements at its place, see [`Product`].
@@ -48,16 +48,18 @@ impl Operand {
                 keys.row_stride * size_of::<bf16>(),
                 h / 2,
             ),
-            (Numbers::Bf16(numbers), pairs) => {
+            (_, pairs) => {
                 let depth = if pairs.is_some() { h.div_ceil(2) } else { h };
-                let to = buffer.chunks_exact_mut(depth).zip(block.clone());
-                for (to, key) in to {
-                    let from = row(keys, numbers, head, key);
-                    if pairs.is_some() {
-                        pack::neighbours(from, to);
-                    } else {
-                        // SAFETY: the caller's promise.
-                        unsafe { (kernels.widen)(from, to) }
+                let mut room = vec![bf16::ZERO; h];
+                for (to, key) in buffer.chunks_exact_mut(depth).zip(block.clone()) {
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        match pairs {
+                            Some(pairs) => {
+                                pack::neighbours(narrow(keys, pairs, head, key, &mut room), to);
+                            }
+                            None => wide(keys, kernels, head, key, to),
+                        }
                     }
                 }
                 (buffer.as_ptr().cast(), depth * ELEMENT, depth)
@@ -92,23 +94,27 @@ impl Operand {
                 values.row_stride * ELEMENT,
                 block.len(),
             ),
-            (Numbers::Bf16(numbers), Some(pairs)) => {
+            (_, Some(pairs)) => {
+                let mut room = [vec![bf16::ZERO; h], vec![bf16::ZERO; h]];
                 for (to, key) in buffer.chunks_exact_mut(h).zip(block.clone().step_by(2)) {
-                    let first = row(values, numbers, head, key);
-                    if key + 1 < block.end {
-                        let second = row(values, numbers, head, key + 1);
-                        // SAFETY: the caller's promise.
-                        unsafe { (pairs.interleave)(first, second, to) }
-                    } else {
-                        pack::alone(first, to);
+                    let [first, second] = &mut room;
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        let first = narrow(values, pairs, head, key, first);
+                        if key + 1 < block.end {
+                            let second = narrow(values, pairs, head, key + 1, second);
+                            (pairs.interleave)(first, second, to);
+                        } else {
+                            pack::alone(first, to);
+                        }
                     }
                 }
                 (buffer.as_ptr().cast(), h * ELEMENT, block.len().div_ceil(2))
             }
-            (Numbers::Bf16(numbers), None) => {
+            (_, None) => {
                 for (to, key) in buffer.chunks_exact_mut(h).zip(block.clone()) {
                     // SAFETY: the caller's promise.
-                    unsafe { (kernels.widen)(row(values, numbers, head, key), to) }
+                    unsafe { wide(values, kernels, head, key, to) }
                 }
                 (buffer.as_ptr().cast(), h * ELEMENT, block.len())
             }
@@ -164,7 +170,46 @@ impl Operand {
     }
 }
 
-/// The numbers of a key or value.
-fn row<'a>(rows: &Rows<'_>, numbers: &'a [bf16], head: usize, key: usize) -> &'a [bf16] {
-    &numbers[head * rows.head_stride + key * rows.row_stride..][..rows.head_dim]
+/// The numbers of a key or value as bf16, in `room` if they are not stored as such.
+///
+/// # Safety
+/// The processor has the instructions of `pairs`.
+unsafe fn narrow<'a>(
+    rows: &Rows<'a>,
+    pairs: &Pairs,
+    head: usize,
+    key: usize,
+    room: &'a mut [bf16],
+) -> &'a [bf16] {
+    let start = head * rows.head_stride + key * rows.row_stride;
+    match rows.numbers {
+        Numbers::F32(_) => unreachable!("f32 is used as it lies"),
+        Numbers::Bf16(numbers) => &numbers[start..start + rows.head_dim],
+        Numbers::Int8 { numbers, .. } => {
+            let from = &numbers[start..start + rows.head_dim];
+            // SAFETY: the caller's promise.
+            unsafe { (pairs.round_bytes)(from, rows.scales(head, key)[0], room) };
+            room
+        }
+    }
+}
+
+/// The numbers of a key or value as f32.
+///
+/// # Safety
+/// The processor has the instructions of `kernels`.
+unsafe fn wide(rows: &Rows<'_>, kernels: &Kernels, head: usize, key: usize, to: &mut [f32]) {
+    let start = head * rows.head_stride + key * rows.row_stride;
+    match rows.numbers {
+        Numbers::F32(_) => unreachable!("f32 is used as it lies"),
+        Numbers::Bf16(numbers) => {
+            // SAFETY: the caller's promise.
+            unsafe { (kernels.widen)(&numbers[start..start + rows.head_dim], to) }
+        }
+        Numbers::Int8 { numbers, .. } => {
+            let from = &numbers[start..start + rows.head_dim];
+            // SAFETY: the caller's promise.
+            unsafe { (kernels.widen_bytes)(from, rows.scales(head, key)[0], to) }
+        }
+    }
 }

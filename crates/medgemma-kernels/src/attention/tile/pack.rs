@@ -10,6 +10,23 @@ pub(in crate::attention) fn widen(from: &[bf16], to: &mut [f32]) {
     }
 }
 
+/// Widens a row of whole numbers with a scale.
+#[inline(always)]
+pub(in crate::attention) fn widen_bytes(from: &[i8], scale: f32, to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = f32::from(*from) * scale;
+    }
+}
+
+/// A row of whole numbers with a scale, rounded to bf16.
+#[inline(always)]
+pub(in crate::attention) fn round_bytes(from: &[i8], scale: f32, to: &mut [bf16]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        let [_, _, low, high] = rounded(f32::from(*from) * scale).to_le_bytes();
+        *to = bf16::from_le_bytes([low, high]);
+    }
+}
+
 /// Pairs two rows lane by lane; the bits of `to` are the pairs.
 #[inline(always)]
 pub(in crate::attention) fn interleave(first: &[bf16], second: &[bf16], to: &mut [f32]) {
