@@ -22,8 +22,8 @@ use medgemma_tokenizer::Tokenizer;
 use serde_json::Value;
 
 /// Of the largest logit. The reference multiplies the file's numbers in f32; the kernels round
-/// activations to 8 bits for a few rows and to bf16 for many, as llama.cpp does in its way.
-const TOLERANCE: f32 = 5e-2;
+/// activations to 8 bits, as llama.cpp does: 0.012 was seen.
+const TOLERANCE: f32 = 2.5e-2;
 
 fn folder() -> PathBuf {
     let folder = std::env::var_os("MEDGEMMA_TESTDATA").map(PathBuf::from);

@@ -128,3 +128,29 @@ impl NameMap {
         (n >= 2).then(|| key.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Rename, canonical};
+
+    #[test]
+    fn a_number_in_a_rule_keeps_its_place() {
+        let table = [
+            Rename::new("blk.{}.q.", "layers.{}.query.", "numbered"),
+            Rename::new("blk.{}.", "rest.{}.", "numbered"),
+            Rename::new("out.", "head.", "plain"),
+        ];
+        for (key, expected) in [
+            ("blk.0.q.weight", "layers.0.query.weight"),
+            ("blk.61.q.weight", "layers.61.query.weight"),
+            ("blk.12.qq.weight", "rest.12.qq.weight"),
+            ("blk..q.weight", "blk..q.weight"),
+            ("blk.x.q.weight", "blk.x.q.weight"),
+            ("blk.1x.q.weight", "blk.1x.q.weight"),
+            ("a.blk.1.q.weight", "a.blk.1.q.weight"),
+            ("out.weight", "head.weight"),
+        ] {
+            assert_eq!(canonical(key, &table, |_| {}), expected);
+        }
+    }
+}

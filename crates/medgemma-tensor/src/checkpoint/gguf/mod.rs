@@ -15,9 +15,6 @@ mod pair;
 mod reader;
 mod tensors;
 
-#[cfg(test)]
-mod tests;
-
 pub use file::Gguf;
 pub use metadata::GgufMetadata;
 pub use pair::GgufPair;
