@@ -67,7 +67,7 @@ impl Tokens {
 
 /// Whether `path` has kernels here for `format`.
 pub(super) fn has(path: Path, format: Format) -> bool {
-    !format.is_blocks() && path >= Path::Avx2
+    !format.is_blocks() && path > Path::Scalar
 }
 
 /// `out = x · weightᵀ + bias` for at most [`MOST`] tokens.
@@ -103,6 +103,9 @@ fn sum_rows(path: Path, weight: Matrix<'_>, first: usize, tokens: &Tokens, sums:
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => unsafe { super::avx2_few::sum_rows(weight, first, tokens, sums) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Path::Neon => unsafe { super::neon::sum_rows(weight, first, tokens, sums) },
         path => unreachable!("no kernel on {path}"),
     }
 }

@@ -74,8 +74,8 @@ impl Kernel {
             multiple,
         };
         match path {
-            Path::Scalar | Path::Neon => None,
-            Path::Avx2 => Some(kernel(path, Step::Single, 6, 1)),
+            Path::Scalar => None,
+            Path::Neon | Path::Avx2 => Some(kernel(path, Step::Single, 6, 1)),
             Path::Amx | Path::Avx512 if single => Some(kernel(Path::Avx512, Step::Single, 8, 1)),
             Path::Amx | Path::Avx512 => Some(kernel(Path::Avx512, Step::Pair, 8, 1)),
         }
@@ -92,6 +92,9 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Path::Avx2, Step::Single) => unsafe { super::avx2::multiply(product) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            (Path::Neon, Step::Single) => unsafe { super::neon::multiply(product) },
             (path, step) => unreachable!("no kernel for {step:?} on {path}"),
         }
     }

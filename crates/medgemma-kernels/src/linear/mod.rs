@@ -20,6 +20,8 @@ mod avx512_few;
 mod avx512_turn;
 mod few;
 mod many;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod output;
 mod pack;
 mod panel;
@@ -98,6 +100,10 @@ fn checked_tokens(x: &[f32], rows: usize, cols: usize, out: &[f32]) -> usize {
 
 /// Runs the products of the kernels for many tokens `turns` times on registers alone, and says how
 /// many operations a turn is, two for a product and its sum.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "only x86-64 has instructions for it")
+)]
 pub(crate) fn spin(path: Path, bf16: bool, turns: usize) -> usize {
     match path {
         // SAFETY: the processor has the path (`Cpu`'s promise).
@@ -109,6 +115,9 @@ pub(crate) fn spin(path: Path, bf16: bool, turns: usize) -> usize {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => unsafe { avx2::spin(turns) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Path::Neon => unsafe { neon::spin(turns) },
         _ => scalar::spin(turns),
     }
 }

@@ -89,6 +89,10 @@ impl Tiles {
 }
 
 /// Packs what `path` has instructions for and says how many columns that is, a multiple of a step.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "only x86-64 has instructions for it")
+)]
 fn pack_blocks(path: Path, x: &[f32], cols: usize, step: Step, place: &mut [u32]) -> usize {
     match path {
         // SAFETY: the processor has the path (`Cpu`'s promise).

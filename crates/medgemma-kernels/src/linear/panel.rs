@@ -169,6 +169,11 @@ fn widen_f16(path: Path, bytes: &[u8], place: &mut [u32]) {
         // SAFETY: the processor has the path (`Cpu`'s promise), and all from AVX2 on have F16C.
         return unsafe { super::avx2::widen_f16(halves, place) };
     }
+    #[cfg(target_arch = "aarch64")]
+    if path >= Path::Neon {
+        // SAFETY: the processor has the path (`Cpu`'s promise).
+        return unsafe { super::neon::widen_f16(halves, place) };
+    }
     let _ = path;
     for (place, half) in place.iter_mut().zip(halves) {
         *place = f16::from_le_bytes(*half).to_f32().to_bits();
