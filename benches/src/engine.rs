@@ -42,8 +42,14 @@ fn place(arguments: &Arguments) -> Result<(&Path, Device)> {
     Ok((path, arguments.device.parse()?))
 }
 
+/// A GGUF file without `--mmproj` is a text model here, whatever lies beside it.
 fn options(arguments: &Arguments) -> LoadOptions<'static> {
-    LoadOptions::default().with_precision(arguments.precision)
+    let options = LoadOptions::default().with_precision(arguments.precision);
+    match (&arguments.mmproj, &arguments.model) {
+        (Some(file), _) => options.with_mmproj(file),
+        (None, Some(model)) if model.is_file() => options.without_mmproj(),
+        (None, _) => options,
+    }
 }
 
 /// The picture that is looked at.
