@@ -77,6 +77,26 @@ impl KvCache {
         self.layers.iter().map(LayerCache::bytes).sum()
     }
 
+    /// The most bytes that a cache of `context` positions takes on a CPU, with the room that a
+    /// layer which just grew has not filled: what a memory plan must count.
+    #[must_use]
+    pub fn planned_bytes(config: &TextConfig, context: usize, arithmetic: Arithmetic) -> u64 {
+        let number = match arithmetic {
+            Arithmetic::Bf16 => 2,
+            _ => size_of::<f32>(),
+        };
+        let slots = config.layer_types.iter().map(|kind| match kind {
+            LayerType::Sliding => {
+                (context + context / 4).min(config.sliding_window + slack(config.sliding_window))
+            }
+            LayerType::Full => context + context / 4,
+        });
+        let row = 2 * config.num_key_value_heads * config.head_dim * number;
+        slots
+            .map(|slots| (slots.max(INITIAL_SLOTS) * row) as u64)
+            .sum()
+    }
+
     /// Forgets what was read after the first `len` positions, as if it had never been read.
     ///
     /// The answer is `false`, and nothing changes, when so much was never read, or when a local

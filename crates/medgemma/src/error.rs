@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::memory::{MemoryPlan, megabytes};
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -90,6 +92,16 @@ pub enum Error {
         path: PathBuf,
         /// The vision part.
         mmproj: PathBuf,
+    },
+    /// A model and what it is wanted for do not fit into memory.
+    #[error("{} needs {plan}; {} MB may be used: choose a smaller precision (int8, int4), a smaller workload, or set memory_limit", path.display(), megabytes(*available))]
+    NotEnoughMemory {
+        /// The path of the model.
+        path: PathBuf,
+        /// What is needed.
+        plan: MemoryPlan,
+        /// Bytes that may be used.
+        available: u64,
     },
     /// The messages to continue do not end with the user's.
     #[error("the last message is the model's: end the conversation with a user message")]

@@ -19,7 +19,7 @@ pub(crate) enum Files {
     /// `config.json`, safetensors and the rest; looked at when asked for.
     Directory(PathBuf),
     /// GGUF, opened.
-    Gguf(GgufPair),
+    Gguf(Box<GgufPair>),
 }
 
 impl Files {
@@ -56,7 +56,7 @@ impl Files {
             Mmproj::Beside => mmproj_beside(&file)?,
         };
         let mmproj = mmproj.map(|path| Gguf::open(&path)).transpose()?;
-        Ok(Self::Gguf(GgufPair::new(text, mmproj)?))
+        Ok(Self::Gguf(Box::new(GgufPair::new(text, mmproj)?)))
     }
 
     /// The configuration.
@@ -110,7 +110,7 @@ impl Files {
     pub(crate) fn weights(self) -> Result<Box<dyn WeightSource>> {
         Ok(match self {
             Self::Directory(dir) => Box::new(SafetensorsDir::open(&dir)?),
-            Self::Gguf(pair) => Box::new(pair),
+            Self::Gguf(pair) => pair,
         })
     }
 

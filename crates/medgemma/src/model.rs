@@ -12,11 +12,12 @@ use medgemma_image::{Image, ImageProcessor, Pixels, Processed};
 use medgemma_projector::{Projector, ProjectorConfig};
 use medgemma_siglip::VisionTower;
 use medgemma_tensor::checkpoint::{LoadReport, Loader, Rename};
-use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
+use medgemma_tensor::{Device, FloatFormat, Tensor, tensor_from, vec_from};
 
 use crate::config::{ModelConfig, MultimodalConfig};
 use crate::error::{Error, Result};
 use crate::files::Files;
+use crate::memory::MemoryPlan;
 use crate::options::LoadOptions;
 
 /// Weights, configuration and image processor of one model directory. Cheap to clone, immutable,
@@ -121,6 +122,14 @@ impl Model {
             .with_ignored(medgemma_siglip::IGNORED)
             .with_ignored(medgemma_gemma3::IGNORED)
             .with_precision(options.precision, medgemma_gemma3::MATRICES);
+        let plan = MemoryPlan::new(
+            &config,
+            config.dtype.unwrap_or(FloatFormat::Bf16),
+            options.precision,
+            options.workload,
+        );
+        plan.with_weights(loader.held_bytes())
+            .check(path, device, options.memory_limit)?;
         if options.cache_quantized {
             loader = loader.with_cache(cache)?;
         }

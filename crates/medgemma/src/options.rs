@@ -9,6 +9,8 @@ use medgemma_gemma3::{DEFAULT_CHUNK, Sampling, Speculation};
 use medgemma_image::Resizer;
 use medgemma_tensor::checkpoint::Precision;
 
+use crate::memory::Workload;
+
 /// How an answer is written. The default is greedy with 512 tokens: the same question gets the
 /// same answer, as in the official examples.
 #[derive(Debug, Clone)]
@@ -126,6 +128,12 @@ pub struct LoadOptions<'a> {
     /// [`MedGemma::clear_prefix_cache`](crate::MedGemma::clear_prefix_cache) is called, or the last
     /// clone of the model is gone.
     pub prefix_cache: Option<usize>,
+    /// What the model is wanted for: on a CPU, loading refuses what does not fit into
+    /// [`memory_limit`](Self::memory_limit) together with it.
+    pub workload: Workload,
+    /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
+    /// has available, where it tells (Linux).
+    pub memory_limit: Option<u64>,
     /// How the decoder's matrices are held; as the files have them by default.
     pub precision: Precision,
     /// Whether what [`precision`](Self::precision) makes of the weights is kept in a file beside
@@ -155,6 +163,20 @@ impl<'a> LoadOptions<'a> {
     #[must_use]
     pub fn with_pad_to_square(mut self, pad: bool) -> Self {
         self.pad_to_square = Some(pad);
+        self
+    }
+
+    /// Sets [`workload`](Self::workload).
+    #[must_use]
+    pub fn with_workload(mut self, workload: Workload) -> Self {
+        self.workload = workload;
+        self
+    }
+
+    /// Sets [`memory_limit`](Self::memory_limit).
+    #[must_use]
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
         self
     }
 
@@ -209,6 +231,8 @@ impl fmt::Debug for LoadOptions<'_> {
             .field("pad_to_square", &self.pad_to_square)
             .field("pan_and_scan", &self.pan_and_scan)
             .field("prefix_cache", &self.prefix_cache)
+            .field("workload", &self.workload)
+            .field("memory_limit", &self.memory_limit)
             .field("precision", &self.precision)
             .field("cache_quantized", &self.cache_quantized)
             .field("mmproj", &self.mmproj)

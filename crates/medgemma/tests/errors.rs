@@ -10,7 +10,7 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use medgemma::{Error, GenerateOptions, LoadOptions, MedGemma, Message, Model};
+use medgemma::{Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Workload};
 use medgemma_testkit::{Fault, Golden, Scratch, assert_close, checkpoint};
 use serde_json::json;
 use support::{ask, cpu, exactly, ids, image, load, model, up_to};
@@ -325,4 +325,31 @@ fn weights_that_are_not_numbers_end_the_answer_with_an_error() {
     );
     drop(stream);
     assert_eq!(chat.context_len(), 0);
+}
+
+#[test]
+fn a_model_beyond_the_memory_allowed_is_refused_with_the_figures() {
+    let dir = checkpoint("mm-2025");
+    let device = Device::cpu().expect("compiled in");
+    let load = |limit| {
+        let workload = Workload::new(1000, 1);
+        let options = LoadOptions::default()
+            .with_workload(workload)
+            .with_memory_limit(limit);
+        MedGemma::load_with(&dir, &device, options)
+    };
+    let error = load(1_000_000).expect_err("a megabyte is not enough");
+    let Error::NotEnoughMemory {
+        plan, available, ..
+    } = &error
+    else {
+        panic!("another error: {error}");
+    };
+    assert_eq!(*available, 1_000_000);
+    let message = error.to_string();
+    let megabytes = plan.total().div_ceil(1_000_000);
+    for part in [&format!("{megabytes} MB"), "1 MB", "int8", "memory_limit"] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+    load(plan.total()).expect("exactly enough");
 }

@@ -106,6 +106,36 @@ impl<'a> Loader<'a> {
         self
     }
 
+    /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        let tensors = self.names.files.iter();
+        tensors
+            .filter(|(name, _)| self.reason_to_ignore(name).is_none())
+            .filter_map(|(name, key)| Some((name, self.source.info(key)?)))
+            .map(|(name, info)| {
+                let (&[rows, cols], StoredDtype::Float(format)) = (&*info.shape, &info.dtype)
+                else {
+                    return info.bytes;
+                };
+                self.target(name, kernel_format(*format), cols)
+                    .row_bytes(cols)
+                    .map_or(info.bytes, |row| row as u64 * rows as u64)
+            })
+            .sum()
+    }
+
+    /// What the matrix `name` of `cols` columns is held in when the file has it in `stored`.
+    fn target(&self, name: &str, stored: Format, cols: usize) -> Format {
+        let rule = self
+            .quantized
+            .iter()
+            .find(|rule| name.starts_with(rule.prefix));
+        rule.map_or(stored, |rule| {
+            self.precision.target(stored, cols, rule.embeddings)
+        })
+    }
+
     /// Keeps what is quantised in the file `path`, and takes it from there when that file was made
     /// from the same source files with the same precision. The file is written by
     /// [`Loader::finish`], as a whole or not at all.
@@ -256,13 +286,7 @@ impl<'a> Loader<'a> {
             StoredDtype::Blocks(format) => (format, FloatFormat::F32),
             StoredDtype::Other(_) => unreachable!("take() refuses it"),
         };
-        let rule = self
-            .quantized
-            .iter()
-            .find(|rule| name.starts_with(rule.prefix));
-        let target = rule.map_or(stored, |rule| {
-            self.precision.target(stored, cols, rule.embeddings)
-        });
+        let target = self.target(name, stored, cols);
         let bytes = if target == stored {
             bytes
         } else {

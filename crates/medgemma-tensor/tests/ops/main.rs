@@ -11,6 +11,9 @@
 )]
 
 mod attention;
+#[cfg(all(feature = "autodiff", feature = "cpu"))]
+mod autodiff;
+mod blocks;
 mod matrices;
 mod pictures;
 mod pointwise;

@@ -9,7 +9,8 @@ use medgemma_tensor::checkpoint::{Gguf, MappedBytes};
 use medgemma_testkit::GgufFile;
 use serde_json::{Value, json};
 
-use super::{text, tokens_per_image, vision};
+use super::vision::tokens_per_image;
+use super::{text, vision};
 
 /// A file without tensors.
 fn empty() -> GgufFile {
@@ -90,7 +91,7 @@ fn open(file: &GgufFile) -> Gguf {
 }
 
 fn read(file: &GgufFile) -> Result<TextConfig, String> {
-    let mut config = text(open(file).metadata()).map_err(|error| error.to_string())?;
+    let mut config = text::read(open(file).metadata()).map_err(|error| error.to_string())?;
     config.insert("vocab_size".into(), 262_144.into());
     TextConfig::from_json(Path::new("model.gguf"), "", &Value::Object(config))
         .map_err(|error| error.to_string())
@@ -200,7 +201,7 @@ fn the_tower_of_gemma_3_is_configured_as_by_its_config_json() {
     file.set_f32("clip.vision.attention.layer_norm_epsilon", 1e-6);
     let (tower, decoder) = (open(&file), open(&published(FOUR)));
     assert_eq!(tokens_per_image(tower.metadata()).unwrap(), 256);
-    let found = vision(tower.metadata(), decoder.metadata()).unwrap();
+    let found = vision::read(tower.metadata(), decoder.metadata()).unwrap();
     let expected = json!({
         "hidden_size": 1152, "image_size": 896, "intermediate_size": 4304, "layer_norm_eps": 1e-6,
         "model_type": "siglip_vision_model", "num_attention_heads": 16,
@@ -208,7 +209,7 @@ fn the_tower_of_gemma_3_is_configured_as_by_its_config_json() {
     });
     assert_eq!(Value::Object(found), expected);
     let other = open(&published(ONE));
-    let error = vision(tower.metadata(), other.metadata()).unwrap_err();
+    let error = vision::read(tower.metadata(), other.metadata()).unwrap_err();
     assert!(
         error.to_string().contains("1152, the width of model.gguf"),
         "{error}"

@@ -1,0 +1,112 @@
+//! Weights in blocks, on every backend: the CPU's kernels and the portable bodies on what the blocks
+//! stand for.
+//!
+//! Tolerance 1.5e-2 of the largest magnitude where the kernels round activations to int8 by blocks
+//! of 32 (half a step of 1/127 each, averaged over 256 and more products) or to bf16; 1e-5 elsewhere.
+//! The kernels' own tests hold the same products to 1e-5 with the rounding in the reference.
+
+use medgemma_tensor::checkpoint::MappedBytes;
+use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, Weight, ops};
+
+use crate::support::{Numbers, assert_close, devices, product, tensor};
+
+const BLOCKS: [Format; 8] = [
+    Format::Q8_0,
+    Format::Q4_0,
+    Format::Q4_1,
+    Format::Q5_0,
+    Format::Q5_1,
+    Format::Q4K,
+    Format::Q5K,
+    Format::Q6K,
+];
+
+/// Blocks of drawn bytes whose f16 scales are small and finite, and the numbers they stand for.
+fn drawn(format: Format, [rows, cols]: [usize; 2], device: &Device) -> (Weight, Vec<f32>) {
+    let mut numbers = Numbers::seeded(9);
+    let blocks = rows * cols / format.block_len();
+    let mut bytes: Vec<u8> = numbers
+        .floats(blocks * format.block_bytes())
+        .iter()
+        .map(|x| (x * 127.0 + 128.0) as u8)
+        .collect();
+    // ggml's layouts: where the f16 factors of a block begin.
+    let factors: &[usize] = match format {
+        Format::Q4_1 | Format::Q5_1 | Format::Q4K | Format::Q5K => &[0, 2],
+        Format::Q6K => &[208],
+        _ => &[0],
+    };
+    for block in bytes.chunks_exact_mut(format.block_bytes()) {
+        for &at in factors {
+            let factor = half::f16::from_f32(f32::from(block[at]) / 256.0 + 0.25);
+            block[at..at + 2].copy_from_slice(&factor.to_le_bytes());
+        }
+    }
+    let mut values = vec![0.0; rows * cols];
+    medgemma_kernels::dequantize(format, &bytes, &mut values);
+    let bytes = MappedBytes::from_owner(bytes);
+    let weight = Weight::from_blocks(format, [rows, cols], bytes, FloatFormat::F32, device);
+    (weight, values)
+}
+
+#[test]
+fn linear_and_logits_read_every_block_format() {
+    for device in devices() {
+        let tolerance = if device.backend() == Backend::Cpu {
+            1.5e-2
+        } else {
+            1e-5
+        };
+        for format in BLOCKS {
+            let (w, values) = drawn(format, [37, 512], &device);
+            assert_eq!(w.dims(), [37, 512]);
+            for rows in [1, 3, 8, 19] {
+                let x = Numbers::seeded(rows as u64).floats(rows * 512);
+                let expected = product(&x, &values, 512);
+                let what = format!("{format} {rows} rows on {device}");
+                let found = ops::linear(tensor(&x, [rows, 512], &device), &w, None);
+                assert_close(&what, found, [rows, 37], &expected, tolerance);
+                let found = ops::logits(tensor(&x, [rows, 512], &device), &w);
+                assert_close(&what, found, [rows, 37], &expected, tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn embeddings_of_blocks_are_their_exact_numbers() {
+    for device in devices() {
+        for format in BLOCKS {
+            let (w, values) = drawn(format, [9, 256], &device);
+            let ids = [8, 0, 3, 3];
+            let expected: Vec<f64> = ids
+                .iter()
+                .flat_map(|&id| &values[id as usize * 256..][..256])
+                .map(|&x| f64::from(x))
+                .collect();
+            let found = ops::embed_rows(&w, &ids, &device);
+            assert_close(
+                &format!("{format} on {device}"),
+                found,
+                [4, 256],
+                &expected,
+                1e-7,
+            );
+        }
+    }
+}
+
+#[test]
+fn blocks_ask_for_bf16_and_take_the_bytes_that_they_have() {
+    let device = devices().remove(0);
+    for format in BLOCKS {
+        let (w, _) = drawn(format, [9, 256], &device);
+        if matches!(device.backend(), Backend::Cpu | Backend::NdArray) {
+            assert_eq!(w.arithmetic(), Arithmetic::Bf16);
+            assert_eq!(
+                w.bytes(),
+                9 * 256 / format.block_len() * format.block_bytes()
+            );
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! How much memory a model needs, before any of it is loaded.
+//!
+//! The figures hold for the CPU's devices, where blocks stay blocks and bf16 stays bf16. They are
+//! sums over the shapes that the configuration tells, not measurements; `docs/models/gemma3.md`
+//! sets them against measured peaks.
+
+use std::fmt;
+use std::path::Path;
+
+use medgemma_gemma3::{DEFAULT_CHUNK, KvCache};
+use medgemma_siglip::VisionConfig;
+use medgemma_tensor::checkpoint::Precision;
+use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format};
+
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+
+/// What code, tokenizer, allocator and thread stacks take beside the model: 70–120 MB were seen
+/// with Gemma's tokenizer.
+const PROCESS: u64 = 150 << 20;
+
+/// What a conversation is expected to need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Workload {
+    /// Tokens of prompt and answer together, soft tokens of images included.
+    pub context: usize,
+    /// Images that are encoded. They are encoded one after the other, so only whether there are any
+    /// changes the peak; each also takes its soft tokens of the context.
+    pub images: usize,
+    /// Conversations that are held at once.
+    pub conversations: usize,
+}
+
+impl Workload {
+    /// One conversation of `context` tokens that shows `images` images.
+    #[must_use]
+    pub fn new(context: usize, images: usize) -> Self {
+        Self {
+            context,
+            images,
+            conversations: 1,
+        }
+    }
+
+    /// Sets [`conversations`](Self::conversations).
+    #[must_use]
+    pub fn with_conversations(mut self, conversations: usize) -> Self {
+        self.conversations = conversations;
+        self
+    }
+}
+
+/// Bytes that a model needs, by purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryPlan {
+    /// The decoder's matrices, vision tower, projector.
+    pub weights: u64,
+    /// Keys and values of all conversations, with the room that a growing cache reserves.
+    pub kv_cache: u64,
+    /// What the widest step needs while it runs: a chunk of the prompt, or an image in the tower.
+    pub activations: u64,
+    /// Code, tokenizer, allocator.
+    pub process: u64,
+}
+
+impl MemoryPlan {
+    /// The plan for a model held in `precision`, computed on the CPU.
+    ///
+    /// `stored` is the format of the checkpoint's matrices; see [`ModelConfig::dtype`]. For GGUF
+    /// files use the size of the file instead: they mix formats.
+    #[must_use]
+    pub fn new(
+        config: &ModelConfig,
+        stored: FloatFormat,
+        precision: Precision,
+        workload: Workload,
+    ) -> Self {
+        let vision = config.multimodal.as_ref().map(|m| &m.vision);
+        let weights = decoder_bytes(config, stored, precision)
+            + vision.map_or(0, |vision| {
+                let projector = vision.hidden_size * (config.text.hidden_size + 1);
+                (vision.parameters() + projector as u64) * float(stored).block_bytes() as u64
+            });
+        let arithmetic = if float(stored) == Format::Bf16 || precision != Precision::AsIs {
+            Arithmetic::Bf16
+        } else {
+            Arithmetic::F32
+        };
+        Self {
+            weights,
+            kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic)
+                * workload.conversations as u64,
+            activations: activation_bytes(config, vision.filter(|_| workload.images > 0)),
+            process: PROCESS,
+        }
+    }
+
+    /// The same plan with the weights' true size, as the files tell it.
+    pub(crate) fn with_weights(mut self, bytes: u64) -> Self {
+        self.weights = bytes;
+        self
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.weights + self.kv_cache + self.activations + self.process
+    }
+}
+
+impl MemoryPlan {
+    /// Refuses a plan for a CPU that does not fit into `limit` bytes, or into what is available.
+    ///
+    /// # Errors
+    /// [`Error::NotEnoughMemory`] with the figures.
+    pub(crate) fn check(&self, path: &Path, device: &Device, limit: Option<u64>) -> Result<()> {
+        let on_cpu = matches!(device.backend(), Backend::Cpu | Backend::NdArray);
+        match limit.or_else(available) {
+            Some(available) if on_cpu && self.total() > available => Err(Error::NotEnoughMemory {
+                path: path.to_path_buf(),
+                plan: *self,
+                available,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Default for Workload {
+    /// One conversation of 4096 tokens with an image.
+    fn default() -> Self {
+        Self::new(4096, 1)
+    }
+}
+
+impl fmt::Display for MemoryPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} MB: weights {}, cache {}, activations {}, process {}",
+            megabytes(self.total()),
+            megabytes(self.weights),
+            megabytes(self.kv_cache),
+            megabytes(self.activations),
+            megabytes(self.process)
+        )
+    }
+}
+
+/// Rounded up, so that no figure of a message understates.
+pub(crate) fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}
+
+/// The kernels' name for a float format.
+fn float(format: FloatFormat) -> Format {
+    match format {
+        FloatFormat::F16 => Format::F16,
+        FloatFormat::Bf16 => Format::Bf16,
+        _ => Format::F32,
+    }
+}
+
+/// The decoder's matrices in `precision`, its norms in f32.
+fn decoder_bytes(config: &ModelConfig, stored: FloatFormat, precision: Precision) -> u64 {
+    let text = &config.text;
+    let (d, intermediate) = (text.hidden_size, text.intermediate_size);
+    let queries = text.num_attention_heads * text.head_dim;
+    let keys = text.num_key_value_heads * text.head_dim;
+    let matrix = |rows: usize, cols: usize, embeddings: bool| {
+        let format = precision.target(float(stored), cols, embeddings);
+        format.row_bytes(cols).unwrap_or(0) as u64 * rows as u64
+    };
+    let layer = matrix(queries, d, false)
+        + 2 * matrix(keys, d, false)
+        + matrix(d, queries, false)
+        + 2 * matrix(intermediate, d, false)
+        + matrix(d, intermediate, false);
+    let norms = (4 * d + 2 * text.head_dim) * size_of::<f32>();
+    let tables = if text.tie_word_embeddings { 1 } else { 2 };
+    text.num_hidden_layers as u64 * (layer + norms as u64)
+        + tables * matrix(text.vocab_size, d, true)
+}
+
+/// f32 numbers alive at once in the widest step: in a layer of the decoder the residual stream, its
+/// norm, gate, up and their product for a chunk, and the logits of one position; in the tower the
+/// same of its MLP for all patches, pixels and patches of the picture.
+fn activation_bytes(config: &ModelConfig, vision: Option<&VisionConfig>) -> u64 {
+    let text = &config.text;
+    let decoder =
+        DEFAULT_CHUNK * (4 * text.hidden_size + 3 * text.intermediate_size) + 2 * text.vocab_size;
+    let tower = vision.map_or(0, |vision| {
+        vision.num_patches() * (5 * vision.hidden_size + 2 * vision.intermediate_size)
+            + 2 * vision.num_channels * vision.image_size * vision.image_size
+    });
+    (decoder.max(tower) * size_of::<f32>()) as u64
+}
+
+/// Bytes that the process may still take: what the system calls available, within the limit of the
+/// control group where there is one. `None` where the system does not tell (anything but Linux).
+#[must_use]
+pub fn available() -> Option<u64> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let system = meminfo.lines().find_map(|line| {
+        let kilobytes = line.strip_prefix("MemAvailable:")?.trim();
+        kilobytes
+            .strip_suffix("kB")?
+            .trim()
+            .parse::<u64>()
+            .ok()
+            .map(|kilobytes| kilobytes * 1024)
+    })?;
+    Some(control_group().map_or(system, |group| system.min(group)))
+}
+
+/// What the process's control group (version 2) leaves: its limit less what is used, of which the
+/// cache of files can be given back.
+fn control_group() -> Option<u64> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let dir = std::path::Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
+    let number = |file: &str| -> Option<u64> {
+        std::fs::read_to_string(dir.join(file))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    };
+    let limit = number("memory.max")?;
+    let used = number("memory.current")?;
+    let files = std::fs::read_to_string(dir.join("memory.stat")).ok()?;
+    let files = files
+        .lines()
+        .find_map(|line| line.strip_prefix("file ")?.parse::<u64>().ok())
+        .unwrap_or(0);
+    Some(limit.saturating_sub(used.saturating_sub(files)))
+}
+
+#[cfg(test)]
+mod tests {
+    use medgemma_tensor::FloatFormat;
+    use medgemma_tensor::checkpoint::Precision;
+    use serde_json::json;
+
+    use super::{MemoryPlan, Workload, available};
+    use crate::config::ModelConfig;
+
+    /// The published shapes of the 27B with vision.
+    fn config() -> ModelConfig {
+        let json = json!({
+            "architectures": ["Gemma3ForConditionalGeneration"],
+            "model_type": "gemma3",
+            "mm_tokens_per_image": 256, "boi_token_index": 255_999, "eoi_token_index": 256_000,
+            "image_token_index": 262_144,
+            "text_config": {
+                "model_type": "gemma3_text", "hidden_size": 5376, "intermediate_size": 21504,
+                "num_hidden_layers": 62, "num_attention_heads": 32, "num_key_value_heads": 16,
+                "head_dim": 128, "query_pre_attn_scalar": 168, "sliding_window": 1024,
+                "vocab_size": 262_208, "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+                "max_position_embeddings": 131_072
+            },
+            "vision_config": {
+                "model_type": "siglip_vision_model", "hidden_size": 1152,
+                "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16,
+                "image_size": 896, "patch_size": 14, "vision_use_head": false
+            }
+        });
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        std::fs::write(dir.path().join("config.json"), json.to_string()).expect("writable");
+        ModelConfig::read(dir.path()).expect("the published configuration")
+    }
+
+    #[test]
+    fn weights_are_the_sum_of_the_shapes() {
+        let config = config();
+        let plan = |precision| {
+            MemoryPlan::new(
+                &config,
+                FloatFormat::Bf16,
+                precision,
+                Workload::new(8192, 1),
+            )
+            .weights
+        };
+        // 27.43 billion parameters in all: 2 bytes each but for the norms' 4.
+        let parameters = config.parameters();
+        let as_is = plan(Precision::AsIs);
+        assert!(
+            as_is >= 2 * parameters && as_is < 2 * parameters + 10_000_000,
+            "{as_is}"
+        );
+        // By hand: layers 62·(5376·(4096 + 2·2048 + 4096) + 3·5376·21504) = 25 597 771 776 numbers
+        // of 4.5 bits, 262208·5376 of 210/256 bytes; the tower and projector keep 2 bytes.
+        let layers = 62 * (5376 * (4096 + 2 * 2048 + 4096) + 3 * 5376 * 21504_u64);
+        let int4 = layers * 18 / 32 + 262_208 * 5376 * 210 / 256;
+        let vision = as_is - 2 * (layers + 262_208 * 5376);
+        assert_eq!(plan(Precision::Int4), int4 + vision);
+        assert_eq!(
+            plan(Precision::Int8),
+            layers * 34 / 32 + 262_208 * 5376 * 34 / 32 + vision
+        );
+    }
+
+    #[test]
+    fn a_longer_context_or_an_image_needs_more() {
+        let config = config();
+        let plan = |context, images| {
+            let workload = Workload::new(context, images);
+            MemoryPlan::new(&config, FloatFormat::Bf16, Precision::Int4, workload)
+        };
+        assert!(plan(8192, 0).kv_cache > plan(2048, 0).kv_cache);
+        assert!(plan(8192, 1).activations > plan(8192, 0).activations);
+        assert_eq!(
+            plan(4096, 0).kv_cache * 3,
+            MemoryPlan::new(
+                &config,
+                FloatFormat::Bf16,
+                Precision::Int4,
+                Workload::new(4096, 0).with_conversations(3)
+            )
+            .kv_cache
+        );
+        assert!(plan(8192, 1).total() < 22 << 30, "{}", plan(8192, 1));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_tells_what_is_available() {
+        assert!(available().is_some_and(|bytes| bytes > 1 << 20));
+    }
+}
