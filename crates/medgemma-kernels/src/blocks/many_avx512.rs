@@ -167,50 +167,51 @@ fn multiply_tiles<const FORMAT: u8, const T: usize>(product: &Product<'_>, sums:
             let lines = product.lines.as_ptr().add(tile * product.stride);
             _mm512_load_si512(lines.add(group * stride + index).cast())
         };
-        let x: [[__m512i; 8]; T] =
-            std::array::from_fn(|tile| std::array::from_fn(|index| line(tile, index)));
         let scales: [__m512; T] = std::array::from_fn(|tile| _mm512_castsi512_ps(line(tile, 8)));
-        for (row, totals) in totals.iter_mut().enumerate() {
-            let row = product.row + row;
-            // SAFETY: as above.
-            let four = |index: usize| unsafe {
-                let q = slab.q.as_ptr().add(row * SLAB + group * GROUP + index * 4);
-                _mm512_set1_epi32(q.cast::<i32>().read_unaligned())
-            };
-            for half in 0..halves {
-                let mut products: [__m512i; T] = std::array::from_fn(|tile| {
-                    if order.offsets {
-                        _mm512_setzero_si512()
-                    } else {
-                        line(tile, 9 + half)
-                    }
-                });
-                for index in half * (8 / halves)..(half + 1) * (8 / halves) {
-                    let q = four(index);
-                    for tile in 0..T {
-                        products[tile] = _mm512_dpbusd_epi32(products[tile], q, x[tile][index]);
-                    }
-                }
-                // Factors are 16 for a chunk of eight groups.
-                let at = if halves == 2 {
-                    group * 2 + half
+        for half in 0..halves {
+            let begin: [__m512i; T] = std::array::from_fn(|tile| {
+                if order.offsets {
+                    _mm512_setzero_si512()
                 } else {
-                    group / 8 * 16 + group % 8
-                };
-                // SAFETY: as above.
-                let scale = unsafe { *slab.scales.as_ptr().add(row * (SLAB / 16) + at) };
-                for tile in 0..T {
-                    let factor = _mm512_mul_ps(_mm512_set1_ps(scale), scales[tile]);
-                    let product = _mm512_cvtepi32_ps(products[tile]);
-                    totals[tile] = _mm512_fmadd_ps(product, factor, totals[tile]);
+                    line(tile, 9 + half)
+                }
+            });
+            let mut products = [begin; ROWS];
+            for index in half * (8 / halves)..(half + 1) * (8 / halves) {
+                let x: [__m512i; T] = std::array::from_fn(|tile| line(tile, index));
+                for (row, products) in products.iter_mut().enumerate() {
+                    let at = (product.row + row) * SLAB + group * GROUP + index * 4;
+                    // SAFETY: as above.
+                    let q = unsafe { slab.q.as_ptr().add(at).cast::<i32>().read_unaligned() };
+                    for (product, x) in products.iter_mut().zip(x) {
+                        *product = _mm512_dpbusd_epi32(*product, _mm512_set1_epi32(q), x);
+                    }
                 }
             }
-            if order.offsets {
+            // Factors are 16 for a chunk of eight groups.
+            let at = if halves == 2 {
+                group * 2 + half
+            } else {
+                group / 8 * 16 + group % 8
+            };
+            for (row, (totals, products)) in totals.iter_mut().zip(products).enumerate() {
+                let at = (product.row + row) * (SLAB / 16) + at;
                 // SAFETY: as above.
-                let offset = unsafe { *slab.offsets.as_ptr().add(row * (SLAB / 32) + group) };
+                let scale = _mm512_set1_ps(unsafe { *slab.scales.as_ptr().add(at) });
+                for ((total, product), scales) in totals.iter_mut().zip(products).zip(scales) {
+                    let factor = _mm512_mul_ps(scale, scales);
+                    *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), factor, *total);
+                }
+            }
+        }
+        if order.offsets {
+            for (row, totals) in totals.iter_mut().enumerate() {
+                let at = (product.row + row) * (SLAB / 32) + group;
+                // SAFETY: as above.
+                let offset = _mm512_set1_ps(unsafe { *slab.offsets.as_ptr().add(at) });
                 for (tile, total) in totals.iter_mut().enumerate() {
                     let sum = _mm512_castsi512_ps(line(tile, 9));
-                    *total = _mm512_fmadd_ps(_mm512_set1_ps(offset), sum, *total);
+                    *total = _mm512_fmadd_ps(offset, sum, *total);
                 }
             }
         }

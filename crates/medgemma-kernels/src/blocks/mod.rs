@@ -40,9 +40,10 @@ pub use quantize::{Quantizer, quantize, quantize_matrix};
 pub use unpack::dequantize;
 pub(crate) use unpack::{unpack_bf16, unpack_f32};
 
-/// Whether [`linear_many`] has a kernel of its own for `path`.
+/// Whether [`linear_many`] has a kernel of its own for `path`. Not for AMX, whose tiles are faster
+/// in bf16 than vectors in integers.
 pub(crate) fn has_many(path: Path) -> bool {
-    cfg!(target_arch = "x86_64") && matches!(path, Path::Avx512 | Path::Amx)
+    cfg!(target_arch = "x86_64") && path == Path::Avx512
 }
 
 /// [`linear_few`] for any number of rows of activations, with the same results but for the order of
