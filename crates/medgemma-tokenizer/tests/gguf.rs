@@ -62,7 +62,7 @@ fn published() -> Vec<u8> {
             merges.extend(cuts.map(|cut| (cut, length - cut, blank)));
         }
     }
-    merges.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    merges.sort_by_key(|&(left, right, _)| std::cmp::Reverse((left, right)));
     let merges = merges
         .into_iter()
         .map(|(left, right, blank)| json!([blank.repeat(left), blank.repeat(right)]));

@@ -108,7 +108,9 @@ impl List {
         let count = reader.count("an array that fits into the file", least)?;
         let begin = reader.at();
         match kind.size() {
-            Some(size) => drop(reader.skip((size * count) as u64)?),
+            Some(size) => {
+                reader.skip((size * count) as u64)?;
+            }
             None => {
                 for _ in 0..count {
                     kind.skip(reader, depth + 1)?;
