@@ -9,7 +9,15 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code, reason = "no vectors to run it on")
+)]
 mod few;
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code, reason = "no vectors to run it on")
+)]
 mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -18,6 +26,10 @@ mod rows;
 mod scalar;
 mod scratch;
 mod shared;
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code, reason = "no vectors to run it on")
+)]
 mod tile;
 
 use std::ops::Range;

@@ -101,6 +101,63 @@ struct Space<'a> {
     values: &'a mut [f32],
 }
 
+/// The extents of a piece.
+#[derive(Clone, Copy)]
+struct Extents {
+    tiles: usize,
+    width: usize,
+    h: usize,
+    /// Elements of a query.
+    depth: usize,
+}
+
+impl<'a> Space<'a> {
+    /// The size of each field.
+    fn sizes(extents: Extents) -> [usize; 8] {
+        let Extents {
+            tiles,
+            width,
+            h,
+            depth,
+        } = extents;
+        [
+            tiles * depth * width,
+            tiles * h * width,
+            tiles * 2 * width,
+            KEYS * width,
+            width,
+            2 * width,
+            KEYS * depth,
+            KEYS * h,
+        ]
+    }
+
+    /// Divides `numbers`, which are as many as the sizes together.
+    fn new(extents: Extents, mut numbers: &'a mut [f32]) -> Self {
+        let [q, sums, state, scores, fade, seen, keys, values] = Self::sizes(extents).map(|size| {
+            let (part, rest) = std::mem::take(&mut numbers).split_at_mut(size);
+            numbers = rest;
+            part
+        });
+        sums.fill(0.0);
+        for state in state.chunks_exact_mut(2 * extents.width) {
+            let (largest, sum) = state.split_at_mut(extents.width);
+            largest.fill(f32::MIN);
+            sum.fill(0.0);
+        }
+        Self {
+            q,
+            sums,
+            state,
+            scores,
+            fade,
+            seen,
+            keys,
+            values,
+        }
+    }
+}
+
 /// Runs a piece.
 ///
 /// # Safety
@@ -116,48 +173,22 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
     } else {
         kernels.width
     };
-    let depth = if pairs.is_some() { h.div_ceil(2) } else { h };
-    let tiles = piece.rows.len().div_ceil(width);
-    let sizes = [
-        tiles * depth * width,
-        tiles * h * width,
-        tiles * 2 * width,
-        KEYS * width,
+    let extents = Extents {
+        tiles: piece.rows.len().div_ceil(width),
         width,
-        2 * width,
-        KEYS * depth,
-        KEYS * h,
-    ];
-    let seen: Vec<Range<usize>> = piece
-        .rows
-        .clone()
+        h,
+        depth: if pairs.is_some() { h.div_ceil(2) } else { h },
+    };
+    let rows = piece.rows.clone();
+    let seen: Vec<Range<usize>> = rows
         .map(|row| problem.visible(row / problem.group()))
         .collect();
-    scratch::with(sizes.iter().sum(), |mut numbers| {
-        let mut next = |size| {
-            let (part, rest) = std::mem::take(&mut numbers).split_at_mut(size);
-            numbers = rest;
-            part
-        };
-        let mut space = Space {
-            q: next(sizes[0]),
-            sums: next(sizes[1]),
-            state: next(sizes[2]),
-            scores: next(sizes[3]),
-            fade: next(sizes[4]),
-            seen: next(sizes[5]),
-            keys: next(sizes[6]),
-            values: next(sizes[7]),
-        };
+    scratch::with(Space::sizes(extents).iter().sum(), |numbers| {
+        let mut space = Space::new(extents, numbers);
         // SAFETY: the caller's promise.
         unsafe {
-            let row = &mut space.keys[..depth];
+            let row = &mut space.keys[..extents.depth];
             queries(problem, piece, width, pairs, (space.q, row));
-        }
-        space.sums.fill(0.0);
-        for state in space.state.chunks_exact_mut(2 * width) {
-            state[..width].fill(f32::MIN);
-            state[width..].fill(0.0);
         }
         for first in piece.keys.clone().step_by(KEYS) {
             let block = first..piece.keys.end.min(first + KEYS);
@@ -170,23 +201,20 @@ pub(super) unsafe fn run(problem: &Problem<'_>, kernels: &Kernels, piece: &Piece
                     (piece.head, &block),
                     &seen,
                     &mut space,
-                )
-            };
+                );
+            }
         }
         for (index, row) in piece.rows.clone().enumerate() {
             let (tile, column) = (index / width, index % width);
             let state = &space.state[tile * 2 * width..];
+            let state = [state[column], state[width + column]];
             let sums = &space.sums[tile * h * width..];
             // SAFETY: once for each row of this piece.
             unsafe {
-                sink.put(
-                    problem,
-                    piece,
-                    row,
-                    [state[column], state[width + column]],
-                    |lane| sums[lane * width + column],
-                );
-            }
+                sink.put(problem, piece, row, state, |lane| {
+                    sums[lane * width + column]
+                })
+            };
         }
     });
 }

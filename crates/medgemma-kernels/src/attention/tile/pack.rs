@@ -19,6 +19,7 @@ pub(in crate::attention) fn widen_bytes(from: &[i8], scale: f32, to: &mut [f32])
 }
 
 /// A row of whole numbers with a scale, rounded to bf16.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(in crate::attention) fn round_bytes(from: &[i8], scale: f32, to: &mut [bf16]) {
     for (to, from) in to.iter_mut().zip(from) {
@@ -28,6 +29,7 @@ pub(in crate::attention) fn round_bytes(from: &[i8], scale: f32, to: &mut [bf16]
 }
 
 /// Pairs two rows lane by lane; the bits of `to` are the pairs.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(in crate::attention) fn interleave(first: &[bf16], second: &[bf16], to: &mut [f32]) {
     for (to, (first, second)) in to.iter_mut().zip(first.iter().zip(second)) {
@@ -59,6 +61,7 @@ pub(super) fn pair(first: bf16, second: bf16) -> f32 {
 
 /// Rounds a row to bf16, to nearest and ties to even, and pairs neighbours, the last of an odd
 /// number with 0.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(in crate::attention) fn narrow(from: &[f32], to: &mut [f32]) {
     let (pairs, rest) = from.as_chunks::<2>();
@@ -71,6 +74,7 @@ pub(in crate::attention) fn narrow(from: &[f32], to: &mut [f32]) {
 }
 
 /// The bits of a bf16 in the upper half; no branch, so that rows are rounded many at once.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn rounded(number: f32) -> u32 {
     let bits = number.to_bits();
