@@ -77,13 +77,21 @@ impl Kernel {
             Path::Scalar => None,
             Path::Neon | Path::Avx2 => Some(kernel(path, Step::Single, 6, 1)),
             Path::Amx | Path::Avx512 if single => Some(kernel(Path::Avx512, Step::Single, 8, 1)),
-            Path::Amx | Path::Avx512 => Some(kernel(Path::Avx512, Step::Pair, 8, 1)),
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Path::Amx => {
+                let (rows, steps) = (super::amx::ROWS, super::amx::STEPS);
+                Some(kernel(path, Step::Pair, rows, steps))
+            }
+            _ => Some(kernel(Path::Avx512, Step::Pair, 8, 1)),
         }
     }
 
     fn multiply(self, product: Product<'_>) {
         match (self.path, self.step) {
             // SAFETY: the processor has the path (`Cpu`'s promise).
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            (Path::Amx, Step::Pair) => unsafe { super::amx::multiply(product) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Path::Avx512, Step::Pair) => unsafe { super::avx512::multiply::<true>(product) },
             // SAFETY: as above.
@@ -95,6 +103,8 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             (Path::Neon, Step::Single) => unsafe { super::neon::multiply(product) },
+            #[cfg(test)]
+            (Path::Scalar, step) => multiply_plainly(product, step, self.rows),
             (path, step) => unreachable!("no kernel for {step:?} on {path}"),
         }
     }
@@ -110,14 +120,18 @@ pub(super) fn has(path: Path, format: Format) -> bool {
 /// # Panics
 /// When [`has`] says no.
 pub(super) fn linear(cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
+    let kernel = Kernel::of(cpu.path(), weights.format()).expect("the caller has asked");
+    linear_with(kernel, cpu, x, weights, out);
+}
+
+fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
     let format = weights.format();
-    let kernel = Kernel::of(cpu.path(), format).expect("the caller has asked");
     let cols = weights.cols();
     let round = format != Format::F32 && format != Format::F16;
     let x = Tiles::pack(cpu, x, cols, kernel.step, kernel.multiple, round);
     let tiles = out.m().div_ceil(LANES);
     let blocks = tiles.div_ceil(BLOCK);
-    let chunk = chunk_of(weights.rows(), blocks, cpu.pool().threads());
+    let chunk = chunk_of(weights.rows(), kernel.rows, blocks, cpu.pool().threads());
     let chunks = weights.rows().div_ceil(chunk);
     cpu.pool().run(chunks * blocks, &|piece| {
         // Neighbouring pieces share weights: what one thread reads another finds in the cache.
@@ -136,13 +150,13 @@ pub(super) fn linear(cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_
     });
 }
 
-/// Rows of a chunk: fewer than `CHUNK` where threads would be left without work.
-fn chunk_of(rows: usize, blocks: usize, threads: usize) -> usize {
+/// Rows of a chunk, whole groups: fewer than `CHUNK` where threads would be left without work.
+fn chunk_of(rows: usize, group: usize, blocks: usize, threads: usize) -> usize {
     let mut chunk = CHUNK;
     while chunk > CHUNK / 4 && rows.div_ceil(chunk) * blocks < 4 * threads {
         chunk /= 2;
     }
-    chunk
+    chunk.next_multiple_of(group)
 }
 
 /// The sums of a chunk of rows and a block of tiles: `[group][tile][row][LANES]`.
@@ -218,5 +232,53 @@ fn turn_sums<'a>(
         for (out, &sum) in out.iter_mut().zip(lanes) {
             out[row] = sum;
         }
+    }
+}
+
+/// What a kernel does, in plain Rust, for groups of any size.
+#[cfg(test)]
+fn multiply_plainly(product: Product<'_>, step: Step, rows: usize) {
+    product.checked_tiles(rows);
+    for (tile, sums) in product.sums.chunks_exact_mut(rows * LANES).enumerate() {
+        for (index, sum) in sums.iter_mut().enumerate() {
+            let (row, lane) = (index / LANES, index % LANES);
+            for at in 0..product.steps {
+                let weight = &product.weights[row * product.stride + at * 4..][..4];
+                let weight = u32::from_le_bytes(weight.try_into().expect("4 bytes"));
+                let x = product.x[tile * product.x_stride + at * LANES + lane];
+                let (high, low) = (0xffff_0000, 16);
+                let float = |bits| f32::from_bits(bits);
+                *sum += match step {
+                    Step::Single => float(weight) * float(x),
+                    Step::Pair => {
+                        float(weight << low) * float(x << low)
+                            + float(weight & high) * float(x & high)
+                    }
+                };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod test_support {
+    //! A kernel of the tile unit's shape that runs everywhere.
+
+    use super::{Cpu, Kernel, Output, Path, Step, Weights};
+
+    /// [`super::linear`] in groups of 32 rows and tiles of 16 steps.
+    pub(in crate::linear) fn linear_in_tiles(
+        cpu: &Cpu,
+        x: &[f32],
+        weights: Weights<'_>,
+        out: &Output<'_>,
+    ) {
+        let kernel = Kernel {
+            path: Path::Scalar,
+            step: Step::Pair,
+            rows: 32,
+            multiple: 16,
+        };
+        super::linear_with(kernel, cpu, x, weights, out);
     }
 }

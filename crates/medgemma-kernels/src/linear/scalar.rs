@@ -18,11 +18,11 @@ const PIECE: usize = 16;
 pub(super) fn linear(pool: &Pool, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
     let cols = weights.cols();
     let rounded: Vec<f32>;
-    let x = if matches!(weights.format(), Format::F32 | Format::F16) {
-        x
-    } else {
+    let x = if weights.format() == Format::Bf16 {
         rounded = x.iter().map(|&value| round_to_bf16(value)).collect();
         &rounded[..]
+    } else {
+        x
     };
     pool.run(weights.rows().div_ceil(PIECE), &|piece| {
         let mut unpacked = vec![0.0; cols];
@@ -54,10 +54,6 @@ fn unpack(weights: Weights<'_>, row: usize, out: &mut [f32]) {
                 dequantize(format, bytes, std::slice::from_mut(out));
             }
         }
-    }
-    if format.is_blocks() {
-        out.iter_mut()
-            .for_each(|value| *value = round_to_bf16(*value));
     }
 }
 

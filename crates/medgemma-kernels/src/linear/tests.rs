@@ -5,7 +5,10 @@ use proptest::prelude::*;
 
 use crate::{Cpu, Format, Matrix, Path};
 
-use super::{linear, project};
+use super::many::test_support::linear_in_tiles;
+use super::output::Output;
+use super::panel::Weights;
+use super::{linear, many, project};
 
 const FLOATS: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
 
@@ -218,11 +221,29 @@ fn what_is_no_number_stays_in_its_row_and_token() {
     }
 }
 
+/// Blocks whose numbers are some hundredths.
+fn blocks(format: Format, count: usize) -> Vec<u8> {
+    let bytes = (0..count * format.block_bytes()).map(|index| (index * 7919).to_le_bytes()[0]);
+    let mut bytes: Vec<u8> = bytes.collect();
+    for block in bytes.chunks_exact_mut(format.block_bytes()) {
+        let scales = if format == Format::Q6K {
+            208..210
+        } else {
+            0..2
+        };
+        block[scales].copy_from_slice(&f16::from_f32(0.01).to_le_bytes());
+        if matches!(format, Format::Q4K | Format::Q5_1) {
+            block[2..4].copy_from_slice(&f16::from_f32(0.02).to_le_bytes());
+        }
+    }
+    bytes
+}
+
 #[test]
-fn weights_in_blocks_go_on_as_bf16_with_many_tokens() {
-    let (m, rows, cols) = (21, 19, 768);
+fn the_kernels_for_many_tokens_take_blocks_as_bf16() {
+    let (m, rows, cols) = (21, 19, 2304);
     let x = numbers(1, m * cols);
-    let x_rounded: Vec<f32> = x.iter().map(|&x| bf16::from_f32(x).to_f32()).collect();
+    let x_rounded = rounded(Format::Bf16, &x, true);
     for format in [
         Format::Q8_0,
         Format::Q4_0,
@@ -230,31 +251,61 @@ fn weights_in_blocks_go_on_as_bf16_with_many_tokens() {
         Format::Q4K,
         Format::Q6K,
     ] {
-        // Any bytes are blocks; small scales keep them finite.
-        let mut bytes: Vec<u8> = (0..rows * format.row_bytes(cols).expect("whole blocks"))
-            .map(|index| (index * 7919).to_le_bytes()[0])
-            .collect();
-        for block in bytes.chunks_exact_mut(format.block_bytes()) {
-            let scales = if format == Format::Q6K {
-                208..210
-            } else {
-                0..2
-            };
-            block[scales].copy_from_slice(&f16::from_f32(0.01).to_le_bytes());
-            if matches!(format, Format::Q4K | Format::Q5_1) {
-                block[2..4].copy_from_slice(&f16::from_f32(0.02).to_le_bytes());
-            }
-        }
+        let bytes = blocks(format, rows * cols / format.block_len());
         let mut w = vec![0.0; rows * cols];
         crate::blocks::dequantize(format, &bytes, &mut w);
-        w.iter_mut().for_each(|w| *w = bf16::from_f32(*w).to_f32());
-        let expected = expected(&x_rounded, &w, m, None);
-        let weight = Matrix::new(format, rows, cols, &bytes);
-        for path in Path::available() {
+        let expected = expected(&x_rounded, &rounded(Format::Bf16, &w, false), m, None);
+        let weights = Weights::Rows(Matrix::new(format, rows, cols, &bytes));
+        for path in Path::available().filter(|&path| many::has(path, format)) {
             let mut out = vec![f32::NAN; m * rows];
-            linear(&Cpu::new(2, path), &x, weight, None, &mut out);
+            let output = Output::new(&mut out, rows, None);
+            many::linear(&Cpu::new(2, path), &x, weights, &output);
             assert_close(&out, &expected, cols, &format!("{format} on {path}"));
         }
+    }
+}
+
+#[test]
+fn blocks_come_out_right_with_any_number_of_tokens() {
+    let (rows, cols) = (37, 512);
+    for format in [Format::Q8_0, Format::Q4K] {
+        let bytes = blocks(format, rows * cols / format.block_len());
+        let mut w = vec![0.0; rows * cols];
+        crate::blocks::dequantize(format, &bytes, &mut w);
+        let weight = Matrix::new(format, rows, cols, &bytes);
+        for (path, m) in Path::available().flat_map(|path| [1, 8, 9, 40].map(|m| (path, m))) {
+            let x = numbers(2, m * cols);
+            let mut out = vec![f32::NAN; m * rows];
+            linear(&Cpu::new(2, path), &x, weight, None, &mut out);
+            // An activation below 1 is off by at most half a step of 1/127, or by 2⁻⁹ in bf16.
+            let sizes = expected(
+                &vec![1.0; m * cols],
+                &rounded(Format::F32, &w, false),
+                m,
+                None,
+            );
+            let wanted = expected(&x, &w, m, None);
+            for ((&out, (want, _)), (_, size)) in out.iter().zip(wanted).zip(sizes) {
+                let far = (f64::from(out) - want).abs();
+                assert!(far <= size / 250.0, "{format} on {path}, {m} tokens: {far}");
+            }
+        }
+    }
+}
+
+#[test]
+fn groups_and_steps_of_the_tile_unit_are_padded_with_zeros() {
+    for (m, rows, cols) in [(9, 31, 31), (33, 64, 64), (40, 101, 1074), (17, 130, 1025)] {
+        let (x, w) = (numbers(1, m * cols), numbers(2, rows * cols));
+        let bytes = bytes(Format::Bf16, &w, 0);
+        let weight = Matrix::new(Format::Bf16, rows, cols, &bytes);
+        let mut out = vec![f32::NAN; m * rows];
+        let output = Output::new(&mut out, rows, None);
+        let cpu = Cpu::new(2, Path::Scalar);
+        linear_in_tiles(&cpu, &x, Weights::Rows(weight), &output);
+        let [x, w] = [x, w].map(|values| rounded(Format::Bf16, &values, true));
+        let expected = expected(&x, &w, m, None);
+        assert_close(&out, &expected, cols, &format!("{m}x{cols}x{rows}"));
     }
 }
 
