@@ -58,7 +58,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The directory holds no weights.
-    #[error("{} holds no *.safetensors file; point to a model directory as published, or convert the weights to safetensors", dir.display())]
+    #[error("{} holds no *.safetensors or .gguf file; point to a model directory as published or to a GGUF file", dir.display())]
     NoWeights {
         /// The directory searched.
         dir: PathBuf,
@@ -177,7 +177,7 @@ pub enum Error {
         second: String,
     },
     /// A tensor that the model needs is not in the checkpoint.
-    #[error("{}: expected a tensor `{key}`, found none{}; check that config.json belongs to these weights and that no shard is missing", location.display(), closest_hint(closest.as_deref()))]
+    #[error("{}: expected a tensor `{key}`, found none{}; check that the configuration belongs to these weights and that no shard is missing", location.display(), closest_hint(closest.as_deref()))]
     MissingTensor {
         /// The checkpoint.
         location: PathBuf,
@@ -187,7 +187,7 @@ pub enum Error {
         closest: Option<String>,
     },
     /// A tensor's shape is not the one that the config implies.
-    #[error("{}: tensor `{key}`: expected shape {expected:?}, found {found:?}; check that config.json belongs to these weights", path.display())]
+    #[error("{}: tensor `{key}`: expected shape {expected:?}, found {found:?}; check that the configuration belongs to these weights", path.display())]
     WrongShape {
         /// The file.
         path: PathBuf,
@@ -211,7 +211,7 @@ pub enum Error {
         found: String,
     },
     /// The checkpoint holds tensors that the model does not have.
-    #[error("{}: expected no tensors beyond the model's, found {} more: {}; check that config.json belongs to these weights", location.display(), keys.len(), some_of(keys))]
+    #[error("{}: expected no tensors beyond the model's, found {} more: {}; check that the configuration belongs to these weights", location.display(), keys.len(), some_of(keys))]
     SurplusTensors {
         /// The checkpoint.
         location: PathBuf,

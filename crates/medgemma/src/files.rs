@@ -29,7 +29,8 @@ impl Files {
     /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::MmprojWithoutGguf`], and
     /// [`Error::Tensor`] for what GGUF files can be accused of.
     pub(crate) fn find(path: &Path, options: &LoadOptions<'_>) -> Result<Self> {
-        let file = if path.is_file() {
+        // A path that leads nowhere is judged by its name.
+        let file = if path.is_file() || (is_gguf(path) && !path.is_dir()) {
             if !is_gguf(path) {
                 return Err(Error::NotAModel {
                     path: path.to_path_buf(),
@@ -161,17 +162,12 @@ fn is_mmproj(path: &Path) -> bool {
     name(path).contains("mmproj")
 }
 
-/// The text model of a directory that holds one in GGUF and nothing of Hugging Face's weights.
+/// The text model of a directory that holds one in GGUF and no safetensors files. A `config.json`
+/// says nothing: it is often left beside converted weights.
 fn text_file(dir: &Path) -> Result<Option<PathBuf>> {
-    let holds = |test: &dyn Fn(&Path) -> bool| {
-        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).any(|path| test(&path))
-    };
-    let published = |path: &Path| {
-        let extension = path.extension();
-        name(path) == "config.json" || extension.is_some_and(|e| e == "safetensors")
-    };
-    if holds(&published) {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let extension = |path: &Path| path.extension().is_some_and(|e| e == "safetensors");
+    if entries.map(|entry| entry.path()).any(|p| extension(&p)) {
         return Ok(None);
     }
     let mut files = gguf_files(dir);

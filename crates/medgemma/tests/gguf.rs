@@ -214,6 +214,10 @@ fn the_vision_part_is_found_beside_the_model_or_named() {
     let error = blind.generate(&image, &exactly(2)).unwrap_err();
     assert!(matches!(error, Error::TextOnlyModel { .. }), "{error}");
 
+    // A configuration left beside it is not what says that safetensors files are meant.
+    fs::write(dir.path().join("config.json"), "{}").unwrap();
+    assert!(answers(&load(dir.path()).unwrap()));
+
     let elsewhere = TempDir::new().unwrap();
     let moved = elsewhere.path().join("vision.gguf");
     fs::rename(dir.path().join("mmproj-model.gguf"), &moved).unwrap();
@@ -269,6 +273,8 @@ fn other_paths_are_refused_with_what_to_do() {
     let text = dir.path().join("notes.txt");
     fs::write(&text, "no model").unwrap();
     names(&refusal(&text), &["notes.txt", ".gguf"]);
+    let absent = refusal(&dir.path().join("absent.gguf"));
+    names(&absent, &["absent.gguf", "cannot be read"]);
     let message = refusal(&dir.path().join("mmproj-model.gguf"));
     names(&message, &["general.architecture", "`gemma3`", "clip"]);
     let options = LoadOptions::default().with_mmproj(dir.path().join("mmproj-model.gguf"));
