@@ -12,6 +12,8 @@ pub(super) struct Rounded {
     pub(super) integers: Vec<i8>,
     /// One for each group; NaN for a group that is not all finite.
     pub(super) scales: Vec<f32>,
+    /// The sum of the integers of each group.
+    pub(super) totals: Vec<i16>,
 }
 
 impl Rounded {
@@ -23,7 +25,15 @@ impl Rounded {
             .zip(integers.chunks_exact_mut(GROUP))
             .map(|(x, integers)| round_group(x, integers))
             .collect();
-        Self { integers, scales }
+        let totals = integers
+            .chunks_exact(GROUP)
+            .map(|group| group.iter().map(|&integer| i16::from(integer)).sum())
+            .collect();
+        Self {
+            integers,
+            scales,
+            totals,
+        }
     }
 }
 

@@ -82,58 +82,71 @@ pub(super) const fn format_of(code: u8) -> Format {
 /// # Panics
 /// When there are not as many bytes, or the format has no blocks.
 pub(super) fn decode(format: Format, bytes: &[u8], block: &mut Block) {
+    factors(format, bytes, &mut block.scale, &mut block.offset);
+    integers(format, bytes, &mut block.q);
+}
+
+/// The scales and offsets of the block at the beginning of `bytes`; what a format has not is left
+/// as it is.
+///
+/// # Panics
+/// When there are not as many bytes, or the format has no blocks.
+pub(super) fn factors(format: Format, bytes: &[u8], scale: &mut [f32; 16], offset: &mut [f32; 16]) {
+    match format {
+        Format::Q8_0 | Format::Q4_0 | Format::Q5_0 => scale[0] = half(bytes, 0),
+        Format::Q4_1 | Format::Q5_1 => {
+            scale[0] = half(bytes, 0);
+            offset[0] = -half(bytes, 2);
+        }
+        Format::Q4K | Format::Q5K => scales_and_minima(bytes, scale, offset),
+        Format::Q6K => {
+            let d = half(bytes, 208);
+            for (scale, &byte) in scale.iter_mut().zip(&bytes[192..208]) {
+                *scale = d * f32::from(byte.cast_signed());
+            }
+        }
+        Format::F32 | Format::F16 | Format::Bf16 => panic!("{format} has no blocks"),
+    }
+}
+
+/// The integers of the block at the beginning of `bytes`, `z` included.
+fn integers(format: Format, bytes: &[u8], all: &mut [u8; LONGEST]) {
+    let q = &mut all[..format.block_len()];
     match format {
         Format::Q8_0 => {
-            block.scale[0] = half(bytes, 0);
-            for (q, byte) in block.q.iter_mut().zip(&bytes[2..34]) {
+            for (q, byte) in q.iter_mut().zip(&bytes[2..34]) {
                 *q = byte ^ 0x80;
             }
         }
-        Format::Q4_0 => {
-            block.scale[0] = half(bytes, 0);
-            nibbles(&bytes[2..18], &mut block.q[..32]);
-        }
-        Format::Q4_1 => {
-            block.scale[0] = half(bytes, 0);
-            block.offset[0] = -half(bytes, 2);
-            nibbles(&bytes[4..20], &mut block.q[..32]);
-        }
+        Format::Q4_0 => nibbles(&bytes[2..18], q),
+        Format::Q4_1 => nibbles(&bytes[4..20], q),
         Format::Q5_0 => {
-            block.scale[0] = half(bytes, 0);
-            nibbles(&bytes[6..22], &mut block.q[..32]);
-            fifth_bits(&bytes[2..6], &mut block.q[..32]);
+            nibbles(&bytes[6..22], q);
+            fifth_bits(&bytes[2..6], q);
         }
         Format::Q5_1 => {
-            block.scale[0] = half(bytes, 0);
-            block.offset[0] = -half(bytes, 2);
-            nibbles(&bytes[8..24], &mut block.q[..32]);
-            fifth_bits(&bytes[4..8], &mut block.q[..32]);
+            nibbles(&bytes[8..24], q);
+            fifth_bits(&bytes[4..8], q);
         }
         Format::Q4K => {
-            scales_and_minima(bytes, block);
-            for (bytes, q) in chunks(&bytes[16..144], &mut block.q, 32, 64) {
+            for (bytes, q) in chunks(&bytes[16..144], q, 32, 64) {
                 nibbles(bytes, q);
             }
         }
         Format::Q5K => {
-            scales_and_minima(bytes, block);
-            for (bytes, q) in chunks(&bytes[48..176], &mut block.q, 32, 64) {
+            for (bytes, q) in chunks(&bytes[48..176], q, 32, 64) {
                 nibbles(bytes, q);
             }
             let high = &bytes[16..48];
-            for (index, q) in block.q.iter_mut().enumerate() {
+            for (index, q) in q.iter_mut().enumerate() {
                 *q |= (high[index % 32] >> (index / 32) & 1) << 4;
             }
         }
         Format::Q6K => {
-            let d = half(bytes, 208);
-            for (scale, &byte) in block.scale.iter_mut().zip(&bytes[192..208]) {
-                *scale = d * f32::from(byte.cast_signed());
-            }
-            for (bytes, q) in chunks(&bytes[..128], &mut block.q, 64, 128) {
+            for (bytes, q) in chunks(&bytes[..128], q, 64, 128) {
                 nibbles(bytes, q);
             }
-            for (index, q) in block.q.iter_mut().enumerate() {
+            for (index, q) in q.iter_mut().enumerate() {
                 let high = bytes[128 + index / 128 * 32 + index % 32];
                 *q |= (high >> (index % 128 / 32 * 2) & 3) << 4;
             }
@@ -177,7 +190,7 @@ fn chunks<'a>(
 
 /// The factors of the eight groups of Q4_K and Q5_K: six bits each of twelve bytes, the upper two
 /// bits of the last four pairs lying above the first four.
-fn scales_and_minima(bytes: &[u8], block: &mut Block) {
+fn scales_and_minima(bytes: &[u8], scales: &mut [f32; 16], offsets: &mut [f32; 16]) {
     let (d, dmin) = (half(bytes, 0), half(bytes, 2));
     let packed = &bytes[4..16];
     for group in 0..8 {
@@ -189,7 +202,7 @@ fn scales_and_minima(bytes: &[u8], block: &mut Block) {
                 packed[group + 4] >> 4 | packed[group] >> 6 << 4,
             )
         };
-        block.scale[group] = d * f32::from(scale);
-        block.offset[group] = dmin * f32::from(min);
+        scales[group] = d * f32::from(scale);
+        offsets[group] = dmin * f32::from(min);
     }
 }

@@ -12,6 +12,9 @@ use crate::matrix::Matrix;
 use super::activations::{GROUP, Rounded};
 use super::cells::Cells;
 use super::decode::{Block, decode, group_len, zero};
+#[cfg(target_arch = "aarch64")]
+use super::few_neon;
+#[cfg(target_arch = "x86_64")]
 use super::packed::Packed;
 #[cfg(target_arch = "x86_64")]
 use super::{few_avx2, few_avx512};
@@ -65,6 +68,23 @@ pub(crate) fn linear_few(
         out[0] = sum + bias.map_or(0.0, |bias| bias[row]);
     };
     match cpu.path() {
+        #[cfg(target_arch = "aarch64")]
+        Path::Neon => {
+            let x: Vec<Rounded> = (0..m)
+                .map(|token| Rounded::new(&x[token * cols..][..cols]))
+                .collect();
+            for_rows(cpu, weight, &|first, count| {
+                for row in first..first + count {
+                    let mut sums = [0.0; MOST];
+                    let bytes = weight.row(row);
+                    // SAFETY: the processor has the instructions of `cpu.path()`.
+                    unsafe { few_neon::row(weight.format(), bytes, &x, &mut sums) };
+                    for (token, sum) in sums[..m].iter().enumerate() {
+                        put(token, row, *sum);
+                    }
+                }
+            });
+        }
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => {
             let packed = Packed::new(cpu.path(), weight.format(), x, m, cols);
@@ -151,10 +171,9 @@ fn dot(x: &Rounded, weight: Matrix<'_>, row: usize) -> f32 {
             let product: i32 = pairs
                 .map(|(&q, &x)| (i32::from(q) - i32::from(zero(format))) * i32::from(x))
                 .sum();
-            let total: i32 = integers.iter().map(|&x| i32::from(x)).sum();
             let scale = f64::from(x.scales[at / GROUP]);
             sum += f64::from(block.scale[part]) * scale * f64::from(product)
-                - f64::from(block.offset[part]) * scale * f64::from(total);
+                - f64::from(block.offset[part]) * scale * f64::from(x.totals[at / GROUP]);
         }
     }
     sum as f32

@@ -13,6 +13,8 @@ mod few;
 mod few_avx2;
 #[cfg(target_arch = "x86_64")]
 mod few_avx512;
+#[cfg(target_arch = "aarch64")]
+mod few_neon;
 #[cfg(target_arch = "x86_64")]
 mod many;
 #[cfg(target_arch = "x86_64")]
@@ -46,6 +48,10 @@ pub(crate) fn has_many(path: Path) -> bool {
     cfg!(target_arch = "x86_64") && path == Path::Avx512
 }
 
+/// Rows of activations from which on the kernel for many is the faster one: it computes 16 at once.
+#[cfg(target_arch = "x86_64")]
+const LEAST: usize = 13;
+
 /// [`linear_few`] for any number of rows of activations, with the same results but for the order of
 /// sums: in 8-bit integers where [`has_many`] says so, else a few rows at a time.
 ///
@@ -75,11 +81,12 @@ pub(crate) fn linear_many(
         return;
     }
     #[cfg(target_arch = "x86_64")]
-    if has_many(cpu.path()) && cols > 0 {
+    if has_many(cpu.path()) && cols > 0 && m >= LEAST {
         return many::linear(cpu, x, weight, bias, out);
     }
-    for (index, out) in out.chunks_mut(MOST * rows).enumerate() {
-        let x = &x[index * MOST * cols..][..out.len() / rows * cols];
+    let slice = m.div_ceil(m.div_ceil(MOST));
+    for (index, out) in out.chunks_mut(slice * rows).enumerate() {
+        let x = &x[index * slice * cols..][..out.len() / rows * cols];
         linear_few(cpu, x, weight, bias, out);
     }
 }
