@@ -214,16 +214,22 @@ fn turn_sums<'a>(
     out: &mut [[f32; CHUNK]; LANES],
 ) {
     #[cfg(target_arch = "x86_64")]
-    if path >= Path::Avx512 {
+    if path >= Path::Avx2 {
         let mut rows = rows.peekable();
         let out = out.as_flattened_mut();
         let mut at = 0;
         while rows.peek().is_some() {
+            let (rows, out) = (rows.by_ref(), &mut out[at..]);
             // SAFETY: the processor has the path (`Cpu`'s promise).
             unsafe {
-                super::avx512_turn::turn_sums(rows.by_ref().take(LANES), &mut out[at..], CHUNK)
-            };
-            at += LANES;
+                if path >= Path::Avx512 {
+                    super::avx512_turn::turn_sums(rows.take(16), out, CHUNK);
+                    at += 16;
+                } else {
+                    super::avx2_turn::turn_sums(rows.take(8), out, CHUNK);
+                    at += 8;
+                }
+            }
         }
         return;
     }

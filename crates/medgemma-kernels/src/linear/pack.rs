@@ -67,7 +67,7 @@ impl Tiles {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             let x = &x[tile * LANES * cols..];
             let x = &x[..x.len().min(LANES * cols)];
-            let packed = pack_blocks(path, x, cols, step, &mut place);
+            let packed = pack_blocks(path, x, cols, (step, round), &mut place);
             let rest = &mut place[packed / step.width() * LANES..];
             for (lane, x) in x.chunks_exact(cols).enumerate() {
                 pack_token(&x[packed..], step, round, rest.get_mut(lane..));
@@ -93,11 +93,32 @@ impl Tiles {
     not(target_arch = "x86_64"),
     expect(unused_variables, reason = "only x86-64 has instructions for it")
 )]
-fn pack_blocks(path: Path, x: &[f32], cols: usize, step: Step, place: &mut [u32]) -> usize {
-    match path {
+fn pack_blocks(
+    path: Path,
+    x: &[f32],
+    cols: usize,
+    (step, round): (Step, bool),
+    place: &mut [u32],
+) -> usize {
+    match (path, step) {
         // SAFETY: the processor has the path (`Cpu`'s promise).
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512 | Path::Amx => unsafe { super::avx512_turn::pack(x, cols, step, place) },
+        (Path::Avx512 | Path::Amx, Step::Pair) => unsafe {
+            super::avx512_turn::pack(x, cols, step, place)
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Path::Avx512 | Path::Amx, Step::Single) if !round => unsafe {
+            super::avx512_turn::pack(x, cols, step, place)
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Path::Avx2, Step::Single) if round => unsafe {
+            super::avx2_turn::pack::<true>(x, cols, place)
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Path::Avx2, Step::Single) => unsafe { super::avx2_turn::pack::<false>(x, cols, place) },
         _ => 0,
     }
 }

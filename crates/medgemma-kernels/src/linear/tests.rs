@@ -106,14 +106,14 @@ fn tokens() -> impl Strategy<Value = usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn all_paths_agree_on_odd_shapes(
         format in prop::sample::select(&FLOATS[..]),
         m in tokens(),
         rows in 1..110_usize,
-        cols in 1..200_usize,
+        cols in 1..300_usize,
         seed in 0..1000_u64,
         with_bias: bool,
     ) {
