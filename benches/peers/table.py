@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 SIDES = ("ours", "llama.cpp", "PyTorch")
@@ -12,6 +13,7 @@ class Results:
 
     def __init__(self, path, avx2):
         lines = [json.loads(text) for text in Path(path).read_text(encoding="utf-8").splitlines()]
+        self.avx2 = avx2
         lines = [line for line in lines if line["avx2"] == avx2]
         last = {}
         for line in lines:
@@ -61,8 +63,14 @@ def ratio(ours, theirs, smaller_is_better, wanted):
     if ours is None or theirs is None:
         return "–"
     times = theirs / ours if smaller_is_better else ours / theirs
-    mark = "" if wanted is None else f" (≥ {wanted:g}: {'yes' if times >= wanted else '**no**'})"
-    return f"{times:.2f} ×{mark}"
+    return f"{times:.2f} ×{verdict(times, wanted)}"
+
+
+def verdict(value, wanted, scale=1, unit=""):
+    """Whether that is enough, where something is asked."""
+    if wanted is None:
+        return ""
+    return f" (≥ {wanted * scale:g}{unit}: {'yes' if value >= wanted else '**no**'})"
 
 
 def share(results, row, ours, smaller_is_better):
@@ -76,13 +84,15 @@ def share(results, row, ours, smaller_is_better):
         limit = results.limit("bf16")
     if limit is None:
         return "–"
-    reached = work / ours if smaller_is_better else work * ours
-    return f"{100 * reached / limit:.0f} %"
+    reached = (work / ours if smaller_is_better else work * ours) / limit
+    return f"{100 * reached:.0f} %{verdict(reached, row.of_limit, 100, ' %')}"
 
 
 def rows_of(results, group):
-    """The lines of one group."""
+    """The lines of one group. With AVX2 alone all that is asked is to be as fast as llama.cpp."""
     for row in group.rows:
+        if results.avx2:
+            row = replace(row, over_llama=1.0 if row.llama else None, over_torch=None, of_limit=None)
         ours = results.median(group.name, "ours", row.ours)
         llama = results.median(group.name, "llama.cpp", row.llama) if row.llama else None
         torch = results.median(group.name, "PyTorch", row.torch) if row.torch else None
@@ -126,7 +136,8 @@ def memory(results, groups):
             if peaks[0] is None:
                 continue
             line = results.of(group.name, "ours", row.ours)[-1]
-            weights = line.get("weight_bytes")
+            # Of weights that were quantised while loading, the files' size says nothing.
+            weights = line.get("weight_bytes") if line["precision"] == "as-is" else None
             allowed = None if weights is None else 1.05 * weights + (line.get("cache_bytes") or 0) + 500e6
             cells = ["–" if one is None else f"{one / 1e9:.2f}" for one in (*peaks, allowed)]
             yield f"| {row.title.rpartition(', ')[0]} | " + " | ".join(cells) + " |"
