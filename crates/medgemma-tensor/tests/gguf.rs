@@ -198,13 +198,23 @@ fn a_file_cut_off_anywhere_is_an_error() {
 #[test]
 fn counts_and_lengths_beyond_the_file_reserve_nothing() {
     let whole = sample().to_bytes();
-    // Tensors, keys, the first key's length, the words' count.
-    let words = whole.windows(5).position(|w| w == b"words").unwrap() + 5 + 4 + 4;
-    for at in [8, 16, 24, words] {
-        for value in [1 << 24, 1 << 40, u64::MAX] {
+    // Tensors, keys, the first key's length, and those of an array of texts and of one of numbers,
+    // whose size in bytes would be 0 again if it were let overflow.
+    let count_of = |key: &[u8]| {
+        let at = whole.windows(key.len()).position(|w| w == key).unwrap();
+        at + key.len() + 4 + 4
+    };
+    for (at, what) in [
+        (8, "a table of tensors that fits"),
+        (16, "metadata that fits"),
+        (24, "should have"),
+        (count_of(b"words"), "an array that fits"),
+        (count_of(b"scores"), "an array that fits"),
+    ] {
+        for value in [1 << 24, 1 << 40, 1 << 62, u64::MAX] {
             let mut bytes = whole.clone();
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-            refusal(bytes, &[]);
+            refusal(bytes, &[what]);
         }
     }
     let deep = |levels: usize| {
