@@ -2,7 +2,7 @@
 //! transformers 5.23 on the same file, and its vocabulary against the published `tokenizer.json`.
 //!
 //! Both are under Gemma's terms and are never committed: `MEDGEMMA_TESTDATA` names the folder that
-//! `shared/tools/fetch-testdata.sh` fills. Run them with
+//! `.ci/fetch-testdata` fills. Run them with
 //! `MEDGEMMA_TESTDATA=DIR cargo test --release -p medgemma --test gguf_real -- --ignored`.
 
 #![allow(
