@@ -1,5 +1,7 @@
 //! The block formats against ggml's Python twin, and what quantising to them loses.
 
+#![expect(clippy::cast_possible_truncation, reason = "random numbers, rounded")]
+
 use medgemma_kernels::{
     Cpu, Format, Matrix, Path, Quantizer, dequantize, quantize, quantize_matrix,
 };

@@ -6,6 +6,8 @@
 //! contributes `s·a·Σ(q − z)·x − o·a·Σx`, whose sums are exact integers. Paths differ only in the
 //! order in which these f32 terms are added.
 
+use std::ops::Range;
+
 use crate::cpu::{Cpu, Path};
 use crate::matrix::Matrix;
 
@@ -19,7 +21,8 @@ use super::packed::Packed;
 #[cfg(target_arch = "x86_64")]
 use super::{few_avx2, few_avx512};
 
-/// Rows of activations that [`linear_few`] takes at most.
+/// Rows of activations that go through the weights together; also those from which on another
+/// kernel may be the faster one.
 pub(crate) const MOST: usize = 8;
 
 /// Bytes of weights of a piece of work at most: some microseconds.
@@ -28,15 +31,8 @@ const PIECE: usize = 96 << 10;
 /// Pieces for each thread at least, so that one that is held up leaves little to wait for.
 const SHARES: usize = 8;
 
-/// `out = x · weightᵀ + bias`: `x` is `[m, cols]` with `m` of `0..=8`, `weight` `[rows, cols]` in
-/// blocks, `bias` `[rows]`, `out` `[m, rows]`, all row-major.
-///
-/// A group of 32 activations in which one is infinite or no number makes all outputs NaN.
-///
-/// # Panics
-/// When the lengths do not fit each other, there are more rows of `x`, or the weights are no
-/// blocks.
-pub(crate) fn linear_few(
+/// As [`super::linear_many`], whose checks have been made; there are rows and `m > 0`.
+pub(super) fn linear(
     cpu: &Cpu,
     x: &[f32],
     weight: Matrix<'_>,
@@ -44,23 +40,7 @@ pub(crate) fn linear_few(
     out: &mut [f32],
 ) {
     let (rows, cols) = (weight.rows(), weight.cols());
-    assert!(weight.format().is_blocks(), "weights in blocks");
-    assert!(
-        bias.is_none_or(|bias| bias.len() == rows),
-        "one bias for each of {rows} rows"
-    );
-    if rows == 0 || out.is_empty() {
-        assert!(out.is_empty(), "outputs of no rows");
-        return;
-    }
     let m = out.len() / rows;
-    assert!(m <= MOST, "at most {MOST} rows of activations");
-    assert!(
-        m * rows == out.len() && m * cols == x.len(),
-        "{} inputs of {cols} columns give no {} outputs of {rows} rows",
-        x.len(),
-        out.len()
-    );
     let cells = Cells::new(out);
     let put = |token: usize, row: usize, sum: f32| {
         // SAFETY: the piece of work that the row belongs to alone writes its outputs.
@@ -70,64 +50,63 @@ pub(crate) fn linear_few(
     match cpu.path() {
         #[cfg(target_arch = "aarch64")]
         Path::Neon => {
-            let x: Vec<Rounded> = (0..m)
-                .map(|token| Rounded::new(&x[token * cols..][..cols]))
-                .collect();
-            for_rows(cpu, weight, &|first, count| {
+            let slices = slices(m, |tokens| rounded(x, tokens, cols));
+            for_rows(cpu, weight, &slices, |first, count, tokens, x| {
                 for row in first..first + count {
                     let mut sums = [0.0; MOST];
                     let bytes = weight.row(row);
                     // SAFETY: the processor has the instructions of `cpu.path()`.
-                    unsafe { few_neon::row(weight.format(), bytes, &x, &mut sums) };
-                    for (token, sum) in sums[..m].iter().enumerate() {
-                        put(token, row, *sum);
-                    }
+                    unsafe { few_neon::row(weight.format(), bytes, x, &mut sums) };
+                    tokens
+                        .clone()
+                        .zip(sums)
+                        .for_each(|(token, sum)| put(token, row, sum));
                 }
             });
         }
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => {
-            let packed = Packed::new(cpu.path(), weight.format(), x, m, cols);
-            for_rows(cpu, weight, &|first, count| {
+            let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
+            for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
                 for row in first..first + count {
-                    let mut sums = [0.0; MOST];
+                    let (mut sums, m) = ([0.0; MOST], tokens.len());
                     let bytes = weight.row(row);
                     // SAFETY: the processor has the instructions of `cpu.path()`.
                     unsafe { few_avx2::row(weight.format(), bytes, &packed.lines, m, &mut sums) };
-                    for (token, sum) in sums[..m].iter().enumerate() {
-                        put(token, row, *sum);
-                    }
+                    tokens
+                        .clone()
+                        .zip(sums)
+                        .for_each(|(token, sum)| put(token, row, sum));
                 }
             });
         }
         #[cfg(target_arch = "x86_64")]
         Path::Avx512 | Path::Amx => {
-            let packed = Packed::new(cpu.path(), weight.format(), x, m, cols);
-            for_rows(cpu, weight, &|first, count| {
+            let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
+            for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
                 for row in (first..first + count).step_by(2) {
                     // An odd last row is taken twice.
                     let next = (row + 1).min(first + count - 1);
-                    let mut sums = [[0.0; MOST]; 2];
+                    let (mut sums, m) = ([[0.0; MOST]; 2], tokens.len());
                     let pair = [weight.row(row), weight.row(next)];
                     // SAFETY: the processor has the instructions of `cpu.path()`.
                     unsafe {
                         few_avx512::rows(weight.format(), pair, &packed.lines, m, &mut sums);
                     };
                     for (row, sums) in [row, next].into_iter().zip(sums) {
-                        for (token, sum) in sums[..m].iter().enumerate() {
-                            put(token, row, *sum);
-                        }
+                        tokens
+                            .clone()
+                            .zip(sums)
+                            .for_each(|(token, sum)| put(token, row, sum));
                     }
                 }
             });
         }
         _ => {
-            let rounded: Vec<Rounded> = (0..m)
-                .map(|token| Rounded::new(&x[token * cols..][..cols]))
-                .collect();
-            for_rows(cpu, weight, &|first, count| {
+            let slices = slices(m, |tokens| rounded(x, tokens, cols));
+            for_rows(cpu, weight, &slices, |first, count, tokens, x| {
                 for row in first..first + count {
-                    for (token, x) in rounded.iter().enumerate() {
+                    for (token, x) in tokens.clone().zip(x) {
                         put(token, row, dot(x, weight, row));
                     }
                 }
@@ -136,15 +115,47 @@ pub(crate) fn linear_few(
     }
 }
 
-/// Calls `task` with the first and the number of some rows of the weights, for all, on several
-/// threads. All but the last number are even.
-fn for_rows(cpu: &Cpu, weight: Matrix<'_>, task: &(dyn Fn(usize, usize) + Sync)) {
+/// Rows of activations that go through the weights together, with what `prepare` makes of them.
+fn slices<T>(m: usize, prepare: impl Fn(Range<usize>) -> T) -> Vec<(Range<usize>, T)> {
+    let slice = m.div_ceil(m.div_ceil(MOST));
+    let starts = (0..m).step_by(slice);
+    starts
+        .map(|start| start..m.min(start + slice))
+        .map(|tokens| (tokens.clone(), prepare(tokens)))
+        .collect()
+}
+
+fn rounded(x: &[f32], tokens: Range<usize>, cols: usize) -> Vec<Rounded> {
+    tokens
+        .map(|token| Rounded::new(&x[token * cols..][..cols]))
+        .collect()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn packed(cpu: &Cpu, weight: Matrix<'_>, tokens: &Range<usize>, x: &[f32]) -> Packed {
+    let cols = weight.cols();
+    let x = &x[tokens.start * cols..tokens.end * cols];
+    Packed::new(cpu.path(), weight.format(), x, tokens.len(), cols)
+}
+
+/// Calls `task` for all rows of the weights and all slices of the activations, on several threads:
+/// with the first and the number of some rows, all numbers but the last being even, and a slice.
+/// The rows of a piece stay in the second-level cache while all slices go by.
+fn for_rows<T: Sync>(
+    cpu: &Cpu,
+    weight: Matrix<'_>,
+    slices: &[(Range<usize>, T)],
+    task: impl Fn(usize, usize, &Range<usize>, &T) + Sync,
+) {
     let rows = weight.rows();
     let bytes = weight.bytes().len();
     let most = (bytes / (cpu.pool().threads() * SHARES)).min(PIECE);
     let piece = (most * rows / bytes.max(1)).max(1).next_multiple_of(2);
     cpu.pool().run(rows.div_ceil(piece), &|index| {
-        task(index * piece, piece.min(rows - index * piece));
+        let count = piece.min(rows - index * piece);
+        for (tokens, slice) in slices {
+            task(index * piece, count, tokens, slice);
+        }
     });
 }
 

@@ -175,11 +175,7 @@ fn unpack(format: Format, bytes: &[u8]) -> [int8x16_t; 16] {
 }
 
 /// A small number as a shift.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    reason = "below 8"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "below 8")]
 fn shift(index: usize) -> i8 {
     index as i8
 }

@@ -23,6 +23,7 @@ mod many_avx512;
 mod pack_avx2;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx512;
+#[cfg(target_arch = "x86_64")]
 mod packed;
 mod quantize;
 mod quantize_q4;
@@ -34,26 +35,24 @@ mod unpack_avx2;
 #[cfg(target_arch = "x86_64")]
 mod unpack_avx512;
 
-use crate::cpu::{Cpu, Path};
+use crate::cpu::Cpu;
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::Path;
 use crate::matrix::Matrix;
 
-pub(crate) use few::{MOST, linear_few};
+pub(crate) use few::MOST;
 pub use quantize::{Quantizer, quantize, quantize_matrix};
 pub use unpack::dequantize;
-pub(crate) use unpack::{unpack_bf16, unpack_f32};
-
-/// Whether [`linear_many`] has a kernel of its own for `path`. Not for AMX, whose tiles are faster
-/// in bf16 than vectors in integers.
-pub(crate) fn has_many(path: Path) -> bool {
-    cfg!(target_arch = "x86_64") && path == Path::Avx512
-}
+pub(crate) use unpack::unpack_bf16;
 
 /// Rows of activations from which on the kernel for many is the faster one: it computes 16 at once.
 #[cfg(target_arch = "x86_64")]
 const LEAST: usize = 13;
 
-/// [`linear_few`] for any number of rows of activations, with the same results but for the order of
-/// sums: in 8-bit integers where [`has_many`] says so, else a few rows at a time.
+/// `out = x · weightᵀ + bias`: `x` is `[m, cols]`, `weight` `[rows, cols]` in blocks, `bias`
+/// `[rows]`, `out` `[m, rows]`, all row-major. The arithmetic is said in [`few`].
+///
+/// A group of 32 activations in which one is infinite or no number makes all outputs of its row NaN.
 ///
 /// # Panics
 /// When the lengths do not fit each other, or the weights are no blocks.
@@ -81,14 +80,10 @@ pub(crate) fn linear_many(
         return;
     }
     #[cfg(target_arch = "x86_64")]
-    if has_many(cpu.path()) && cols > 0 && m >= LEAST {
+    if cpu.path() == Path::Avx512 && cols > 0 && m >= LEAST {
         return many::linear(cpu, x, weight, bias, out);
     }
-    let slice = m.div_ceil(m.div_ceil(MOST));
-    for (index, out) in out.chunks_mut(slice * rows).enumerate() {
-        let x = &x[index * slice * cols..][..out.len() / rows * cols];
-        linear_few(cpu, x, weight, bias, out);
-    }
+    few::linear(cpu, x, weight, bias, out);
 }
 
 #[cfg(test)]

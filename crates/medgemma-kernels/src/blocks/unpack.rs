@@ -44,7 +44,7 @@ pub fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) {
 ///
 /// # Panics
 /// When `row` is not `out.len()` numbers in `format`, or the format has no blocks.
-pub(crate) fn unpack_f32(path: Path, format: Format, row: &[u8], out: &mut [f32]) {
+pub(super) fn unpack_f32(path: Path, format: Format, row: &[u8], out: &mut [f32]) {
     check(format, row, out.len());
     match path {
         #[cfg(target_arch = "x86_64")]
