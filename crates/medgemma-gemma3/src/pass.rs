@@ -81,12 +81,16 @@ impl<'a> Pass<'a> {
         scale: f64,
     ) -> Tensor<2> {
         let kind = self.layer_types[layer];
+        // The caches of one decoder hold one format: all lanes' rows are rounded at once.
+        let [k, v] = [k, v].map(|rows| match self.lanes.first() {
+            Some((lane, _)) => lane.cache.rounded(rows),
+            None => rows,
+        });
         let mut start = 0;
         let mut parts = Vec::with_capacity(self.lanes.len());
         for (lane, masks) in &mut self.lanes {
             let rows = |x: &Tensor<3>| x.clone().narrow(0, start, lane.rows);
-            let [k, v] = [rows(&k), rows(&v)].map(|rows| lane.cache.rounded(rows));
-            let attended = lane.cache.extend(layer, k, v);
+            let attended = lane.cache.extend(layer, rows(&k), rows(&v));
             let mask = match kind {
                 LayerType::Sliding => masks.sliding.as_ref(),
                 LayerType::Full => masks.full.as_ref(),

@@ -282,6 +282,8 @@ impl<'a> Writer<'a> {
             prompt_tokens = self.usage.prompt_tokens,
             image_tokens = self.usage.image_tokens,
             reply_tokens = self.usage.reply_tokens,
+            drafted_tokens = self.usage.drafted_tokens,
+            accepted_tokens = self.usage.accepted_tokens,
             images_ms = milliseconds(self.timings.images),
             prefill_ms = milliseconds(self.timings.prefill),
             decode_ms = milliseconds(self.timings.decode),

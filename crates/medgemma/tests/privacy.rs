@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use medgemma::{Image, MedGemma, Message, Part};
+use medgemma::{Image, LoadOptions, MedGemma, Message, Part};
 use medgemma_testkit::{Fault, picture};
 use support::{load, speaker, up_to};
 use tracing_subscriber::filter::LevelFilter;
@@ -152,7 +152,9 @@ fn failures(model: &MedGemma, text_model: &MedGemma) -> Vec<String> {
 #[test]
 fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
     let log = capture();
-    let model = load(&medgemma_testkit::checkpoint("mm-2025"));
+    let keeping = LoadOptions::default().with_prefix_cache(1 << 20);
+    let dir = medgemma_testkit::checkpoint("mm-2025");
+    let model = MedGemma::load_with(dir, &support::cpu(), keeping).unwrap();
     // Says " birnbaum": the answer of a model must not be logged either.
     let scratch = speaker(&[334, 400, 407, 416, 412, 306, 411]);
     let speaker = load(scratch.path());
@@ -196,6 +198,7 @@ fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
         clean("an error", &text, &[]);
     }
 
+    assert!(model.prefix_cache_bytes() > 0, "something was kept");
     let logged = log.text();
     clean(
         "the log",
