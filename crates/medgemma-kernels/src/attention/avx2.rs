@@ -119,7 +119,7 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn prefetch(self, from: *const u8) {
         // SAFETY: a hint, which reads nothing and cannot fault.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

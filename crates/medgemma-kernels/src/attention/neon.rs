@@ -108,7 +108,7 @@ impl Lanes for Neon {
         // SAFETY: a hint, which reads nothing and cannot fault.
         unsafe {
             core::arch::asm!(
-                "prfm pldl1keep, [{}]",
+                "prfm pldl2keep, [{}]",
                 in(reg) from,
                 options(nostack, readonly, preserves_flags)
             );

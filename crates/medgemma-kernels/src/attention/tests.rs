@@ -360,6 +360,18 @@ fn a_row_that_sees_nothing_is_zeros() {
     case(0, 20).check();
 }
 
+/// So many rows that pieces are of several tiles, which see stretches that begin anywhere.
+#[test]
+fn pieces_of_several_tiles() {
+    let mut case = case(1200, 800);
+    (case.h, case.gaps) = (8, (0, 0));
+    for (slope, window) in [(3, 101), (2, 7), (5, 300)] {
+        let interval = |row: usize| (row / slope)..(row / slope + window).min(800);
+        case.visible = Some((0..case.t).map(interval).collect());
+        case.check();
+    }
+}
+
 #[test]
 fn keys_that_no_row_sees_are_not_read() {
     for t in [2, 40] {
