@@ -4,12 +4,12 @@ use half::f16;
 
 use super::quantize::{Fit, finite, inverse, stored};
 
-/// What the largest magnitude may become, in steps: from 5.5 to 10. The integers reach from −8 to
+/// What the largest magnitude may become, in steps: from 6 to 9. The integers reach from −8 to
 /// 7, so the sign of the scale matters: −8 for the largest magnitude is the usual choice, and the
 /// other sign is tried too.
-const FIRST: f32 = 5.5;
-const STEP: f32 = 0.25;
-const STEPS: u8 = 18;
+const FIRST: f32 = 6.0;
+const STEP: f32 = 0.5;
+const STEPS: u8 = 6;
 
 const FIT: Fit = Fit {
     least: -8.0,
