@@ -1,7 +1,5 @@
 //! Q6_K: 16 groups of 16 numbers, each group's scale an 8-bit multiple of the block's.
 
-use half::f16;
-
 use super::quantize::{Fit, finite, inverse, stored};
 
 /// Scales tried for a group, as the integer that the largest magnitude would become.

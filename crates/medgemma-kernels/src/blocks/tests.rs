@@ -117,7 +117,7 @@ fn check(linear: Linear, format: Format, shape: [usize; 3], threads: usize, seed
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(48)))]
     #[test]
     fn few_rows_on_every_path(
         m in 1usize..=12,
@@ -133,7 +133,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(32)))]
     #[test]
     fn many_rows_on_every_path(
         m in 0usize..70,
