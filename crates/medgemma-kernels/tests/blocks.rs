@@ -220,7 +220,7 @@ fn a_matrix_of_any_format_is_quantised_by_rows() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(32)))]
     #[test]
     fn threads_do_not_change_the_blocks(blocks in 0usize..200, seed in 0u64..1000, threads in 1usize..4) {
         let x = rows(seed % 2 == 0, blocks * 256, seed);
