@@ -23,8 +23,8 @@ mod softmax;
 
 // The public interface is:
 pub use activation::{geglu, gelu_tanh};
-pub use blocks::{Quantizer, dequantize, quantize, quantize_matrix};
 pub use attention::{Numbers, Rows, attention};
+pub use blocks::{Quantizer, dequantize, quantize, quantize_matrix};
 pub use cpu::{Cpu, Path, UnknownPath};
 pub use elementwise::add;
 pub use linear::{linear, project};
