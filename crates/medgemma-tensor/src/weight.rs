@@ -64,6 +64,11 @@ pub struct Weight {
 
 /// Where the numbers are.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a tensor's own size grows with the backends compiled in; weights are few, and each is \
+              large whatever holds it"
+)]
 pub(crate) enum Storage {
     /// A tensor of the device's backend.
     Float(Tensor<2>),
