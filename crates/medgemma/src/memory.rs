@@ -10,7 +10,7 @@ use std::path::Path;
 use medgemma_gemma3::{DEFAULT_CHUNK, KvCache};
 use medgemma_siglip::VisionConfig;
 use medgemma_tensor::checkpoint::Precision;
-use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format};
+use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, KvPrecision};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -66,7 +66,8 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The plan for a model held in `precision`, computed on the CPU.
+    /// The plan for a model held in `precision` and its keys and values in `kv_cache`, computed on
+    /// the device `cpu`.
     ///
     /// `stored` is the format of the checkpoint's matrices; see [`ModelConfig::dtype`]. For GGUF
     /// files use the size of the file instead: they mix formats.
@@ -75,6 +76,7 @@ impl MemoryPlan {
         config: &ModelConfig,
         stored: FloatFormat,
         precision: Precision,
+        kv_cache: KvPrecision,
         workload: Workload,
     ) -> Self {
         let vision = config.multimodal.as_ref().map(|m| &m.vision);
@@ -90,8 +92,12 @@ impl MemoryPlan {
         };
         Self {
             weights,
-            kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic)
-                * workload.conversations as u64,
+            kv_cache: KvCache::planned_bytes(
+                &config.text,
+                workload.context,
+                arithmetic,
+                kv_cache,
+            ) * workload.conversations as u64,
             activations: activation_bytes(config, vision.filter(|_| workload.images > 0)),
             process: PROCESS,
         }
