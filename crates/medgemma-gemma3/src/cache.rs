@@ -43,11 +43,7 @@ pub struct KvCache {
 impl KvCache {
     /// Empty. `arithmetic` is that of the weights, and decides together with `precision` the format
     /// of keys and values.
-    pub(crate) fn new(
-        config: &TextConfig,
-        arithmetic: Arithmetic,
-        precision: KvPrecision,
-    ) -> Self {
+    pub(crate) fn new(config: &TextConfig, arithmetic: Arithmetic, precision: KvPrecision) -> Self {
         let layers = config.layer_types.iter().map(|kind| LayerCache {
             slots: None,
             base: 0,

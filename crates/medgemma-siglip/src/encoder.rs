@@ -97,7 +97,8 @@ impl Attention {
         let v = self.v_proj.forward(x).reshape([t, n, h]);
         let arithmetic = self.k_proj.arithmetic();
         // Read once and not kept, so there is nothing to be saved by fewer bits.
-        let rounded = |x: Tensor<3>| ops::rounded(x, arithmetic, KvPrecision::AsWeights).swap_heads();
+        let rounded =
+            |x: Tensor<3>| ops::rounded(x, arithmetic, KvPrecision::AsWeights).swap_heads();
         let (keys, values) = (rounded(k), rounded(v));
         let attended = ops::attention(q, &keys, &values, scale(h), None);
         self.out_proj.forward(attended)

@@ -7,7 +7,8 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use burn::tensor::{Basic, DType, Int, Tensor};
+use burn::tensor::kind::Basic;
+use burn::tensor::{DType, Int, Tensor};
 
 use crate::error::{Error, Result};
 use crate::weight::{Arithmetic, widen};
@@ -77,6 +78,10 @@ pub struct KvRows {
 }
 
 #[derive(Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "two for each layer: an allocation at every cut would cost more than the room"
+)]
 pub(crate) enum KvStorage {
     /// f32 or bf16.
     Float(Tensor<3>),
@@ -127,9 +132,7 @@ impl KvRows {
     pub fn widened(&self) -> Tensor<3> {
         match &self.storage {
             KvStorage::Float(rows) => widen(rows.clone()),
-            KvStorage::Int8 { numbers, scales } => {
-                widen(numbers.clone().float()) * scales.clone()
-            }
+            KvStorage::Int8 { numbers, scales } => widen(numbers.clone().float()) * scales.clone(),
         }
     }
 

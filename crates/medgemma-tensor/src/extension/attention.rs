@@ -124,3 +124,57 @@ fn dense(x: FlexTensor, axis: usize) -> FlexTensor {
 fn stride(x: &FlexTensor, axis: usize) -> usize {
     x.layout().strides()[axis].unsigned_abs()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{DType, bf16};
+
+    use super::Lanes;
+    use crate::device::Device;
+    use crate::kv::{KvPrecision, KvRows};
+    use crate::ops;
+    use crate::transfer::tensor_from;
+    use crate::weight::Arithmetic;
+
+    fn rows(len: usize, arithmetic: Arithmetic, precision: KvPrecision) -> KvRows {
+        let device = Device::cpu().expect("the feature cpu is on");
+        let numbers = (0..2 * len * 3).map(|x| f32::from(u16::try_from(x).expect("few")));
+        let x = tensor_from(numbers.collect(), [2, len, 3], &device);
+        ops::rounded(x, arithmetic, precision)
+    }
+
+    /// Where the numbers and the scales lie that the kernel would read.
+    fn places(rows: &KvRows) -> [usize; 2] {
+        let lanes = Lanes::new(rows).expect("rows of the cpu");
+        let numbers = match lanes.numbers.dtype() {
+            DType::F32 => lanes.numbers.storage::<f32>().as_ptr().addr(),
+            DType::BF16 => lanes.numbers.storage::<bf16>().as_ptr().addr(),
+            _ => lanes.numbers.storage::<i8>().as_ptr().addr(),
+        };
+        let scales = lanes.scales;
+        [
+            numbers,
+            scales.map_or(0, |scales| scales.storage::<f32>().as_ptr().addr()),
+        ]
+    }
+
+    #[test]
+    fn slots_stay_where_they_are_when_written_to_and_are_read_there() {
+        for (arithmetic, precision) in [
+            (Arithmetic::F32, KvPrecision::AsWeights),
+            (Arithmetic::Bf16, KvPrecision::AsWeights),
+            (Arithmetic::Bf16, KvPrecision::Int8),
+        ] {
+            let new = rows(1, arithmetic, precision);
+            let mut slots = new.empty(50);
+            let before = places(&slots);
+            for slot in 0..50 {
+                slots.write(slot, new.clone());
+                // A view is read without a copy, from the storage of the whole.
+                assert_eq!(places(&slots.narrow(1, slot / 2, 7)), before, "{precision}");
+            }
+            assert_eq!(places(&slots), before, "{precision}");
+            assert_eq!(before[1] != 0, precision == KvPrecision::Int8);
+        }
+    }
+}

@@ -16,9 +16,7 @@ use burn_flex::{FlexTensor, Layout};
 
 pub(crate) use attention::{attention, rounded};
 pub(crate) use linear::linear;
-pub(crate) use pointwise::{
-    add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm,
-};
+pub(crate) use pointwise::{add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm};
 
 /// The primitive of a plain burn-flex tensor.
 fn primitive<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
