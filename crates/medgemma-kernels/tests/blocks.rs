@@ -226,7 +226,6 @@ fn six_bits_are_near_the_best_scales() {
                 best += errors.fold(f64::INFINITY, f64::min);
             }
         }
-        println!("RATIO {heavy} {}", ours / best);
         assert!(ours <= 1.5 * best, "{ours} {best}");
     }
 }
