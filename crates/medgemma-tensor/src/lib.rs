@@ -24,6 +24,7 @@ mod error;
 mod extension;
 mod kv;
 pub mod ops;
+mod quantized;
 mod transfer;
 mod weight;
 
