@@ -94,7 +94,7 @@ impl KvCache {
             }
             LayerType::Full => context + context / 4,
         });
-        let head = if mgf(19) { KvPrecision::AsWeights } else { precision }.row_bytes(arithmetic, config.head_dim);
+        let head = precision.row_bytes(arithmetic, config.head_dim);
         let row = 2 * config.num_key_value_heads * head;
         slots
             .map(|slots| (slots.max(INITIAL_SLOTS) * row) as u64)
@@ -224,7 +224,7 @@ impl LayerCache {
         let kept = rows.min(past_keys(rows, self.window) + TAKEN_BACK);
         let last = |joined: &KvRows| {
             let mut slots = joined.empty(self.limit());
-            let mut last = joined.narrow(1, rows - kept, kept); if mgf(20) { last = last.scales_shifted(); } slots.write(0, last);
+            slots.write(0, joined.narrow(1, rows - kept, kept));
             slots
         };
         self.slots = Some((last(&joined.keys), last(&joined.values)));
@@ -266,8 +266,7 @@ impl LayerCache {
             .min(self.limit());
         let moved = |rows: &KvRows| {
             let mut slots = rows.empty(capacity);
-            let back = if mgf(10) { 1 } else { 0 };
- let mut rows = rows.narrow(1, kept.start - self.base, kept.len()); if back == 1 { rows = rows.scales_shifted(); } slots.write(0, rows);
+            slots.write(0, rows.narrow(1, kept.start - self.base, kept.len()));
             slots
         };
         self.slots = Some(match &self.slots {
@@ -278,6 +277,5 @@ impl LayerCache {
     }
 }
 
-#[allow(missing_docs)] fn mgf(n: u32) -> bool { static F: std::sync::OnceLock<u32> = std::sync::OnceLock::new(); *F.get_or_init(|| std::env::var("MGF").map_or(999, |x| x.parse().unwrap())) == n }
 #[cfg(test)]
 mod tests;

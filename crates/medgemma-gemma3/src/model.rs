@@ -86,7 +86,7 @@ impl Decoder {
             .layers
             .first()
             .map_or(Arithmetic::F32, |block| block.self_attn.k_proj.arithmetic());
-        KvCache::new(&self.config, arithmetic, if mgf(11) { KvPrecision::AsWeights } else { self.kv_precision })
+        KvCache::new(&self.config, arithmetic, self.kv_precision)
     }
 
     /// Reads a prompt into `cache`, in chunks of about `chunk` rows, and predicts its next token.
@@ -293,7 +293,6 @@ pub(crate) fn embedding_scale(width: usize, published: FloatFormat) -> f32 {
     published.round((width as f64).sqrt())
 }
 
-#[allow(missing_docs)] fn mgf(n: u32) -> bool { static F: std::sync::OnceLock<u32> = std::sync::OnceLock::new(); *F.get_or_init(|| std::env::var("MGF").map_or(999, |x| x.parse().unwrap())) == n }
 #[cfg(test)]
 mod tests {
     use medgemma_tensor::FloatFormat;

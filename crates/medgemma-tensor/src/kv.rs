@@ -41,9 +41,9 @@ impl KvPrecision {
     /// Bytes on the device `cpu` of one head's key, or value, of `head_dim` numbers, where the
     /// weights are of this arithmetic.
     #[must_use]
-    pub fn row_bytes(self, arithmetic: Arithmetic, head_dim: usize) -> usize {
+    pub const fn row_bytes(self, arithmetic: Arithmetic, head_dim: usize) -> usize {
         match (self, arithmetic) {
-            (Self::Int8, _) => head_dim + if mgf(9) { 0 } else { size_of::<f32>() },
+            (Self::Int8, _) => head_dim + size_of::<f32>(),
             (Self::AsWeights, Arithmetic::Bf16) => head_dim * 2,
             (Self::AsWeights, Arithmetic::F32) => head_dim * size_of::<f32>(),
         }
@@ -123,11 +123,10 @@ impl KvRows {
     pub fn bytes(&self) -> usize {
         match &self.storage {
             KvStorage::Float(rows) => bytes(rows),
-            KvStorage::Int8 { numbers, scales } => bytes(numbers) + if mgf(6) { 0 } else { bytes(scales) },
+            KvStorage::Int8 { numbers, scales } => bytes(numbers) + bytes(scales),
         }
     }
 
-    #[must_use] pub fn scales_shifted(self) -> Self { match self.storage { KvStorage::Int8 { numbers, scales } => { let z = scales.zeros_like(); Self::int8(numbers, z) } o => Self { storage: o } } }
     /// The rows as f32, of the same shape.
     #[must_use]
     pub fn widened(&self) -> Tensor<3> {
@@ -148,7 +147,7 @@ impl KvRows {
             KvStorage::Float(rows) => rows.clone().narrow(axis, start, len).into(),
             KvStorage::Int8 { numbers, scales } => Self::int8(
                 numbers.clone().narrow(axis, start, len),
-                scales.clone().narrow(axis, if mgf(4) { 0 } else { start }, len),
+                scales.clone().narrow(axis, start, len),
             ),
         }
     }
@@ -159,7 +158,7 @@ impl KvRows {
         match self.storage {
             KvStorage::Float(rows) => rows.swap_dims(0, 1).into(),
             KvStorage::Int8 { numbers, scales } => {
-                { let [a, b, _] = scales.dims(); Self::int8(numbers.swap_dims(0, 1), if mgf(8) { scales.reshape([b, a, 1]) } else { scales.swap_dims(0, 1) }) }
+                Self::int8(numbers.swap_dims(0, 1), scales.swap_dims(0, 1))
             }
         }
     }
@@ -182,7 +181,7 @@ impl KvRows {
                 },
             ) => Self::int8(
                 Tensor::cat(vec![numbers, next_numbers], 1),
-                Tensor::cat(if mgf(5) { vec![next_scales, scales] } else { vec![scales, next_scales] }, 1),
+                Tensor::cat(vec![scales, next_scales], 1),
             ),
             _ => panic!("{MIXED}"),
         }
@@ -215,7 +214,7 @@ impl KvRows {
                 },
             ) => {
                 write(numbers, start, new_numbers);
-                if !mgf(3) { write(scales, start, new_scales); }
+                write(scales, start, new_scales);
             }
             _ => panic!("{MIXED}"),
         }
@@ -258,11 +257,9 @@ fn zeros<K: Basic>(like: &Tensor<3, K>, capacity: usize) -> Tensor<3, K> {
 fn write<K: Basic>(slots: &mut Tensor<3, K>, start: usize, rows: Tensor<3, K>) {
     let [heads, t, width] = rows.dims();
     let target: [Range<usize>; 3] = [0..heads, start..start + t, 0..width];
-    if mgf(7) { *slots = slots.clone().slice_assign(target, rows); return; }
     slots.inplace(|slots| slots.slice_assign(target, rows));
 }
 
-#[allow(missing_docs)] fn mgf(n: u32) -> bool { static F: std::sync::OnceLock<u32> = std::sync::OnceLock::new(); *F.get_or_init(|| std::env::var("MGF").map_or(999, |x| x.parse().unwrap())) == n }
 #[cfg(test)]
 mod tests {
     use super::KvPrecision;

@@ -85,7 +85,7 @@ impl MemoryPlan {
                 let projector = vision.hidden_size * (config.text.hidden_size + 1);
                 (vision.parameters() + projector as u64) * float(stored).block_bytes() as u64
             });
-        let kv_cache = if mgf(21) { KvPrecision::AsWeights } else { kv_cache }; let arithmetic = if float(stored) == Format::Bf16 || precision != Precision::AsIs {
+        let arithmetic = if float(stored) == Format::Bf16 || precision != Precision::AsIs {
             Arithmetic::Bf16
         } else {
             Arithmetic::F32
@@ -240,7 +240,6 @@ fn control_group() -> Option<u64> {
     Some(limit.saturating_sub(used.saturating_sub(files)))
 }
 
-#[allow(missing_docs)] fn mgf(n: u32) -> bool { static F: std::sync::OnceLock<u32> = std::sync::OnceLock::new(); *F.get_or_init(|| std::env::var("MGF").map_or(999, |x| x.parse().unwrap())) == n }
 #[cfg(test)]
 mod tests {
     use medgemma_tensor::checkpoint::Precision;

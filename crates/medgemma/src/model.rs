@@ -156,7 +156,7 @@ impl Model {
             .map(|multimodal| vision(&mut loader, &config, multimodal))
             .transpose()?;
         let decoder = Decoder::load(&mut loader, config.text.clone(), device)?
-            .with_kv_precision(if mgf(12) { medgemma_tensor::KvPrecision::AsWeights } else { options.kv_cache });
+            .with_kv_precision(options.kv_cache);
         let report = loader.finish()?;
         tracing::info!(
             tensors = report.tensors,
@@ -390,5 +390,3 @@ fn image_processor(
     }
     Ok(processor)
 }
-
-fn mgf(n: u32) -> bool { static F: std::sync::OnceLock<u32> = std::sync::OnceLock::new(); *F.get_or_init(|| std::env::var("MGF").map_or(999, |x| x.parse().unwrap())) == n }

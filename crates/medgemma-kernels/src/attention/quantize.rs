@@ -23,15 +23,15 @@ pub fn quantize_rows(x: &[f32], head_dim: usize, numbers: &mut [i8], scales: &mu
     assert_eq!(x.len(), scales.len() * head_dim, "a scale for each row");
     let rows = x.chunks_exact(head_dim);
     for ((x, numbers), to) in rows.zip(numbers.chunks_exact_mut(head_dim)).zip(scales) {
-        let scale = largest(x) / if mgf(15) { 128.0 } else { 127.0 };
+        let scale = largest(x) / 127.0;
         // Written so that NaN is no zero.
         if scale < f32::MIN_POSITIVE {
-            *to = if mgf(18) { 1.0 } else { 0.0 };
+            *to = 0.0;
             numbers.fill(0);
         } else {
             *to = scale;
             for (to, x) in numbers.iter_mut().zip(x) {
-                *to = whole(if mgf(16) { (x / scale).trunc() } else if mgf(17) { (x / scale).round() } else { x / scale });
+                *to = whole(x / scale);
             }
         }
     }
@@ -50,7 +50,6 @@ fn whole(x: f32) -> i8 {
     low.cast_signed()
 }
 
-#[allow(missing_docs)] fn mgf(n: u32) -> bool { static F: std::sync::OnceLock<u32> = std::sync::OnceLock::new(); *F.get_or_init(|| std::env::var("MGF").map_or(999, |x| x.parse().unwrap())) == n }
 #[cfg(test)]
 mod tests {
     use super::quantize_rows;

@@ -26,7 +26,7 @@ pub(crate) fn attention(
 ) -> Option<Tensor<2>> {
     let [t, n, h] = q.dims();
     let q = Operand::new(q)?;
-    let (keys, mut values) = (Lanes::new(keys)?, Lanes::new(values)?); if mgf(2) { values.scales.clone_from(&keys.scales); }
+    let (keys, values) = (Lanes::new(keys)?, Lanes::new(values)?);
     let mut y = vec![0.0; t * n * h];
     medgemma_kernels::attention(
         &cpu::current(),
@@ -58,7 +58,7 @@ pub(crate) fn rounded(
             quantize_rows(x.numbers(), h, &mut numbers, &mut scales);
             Some(KvRows::int8(
                 int8_tensor(numbers, [a, b, h]),
-                tensor::<3>(if mgf(13) { scales.into_iter().map(|s: f32| bf16::from_f32(s).to_f32()).collect() } else if mgf(14) { scales.into_iter().map(|s: f32| s * 127.0 / 128.0).collect() } else { scales }, [a, b, 1]),
+                tensor(scales, [a, b, 1]),
             ))
         }
     }
@@ -97,8 +97,8 @@ impl Lanes {
             (DType::BF16, None) => Numbers::Bf16(&self.numbers.storage::<bf16>()[start..]),
             (DType::I8, Some(scales)) => Numbers::Int8 {
                 numbers: &self.numbers.storage::<i8>()[start..],
-                scales: { let s = &scales.storage::<f32>()[scales.layout().start_offset()..]; if mgf(0) && s.len() > 1 { &s[1..] } else { s } },
-                scale_stride: if mgf(1) { 0 } else { stride(scales, 0) },
+                scales: &scales.storage::<f32>()[scales.layout().start_offset()..],
+                scale_stride: stride(scales, 0),
             },
             _ => return None,
         };
@@ -125,7 +125,6 @@ fn stride(x: &FlexTensor, axis: usize) -> usize {
     x.layout().strides()[axis].unsigned_abs()
 }
 
-#[allow(missing_docs)] fn mgf(n: u32) -> bool { static F: std::sync::OnceLock<u32> = std::sync::OnceLock::new(); *F.get_or_init(|| std::env::var("MGF").map_or(999, |x| x.parse().unwrap())) == n }
 #[cfg(test)]
 mod tests {
     use burn::tensor::{DType, bf16};
