@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use medgemma::Precision;
 use medgemma::cpu::InstructionPath;
+use medgemma::{KvPrecision, Precision};
 
 /// A part of the work that is timed by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// as-is, bf16, int8 or int4.
     #[arg(long, default_value = "as-is")]
     pub(crate) precision: Precision,
+    /// Keys and values: as-weights or int8.
+    #[arg(long, default_value_t)]
+    pub(crate) kv: KvPrecision,
     /// Threads, this one included.
     #[arg(long, default_value_t = 2)]
     pub(crate) threads: usize,

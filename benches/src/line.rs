@@ -56,6 +56,7 @@ struct Line<'a> {
     path: &'static str,
     model: Option<String>,
     precision: String,
+    kv: String,
     threads: usize,
     tokens: usize,
     context: usize,
@@ -82,6 +83,7 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
             .as_ref()
             .map(|path| path.display().to_string()),
         precision: arguments.precision.to_string(),
+        kv: arguments.kv.to_string(),
         threads: arguments.threads,
         tokens: arguments.tokens(),
         context: arguments.context(),

@@ -13,7 +13,7 @@
 //! | MLP of two matrices with GELU-tanh | gated MLP of three |
 
 use medgemma_tensor::checkpoint::Scope;
-use medgemma_tensor::{Tensor, ops};
+use medgemma_tensor::{KvPrecision, Tensor, ops};
 
 use crate::affine::{LayerNorm, Linear};
 use crate::error::Result;
@@ -96,8 +96,10 @@ impl Attention {
         let k = self.k_proj.forward(x.clone()).reshape([t, n, h]);
         let v = self.v_proj.forward(x).reshape([t, n, h]);
         let arithmetic = self.k_proj.arithmetic();
-        let keys = ops::rounded(k, arithmetic).swap_dims(0, 1);
-        let values = ops::rounded(v, arithmetic).swap_dims(0, 1);
+        // Read once and not kept, so there is nothing to be saved by fewer bits.
+        let rounded =
+            |x: Tensor<3>| ops::rounded(x, arithmetic, KvPrecision::AsWeights).swap_heads();
+        let (keys, values) = (rounded(k), rounded(v));
         let attended = ops::attention(q, &keys, &values, scale(h), None);
         self.out_proj.forward(attended)
     }
