@@ -13,12 +13,14 @@ mod cpu;
 mod elementwise;
 mod exp;
 mod linear;
+mod lines;
 mod matrix;
 mod norm;
 mod pool;
 pub mod probe;
 mod resize;
 mod rope;
+mod scratch;
 mod softmax;
 
 // The public interface is:

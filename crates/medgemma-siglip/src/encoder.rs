@@ -60,9 +60,9 @@ impl EncoderLayer {
     /// `[t, d]` → `[t, d]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let attended = self.self_attn.forward(self.layer_norm1.forward(x.clone()));
-        let h = x + attended;
+        let h = ops::add(x, attended);
         let mixed = self.mlp.forward(self.layer_norm2.forward(h.clone()));
-        h + mixed
+        ops::add(h, mixed)
     }
 }
 

@@ -27,7 +27,6 @@ mod plan;
 mod quantize;
 mod rows;
 mod scalar;
-mod scratch;
 mod shared;
 #[cfg_attr(
     not(any(target_arch = "x86_64", target_arch = "aarch64")),
@@ -40,7 +39,7 @@ use std::ops::Range;
 pub use quantize::quantize_rows;
 pub use rows::{Numbers, Rows};
 
-use crate::{Cpu, Path};
+use crate::{Cpu, Path, scratch};
 use plan::{Plan, Sink};
 use shared::Shared;
 use tile::Kernels;

@@ -7,7 +7,8 @@ use crate::matrix::Format;
 use super::avx2::{Chunk, unpack};
 use super::decode::format_of;
 use super::few::Row;
-use super::packed::{CHUNK, LONGEST, Line, Order};
+use super::packed::{CHUNK, LONGEST, Order};
+use crate::lines::Line;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes.
 const AHEAD: usize = 8 << 10;

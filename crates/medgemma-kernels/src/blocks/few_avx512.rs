@@ -7,7 +7,8 @@ use crate::matrix::Format;
 use super::avx512::{Chunk, unpack};
 use super::decode::format_of;
 use super::few::Row;
-use super::packed::{CHUNK, LONGEST, Line, Order};
+use super::packed::{CHUNK, LONGEST, Order};
+use crate::lines::Line;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes: what a thread gets in the
 /// time that memory takes to answer when others keep it busy. So much does not fit the requests

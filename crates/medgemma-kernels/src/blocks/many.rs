@@ -10,12 +10,13 @@
 use std::ops::Range;
 
 use crate::cpu::Cpu;
+use crate::lines::{Line, Lines};
 use crate::matrix::{Format, Matrix};
 
 use super::activations::GROUP;
 use super::cells::Cells;
 use super::many_avx512;
-use super::packed::{CHUNK, LONGEST, Line, Order};
+use super::packed::{CHUNK, LONGEST, Order};
 
 /// Tokens of a tile: the lanes of a register.
 pub(super) const TILE: usize = 16;
@@ -84,7 +85,7 @@ fn place(tiles: usize, row: usize, tile: usize) -> usize {
 
 /// Activations, rounded and packed: tile by tile, in each group by group.
 pub(super) struct Tiles {
-    lines: Vec<Line>,
+    lines: Lines,
     groups: usize,
     count: usize,
     stride: usize,
@@ -94,7 +95,7 @@ impl Tiles {
     fn pack(cpu: &Cpu, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
         let stride = lines_of(format);
         let (count, groups) = (m.div_ceil(TILE), cols / GROUP);
-        let mut lines = vec![Line([0; 64]); count * groups * stride];
+        let mut lines = Lines::any(count * groups * stride);
         let cells = Cells::new(&mut lines);
         let slabs = groups.div_ceil(SLAB_GROUPS);
         cpu.pool().run(count * slabs, &|piece| {
@@ -103,6 +104,9 @@ impl Tiles {
             for group in slab * SLAB_GROUPS..groups.min((slab + 1) * SLAB_GROUPS) {
                 // SAFETY: this piece alone writes its groups of its tile.
                 let lines = unsafe { cells.part((tile * groups + group) * stride, stride) };
+                if tokens.len() < TILE {
+                    lines.fill(Line([0; 64]));
+                }
                 let x = &x[tokens.start * cols + group * GROUP..];
                 // SAFETY: the caller of `linear` has asked for the path.
                 unsafe { many_avx512::pack(Order::new(format), x, cols, tokens.len(), lines) };

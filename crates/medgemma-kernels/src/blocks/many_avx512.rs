@@ -8,7 +8,8 @@ use super::activations::{GROUP, TINY};
 use super::avx512::unpack;
 use super::decode::format_of;
 use super::many::{Lanes, Product, ROWS, SLAB, TILE, lines_of};
-use super::packed::{CHUNK, Line, Order};
+use super::packed::{CHUNK, Order};
+use crate::lines::Line;
 
 /// Rounds and packs a group of `tokens` rows of `x`, which are `cols` apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]

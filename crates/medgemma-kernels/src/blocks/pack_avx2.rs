@@ -3,7 +3,8 @@
 use core::arch::x86_64::*;
 
 use super::activations::{GROUP, TINY};
-use super::packed::{CHUNK, Line, Order};
+use super::packed::{CHUNK, Order};
+use crate::lines::Line;
 
 /// Packs one chunk, as [`super::packed::fill`] does.
 #[target_feature(enable = "avx2")]

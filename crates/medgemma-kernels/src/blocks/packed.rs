@@ -6,6 +6,7 @@
 //! filled up with zeros.
 
 use crate::cpu::Path;
+use crate::lines::Line;
 use crate::matrix::Format;
 
 use super::activations::{GROUP, round_group};
@@ -19,11 +20,6 @@ pub(super) const CHUNK: usize = 256;
 /// Bytes of the weights of a chunk at most: eight blocks of `Q8_0`.
 #[cfg(target_arch = "x86_64")]
 pub(super) const LONGEST: usize = 272;
-
-/// 64 bytes, aligned as a cache line.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-pub(super) struct Line(pub(super) [u8; 64]);
 
 /// Where the lines of one chunk of one row of activations are.
 ///

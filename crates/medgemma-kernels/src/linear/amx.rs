@@ -5,15 +5,26 @@
 //! columns × 16 tokens as they are packed. Two of each make 32 × 32 sums in four tiles.
 
 use std::arch::asm;
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+use std::ops::Range;
 
 use super::many::Product;
-use super::pack::LANES;
+use super::pack::{LANES, Step};
+use super::panel::{Ahead, Shape};
 
 /// Weight rows of a group: two tiles.
-pub(super) const ROWS: usize = 32;
+const ROWS: usize = 32;
 
 /// Steps of a tile.
-pub(super) const STEPS: usize = 16;
+const STEPS: usize = 16;
+
+/// What the kernel wants.
+pub(super) const GROUP: Shape = Shape {
+    step: Step::Pair,
+    rows: ROWS,
+    multiple: STEPS,
+    copied: true,
+};
 
 /// Bytes of a row of a tile.
 const ROW_BYTES: usize = 64;
@@ -53,7 +64,9 @@ pub(super) unsafe fn multiply(product: Product<'_>) {
         asm!("ldtilecfg [{}]", in(reg) CONFIG.0.as_ptr(), options(nostack, preserves_flags));
     }
     let weights = product.weights.as_ptr();
-    for tile in (0..tiles).step_by(2) {
+    let share = ROWS.div_ceil(tiles.div_ceil(2));
+    for (pair, tile) in (0..tiles).step_by(2).enumerate() {
+        prefetch(&product.ahead, pair * share..ROWS.min((pair + 1) * share));
         let sums = product.sums[tile * ROWS * LANES..].as_mut_ptr();
         // SAFETY: `checked_tiles` has seen that the slices hold all rows, tiles and steps; the
         // tiles are configured.
@@ -71,6 +84,21 @@ pub(super) unsafe fn multiply(product: Product<'_>) {
     // What is left in the tiles would be saved and restored with every change of threads.
     // SAFETY: as for the configuration.
     unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
+}
+
+/// Asks for some of the next group's rows: a file's rows are too many, too far apart and too short
+/// at a time for the processor to foresee.
+fn prefetch(ahead: &Ahead<'_>, rows: Range<usize>) {
+    for row in rows {
+        let start = row * ahead.stride;
+        for line in (0..ahead.width).step_by(64) {
+            let Some(place) = ahead.bytes.get(start + line) else {
+                return;
+            };
+            // SAFETY: a place that can be read, and prefetching reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(place).cast()) };
+        }
+    }
 }
 
 /// 32 rows times two tiles of tokens, `count` times 16 steps.

@@ -6,20 +6,18 @@
 //! block of tokens, walked in blocks of the columns, such that the tokens' block stays in the
 //! second-level cache while all rows of the chunk go by and a group's weights stay in the first.
 
+use std::ops::Range;
+
 use crate::cpu::{Cpu, Path};
 use crate::matrix::Format;
+use crate::scratch;
 
 use super::output::Output;
 use super::pack::{LANES, Step, Tiles};
-use super::panel::{Panel, Weights};
+use super::panel::{Ahead, Panel, Shape, Weights};
 
-/// Weight rows of a piece of work; shared by the groups of all kernels: 8, 6 and 32.
-const CHUNK: usize = 96;
-/// Tiles of tokens of a piece of work.
-const BLOCK: usize = 16;
-/// Steps of a block of columns: with `BLOCK` tiles half a megabyte, and a whole number of the
-/// block formats' 256 columns.
-const STEPS: usize = 512;
+/// Weight rows whose sums are turned at once; shared by the groups of all kernels: 8, 6 and 32.
+const TURNED: usize = 96;
 
 /// What a kernel is given: `sums[tile][row][lane] += Σ weights[row][step] · x[tile][step][lane]`.
 pub(super) struct Product<'a> {
@@ -32,6 +30,8 @@ pub(super) struct Product<'a> {
     pub(super) steps: usize,
     /// `[tile][row][LANES]`, as many tiles as there are to do.
     pub(super) sums: &'a mut [f32],
+    /// The rows that will be multiplied next.
+    pub(super) ahead: Ahead<'a>,
 }
 
 impl Product<'_> {
@@ -56,38 +56,67 @@ impl Product<'_> {
 #[derive(Clone, Copy)]
 struct Kernel {
     path: Path,
-    step: Step,
-    /// Weight rows of a group.
-    rows: usize,
-    /// Steps come in multiples of this.
-    multiple: usize,
+    group: Shape,
+    piece: Piece,
 }
+
+/// How much is done at once.
+#[derive(Clone, Copy)]
+struct Piece {
+    /// Weight rows at most.
+    rows: usize,
+    /// Tiles of tokens.
+    tiles: usize,
+    /// Steps of a block of columns, a whole number of the block formats' 256 columns.
+    steps: usize,
+}
+
+/// For vectors: a block of columns of the tokens takes half a megabyte.
+const OF_VECTORS: Piece = Piece {
+    rows: 96,
+    tiles: 16,
+    steps: 512,
+};
+
+/// For tiles, which are multiplied faster than caches deliver: a group's weights stay in the first
+/// cache beside the tokens that go by, sums and tokens in the second, and tokens are read into it
+/// once for many rows.
+const OF_TILES: Piece = Piece {
+    rows: 384,
+    tiles: 32,
+    steps: 128,
+};
 
 impl Kernel {
     /// The kernel of `path` for weights in `format`; none for [`Path::Scalar`].
     fn of(path: Path, format: Format) -> Option<Self> {
         let single = matches!(format, Format::F32 | Format::F16);
-        let kernel = |path, step, rows, multiple| Self {
+        let kernel = |path, step, rows| Self {
             path,
-            step,
-            rows,
-            multiple,
+            group: Shape {
+                step,
+                rows,
+                multiple: 1,
+                copied: false,
+            },
+            piece: OF_VECTORS,
         };
         match path {
             Path::Scalar => None,
-            Path::Neon | Path::Avx2 => Some(kernel(path, Step::Single, 6, 1)),
-            Path::Amx | Path::Avx512 if single => Some(kernel(Path::Avx512, Step::Single, 8, 1)),
+            Path::Neon | Path::Avx2 => Some(kernel(path, Step::Single, 6)),
+            Path::Amx | Path::Avx512 if single => Some(kernel(Path::Avx512, Step::Single, 8)),
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Path::Amx => {
-                let (rows, steps) = (super::amx::ROWS, super::amx::STEPS);
-                Some(kernel(path, Step::Pair, rows, steps))
-            }
-            _ => Some(kernel(Path::Avx512, Step::Pair, 8, 1)),
+            Path::Amx => Some(Self {
+                path,
+                group: super::amx::GROUP,
+                piece: OF_TILES,
+            }),
+            _ => Some(kernel(Path::Avx512, Step::Pair, 8)),
         }
     }
 
     fn multiply(self, product: Product<'_>) {
-        match (self.path, self.step) {
+        match (self.path, self.group.step) {
             // SAFETY: the processor has the path (`Cpu`'s promise).
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
             (Path::Amx, Step::Pair) => unsafe { super::amx::multiply(product) },
@@ -104,7 +133,7 @@ impl Kernel {
             #[cfg(target_arch = "aarch64")]
             (Path::Neon, Step::Single) => unsafe { super::neon::multiply(product) },
             #[cfg(test)]
-            (Path::Scalar, step) => multiply_plainly(product, step, self.rows),
+            (Path::Scalar, step) => multiply_plainly(product, step, self.group.rows),
             (path, step) => unreachable!("no kernel for {step:?} on {path}"),
         }
     }
@@ -128,66 +157,82 @@ fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: 
     let format = weights.format();
     let cols = weights.cols();
     let round = format != Format::F32 && format != Format::F16;
-    let x = Tiles::pack(cpu, x, cols, kernel.step, kernel.multiple, round);
+    let Kernel { group, piece, .. } = kernel;
+    let x = Tiles::pack(cpu, x, cols, group.step, group.multiple, round);
     let tiles = out.m().div_ceil(LANES);
-    let blocks = tiles.div_ceil(BLOCK);
-    let chunk = chunk_of(weights.rows(), kernel.rows, blocks, cpu.pool().threads());
+    let blocks = tiles.div_ceil(piece.tiles);
+    let chunk = chunk_of(weights.rows(), &kernel, blocks, cpu.pool().threads());
     let chunks = weights.rows().div_ceil(chunk);
-    cpu.pool().run(chunks * blocks, &|piece| {
+    cpu.pool().run(chunks * blocks, &|index| {
         // Neighbouring pieces share weights: what one thread reads another finds in the cache.
-        let (chunk_index, block) = (piece / blocks, piece % blocks);
+        let (chunk_index, block) = (index / blocks, index % blocks);
         let rows = chunk_index * chunk..weights.rows().min((chunk_index + 1) * chunk);
-        let tiles = block * BLOCK..tiles.min((block + 1) * BLOCK);
-        let sums = piece_sums(kernel, weights, &rows, &x, &tiles);
-        for tile in tiles.clone() {
-            let groups = rows.len().div_ceil(kernel.rows);
-            let tile_sums = (0..groups).flat_map(|group| {
-                let at = (group * tiles.len() + tile - tiles.start) * kernel.rows * LANES;
-                sums[at..][..kernel.rows * LANES].as_chunks().0
-            });
-            write_tile(cpu.path(), tile_sums.take(rows.len()), tile, &rows, out);
-        }
+        let tiles = block * piece.tiles..tiles.min((block + 1) * piece.tiles);
+        let groups = rows.len().div_ceil(group.rows);
+        scratch::with(groups * group.rows * tiles.len() * LANES, |sums| {
+            piece_sums(kernel, weights, &rows, &x, &tiles, sums);
+            for tile in tiles.clone() {
+                for first in rows.clone().step_by(TURNED) {
+                    let rows = first..rows.end.min(first + TURNED);
+                    let groups = (first - chunk_index * chunk) / group.rows..groups;
+                    let tile_sums = groups.flat_map(|index| {
+                        let at = (index * tiles.len() + tile - tiles.start) * group.rows * LANES;
+                        sums[at..][..group.rows * LANES].as_chunks().0
+                    });
+                    write_tile(cpu.path(), tile_sums.take(rows.len()), tile, &rows, out);
+                }
+            }
+        });
     });
 }
 
-/// Rows of a chunk, whole groups: fewer than `CHUNK` where threads would be left without work.
-fn chunk_of(rows: usize, group: usize, blocks: usize, threads: usize) -> usize {
-    let mut chunk = CHUNK;
-    while chunk > CHUNK / 4 && rows.div_ceil(chunk) * blocks < 4 * threads {
+/// Rows of a chunk, whole groups: fewer than a piece may have where threads would be left without
+/// work.
+fn chunk_of(rows: usize, kernel: &Kernel, blocks: usize, threads: usize) -> usize {
+    const LEAST: usize = 24;
+    let mut chunk = kernel.piece.rows;
+    while chunk > LEAST && rows.div_ceil(chunk) * blocks < 4 * threads {
         chunk /= 2;
     }
-    chunk.next_multiple_of(group)
+    chunk.next_multiple_of(kernel.group.rows)
 }
 
 /// The sums of a chunk of rows and a block of tiles: `[group][tile][row][LANES]`.
 fn piece_sums(
     kernel: Kernel,
     weights: Weights<'_>,
-    rows: &std::ops::Range<usize>,
+    rows: &Range<usize>,
     x: &Tiles,
-    tiles: &std::ops::Range<usize>,
-) -> Vec<f32> {
-    let group_sums = tiles.len() * kernel.rows * LANES;
-    let mut sums = vec![0.0; rows.len().div_ceil(kernel.rows) * group_sums];
-    let mut panel = Panel::new(kernel.path, kernel.step, kernel.rows, kernel.multiple);
-    let all = kernel.step.count(weights.cols());
-    for start in (0..all).step_by(STEPS) {
-        let steps = start..all.min(start + STEPS);
-        let padded = steps.len().next_multiple_of(kernel.multiple);
-        let firsts = rows.clone().step_by(kernel.rows);
-        for (first, sums) in firsts.zip(sums.chunks_exact_mut(group_sums)) {
+    tiles: &Range<usize>,
+    sums: &mut [f32],
+) {
+    let Kernel { group, piece, .. } = kernel;
+    sums.fill(0.0);
+    let all = group.step.count(weights.cols());
+    let block = |start: usize| start..all.min(start + piece.steps);
+    let mut panel = Panel::new(kernel.path, group, piece.steps.min(all));
+    for start in (0..all).step_by(piece.steps) {
+        let firsts = rows.clone().step_by(group.rows);
+        let sums = sums.chunks_exact_mut(tiles.len() * group.rows * LANES);
+        for (first, sums) in firsts.zip(sums) {
+            let steps = block(start);
+            let ahead = match first + group.rows {
+                next if next < rows.end => (next, steps.clone()),
+                _ => (rows.start, block((start + piece.steps).min(all))),
+            };
+            let ahead = Ahead::new(weights, ahead.0, group.step, ahead.1);
             let (weights, stride) = panel.group(weights, first, steps.clone());
             kernel.multiply(Product {
                 weights,
                 stride,
                 x: x.from(tiles.start, start),
                 x_stride: x.steps() * LANES,
-                steps: padded,
+                steps: steps.len().next_multiple_of(group.multiple),
                 sums,
+                ahead,
             });
         }
     }
-    sums
 }
 
 /// Turns a tile's sums, `LANES` tokens for each of `rows`, into rows of outputs.
@@ -195,10 +240,10 @@ fn write_tile<'a>(
     path: Path,
     sums: impl Iterator<Item = &'a [f32; LANES]>,
     tile: usize,
-    rows: &std::ops::Range<usize>,
+    rows: &Range<usize>,
     out: &Output<'_>,
 ) {
-    let mut turned = [[0.0; CHUNK]; LANES];
+    let mut turned = [[0.0; TURNED]; LANES];
     turn_sums(path, sums, &mut turned);
     let first = tile * LANES;
     for (token, values) in (first..out.m().min(first + LANES)).zip(&turned) {
@@ -211,7 +256,7 @@ fn write_tile<'a>(
 fn turn_sums<'a>(
     path: Path,
     rows: impl Iterator<Item = &'a [f32; LANES]>,
-    out: &mut [[f32; CHUNK]; LANES],
+    out: &mut [[f32; TURNED]; LANES],
 ) {
     #[cfg(target_arch = "x86_64")]
     if path >= Path::Avx2 {
@@ -223,10 +268,10 @@ fn turn_sums<'a>(
             // SAFETY: the processor has the path (`Cpu`'s promise).
             unsafe {
                 if path >= Path::Avx512 {
-                    super::avx512_turn::turn_sums(rows.take(16), out, CHUNK);
+                    super::avx512_turn::turn_sums(rows.take(16), out, TURNED);
                     at += 16;
                 } else {
-                    super::avx2_turn::turn_sums(rows.take(8), out, CHUNK);
+                    super::avx2_turn::turn_sums(rows.take(8), out, TURNED);
                     at += 8;
                 }
             }
@@ -270,7 +315,7 @@ fn multiply_plainly(product: Product<'_>, step: Step, rows: usize) {
 pub(super) mod test_support {
     //! A kernel of the tile unit's shape that runs everywhere.
 
-    use super::{Cpu, Kernel, Output, Path, Step, Weights};
+    use super::{Cpu, Kernel, OF_TILES, Output, Path, Shape, Step, Weights};
 
     /// [`super::linear`] in groups of 32 rows and tiles of 16 steps.
     pub(in crate::linear) fn linear_in_tiles(
@@ -281,9 +326,13 @@ pub(super) mod test_support {
     ) {
         let kernel = Kernel {
             path: Path::Scalar,
-            step: Step::Pair,
-            rows: 32,
-            multiple: 16,
+            group: Shape {
+                step: Step::Pair,
+                rows: 32,
+                multiple: 16,
+                copied: true,
+            },
+            piece: OF_TILES,
         };
         super::linear_with(kernel, cpu, x, weights, out);
     }

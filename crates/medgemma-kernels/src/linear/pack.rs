@@ -3,6 +3,7 @@
 use half::bf16;
 
 use crate::cpu::{Cpu, Path};
+use crate::lines::Lines;
 
 /// Tokens of a tile: the lanes of a 512-bit register.
 pub(super) const LANES: usize = 16;
@@ -38,7 +39,8 @@ impl Step {
 /// 4 bytes. Tokens and steps that are not there are zero.
 pub(super) struct Tiles {
     steps: usize,
-    data: Vec<u32>,
+    /// A line for each step of a tile.
+    data: Lines,
 }
 
 impl Tiles {
@@ -55,8 +57,9 @@ impl Tiles {
         let steps = step.count(cols).next_multiple_of(multiple);
         let tokens = x.len() / cols;
         let tiles = tokens.div_ceil(LANES);
-        let mut data = vec![0; tiles * steps * LANES];
+        let mut data = Lines::any(tiles * steps);
         let places: Vec<_> = data
+            .words_mut()
             .chunks_mut(steps * LANES)
             .map(std::sync::Mutex::new)
             .collect();
@@ -67,8 +70,12 @@ impl Tiles {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             let x = &x[tile * LANES * cols..];
             let x = &x[..x.len().min(LANES * cols)];
+            if x.len() < LANES * cols {
+                place.fill(0);
+            }
             let packed = pack_blocks(path, x, cols, (step, round), &mut place);
             let rest = &mut place[packed / step.width() * LANES..];
+            rest.fill(0);
             for (lane, x) in x.chunks_exact(cols).enumerate() {
                 pack_token(&x[packed..], step, round, rest.get_mut(lane..));
             }
@@ -84,7 +91,7 @@ impl Tiles {
 
     /// The data from tile `tile`, step `step` on; tiles are `LANES · steps` apart.
     pub(super) fn from(&self, tile: usize, step: usize) -> &[u32] {
-        &self.data[(tile * self.steps + step) * LANES..]
+        &self.data.words()[(tile * self.steps + step) * LANES..]
     }
 }
 

@@ -7,9 +7,10 @@ use half::f16;
 
 use crate::blocks::unpack_bf16;
 use crate::cpu::Path;
+use crate::lines::Lines;
 use crate::matrix::{Format, Matrix};
 
-use super::pack::Step;
+use super::pack::{LANES, Step};
 
 /// Weights of a linear layer, `[out, in]` or `[in, out]` in the file.
 #[derive(Clone, Copy)]
@@ -45,24 +46,34 @@ impl Weights<'_> {
     }
 }
 
-/// Scratch for one group of `rows` rows.
+/// How a kernel wants its groups of weight rows.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) step: Step,
+    /// Rows of a group.
+    pub(super) rows: usize,
+    /// Steps come in multiples of this.
+    pub(super) multiple: usize,
+    /// Whether even rows that lie as they should are copied: packed, they keep to few cache sets and
+    /// begin at a cache line, neither of which rows of a file do.
+    pub(super) copied: bool,
+}
+
+/// Scratch for one group of rows.
 pub(super) struct Panel {
     path: Path,
-    step: Step,
-    rows: usize,
-    multiple: usize,
-    scratch: Vec<u32>,
+    shape: Shape,
+    scratch: Lines,
 }
 
 impl Panel {
-    /// For groups of `rows` rows whose steps come in multiples of `multiple`.
-    pub(super) fn new(path: Path, step: Step, rows: usize, multiple: usize) -> Self {
+    /// For groups of at most `steps` steps.
+    pub(super) fn new(path: Path, shape: Shape, steps: usize) -> Self {
+        let words = shape.rows * steps.next_multiple_of(shape.multiple);
         Self {
             path,
-            step,
-            rows,
-            multiple,
-            scratch: Vec::new(),
+            shape,
+            scratch: Lines::any(words.div_ceil(LANES)),
         }
     }
 
@@ -80,35 +91,74 @@ impl Panel {
             let stride = matrix.row(first).len();
             return (&matrix.bytes()[first * stride + steps.start * 4..], stride);
         }
-        let len = steps.len().next_multiple_of(self.multiple);
-        self.scratch.clear();
-        self.scratch.resize(self.rows * len, 0);
-        let start = steps.start * self.step.width();
-        let cols = start..weights.cols().min(steps.end * self.step.width());
-        let rows = first..weights.rows().min(first + self.rows);
-        for (row, place) in rows.zip(self.scratch.chunks_exact_mut(len)) {
+        let Shape { step, multiple, .. } = self.shape;
+        let len = steps.len().next_multiple_of(multiple);
+        let start = steps.start * step.width();
+        let cols = start..weights.cols().min(steps.end * step.width());
+        let rows = first..weights.rows().min(first + self.shape.rows);
+        let scratch = &mut self.scratch.words_mut()[..self.shape.rows * len];
+        let whole = rows.len() == self.shape.rows && cols.len() == len * step.width();
+        if !whole || matches!(weights, Weights::Columns(_)) {
+            scratch.fill(0);
+        }
+        for (row, place) in rows.zip(scratch.chunks_exact_mut(len)) {
             match weights {
                 Weights::Rows(matrix) => {
-                    fill_row(self.path, self.step, matrix, row, cols.clone(), place);
+                    fill_row(self.path, step, matrix, row, cols.clone(), place);
                 }
                 Weights::Columns(matrix) => {
-                    fill_column(self.step, matrix, row, cols.clone(), place);
+                    fill_column(step, matrix, row, cols.clone(), place);
                 }
             }
         }
-        (bytes_of(&self.scratch), len * 4)
+        (bytes_of(scratch), len * 4)
     }
 
     /// Whether the file has the group just as the kernels read it.
     fn in_place(&self, matrix: Matrix<'_>, first: usize, steps: &Range<usize>) -> bool {
-        let format = match self.step {
+        let Shape {
+            step,
+            rows,
+            multiple,
+            copied,
+        } = self.shape;
+        let format = match step {
             Step::Single => Format::F32,
             Step::Pair => Format::Bf16,
         };
-        matrix.format() == format
-            && first + self.rows <= matrix.rows()
-            && steps.len().is_multiple_of(self.multiple)
-            && steps.end * self.step.width() <= matrix.cols()
+        !copied
+            && matrix.format() == format
+            && first + rows <= matrix.rows()
+            && steps.len().is_multiple_of(multiple)
+            && steps.end * step.width() <= matrix.cols()
+    }
+}
+
+/// Where in the file the rows of a group are.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ahead<'a> {
+    /// From the first row's on.
+    pub(super) bytes: &'a [u8],
+    /// From a row to the next.
+    pub(super) stride: usize,
+    /// Bytes of a row.
+    pub(super) width: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Steps `steps` of the rows from `first` on; nothing for weights that are no rows in a file.
+    pub(super) fn new(weights: Weights<'a>, first: usize, step: Step, steps: Range<usize>) -> Self {
+        let Weights::Rows(matrix) = weights else {
+            return Self::default();
+        };
+        let (format, stride) = (matrix.format(), matrix.row(first).len());
+        let place = |cols: usize| cols / format.block_len() * format.block_bytes();
+        let start = place(steps.start * step.width()).min(stride);
+        Self {
+            bytes: &matrix.bytes()[first * stride + start..],
+            stride,
+            width: place(steps.end * step.width()).min(stride) - start,
+        }
     }
 }
 
@@ -127,19 +177,8 @@ fn fill_row(
     let end = cols.end.div_ceil(format.block_len()) * format.block_bytes();
     let bytes = &row[start..end];
     match (step, format) {
-        (Step::Pair, Format::Bf16) => {
-            let (pairs, rest) = bytes.as_chunks();
-            for (place, pair) in place.iter_mut().zip(pairs) {
-                *place = u32::from_le_bytes(*pair);
-            }
-            if let &[low, high] = rest {
-                place[pairs.len()] = u32::from(u16::from_le_bytes([low, high]));
-            }
-        }
-        (Step::Single, Format::F32) => {
-            for (place, bytes) in place.iter_mut().zip(bytes.as_chunks().0) {
-                *place = u32::from_le_bytes(*bytes);
-            }
+        (Step::Pair, Format::Bf16) | (Step::Single, Format::F32) => {
+            bytes_of_mut(place)[..bytes.len()].copy_from_slice(bytes);
         }
         (Step::Single, Format::F16) => widen_f16(path, bytes, place),
         (Step::Single, Format::Bf16) => {
@@ -214,6 +253,13 @@ fn halves_of(words: &mut [u32]) -> &mut [u16] {
     let len = 2 * words.len();
     // SAFETY: the same memory; halves need less alignment and have any value. That the first is a
     // word's low half is what all processors of the kernels' paths do.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), len) }
+}
+
+/// The order of a word's bytes is that of the files: the low one first.
+fn bytes_of_mut(words: &mut [u32]) -> &mut [u8] {
+    let len = size_of_val(words);
+    // SAFETY: the same memory; bytes have no alignment and any value.
     unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), len) }
 }
 

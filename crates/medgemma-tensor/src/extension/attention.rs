@@ -7,6 +7,7 @@ use burn::tensor::{DType, Tensor, bf16};
 use burn_flex::FlexTensor;
 use medgemma_kernels::{Numbers, Rows, quantize_rows};
 
+use super::buffers::buffer;
 use super::{Operand, int8_tensor, primitive, tensor};
 use crate::cpu;
 use crate::kv::{KvPrecision, KvRows, KvStorage};
@@ -27,7 +28,7 @@ pub(crate) fn attention(
     let [t, n, h] = q.dims();
     let q = Operand::new(q)?;
     let (keys, values) = (Lanes::new(keys)?, Lanes::new(values)?);
-    let mut y = vec![0.0; t * n * h];
+    let mut y = buffer(t * n * h);
     medgemma_kernels::attention(
         &cpu::current(),
         q.numbers(),

@@ -4,6 +4,7 @@ use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 use medgemma_kernels::{Format, Matrix};
 
+use super::buffers::buffer;
 use super::{Operand, primitive, tensor};
 use crate::cpu;
 use crate::weight::{Storage, Weight};
@@ -33,7 +34,7 @@ pub(crate) fn linear(
 fn product(x: &Operand, weight: Matrix<'_>, bias: Option<&[f32]>) -> Tensor<2> {
     let x = x.numbers();
     let t = x.len() / weight.cols();
-    let mut y = vec![0.0; t * weight.rows()];
+    let mut y = buffer(t * weight.rows());
     medgemma_kernels::linear(&cpu::current(), x, weight, bias, &mut y);
     tensor(y, [t, weight.rows()])
 }

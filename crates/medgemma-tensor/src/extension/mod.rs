@@ -7,6 +7,7 @@
 //! second time in backend primitives; a downcast leaves the bodies in the language of tensors.
 
 mod attention;
+mod buffers;
 mod linear;
 mod pointwise;
 
@@ -15,8 +16,11 @@ use burn::tensor::{Bytes, DType, Int, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
 pub(crate) use attention::{attention, rounded};
+pub(crate) use buffers::recycle;
 pub(crate) use linear::linear;
-pub(crate) use pointwise::{add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm};
+pub(crate) use pointwise::{
+    add, add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm,
+};
 
 /// The primitive of a plain burn-flex tensor.
 fn primitive<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {

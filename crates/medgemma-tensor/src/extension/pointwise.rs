@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use medgemma_kernels as kernels;
 
+use super::buffers::buffer;
 use super::{Operand, tensor};
 use crate::cpu;
 
@@ -17,7 +18,7 @@ pub(crate) fn rms_norm<const D: usize>(
     eps: f64,
 ) -> Option<Tensor<D>> {
     let (shape, x, gain) = (x.dims(), Operand::new(x)?, Operand::new(gain)?);
-    let mut y = vec![0.0; x.numbers().len()];
+    let mut y = buffer(x.numbers().len());
     kernels::rms_norm(
         &cpu::current(),
         x.numbers(),
@@ -41,7 +42,7 @@ pub(crate) fn add_rms_norm(
 ) -> Option<Tensor<2>> {
     let (shape, x, gain) = (x.dims(), Operand::new(x)?, Operand::new(gain)?);
     let residual = Operand::new(residual)?;
-    let mut y = vec![0.0; x.numbers().len()];
+    let mut y = buffer(x.numbers().len());
     kernels::add_rms_norm(
         &cpu::current(),
         x.numbers(),
@@ -66,7 +67,7 @@ pub(crate) fn layer_norm(
 ) -> Option<Tensor<2>> {
     let (shape, x) = (x.dims(), Operand::new(x)?);
     let (weight, bias) = (Operand::new(weight)?, Operand::new(bias)?);
-    let mut y = vec![0.0; x.numbers().len()];
+    let mut y = buffer(x.numbers().len());
     kernels::layer_norm(
         &cpu::current(),
         x.numbers(),
@@ -92,7 +93,7 @@ pub(crate) fn qk_norm_rope(
 ) -> Option<Tensor<3>> {
     let (shape, x, gain) = (x.dims(), Operand::new(x)?, Operand::new(gain)?);
     let (cos, sin) = (Operand::new(cos)?, Operand::new(sin)?);
-    let mut y = vec![0.0; x.numbers().len()];
+    let mut y = buffer(x.numbers().len());
     kernels::qk_norm_rope(
         &cpu::current(),
         x.numbers(),
@@ -109,7 +110,7 @@ pub(crate) fn qk_norm_rope(
 /// See [`crate::ops::gelu_tanh`].
 pub(crate) fn gelu_tanh<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
     let (shape, x) = (x.dims(), Operand::new(x)?);
-    let mut y = vec![0.0; x.numbers().len()];
+    let mut y = buffer(x.numbers().len());
     kernels::gelu_tanh(&cpu::current(), x.numbers(), &mut y);
     Some(tensor(y, shape))
 }
@@ -117,7 +118,15 @@ pub(crate) fn gelu_tanh<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
 /// See [`crate::ops::geglu`].
 pub(crate) fn geglu(gate: &Tensor<2>, up: &Tensor<2>) -> Option<Tensor<2>> {
     let (shape, gate, up) = (gate.dims(), Operand::new(gate)?, Operand::new(up)?);
-    let mut y = vec![0.0; gate.numbers().len()];
+    let mut y = buffer(gate.numbers().len());
     kernels::geglu(&cpu::current(), gate.numbers(), up.numbers(), &mut y);
+    Some(tensor(y, shape))
+}
+
+/// See [`crate::ops::add`].
+pub(crate) fn add<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> Option<Tensor<D>> {
+    let (shape, a, b) = (a.dims(), Operand::new(a)?, Operand::new(b)?);
+    let mut y = buffer(a.numbers().len());
+    kernels::add(&cpu::current(), a.numbers(), b.numbers(), &mut y);
     Some(tensor(y, shape))
 }

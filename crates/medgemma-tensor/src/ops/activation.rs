@@ -17,6 +17,7 @@ use crate::extension;
 pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::gelu_tanh(&x) {
+        extension::recycle(x);
         return y;
     }
     // x·x·x and not powf: WGSL leaves pow of a negative base undefined.
@@ -33,6 +34,8 @@ pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 pub fn geglu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::geglu(&gate, &up) {
+        extension::recycle(gate);
+        extension::recycle(up);
         return y;
     }
     gelu_tanh(gate) * up

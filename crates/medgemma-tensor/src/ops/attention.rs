@@ -83,6 +83,7 @@ impl AttentionMask {
 pub fn rounded(x: Tensor<3>, arithmetic: Arithmetic, precision: KvPrecision) -> KvRows {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::rounded(&x, arithmetic, precision) {
+        extension::recycle(x);
         return y;
     }
     let _ = arithmetic;
@@ -126,6 +127,7 @@ pub fn attention(
         scale,
         mask.map(|mask| mask.visible.as_slice()),
     ) {
+        extension::recycle(q);
         return y;
     }
     let [t, n, h] = q.dims();

@@ -21,6 +21,7 @@ const HEAD_ROWS: usize = 32_768;
 pub fn linear(x: Tensor<2>, weight: &Weight, bias: Option<&Tensor<1>>) -> Tensor<2> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::linear(&x, weight, bias) {
+        extension::recycle(x);
         return y;
     }
     let y = product(&x, weight, usize::MAX);

@@ -9,6 +9,7 @@
 //! that is a bug in the model text and not something a user can cause.
 
 mod activation;
+mod add;
 mod attention;
 mod embed;
 mod linear;
@@ -19,6 +20,7 @@ mod project;
 mod rope;
 
 pub use activation::{geglu, gelu_tanh};
+pub use add::add;
 pub use attention::{AttentionMask, attention, rounded};
 pub use embed::embed_rows;
 pub use linear::{linear, logits};

@@ -16,6 +16,7 @@ use crate::extension;
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gain: &Tensor<1>, eps: f64) -> Tensor<D> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::rms_norm(&x, gain, eps) {
+        extension::recycle(x);
         return y;
     }
     let mean_square = x.clone().square().mean_dim(D - 1);
@@ -32,6 +33,8 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, gain: &Tensor<1>, eps: f64) -> Ten
 pub fn add_rms_norm(residual: Tensor<2>, x: Tensor<2>, gain: &Tensor<1>, eps: f64) -> Tensor<2> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::add_rms_norm(&residual, &x, gain, eps) {
+        extension::recycle(residual);
+        extension::recycle(x);
         return y;
     }
     residual + rms_norm(x, gain, eps)
@@ -46,6 +49,7 @@ pub fn add_rms_norm(residual: Tensor<2>, x: Tensor<2>, gain: &Tensor<1>, eps: f6
 pub fn layer_norm(x: Tensor<2>, weight: &Tensor<1>, bias: &Tensor<1>, eps: f64) -> Tensor<2> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::layer_norm(&x, weight, bias, eps) {
+        extension::recycle(x);
         return y;
     }
     let centred = x.clone() - x.mean_dim(1);

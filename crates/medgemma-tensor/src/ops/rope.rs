@@ -65,6 +65,7 @@ impl Rotation {
 pub fn qk_norm_rope(x: Tensor<3>, gain: &Tensor<1>, eps: f64, rotation: &Rotation) -> Tensor<3> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::qk_norm_rope(&x, gain, eps, &rotation.cos, &rotation.sin) {
+        extension::recycle(x);
         return y;
     }
     rotation.apply(rms_norm(x, gain, eps))

@@ -8,7 +8,8 @@ use std::f32::consts::LOG2_E;
 
 use super::plan::{Piece, Sink};
 use super::tile::Kernels;
-use super::{Numbers, Problem, scratch};
+use super::{Numbers, Problem};
+use crate::scratch;
 
 /// The most rows of queries that share a reading.
 pub(super) const ROWS: usize = 8;

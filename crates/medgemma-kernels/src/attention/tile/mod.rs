@@ -17,7 +17,8 @@ use half::bf16;
 
 use super::few;
 use super::plan::{Piece, Sink};
-use super::{Numbers, Problem, scratch};
+use super::{Numbers, Problem};
+use crate::scratch;
 use online::Online;
 use operand::Operand;
 use product::Product;

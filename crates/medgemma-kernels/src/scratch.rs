@@ -1,4 +1,4 @@
-//! Memory that a thread keeps between calls: attention needs some hundred kilobytes of it each
+//! Memory that a thread keeps between calls: pieces of work need some hundred kilobytes of it each
 //! time, which the system would hand out page by page, zeroed.
 
 use std::cell::Cell;
@@ -13,7 +13,7 @@ thread_local! {
 }
 
 /// Calls `task` with `len` numbers of any content, beginning at a cache line.
-pub(super) fn with<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
+pub(crate) fn with<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut free = FREE.take();
     let mut buffer = free.pop().unwrap_or_default();
     FREE.set(free);
