@@ -129,8 +129,10 @@ impl Generation<'_> {
             Some(last) => {
                 let most = self.writer.remaining - 1;
                 let draft = self.drafter.as_ref().map(|drafter| drafter.draft(most));
-                if let Some(draft) = draft.filter(|draft| !draft.is_empty()) {
-                    return self.verify(last, &draft).map(Some);
+                if let Some(draft) = draft.filter(|draft| !draft.is_empty())
+                    && let Some(token) = self.verify(last, &draft)?
+                {
+                    return Ok(Some(token));
                 }
                 vec![Segment::Tokens(vec![last])]
             }
@@ -149,7 +151,10 @@ impl Generation<'_> {
 
     /// Reads the last token and a draft of the next ones in one pass. Each row chooses the token
     /// after it, which counts as long as all before it were guessed right.
-    fn verify(&mut self, last: u32, draft: &[u32]) -> Result<Token> {
+    ///
+    /// `None`, and nothing is read, when not even the first row is finite: what is hidden from a row
+    /// is still multiplied by 0, so that a guess that is not finite spoils the rows before it.
+    fn verify(&mut self, last: u32, draft: &[u32]) -> Result<Option<Token>> {
         let position = self.cache.len() + 1;
         let rows = [&[last], draft].concat();
         let logits = vec_from(self.decoder.read_each(&rows, self.cache)?, "logits")?;
@@ -159,7 +164,14 @@ impl Generation<'_> {
         );
         let mut logits = logits.chunks_exact(logits.len() / rows.len());
         let row = logits.next().expect("there is a row for the last token");
-        let first = self.writer.choose(row, position)?;
+        let Ok(first) = self.writer.choose(row, position) else {
+            assert!(
+                self.cache.truncate(position - 1),
+                "the rows of a draft can be taken back"
+            );
+            self.judge(draft.len(), 0);
+            return Ok(None);
+        };
         let mut id = first.id;
         for (row, &guess) in logits.zip(draft) {
             if guess != id {
@@ -172,12 +184,17 @@ impl Generation<'_> {
             id = token.id;
             self.verified.push_back(token);
         }
-        self.drafts.proposed += draft.len();
-        self.drafts.accepted += self.verified.len();
+        self.judge(draft.len(), self.verified.len());
+        Ok(Some(first))
+    }
+
+    /// Takes note that of `drafted` tokens the first `accepted` were right.
+    fn judge(&mut self, drafted: usize, accepted: usize) {
+        self.drafts.proposed += drafted;
+        self.drafts.accepted += accepted;
         if let Some(drafter) = &mut self.drafter {
-            drafter.judge(draft.len(), self.verified.len());
+            drafter.judge(drafted, accepted);
         }
-        Ok(first)
     }
 }
 
@@ -252,14 +269,8 @@ impl Decoder {
     /// Where guesses come from, if there are to be any.
     fn drafter(&self, prompt: &[Segment], options: &GenerateOptions) -> Option<Drafter> {
         let wanted = options.speculation == Speculation::PromptLookup;
-        (wanted && options.sampling.is_argmax()).then(|| {
-            let read = prompt.iter().flat_map(|segment| match segment {
-                Segment::Tokens(ids) => ids.iter().copied().map(Some).collect(),
-                Segment::Embeddings(_) => vec![None],
-            });
-            let seen = options.seen.iter().copied().map(Some);
-            Drafter::new(seen.chain(read), self.config.vocab_size)
-        })
+        (wanted && options.sampling.is_argmax())
+            .then(|| Drafter::reading(&options.seen, prompt, self.config.vocab_size))
     }
 
     /// Continues several prompts side by side: each weight is read once a step for all of them.

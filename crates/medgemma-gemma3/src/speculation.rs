@@ -7,6 +7,7 @@
 //! verification: Leviathan et al., arXiv 2211.17192, in its greedy case.
 
 use crate::cache::TAKEN_BACK;
+use crate::segment::Segment;
 
 /// Whether tokens are drafted ahead and verified together. Only greedy choice without a repetition
 /// penalty is ever sped up; anything else is written as if this were off.
@@ -57,8 +58,18 @@ pub(crate) struct Drafter {
 }
 
 impl Drafter {
+    /// Guesses from what was `seen` earlier in the conversation and the `prompt` that follows it.
+    pub(crate) fn reading(seen: &[u32], prompt: &[Segment], vocab_size: usize) -> Self {
+        let read = prompt.iter().flat_map(|segment| match segment {
+            Segment::Tokens(ids) => ids.iter().copied().map(Some).collect(),
+            Segment::Embeddings(_) => vec![None],
+        });
+        let seen = seen.iter().copied().map(Some);
+        Self::new(seen.chain(read), vocab_size)
+    }
+
     /// `ids`: all that was read, `None` where an image lies.
-    pub(crate) fn new(ids: impl Iterator<Item = Option<u32>>, vocab_size: usize) -> Self {
+    fn new(ids: impl Iterator<Item = Option<u32>>, vocab_size: usize) -> Self {
         let readable = |id: &u32| (*id as usize) < vocab_size;
         Self {
             ids: ids
@@ -130,7 +141,10 @@ impl Drafter {
 
 #[cfg(test)]
 mod tests {
+    use medgemma_tensor::{Device, tensor_from};
+
     use super::{Drafter, FIRST, LONGEST, LONGEST_PAUSE};
+    use crate::segment::Segment;
 
     fn drafter(ids: &[u32]) -> Drafter {
         let ids = ids.iter().map(|&id| (id != 0).then_some(id));
@@ -145,9 +159,25 @@ mod tests {
         assert_eq!(found(&[1, 2, 3, 4, 5, 6, 2, 3, 9, 1, 2, 3]), [4, 5, 6]);
         assert_eq!(found(&[8, 2, 3, 4, 5, 6, 2, 3, 9, 1, 2, 3]), [9, 1, 2]);
         assert_eq!(found(&[1, 2, 3, 4, 1, 2, 3, 5, 6, 7, 1, 2, 3]), [5, 6, 7]);
+        // four are no surer than three: the later occurrence counts
+        let text = [9, 1, 2, 3, 4, 5, 6, 8, 1, 2, 3, 7, 7, 7, 9, 1, 2, 3];
+        assert_eq!(found(&text), [7, 7, 7]);
         assert_eq!(found(&[1, 2, 3, 4, 5, 3]), [] as [u32; 0], "one is too few");
         assert_eq!(found(&[1]), [] as [u32; 0]);
         assert_eq!(found(&[]), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn what_was_seen_comes_first_and_no_ngram_reaches_over_an_image() {
+        let device = Device::cpu().expect("the feature cpu is on");
+        let image = || Segment::Embeddings(tensor_from(vec![0.0; 4], [2, 2], &device));
+        let found = |prompt: &[Segment]| Drafter::reading(&[1, 2, 3, 4, 5], prompt, 1000).draft(9);
+        let tokens = |ids: &[u32]| Segment::Tokens(ids.to_vec());
+        assert_eq!(found(&[tokens(&[6, 1, 2])]), [3, 4, 5]);
+        assert_eq!(found(&[image(), tokens(&[1, 2])]), [3, 4, 5]);
+        let none = [] as [u32; 0];
+        assert_eq!(found(&[tokens(&[1]), image(), tokens(&[2])]), none);
+        assert_eq!(found(&[tokens(&[6, 5]), image(), tokens(&[9, 6, 5])]), none);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use medgemma_gemma3::{
     Decoder, Drafts, Finish, GenerateOptions, Generation, KvCache, Segment, Speculation, Token,
 };
 use medgemma_tensor::{Device, tensor_from};
-use medgemma_testkit::{checkpoint, narrow_window};
+use medgemma_testkit::{Scratch, checkpoint, narrow_window};
 use proptest::prelude::*;
 use support::{decoder, devices};
 
@@ -175,6 +175,26 @@ fn guesses_come_from_earlier_turns_too() {
 }
 
 #[test]
+fn guesses_that_miss_become_rare() {
+    let decoder = &decoders()[0];
+    let prompt = [Segment::Tokens(vec![2, 290, 17, 300])];
+    let plain = options(24, Speculation::Off);
+    let (tokens, ..) = run(decoder, &prompt, &mut decoder.new_cache(), &plain, 24);
+    let answer: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+    // After any two tokens of the answer another one was seen than it goes on with.
+    let mut guessing = options(24, Speculation::PromptLookup);
+    for pair in [&[300], &answer[..]].concat().windows(2) {
+        guessing.seen.extend([pair[0], pair[1], 3, 3, 3]);
+    }
+    assert!(!answer.contains(&3));
+    let (found, _, drafts) = run(decoder, &prompt, &mut decoder.new_cache(), &guessing, 24);
+    assert_same(&found, &tokens);
+    assert_eq!(drafts.accepted, 0);
+    // One token, four, then sixteen are written without; the last draft has room for one.
+    assert_eq!(drafts.proposed, 3 + 3 + 3 + 1, "{answer:?}");
+}
+
+#[test]
 fn nothing_is_written_beyond_the_context_or_the_limit() {
     let decoder = &decoders()[0];
     let limit = decoder.config().max_position_embeddings;
@@ -210,6 +230,45 @@ fn numbers_that_are_not_finite_are_told_where_plain_decoding_tells_them() {
         let first = generation.next().expect("an error is an item");
         assert!(first.is_err());
         assert!(generation.next().is_none());
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_written_first() {
+    // The embedding of a token of the answer is not finite, the head is another matrix.
+    let device = Device::cpu().expect("the feature cpu is on");
+    let sound = decoder(&checkpoint("text-27b-like"), &device);
+    let prompt = [Segment::Tokens(vec![2, 290, 17, 300])];
+    let plain = options(24, Speculation::Off);
+    let (tokens, ..) = run(&sound, &prompt, &mut sound.new_cache(), &plain, 24);
+    let answer: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+    // Four come from the first draft and the row before it; this one is in the middle of the next.
+    let at = (5..11).find(|&at| !answer[..at].contains(&answer[at]));
+    let at = at.expect("the answer goes on with new tokens");
+    let broken = Scratch::of("text-27b-like").edit(|tensors| {
+        let key = tensors
+            .keys()
+            .find(|key| key.ends_with("embed_tokens.weight"));
+        let key = key.expect("there are embeddings").to_owned();
+        let stored = tensors.remove(&key);
+        let mut values = stored.to_f32();
+        let width = sound.config().hidden_size;
+        values[answer[at] as usize * width..][..width].fill(f32::NAN);
+        tensors.insert(&key, stored.with_f32(&values));
+    });
+    let broken = decoder(broken.path(), &device);
+    let mut guessing = options(24, Speculation::PromptLookup);
+    guessing.seen = [&[2, 290, 17, 300], &answer[..]].concat();
+    for options in [plain, guessing] {
+        let mut cache = broken.new_cache();
+        let generation =
+            broken.generate(prompt.to_vec(), &mut cache, &options, Box::new(|_, _| true));
+        let items: Vec<_> = generation.expect("the prompt is valid").collect();
+        assert_eq!(items.len(), at + 2, "{:?}", options.speculation);
+        for (item, id) in items.iter().zip(&answer[..=at]) {
+            assert_eq!(item.as_ref().ok().map(|token| token.id), Some(*id));
+        }
+        assert!(items[at + 1].is_err());
     }
 }
 

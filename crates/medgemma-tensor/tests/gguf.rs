@@ -108,6 +108,87 @@ fn every_type_of_value_is_read() {
 }
 
 #[test]
+fn values_out_of_their_range_are_refused() {
+    let array = |kind: u32, values: &[&[u8]]| {
+        let mut bytes = kind.to_le_bytes().to_vec();
+        bytes.extend((values.len() as u64).to_le_bytes());
+        bytes.extend(values.concat());
+        bytes
+    };
+    let bytes = changed(|file| {
+        file.set("odd", 7, vec![2]);
+        file.set("yes", 7, vec![1]);
+        file.set("huge", 10, (1_u64 << 25).to_le_bytes().to_vec());
+        file.set("none", 4, vec![0; 4]);
+        file.set("latin", 8, b"\x01\0\0\0\0\0\0\0\xE9".to_vec());
+        file.set("latins", 9, array(8, &[b"\x01\0\0\0\0\0\0\0\xE9"]));
+        file.set(
+            "scores",
+            9,
+            array(6, &[&1_f32.to_le_bytes(), &f32::NAN.to_le_bytes()]),
+        );
+        file.set("wides", 9, array(12, &[&0.1_f64.to_le_bytes()]));
+        file.set("shorts", 9, array(3, &[&(-3_i16).to_le_bytes()]));
+        file.set("types", 9, array(5, &[&(-4_i32).to_le_bytes()]));
+        file.set("beyond", 9, array(10, &[&u64::MAX.to_le_bytes()]));
+    });
+    let file = open(bytes).unwrap();
+    let metadata = file.metadata();
+    for (key, message) in [
+        ("odd", metadata.flag("odd").unwrap_err()),
+        ("yes", metadata.count("yes").unwrap_err()),
+        ("huge", metadata.size("huge").unwrap_err()),
+        ("huge", metadata.count("huge").unwrap_err()),
+        ("huge", metadata.id("huge").unwrap_err()),
+        ("none", metadata.size("none").unwrap_err()),
+        ("latin", metadata.text("latin").unwrap_err()),
+        ("latins", metadata.texts("latins").unwrap_err()),
+        ("scores", metadata.numbers("scores").unwrap_err()),
+        ("beyond", metadata.integers("beyond").unwrap_err()),
+    ] {
+        let message = message.to_string();
+        assert!(message.contains(&format!("`{key}`")), "{message}");
+    }
+    assert_eq!(metadata.count("none").unwrap(), Some(0));
+    assert_eq!(metadata.numbers("wides").unwrap(), Some(vec![0.1]));
+    assert_eq!(metadata.integers("shorts").unwrap(), Some(vec![-3]));
+    assert_eq!(metadata.integers("types").unwrap(), Some(vec![-4]));
+}
+
+#[test]
+fn each_type_of_tensor_has_its_number() {
+    // `ggml_type` in ggml.h, with the bytes of 256 numbers.
+    let (float, blocks) = (StoredDtype::Float, StoredDtype::Blocks);
+    for (number, dtype, bytes) in [
+        (0, float(FloatFormat::F32), 1024),
+        (1, float(FloatFormat::F16), 512),
+        (2, blocks(Format::Q4_0), 144),
+        (3, blocks(Format::Q4_1), 160),
+        (6, blocks(Format::Q5_0), 176),
+        (7, blocks(Format::Q5_1), 192),
+        (8, blocks(Format::Q8_0), 272),
+        (12, blocks(Format::Q4K), 144),
+        (13, blocks(Format::Q5K), 176),
+        (14, blocks(Format::Q6K), 210),
+        (30, float(FloatFormat::Bf16), 512),
+    ] {
+        let file = open(changed(|file| {
+            let tensor = &mut file.tensors[2];
+            tensor.kind = number;
+            tensor.sizes = vec![256, 1];
+            tensor.bytes = vec![0; bytes];
+        }));
+        let file = file.unwrap();
+        let info = file.info("c.blocks").unwrap();
+        assert_eq!(
+            (&info.dtype, info.bytes),
+            (&dtype, bytes as u64),
+            "{number}"
+        );
+    }
+}
+
+#[test]
 fn tensors_have_the_shapes_of_their_checkpoint() {
     let file = open(sample().to_bytes()).unwrap();
     assert_eq!(file.names(), ["a.weight", "b.norm", "c.blocks", "d.conv"]);
@@ -264,6 +345,8 @@ fn tensors_outside_of_the_file_or_over_each_other_are_named() {
     refusal(sized(&[64, 0]), &["c.blocks", "at least 1"]);
     refusal(sized(&[1 << 40, 1 << 40]), &["c.blocks"]);
     refusal(sized(&[u64::MAX, 1]), &["c.blocks"]);
+    // Three times this is 1, if it were let overflow.
+    refusal(sized(&[64, 3, 0xAAAA_AAAA_AAAA_AAAB]), &["addressable"]);
     refusal(sized(&[]), &["c.blocks", "axes"]);
     refusal(sized(&[32, 1, 1, 1, 1]), &["c.blocks", "axes"]);
 }
@@ -272,6 +355,7 @@ fn tensors_outside_of_the_file_or_over_each_other_are_named() {
 fn types_that_are_not_read_are_named_with_those_that_are() {
     for (kind, name) in [
         (11, "Q3_K"),
+        (15, "Q8_K"),
         (23, "IQ4_XS"),
         (4, "type 4"),
         (999, "type 999"),
@@ -362,6 +446,10 @@ fn parts_that_do_not_belong_together_are_named() {
     let no = |n: u16| move |part: &mut GgufFile| part.set("split.no", 2, n.to_le_bytes().to_vec());
     fault(&|dir| edit(dir, &no(0)), "split.no");
     fault(
+        &|dir| edit(dir, &|part| part.set_u32("split.count", 3)),
+        "split.count",
+    );
+    fault(
         &|dir| edit(dir, &|part| part.tensors[0].name = "a.weight".to_owned()),
         "a.weight",
     );
@@ -378,4 +466,37 @@ fn one_name_in_both_files_of_a_pair_is_refused() {
     );
     let message = pair.unwrap_err().to_string();
     assert!(message.contains("a.weight"), "{message}");
+}
+
+#[test]
+fn only_feed_forward_layers_of_the_tower_that_tell_change_names() {
+    // Of blocks [out, 4]: a square one tells nothing, another part's is none of the tower's.
+    let names = [
+        "v.blk.0.ffn_down",
+        "v.blk.0.ffn_up",
+        "a.blk.0.ffn_down",
+        "a.blk.0.ffn_up",
+    ];
+    let mut file = sample();
+    file.set_u32("clip.vision.embedding_length", 4);
+    file.tensors.clear();
+    for ((name, rows), value) in names.into_iter().zip([4, 4, 6, 6]).zip(1_u8..) {
+        file.tensors.push(GgufTensor {
+            name: format!("{name}.weight"),
+            sizes: vec![4, rows],
+            kind: 0,
+            bytes: vec![value; usize::try_from(16 * rows).unwrap()],
+            offset: None,
+        });
+    }
+    let mmproj = open(file.to_bytes()).unwrap();
+    let pair = GgufPair::new(open(sample().to_bytes()).unwrap(), Some(mmproj)).unwrap();
+    for tensor in &file.tensors {
+        assert_eq!(
+            *pair.bytes(&tensor.name).unwrap(),
+            tensor.bytes[..],
+            "{}",
+            tensor.name
+        );
+    }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use medgemma_tensor::checkpoint::{Loader, Precision, Quantize, SafetensorsDir};
-use medgemma_tensor::{Device, Weight, ops, vec_from};
+use medgemma_tensor::{Device, Error, FloatFormat, Format, Weight, ops, vec_from};
 use safetensors::tensor::{Dtype, TensorView};
 
 const TABLE: &[Quantize] = &[Quantize::layers("layers."), Quantize::embeddings("table")];
@@ -164,12 +164,293 @@ fn a_cache_is_used_while_it_fits_and_made_again_when_it_does_not() {
 }
 
 #[test]
+fn blocks_that_fit_are_chosen_and_blocks_of_a_file_are_left() {
+    use Precision::{AsIs, Bf16, Int4, Int8};
+    for (precision, layer, table, narrow_table) in [
+        (AsIs, Format::F16, Format::F16, Format::F16),
+        (Bf16, Format::Bf16, Format::Bf16, Format::Bf16),
+        (Int8, Format::Q8_0, Format::Q8_0, Format::Q8_0),
+        (Int4, Format::Q4_0, Format::Q6K, Format::Q8_0),
+    ] {
+        assert_eq!(precision.target(Format::F16, 256, false), layer);
+        assert_eq!(precision.target(Format::F16, 256, true), table);
+        assert_eq!(precision.target(Format::F16, 96, true), narrow_table);
+        let odd = precision.target(Format::F16, 9, true);
+        assert_eq!(
+            odd,
+            if precision == Bf16 {
+                Format::Bf16
+            } else {
+                Format::F16
+            }
+        );
+        for stored in [Format::Q4K, Format::Q8_0] {
+            assert_eq!(precision.target(stored, 256, false), stored, "{precision}");
+        }
+    }
+}
+
+#[test]
+fn f16_is_rounded_to_bf16_and_what_was_published_is_remembered() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    let f16 = [0x3C01_u16, 0xC2A5, 0x0001, 0x7BFF].map(u16::to_le_bytes);
+    let f16 = f16.concat().repeat(8);
+    let view = TensorView::new(Dtype::F16, vec![1, 32], &f16).expect("values fill the shape");
+    let path = dir.path().join("model.safetensors");
+    safetensors::serialize_to_file([("layers.w", view)], None, &path).expect("writable");
+    let source = SafetensorsDir::open(dir.path()).expect("sound files");
+    let device = Device::cpu().expect("the feature cpu is on");
+    let weight = |precision| {
+        let loader = Loader::new(&source, &[], &device).expect("distinct names");
+        let mut loader = loader.with_precision(precision, TABLE);
+        let weight = loader.scope("layers").weight("w", [1, 32]);
+        let weight = weight.expect("it is there");
+        assert_eq!(weight.published(), FloatFormat::F16, "{precision}");
+        weight
+    };
+    // 1 + 2⁻¹⁰, −3.322…, 2⁻²⁴ and 65504, each to 8 bits.
+    let rounded = values(&weight(Precision::Bf16));
+    assert_eq!(rounded[..4], [1.0, -3.328_125, 5.960_464_5e-8, 65536.0]);
+    assert_eq!(weight(Precision::Int8).bytes(), 34);
+    assert_eq!(weight(Precision::Int4).bytes(), 18);
+    assert_eq!(weight(Precision::AsIs).bytes(), 64);
+}
+
+#[test]
 fn as_is_writes_no_cache() {
     let dir = tempfile::tempdir().expect("a scratch folder");
     let cache = dir.path().join("cache");
     write(dir.path(), 1.0);
     load(dir.path(), Precision::AsIs, Some(&cache));
     assert!(!cache.exists());
+}
+
+/// Says of a file that it was changed at another time, which a fast test cannot wait for.
+fn touch(path: &Path, seconds: u64) {
+    let file = std::fs::File::options().append(true).open(path);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    let set = file.expect("writable").set_modified(time);
+    set.expect("the system can");
+}
+
+/// The checkpoint and a cache of it whose last number was changed: who reads that can be told.
+struct Marked {
+    dir: tempfile::TempDir,
+    cache: std::path::PathBuf,
+    plain: [Vec<f32>; 4],
+    made: Vec<u8>,
+}
+
+impl Marked {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        write(dir.path(), 1.0);
+        let cache = dir.path().join("cache");
+        let plain = load(dir.path(), Precision::Int4, Some(&cache)).map(|weight| values(&weight));
+        let made = std::fs::read(&cache).expect("the cache was written");
+        let marked = Self {
+            dir,
+            cache,
+            plain,
+            made,
+        };
+        marked.mark(|_| ());
+        assert!(!marked.is_made_again(), "the file is what is read");
+        marked
+    }
+
+    /// Writes the cache with another last number, changed otherwise by `change`.
+    fn mark(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = self.made.clone();
+        let last = bytes.len() - 3;
+        bytes[last] ^= 0x55;
+        change(&mut bytes);
+        std::fs::write(&self.cache, bytes).expect("writable");
+    }
+
+    /// Whether loading takes no notice of the cache, and leaves a sound one.
+    fn is_made_again(&self) -> bool {
+        let found = load(self.dir.path(), Precision::Int4, Some(&self.cache)).map(|w| values(&w));
+        let sound = std::fs::read(&self.cache).expect("still there") == self.made;
+        assert_eq!(found == self.plain, sound);
+        sound
+    }
+}
+
+/// `from` becomes `to`, as long, in the header of a cache.
+fn replace(bytes: &mut [u8], from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    let at = bytes.windows(from.len()).position(|w| w == from.as_bytes());
+    let at = at.expect("the header says so");
+    bytes[at..][..to.len()].copy_from_slice(to.as_bytes());
+}
+
+#[test]
+fn a_cache_of_another_version_precision_or_file_is_made_again() {
+    for (from, to) in [
+        ("1 int4", "0 int4"),
+        ("1 int4", "1 int8"),
+        ("model.safetensors", "other.safetensors"),
+    ] {
+        let marked = Marked::new();
+        marked.mark(|bytes| replace(bytes, from, to));
+        assert!(marked.is_made_again(), "{from} for {to}");
+    }
+    // Longer, but said to be of the same time, as a copy that keeps times may be.
+    let marked = Marked::new();
+    let path = marked.dir.path().join("model.safetensors");
+    let old = std::fs::metadata(&path).expect("it is there");
+    let bytes = std::fs::read(&path).expect("readable");
+    let (length, rest) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().expect("eight bytes"));
+    let (header, data) = rest.split_at(usize::try_from(length).expect("short"));
+    let padded = [header, b"        "].concat();
+    let longer = [&(length + 8).to_le_bytes()[..], &padded, data].concat();
+    std::fs::write(&path, longer).expect("writable");
+    let time = old.modified().expect("the system tells");
+    let file = std::fs::File::options()
+        .append(true)
+        .open(&path)
+        .expect("writable");
+    file.set_modified(time).expect("the system can");
+    let found = load(marked.dir.path(), Precision::Int4, Some(&marked.cache));
+    assert_eq!(found.map(|weight| values(&weight)), marked.plain);
+}
+
+#[test]
+fn every_file_of_a_checkpoint_counts() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    write(dir.path(), 1.0);
+    let cache = dir.path().join("cache");
+    let second = dir.path().join("z.safetensors");
+    let index = |name: &str, file: &str| format!("\"{name}\": \"{file}\"");
+    let write_second = |factor: f32| {
+        let scaled = numbers(2 * 32).into_iter().map(|x| x * factor);
+        let bytes: Vec<u8> = scaled.flat_map(f32::to_le_bytes).collect();
+        let view = TensorView::new(Dtype::F32, vec![2, 32], &bytes).expect("it fits");
+        safetensors::serialize_to_file([("layers.z", view)], None, &second).expect("writable");
+    };
+    write_second(1.0);
+    std::fs::rename(
+        dir.path().join("model.safetensors"),
+        dir.path().join("a.safetensors"),
+    )
+    .expect("writable");
+    let names =
+        ["layers.w", "table", "vision.w", "layers.odd"].map(|name| index(name, "a.safetensors"));
+    let map = [&names[..], &[index("layers.z", "z.safetensors")]]
+        .concat()
+        .join(", ");
+    let index = format!("{{\"metadata\": {{}}, \"weight_map\": {{{map}}}}}");
+    std::fs::write(dir.path().join("model.safetensors.index.json"), index).expect("writable");
+    let cached = |cached: bool| {
+        let device = Device::cpu().expect("the feature cpu is on");
+        let source = SafetensorsDir::open(dir.path()).expect("sound files");
+        let mut loader = Loader::new(&source, &[], &device)
+            .expect("distinct names")
+            .with_precision(Precision::Int8, TABLE);
+        if cached {
+            loader = loader.with_cache(cache.clone()).expect("readable");
+        }
+        for prefix in ["layers.w", "layers.odd", "table", "vision"] {
+            loader.ignore(prefix, "not asked for here");
+        }
+        let weight = loader
+            .scope("")
+            .weight("layers.z", [2, 32])
+            .expect("it is there");
+        loader.finish().expect("everything is taken");
+        values(&weight)
+    };
+    assert_eq!(cached(true), cached(false));
+    write_second(0.5);
+    touch(&second, 1_000_000);
+    assert_eq!(
+        cached(true),
+        cached(false),
+        "the second file is another one"
+    );
+}
+
+#[test]
+fn an_entry_of_another_length_is_made_again_and_the_others_stay() {
+    let marked = Marked::new();
+    let file = safetensors::SafeTensors::deserialize(&marked.made).expect("sound");
+    let header = safetensors::SafeTensors::read_metadata(&marked.made).expect("sound");
+    let entries: Vec<_> = file
+        .iter()
+        .map(|(name, view)| {
+            let data = view.data();
+            let kept = if name == "table" {
+                &data[..data.len() / 2]
+            } else {
+                data
+            };
+            let view = TensorView::new(Dtype::U8, vec![kept.len()], kept);
+            (name.to_owned(), view.expect("bytes"))
+        })
+        .collect();
+    assert_eq!(entries.len(), 2);
+    let metadata = header.1.metadata().clone();
+    safetensors::serialize_to_file(entries, metadata, &marked.cache).expect("writable");
+    assert!(marked.is_made_again());
+}
+
+#[test]
+fn a_cache_that_fits_is_not_written_again() {
+    let marked = Marked::new();
+    std::fs::write(&marked.cache, &marked.made).expect("writable");
+    touch(&marked.cache, 1_000_000);
+    let time = || {
+        let metadata = std::fs::metadata(&marked.cache).expect("it is there");
+        metadata.modified().expect("the system tells")
+    };
+    let before = time();
+    assert!(marked.is_made_again(), "it is sound");
+    assert_eq!(time(), before);
+}
+
+#[test]
+fn a_new_cache_is_another_file_than_the_one_in_use() {
+    // A model that is running has the old one mapped; a second name holds it here.
+    let marked = Marked::new();
+    std::fs::write(&marked.cache, &marked.made).expect("writable");
+    let in_use = marked.dir.path().join("in-use");
+    std::fs::hard_link(&marked.cache, &in_use).expect("writable");
+    let path = marked.dir.path().join("model.safetensors");
+    write(marked.dir.path(), 0.5);
+    touch(&path, 1_000_000);
+    load(marked.dir.path(), Precision::Int4, Some(&marked.cache));
+    let read = |path| std::fs::read(path).expect("it is there");
+    assert!(read(&marked.cache) != marked.made, "it was made again");
+    assert!(read(&in_use) == marked.made, "the one in use is untouched");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_an_error_and_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    write(dir.path(), 1.0);
+    let taken = dir.path().join("a-folder");
+    std::fs::create_dir(&taken).expect("writable");
+    let device = Device::cpu().expect("the feature cpu is on");
+    let source = SafetensorsDir::open(dir.path()).expect("sound files");
+    let mut loader = Loader::new(&source, &[], &device)
+        .expect("distinct names")
+        .with_precision(Precision::Int4, TABLE)
+        .with_cache(taken.clone())
+        .expect("readable");
+    loader
+        .scope("layers")
+        .weight("w", [5, 64])
+        .expect("it is there");
+    for prefix in ["table", "vision", "layers.odd"] {
+        loader.ignore(prefix, "not asked for here");
+    }
+    match loader.finish() {
+        Err(Error::Io { path, .. }) => assert_eq!(path, taken),
+        other => panic!("no error of a file: {other:?}"),
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 2);
 }
 
 #[test]

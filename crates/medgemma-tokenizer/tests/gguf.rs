@@ -23,6 +23,7 @@ fn rows() -> &'static [(String, f64, i64)] {
         let added = |piece: &str| added.iter().find(|token| token["content"] == piece);
         let mut score = 0.0;
         let row = |(piece, _): (&String, &Value)| match added(piece) {
+            Some(_) if piece == "<unk>" => (piece.clone(), -1000.0, 2),
             Some(token) if token["special"] == true => (piece.clone(), -1000.0, 3),
             Some(_) => (piece.replace('\u{2581}', " "), -1000.0, 4),
             None if piece.starts_with("<0x") => (piece.clone(), 0.0, 6),
@@ -136,8 +137,41 @@ fn padding_is_left_out_and_the_soft_token_follows_the_last_piece() {
     assert_eq!(found.id("[PAD0]"), None);
     assert_eq!(vocabulary(&rows).id("[PAD0]"), None);
     // A vocabulary without images needs none.
-    rows.retain(|row| row.0 != "<start_of_image>");
+    let start = rows.iter().position(|row| row.0 == "<start_of_image>");
+    "<no_image>".clone_into(&mut rows[start.unwrap()].0);
     assert_eq!(vocabulary(&rows).id(soft), None);
+    assert_eq!(read(&rows).unwrap().id(soft), None);
+}
+
+#[test]
+fn what_no_piece_spells_is_the_unknown_token_once() {
+    // Without bytes, and without images, whose soft token would leave a gap.
+    let mut rows = rows().to_vec();
+    for row in &mut rows {
+        match (row.2, row.0.as_str()) {
+            (6, _) => row.2 = 5,
+            (_, "<start_of_image>") => "<no_image>".clone_into(&mut row.0),
+            _ => {}
+        }
+    }
+    let tokenizer = read(&rows).unwrap();
+    assert_eq!(tokenizer.token(3).as_deref(), Some("<unk>"));
+    assert_eq!(tokenizer.encode("\u{2603}\u{2603}").unwrap(), [3]);
+}
+
+#[test]
+fn of_equal_scores_the_longest_left_part_in_characters_is_merged_first() {
+    let row = |piece: &str, score: f64| (piece.to_owned(), score, 1);
+    let mut rows = vec![row("x", -9.0), row("\u{e9}", -9.0), row("a", -9.0)];
+    rows.push(("<unk>".to_owned(), 0.0, 2));
+    // One character each; of the second, the left part has more bytes.
+    rows.extend([row("x\u{e9}", -1.0), row("\u{e9}a", -1.0)]);
+    assert_eq!(read(&rows).unwrap().encode("x\u{e9}a").unwrap(), [4, 2]);
+    // Two characters on the left come first, although the piece has the higher id.
+    rows.extend([row("aa", -5.0), row("aaa", -1.0)]);
+    rows.extend([row("\u{e9}\u{e9}", -1.0)]);
+    let ids = read(&rows).unwrap().encode("aaa\u{e9}\u{e9}").unwrap();
+    assert_eq!(ids, [7, 8]);
 }
 
 #[test]

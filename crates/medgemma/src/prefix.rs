@@ -277,3 +277,6 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

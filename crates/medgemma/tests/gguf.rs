@@ -12,7 +12,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use medgemma::{Error, LoadOptions, MedGemma, Message};
+use medgemma::{Error, LoadOptions, MedGemma, Message, Precision};
 use medgemma_gemma3::{Decoder, GenerateOptions, Segment};
 use medgemma_tensor::checkpoint::{
     Gguf, GgufPair, Rename, SafetensorsDir, WeightSource, canonical,
@@ -247,6 +247,92 @@ fn the_vision_part_is_found_beside_the_model_or_named() {
         &refusal(dir.path()),
         &["model.gguf", "second.gguf", "the file to load"],
     );
+}
+
+#[test]
+fn a_folder_with_the_parts_of_a_model_is_that_model() {
+    let dir = folder("mm-f16");
+    let whole = dir.path().join("model.gguf");
+    let file = GgufFile::read(&whole);
+    let mut tensors = file.tensors.clone();
+    let rest = tensors.split_off(tensors.len() / 2);
+    for (number, tensors) in [(0_u16, tensors), (1, rest)] {
+        let mut part = file.clone();
+        part.tensors = tensors;
+        if number > 0 {
+            part.keys.clear();
+        }
+        part.set("split.no", 2, number.to_le_bytes().to_vec());
+        part.set("split.count", 2, 2_u16.to_le_bytes().to_vec());
+        let name = format!("model-{:05}-of-00002.gguf", number + 1);
+        part.write(&dir.path().join(name));
+    }
+    fs::remove_file(&whole).unwrap();
+    let (found, expected) = (load(dir.path()).unwrap(), folder("mm-f16"));
+    let expected = load(expected.path()).unwrap();
+    let question = [Message::user().image(image("picture-a.png")).text("What?")];
+    let [a, b] = [found, expected].map(|m| m.generate(&question, &exactly(6)).unwrap());
+    assert_eq!(ids(&a), ids(&b));
+}
+
+#[test]
+fn a_cache_of_quantised_weights_bears_the_name_of_its_model() {
+    let options = |cache| {
+        let options = LoadOptions::default().with_precision(Precision::Int8);
+        options.with_cache_quantized(cache)
+    };
+    let dir = folder("mm-f16");
+    let answer = |cache| {
+        let model = MedGemma::load_with(dir.path(), &cpu(), options(cache)).unwrap();
+        ids(&model.generate(&[ask("What?")], &exactly(6)).unwrap())
+    };
+    let plain = answer(false);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "not unasked");
+    for _ in 0..2 {
+        assert_eq!(answer(true), plain);
+        assert!(dir.path().join("model.medgemma-int8.cache").is_file());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+}
+
+#[test]
+fn a_plan_counts_what_the_files_hold() {
+    let dir = folder("mm-f16");
+    for precision in [Precision::AsIs, Precision::Int8] {
+        let options = || LoadOptions::default().with_precision(precision);
+        let error = MedGemma::load_with(dir.path(), &cpu(), options().with_memory_limit(1));
+        let Error::NotEnoughMemory { plan, .. } = error.expect_err("a byte is not enough") else {
+            panic!("another error");
+        };
+        let model = MedGemma::load_with(dir.path(), &cpu(), options()).unwrap();
+        let read = model.model().report().bytes;
+        assert_eq!(plan.weights == read, precision == Precision::AsIs, "{read}");
+        assert!(plan.weights <= read, "{precision}");
+    }
+}
+
+#[test]
+fn a_head_of_its_own_is_used() {
+    let (_dir, path) = edited("mm-f16", |file| {
+        let mut head = file.tensor("token_embd.weight").clone();
+        head.name = "output.weight".to_owned();
+        let row = head.bytes.len() / usize::try_from(head.sizes[1]).unwrap();
+        head.bytes = head.bytes.rchunks(row).flatten().copied().collect();
+        file.tensors.push(head);
+    });
+    let dir = folder("mm-f16");
+    let [(tied, mut expected), (untied, found)] = [dir.path(), &path].map(|path| {
+        let model = load(path).unwrap();
+        let decoder = model.model().decoder();
+        let prompt = [Segment::Tokens(vec![2, 105, 300, 17])];
+        let logits = decoder.prefill(&prompt, &mut decoder.new_cache(), 512, &mut |_, _| true);
+        let logits = medgemma_tensor::vec_from(logits.unwrap().unwrap(), "logits").unwrap();
+        (decoder.config().tie_word_embeddings, logits)
+    });
+    assert_eq!((tied, untied), (true, false));
+    expected.reverse();
+    let far = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+    assert!(far.fold(0.0, f32::max) < 1e-4);
 }
 
 #[test]

@@ -9,10 +9,12 @@
 
 mod support;
 
-use medgemma::{Chat, LoadOptions, MedGemma, Message, Reply};
+use std::ops::ControlFlow;
+
+use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply};
 use medgemma_testkit::{Scratch, checkpoint};
 use serde_json::json;
-use support::{ask, assert_logprobs, cpu, exactly, ids, image, load, model};
+use support::{ask, assert_logprobs, cpu, drain, exactly, ids, image, load, model};
 
 const SYSTEM: &str =
     "You are an expert radiologist. Answer briefly, and say when you are not sure.";
@@ -118,6 +120,21 @@ fn beyond_the_window_the_third_chat_starts_where_the_first_two_parted() {
     });
     let cached: Vec<_> = cached.collect();
     assert_eq!((cached[0].0, cached[1].0), (0, 0), "{cached:?}");
+    let kept = keeping(MEGABYTE);
+    for question in &questions[..3] {
+        let (mut chat, mut told) = (chat(&kept), vec![0]);
+        let observer = |progress| {
+            if let Progress::Prefill { done, total } = progress {
+                assert!(done <= total);
+                told.push(done);
+            }
+            ControlFlow::Continue(())
+        };
+        let stream = chat.stream_observed(question.clone(), &exactly(1), Box::new(observer));
+        let (_, reply) = drain(stream.unwrap());
+        assert!(told.is_sorted(), "progress goes on where it was: {told:?}");
+        assert_eq!(told.last(), Some(&reply.usage.prompt_tokens));
+    }
     let parted = shared(model(), &questions[0], &questions[1]);
     assert!(parted > 50, "system text and image are shared: {parted}");
     assert_eq!((cached[2].0, cached[3].0), (parted, parted), "{cached:?}");

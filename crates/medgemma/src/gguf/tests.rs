@@ -5,12 +5,13 @@
 use std::path::Path;
 
 use medgemma_gemma3::{LayerType, TextConfig};
+use medgemma_image::Image;
 use medgemma_tensor::checkpoint::{Gguf, MappedBytes};
 use medgemma_testkit::GgufFile;
 use serde_json::{Value, json};
 
 use super::vision::tokens_per_image;
-use super::{text, vision};
+use super::{processor, text, vision};
 
 /// A file without tensors.
 fn empty() -> GgufFile {
@@ -184,6 +185,77 @@ fn layers_slide_as_the_file_says() {
 }
 
 #[test]
+fn heads_follow_from_the_width_where_a_file_is_silent() {
+    let mut file = published(FOUR);
+    file.unset("gemma3.attention.head_count_kv");
+    assert_eq!(read(&file).unwrap().num_key_value_heads, 8);
+    file.unset("gemma3.attention.key_length");
+    file.unset("gemma3.attention.value_length");
+    assert_eq!(read(&file).unwrap().head_dim, 320);
+}
+
+#[test]
+fn heads_of_two_widths_and_soft_capping_are_refused() {
+    for key in ["attention.value_length", "rope.dimension_count"] {
+        let key = format!("gemma3.{key}");
+        let mut file = published(FOUR);
+        file.set_u32(&key, 128);
+        assert!(read(&file).unwrap_err().contains(&key), "{key}");
+        file.set_u32(&key, 256);
+        assert_eq!(read(&file), Ok(expected(FOUR)));
+    }
+    for key in ["attn_logit_softcapping", "final_logit_softcapping"] {
+        let key = format!("gemma3.{key}");
+        let mut file = published(FOUR);
+        file.set_f32(&key, 50.0);
+        assert!(read(&file).unwrap_err().contains(&key), "{key}");
+        file.set_f32(&key, 0.0);
+        assert_eq!(read(&file), Ok(expected(FOUR)));
+    }
+}
+
+#[test]
+fn ids_that_end_a_text_are_listed_once() {
+    for (eot, ends) in [
+        (None, vec![1]),
+        (Some(1), vec![1]),
+        (Some(106), vec![1, 106]),
+    ] {
+        let mut file = published(FOUR);
+        if let Some(eot) = eot {
+            file.set_u32("tokenizer.ggml.eot_token_id", eot);
+        }
+        let config = text::read(open(&file).metadata()).unwrap();
+        assert_eq!(config["eos_token_id"], json!(ends));
+    }
+}
+
+#[test]
+fn keys_that_are_not_understood_are_told() {
+    let mut file = published(FOUR);
+    file.set_u32("gemma3.altup.count", 4);
+    let found = text::unknown(open(&file).metadata());
+    assert_eq!(found, ["gemma3.altup.count"]);
+}
+
+#[test]
+fn pictures_are_normalised_as_the_file_says() {
+    let mut file = empty();
+    file.set_u32("clip.vision.image_size", 2);
+    for (key, values) in [("mean", [0.25_f32, 0.5, 0.75]), ("std", [0.5, 0.25, 0.125])] {
+        let mut bytes = 6_u32.to_le_bytes().to_vec();
+        bytes.extend(3_u64.to_le_bytes());
+        bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        file.set(&format!("clip.vision.image_{key}"), 9, bytes);
+    }
+    let processor = processor(open(&file).metadata()).unwrap();
+    let black = Image::from_rgb8(2, 2, vec![0; 12]).unwrap();
+    let pixels = &processor.process(&black).unwrap().pixels[0];
+    let expected = [[-0.5; 4], [-2.0; 4], [-6.0; 4]].concat();
+    assert_eq!(pixels.data, expected);
+}
+
+#[test]
 fn the_tower_of_gemma_3_is_configured_as_by_its_config_json() {
     let mut file = empty();
     file.set_text("clip.projector_type", "gemma3");
@@ -208,6 +280,28 @@ fn the_tower_of_gemma_3_is_configured_as_by_its_config_json() {
         "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": false
     });
     assert_eq!(Value::Object(found), expected);
+    // The newer of two keys counts.
+    let with = |key: &str, kind: &str| {
+        let mut file = file.clone();
+        file.set_text("clip.projector_type", "mlp");
+        file.set_text(key, kind);
+        vision::read(open(&file).metadata(), decoder.metadata())
+    };
+    assert!(with("clip.vision.projector_type", "gemma3").is_ok());
+    assert!(with("clip.projector_type", "gemma3").is_ok());
+    assert!(with("clip.vision.projector_type", "mlp").is_err());
+    for (key, right) in [
+        ("clip.has_vision_encoder", 1),
+        ("clip.use_gelu", 1),
+        ("clip.use_silu", 0),
+    ] {
+        let mut file = file.clone();
+        file.set(key, 7, vec![right]);
+        assert!(vision::read(open(&file).metadata(), decoder.metadata()).is_ok());
+        file.set(key, 7, vec![1 - right]);
+        let error = vision::read(open(&file).metadata(), decoder.metadata()).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+    }
     let other = open(&published(ONE));
     let error = vision::read(tower.metadata(), other.metadata()).unwrap_err();
     assert!(

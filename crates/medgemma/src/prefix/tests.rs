@@ -1,0 +1,208 @@
+//! What is kept, found and given up, with prompts and pictures of known sizes.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::OnceLock;
+
+use medgemma_gemma3::{DEFAULT_CHUNK, KvCache, Segment};
+use medgemma_image::Pixels;
+use medgemma_tensor::Device;
+use medgemma_testkit::Scratch;
+use serde_json::json;
+
+use super::PrefixCache;
+use crate::model::{Model, SoftTokens};
+
+/// Stands for an image in the ids.
+const SOFT: u32 = 7;
+
+/// A model whose window is longer than the prompts, and soft tokens of some picture.
+fn model() -> &'static (Model, SoftTokens) {
+    static MODEL: OnceLock<(Model, SoftTokens)> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        let scratch = Scratch::of("mm-2025").edit_json("config.json", |config| {
+            config["text_config"]["sliding_window"] = json!(200);
+        });
+        let device = Device::cpu().unwrap();
+        let model = Model::load(scratch.path(), &device, crate::LoadOptions::default()).unwrap();
+        let size = model
+            .config()
+            .multimodal
+            .as_ref()
+            .unwrap()
+            .vision
+            .image_size;
+        let shape = [3, size, size];
+        let data = vec![0.5; shape.iter().product()];
+        let soft = model.encode(&Pixels { data, shape }).unwrap();
+        (model, soft)
+    })
+}
+
+/// A cache that has read `rows` positions; of what changes nothing here.
+fn read(rows: usize) -> KvCache {
+    let decoder = model().0.decoder();
+    let mut cache = decoder.new_cache();
+    let ids = [Segment::Tokens(vec![9; rows])];
+    let read = decoder.prefill(&ids, &mut cache, DEFAULT_CHUNK, &mut |_, _| true);
+    assert!(read.unwrap().is_some());
+    cache
+}
+
+/// Ids of `common` equal tokens and some that end in `tag`.
+fn prompt(common: usize, tag: u32) -> Vec<u32> {
+    let mut ids = vec![20; common];
+    ids.extend([tag; 10]);
+    ids
+}
+
+fn pixels(value: f32) -> Pixels {
+    let data = vec![0.0, 0.0, 0.0, 0.0, 0.0, value];
+    let shape = [3, 1, 2];
+    Pixels { data, shape }
+}
+
+/// What a picture and its soft tokens take.
+fn picture_bytes() -> usize {
+    let [rows, width] = model().1.dims();
+    (6 + rows * width) * size_of::<f32>()
+}
+
+fn prefixes(limit: usize) -> PrefixCache {
+    PrefixCache::new(limit, Some(SOFT))
+}
+
+fn keep(prefixes: &PrefixCache, ids: &[u32]) {
+    prefixes.keep(ids, &[], read(ids.len()));
+}
+
+/// Positions of a prompt that are found read.
+fn found(prefixes: &PrefixCache, ids: &[u32], images: &[Pixels]) -> usize {
+    let cache = prefixes.start(ids, images).cache;
+    cache.map_or(0, |cache| cache.len())
+}
+
+/// What is held of one prompt of `rows` ids.
+fn prompt_bytes(rows: usize) -> usize {
+    read(rows).bytes() + rows * size_of::<u32>()
+}
+
+#[test]
+fn thirty_two_tokens_are_worth_sharing() {
+    for (common, expected) in [(31, 0), (32, 32), (33, 33)] {
+        let prefixes = prefixes(1 << 20);
+        keep(&prefixes, &prompt(common, 30));
+        assert_eq!(prefixes.bytes(), prompt_bytes(common + 10));
+        assert_eq!(found(&prefixes, &prompt(common, 40), &[]), expected);
+    }
+}
+
+#[test]
+fn each_picture_is_compared_with_the_one_in_its_place() {
+    let prefixes = prefixes(1 << 20);
+    let soft = &model().1;
+    let each = soft.dims()[0];
+    let pictures = [1.0, 2.0, 3.0].map(|x| prefixes.keep_picture(pixels(x), soft.clone()));
+    let image = vec![SOFT; each];
+    let ids = [&[20; 40][..], &image, &[21; 5], &image, &[22; 5]].concat();
+    let [a, b, _] = &pictures;
+    prefixes.keep(&ids, &[a.clone(), b.clone()], read(ids.len()));
+    let to_second = 40 + each + 5;
+    for (images, expected) in [
+        ([1.0, 2.0], ids.len() - 1),
+        ([1.0, 3.0], to_second),
+        ([1.0, 1.0], to_second),
+        ([2.0, 2.0], 40),
+        ([2.0, 1.0], 40),
+    ] {
+        let images = images.map(pixels);
+        assert_eq!(found(&prefixes, &ids, &images), expected, "{images:?}");
+    }
+}
+
+#[test]
+fn a_picture_is_known_by_every_number_and_its_shape() {
+    let prefixes = prefixes(1 << 20);
+    prefixes.keep_picture(pixels(1.0), model().1.clone());
+    assert!(prefixes.picture(&pixels(1.0)).is_some());
+    assert!(prefixes.picture(&pixels(2.0)).is_none());
+    let mut turned = pixels(1.0);
+    turned.shape = [3, 2, 1];
+    assert!(prefixes.picture(&turned).is_none());
+}
+
+#[test]
+fn a_prompt_that_was_begun_anew_stays_and_the_one_not_used_makes_room() {
+    let [a, b, c] = [20, 21, 22].map(|id| vec![id; 50]);
+    let prefixes = prefixes(prompt_bytes(50) * 5 / 2);
+    keep(&prefixes, &a);
+    keep(&prefixes, &b);
+    let other = [&a[..40], &[30; 10]].concat();
+    assert_eq!(found(&prefixes, &other, &[]), 40);
+    keep(&prefixes, &c);
+    let found = [&a, &b, &c].map(|ids| found(&prefixes, ids, &[]));
+    assert_eq!(found, [49, 0, 49]);
+}
+
+#[test]
+fn what_is_too_large_drives_nothing_out() {
+    let small = vec![20; 40];
+    let prefixes = prefixes(prompt_bytes(40) + picture_bytes() / 2);
+    keep(&prefixes, &small);
+    keep(&prefixes, &[21; 190]);
+    assert_eq!(found(&prefixes, &small, &[]), 39);
+    let mut large = pixels(1.0);
+    large.data = vec![1.0; 1 << 18];
+    prefixes.keep_picture(large.clone(), model().1.clone());
+    assert!(prefixes.picture(&large).is_none());
+    assert_eq!(found(&prefixes, &small, &[]), 39);
+}
+
+#[test]
+fn pictures_and_prompts_make_room_in_the_order_of_their_last_use() {
+    let soft = || model().1.clone();
+    let each = soft().dims()[0];
+    let (picture, rows) = (picture_bytes(), 40 + each);
+    let held =
+        |prefixes: &PrefixCache| [1.0, 2.0, 3.0].map(|x| prefixes.picture(&pixels(x)).is_some());
+
+    let cache = prefixes(picture * 5 / 2);
+    for x in [1.0, 2.0] {
+        cache.keep_picture(pixels(x), soft());
+    }
+    assert!(cache.picture(&pixels(1.0)).is_some(), "used again");
+    cache.keep_picture(pixels(3.0), soft());
+    assert_eq!(held(&cache), [true, false, true]);
+
+    // A picture older than a prompt goes before it.
+    let text = vec![20; rows];
+    let cache = prefixes(prompt_bytes(rows) + picture * 3 / 2);
+    cache.keep_picture(pixels(1.0), soft());
+    keep(&cache, &text);
+    cache.keep_picture(pixels(2.0), soft());
+    assert_eq!(held(&cache), [false, true, false]);
+    assert_eq!(found(&cache, &text, &[]), rows - 1);
+
+    // One that a prompt shows goes after it, and a younger one too.
+    let cache = prefixes(prompt_bytes(rows) + 3 * picture - 1);
+    let shown = cache.keep_picture(pixels(1.0), soft());
+    let ids = [&text[..40], &vec![SOFT; each]].concat();
+    cache.keep(&ids, &[shown], read(rows));
+    for x in [2.0, 3.0] {
+        cache.keep_picture(pixels(x), soft());
+    }
+    assert_eq!(held(&cache), [true; 3]);
+    assert_eq!(found(&cache, &ids, &[pixels(1.0)]), 0);
+}
+
+#[test]
+fn a_prompt_brings_the_pictures_that_it_shows_and_no_others() {
+    let each = model().1.dims()[0];
+    let ids = [&[20; 40][..], &vec![SOFT; each], &[21; 3]].concat();
+    let prefixes = prefixes(1 << 20);
+    let picture = prefixes.keep_picture(pixels(1.0), model().1.clone());
+    prefixes.clear();
+    prefixes.keep(&ids, std::slice::from_ref(&picture), read(40));
+    assert_eq!(prefixes.bytes(), prompt_bytes(40), "it is not read yet");
+    prefixes.keep(&ids, &[picture], read(ids.len()));
+    assert_eq!(found(&prefixes, &ids, &[pixels(1.0)]), ids.len() - 1);
+}
