@@ -143,8 +143,8 @@ proptest! {
 
 #[test]
 fn long_rows_and_many_tokens_go_on_over_their_blocks() {
-    // More than one block of columns (512 steps), of tokens (256) and chunk of rows (96); an odd
-    // number of tiles of tokens (16), whose last has a kernel of its own.
+    // More than one block of columns (512 steps; for tiles 128), of tokens (256) and chunk of rows
+    // (96); an odd number of tiles of tokens (16), whose last has a kernel of its own.
     for format in FLOATS {
         check(format, 1, 5, 4304, 3, true);
         check(format, 3, 70, 2560, 4, false);
@@ -152,6 +152,8 @@ fn long_rows_and_many_tokens_go_on_over_their_blocks() {
         check(format, 40, 101, 2051, 6, true);
         check(format, 275, 12, 1040, 7, true);
     }
+    // For tiles, more than one block of tokens (512), and chunks of rows that are turned in parts.
+    check(Format::Bf16, 530, 400, 300, 8, true);
 }
 
 #[test]
