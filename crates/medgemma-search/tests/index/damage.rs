@@ -1,0 +1,224 @@
+//! What is wrong is said with the file, what was expected and what to do.
+
+use std::fs;
+use std::path::Path;
+
+use medgemma_search::{Batch, Error, Fingerprint, Index, Metadata, Writer};
+
+use crate::support::{build, entries, fingerprint, numbers, rng};
+
+/// An index of four batches of ten vectors.
+fn archive(folder: &Path) -> Index {
+    let mut rng = rng(1);
+    let entry = |row: usize| (format!("id {row}"), numbers(&mut rng, 8), Metadata::new());
+    let all: Vec<_> = (0..40).map(entry).collect();
+    build(folder, 8, 10, &all)
+}
+
+fn change(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).expect("read");
+    bytes[at] ^= 0xff;
+    fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn damage_to_an_old_batch_is_found_by_verify() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(archive(path));
+    // A vector of the second batch: its number 3.
+    change(&path.join("vectors"), (10 * 8 + 3) * 4);
+    let index = Index::open(path, &fingerprint(8)).expect("the last batch is whole");
+    let message = index.verify().expect_err("damaged").to_string();
+    for part in ["vectors", "byte 320", "10 rows", "checksum", "restore"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    drop(index);
+    let (mut writer, _) = Writer::open(path, &fingerprint(8)).expect("opened");
+    let error = writer.remake_codes().expect_err("codes of damaged vectors");
+    assert!(error.to_string().contains("vectors"), "{error}");
+}
+
+#[test]
+fn damaged_codes_are_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let before = entries(&archive(path));
+    let codes = fs::read(path.join("codes")).expect("read");
+    change(&path.join("codes"), 85);
+    let index = Index::open(path, &fingerprint(8)).expect("the last batch is whole");
+    let message = index.verify().expect_err("damaged").to_string();
+    for part in ["codes", "byte 80", "Writer::remake_codes"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    drop(index);
+    let (mut writer, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
+    assert!(recovery.is_clean());
+    writer.remake_codes().expect("made again");
+    assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
+    // All of them gone: a reader says what to do, a writer does it.
+    fs::write(path.join("codes"), b"").expect("written");
+    drop(writer);
+    let message = Index::open(path, &fingerprint(8))
+        .expect_err("no codes")
+        .to_string();
+    assert!(
+        message.contains("codes") && message.contains("writing"),
+        "{message}"
+    );
+    let (_, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
+    assert_eq!(recovery.remade_codes, 40);
+    assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
+    let index = Index::open(path, &fingerprint(8)).expect("opened");
+    index.verify().expect("whole");
+    assert_eq!(entries(&index), before);
+}
+
+#[test]
+fn damage_to_an_old_record_is_found_on_opening() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(archive(path));
+    let len = fs::read(path.join("log")).expect("read").len();
+    for at in (0..len).step_by(5) {
+        change(&path.join("log"), at);
+        for error in [
+            Index::open(path, &fingerprint(8))
+                .map(drop)
+                .expect_err("damaged"),
+            Writer::open(path, &fingerprint(8))
+                .map(drop)
+                .expect_err("damaged"),
+        ] {
+            let message = error.to_string();
+            assert!(
+                message.contains("log") && message.contains("restore"),
+                "{message}"
+            );
+        }
+        change(&path.join("log"), at);
+    }
+    fs::write(path.join("commit"), vec![0; 5000]).expect("written");
+    let message = Index::open(path, &fingerprint(8))
+        .expect_err("damaged")
+        .to_string();
+    assert!(
+        message.contains("commit") && message.contains("both slots"),
+        "{message}"
+    );
+}
+
+#[test]
+fn another_model_or_dimension_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(archive(path));
+    for other in [
+        Fingerprint::new("test-model", 9),
+        Fingerprint::new("other", 8),
+    ] {
+        let error = Index::open(path, &other).expect_err("another");
+        let message = error.to_string();
+        assert!(matches!(error, Error::Model { .. }), "{message}");
+        for part in ["'test-model' with 8", &other.to_string(), "another index"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(matches!(
+            Writer::open(path, &other),
+            Err(Error::Model { .. })
+        ));
+    }
+    let found = Index::fingerprint_of(path).expect("read");
+    assert_eq!(found, fingerprint(8));
+    for impossible in [
+        Fingerprint::new("", 8),
+        Fingerprint::new("m", 0),
+        Fingerprint::new("m", 1 << 17),
+    ] {
+        let error = Writer::create(path.join("new"), &impossible).expect_err("impossible");
+        assert!(error.to_string().contains("fingerprint"), "{error}");
+    }
+}
+
+#[test]
+fn there_is_one_index_in_a_folder_and_one_writer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let error = Index::open(&path, &fingerprint(2)).expect_err("none");
+    assert!(matches!(error, Error::NoIndex { .. }), "{error}");
+    let writer = Writer::create(&path, &fingerprint(2)).expect("created");
+    for error in [
+        Writer::open(&path, &fingerprint(2))
+            .map(drop)
+            .expect_err("locked"),
+        Writer::create(&path, &fingerprint(2))
+            .map(drop)
+            .expect_err("locked"),
+    ] {
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+    }
+    let index = Index::open(&path, &fingerprint(2)).expect("readers are welcome");
+    assert!(index.is_empty());
+    drop(writer);
+    let error = Writer::create(&path, &fingerprint(2)).expect_err("there is one");
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    Writer::open(&path, &fingerprint(2)).expect("unlocked");
+}
+
+#[test]
+fn a_batch_with_a_fault_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), &fingerprint(2)).expect("created");
+    let number = |x: f64| Metadata::from([("x".to_owned(), x.into())]);
+    let good = || vec![1.0, 2.0];
+    let long = "i".repeat(65_536);
+    type Fault<'a> = (&'a str, Vec<f32>, Metadata, &'a str);
+    let faults: [Fault<'_>; 8] = [
+        ("b", vec![1.0], Metadata::new(), "entry 1.vector"),
+        ("b", vec![0.0, 0.0], Metadata::new(), "entry 1.vector"),
+        ("b", vec![f32::NAN, 0.0], Metadata::new(), "entry 1.vector"),
+        ("", good(), Metadata::new(), "entry 1.id"),
+        (&long, good(), Metadata::new(), "entry 1.id"),
+        ("a", good(), Metadata::new(), "a second time"),
+        ("b", good(), number(f64::INFINITY), "entry 1.metadata"),
+        (
+            "b",
+            good(),
+            [(String::new(), 1.into())].into(),
+            "entry 1.metadata",
+        ),
+    ];
+    for (id, vector, metadata, part) in faults {
+        let mut batch = Batch::new();
+        batch
+            .put("a", good(), number(1.0))
+            .put(id, vector, metadata);
+        let message = writer.append(&batch).expect_err(part).to_string();
+        assert!(
+            message.contains(part) && message.contains("expected"),
+            "{part}: {message}"
+        );
+        assert!(
+            !message.contains(&long),
+            "an error is no place for an id that long"
+        );
+        assert!(writer.is_empty());
+    }
+    let mut batch = Batch::new();
+    batch.put("a", good(), number(1.0)).delete("a");
+    assert!(writer.append(&batch).is_err(), "put and deleted");
+    // None of this was a failure of the disk.
+    writer
+        .append(Batch::new().put("a", good(), number(1.0)))
+        .expect("appended");
+    assert_eq!(writer.len(), 1);
+    writer.append(&Batch::new()).expect("nothing to do");
+    writer
+        .append(Batch::new().delete("nobody"))
+        .expect("nothing to do");
+    drop(writer);
+    let (_, recovery) = Writer::open(folder.path(), &fingerprint(2)).expect("opened");
+    assert_eq!((recovery.batches, recovery.is_clean()), (1, true));
+    let shown = format!("{:?}", batch);
+    assert!(!shown.contains("\"x\""), "metadata is not shown: {shown}");
+}

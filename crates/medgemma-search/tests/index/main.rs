@@ -1,0 +1,11 @@
+//! The index as its users see it: crashes, damage, searches, filters, duplicates, readers beside a
+//! writer.
+
+mod concurrent;
+mod crash;
+mod damage;
+mod duplicates;
+mod filters;
+mod kill;
+mod search;
+mod support;
