@@ -77,7 +77,7 @@ fn clustered(rows: usize, dimension: usize) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
     let centres: Vec<Vec<f32>> = (0..rows / 100)
         .map(|_| numbers(&mut rng, dimension))
         .collect();
-    let mut near = |rng: &mut rand_chacha::ChaCha8Rng| {
+    let near = |rng: &mut rand_chacha::ChaCha8Rng| {
         let centre = &centres[rng.random_range(0..centres.len())];
         let noise = numbers(rng, dimension);
         let mixed = centre.iter().zip(noise).map(|(c, n)| c + 0.5 * n);
