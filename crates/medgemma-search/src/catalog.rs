@@ -183,16 +183,14 @@ impl Catalog {
 
     /// Calls `each` with what every batch says of its rows.
     pub(crate) fn spans(&self, mut each: impl FnMut(&Span) -> Result<()>) -> Result<()> {
-        // A handle of its own, since several threads may verify, and a handle has one position.
-        let log = NamedFile::reopen(&self.log)?;
         let mut at = Commit::default();
         while at.log_bytes < self.state.log_bytes {
-            match frame::read(&log, &at, self.state.log_bytes)? {
+            match frame::read(&self.log, &at, self.state.log_bytes)? {
                 Ok(frame) => {
                     each(&frame.span)?;
                     at = frame.after;
                 }
-                Err(fault) => return Err(fault.published(&log)),
+                Err(fault) => return Err(fault.published(&self.log)),
             }
         }
         Ok(())

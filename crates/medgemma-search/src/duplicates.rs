@@ -10,6 +10,7 @@ use crate::filter::Filter;
 use crate::index::Index;
 use crate::mask::{Mask, WORD};
 use crate::quantize::{bound, product};
+use crate::rows;
 use crate::scan;
 
 /// Rows that are compared with all later ones at a time: their codes stay in a core's cache.
@@ -88,6 +89,10 @@ pub struct Pair {
 struct Found {
     pairs: Vec<(f32, usize, usize)>,
     count: u64,
+    /// Why it could not go on.
+    error: Option<Error>,
+    /// Bytes of the vector that was last read.
+    vector: Vec<u8>,
 }
 
 impl Found {
@@ -110,7 +115,8 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::Argument`] for a threshold that is not above 0 and at most 1,
-    /// [`Error::Damaged`] if the log has changed since it was read.
+    /// [`Error::Damaged`] if the log has changed since it was read, [`Error::Io`] if a vector cannot
+    /// be read.
     pub fn duplicates(&self, cpu: &Cpu, options: &DuplicateOptions) -> Result<Duplicates> {
         if !(options.threshold > 0.0 && options.threshold <= 1.0) {
             return Err(Error::argument(
@@ -126,14 +132,18 @@ impl Index {
         let states: Mutex<Vec<Found>> = Mutex::default();
         let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);
         cpu.pool()
-            .run(self.rows().len().div_ceil(QUERIES), &|piece| {
+            .run(self.codes().len().div_ceil(QUERIES), &|piece| {
                 let taken = lock().pop();
                 let mut found = taken.unwrap_or_default();
-                self.compare(cpu, piece * QUERIES, mask, options, &mut found);
+                if found.error.is_none() {
+                    let compared = self.compare(cpu, piece * QUERIES, mask, options, &mut found);
+                    found.error = compared.err();
+                }
                 lock().push(found);
             });
         let mut all = Found::default();
         for found in states.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            found.error.map_or(Ok(()), Err)?;
             all.count += found.count;
             all.pairs.extend(found.pairs);
         }
@@ -147,7 +157,7 @@ impl Index {
         };
         let pairs = all.pairs.iter().map(pair).collect::<Result<Vec<_>>>()?;
         tracing::info!(
-            rows = self.rows().len(),
+            rows = self.codes().len(),
             pairs = all.count,
             milliseconds = began.elapsed().as_millis(),
             "compared all vectors"
@@ -166,13 +176,13 @@ impl Index {
         mask: &Mask,
         options: &DuplicateOptions,
         found: &mut Found,
-    ) {
-        let rows = self.rows();
+    ) -> Result<()> {
+        let rows = self.codes();
         let last = rows.len().min(first + QUERIES);
         if (first..last).all(|row| !mask.contains(row)) {
-            return;
+            return Ok(());
         }
-        let codes = rows.codes(first..last);
+        let codes = rows.of(first..last);
         let queries: Vec<i8> = codes.iter().map(|code| code.cast_signed()).collect();
         let mut sums = vec![0; (last - first) * WORD];
         for begin in (first..rows.len()).step_by(WORD) {
@@ -181,14 +191,15 @@ impl Index {
                 continue;
             }
             let sums = &mut sums[..(last - first) * count];
-            let codes = rows.codes(begin..begin + count);
+            let codes = rows.of(begin..begin + count);
             dot_i8(cpu.path(), &queries, codes, rows.dimension(), sums);
             for (a, sums) in (first..last).zip(sums.chunks_exact(count)) {
                 if mask.contains(a) {
-                    self.collect(a, begin, sums, mask, options, found);
+                    self.collect(a, begin, sums, mask, options, found)?;
                 }
             }
         }
+        Ok(())
     }
 
     /// Takes the pairs of row `a` with the rows from `begin` on whose products are `sums`.
@@ -200,7 +211,7 @@ impl Index {
         mask: &Mask,
         options: &DuplicateOptions,
         found: &mut Found,
-    ) {
+    ) -> Result<()> {
         let (scales, residuals) = (self.catalog().scales(), self.catalog().residuals());
         let mut vector = Vec::new();
         for (b, &sum) in (begin..).zip(sums) {
@@ -211,10 +222,11 @@ impl Index {
                 continue;
             }
             if vector.is_empty() {
-                let (numbers, _) = self.rows().vector(a).as_chunks::<4>();
-                vector.extend(numbers.iter().map(|n| f32::from_le_bytes(*n)));
+                self.files().read_vector(a, &mut found.vector)?;
+                vector = rows::numbers(&found.vector);
             }
-            let score = product(&vector, self.rows().vector(b));
+            self.files().read_vector(b, &mut found.vector)?;
+            let score = product(&vector, &found.vector);
             if score >= options.threshold {
                 found.count += 1;
                 found.pairs.push((score, a, b));
@@ -224,5 +236,6 @@ impl Index {
                 }
             }
         }
+        Ok(())
     }
 }

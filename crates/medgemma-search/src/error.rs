@@ -41,6 +41,14 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A file stands where an index would have one of its own.
+    #[error("{}: expected no file or an empty one, found {bytes} bytes; choose another folder, or restore the file `header` from a copy if this was an index", path.display())]
+    Occupied {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+    },
     /// The index holds embeddings of another model.
     #[error("{}: expected an index of {expected}, found one of {found}; embeddings of different models cannot be compared: use the model of the index, or make another index", path.display())]
     Model {

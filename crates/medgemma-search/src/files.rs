@@ -10,7 +10,7 @@
 //! | `lock` | empty; locked while a writer is open |
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -38,13 +38,6 @@ impl NamedFile {
         Ok(Self { path, file })
     }
 
-    /// The same file once more, for reading.
-    pub(crate) fn reopen(other: &Self) -> Result<Self> {
-        let path = other.path.clone();
-        let file = File::open(&path).map_err(Error::io(&path, "open the file"))?;
-        Ok(Self { path, file })
-    }
-
     /// Makes an empty `name` in `folder`, whatever was there.
     pub(crate) fn create(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
@@ -60,6 +53,11 @@ impl NamedFile {
         Ok(meta
             .map_err(Error::io(&self.path, "read the length"))?
             .len())
+    }
+
+    /// Fills `buffer` with the bytes from `at` on. Several threads may read at a time.
+    pub(crate) fn read_at(&self, at: u64, buffer: &mut [u8]) -> Result<()> {
+        read_exact_at(&self.file, at, buffer).map_err(Error::io(&self.path, "read the file"))
     }
 
     /// Writes `bytes` at byte `at`.
@@ -86,6 +84,53 @@ impl NamedFile {
         let synced = self.file.sync_data();
         synced.map_err(Error::io(&self.path, "sync the file to the disk"))
     }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut at: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        at += read as u64;
+        buffer = &mut buffer[read..];
+    }
+    Ok(())
+}
+
+/// An error if `name` in `folder` has bytes, which making an index there would destroy.
+pub(crate) fn expect_free(folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(&path, "look for the file")(error)),
+        Ok(meta) if meta.is_file() && meta.len() == 0 => Ok(()),
+        Ok(meta) => Err(Error::Occupied {
+            path,
+            bytes: meta.len(),
+        }),
+    }
+}
+
+/// Makes `folder` and what is missing above it, so that their names last.
+pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let made: Vec<&Path> = folder.ancestors().take_while(missing).collect();
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
+    made.into_iter()
+        .try_for_each(|made| sync_folder(above(made)))
+}
+
+/// The folder that has the name `path`.
+pub(crate) fn above(path: &Path) -> &Path {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    above.unwrap_or(Path::new("."))
 }
 
 /// Replaces `name` in `folder` by a file of `bytes`, wholly or not at all.

@@ -34,7 +34,7 @@ impl Fingerprint {
     }
 
     /// Whether an index can have it.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let dimensions = 1..=DOT_I8_MAX_COLS;
         if !dimensions.contains(&self.dimension) {
             let expected = format!("1 to {DOT_I8_MAX_COLS} numbers");
@@ -51,13 +51,12 @@ impl Fingerprint {
         Ok(())
     }
 
-    /// Writes the header, which makes the folder an index.
+    /// Writes the header of a fingerprint that was checked, which makes the folder an index.
     pub(crate) fn publish(&self, folder: &Path) -> Result<()> {
-        self.check()?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
         for len in [self.dimension, self.model.len()] {
-            let len = u32::try_from(len).expect("checked above");
+            let len = u32::try_from(len).expect("`check` has been called");
             bytes.extend(len.to_le_bytes());
         }
         bytes.extend(self.model.as_bytes());
@@ -66,8 +65,10 @@ impl Fingerprint {
     }
 
     /// Whether the folder has an index.
-    pub(crate) fn exists(folder: &Path) -> bool {
-        folder.join(files::HEADER).exists()
+    pub(crate) fn exists(folder: &Path) -> Result<bool> {
+        let path = folder.join(files::HEADER);
+        path.try_exists()
+            .map_err(Error::io(&path, "look for the file"))
     }
 
     /// Reads the header.

@@ -1,7 +1,5 @@
 //! One batch in the log: a head with checksums, then the rows' records and the deletions.
 
-use std::io::{Read, Seek, SeekFrom};
-
 use crate::bytes::Cursor;
 use crate::commit::Commit;
 use crate::error::{Error, RESTORE, Result};
@@ -138,11 +136,8 @@ pub(crate) fn read(
     if left < HEAD as u64 {
         return short("head of a batch", HEAD as u64, left);
     }
-    let reading = || Error::io(&log.path, "read the file");
-    let mut file = &log.file;
     let mut head = [0; HEAD];
-    file.seek(SeekFrom::Start(at)).map_err(reading())?;
-    file.read_exact(&mut head).map_err(reading())?;
+    log.read_at(at, &mut head)?;
     let (len, crc) = match decode_head(&head, before) {
         Ok(head) => head,
         Err(fault) => return Ok(Err(fault)),
@@ -152,7 +147,7 @@ pub(crate) fn read(
         return short("payload of a batch", len, left);
     };
     let mut payload = vec![0; size];
-    file.read_exact(&mut payload).map_err(reading())?;
+    log.read_at(at + HEAD as u64, &mut payload)?;
     let found = crc32fast::hash(&payload);
     if found != crc {
         let fault = Fault::checksum(at + HEAD as u64, "payload of a batch", crc, found);

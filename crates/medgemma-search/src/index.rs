@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::files::{self, NamedFile};
 use crate::fingerprint::Fingerprint;
 use crate::recovery;
-use crate::rows::{RowFiles, RowMaps};
+use crate::rows::{self, Codes, RowFiles};
 use crate::writer::Writer;
 
 /// Looks at the file `commit` before a slot without its checksum counts as damaged. A writer may
@@ -30,15 +30,16 @@ pub struct Index {
     folder: PathBuf,
     fingerprint: Fingerprint,
     files: RowFiles,
-    maps: RowMaps,
+    codes: Codes,
     catalog: Catalog,
 }
 
 impl Index {
     /// Opens the index in `folder`.
     ///
-    /// Ids and metadata are read once, and stay in the file; some 25 bytes a vector are held in
-    /// memory, and the codes are mapped.
+    /// Ids and metadata are read once, and stay in the file. In memory are the codes, one byte a
+    /// number, which are mapped and shared with other readers, and 32 to 48 bytes a vector of the
+    /// reader's own.
     ///
     /// # Errors
     /// [`Error::NoIndex`](crate::Error::NoIndex), [`Error::Model`](crate::Error::Model) if it is one of another model or dimension,
@@ -63,10 +64,10 @@ impl Index {
             files.expect_batch(span)?;
             files.expect_codes(span)?;
         }
-        let maps = files.map(catalog.state().rows)?;
+        let codes = files.map_codes(catalog.state().rows)?;
         tracing::info!(
             batches = catalog.state().sequence,
-            rows = maps.len(),
+            rows = codes.len(),
             live = catalog.live_rows(),
             milliseconds = began.elapsed().as_millis(),
             "index opened"
@@ -75,7 +76,7 @@ impl Index {
             folder: folder.to_owned(),
             fingerprint: fingerprint.clone(),
             files,
-            maps,
+            codes,
             catalog,
         })
     }
@@ -98,10 +99,13 @@ impl Index {
         if latest.sequence <= self.catalog.state().sequence {
             return Ok(false);
         }
-        // The rows first: there must never be a record without its row.
-        self.maps = self.files.map(latest.rows)?;
-        self.catalog.advance(&latest)?;
-        Ok(true)
+        // The codes first: there must never be a row without them. Where damage has stopped the
+        // catalog half-way, there must be none without a row either.
+        let mut codes = self.files.map_codes(latest.rows)?;
+        let advanced = self.catalog.advance(&latest);
+        codes.keep(self.catalog.state().rows);
+        self.codes = codes;
+        advanced.map(|()| true)
     }
 
     /// Vectors that can be found.
@@ -145,11 +149,11 @@ impl Index {
 
     fn entry(&self, row: usize) -> Result<Entry> {
         let (id, metadata) = self.catalog.describe(row)?;
-        let (numbers, _) = self.maps.vector(row).as_chunks::<4>();
-        let vector = numbers.iter().map(|n| f32::from_le_bytes(*n)).collect();
+        let mut vector = Vec::new();
+        self.files.read_vector(row, &mut vector)?;
         Ok(Entry {
             id,
-            vector,
+            vector: rows::numbers(&vector),
             metadata,
         })
     }
@@ -188,8 +192,12 @@ impl Index {
         &self.catalog
     }
 
-    pub(crate) fn rows(&self) -> &RowMaps {
-        &self.maps
+    pub(crate) fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    pub(crate) fn files(&self) -> &RowFiles {
+        &self.files
     }
 }
 

@@ -1,6 +1,5 @@
 //! The numbers of the rows: the files of vectors and of codes.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
@@ -46,18 +45,27 @@ impl RowFiles {
         expect_len(&self.vectors, self.vector_at(rows), RESTORE)
     }
 
-    /// Maps the first `rows` rows.
-    pub(crate) fn map(&self, rows: u64) -> Result<RowMaps> {
+    /// Maps the codes of the first `rows` rows, of which there must be vectors too.
+    pub(crate) fn map_codes(&self, rows: u64) -> Result<Codes> {
         self.expect_vectors(rows)?;
         expect_len(&self.codes, self.code_at(rows), REMAKE)?;
-        let map = |named: &NamedFile, len| {
-            map_file(&named.file, len).map_err(Error::io(&named.path, "map the file"))
-        };
-        Ok(RowMaps {
-            vectors: map(&self.vectors, self.vector_at(rows))?,
-            codes: map(&self.codes, self.code_at(rows))?,
+        let codes = map_file(&self.codes.file, self.code_at(rows));
+        let codes = codes.map_err(Error::io(&self.codes.path, "map the file"))?;
+        let rows = codes.len() / self.dimension;
+        Ok(Codes {
+            codes,
+            rows,
             dimension: self.dimension,
         })
+    }
+
+    /// Reads the numbers of a row into `vector`, f32 in little-endian bytes.
+    ///
+    /// They are read, not mapped: pages of a map count as memory of the process, and there are four
+    /// times as many as of the codes.
+    pub(crate) fn read_vector(&self, row: usize, vector: &mut Vec<u8>) -> Result<()> {
+        vector.resize(self.dimension * 4, 0);
+        self.vectors.read_at(self.vector_at(row as u64), vector)
     }
 
     /// Whether the vectors of a batch are those that were written.
@@ -99,10 +107,11 @@ impl RowFiles {
             let last = rows.end.min(first + CHUNK);
             let bytes = self.vector_at(first)..self.vector_at(last);
             let mut codes = Vec::new();
-            for row in read(&self.vectors, &bytes)?.chunks_exact(self.dimension * 4) {
-                let (numbers, _) = row.as_chunks::<4>();
-                let row: Vec<f32> = numbers.iter().map(|n| f32::from_le_bytes(*n)).collect();
-                quantize::encode(&row, &mut codes);
+            let len = usize::try_from(bytes.end - bytes.start).expect("a chunk is small");
+            let mut vectors = vec![0; len];
+            self.vectors.read_at(bytes.start, &mut vectors)?;
+            for row in vectors.chunks_exact(self.dimension * 4) {
+                quantize::encode(&numbers(row), &mut codes);
             }
             let codes: Vec<u8> = codes.into_iter().map(i8::cast_unsigned).collect();
             let at = self.code_at(first);
@@ -146,66 +155,54 @@ fn damaged(named: &NamedFile, at: u64, span: &Span, crc: u32, remedy: &'static s
     }
 }
 
-/// Reads through a handle of its own, since a handle has one position.
-fn read(named: &NamedFile, bytes: &Range<u64>) -> Result<Vec<u8>> {
-    let mut named = NamedFile::reopen(named)?;
-    let len = usize::try_from(bytes.end - bytes.start).expect("a chunk is small");
-    let mut buffer = vec![0; len];
-    let start = named.file.seek(SeekFrom::Start(bytes.start));
-    start
-        .and_then(|_| named.file.read_exact(&mut buffer))
-        .map_err(Error::io(&named.path, "read the file"))?;
-    Ok(buffer)
+/// The numbers that lie in little-endian bytes.
+pub(crate) fn numbers(bytes: &[u8]) -> Vec<f32> {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    numbers.iter().map(|n| f32::from_le_bytes(*n)).collect()
 }
 
 /// The checksum of a part of a file, or `None` if the file ends before.
 ///
 /// The bytes are read, not looked at in a map: a map's pages would count as memory of the process.
 fn checksum(named: &NamedFile, bytes: Range<u64>) -> Result<Option<u32>> {
-    let mut named = NamedFile::reopen(named)?;
     if named.len()? < bytes.end {
         return Ok(None);
     }
-    let reading = || Error::io(&named.path, "read the file");
-    let start = named.file.seek(SeekFrom::Start(bytes.start));
-    start.map_err(reading())?;
     let mut hasher = crc32fast::Hasher::new();
     let mut buffer = vec![0; 1 << 18];
-    let mut left = bytes.end - bytes.start;
-    while left > 0 {
-        let len = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        let part = &mut buffer[..len];
-        named.file.read_exact(part).map_err(reading())?;
+    let mut at = bytes.start;
+    while at < bytes.end {
+        let left = usize::try_from(bytes.end - at).unwrap_or(usize::MAX);
+        let part = &mut buffer[..left.min(1 << 18)];
+        named.read_at(at, part)?;
         hasher.update(part);
-        left -= len as u64;
+        at += part.len() as u64;
     }
     Ok(Some(hasher.finalize()))
 }
 
-/// Both files, mapped.
+/// The codes, mapped.
 #[derive(Debug)]
-pub(crate) struct RowMaps {
-    vectors: Map,
+pub(crate) struct Codes {
     codes: Map,
+    rows: usize,
     dimension: usize,
 }
 
-impl RowMaps {
-    /// Rows that are mapped.
+impl Codes {
+    /// Number of rows.
     pub(crate) fn len(&self) -> usize {
-        self.codes.len() / self.dimension
+        self.rows
     }
 
-    /// The numbers of a row, f32 in little-endian bytes.
-    pub(crate) fn vector(&self, row: usize) -> &[u8] {
-        let len = self.dimension * 4;
-        &self.vectors[row * len..][..len]
+    /// Shows the first `rows` rows only.
+    pub(crate) fn keep(&mut self, rows: u64) {
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        self.rows = self.rows.min(rows);
     }
 
     /// The codes of some rows, `[rows, dimension]`.
-    pub(crate) fn codes(&self, rows: Range<usize>) -> &[u8] {
+    pub(crate) fn of(&self, rows: Range<usize>) -> &[u8] {
         &self.codes[rows.start * self.dimension..rows.end * self.dimension]
     }
 

@@ -8,7 +8,7 @@ use medgemma_kernels::{Cpu, dot_i8};
 use crate::catalog::Catalog;
 use crate::filter::Filter;
 use crate::mask::{Mask, WORD, bits};
-use crate::rows::RowMaps;
+use crate::rows::Codes;
 
 /// Words of rows that a thread takes at a time: some hundreds of microseconds of memory, far more
 /// than it costs to take them, and far less than a search.
@@ -32,7 +32,7 @@ pub(crate) struct Block<'a> {
 /// products to `each`, with one of the states that `begin` makes: as many as threads took part.
 pub(crate) fn scan<S: Send>(
     cpu: &Cpu,
-    rows: &RowMaps,
+    codes: &Codes,
     queries: &[i8],
     wanted: &Mask,
     begin: impl Fn() -> S + Sync,
@@ -40,16 +40,16 @@ pub(crate) fn scan<S: Send>(
 ) -> Vec<S> {
     let states: Mutex<Vec<S>> = Mutex::default();
     let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);
-    let m = queries.len() / rows.dimension();
-    let words = wanted.words().min(rows.len().div_ceil(WORD));
+    let m = queries.len() / codes.dimension();
+    let words = wanted.words().min(codes.len().div_ceil(WORD));
     cpu.pool().run(words.div_ceil(PIECE), &|piece| {
         let taken = lock().pop();
         let mut state = taken.unwrap_or_else(&begin);
         let mut sums = vec![0; m * WORD];
         let mut multiply = |first: usize, count: usize, wanted: u64| {
             let sums = &mut sums[..m * count];
-            let codes = rows.codes(first..first + count);
-            dot_i8(cpu.path(), queries, codes, rows.dimension(), sums);
+            let rows = codes.of(first..first + count);
+            dot_i8(cpu.path(), queries, rows, codes.dimension(), sums);
             let block = Block {
                 first,
                 wanted,
@@ -64,7 +64,7 @@ pub(crate) fn scan<S: Send>(
             if wanted.count_ones() <= SPARSE {
                 bits(wanted).for_each(|bit| multiply(first + bit, 1, 1));
             } else {
-                multiply(first, WORD.min(rows.len() - first), wanted);
+                multiply(first, WORD.min(codes.len() - first), wanted);
             }
         }
         lock().push(state);

@@ -62,7 +62,7 @@ impl Index {
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for a query vector of another dimension or
     /// without a direction, [`Error::Damaged`](crate::Error::Damaged) if the log has changed since
-    /// it was read.
+    /// it was read, [`Error::Io`](crate::Error::Io) if a vector cannot be read.
     pub fn search(&self, cpu: &Cpu, query: &Query) -> Result<Vec<Hit>> {
         let hits = self.search_all(cpu, std::slice::from_ref(query))?;
         Ok(hits.into_iter().next().unwrap_or_default())
@@ -80,7 +80,7 @@ impl Index {
         let candidates = self.candidates(cpu, &all);
         let mut hits = Vec::with_capacity(targets.len());
         for (target, candidates) in targets.iter().zip(candidates) {
-            let best = self.rescore(cpu, target, candidates);
+            let best = self.rescore(cpu, target, candidates)?;
             let hit = |ranked: &Ranked<'_>| {
                 let (id, metadata) = self.catalog().describe(ranked.row)?;
                 Ok(Hit {
@@ -93,7 +93,7 @@ impl Index {
         }
         tracing::debug!(
             queries = queries.len(),
-            rows = self.rows().len(),
+            rows = self.codes().len(),
             microseconds = began.elapsed().as_micros(),
             "searched"
         );
@@ -132,13 +132,13 @@ impl Index {
     ) -> Vec<S> {
         let codes: Vec<i8> = targets.iter().flat_map(|t| &t.codes).copied().collect();
         if let [target] = targets {
-            return scan::scan(cpu, self.rows(), &codes, self.mask(target), begin, each);
+            return scan::scan(cpu, self.codes(), &codes, self.mask(target), begin, each);
         }
         let masks = || targets.iter().map(|target| self.mask(target));
         let words = 0..self.catalog().live().words();
         let any = words.map(|index| masks().fold(0, |word, mask| word | mask.word(index)));
         let any = Mask::from_words(any.collect());
-        scan::scan(cpu, self.rows(), &codes, &any, begin, each)
+        scan::scan(cpu, self.codes(), &codes, &any, begin, each)
     }
 
     /// The best rows of each target by their codes.
@@ -183,16 +183,22 @@ impl Index {
     }
 
     /// The best `k` of the candidates by their vectors.
-    fn rescore(&self, cpu: &Cpu, target: &Target<'_>, candidates: Best<'_>) -> Vec<Ranked<'_>> {
+    fn rescore(
+        &self,
+        cpu: &Cpu,
+        target: &Target<'_>,
+        candidates: Best<'_>,
+    ) -> Result<Vec<Ranked<'_>>> {
         let k = target.query.k.min(self.catalog().live_rows());
         let mut best = Best::new(k, self.catalog());
         if k == 0 {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let (full, least) = (candidates.is_full(), candidates.threshold());
-        let candidates = candidates.into_sorted();
-        for candidate in &candidates {
-            best.offer(self.score(target, candidate.row), candidate.row);
+        let mut vector = Vec::new();
+        for candidate in candidates.into_sorted() {
+            let score = self.score(target, candidate.row, &mut vector)?;
+            best.offer(score, candidate.row);
         }
         if target.query.exact && full {
             // What was turned away has at most the score of the last candidate by its codes.
@@ -203,35 +209,41 @@ impl Index {
                 .fold(0.0f32, |a, b| a.max(*b));
             let could = least + bound(target.scaling.residual, widest);
             if could >= best.threshold() {
-                best = self.certain(cpu, target, best.threshold());
+                best = self.certain(cpu, target, best.threshold())?;
             }
         }
-        best.into_sorted()
+        Ok(best.into_sorted())
     }
 
     /// The best `k` of all rows whose codes allow a score of `least`, which `k` rows reach.
-    fn certain(&self, cpu: &Cpu, target: &Target<'_>, least: f32) -> Best<'_> {
+    fn certain(&self, cpu: &Cpu, target: &Target<'_>, least: f32) -> Result<Best<'_>> {
         let k = target.query.k.min(self.catalog().live_rows());
-        let begin = || Best::new(k, self.catalog());
+        let begin = || (Ok(Best::new(k, self.catalog())), Vec::new());
         let (scales, residuals) = (self.catalog().scales(), self.catalog().residuals());
-        let heaps = self.pass(cpu, &[target], begin, |best, block| {
+        let heaps = self.pass(cpu, &[target], begin, |(best, vector), block| {
+            let Ok(heap) = best else { return };
             for (row, &sum) in block.sums.iter().enumerate() {
                 let (row, wanted) = (block.first + row, block.wanted >> row & 1 == 1);
                 let could =
                     target.coded(sum, scales[row]) + bound(target.scaling.residual, residuals[row]);
                 if wanted && could >= least {
-                    best.offer(self.score(target, row), row);
+                    match self.score(target, row, vector) {
+                        Ok(score) => heap.offer(score, row),
+                        Err(error) => return *best = Err(error),
+                    }
                 }
             }
         });
-        let mut all = begin();
-        for heap in heaps {
-            all.merge(heap);
+        let mut all = Best::new(k, self.catalog());
+        for (heap, _) in heaps {
+            all.merge(heap?);
         }
-        all
+        Ok(all)
     }
 
-    fn score(&self, target: &Target<'_>, row: usize) -> f32 {
-        product(&target.unit, self.rows().vector(row))
+    /// A row's score by its vector, which is read into `vector`.
+    fn score(&self, target: &Target<'_>, row: usize, vector: &mut Vec<u8>) -> Result<f32> {
+        self.files().read_vector(row, vector)?;
+        Ok(product(&target.unit, vector))
     }
 }

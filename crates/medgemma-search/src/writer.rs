@@ -31,26 +31,31 @@ pub struct Writer {
     commit: NamedFile,
     /// An append has failed half-way.
     failed: bool,
-    /// Holds the lock.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Writer {
     /// Makes an index in `folder`, which is made if need be.
     ///
     /// # Errors
-    /// [`Error::Exists`] if there is one, [`Error::Argument`] for a fingerprint that none can have,
-    /// [`Error::Locked`], [`Error::Io`].
+    /// [`Error::Argument`] for a fingerprint that none can have, [`Error::Exists`] if there is an
+    /// index, [`Error::Occupied`] if there is a file in the way that is not empty, such as the
+    /// vectors of an index that has lost its header, [`Error::Locked`], [`Error::Io`].
     pub fn create(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
         let folder = folder.as_ref();
-        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
-        let lock = lock(folder)?;
-        if Fingerprint::exists(folder) {
+        fingerprint.check()?;
+        files::create_folder(folder)?;
+        let lock = Lock::take(folder)?;
+        if Fingerprint::exists(folder)? {
             return Err(Error::Exists {
                 path: folder.to_owned(),
             });
         }
-        for name in [files::VECTORS, files::CODES, files::LOG] {
+        let rows = [files::VECTORS, files::CODES, files::LOG];
+        // All of them are looked at before the first is made.
+        rows.iter()
+            .try_for_each(|name| files::expect_free(folder, name))?;
+        for name in rows {
             NamedFile::create(folder, name)?.sync()?;
         }
         let mut commit = NamedFile::create(folder, files::COMMIT)?;
@@ -73,14 +78,14 @@ impl Writer {
     pub fn open(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<(Self, Recovery)> {
         let folder = folder.as_ref();
         fingerprint.expect(folder)?;
-        let lock = lock(folder)?;
+        let lock = Lock::take(folder)?;
         Self::open_locked(folder, fingerprint, lock)
     }
 
     fn open_locked(
         folder: &Path,
         fingerprint: &Fingerprint,
-        lock: File,
+        lock: Lock,
     ) -> Result<(Self, Recovery)> {
         let mut commit = NamedFile::open(folder, files::COMMIT, true)?;
         let slots = Commit::read(folder)?;
@@ -306,17 +311,30 @@ fn once<'a>(seen: &mut BTreeSet<&'a str>, id: &'a str, argument: &str) -> Result
     ))
 }
 
-/// Locks the index until the file is dropped, or the process ends in whatever way.
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(files::LOCK);
-    let mut options = File::options();
-    let file = options.write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(Error::io(&path, "open the file"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked {
-            path: folder.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(Error::io(&path, "lock the file")(source)),
+/// Keeps other writers out until it is dropped, or the process ends in whatever way.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(folder: &Path) -> Result<Self> {
+        let path = folder.join(files::LOCK);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(Error::io(&path, "open the file"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked {
+                path: folder.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(Error::io(&path, "lock the file")(source)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting has the open file
+        // too, for a moment, and would hold the lock. What fails here is left to closing.
+        let _ = self.0.unlock();
     }
 }
