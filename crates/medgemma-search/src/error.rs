@@ -87,6 +87,15 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The function that embeds pictures failed, so an ingestion has ended.
+    #[error("{}: expected embeddings of the batch that begins with this file, found an error; what was published before remains: mend the cause and run the ingestion again", path.display())]
+    Embed {
+        /// The first file of the batch.
+        path: PathBuf,
+        /// What the function said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// This crate's `Result`.

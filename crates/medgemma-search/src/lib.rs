@@ -31,6 +31,7 @@
 //! | step | module |
 //! |---|---|
 //! | a batch → rows, codes and a frame of the log → published | `writer`, `quantize`, `frame`, `commit` |
+//! | a folder of pictures → batches, by the caller's decoder and model | `ingest` |
 //! | what a crash left → the last whole batch | `recovery` |
 //! | published state → what is known of the rows | `catalog`, `ids`, `rows` |
 //! | query → candidates by 8-bit codes → hits by f32 vectors | `scan`, `best`, `search` |
@@ -52,6 +53,7 @@ mod fingerprint;
 mod frame;
 mod ids;
 mod index;
+mod ingest;
 mod mask;
 mod metadata;
 mod quantize;
@@ -73,6 +75,7 @@ pub use crate::export::{Column, ColumnKind, Exported};
 pub use crate::filter::Filter;
 pub use crate::fingerprint::Fingerprint;
 pub use crate::index::Index;
+pub use crate::ingest::{Fault, Ingested, Ingestion, Progress, Skipped, SourceFile};
 pub use crate::metadata::{Metadata, Value};
 pub use crate::query::Query;
 pub use crate::recovery::Recovery;

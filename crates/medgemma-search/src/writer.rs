@@ -242,6 +242,10 @@ impl Writer {
         self.len() == 0
     }
 
+    pub(crate) fn dimension(&self) -> usize {
+        self.fingerprint.dimension
+    }
+
     /// Makes all codes again from the vectors, for a file of codes that
     /// [`Index::verify`](crate::Index::verify) found damaged. Readers must not have the index open:
     /// they would see codes change.
