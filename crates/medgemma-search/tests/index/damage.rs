@@ -166,6 +166,29 @@ fn there_is_one_index_in_a_folder_and_one_writer() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_writer_that_is_gone_keeps_nobody_out_while_processes_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(Writer::create(folder.path(), &fingerprint(2)).expect("created"));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // A process that starts has all open files for a moment, locks among them.
+        let start = || {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                std::process::Command::new("true")
+                    .status()
+                    .expect("a process");
+            }
+        };
+        scope.spawn(start);
+        let opened =
+            (0..2000).try_for_each(|_| Writer::open(folder.path(), &fingerprint(2)).map(drop));
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        opened.expect("unlocked");
+    });
+}
+
+#[test]
 fn a_batch_with_a_fault_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut writer = Writer::create(folder.path(), &fingerprint(2)).expect("created");
