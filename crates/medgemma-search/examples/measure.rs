@@ -45,7 +45,8 @@ fn build(folder: &Path, fingerprint: &Fingerprint, rows: usize) -> Result<(), Fa
         }
         writer.append(&batch)?;
     }
-    println!("{{\"build_s\": {:.3}}}", began.elapsed().as_secs_f64());
+    let seconds = began.elapsed().as_secs_f64();
+    writeln!(io::stdout(), "{{\"build_s\": {seconds:.3}}}")?;
     Ok(())
 }
 

@@ -130,7 +130,11 @@ mod tests {
                     // One more than the width, since `each` counts after it was called.
                     assert!(ahead <= width, "{ahead} ahead");
                     // Some take long, so that later ones overtake them.
-                    std::thread::sleep(Duration::from_micros(if index % 5 == 0 { 300 } else { 0 }));
+                    std::thread::sleep(Duration::from_micros(if index.is_multiple_of(5) {
+                        300
+                    } else {
+                        0
+                    }));
                     index * 3
                 };
                 run(threads, 60, width, work, |index, result| {

@@ -33,7 +33,7 @@ fn check(index: &Index, cpu: &Cpu) -> usize {
     let hits = index
         .search(cpu, &Query::new([1.0, 0.5, 1.0]).with_k(1000))
         .expect("searched");
-    let rounds = index.len().checked_sub(IDS).unwrap_or_default();
+    let rounds = index.len().saturating_sub(IDS);
     assert_eq!(hits.len(), index.len());
     let round: Vec<_> = hits
         .iter()
@@ -41,9 +41,7 @@ fn check(index: &Index, cpu: &Cpu) -> usize {
         .collect();
     assert_eq!(round.len(), if rounds == 0 { 0 } else { IDS });
     assert!(
-        round
-            .iter()
-            .all(|&&ref of| *of == ((rounds - 1) as u32).into()),
+        round.iter().all(|of| **of == ((rounds - 1) as u32).into()),
         "{round:?}"
     );
     rounds

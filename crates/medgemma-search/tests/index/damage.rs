@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use medgemma_search::{Batch, Error, Fingerprint, Index, Metadata, Writer};
+use medgemma_search::{
+    Batch, Cpu, DuplicateOptions, Error, Fingerprint, Index, Metadata, Query, Writer,
+};
 
 use crate::support::{build, entries, fingerprint, numbers, rng};
 
@@ -106,6 +108,69 @@ fn damage_to_an_old_record_is_found_on_opening() {
         message.contains("commit") && message.contains("both slots"),
         "{message}"
     );
+}
+
+#[test]
+fn a_refresh_that_damage_stops_leaves_a_state_that_can_be_searched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let mut index = archive(path);
+    let (mut writer, _) = Writer::open(path, &fingerprint(8)).expect("opened");
+    let mut append = |from: usize| {
+        let mut batch = Batch::new();
+        for row in from..from + 10 {
+            batch.put(format!("id {row}"), vec![1.0; 8], Metadata::new());
+        }
+        writer.append(&batch).expect("appended");
+        fs::metadata(path.join("log")).expect("a file").len()
+    };
+    let whole = append(40);
+    append(50);
+    change(
+        &path.join("log"),
+        usize::try_from(whole).expect("small") + 40,
+    );
+    let error = index.refresh().expect_err("damaged");
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    // The first of the two batches is there, and nothing of the second.
+    assert_eq!((index.len(), index.contains("id 49")), (50, true));
+    let cpu = Cpu::new(2, Cpu::detect().path());
+    let query = Query::new([1.0; 8])
+        .with_k(12)
+        .with_rescored(0)
+        .with_exact();
+    let hits = index.search(&cpu, &query).expect("searched");
+    let ids: Vec<&str> = hits.iter().take(10).map(|hit| &*hit.id).collect();
+    assert_eq!(
+        ids,
+        (40..50).map(|row| format!("id {row}")).collect::<Vec<_>>()
+    );
+    let options = DuplicateOptions::default().with_threshold(0.9999);
+    let found = index.duplicates(&cpu, &options).expect("compared");
+    assert_eq!(found.found, 45);
+}
+
+#[test]
+fn vectors_that_are_cut_short_under_a_reader_are_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let index = archive(path);
+    let file = fs::File::options()
+        .write(true)
+        .open(path.join("vectors"))
+        .expect("opened");
+    file.set_len(100).expect("cut");
+    let cpu = Cpu::new(2, Cpu::detect().path());
+    let query = Query::new([1.0; 8]).with_k(2);
+    let options = DuplicateOptions::default().with_threshold(0.01);
+    for error in [
+        index.search(&cpu, &query).map(drop).expect_err("cut"),
+        index.duplicates(&cpu, &options).map(drop).expect_err("cut"),
+        index.get("id 39").map(drop).expect_err("cut"),
+        index.verify().expect_err("cut"),
+    ] {
+        assert!(error.to_string().contains("vectors"), "{error}");
+    }
 }
 
 #[test]

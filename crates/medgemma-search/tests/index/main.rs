@@ -1,6 +1,11 @@
 //! The index as its users see it: crashes, damage, searches, filters, duplicates, folders of
 //! pictures, readers beside a writer.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "numbers of the tests are small, or are meant to be rounded"
+)]
+
 mod concurrent;
 mod crash;
 mod damage;
