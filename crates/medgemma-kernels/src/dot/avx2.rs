@@ -1,0 +1,117 @@
+//! AVX2: bytes widened to 16 bits, whose products are added in pairs. The instruction that multiplies
+//! bytes as they are would clip sums of two.
+
+use core::arch::x86_64::*;
+
+use super::scalar::products;
+
+/// Rows that share each load of a query.
+const ROWS: usize = 4;
+/// Queries that share each load of a row; more would not leave registers for the sums.
+const QUERIES: usize = 2;
+/// Bytes that rows are fetched ahead: the processor's own prefetching ends at each page of 4 KiB.
+const AHEAD: usize = 8 << 10;
+
+/// See [`super::dot_i8`].
+///
+/// # Safety
+/// Queries and rows are whole, at least one of each, and `sums` has a number for each pair.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn dot(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i32]) {
+    let count = rows.len() / cols;
+    let groups = queries.chunks(QUERIES * cols);
+    for (queries, sums) in groups.zip(sums.chunks_mut(QUERIES * count)) {
+        if queries.len() == cols {
+            tiles::<1>(queries, rows, cols, sums);
+        } else {
+            tiles::<QUERIES>(queries, rows, cols, sums);
+        }
+    }
+}
+
+/// `Q` queries with all rows.
+#[target_feature(enable = "avx2")]
+fn tiles<const Q: usize>(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i32]) {
+    let count = rows.len() / cols;
+    let queries: [&[i8]; Q] = std::array::from_fn(|q| &queries[q * cols..][..cols]);
+    let mut first = 0;
+    while first < count {
+        let rows = &rows[first * cols..];
+        let mut put = |row: usize, products: [i32; Q]| {
+            for q in 0..Q {
+                sums[q * count + first + row] = products[q];
+            }
+        };
+        if count - first >= ROWS {
+            let tile = tile::<ROWS, Q>(queries, rows, cols);
+            for (row, products) in tile.into_iter().enumerate() {
+                put(row, products);
+            }
+            first += ROWS;
+        } else {
+            let [products] = tile::<1, Q>(queries, rows, cols);
+            put(0, products);
+            first += 1;
+        }
+    }
+}
+
+/// The products of the first `R` rows with `Q` queries.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn tile<const R: usize, const Q: usize>(
+    queries: [&[i8]; Q],
+    rows: &[u8],
+    cols: usize,
+) -> [[i32; Q]; R] {
+    let rows: [&[u8]; R] = std::array::from_fn(|r| &rows[r * cols..][..cols]);
+    let queries: [&[i8]; Q] = queries.map(|query| &query[..cols]);
+    let mut sums = [[_mm256_setzero_si256(); Q]; R];
+    let whole = cols / 16 * 16;
+    let mut at = 0;
+    while at < whole {
+        // SAFETY: every row and query has `cols` bytes, of which 16 are left.
+        let q = queries.map(|query| unsafe { widened(query.as_ptr().add(at).cast()) });
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            let start = row.as_ptr();
+            if at % 64 == 0 {
+                // Fetching from an address that is not readable does nothing.
+                _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at + AHEAD).cast());
+            }
+            // SAFETY: as above.
+            let r = unsafe { widened(start.add(at)) };
+            for (sum, q) in sums.iter_mut().zip(q) {
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(r, q));
+            }
+        }
+        at += 16;
+    }
+    std::array::from_fn(|r| {
+        std::array::from_fn(|q| {
+            total(sums[r][q]).wrapping_add(products(&queries[q][whole..], &rows[r][whole..]))
+        })
+    })
+}
+
+/// Sixteen signed bytes as numbers of 16 bits.
+///
+/// # Safety
+/// The bytes are readable.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn widened(bytes: *const u8) -> __m256i {
+    // SAFETY: the caller's word.
+    _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(bytes.cast()) })
+}
+
+/// The sum of all lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn total(sums: __m256i) -> i32 {
+    let four = _mm_add_epi32(
+        _mm256_castsi256_si128(sums),
+        _mm256_extracti128_si256::<1>(sums),
+    );
+    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b00_00_11_10>(four));
+    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
+}

@@ -1,0 +1,61 @@
+//! Inner products of rows of 8-bit integers: what a search over an archive of embeddings spends its
+//! time on.
+//!
+//! Integer sums are exact, so every path gives the same numbers. One query row is bound by memory;
+//! several share each load of the rows, which is what makes comparing all rows with all possible.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
+use crate::cpu::Path;
+
+/// The most columns of [`dot_i8`]: the largest sum, 2¹⁶ products of −128 and −128, is then below 2³¹.
+pub const DOT_I8_MAX_COLS: usize = 1 << 16;
+
+/// The inner product of every query with every row, on the calling thread:
+/// `sums[q · n + r] = Σ queries[q][c] · rows[r][c]`. Exact for all 8-bit integers.
+///
+/// A caller with many rows cuts them into blocks, and reads each block's sums while they are in the
+/// cache. On x86-64 the memory that follows `rows` is fetched ahead, whatever lies there.
+///
+/// - `queries`: `[m, cols]`
+/// - `rows`: `[n, cols]`, each byte an integer in two's complement, at any alignment: a mapped file
+///   as it is
+/// - `sums`: `[m, n]`
+///
+/// # Panics
+/// When lengths do not fit each other, `cols` is 0 or above [`DOT_I8_MAX_COLS`], or the processor
+/// lacks `path`.
+pub fn dot_i8(path: Path, queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i32]) {
+    assert!(path.is_available(), "this processor has no {path}");
+    assert!(
+        (1..=DOT_I8_MAX_COLS).contains(&cols),
+        "{cols} columns, of 1 to {DOT_I8_MAX_COLS}"
+    );
+    assert!(queries.len().is_multiple_of(cols), "whole queries");
+    assert!(rows.len().is_multiple_of(cols), "whole rows");
+    let shape = [queries.len() / cols, rows.len() / cols];
+    assert_eq!(sums.len(), shape[0] * shape[1], "length of the sums");
+    if sums.is_empty() {
+        return;
+    }
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has AVX-512 with VNNI, and the lengths are as just checked.
+        Path::Avx512 | Path::Amx => unsafe { avx512::dot(queries, rows, cols, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has AVX2, and the lengths are as just checked.
+        Path::Avx2 => unsafe { avx2::dot(queries, rows, cols, sums) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the processor has Advanced SIMD, and the lengths are as just checked.
+        Path::Neon => unsafe { neon::dot(queries, rows, cols, sums) },
+        _ => scalar::dot(queries, rows, cols, sums),
+    }
+}

@@ -1,0 +1,82 @@
+//! Every path gives the numbers of plain Rust, whatever the shape, and plain Rust those of the
+//! formula.
+
+use proptest::prelude::*;
+
+use super::{DOT_I8_MAX_COLS, dot_i8};
+use crate::Path;
+
+/// Shapes `[m, n, cols]` with their numbers, the extremes often among them.
+fn shapes() -> impl Strategy<Value = (usize, Vec<i8>, Vec<u8>)> {
+    let number = || {
+        prop_oneof![
+            4 => any::<i8>(),
+            1 => Just(i8::MIN),
+            1 => Just(i8::MAX),
+        ]
+    };
+    (1usize..=9, 0usize..=13, 1usize..=300).prop_flat_map(move |(m, n, cols)| {
+        let bytes = prop::collection::vec(number().prop_map(i8::cast_unsigned), n * cols);
+        (Just(cols), prop::collection::vec(number(), m * cols), bytes)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sums_are_those_of_the_formula((cols, queries, rows) in shapes(), shift in 0usize..3) {
+        let mut expected = Vec::new();
+        for query in queries.chunks_exact(cols) {
+            for row in rows.chunks_exact(cols) {
+                let products = query.iter().zip(row).map(|(&q, &r)| i64::from(q) * i64::from(r as i8));
+                expected.push(products.sum::<i64>());
+            }
+        }
+        // At an address that is no multiple of anything.
+        let mut shifted = vec![0; shift];
+        shifted.extend_from_slice(&rows);
+        for path in Path::available() {
+            let mut sums = vec![7; expected.len()];
+            dot_i8(path, &queries, &shifted[shift..], cols, &mut sums);
+            let sums: Vec<i64> = sums.into_iter().map(i64::from).collect();
+            prop_assert_eq!(&sums, &expected, "{}", path);
+        }
+    }
+}
+
+#[test]
+fn the_longest_rows_of_the_largest_numbers_do_not_overflow() {
+    let cols = DOT_I8_MAX_COLS;
+    for (q, r) in [(i8::MIN, i8::MIN), (i8::MIN, i8::MAX), (i8::MAX, i8::MIN)] {
+        let (queries, rows) = (vec![q; cols], vec![r.cast_unsigned(); cols * 5]);
+        let expected = i64::from(q) * i64::from(r) * cols as i64;
+        for path in Path::available() {
+            let mut sums = [0; 5];
+            dot_i8(path, &queries, &rows, cols, &mut sums);
+            assert!(
+                sums.iter().all(|&sum| i64::from(sum) == expected),
+                "{path}: {sums:?} is not {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "length of the sums")]
+fn sums_of_another_shape_are_refused() {
+    dot_i8(Path::Scalar, &[1, 2], &[1, 2, 3, 4], 2, &mut [0; 3]);
+}
+
+#[test]
+#[should_panic(expected = "whole rows")]
+fn half_a_row_is_refused() {
+    dot_i8(Path::Scalar, &[1, 2], &[1, 2, 3], 2, &mut [0; 1]);
+}
+
+#[test]
+#[should_panic(expected = "65537 columns")]
+fn rows_whose_sums_could_overflow_are_refused() {
+    let cols = DOT_I8_MAX_COLS + 1;
+    dot_i8(Path::Scalar, &vec![0; cols], &vec![0; cols], cols, &mut [0]);
+}

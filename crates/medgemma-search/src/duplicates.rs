@@ -1,0 +1,241 @@
+//! Pairs of vectors that are nearly the same.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use medgemma_kernels::{Cpu, dot_i8};
+
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::index::Index;
+use crate::mask::{Mask, WORD};
+use crate::quantize::{bound, product};
+use crate::rows;
+use crate::scan;
+
+/// Rows that are compared with all later ones at a time: their codes stay in a core's cache.
+const QUERIES: usize = 2 * WORD;
+
+/// Which pairs are looked for.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DuplicateOptions {
+    /// Least cosine similarity of a pair. 0.98 unless asked for otherwise: near enough to be one
+    /// picture stored twice, which a look at some pairs of the archive should confirm.
+    pub threshold: f32,
+    /// How many pairs at most, the most similar ones: a million unless asked for otherwise.
+    pub limit: usize,
+    /// Which vectors are compared: all, unless asked for otherwise.
+    pub filter: Option<Filter>,
+}
+
+impl Default for DuplicateOptions {
+    fn default() -> Self {
+        Self {
+            threshold: 0.98,
+            limit: 1_000_000,
+            filter: None,
+        }
+    }
+}
+
+impl DuplicateOptions {
+    /// Pairs of at least this cosine similarity.
+    #[must_use]
+    pub fn with_threshold(mut self, threshold: f32) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// At most `limit` pairs.
+    #[must_use]
+    pub fn with_limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Only vectors for which `filter` holds.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+}
+
+/// Pairs of vectors that are nearly the same.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Duplicates {
+    /// The pairs, most similar first, those of one score in the order of the archive.
+    pub pairs: Vec<Pair>,
+    /// Pairs above the threshold, those beyond the limit included.
+    pub found: u64,
+}
+
+/// Two vectors.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Pair {
+    /// The id that was appended first.
+    pub first: String,
+    /// The id that was appended later.
+    pub second: String,
+    /// Their cosine similarity, from the f32 vectors.
+    pub score: f32,
+}
+
+/// What a thread has found.
+#[derive(Default)]
+struct Found {
+    pairs: Vec<(f32, usize, usize)>,
+    count: u64,
+    /// Why it could not go on.
+    error: Option<Error>,
+    /// Bytes of the vector that was last read.
+    vector: Vec<u8>,
+}
+
+impl Found {
+    /// Keeps the best `limit`; sorted by score, then place.
+    fn shorten(&mut self, limit: usize) {
+        let order = |a: &(f32, usize, usize), b: &(f32, usize, usize)| {
+            b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)))
+        };
+        self.pairs.sort_unstable_by(order);
+        self.pairs.truncate(limit);
+    }
+}
+
+impl Index {
+    /// All pairs of vectors whose cosine similarity reaches a threshold. None is missed: the codes
+    /// only rule out what the error of their rounding cannot reach.
+    ///
+    /// Every vector is compared with every later one, so the time grows with the square of their
+    /// number.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a threshold that is not above 0 and at most 1,
+    /// [`Error::Damaged`] if the log has changed since it was read, [`Error::Io`] if a vector cannot
+    /// be read.
+    pub fn duplicates(&self, cpu: &Cpu, options: &DuplicateOptions) -> Result<Duplicates> {
+        if !(options.threshold > 0.0 && options.threshold <= 1.0) {
+            return Err(Error::argument(
+                "options.threshold",
+                "a cosine similarity above 0 and at most 1",
+                options.threshold.to_string(),
+            ));
+        }
+        let began = Instant::now();
+        let filter = options.filter.as_ref();
+        let mask = filter.map(|filter| scan::matching(cpu, self.catalog(), filter));
+        let mask = mask.as_ref().unwrap_or(self.catalog().live());
+        let states: Mutex<Vec<Found>> = Mutex::default();
+        let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);
+        cpu.pool()
+            .run(self.codes().len().div_ceil(QUERIES), &|piece| {
+                let taken = lock().pop();
+                let mut found = taken.unwrap_or_default();
+                if found.error.is_none() {
+                    let compared = self.compare(cpu, piece * QUERIES, mask, options, &mut found);
+                    found.error = compared.err();
+                }
+                lock().push(found);
+            });
+        let mut all = Found::default();
+        for found in states.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            found.error.map_or(Ok(()), Err)?;
+            all.count += found.count;
+            all.pairs.extend(found.pairs);
+        }
+        all.shorten(options.limit);
+        let pair = |&(score, first, second): &(f32, usize, usize)| {
+            Ok(Pair {
+                first: self.catalog().describe(first)?.0,
+                second: self.catalog().describe(second)?.0,
+                score,
+            })
+        };
+        let pairs = all.pairs.iter().map(pair).collect::<Result<Vec<_>>>()?;
+        tracing::info!(
+            rows = self.codes().len(),
+            pairs = all.count,
+            milliseconds = began.elapsed().as_millis(),
+            "compared all vectors"
+        );
+        Ok(Duplicates {
+            pairs,
+            found: all.count,
+        })
+    }
+
+    /// Compares some rows with all later ones.
+    fn compare(
+        &self,
+        cpu: &Cpu,
+        first: usize,
+        mask: &Mask,
+        options: &DuplicateOptions,
+        found: &mut Found,
+    ) -> Result<()> {
+        let rows = self.codes();
+        let last = rows.len().min(first + QUERIES);
+        if (first..last).all(|row| !mask.contains(row)) {
+            return Ok(());
+        }
+        let codes = rows.of(first..last);
+        let queries: Vec<i8> = codes.iter().map(|code| code.cast_signed()).collect();
+        let mut sums = vec![0; (last - first) * WORD];
+        for begin in (first..rows.len()).step_by(WORD) {
+            let count = WORD.min(rows.len() - begin);
+            if mask.word(begin / WORD) == 0 {
+                continue;
+            }
+            let sums = &mut sums[..(last - first) * count];
+            let codes = rows.of(begin..begin + count);
+            dot_i8(cpu.path(), &queries, codes, rows.dimension(), sums);
+            for (a, sums) in (first..last).zip(sums.chunks_exact(count)) {
+                if mask.contains(a) {
+                    self.collect(a, begin, sums, mask, options, found)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the pairs of row `a` with the rows from `begin` on whose products are `sums`.
+    fn collect(
+        &self,
+        a: usize,
+        begin: usize,
+        sums: &[i32],
+        mask: &Mask,
+        options: &DuplicateOptions,
+        found: &mut Found,
+    ) -> Result<()> {
+        let (scales, residuals) = (self.catalog().scales(), self.catalog().residuals());
+        let mut vector = Vec::new();
+        for (b, &sum) in (begin..).zip(sums) {
+            #[expect(clippy::cast_precision_loss, reason = "`bound` covers the rounding")]
+            let coded = sum as f32 * (scales[a] * scales[b]);
+            let could = coded + bound(residuals[a], residuals[b]);
+            if could < options.threshold || b <= a || !mask.contains(b) {
+                continue;
+            }
+            if vector.is_empty() {
+                self.files().read_vector(a, &mut found.vector)?;
+                vector = rows::numbers(&found.vector);
+            }
+            self.files().read_vector(b, &mut found.vector)?;
+            let score = product(&vector, &found.vector);
+            if score >= options.threshold {
+                found.count += 1;
+                found.pairs.push((score, a, b));
+                // Never more than twice the limit in memory, nor sorted at every pair.
+                if found.pairs.len() >= options.limit.saturating_mul(2).max(1024) {
+                    found.shorten(options.limit);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! The files of an index, and what it takes to make a change to them last.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `header` | model and dimension; written last when an index is made, so it says that there is one |
+//! | `vectors` | `[rows, dimension]` f32, little-endian |
+//! | `codes` | `[rows, dimension]` i8, see `quantize`; can be made again from `vectors` |
+//! | `log` | one frame per batch: ids, metadata, deletions, checksums of the rows in the other files |
+//! | `commit` | how far the log is published, in two slots written in turn |
+//! | `lock` | empty; locked while a writer is open |
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+pub(crate) const HEADER: &str = "header";
+pub(crate) const VECTORS: &str = "vectors";
+pub(crate) const CODES: &str = "codes";
+pub(crate) const LOG: &str = "log";
+pub(crate) const COMMIT: &str = "commit";
+pub(crate) const LOCK: &str = "lock";
+
+/// An open file and its name, for errors.
+#[derive(Debug)]
+pub(crate) struct NamedFile {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+}
+
+impl NamedFile {
+    /// Opens `name` in `folder` for reading, and for writing if asked.
+    pub(crate) fn open(folder: &Path, name: &str, write: bool) -> Result<Self> {
+        let path = folder.join(name);
+        let file = OpenOptions::new().read(true).write(write).open(&path);
+        let file = file.map_err(Error::io(&path, "open the file"))?;
+        Ok(Self { path, file })
+    }
+
+    /// Makes an empty `name` in `folder`, whatever was there.
+    pub(crate) fn create(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join(name);
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(true);
+        let file = options.open(&path);
+        let file = file.map_err(Error::io(&path, "create the file"))?;
+        Ok(Self { path, file })
+    }
+
+    pub(crate) fn len(&self) -> Result<u64> {
+        let meta = self.file.metadata();
+        Ok(meta
+            .map_err(Error::io(&self.path, "read the length"))?
+            .len())
+    }
+
+    /// Fills `buffer` with the bytes from `at` on. Several threads may read at a time.
+    pub(crate) fn read_at(&self, at: u64, buffer: &mut [u8]) -> Result<()> {
+        read_exact_at(&self.file, at, buffer).map_err(Error::io(&self.path, "read the file"))
+    }
+
+    /// Writes `bytes` at byte `at`.
+    pub(crate) fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
+        let mut write = || {
+            self.file.seek(SeekFrom::Start(at))?;
+            self.file.write_all(bytes)
+        };
+        write().map_err(Error::io(&self.path, "write to the file"))
+    }
+
+    /// Cuts the file to `len` bytes if it is longer: how many bytes went.
+    pub(crate) fn cut(&mut self, len: u64) -> Result<u64> {
+        let surplus = self.len()?.saturating_sub(len);
+        if surplus > 0 {
+            let cut = self.file.set_len(len);
+            cut.map_err(Error::io(&self.path, "cut the file"))?;
+        }
+        Ok(surplus)
+    }
+
+    /// Returns when the disk has all that was written.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let synced = self.file.sync_data();
+        synced.map_err(Error::io(&self.path, "sync the file to the disk"))
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut at: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        at += read as u64;
+        buffer = &mut buffer[read..];
+    }
+    Ok(())
+}
+
+/// An error if `name` in `folder` has bytes, which making an index there would destroy.
+pub(crate) fn expect_free(folder: &Path, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(&path, "look for the file")(error)),
+        Ok(meta) if meta.is_file() && meta.len() == 0 => Ok(()),
+        Ok(meta) => Err(Error::Occupied {
+            path,
+            bytes: meta.len(),
+        }),
+    }
+}
+
+/// Makes `folder` and what is missing above it, so that their names last.
+pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let made: Vec<&Path> = folder.ancestors().take_while(missing).collect();
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
+    made.into_iter()
+        .try_for_each(|made| sync_folder(above(made)))
+}
+
+/// The folder that has the name `path`.
+pub(crate) fn above(path: &Path) -> &Path {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    above.unwrap_or(Path::new("."))
+}
+
+/// Replaces `name` in `folder` by a file of `bytes`, wholly or not at all.
+pub(crate) fn publish(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    let mut fresh = NamedFile::create(folder, &format!("{name}.new"))?;
+    fresh.write_at(0, bytes)?;
+    fresh.sync()?;
+    let path = folder.join(name);
+    std::fs::rename(&fresh.path, &path).map_err(Error::io(&path, "rename the new file"))?;
+    sync_folder(folder)
+}
+
+/// Makes the names in a folder last. Windows has no such call and needs none.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(Error::io(folder, "sync the folder to the disk"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! Reading an index: a state that was published, mapped.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Entry};
+use crate::catalog::Catalog;
+use crate::commit::{Commit, Slots};
+use crate::error::Result;
+use crate::files::{self, NamedFile};
+use crate::fingerprint::Fingerprint;
+use crate::recovery;
+use crate::rows::{self, Codes, RowFiles};
+use crate::writer::Writer;
+
+/// Looks at the file `commit` before a slot without its checksum counts as damaged. A writer may
+/// just be writing it.
+const LOOKS: u32 = 3;
+/// Vectors that [`Index::copy_to`] writes at a time.
+const COPIED: usize = 1024;
+
+/// An index open for reading: what was published when it was opened or last refreshed, whatever a
+/// [`Writer`] appends meanwhile. Any number of readers may be open, in any number of processes; they
+/// share the memory of the mapped files.
+///
+/// The files must not be changed but by a [`Writer`]: a file that is cut short under a reader ends
+/// its process. Deleting the folder is harmless.
+#[derive(Debug)]
+pub struct Index {
+    folder: PathBuf,
+    fingerprint: Fingerprint,
+    files: RowFiles,
+    codes: Codes,
+    catalog: Catalog,
+}
+
+impl Index {
+    /// Opens the index in `folder`.
+    ///
+    /// Ids and metadata are read once, and stay in the file. In memory are the codes, one byte a
+    /// number, which are mapped and shared with other readers, and 32 to 48 bytes a vector of the
+    /// reader's own.
+    ///
+    /// # Errors
+    /// [`Error::NoIndex`](crate::Error::NoIndex), [`Error::Model`](crate::Error::Model) if it is one of another model or dimension,
+    /// [`Error::Damaged`](crate::Error::Damaged) if what was published is not there any more (the last batch is compared
+    /// with its checksum, all batches' ids and metadata are; see [`Index::verify`] for the rest),
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn open(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
+        let folder = folder.as_ref();
+        fingerprint.expect(folder)?;
+        let began = Instant::now();
+        let slots = slots(folder)?;
+        let files = RowFiles::open(folder, fingerprint.dimension, false)?;
+        files.expect_vectors(slots.latest.rows)?;
+        let log = NamedFile::open(folder, files::LOG, false)?;
+        let mut catalog = Catalog::open(log, &slots.latest)?;
+        if slots.damaged {
+            // The damaged slot may have been the newer one; what it published is in the log.
+            let adopted = recovery::adopt(&mut catalog, &files)?;
+            tracing::warn!(adopted, "the file `commit` is damaged; a writer repairs it");
+        }
+        if let Some(span) = catalog.last() {
+            files.expect_batch(span)?;
+            files.expect_codes(span)?;
+        }
+        let codes = files.map_codes(catalog.state().rows)?;
+        tracing::info!(
+            batches = catalog.state().sequence,
+            rows = codes.len(),
+            live = catalog.live_rows(),
+            milliseconds = began.elapsed().as_millis(),
+            "index opened"
+        );
+        Ok(Self {
+            folder: folder.to_owned(),
+            fingerprint: fingerprint.clone(),
+            files,
+            codes,
+            catalog,
+        })
+    }
+
+    /// What model and dimension the index in `folder` is of, for a caller who does not know.
+    ///
+    /// # Errors
+    /// [`Error::NoIndex`](crate::Error::NoIndex), [`Error::Damaged`](crate::Error::Damaged), [`Error::Io`](crate::Error::Io).
+    pub fn fingerprint_of(folder: impl AsRef<Path>) -> Result<Fingerprint> {
+        Fingerprint::read(folder.as_ref())
+    }
+
+    /// Goes on to what has been published meanwhile: whether there was anything. After an error the
+    /// index is still at a published state.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged), [`Error::Io`](crate::Error::Io).
+    pub fn refresh(&mut self) -> Result<bool> {
+        let latest = slots(&self.folder)?.latest;
+        if latest.sequence <= self.catalog.state().sequence {
+            return Ok(false);
+        }
+        // The codes first: there must never be a row without them. Where damage has stopped the
+        // catalog half-way, there must be none without a row either.
+        let mut codes = self.files.map_codes(latest.rows)?;
+        let advanced = self.catalog.advance(&latest);
+        codes.keep(self.catalog.state().rows);
+        self.codes = codes;
+        advanced.map(|()| true)
+    }
+
+    /// Vectors that can be found.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.catalog.live_rows()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Model and dimension.
+    #[must_use]
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Whether there is a vector with this id.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.catalog.find(id.as_bytes()).is_some()
+    }
+
+    /// The vector with this id, at unit length, and its metadata.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged) if the log has changed since it was read.
+    pub fn get(&self, id: &str) -> Result<Option<Entry>> {
+        let row = self.catalog.find(id.as_bytes());
+        row.map(|row| self.entry(row)).transpose()
+    }
+
+    /// All vectors, in the order in which they were appended. An item is an error if the log has
+    /// changed since it was read.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> {
+        self.catalog.live().iter().map(|row| self.entry(row))
+    }
+
+    fn entry(&self, row: usize) -> Result<Entry> {
+        let (id, metadata) = self.catalog.describe(row)?;
+        let mut vector = Vec::new();
+        self.files.read_vector(row, &mut vector)?;
+        Ok(Entry {
+            id,
+            vector: rows::numbers(&vector),
+            metadata,
+        })
+    }
+
+    /// Compares everything that was published with its checksums: reads all files once.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged) names the first batch that is not what was appended, [`Error::Io`](crate::Error::Io).
+    pub fn verify(&self) -> Result<()> {
+        self.catalog.spans(|span| {
+            self.files.expect_batch(span)?;
+            self.files.expect_codes(span)
+        })
+    }
+
+    /// Writes all vectors that can be found to a new index in `folder`, without the room that
+    /// deleted and replaced ones take up. Vectors and metadata stay the same, bit for bit.
+    ///
+    /// # Errors
+    /// As [`Writer::create`] and [`Writer::append`].
+    pub fn copy_to(&self, folder: impl AsRef<Path>) -> Result<Writer> {
+        let mut writer = Writer::create(folder, &self.fingerprint)?;
+        let mut batch = Batch::new();
+        for entry in self.entries() {
+            batch.entries.push(entry?);
+            if batch.len() == COPIED {
+                writer.append(&batch)?;
+                batch.entries.clear();
+            }
+        }
+        writer.append(&batch)?;
+        Ok(writer)
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(crate) fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    pub(crate) fn files(&self) -> &RowFiles {
+        &self.files
+    }
+}
+
+/// What is published, seen between two writes of a writer.
+fn slots(folder: &Path) -> Result<Slots> {
+    let mut slots = Commit::read(folder);
+    for _ in 1..LOOKS {
+        if slots.as_ref().is_ok_and(|slots| !slots.damaged) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        slots = Commit::read(folder);
+    }
+    slots
+}

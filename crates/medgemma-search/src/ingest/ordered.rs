@@ -1,0 +1,181 @@
+//! Work on several threads whose results come in order, while no thread runs far ahead.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result};
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    /// The next piece of work that nobody has begun.
+    next: usize,
+    /// The next result that is wanted.
+    wanted: usize,
+    results: BTreeMap<usize, T>,
+    stop: bool,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State<T>>,
+        until: impl Fn(&State<T>) -> bool,
+    ) -> MutexGuard<'a, State<T>> {
+        let waited = self.changed.wait_while(state, |state| !until(state));
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the others' work when its thread ends, by a panic too: nobody may wait for ever.
+struct Stop<'a, T>(&'a Shared<T>);
+
+impl<T> Drop for Stop<'_, T> {
+    fn drop(&mut self) {
+        self.0.lock().stop = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Calls `work` with each of `0..count` on `threads` threads and `each` with the results, in order,
+/// on the calling thread, until that says no. Work begins less than `width` ahead of `each`.
+pub(super) fn run<T: Send>(
+    threads: usize,
+    count: usize,
+    width: usize,
+    work: impl Fn(usize) -> T + Sync,
+    mut each: impl FnMut(usize, T) -> bool,
+) -> Result<()> {
+    let shared = Shared {
+        state: Mutex::new(State {
+            next: 0,
+            wanted: 0,
+            results: BTreeMap::new(),
+            stop: false,
+        }),
+        changed: Condvar::new(),
+    };
+    let worker = || {
+        loop {
+            let may_begin = |state: &State<T>| {
+                state.stop || state.next >= count || state.next < state.wanted + width
+            };
+            let mut state = shared.wait(shared.lock(), may_begin);
+            if state.stop || state.next >= count {
+                return;
+            }
+            let index = state.next;
+            state.next += 1;
+            drop(state);
+            let panicked = Stop(&shared);
+            let result = work(index);
+            std::mem::forget(panicked);
+            shared.lock().results.insert(index, result);
+            shared.changed.notify_all();
+        }
+    };
+    std::thread::scope(|scope| {
+        let _stop = Stop(&shared);
+        for started in 0..threads {
+            let thread = std::thread::Builder::new().name(format!("medgemma-ingest-{started}"));
+            match thread.spawn_scoped(scope, worker) {
+                Ok(_) => {}
+                // Fewer do as well.
+                Err(_) if started > 0 => break,
+                Err(error) => return Err(Error::io(Path::new("."), "start a thread")(error)),
+            }
+        }
+        for index in 0..count {
+            let is_there = |state: &State<T>| state.stop || state.results.contains_key(&index);
+            let mut state = shared.wait(shared.lock(), is_there);
+            // Nobody else stops the work but a worker's panic, which the scope passes on.
+            let Some(result) = state.results.remove(&index) else {
+                break;
+            };
+            state.wanted = index + 1;
+            drop(state);
+            shared.changed.notify_all();
+            if !each(index, result) {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::run;
+
+    #[test]
+    fn results_come_in_order_and_work_is_not_far_ahead() {
+        for threads in [1, 2, 5] {
+            for width in [1, 2, 7, 100] {
+                let wanted = AtomicUsize::new(0);
+                let mut seen = Vec::new();
+                let work = |index: usize| {
+                    let ahead = index.saturating_sub(wanted.load(Ordering::SeqCst));
+                    // One more than the width, since `each` counts after it was called.
+                    assert!(ahead <= width, "{ahead} ahead");
+                    // Some take long, so that later ones overtake them.
+                    std::thread::sleep(Duration::from_micros(if index.is_multiple_of(5) {
+                        300
+                    } else {
+                        0
+                    }));
+                    index * 3
+                };
+                run(threads, 60, width, work, |index, result| {
+                    assert_eq!(result, index * 3);
+                    seen.push(index);
+                    wanted.store(index + 1, Ordering::SeqCst);
+                    true
+                })
+                .expect("threads");
+                assert_eq!(seen, (0..60).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn it_ends_when_told_and_when_something_panics() {
+        let mut calls = 0;
+        run(
+            3,
+            1_000_000,
+            4,
+            |index| index,
+            |index, _| {
+                calls += 1;
+                index < 10
+            },
+        )
+        .expect("threads");
+        assert_eq!(calls, 11);
+        let of_work = || run(3, 100, 4, |index| assert_ne!(index, 20), |_, ()| true);
+        assert!(catch_unwind(AssertUnwindSafe(of_work)).is_err());
+        let of_each = || {
+            run(
+                3,
+                100,
+                4,
+                |index| index,
+                |index, _| index / (20 - index) < 99,
+            )
+        };
+        assert!(catch_unwind(AssertUnwindSafe(of_each)).is_err());
+        run(2, 0, 4, |_| (), |_, ()| unreachable!("nothing to do")).expect("threads");
+    }
+}

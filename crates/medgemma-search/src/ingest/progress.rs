@@ -1,0 +1,169 @@
+//! How far an ingestion is, and what it found.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Characters of the bar.
+const BAR: usize = 20;
+
+/// How far an ingestion is. Displays as one line with a bar, for a terminal.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Pictures in the folder.
+    pub files: usize,
+    /// Those that are settled: the sum of the next four.
+    pub done: usize,
+    /// Embedded and published.
+    pub added: usize,
+    /// In the index already.
+    pub known: usize,
+    /// Equal to the byte to one before.
+    pub copies: usize,
+    /// Listed in [`Ingested::skipped`], but for folders.
+    pub skipped: usize,
+    /// Time since the run began to read files.
+    pub elapsed: Duration,
+    /// Time since the first picture that had to be embedded, which a resumed run meets late.
+    pub working: Duration,
+    /// Files settled in that time.
+    pub worked: usize,
+}
+
+impl Progress {
+    /// Pictures embedded in a second; none before the first batch is published.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.working.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
+        let added = self.added as f64;
+        (self.added > 0 && seconds > 0.0).then(|| added / seconds)
+    }
+
+    /// Time until the end if the remaining files take as long as those since the first that had to be
+    /// embedded; none before the first batch is published.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let remaining = self.files.saturating_sub(self.done);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate is not exact")]
+        let ratio = remaining as f64 / self.worked as f64;
+        let seconds = self.working.as_secs_f64() * ratio;
+        (self.added > 0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    }
+}
+
+impl fmt::Display for Progress {
+    /// `[#####---------------] 30 of 120, 3.2 a second, 28 s left; 1 skipped`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let full = (BAR * self.done).checked_div(self.files).unwrap_or(BAR);
+        let bar = "#".repeat(full.min(BAR));
+        write!(f, "[{bar:-<BAR$}] {} of {}", self.done, self.files)?;
+        if let Some(rate) = self.rate() {
+            write!(f, ", {rate:.1} a second")?;
+        }
+        if let Some(left) = self.time_left().filter(|_| self.done < self.files) {
+            let seconds = left.as_secs();
+            match seconds {
+                0..60 => write!(f, ", {seconds} s left")?,
+                60..3600 => write!(f, ", {} min {} s left", seconds / 60, seconds % 60)?,
+                _ => write!(f, ", {} h {} min left", seconds / 3600, seconds / 60 % 60)?,
+            }
+        }
+        if self.skipped > 0 {
+            write!(f, "; {} skipped", self.skipped)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an ingestion has done.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Ingested {
+    /// Pictures in the folder.
+    pub files: usize,
+    /// Embedded and published.
+    pub added: usize,
+    /// In the index before.
+    pub known: usize,
+    /// Equal to the byte to one before.
+    pub copies: usize,
+    /// What could not be taken in, in the order of the paths.
+    pub skipped: Vec<Skipped>,
+    /// Files with other endings.
+    pub ignored: usize,
+    /// Whether `progress` has ended the run, so that files are left.
+    pub stopped: bool,
+}
+
+impl fmt::Display for Ingested {
+    /// One line for a terminal, without the list.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stopped = if self.stopped { "stopped: " } else { "" };
+        write!(
+            f,
+            "{stopped}{} pictures: {} added, {} known, {} copies, {} skipped",
+            self.files,
+            self.added,
+            self.known,
+            self.copies,
+            self.skipped.len()
+        )
+    }
+}
+
+/// A file or folder that could not be taken in. Displays as one line: path, fault and its causes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why.
+    pub fault: Fault,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.fault)?;
+        let mut cause = self.fault.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Why a file or folder could not be taken in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The operating system refused.
+    #[error("cannot be read; check its permissions")]
+    Read(#[source] std::io::Error),
+    /// A link to a folder: following it could go round for ever, or out of the archive.
+    #[error("expected a folder, found a link to one; ingest the folder itself")]
+    Link,
+    /// The file is longer than the ingestion allows.
+    #[error("expected at most {largest} bytes, found more; see `Ingestion::largest`")]
+    Large {
+        /// The limit.
+        largest: u64,
+    },
+    /// `decode` refused.
+    #[error("cannot be decoded")]
+    Decode(#[source] Box<dyn StdError + Send + Sync>),
+    /// `decode` panicked.
+    #[error("the decoder panicked, which is its fault: {0}")]
+    Panic(String),
+    /// `decode` gave metadata that an index cannot have.
+    #[error("metadata that an index cannot have")]
+    Metadata(#[source] crate::Error),
+    /// `embed` gave a vector without a direction: all zero, or not finite.
+    #[error(
+        "expected an embedding of finite numbers, not all zero, found another; look at the picture and at the model"
+    )]
+    Vector,
+}

@@ -1,0 +1,130 @@
+//! What is searched for: embeddings, how many hits, which vectors may be found.
+
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::quantize;
+
+/// Candidates of a scan that are scored again in f32, unless asked for otherwise.
+const RESCORED: usize = 128;
+
+/// A search. The embeddings come from the caller, so text, an image, or both search alike.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Query {
+    /// `[dimension]`, brought to unit length before the search.
+    pub vector: Vec<f32>,
+    /// How many hits at most: 10 unless asked for otherwise.
+    pub k: usize,
+    /// Which vectors may be found: all, unless asked for otherwise.
+    pub filter: Option<Filter>,
+    /// How many of the best candidates of the 8-bit scan are scored again in f32: the larger of 128
+    /// and four times `k`, unless asked for otherwise. Each costs a look into the file of vectors.
+    pub rescored: Option<usize>,
+    /// Whether the hits must be the best in f32 beyond doubt. A second scan then looks for every
+    /// vector that the error of its codes could have kept out, where there can be one. Without it a
+    /// hit may be missed whose score is within that error of the last; none has a wrong score.
+    pub exact: bool,
+}
+
+impl std::fmt::Debug for Query {
+    /// Shows sizes: what a doctor looks for may tell of a patient.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Query")
+            .field("dimension", &self.vector.len())
+            .field("k", &self.k)
+            .field("filtered", &self.filter.is_some())
+            .field("rescored", &self.rescored())
+            .field("exact", &self.exact)
+            .finish()
+    }
+}
+
+impl Query {
+    /// The vectors nearest to one embedding.
+    #[must_use]
+    pub fn new(vector: impl Into<Vec<f32>>) -> Self {
+        Self {
+            vector: vector.into(),
+            k: 10,
+            filter: None,
+            rescored: None,
+            exact: false,
+        }
+    }
+
+    /// The vectors nearest to several embeddings together, such as a text and an image: each is
+    /// brought to unit length, multiplied by its weight and added. A negative weight searches away
+    /// from its embedding.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there are no embeddings, they differ in length, one has no direction,
+    /// a weight is not finite, or the sum cancels out.
+    pub fn weighted(parts: &[(&[f32], f32)]) -> Result<Self> {
+        let Some((first, _)) = parts.first() else {
+            return Err(Error::argument("parts", "at least one embedding", "none"));
+        };
+        let mut sum = vec![0.0; first.len()];
+        for (index, (vector, weight)) in parts.iter().enumerate() {
+            let argument = format!("parts {index}");
+            if vector.len() != sum.len() {
+                let expected = format!("{} numbers, as the first has", sum.len());
+                return Err(Error::argument(
+                    argument,
+                    expected,
+                    vector.len().to_string(),
+                ));
+            }
+            if !weight.is_finite() {
+                let expected = "a finite weight";
+                return Err(Error::argument(argument, expected, weight.to_string()));
+            }
+            let unit = quantize::normalized(vector).ok_or_else(|| {
+                let expected = "finite numbers, not all of them zero";
+                Error::argument(&argument, expected, "a vector without a direction")
+            })?;
+            for (sum, x) in sum.iter_mut().zip(unit) {
+                *sum += weight * x;
+            }
+        }
+        let vector = quantize::normalized(&sum).ok_or_else(|| {
+            let expected = "embeddings whose weighted sum has a direction: change the weights";
+            Error::argument("parts", expected, "a sum without one")
+        })?;
+        Ok(Self::new(vector))
+    }
+
+    /// At most `k` hits.
+    #[must_use]
+    pub fn with_k(mut self, k: usize) -> Self {
+        self.k = k;
+        self
+    }
+
+    /// Only vectors for which `filter` holds.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// The best `candidates` of the scan are scored again in f32, though never fewer than `k`.
+    #[must_use]
+    pub fn with_rescored(mut self, candidates: usize) -> Self {
+        self.rescored = Some(candidates);
+        self
+    }
+
+    /// The best hits in f32 beyond doubt; see [`Query::exact`].
+    #[must_use]
+    pub fn with_exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    pub(crate) fn rescored(&self) -> usize {
+        let wanted = self
+            .rescored
+            .unwrap_or(RESCORED.max(self.k.saturating_mul(4)));
+        wanted.max(self.k)
+    }
+}

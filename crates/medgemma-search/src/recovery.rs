@@ -1,0 +1,144 @@
+//! Putting right what a crash has left.
+//!
+//! What was published must be there, or it is an error. What lies behind it was being appended: a
+//! whole batch is published now, anything less is cut off.
+
+use std::fmt;
+
+use crate::catalog::Catalog;
+use crate::commit::Slots;
+use crate::error::Result;
+use crate::files::NamedFile;
+use crate::rows::RowFiles;
+
+/// What opening an index for writing found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// Batches in the index.
+    pub batches: u64,
+    /// Rows in the files, deleted and replaced ones included.
+    pub rows: u64,
+    /// Vectors that can be found.
+    pub live: usize,
+    /// Batches that were written whole but not published, and now are.
+    pub adopted_batches: u64,
+    /// Bytes of an unfinished append, cut off the log.
+    pub torn_log_bytes: u64,
+    /// Bytes of an unfinished append, cut off the vectors.
+    pub torn_vector_bytes: u64,
+    /// Bytes of an unfinished append, cut off the codes.
+    pub torn_code_bytes: u64,
+    /// One of the two places that say how far the log is published was damaged, and was written
+    /// again.
+    pub repaired_commit: bool,
+    /// Rows whose codes were missing or damaged, and were made again from their vectors.
+    pub remade_codes: u64,
+}
+
+impl Recovery {
+    /// Whether nothing had to be done.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.adopted_batches == 0
+            && self.torn_bytes() == 0
+            && !self.repaired_commit
+            && self.remade_codes == 0
+    }
+
+    /// Bytes of an unfinished append, cut off all files.
+    #[must_use]
+    pub fn torn_bytes(&self) -> u64 {
+        self.torn_log_bytes + self.torn_vector_bytes + self.torn_code_bytes
+    }
+}
+
+impl fmt::Display for Recovery {
+    /// One line for a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} vectors in {} batches", self.live, self.batches)?;
+        if self.torn_bytes() > 0 {
+            let bytes = self.torn_bytes();
+            write!(f, "; an unfinished append of {bytes} bytes was cut off")?;
+        }
+        if self.adopted_batches > 0 {
+            let batches = self.adopted_batches;
+            write!(
+                f,
+                "; {batches} finished but unpublished batches were published"
+            )?;
+        }
+        if self.repaired_commit {
+            f.write_str("; the file `commit` was written again")?;
+        }
+        if self.remade_codes > 0 {
+            write!(f, "; codes of {} rows were made again", self.remade_codes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Brings all files to the last whole batch.
+pub(crate) fn recover(
+    slots: &Slots,
+    catalog: &mut Catalog,
+    rows: &mut RowFiles,
+    commit: &mut NamedFile,
+) -> Result<Recovery> {
+    rows.expect_vectors(slots.latest.rows)?;
+    let adopted_batches = adopt(catalog, rows)?;
+    if let Some(span) = catalog.last() {
+        rows.expect_batch(span)?;
+    }
+    let remade_codes = remake_codes(catalog, rows)?;
+    let state = *catalog.state();
+    let recovery = Recovery {
+        batches: state.sequence,
+        rows: state.rows,
+        live: catalog.live_rows(),
+        adopted_batches,
+        torn_log_bytes: catalog.log_mut().cut(state.log_bytes)?,
+        torn_vector_bytes: rows.vectors.cut(rows.vector_at(state.rows))?,
+        torn_code_bytes: rows.codes.cut(rows.code_at(state.rows))?,
+        repaired_commit: slots.damaged,
+        remade_codes,
+    };
+    if recovery.adopted_batches > 0 || recovery.torn_bytes() > 0 {
+        rows.vectors.sync()?;
+        rows.codes.sync()?;
+        catalog.log_mut().sync()?;
+    }
+    if recovery.adopted_batches > 0 || slots.damaged {
+        state.publish_twice(commit)?;
+    }
+    Ok(recovery)
+}
+
+/// Takes in the batches that are whole, in the log and in the rows: how many.
+pub(crate) fn adopt(catalog: &mut Catalog, rows: &RowFiles) -> Result<u64> {
+    let mut adopted = 0;
+    while let Some(frame) = catalog.following()? {
+        if !rows.has_vectors(&frame.span)? || !rows.has_codes(&frame.span)? {
+            break;
+        }
+        catalog.adopt(&frame)?;
+        adopted += 1;
+    }
+    Ok(adopted)
+}
+
+/// Makes the codes again that are missing, and those of the last batch if they are damaged: how many.
+fn remake_codes(catalog: &Catalog, rows: &mut RowFiles) -> Result<u64> {
+    let Some(last) = catalog.last() else {
+        return Ok(0);
+    };
+    if rows.has_codes(last)? {
+        return Ok(0);
+    }
+    let whole = rows.codes.len()? / rows.code_at(1);
+    let bad = whole.min(last.first_row)..catalog.state().rows;
+    let count = bad.end - bad.start;
+    rows.remake_codes(bad)?;
+    rows.expect_codes(last)?;
+    Ok(count)
+}

@@ -1,0 +1,212 @@
+//! The numbers of the rows: the files of vectors and of codes.
+
+use std::ops::Range;
+use std::path::Path;
+
+use medgemma_kernels::{Map, map_file};
+
+use crate::error::{Error, RESTORE, Result};
+use crate::files::{self, NamedFile};
+use crate::frame::Span;
+use crate::quantize;
+
+/// Rows that are read or made again at a time.
+const CHUNK: u64 = 1024;
+
+/// Both files, open.
+#[derive(Debug)]
+pub(crate) struct RowFiles {
+    pub(crate) vectors: NamedFile,
+    pub(crate) codes: NamedFile,
+    dimension: usize,
+}
+
+impl RowFiles {
+    pub(crate) fn open(folder: &Path, dimension: usize, write: bool) -> Result<Self> {
+        Ok(Self {
+            vectors: NamedFile::open(folder, files::VECTORS, write)?,
+            codes: NamedFile::open(folder, files::CODES, write)?,
+            dimension,
+        })
+    }
+
+    /// Where row `row` begins in the file of vectors.
+    pub(crate) fn vector_at(&self, row: u64) -> u64 {
+        self.code_at(row) * 4
+    }
+
+    /// Where row `row` begins in the file of codes.
+    pub(crate) fn code_at(&self, row: u64) -> u64 {
+        row.saturating_mul(self.dimension as u64)
+    }
+
+    /// An error unless the file of vectors has `rows` rows.
+    pub(crate) fn expect_vectors(&self, rows: u64) -> Result<()> {
+        expect_len(&self.vectors, self.vector_at(rows), RESTORE)
+    }
+
+    /// Maps the codes of the first `rows` rows, of which there must be vectors too.
+    pub(crate) fn map_codes(&self, rows: u64) -> Result<Codes> {
+        self.expect_vectors(rows)?;
+        expect_len(&self.codes, self.code_at(rows), REMAKE)?;
+        let codes = map_file(&self.codes.file, self.code_at(rows));
+        let codes = codes.map_err(Error::io(&self.codes.path, "map the file"))?;
+        let rows = codes.len() / self.dimension;
+        Ok(Codes {
+            codes,
+            rows,
+            dimension: self.dimension,
+        })
+    }
+
+    /// Reads the numbers of a row into `vector`, f32 in little-endian bytes.
+    ///
+    /// They are read, not mapped: pages of a map count as memory of the process, and there are four
+    /// times as many as of the codes.
+    pub(crate) fn read_vector(&self, row: usize, vector: &mut Vec<u8>) -> Result<()> {
+        vector.resize(self.dimension * 4, 0);
+        self.vectors.read_at(self.vector_at(row as u64), vector)
+    }
+
+    /// Whether the vectors of a batch are those that were written.
+    pub(crate) fn has_vectors(&self, span: &Span) -> Result<bool> {
+        let bytes = self.vector_at(span.first_row)..self.vector_at(end(span));
+        Ok(checksum(&self.vectors, bytes)? == Some(span.vectors_crc))
+    }
+
+    /// Whether the codes of a batch are those that were written.
+    pub(crate) fn has_codes(&self, span: &Span) -> Result<bool> {
+        let bytes = self.code_at(span.first_row)..self.code_at(end(span));
+        Ok(checksum(&self.codes, bytes)? == Some(span.codes_crc))
+    }
+
+    /// An error unless the vectors of a published batch are those that were written.
+    pub(crate) fn expect_batch(&self, span: &Span) -> Result<()> {
+        if self.has_vectors(span)? {
+            return Ok(());
+        }
+        let at = self.vector_at(span.first_row);
+        Err(damaged(&self.vectors, at, span, span.vectors_crc, RESTORE))
+    }
+
+    /// An error unless the codes of a published batch are those that were written.
+    pub(crate) fn expect_codes(&self, span: &Span) -> Result<()> {
+        if self.has_codes(span)? {
+            return Ok(());
+        }
+        let at = self.code_at(span.first_row);
+        Err(damaged(&self.codes, at, span, span.codes_crc, REMAKE))
+    }
+
+    /// Makes the codes of `rows` again from their vectors.
+    pub(crate) fn remake_codes(&mut self, rows: Range<u64>) -> Result<()> {
+        for first in rows
+            .clone()
+            .step_by(usize::try_from(CHUNK).expect("a small number"))
+        {
+            let last = rows.end.min(first + CHUNK);
+            let bytes = self.vector_at(first)..self.vector_at(last);
+            let mut codes = Vec::new();
+            let len = usize::try_from(bytes.end - bytes.start).expect("a chunk is small");
+            let mut vectors = vec![0; len];
+            self.vectors.read_at(bytes.start, &mut vectors)?;
+            for row in vectors.chunks_exact(self.dimension * 4) {
+                quantize::encode(&numbers(row), &mut codes);
+            }
+            let codes: Vec<u8> = codes.into_iter().map(i8::cast_unsigned).collect();
+            let at = self.code_at(first);
+            self.codes.write_at(at, &codes)?;
+        }
+        self.codes.sync()
+    }
+}
+
+/// What to do about codes.
+const REMAKE: &str = "open the index for writing and call `Writer::remake_codes`, which makes them again from the vectors";
+
+/// One more than a batch's last row.
+fn end(span: &Span) -> u64 {
+    span.first_row + u64::from(span.rows)
+}
+
+fn expect_len(named: &NamedFile, len: u64, remedy: &'static str) -> Result<()> {
+    let found = named.len()?;
+    if found >= len {
+        return Ok(());
+    }
+    Err(Error::Damaged {
+        path: named.path.clone(),
+        at: found,
+        what: "end of the file",
+        expected: format!("{len} bytes"),
+        found: found.to_string(),
+        remedy,
+    })
+}
+
+fn damaged(named: &NamedFile, at: u64, span: &Span, crc: u32, remedy: &'static str) -> Error {
+    Error::Damaged {
+        path: named.path.clone(),
+        at,
+        what: "rows of a batch",
+        expected: format!("{} rows with checksum {crc:08x}", span.rows),
+        found: "other bytes".to_owned(),
+        remedy,
+    }
+}
+
+/// The numbers that lie in little-endian bytes.
+pub(crate) fn numbers(bytes: &[u8]) -> Vec<f32> {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    numbers.iter().map(|n| f32::from_le_bytes(*n)).collect()
+}
+
+/// The checksum of a part of a file, or `None` if the file ends before.
+///
+/// The bytes are read, not looked at in a map: a map's pages would count as memory of the process.
+fn checksum(named: &NamedFile, bytes: Range<u64>) -> Result<Option<u32>> {
+    if named.len()? < bytes.end {
+        return Ok(None);
+    }
+    let mut hasher = crc32fast::Hasher::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut at = bytes.start;
+    while at < bytes.end {
+        let left = usize::try_from(bytes.end - at).unwrap_or(usize::MAX);
+        let part = &mut buffer[..left.min(1 << 18)];
+        named.read_at(at, part)?;
+        hasher.update(part);
+        at += part.len() as u64;
+    }
+    Ok(Some(hasher.finalize()))
+}
+
+/// The codes, mapped.
+#[derive(Debug)]
+pub(crate) struct Codes {
+    codes: Map,
+    rows: usize,
+    dimension: usize,
+}
+
+impl Codes {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Shows the first `rows` rows only.
+    pub(crate) fn keep(&mut self, rows: u64) {
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        self.rows = self.rows.min(rows);
+    }
+
+    /// The codes of some rows, `[rows, dimension]`.
+    pub(crate) fn of(&self, rows: Range<usize>) -> &[u8] {
+        &self.codes[rows.start * self.dimension..rows.end * self.dimension]
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
+        self.dimension
+    }
+}

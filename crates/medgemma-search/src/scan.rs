@@ -1,0 +1,95 @@
+//! One pass over the codes of all wanted rows, on several threads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use medgemma_kernels::{Cpu, dot_i8};
+
+use crate::catalog::Catalog;
+use crate::filter::Filter;
+use crate::mask::{Mask, WORD, bits};
+use crate::rows::Codes;
+
+/// Words of rows that a thread takes at a time: some hundreds of microseconds of memory, far more
+/// than it costs to take them, and far less than a search.
+const PIECE: usize = 32;
+/// Of a word's 64 rows, so many or fewer are multiplied one by one.
+const SPARSE: u32 = 8;
+
+/// Products of the queries with some rows that follow each other.
+pub(crate) struct Block<'a> {
+    /// The first row.
+    pub(crate) first: usize,
+    /// Which of the rows are wanted, the lowest bit being the first.
+    pub(crate) wanted: u64,
+    /// Number of rows.
+    pub(crate) rows: usize,
+    /// `[queries, rows]`, in integers.
+    pub(crate) sums: &'a [i32],
+}
+
+/// Multiplies `queries`, `[m, dimension]` codes, with the codes of the `wanted` rows and hands the
+/// products to `each`, with one of the states that `begin` makes: as many as threads took part.
+pub(crate) fn scan<S: Send>(
+    cpu: &Cpu,
+    codes: &Codes,
+    queries: &[i8],
+    wanted: &Mask,
+    begin: impl Fn() -> S + Sync,
+    each: impl Fn(&mut S, &Block<'_>) + Sync,
+) -> Vec<S> {
+    let states: Mutex<Vec<S>> = Mutex::default();
+    let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);
+    let m = queries.len() / codes.dimension();
+    let words = wanted.words().min(codes.len().div_ceil(WORD));
+    cpu.pool().run(words.div_ceil(PIECE), &|piece| {
+        let taken = lock().pop();
+        let mut state = taken.unwrap_or_else(&begin);
+        let mut sums = vec![0; m * WORD];
+        let mut multiply = |first: usize, count: usize, wanted: u64| {
+            let sums = &mut sums[..m * count];
+            let rows = codes.of(first..first + count);
+            dot_i8(cpu.path(), queries, rows, codes.dimension(), sums);
+            let block = Block {
+                first,
+                wanted,
+                rows: count,
+                sums,
+            };
+            each(&mut state, &block);
+        };
+        for word in piece * PIECE..words.min((piece + 1) * PIECE) {
+            let wanted = wanted.word(word);
+            let first = word * WORD;
+            if wanted.count_ones() <= SPARSE {
+                bits(wanted).for_each(|bit| multiply(first + bit, 1, 1));
+            } else {
+                multiply(first, WORD.min(codes.len() - first), wanted);
+            }
+        }
+        lock().push(state);
+    });
+    states.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The live rows for which a filter holds.
+pub(crate) fn matching(cpu: &Cpu, catalog: &Catalog, filter: &Filter) -> Mask {
+    let live = catalog.live();
+    let words: Vec<AtomicU64> = (0..live.words()).map(|_| AtomicU64::new(0)).collect();
+    cpu.pool().run(words.len().div_ceil(PIECE), &|piece| {
+        let first = piece * PIECE;
+        let part = words.iter().enumerate().skip(first).take(PIECE);
+        for (index, word) in part {
+            let holds = |bit: &usize| {
+                let record = catalog.record(index * WORD + bit);
+                record.is_some_and(|record| filter.holds(&record.metadata))
+            };
+            let found = bits(live.word(index)).filter(holds);
+            word.store(
+                found.fold(0, |word, bit| word | 1 << bit),
+                Ordering::Relaxed,
+            );
+        }
+    });
+    Mask::from_words(words.into_iter().map(AtomicU64::into_inner).collect())
+}

@@ -1,0 +1,344 @@
+//! Changing an index: appending batches so that each is there wholly or not at all.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::batch::{Appended, Batch};
+use crate::catalog::Catalog;
+use crate::commit::Commit;
+use crate::error::{Error, Result};
+use crate::files::{self, NamedFile};
+use crate::fingerprint::Fingerprint;
+use crate::frame::{self, Span};
+use crate::quantize::{self, Scaling};
+use crate::record;
+use crate::recovery::{self, Recovery};
+use crate::rows::RowFiles;
+
+/// The one writer of an index. Readers, of this process and others, go on meanwhile with the state
+/// they have seen; see [`Index::refresh`](crate::Index::refresh).
+///
+/// When [`Writer::append`] has returned, the batch outlives a loss of power. When it has not, because
+/// the process was killed or the machine stopped, the batch is there wholly or not at all.
+#[derive(Debug)]
+pub struct Writer {
+    folder: PathBuf,
+    fingerprint: Fingerprint,
+    catalog: Catalog,
+    rows: RowFiles,
+    commit: NamedFile,
+    /// An append has failed half-way.
+    failed: bool,
+    _lock: Lock,
+}
+
+impl Writer {
+    /// Makes an index in `folder`, which is made if need be.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a fingerprint that none can have, [`Error::Exists`] if there is an
+    /// index, [`Error::Occupied`] if there is a file in the way that is not empty, such as the
+    /// vectors of an index that has lost its header, [`Error::Locked`], [`Error::Io`].
+    pub fn create(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
+        let folder = folder.as_ref();
+        fingerprint.check()?;
+        files::create_folder(folder)?;
+        let lock = Lock::take(folder)?;
+        if Fingerprint::exists(folder)? {
+            return Err(Error::Exists {
+                path: folder.to_owned(),
+            });
+        }
+        let rows = [files::VECTORS, files::CODES, files::LOG];
+        // All of them are looked at before the first is made.
+        rows.iter()
+            .try_for_each(|name| files::expect_free(folder, name))?;
+        for name in rows {
+            NamedFile::create(folder, name)?.sync()?;
+        }
+        let mut commit = NamedFile::create(folder, files::COMMIT)?;
+        Commit::default().publish_twice(&mut commit)?;
+        files::sync_folder(folder)?;
+        // A crash before this line leaves files that the next call replaces.
+        fingerprint.publish(folder)?;
+        let (writer, _) = Self::open_locked(folder, fingerprint, lock)?;
+        Ok(writer)
+    }
+
+    /// Opens the index in `folder`, and puts right what a crash has left: an unfinished append is
+    /// cut off, a finished one that was not yet published is. What was done is in the report.
+    ///
+    /// # Errors
+    /// [`Error::NoIndex`], [`Error::Model`] if it is one of another model or dimension,
+    /// [`Error::Locked`], [`Error::Damaged`] if what was published is not there any more (the last
+    /// batch is compared with its checksum, all batches' ids and metadata are; see
+    /// [`Index::verify`](crate::Index::verify) for the rest), [`Error::Io`].
+    pub fn open(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<(Self, Recovery)> {
+        let folder = folder.as_ref();
+        fingerprint.expect(folder)?;
+        let lock = Lock::take(folder)?;
+        Self::open_locked(folder, fingerprint, lock)
+    }
+
+    fn open_locked(
+        folder: &Path,
+        fingerprint: &Fingerprint,
+        lock: Lock,
+    ) -> Result<(Self, Recovery)> {
+        let mut commit = NamedFile::open(folder, files::COMMIT, true)?;
+        let slots = Commit::read(folder)?;
+        let log = NamedFile::open(folder, files::LOG, true)?;
+        let mut catalog = Catalog::open(log, &slots.latest)?;
+        let mut rows = RowFiles::open(folder, fingerprint.dimension, true)?;
+        let recovery = recovery::recover(&slots, &mut catalog, &mut rows, &mut commit)?;
+        tracing::info!(
+            batches = recovery.batches,
+            rows = recovery.rows,
+            live = recovery.live,
+            adopted = recovery.adopted_batches,
+            torn_bytes = recovery.torn_bytes(),
+            remade_codes = recovery.remade_codes,
+            "index opened for writing"
+        );
+        let writer = Self {
+            folder: folder.to_owned(),
+            fingerprint: fingerprint.clone(),
+            catalog,
+            rows,
+            commit,
+            failed: false,
+            _lock: lock,
+        };
+        Ok((writer, recovery))
+    }
+
+    /// Publishes all changes of `batch`, or none. The disk is waited for once a batch, not once a
+    /// vector, so batches of hundreds are much faster than single vectors; the whole batch is held
+    /// in memory a second time.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] names the entry at fault, and nothing was written. After [`Error::Io`]
+    /// every further append is [`Error::Failed`].
+    pub fn append(&mut self, batch: &Batch) -> Result<Appended> {
+        if self.failed {
+            return Err(Error::Failed {
+                path: self.folder.clone(),
+            });
+        }
+        let began = Instant::now();
+        let (prepared, appended) = self.prepare(batch)?;
+        let Some(prepared) = prepared else {
+            return Ok(appended);
+        };
+        self.failed = true;
+        self.write(&prepared)?;
+        self.failed = false;
+        tracing::debug!(
+            added = appended.added,
+            replaced = appended.replaced,
+            deleted = appended.deleted,
+            milliseconds = began.elapsed().as_millis(),
+            "batch appended"
+        );
+        Ok(appended)
+    }
+
+    /// Everything that is to be written, or nothing if the batch changes nothing.
+    fn prepare(&self, batch: &Batch) -> Result<(Option<Prepared>, Appended)> {
+        let mut appended = Appended::default();
+        let mut seen = BTreeSet::new();
+        let mut prepared = Prepared::default();
+        let mut records = Vec::new();
+        for (index, entry) in batch.entries.iter().enumerate() {
+            let argument = format!("batch entry {index}");
+            once(&mut seen, &entry.id, &argument)?;
+            let scaling = prepared.push(&entry.vector, &self.fingerprint, &argument)?;
+            let scaling = (scaling.scale, scaling.residual);
+            record::encode(scaling, &entry.id, &entry.metadata, &argument, &mut records)?;
+            if self.contains(&entry.id) {
+                appended.replaced += 1;
+            } else {
+                appended.added += 1;
+            }
+        }
+        for (index, id) in batch.deletions.iter().enumerate() {
+            let argument = format!("batch deletion {index}");
+            once(&mut seen, id, &argument)?;
+            if self.contains(id) {
+                record::encode_id(id, &argument, &mut records)?;
+                appended.deleted += 1;
+            } else {
+                appended.unknown += 1;
+            }
+        }
+        if records.is_empty() {
+            return Ok((None, appended));
+        }
+        let state = self.catalog.state();
+        let rows = u32::try_from(batch.entries.len()).ok();
+        let rows = rows.filter(|&rows| state.rows + u64::from(rows) < u64::from(u32::MAX));
+        let (Some(rows), Ok(deletions)) = (rows, u32::try_from(appended.deleted)) else {
+            let expected = "fewer than 2³² − 1 rows in all: copy the index to a new one";
+            let found = format!("{} and {} more", state.rows, batch.len());
+            return Err(Error::argument("batch", expected, found));
+        };
+        let span = Span {
+            first_row: state.rows,
+            rows,
+            deletions,
+            vectors_crc: crc32fast::hash(&prepared.vectors),
+            codes_crc: crc32fast::hash(&prepared.codes),
+        };
+        span.encode(&mut prepared.payload);
+        prepared.payload.extend(records);
+        prepared.rows = rows;
+        Ok((Some(prepared), appended))
+    }
+
+    /// Rows and frame go to the disk first, in any order; then the slot, which publishes them.
+    fn write(&mut self, prepared: &Prepared) -> Result<()> {
+        let state = *self.catalog.state();
+        let frame = frame::encode(&state, &prepared.payload);
+        if prepared.rows > 0 {
+            let (vector_at, code_at) = (
+                self.rows.vector_at(state.rows),
+                self.rows.code_at(state.rows),
+            );
+            self.rows.vectors.write_at(vector_at, &prepared.vectors)?;
+            self.rows.codes.write_at(code_at, &prepared.codes)?;
+            self.rows.vectors.sync()?;
+            self.rows.codes.sync()?;
+        }
+        let log = self.catalog.log_mut();
+        log.write_at(state.log_bytes, &frame)?;
+        log.sync()?;
+        let next = Commit {
+            sequence: state.sequence + 1,
+            log_bytes: state.log_bytes + frame.len() as u64,
+            rows: state.rows + u64::from(prepared.rows),
+        };
+        next.publish(&mut self.commit)?;
+        self.catalog.advance(&next)
+    }
+
+    /// Whether there is a vector with this id: what an interrupted ingestion asks before it embeds
+    /// an image once more.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.catalog.find(id.as_bytes()).is_some()
+    }
+
+    /// Vectors in the index.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.catalog.live_rows()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
+        self.fingerprint.dimension
+    }
+
+    /// Makes all codes again from the vectors, for a file of codes that
+    /// [`Index::verify`](crate::Index::verify) found damaged. Readers must not have the index open:
+    /// they would see codes change.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the vectors are, [`Error::Io`].
+    pub fn remake_codes(&mut self) -> Result<()> {
+        let rows = &self.rows;
+        self.catalog.spans(|span| rows.expect_batch(span))?;
+        self.rows.remake_codes(0..self.catalog.state().rows)?;
+        let rows = &self.rows;
+        self.catalog.spans(|span| rows.expect_codes(span))
+    }
+}
+
+/// What an append writes.
+#[derive(Default)]
+struct Prepared {
+    rows: u32,
+    vectors: Vec<u8>,
+    codes: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl Prepared {
+    fn push(
+        &mut self,
+        vector: &[f32],
+        fingerprint: &Fingerprint,
+        argument: &str,
+    ) -> Result<Scaling> {
+        let unit = unit(vector, fingerprint, &format!("{argument}.vector"))?;
+        self.vectors
+            .extend(unit.iter().flat_map(|x| x.to_le_bytes()));
+        let mut codes = Vec::with_capacity(unit.len());
+        let scaling = quantize::encode(&unit, &mut codes);
+        self.codes.extend(codes.into_iter().map(i8::cast_unsigned));
+        Ok(scaling)
+    }
+}
+
+/// A vector of the index's dimension, at unit length.
+pub(crate) fn unit(vector: &[f32], fingerprint: &Fingerprint, argument: &str) -> Result<Vec<f32>> {
+    if vector.len() != fingerprint.dimension {
+        let expected = format!("{} numbers", fingerprint.dimension);
+        return Err(Error::argument(
+            argument,
+            expected,
+            vector.len().to_string(),
+        ));
+    }
+    quantize::normalized(vector).ok_or_else(|| {
+        let expected = "finite numbers, not all of them zero: check the image that was embedded";
+        Error::argument(argument, expected, "a vector without a direction")
+    })
+}
+
+fn once<'a>(seen: &mut BTreeSet<&'a str>, id: &'a str, argument: &str) -> Result<()> {
+    if seen.insert(id) {
+        return Ok(());
+    }
+    let expected = "each id once in a batch: leave one of the two out";
+    Err(Error::argument(
+        argument,
+        expected,
+        format!("id '{id}' a second time"),
+    ))
+}
+
+/// Keeps other writers out until it is dropped, or the process ends in whatever way.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(folder: &Path) -> Result<Self> {
+        let path = folder.join(files::LOCK);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(Error::io(&path, "open the file"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked {
+                path: folder.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(Error::io(&path, "lock the file")(source)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting has the open file
+        // too, for a moment, and would hold the lock. What fails here is left to closing.
+        let _ = self.0.unlock();
+    }
+}

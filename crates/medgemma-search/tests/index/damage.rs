@@ -1,0 +1,312 @@
+//! What is wrong is said with the file, what was expected and what to do.
+
+use std::fs;
+use std::path::Path;
+
+use medgemma_search::{
+    Batch, Cpu, DuplicateOptions, Error, Fingerprint, Index, Metadata, Query, Writer,
+};
+
+use crate::support::{build, entries, fingerprint, numbers, rng};
+
+/// An index of four batches of ten vectors.
+fn archive(folder: &Path) -> Index {
+    let mut rng = rng(1);
+    let entry = |row: usize| (format!("id {row}"), numbers(&mut rng, 8), Metadata::new());
+    let all: Vec<_> = (0..40).map(entry).collect();
+    build(folder, 8, 10, &all)
+}
+
+fn change(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).expect("read");
+    bytes[at] ^= 0xff;
+    fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn damage_to_an_old_batch_is_found_by_verify() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(archive(path));
+    // A vector of the second batch: its number 3.
+    change(&path.join("vectors"), (10 * 8 + 3) * 4);
+    let index = Index::open(path, &fingerprint(8)).expect("the last batch is whole");
+    let message = index.verify().expect_err("damaged").to_string();
+    for part in ["vectors", "byte 320", "10 rows", "checksum", "restore"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    drop(index);
+    let (mut writer, _) = Writer::open(path, &fingerprint(8)).expect("opened");
+    let error = writer.remake_codes().expect_err("codes of damaged vectors");
+    assert!(error.to_string().contains("vectors"), "{error}");
+}
+
+#[test]
+fn damaged_codes_are_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let before = entries(&archive(path));
+    let codes = fs::read(path.join("codes")).expect("read");
+    change(&path.join("codes"), 85);
+    let index = Index::open(path, &fingerprint(8)).expect("the last batch is whole");
+    let message = index.verify().expect_err("damaged").to_string();
+    for part in ["codes", "byte 80", "Writer::remake_codes"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    drop(index);
+    let (mut writer, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
+    assert!(recovery.is_clean());
+    writer.remake_codes().expect("made again");
+    assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
+    // All of them gone: a reader says what to do, a writer does it.
+    fs::write(path.join("codes"), b"").expect("written");
+    drop(writer);
+    let message = Index::open(path, &fingerprint(8))
+        .expect_err("no codes")
+        .to_string();
+    assert!(
+        message.contains("codes") && message.contains("writing"),
+        "{message}"
+    );
+    let (_, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
+    assert_eq!(recovery.remade_codes, 40);
+    assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
+    let index = Index::open(path, &fingerprint(8)).expect("opened");
+    index.verify().expect("whole");
+    assert_eq!(entries(&index), before);
+}
+
+#[test]
+fn damage_to_an_old_record_is_found_on_opening() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(archive(path));
+    let len = fs::read(path.join("log")).expect("read").len();
+    for at in (0..len).step_by(5) {
+        change(&path.join("log"), at);
+        for error in [
+            Index::open(path, &fingerprint(8))
+                .map(drop)
+                .expect_err("damaged"),
+            Writer::open(path, &fingerprint(8))
+                .map(drop)
+                .expect_err("damaged"),
+        ] {
+            let message = error.to_string();
+            assert!(
+                message.contains("log") && message.contains("restore"),
+                "{message}"
+            );
+        }
+        change(&path.join("log"), at);
+    }
+    fs::write(path.join("commit"), vec![0; 5000]).expect("written");
+    let message = Index::open(path, &fingerprint(8))
+        .expect_err("damaged")
+        .to_string();
+    assert!(
+        message.contains("commit") && message.contains("both slots"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_refresh_that_damage_stops_leaves_a_state_that_can_be_searched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let mut index = archive(path);
+    let (mut writer, _) = Writer::open(path, &fingerprint(8)).expect("opened");
+    let mut append = |from: usize| {
+        let mut batch = Batch::new();
+        for row in from..from + 10 {
+            batch.put(format!("id {row}"), vec![1.0; 8], Metadata::new());
+        }
+        writer.append(&batch).expect("appended");
+        fs::metadata(path.join("log")).expect("a file").len()
+    };
+    let whole = append(40);
+    append(50);
+    change(
+        &path.join("log"),
+        usize::try_from(whole).expect("small") + 40,
+    );
+    let error = index.refresh().expect_err("damaged");
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    // The first of the two batches is there, and nothing of the second.
+    assert_eq!((index.len(), index.contains("id 49")), (50, true));
+    let cpu = Cpu::new(2, Cpu::detect().path());
+    let query = Query::new([1.0; 8])
+        .with_k(12)
+        .with_rescored(0)
+        .with_exact();
+    let hits = index.search(&cpu, &query).expect("searched");
+    let ids: Vec<&str> = hits.iter().take(10).map(|hit| &*hit.id).collect();
+    assert_eq!(
+        ids,
+        (40..50).map(|row| format!("id {row}")).collect::<Vec<_>>()
+    );
+    let options = DuplicateOptions::default().with_threshold(0.9999);
+    let found = index.duplicates(&cpu, &options).expect("compared");
+    assert_eq!(found.found, 45);
+}
+
+#[test]
+fn vectors_that_are_cut_short_under_a_reader_are_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let index = archive(path);
+    let file = fs::File::options()
+        .write(true)
+        .open(path.join("vectors"))
+        .expect("opened");
+    file.set_len(100).expect("cut");
+    let cpu = Cpu::new(2, Cpu::detect().path());
+    let query = Query::new([1.0; 8]).with_k(2);
+    let options = DuplicateOptions::default().with_threshold(0.01);
+    for error in [
+        index.search(&cpu, &query).map(drop).expect_err("cut"),
+        index.duplicates(&cpu, &options).map(drop).expect_err("cut"),
+        index.get("id 39").map(drop).expect_err("cut"),
+        index.verify().expect_err("cut"),
+    ] {
+        assert!(error.to_string().contains("vectors"), "{error}");
+    }
+}
+
+#[test]
+fn another_model_or_dimension_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(archive(path));
+    for other in [
+        Fingerprint::new("test-model", 9),
+        Fingerprint::new("other", 8),
+    ] {
+        let error = Index::open(path, &other).expect_err("another");
+        let message = error.to_string();
+        assert!(matches!(error, Error::Model { .. }), "{message}");
+        for part in ["'test-model' with 8", &other.to_string(), "another index"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(matches!(
+            Writer::open(path, &other),
+            Err(Error::Model { .. })
+        ));
+    }
+    let found = Index::fingerprint_of(path).expect("read");
+    assert_eq!(found, fingerprint(8));
+    for impossible in [
+        Fingerprint::new("", 8),
+        Fingerprint::new("m", 0),
+        Fingerprint::new("m", 1 << 17),
+    ] {
+        let error = Writer::create(path.join("new"), &impossible).expect_err("impossible");
+        assert!(error.to_string().contains("fingerprint"), "{error}");
+    }
+}
+
+#[test]
+fn there_is_one_index_in_a_folder_and_one_writer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let error = Index::open(&path, &fingerprint(2)).expect_err("none");
+    assert!(matches!(error, Error::NoIndex { .. }), "{error}");
+    let writer = Writer::create(&path, &fingerprint(2)).expect("created");
+    for error in [
+        Writer::open(&path, &fingerprint(2))
+            .map(drop)
+            .expect_err("locked"),
+        Writer::create(&path, &fingerprint(2))
+            .map(drop)
+            .expect_err("locked"),
+    ] {
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+    }
+    let index = Index::open(&path, &fingerprint(2)).expect("readers are welcome");
+    assert!(index.is_empty());
+    drop(writer);
+    let error = Writer::create(&path, &fingerprint(2)).expect_err("there is one");
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    Writer::open(&path, &fingerprint(2)).expect("unlocked");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_writer_that_is_gone_keeps_nobody_out_while_processes_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(Writer::create(folder.path(), &fingerprint(2)).expect("created"));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // A process that starts has all open files for a moment, locks among them.
+        let start = || {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                std::process::Command::new("true")
+                    .status()
+                    .expect("a process");
+            }
+        };
+        scope.spawn(start);
+        let opened =
+            (0..2000).try_for_each(|_| Writer::open(folder.path(), &fingerprint(2)).map(drop));
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        opened.expect("unlocked");
+    });
+}
+
+#[test]
+fn a_batch_with_a_fault_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), &fingerprint(2)).expect("created");
+    let number = |x: f64| Metadata::from([("x".to_owned(), x.into())]);
+    let good = || vec![1.0, 2.0];
+    let long = "i".repeat(65_536);
+    type Fault<'a> = (&'a str, Vec<f32>, Metadata, &'a str);
+    let faults: [Fault<'_>; 8] = [
+        ("b", vec![1.0], Metadata::new(), "entry 1.vector"),
+        ("b", vec![0.0, 0.0], Metadata::new(), "entry 1.vector"),
+        ("b", vec![f32::NAN, 0.0], Metadata::new(), "entry 1.vector"),
+        ("", good(), Metadata::new(), "entry 1.id"),
+        (&long, good(), Metadata::new(), "entry 1.id"),
+        ("a", good(), Metadata::new(), "a second time"),
+        ("b", good(), number(f64::INFINITY), "entry 1.metadata"),
+        (
+            "b",
+            good(),
+            [(String::new(), 1.into())].into(),
+            "entry 1.metadata",
+        ),
+    ];
+    for (id, vector, metadata, part) in faults {
+        let mut batch = Batch::new();
+        batch
+            .put("a", good(), number(1.0))
+            .put(id, vector, metadata);
+        let message = writer.append(&batch).expect_err(part).to_string();
+        assert!(
+            message.contains(part) && message.contains("expected"),
+            "{part}: {message}"
+        );
+        assert!(
+            !message.contains(&long),
+            "an error is no place for an id that long"
+        );
+        assert!(writer.is_empty());
+    }
+    let mut batch = Batch::new();
+    batch.put("a", good(), number(1.0)).delete("a");
+    assert!(writer.append(&batch).is_err(), "put and deleted");
+    // None of this was a failure of the disk.
+    writer
+        .append(Batch::new().put("a", good(), number(1.0)))
+        .expect("appended");
+    assert_eq!(writer.len(), 1);
+    writer.append(&Batch::new()).expect("nothing to do");
+    writer
+        .append(Batch::new().delete("nobody"))
+        .expect("nothing to do");
+    drop(writer);
+    let (_, recovery) = Writer::open(folder.path(), &fingerprint(2)).expect("opened");
+    assert_eq!((recovery.batches, recovery.is_clean()), (1, true));
+    let shown = format!("{:?}", batch);
+    assert!(!shown.contains("\"x\""), "metadata is not shown: {shown}");
+}

@@ -1,0 +1,103 @@
+//! Near-duplicates against a comparison of all pairs.
+
+use std::collections::BTreeSet;
+
+use medgemma_search::{Batch, DuplicateOptions, Filter, Index, Metadata, Writer};
+use rand::RngExt;
+
+use crate::support::{build, cpus, entries, fingerprint, numbers, product, rng};
+
+const DIMENSION: usize = 19;
+
+/// Vectors of which many are near to an earlier one, at all distances about the threshold.
+fn archive() -> Vec<(String, Vec<f32>, Metadata)> {
+    let mut rng = rng(3);
+    let mut all: Vec<(String, Vec<f32>, Metadata)> = Vec::new();
+    for row in 0..700 {
+        let mut vector = numbers(&mut rng, DIMENSION);
+        if row % 3 == 2 {
+            let (_, other, _) = &all[rng.random_range(0..all.len())];
+            let noise: f32 = rng.random_range(0.0..0.5);
+            for (x, other) in vector.iter_mut().zip(other) {
+                *x = other + noise * *x;
+            }
+        }
+        let metadata = [("third".to_owned(), (row % 3).into())].into();
+        all.push((format!("{row:03}"), vector, metadata));
+    }
+    all
+}
+
+fn expected(index: &Index, threshold: f64, part: Option<i32>) -> BTreeSet<(String, String)> {
+    let mut entries = entries(index);
+    entries.retain(|e| part.is_none_or(|part| e.metadata["third"] == part.into()));
+    let mut pairs = BTreeSet::new();
+    for (row, a) in entries.iter().enumerate() {
+        for b in &entries[row + 1..] {
+            if product(&a.vector, &b.vector) >= threshold {
+                pairs.insert((a.id.clone(), b.id.clone()));
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn every_pair_above_the_threshold_is_found_and_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build(folder.path(), DIMENSION, 128, &archive());
+    for (threshold, part) in [(0.9, None), (0.97, None), (0.999, None), (0.7, Some(2))] {
+        let pairs = expected(&index, f64::from(threshold), part);
+        assert!(pairs.len() > 2, "{threshold}: {} pairs", pairs.len());
+        let mut options = DuplicateOptions::default().with_threshold(threshold);
+        if let Some(part) = part {
+            options = options.with_filter(Filter::equals("third", part));
+        }
+        for cpu in cpus() {
+            let found = index.duplicates(&cpu, &options).expect("compared");
+            assert_eq!(found.found, pairs.len() as u64);
+            let ids = found
+                .pairs
+                .iter()
+                .map(|p| (p.first.clone(), p.second.clone()));
+            assert_eq!(ids.collect::<BTreeSet<_>>(), pairs, "{threshold}");
+            assert!(found.pairs.is_sorted_by(|a, b| a.score >= b.score));
+            // The best of them, and how many there are.
+            let few = index
+                .duplicates(&cpu, &options.clone().with_limit(2))
+                .expect("compared");
+            assert_eq!(
+                (&few.pairs[..], few.found),
+                (&found.pairs[..2], found.found)
+            );
+        }
+    }
+}
+
+#[test]
+fn copies_are_found_and_deleted_ones_are_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), &fingerprint(3)).expect("created");
+    let mut batch = Batch::new();
+    for id in ["a", "b", "c", "d"] {
+        batch.put(id, vec![0.3, -0.2, 0.9], Metadata::new());
+    }
+    writer.append(&batch).expect("appended");
+    writer.append(Batch::new().delete("b")).expect("appended");
+    let index = Index::open(folder.path(), &fingerprint(3)).expect("opened");
+    for cpu in cpus() {
+        let options = DuplicateOptions::default().with_threshold(0.9999);
+        let found = index.duplicates(&cpu, &options).expect("compared");
+        let ids: Vec<_> = found
+            .pairs
+            .iter()
+            .map(|p| (&*p.first, &*p.second))
+            .collect();
+        assert_eq!(ids, [("a", "c"), ("a", "d"), ("c", "d")]);
+        for threshold in [0.0, -1.0, 1.5, f32::NAN] {
+            let options = DuplicateOptions::default().with_threshold(threshold);
+            let error = index.duplicates(&cpu, &options).expect_err("no threshold");
+            assert!(error.to_string().contains("options.threshold"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Filters against the same conditions on maps in memory.
+
+use std::ops::Bound;
+
+use medgemma_search::{Batch, Cpu, Filter, Index, Metadata, Query, Value, Writer};
+use proptest::prelude::*;
+
+use crate::support::{build, fingerprint};
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        "[ab5]{0,2}".prop_map(Value::from),
+        (-2i32..6).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+    ]
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[xyz]"
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let bound = || {
+        prop_oneof![
+            Just(Bound::Unbounded),
+            value().prop_map(Bound::Included),
+            value().prop_map(Bound::Excluded),
+        ]
+    };
+    let leaf = prop_oneof![
+        (name(), value()).prop_map(|(name, value)| Filter::Equals(name, value)),
+        (name(), prop::collection::vec(value(), 0..3)).prop_map(|(n, v)| Filter::In(n, v)),
+        (name(), bound(), bound()).prop_map(|(name, from, to)| Filter::Range(name, from, to)),
+        name().prop_map(Filter::Exists),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let several = || prop::collection::vec(inner.clone(), 0..3);
+        prop_oneof![
+            several().prop_map(Filter::All),
+            several().prop_map(Filter::Any),
+            inner
+                .clone()
+                .prop_map(|filter| Filter::Not(Box::new(filter))),
+        ]
+    })
+}
+
+/// The specification, written apart from the crate's own.
+fn holds(filter: &Filter, metadata: &Metadata) -> bool {
+    let less = |a: &Value, b: &Value| match (a, b) {
+        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+        (Value::Number(a), Value::Number(b)) => a.partial_cmp(b),
+        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+        _ => None,
+    };
+    match filter {
+        Filter::Equals(name, value) => metadata.get(name) == Some(value),
+        Filter::In(name, values) => metadata.get(name).is_some_and(|v| values.contains(v)),
+        Filter::Exists(name) => metadata.contains_key(name),
+        Filter::Range(name, from, to) => {
+            let Some(found) = metadata.get(name) else {
+                return false;
+            };
+            let above = match from {
+                Bound::Unbounded => true,
+                Bound::Included(from) => less(from, found).is_some_and(|order| order.is_le()),
+                Bound::Excluded(from) => less(from, found).is_some_and(|order| order.is_lt()),
+            };
+            let below = match to {
+                Bound::Unbounded => true,
+                Bound::Included(to) => less(found, to).is_some_and(|order| order.is_le()),
+                Bound::Excluded(to) => less(found, to).is_some_and(|order| order.is_lt()),
+            };
+            above && below
+        }
+        Filter::All(all) => all.iter().all(|filter| holds(filter, metadata)),
+        Filter::Any(any) => any.iter().any(|filter| holds(filter, metadata)),
+        Filter::Not(filter) => !holds(filter, metadata),
+        other => panic!("{other:?} is new and has no specification here"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_filter_lets_through_what_it_says(
+        all in prop::collection::vec(prop::collection::btree_map(name(), value(), 0..4), 1..200),
+        filters in prop::collection::vec(filter(), 8),
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let entry = |(row, metadata): (usize, &Metadata)| {
+            (format!("{row:03}"), vec![1.0, 1.0], metadata.clone())
+        };
+        let entries: Vec<_> = all.iter().enumerate().map(entry).collect();
+        let index = build(folder.path(), 2, 50, &entries);
+        let cpu = Cpu::new(2, Cpu::detect().path());
+        for filter in filters {
+            let query = Query::new([1.0, 0.0]).with_k(all.len()).with_filter(filter.clone());
+            let hits = index.search(&cpu, &query).expect("searched");
+            let found: Vec<&str> = hits.iter().map(|hit| &*hit.id).collect();
+            let expected = entries.iter().filter(|(_, _, metadata)| holds(&filter, metadata));
+            let expected: Vec<&str> = expected.map(|(id, _, _)| &**id).collect();
+            prop_assert_eq!(found, expected, "{:?}", filter);
+        }
+    }
+}
+
+#[test]
+fn conditions_read_as_they_are_written() {
+    let adult = |age: f64| Metadata::from([("age".to_owned(), age.into())]);
+    let filter = Filter::range("age", 18.0..65.0);
+    assert!(!holds(&filter, &adult(65.0)) && holds(&filter, &adult(18.0)));
+    let either = Filter::equals("a", 1)
+        .or(Filter::exists("b"))
+        .or(Filter::exists("c"));
+    assert!(
+        matches!(&either, Filter::Any(any) if any.len() == 3),
+        "{either:?}"
+    );
+    let both = Filter::is_in("a", [1, 2]).and(either.not());
+    assert!(
+        matches!(&both, Filter::All(all) if all.len() == 2),
+        "{both:?}"
+    );
+    let date = Metadata::from([("date".to_owned(), "2024-05-31".into())]);
+    assert!(holds(&Filter::range("date", "2024".."2025"), &date));
+}
+
+#[test]
+fn what_is_deleted_or_replaced_is_not_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), &fingerprint(2)).expect("created");
+    let mut batch = Batch::new();
+    for id in ["a", "b", "c"] {
+        batch.put(
+            id,
+            vec![1.0, 0.0],
+            Metadata::from([("old".to_owned(), true.into())]),
+        );
+    }
+    let appended = writer.append(&batch).expect("appended");
+    assert_eq!((appended.added, appended.replaced), (3, 0));
+    let mut index = Index::open(folder.path(), &fingerprint(2)).expect("opened");
+    let mut batch = Batch::new();
+    batch
+        .put("a", vec![0.0, 1.0], Metadata::new())
+        .delete("b")
+        .delete("nobody");
+    let appended = writer.append(&batch).expect("appended");
+    let counts = (
+        appended.added,
+        appended.replaced,
+        appended.deleted,
+        appended.unknown,
+    );
+    assert_eq!(counts, (0, 1, 1, 1));
+    assert!(writer.contains("a") && !writer.contains("b") && writer.contains("c"));
+
+    let cpu = Cpu::new(1, Cpu::detect().path());
+    let found = |index: &Index, query: Query| {
+        let hits = index.search(&cpu, &query).expect("searched");
+        hits.into_iter().map(|hit| hit.id).collect::<Vec<_>>()
+    };
+    let query = Query::new([1.0, 0.0]);
+    assert_eq!(
+        found(&index, query.clone()),
+        ["a", "b", "c"],
+        "the state that was opened"
+    );
+    assert!(index.refresh().expect("refreshed"));
+    assert!(!index.refresh().expect("refreshed"));
+    assert_eq!(found(&index, query.clone()), ["c", "a"]);
+    let old = query.with_filter(Filter::exists("old"));
+    assert_eq!(found(&index, old), ["c"]);
+    assert_eq!(
+        index.get("a").expect("read").expect("there").vector,
+        [0.0, 1.0]
+    );
+    assert_eq!(index.get("b").expect("read"), None);
+
+    // Deleted and put back: there once.
+    let mut batch = Batch::new();
+    batch.put("b", vec![1.0, 1.0], Metadata::new());
+    assert_eq!(writer.append(&batch).expect("appended").added, 1);
+    assert!(index.refresh().expect("refreshed"));
+    assert_eq!((index.len(), index.contains("b")), (3, true));
+}
