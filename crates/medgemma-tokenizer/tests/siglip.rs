@@ -227,7 +227,18 @@ fn a_directory_is_read_by_its_json_file_first() {
     std::fs::write(path("spiece.model"), MODEL).unwrap();
     assert_eq!(named(), path("spiece.model").display().to_string());
     std::fs::write(path("tokenizer.json"), JSON).unwrap();
+    let config = r#"{"do_lower_case": true, "tokenizer_class": "SiglipTokenizer"}"#;
+    std::fs::write(path("tokenizer_config.json"), config).unwrap();
     assert_eq!(named(), path("tokenizer.json").display().to_string());
+    let config = config.replace("true", "false");
+    std::fs::write(path("tokenizer_config.json"), config).unwrap();
+    match SiglipTokenizer::from_dir(folder.path()) {
+        Err(Error::Unsupported { name, key, .. }) => {
+            assert_eq!(name, path("tokenizer_config.json").display().to_string());
+            assert_eq!(key, "do_lower_case");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

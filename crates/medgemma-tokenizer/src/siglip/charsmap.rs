@@ -68,7 +68,8 @@ impl Charsmap {
                 }
                 let below = at ^ offset(unit);
                 node = Some(below);
-                if unit >> 8 & 1 == 1 {
+                // One that ends within a character is of a damaged map.
+                if unit >> 8 & 1 == 1 && text.is_char_boundary(index + 1) {
                     let value = *self.units.get(below)? & (u32::MAX >> 1);
                     let rest = self.replacements.get(value as usize..)?;
                     return Some((index + 1, rest.split('\0').next()?));
@@ -135,6 +136,15 @@ mod tests {
             let map = Charsmap::parse(&bad).expect("still a map");
             let _ = (map.shortest("abab"), map.longest("abab"));
         }
+        // A match of the first of the two bytes of `é`.
+        let mut units = vec![0u32; 512];
+        units[0] = 256 << 10;
+        units[256 ^ 0xC3] = 1 << 10 | 1 << 8 | 0xC3;
+        let mut within = 2048u32.to_le_bytes().to_vec();
+        within.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+        within.extend(b"x\0");
+        let within = Charsmap::parse(&within).expect("a map");
+        assert_eq!(within.longest("\u{e9}"), None);
         let empty = Charsmap::parse(&[]).expect("a model without rules");
         assert_eq!(empty.longest("a"), None);
     }

@@ -6,8 +6,9 @@
 //! intent: `</s>` and padding are this crate's to add.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::base64;
 use super::charsmap::Charsmap;
 use super::model::{EOS, Kind, Model, PAD, Piece, UNK, byte_piece};
 use crate::error::{Error, Result};
@@ -102,12 +103,7 @@ struct RawModel {
 
 /// Parses and checks; `name` stands for the file in errors.
 pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Model> {
-    let raw: RawTokenizer = serde_json::from_slice(bytes).map_err(|source| Error::Parse {
-        name: name.to_owned(),
-        line: source.line(),
-        column: source.column(),
-        source: Box::new(source),
-    })?;
+    let raw: RawTokenizer = parse(name, bytes)?;
     let file = File { name };
     if raw.version != "1.0" {
         return Err(file.unsupported("version", "\"1.0\"", format!("{:?}", raw.version)));
@@ -120,6 +116,27 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Model> {
     let model = Model::new(name, pieces, charsmap, byte_fallback)?;
     file.added_tokens(&raw.added_tokens, &model)?;
     Ok(model)
+}
+
+/// Refuses a `tokenizer_config.json` whose class would keep capital letters.
+pub(super) fn check_config(name: &str, bytes: &[u8]) -> Result<()> {
+    #[derive(Deserialize)]
+    struct RawConfig {
+        do_lower_case: Option<bool>,
+    }
+    match parse::<RawConfig>(name, bytes)?.do_lower_case {
+        Some(false) => Err(File { name }.unsupported("do_lower_case", "true", "false".to_owned())),
+        Some(true) | None => Ok(()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|source| Error::Parse {
+        name: name.to_owned(),
+        line: source.line(),
+        column: source.column(),
+        source: Box::new(source),
+    })
 }
 
 /// The checks; holds the file's name for their messages.
@@ -198,15 +215,15 @@ impl File<'_> {
             .ok_or_else(|| self.unsupported("normalizer", "a Precompiled step", "none".to_owned()))
     }
 
-    fn charsmap(&self, key: &str, base64: &str) -> Result<Charsmap> {
-        let decoded = decode_base64(base64).ok_or("is no base64");
+    fn charsmap(&self, key: &str, text: &str) -> Result<Charsmap> {
+        let decoded = base64::decode(text).ok_or("is no base64");
         decoded
             .and_then(|bytes| Charsmap::parse(&bytes))
             .map_err(|fault| Error::Vocabulary {
                 name: self.name.to_owned(),
                 key: format!("{key}.precompiled_charsmap"),
                 fault,
-                token: base64.chars().take(16).collect(),
+                token: text.chars().take(16).collect(),
             })
     }
 
@@ -306,68 +323,6 @@ impl RawStep {
                 strip_right,
             } => format!("Strip, left {strip_left}, right {strip_right}"),
             Self::Precompiled { .. } => "Precompiled".to_owned(),
-        }
-    }
-}
-
-/// Standard base64 (RFC 4648 §4) with padding; `None` for anything else.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let value = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    if !text.len().is_multiple_of(4) {
-        return None;
-    }
-    let digits = text
-        .strip_suffix("==")
-        .or(text.strip_suffix('='))
-        .unwrap_or(text);
-    let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    for group in digits.as_bytes().chunks(4) {
-        let mut bits = 0u32;
-        for index in 0..4 {
-            let digit = group.get(index).map_or(Some(0), |&byte| value(byte))?;
-            bits = bits << 6 | u32::from(digit);
-        }
-        // Four digits are three bytes, three are two, two are one; one alone is none.
-        let bytes = bits.to_be_bytes();
-        out.extend_from_slice(bytes.get(1..group.len())?);
-    }
-    Some(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decode_base64;
-
-    #[test]
-    fn base64_is_that_of_the_standard() {
-        // RFC 4648 §10.
-        let cases = [
-            ("", ""),
-            ("Zg==", "f"),
-            ("Zm8=", "fo"),
-            ("Zm9v", "foo"),
-            ("Zm9vYmE=", "fooba"),
-            ("Zm9vYmFy", "foobar"),
-        ];
-        for (text, bytes) in cases {
-            assert_eq!(
-                decode_base64(text).as_deref(),
-                Some(bytes.as_bytes()),
-                "{text}"
-            );
-        }
-        assert_eq!(decode_base64("+/+/"), Some(vec![0xFB, 0xFF, 0xBF]));
-        for wrong in [
-            "Z", "Zg", "Zg=", "Z===", "Zg=a", "Zg\n=", "Z-8=", "Zm9v=", "====",
-        ] {
-            assert_eq!(decode_base64(wrong), None, "{wrong:?}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! row is filled to its full length with the id of `</s>`, which is 1. The text tower has no mask and pools the last
 //! position, so that a row of another length gives another embedding; this type therefore never gives one.
 
+mod base64;
 mod charsmap;
 mod json;
 mod model;
@@ -112,9 +113,15 @@ struct Inner {
 impl SiglipTokenizer {
     /// Reads the tokenizer of a checkpoint: `tokenizer.json`, or `spiece.model` where there is none.
     ///
+    /// Of a `tokenizer_config.json` beside it, only `do_lower_case` is of interest: it must not be `false`.
+    ///
     /// # Errors
     /// [`Error::Read`] if neither is there, otherwise as [`from_file`](Self::from_file).
     pub fn from_dir(dir: &Path) -> Result<Self> {
+        let config = dir.join("tokenizer_config.json");
+        if config.exists() {
+            json::check_config(&config.display().to_string(), &read_file(&config)?)?;
+        }
         let (json, model) = (dir.join("tokenizer.json"), dir.join("spiece.model"));
         if !json.exists() && model.exists() {
             return Self::from_file(&model);
