@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::normalize::Normalize;
 use crate::pan_and_scan::PanAndScan;
 use crate::processor::ImageProcessor;
-use crate::resize::MAX_SIDE;
+use crate::resize::{MAX_SIDE, Resizer, check_target};
 
 /// No published file is larger than a few kilobytes.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
@@ -20,7 +20,7 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// `size` of the class when the file has none.
 const CLASS_SIDE: usize = 224;
 
-/// Pillow's number for its bilinear filter, the one supported.
+/// Pillow's number for its bilinear filter, the default of `Gemma3ImageProcessor`.
 const BILINEAR: u64 = 2;
 /// Pillow's number for its bicubic filter, the default of `SiglipImageProcessor`.
 const BICUBIC: u64 = 3;
@@ -53,31 +53,52 @@ const CLASSES: [&str; 6] = [
     "SiglipImageProcessorPil",
 ];
 
-pub(crate) fn from_dir(dir: &Path, image_size: usize) -> Result<ImageProcessor> {
+/// Whose class defaults hold where a file does not name its class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Gemma3,
+    Siglip,
+}
+
+impl Family {
+    /// The defaults at a size already checked.
+    fn sized(self, height: usize, width: usize) -> ImageProcessor {
+        let processor = ImageProcessor::sized(height, width);
+        match self {
+            Self::Gemma3 => processor,
+            Self::Siglip => processor.with_resizer(Resizer::TfBilinear),
+        }
+    }
+}
+
+pub(crate) fn from_dir(dir: &Path, image_size: usize, family: Family) -> Result<ImageProcessor> {
     let outer = dir.join("processor_config.json");
     let mut image_seq_length = None;
     if let Some(root) = read_if_present(&outer)? {
         if root.get("image_processor").is_some_and(Value::is_object) {
-            return from_root(root, &outer);
+            return from_root(root, &outer, family);
         }
         let mut section = Section::new(root, &outer, String::new());
         image_seq_length = section.count("image_seq_length", 1)?;
     }
     let inner = dir.join("preprocessor_config.json");
     let mut processor = match read_if_present(&inner)? {
-        Some(root) => from_root(root, &inner)?,
-        None => ImageProcessor::new(image_size, image_size)?,
+        Some(root) => from_root(root, &inner, family)?,
+        None => {
+            check_target(image_size, image_size)?;
+            family.sized(image_size, image_size)
+        }
     };
     processor.image_seq_length = processor.image_seq_length.or(image_seq_length);
     Ok(processor)
 }
 
 pub(crate) fn from_file(path: &Path) -> Result<ImageProcessor> {
-    from_root(read(path)?, path)
+    from_root(read(path)?, path, Family::Gemma3)
 }
 
 pub(crate) fn from_json(json: &str, path: &Path) -> Result<ImageProcessor> {
-    from_root(parse(json.as_bytes(), path)?, path)
+    from_root(parse(json.as_bytes(), path)?, path, Family::Gemma3)
 }
 
 fn read_if_present(path: &Path) -> Result<Option<Map<String, Value>>> {
@@ -112,17 +133,19 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Map<String, Value>> {
 }
 
 /// Finds the section with the settings and reads it.
-fn from_root(mut root: Map<String, Value>, path: &Path) -> Result<ImageProcessor> {
+fn from_root(mut root: Map<String, Value>, path: &Path, family: Family) -> Result<ImageProcessor> {
     match root.remove("image_processor") {
         Some(Value::Object(inner)) => {
             let mut outer = Section::new(root, path, String::new());
             let image_seq_length = outer.count("image_seq_length", 1)?;
-            let mut processor =
-                from_section(Section::new(inner, path, "image_processor.".to_owned()))?;
+            let mut processor = from_section(
+                Section::new(inner, path, "image_processor.".to_owned()),
+                family,
+            )?;
             processor.image_seq_length = processor.image_seq_length.or(image_seq_length);
             Ok(processor)
         }
-        Some(Value::Null) | None => from_section(Section::new(root, path, String::new())),
+        Some(Value::Null) | None => from_section(Section::new(root, path, String::new()), family),
         Some(other) => Err(Section::new(root, path, String::new()).wrong(
             "image_processor",
             "an object",
@@ -131,19 +154,20 @@ fn from_root(mut root: Map<String, Value>, path: &Path) -> Result<ImageProcessor
     }
 }
 
-fn from_section(mut section: Section) -> Result<ImageProcessor> {
+fn from_section(mut section: Section, family: Family) -> Result<ImageProcessor> {
     let class = section.one_of("image_processor_type", &CLASSES)?;
-    let siglip = class.is_some_and(|class| class.starts_with("Siglip"));
-    let resample =
-        section
-            .take("resample")
-            .unwrap_or(Value::from(if siglip { BICUBIC } else { BILINEAR }));
-    if resample.as_u64() != Some(BILINEAR) {
-        let expected = "2 (bilinear); other filters are not supported";
-        return Err(section.wrong("resample", expected, &resample));
-    }
+    let family = match class {
+        Some(class) if class.starts_with("Siglip") => Family::Siglip,
+        Some(_) => Family::Gemma3,
+        None => family,
+    };
+    let bicubic = section.is_bicubic(family)?;
     let [height, width] = section.size()?;
-    let mut processor = ImageProcessor::sized(height, width);
+    let mut processor = family.sized(height, width);
+    // With SigLIP the filter is checked only: why, is on `ImageProcessor::from_siglip_dir`.
+    if bicubic && family == Family::Gemma3 {
+        processor.resizer = Resizer::PilBicubic;
+    }
     processor.do_resize = section.flag("do_resize", true)?;
     processor.normalize = normalize(&mut section)?;
     processor.do_pan_and_scan = section.flag("do_pan_and_scan", false)?;
@@ -264,6 +288,21 @@ impl Section {
             None => Ok(None),
             Some(Value::String(name)) if names.contains(&name.as_str()) => Ok(Some(name)),
             Some(other) => Err(self.wrong(key, &format!("one of {}", names.join(", ")), &other)),
+        }
+    }
+
+    /// Whether `resample` is Pillow's bicubic filter; the default is the class's.
+    fn is_bicubic(&mut self, family: Family) -> Result<bool> {
+        let Some(value) = self.take("resample") else {
+            return Ok(family == Family::Siglip);
+        };
+        match value.as_u64() {
+            Some(BILINEAR) => Ok(false),
+            Some(BICUBIC) => Ok(true),
+            _ => {
+                let expected = "2 (bilinear) or 3 (bicubic); other filters are not supported";
+                Err(self.wrong("resample", expected, &value))
+            }
         }
     }
 

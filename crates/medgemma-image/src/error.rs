@@ -130,6 +130,14 @@ pub enum Error {
         /// Height asked for.
         height: usize,
     },
+    /// A name that no resizer has.
+    #[error("argument `resizer`: expected one of {expected}, found `{found}`")]
+    ResizerName {
+        /// The names there are.
+        expected: String,
+        /// The name given, its first 80 characters.
+        found: String,
+    },
     /// A crop that does not lie inside the picture.
     #[error(
         "argument `crop`: expected a rectangle inside {width}x{height}, found {crop_width}x{crop_height} at ({x}, {y})"

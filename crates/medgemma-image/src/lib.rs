@@ -2,7 +2,7 @@
 //!
 //! A PNG or JPEG file becomes an [`Image`] (8-bit RGB; what happens to 16 bits, alpha and EXIF orientation is on the
 //! type), an [`ImageProcessor`] turns it into [`Pixels`] (`[3, height, width]`, `f32`), equal bit for bit to the
-//! Hugging Face processor the [`Resizer`] names. No tensor library, no `unsafe`, no global state.
+//! processor the [`Resizer`] names. No tensor library, no `unsafe`, no global state.
 //!
 //! ```
 //! use medgemma_image::{Image, ImageProcessor, Resizer};
@@ -21,6 +21,10 @@
 //! // The backend that `transformers` 5 prefers rounds differently in places; it is a choice by name.
 //! let fast = ImageProcessor::new(28, 28)?.with_resizer(Resizer::TorchvisionBilinear);
 //! assert_eq!(fast.process(&image)?.pixels[0].data.len(), 3 * 28 * 28);
+//!
+//! // MedSigLIP's is another: 448x448, resized as TensorFlow does without antialiasing.
+//! let processed = ImageProcessor::medsiglip().process(&image)?;
+//! assert_eq!(processed.pixels[0].shape, [3, 448, 448]);
 //! # Ok(())
 //! # }
 //! ```
@@ -30,7 +34,7 @@
 //! | bytes → [`Image`] | `decode`, `complete`, `samples` | Pillow 13, Google's serving code |
 //! | pad to square | [`Image::padded_to_square`] | Google's serving code |
 //! | pan and scan | [`PanAndScan`] | `Gemma3ImageProcessorPil` |
-//! | resize | [`Resizer`] | Pillow 13, torchvision 0.29 on torch 2.15 |
+//! | resize | [`Resizer`] | Pillow 13, torchvision 0.29 on torch 2.15, TensorFlow 2.21 |
 //! | rescale, normalise | `normalize` | `transformers` 5.23 |
 
 mod complete;

@@ -44,15 +44,17 @@ impl Normalize {
     fn table(&self, channel: usize, resizer: Resizer) -> [f32; 256] {
         std::array::from_fn(|i| {
             let sample = u8::try_from(i).unwrap_or(u8::MAX);
-            match resizer {
-                Resizer::PilBilinear => self.pil(sample, channel),
-                Resizer::TorchvisionBilinear => self.torchvision(sample, channel),
+            if resizer.is_torchvision() {
+                self.torchvision(sample, channel)
+            } else {
+                self.pil(sample, channel)
             }
         })
     }
 
     /// `rescale` and `normalize` of `transformers`' `image_transforms.py`: the product in `f64`, stored as `f32`;
-    /// mean and deviation as `f32`, difference and quotient in `f32`.
+    /// mean and deviation as `f32`, difference and quotient in `f32`. After TensorFlow's resize, too: MedSigLIP's
+    /// recipe hands its result to the processor of `transformers` 4, which is this one.
     fn pil(&self, sample: u8, channel: usize) -> f32 {
         let value = match self.rescale_factor {
             Some(factor) => narrow(f64::from(sample) * factor),

@@ -1,9 +1,10 @@
 //! From a decoded picture to what the vision tower reads: pad → pan and scan → resize → rescale → normalise.
-//! `Gemma3ImageProcessor` of `transformers` 5.23.0, plus the padding of Google's MedGemma serving code.
+//! `Gemma3ImageProcessor` and `SiglipImageProcessor` of `transformers` 5.23.0, plus the padding of Google's MedGemma serving
+//! code and the resize of MedSigLIP's model card.
 
 use std::path::Path;
 
-use crate::config;
+use crate::config::{self, Family};
 use crate::error::Result;
 use crate::image::Image;
 use crate::normalize::Normalize;
@@ -15,6 +16,7 @@ use crate::resize::{Resizer, check_target};
 ///
 /// Built from a checkpoint's directory with [`from_dir`](Self::from_dir), or from the class defaults with
 /// [`new`](Self::new). [`Default`] is MedGemma's published one: 896x896, mean and deviation 0.5.
+/// [`medsiglip`](Self::medsiglip) is MedSigLIP's: 448x448, stretched as its evaluations did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageProcessor {
     pub(crate) height: usize,
@@ -33,6 +35,9 @@ impl ImageProcessor {
     /// checkpoints).
     pub const MEDGEMMA_SIDE: usize = 896;
 
+    /// Height and width of the pictures MedSigLIP reads (`medsiglip-448`).
+    pub const MEDSIGLIP_SIDE: usize = 448;
+
     /// The class defaults of `Gemma3ImageProcessor` (rescale by 1/255, mean and deviation 0.5, bilinear) for
     /// pictures of `height` x `width` pixels.
     ///
@@ -43,6 +48,31 @@ impl ImageProcessor {
         Ok(Self::sized(height, width))
     }
 
+    /// MedSigLIP's processor: 448x448, [`Resizer::TfBilinear`], rescale by 1/255, mean and deviation 0.5.
+    ///
+    /// Equal to the recipe of its model card: `tf.image.resize` without antialiasing, cut off to 8 bits, then
+    /// `SiglipImageProcessor` of `transformers` 4 (5's `SiglipImageProcessorPil`), whose own resize then finds nothing
+    /// to do. Whatever the picture's shape, it is stretched: SigLIP warps by design. Training padded to a square first;
+    /// [`with_pad_to_square`](Self::with_pad_to_square) does that.
+    #[must_use]
+    pub fn medsiglip() -> Self {
+        Self::sized(Self::MEDSIGLIP_SIDE, Self::MEDSIGLIP_SIDE).with_resizer(Resizer::TfBilinear)
+    }
+
+    /// The processor of a SigLIP model directory: files and keys as in [`from_dir`](Self::from_dir), but with
+    /// [`Resizer::TfBilinear`] and the defaults of `SiglipImageProcessor`, whether or not the file names that class.
+    ///
+    /// The file's `resample` has to be 2 or 3, and is then set aside: with SigLIP it tells how `transformers` would
+    /// resize, not how the model was trained and evaluated. [`with_resizer`](Self::with_resizer) with
+    /// [`Resizer::PilBicubic`] or [`Resizer::TorchvisionBicubic`] is what 3 (the class default) means there, with
+    /// [`Resizer::PilBilinear`] or [`Resizer::TorchvisionBilinear`] what 2 means.
+    ///
+    /// # Errors
+    /// As [`from_dir`](Self::from_dir).
+    pub fn from_siglip_dir(dir: impl AsRef<Path>, image_size: usize) -> Result<Self> {
+        config::from_dir(dir.as_ref(), image_size, Family::Siglip)
+    }
+
     /// The processor of a Hugging Face model directory.
     ///
     /// Looks where `transformers` 5 looks, in its order: the object `image_processor` of `processor_config.json`
@@ -50,7 +80,8 @@ impl ImageProcessor {
     /// pictures of `image_size` x `image_size` pixels, which the caller takes from `vision_config.image_size`.
     ///
     /// A key that is missing or null takes the class default, which for `size` is 224x224 and for `resample` is
-    /// bilinear. For the `do_*` flags that is kinder than `transformers` 5.23, where null means off; the published
+    /// bilinear. A file that names a class of SigLIP is read as by [`from_siglip_dir`](Self::from_siglip_dir), any other
+    /// `resample` of 3 as [`Resizer::PilBicubic`]. For the `do_*` flags that is kinder than `transformers` 5.23, where null means off; the published
     /// files have no such null but `do_convert_rgb` (this crate's pictures are always RGB) and `do_pan_and_scan`
     /// (whose class default is off).
     ///
@@ -59,7 +90,7 @@ impl ImageProcessor {
     /// [`Error::Json`](crate::Error::Json) and [`Error::Config`](crate::Error::Config) for what it says,
     /// [`Error::TargetSize`](crate::Error::TargetSize) for an `image_size` out of bounds.
     pub fn from_dir(dir: impl AsRef<Path>, image_size: usize) -> Result<Self> {
-        config::from_dir(dir.as_ref(), image_size)
+        config::from_dir(dir.as_ref(), image_size, Family::Gemma3)
     }
 
     /// The processor of one configuration file in either form (`preprocessor_config.json`, or a
@@ -79,8 +110,9 @@ impl ImageProcessor {
         config::from_json(json, Path::new(name))
     }
 
-    /// Chooses the reference whose resizing and rounding are reproduced. Default [`Resizer::PilBilinear`], whatever
-    /// the file's `image_processor_type`: since version 5 that name no longer says which backend made the pixels.
+    /// Chooses the reference whose resizing and rounding are reproduced. Default [`Resizer::PilBilinear`] (with SigLIP's
+    /// classes [`Resizer::TfBilinear`]): since version 5 the file's `image_processor_type` no longer says which backend
+    /// made the pixels.
     #[must_use]
     pub fn with_resizer(mut self, resizer: Resizer) -> Self {
         self.resizer = resizer;
@@ -175,7 +207,7 @@ impl ImageProcessor {
     /// Resize, rescale, normalise.
     fn pixels(&self, image: &Image) -> Result<Pixels> {
         // The torchvision processor resizes under pan and scan whatever `do_resize` says, to stack the crops.
-        let stacks = self.do_pan_and_scan && self.resizer == Resizer::TorchvisionBilinear;
+        let stacks = self.do_pan_and_scan && self.resizer.is_torchvision();
         if self.do_resize || stacks {
             let resized = self.resizer.resize(image, self.height, self.width)?;
             Ok(self.normalize.apply(&resized, self.resizer))

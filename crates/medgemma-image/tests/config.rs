@@ -112,12 +112,12 @@ fn a_directory_is_searched_in_the_order_of_transformers_5() {
 #[test]
 fn a_bad_value_names_the_file_and_the_key() {
     let cases = [
-        (r#"{"resample": 3}"#, "resample", "3"),
+        (r#"{"resample": 1}"#, "resample", "1"),
         (r#"{"resample": "2"}"#, "resample", "\"2\""),
         (
-            r#"{"image_processor_type": "SiglipImageProcessor"}"#,
+            r#"{"image_processor_type": "SiglipImageProcessor", "resample": 4}"#,
             "resample",
-            "3",
+            "4",
         ),
         (
             r#"{"image_processor_type": "LlavaImageProcessor"}"#,
@@ -195,11 +195,9 @@ fn keys_of_later_saves_that_do_not_touch_pixels_are_accepted() {
         "return_tensors": null, "image_processor_type": "Gemma3ImageProcessorFast", "do_convert_rgb": true,
         "size": {"height": 896, "width": 896, "shortest_edge": null}}"#;
     assert_eq!(parse(json).unwrap(), ImageProcessor::default());
-    let siglip = r#"{"image_processor_type": "SiglipImageProcessor", "resample": 2, "size": {"height": 448, "width": 448}}"#;
-    assert_eq!(
-        parse(siglip).unwrap(),
-        ImageProcessor::new(448, 448).unwrap()
-    );
+    let siglip = r#"{"image_processor_type": "SiglipImageProcessorFast", "do_convert_rgb": true, "resample": 2,
+        "default_to_square": false, "size": {"height": 448, "width": 448}}"#;
+    assert_eq!(parse(siglip).unwrap(), ImageProcessor::medsiglip());
 }
 
 #[test]

@@ -162,7 +162,12 @@ pub fn render_continuation(message: &Message) -> Result<String> {
 ///
 /// Unicode's `White_Space` as in [`str::trim`], and the four separators U+001C to U+001F that Python counts besides.
 pub fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
+    text.trim_matches(is_python_space)
+}
+
+/// What Python's `str.isspace` and the `\s` of its regular expressions take for white space.
+pub(crate) fn is_python_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 fn expect_role(index: usize, expected: Role, message: &Message) -> Result<()> {

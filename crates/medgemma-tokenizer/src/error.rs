@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// The tokenizer file can't be read.
-    #[error("cannot read tokenizer file `{}`: {source}; give the path of a `tokenizer.json`", path.display())]
+    #[error("cannot read tokenizer file `{}`: {source}; give the path of a `tokenizer.json` (or, for SigLIP, of a `spiece.model`)", path.display())]
     Read {
         /// Path as given.
         path: PathBuf,
@@ -44,16 +44,29 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A part of the tokenizer is of a kind that Gemma tokenizers don't have.
+    /// The file is no SentencePiece model.
     #[error(
-        "tokenizer `{name}`: `{key}` is {found}, expected {expected}; only Gemma tokenizers are read here"
+        "tokenizer `{name}` is neither a `tokenizer.json` nor a readable SentencePiece model: expected a field at byte \
+         {at} of a message of {length} bytes, found none; download the file again"
+    )]
+    SentencePiece {
+        /// Name or path of the file.
+        name: String,
+        /// Where in its message the field should begin, from 0.
+        at: usize,
+        /// Length of that message: the file's own, or that of a part of it.
+        length: usize,
+    },
+    /// A part of the tokenizer is of a kind that tokenizers of Gemma or SigLIP don't have.
+    #[error(
+        "tokenizer `{name}`: `{key}` is {found}, expected {expected}; only tokenizers of Gemma's and SigLIP's kinds are read here"
     )]
     Unsupported {
         /// Name or path of the file.
         name: String,
         /// JSON path of the part, such as `model.dropout`.
         key: String,
-        /// What a Gemma tokenizer holds there.
+        /// What such a tokenizer holds there.
         expected: &'static str,
         /// What the file holds.
         found: String,
@@ -140,6 +153,36 @@ pub enum Error {
         token: &'static str,
         /// The id that the configuration gives.
         expected: u32,
+    },
+    /// A text has more tokens than SigLIP's text tower reads.
+    #[error(
+        "the text has {found} tokens with its `</s>`, more than the {limit} that the text tower reads; shorten it, or ask \
+         for truncation with `SiglipTextOptions::with_truncate`"
+    )]
+    TextTooLong {
+        /// `SiglipTextOptions::length`.
+        limit: usize,
+        /// Tokens of the text, `</s>` counted.
+        found: usize,
+    },
+    /// A row of tokens would be empty or absurdly long.
+    #[error(
+        "`SiglipTextOptions::length` is {found}, expected 1 to {limit} (64 for SigLIP); give \
+         `text_config.max_position_embeddings` of the model"
+    )]
+    TextLength {
+        /// Largest accepted length.
+        limit: usize,
+        /// Length asked for.
+        found: usize,
+    },
+    /// A name that no normalisation has.
+    #[error("argument `normalization`: expected one of {expected}, found `{found}`")]
+    NormalizationName {
+        /// The names there are.
+        expected: String,
+        /// The name given, its first 80 characters.
+        found: String,
     },
     /// A conversation has no message.
     #[error("the conversation holds no message; give at least one user message")]

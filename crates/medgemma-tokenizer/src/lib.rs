@@ -1,4 +1,4 @@
-//! Gemma 3 and MedGemma text handling without a model: tokenizer, special tokens, typed chat template, image
+//! MedGemma and MedSigLIP text handling without a model: tokenizers, special tokens, typed chat template, image
 //! placeholders, streaming decoding, thoughts and stop strings.
 //!
 //! From a conversation to ids, and from ids back to what the user reads:
@@ -7,6 +7,8 @@
 //! Message… ─ render ─ expand_images ─ Tokenizer::encode_prompt ─▶ ids ─ image_spans ─▶ rows for image embeddings
 //! id ─ Detokenizer ─ StopStrings ─ ThoughtParser ─▶ reasoning, answer
 //! ```
+//!
+//! [`SiglipTokenizer`] is the other tokenizer of the family: MedSigLIP's texts, in rows of 64 ids.
 //!
 //! Each step can be used alone; this crate links no tensor library.
 //!
@@ -40,6 +42,7 @@ mod file;
 mod gguf;
 mod images;
 mod schema;
+mod siglip;
 pub mod special;
 mod stop;
 mod thought;
@@ -49,6 +52,11 @@ mod tokenizer;
 pub use gguf::GgufVocabulary;
 pub use special::{ConfiguredIds, SpecialTokens};
 pub use tokenizer::{MAX_FILE_BYTES, Tokenizer};
+// SigLIP's and MedSigLIP's texts,
+pub use siglip::{
+    MAX_SIGLIP_TEXT_LENGTH, SIGLIP_TEXT_LENGTH, SiglipNormalization, SiglipTextOptions,
+    SiglipTokenizer,
+};
 // prompts,
 pub use chat::{Message, Part, Role, render, render_continuation, trim};
 pub use images::{MAX_SOFT_TOKENS, expand_images, image_spans};

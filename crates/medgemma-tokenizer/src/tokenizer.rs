@@ -34,18 +34,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Read`] and [`Error::TooLarge`] for the file, otherwise as [`from_bytes`](Self::from_bytes).
     pub fn from_file(path: &Path) -> Result<Self> {
-        let read = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let mut bytes = Vec::new();
-        // One byte past the limit tells a file that is too long from one that fits, even if it grows meanwhile.
-        File::open(path)
-            .map_err(read)?
-            .take(MAX_FILE_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(read)?;
-        Self::from_bytes(&path.display().to_string(), &bytes)
+        Self::from_bytes(&path.display().to_string(), &read_file(path)?)
     }
 
     /// Reads the bytes of a `tokenizer.json`; `name` stands for the file in error messages.
@@ -57,14 +46,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Parse`], [`Error::Unsupported`], [`Error::Vocabulary`], [`Error::Assemble`].
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
-        let found = bytes.len() as u64;
-        if found > MAX_FILE_BYTES {
-            return Err(Error::TooLarge {
-                name: name.to_owned(),
-                limit: MAX_FILE_BYTES,
-                found,
-            });
-        }
+        check_size(name, bytes)?;
         let parts = file::read(name, bytes)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -193,6 +175,35 @@ impl Tokenizer {
     pub(crate) fn has_byte_fallback(&self) -> bool {
         self.inner.parts.byte_fallback
     }
+}
+
+/// A whole file, up to [`MAX_FILE_BYTES`] and a byte.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let read = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    // One byte past the limit tells a file that is too long from one that fits, even if it grows meanwhile.
+    File::open(path)
+        .map_err(read)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    Ok(bytes)
+}
+
+/// Refuses more than [`MAX_FILE_BYTES`].
+pub(crate) fn check_size(name: &str, bytes: &[u8]) -> Result<()> {
+    let found = bytes.len() as u64;
+    if found <= MAX_FILE_BYTES {
+        return Ok(());
+    }
+    Err(Error::TooLarge {
+        name: name.to_owned(),
+        limit: MAX_FILE_BYTES,
+        found,
+    })
 }
 
 impl std::fmt::Debug for Tokenizer {

@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert!(image.width() * image.height() <= 1 << 18);
     assert_eq!(image.as_rgb8().len(), image.width() * image.height() * 3);
-    for resizer in [Resizer::PilBilinear, Resizer::TorchvisionBilinear] {
+    for resizer in Resizer::ALL {
         let processor = ImageProcessor::new(28, 42)
             .expect("a size within bounds")
             .with_resizer(resizer)
