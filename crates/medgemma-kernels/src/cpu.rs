@@ -87,7 +87,7 @@ impl Path {
             Self::Neon => false,
             Self::Avx2 => avx2(),
             Self::Avx512 => avx512(),
-            Self::Amx => avx512() && crate::amx::permitted(),
+            Self::Amx => avx512() && crate::amx::usable(),
         }
     }
 

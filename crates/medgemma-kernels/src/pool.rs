@@ -262,8 +262,20 @@ impl std::fmt::Debug for Pool {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
 
     use super::Pool;
+
+    /// Returns once two threads are in here at the same time.
+    fn meet(begun: &AtomicUsize) {
+        begun.fetch_add(1, Ordering::SeqCst);
+        let start = Instant::now();
+        while begun.load(Ordering::SeqCst) < 2 {
+            let late = start.elapsed() > Duration::from_secs(20);
+            assert!(!late, "the other thread has not come");
+            std::thread::yield_now();
+        }
+    }
 
     #[test]
     fn every_piece_runs_once_whatever_the_threads() {
@@ -288,13 +300,46 @@ mod tests {
     fn a_pool_that_sleeps_wakes_up() {
         let pool = Pool::new(3);
         for _ in 0..5 {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
             let sum = AtomicUsize::new(0);
             pool.run(100, &|piece| {
                 sum.fetch_add(piece, Ordering::Relaxed);
             });
             assert_eq!(sum.into_inner(), 4950);
         }
+    }
+
+    #[test]
+    fn a_helper_works_too_and_is_waited_for() {
+        let pool = Pool::new(2);
+        let caller = std::thread::current().id();
+        for pause in [0, 0, 30, 0, 30] {
+            // After the longer one the helper sleeps.
+            std::thread::sleep(Duration::from_millis(pause));
+            let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            pool.run(2, &|_| {
+                meet(&begun);
+                if std::thread::current().id() != caller {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                ended.fetch_add(1, Ordering::SeqCst);
+            });
+            assert_eq!(ended.into_inner(), 2);
+        }
+    }
+
+    #[test]
+    fn a_helpers_panic_reaches_the_caller() {
+        let pool = Pool::new(2);
+        let caller = std::thread::current().id();
+        let begun = AtomicUsize::new(0);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pool.run(2, &|_| {
+                meet(&begun);
+                assert_eq!(std::thread::current().id(), caller, "the helper's piece");
+            });
+        }));
+        assert!(caught.is_err());
     }
 
     #[test]

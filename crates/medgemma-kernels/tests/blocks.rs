@@ -111,8 +111,9 @@ fn plain_q4(x: &[f32]) -> Vec<f32> {
 
 #[test]
 fn four_bits_lose_less_than_by_the_plain_rule() {
-    for (heavy, most) in [(false, 0.92), (true, 0.97)] {
-        let x = rows(heavy, 1 << 14, 7);
+    // The last are so small that their scales have few bits.
+    for (heavy, most, size) in [(false, 0.92, 1.0), (true, 0.97, 1.0), (false, 1.0, 2e-5)] {
+        let x: Vec<f32> = rows(heavy, 1 << 14, 7).iter().map(|x| x * size).collect();
         let ours = error(&x, &through(Quantizer::Q4_0, &x));
         let plain = error(&x, &plain_q4(&x));
         assert!(ours < most * plain, "{ours} {plain}");
@@ -159,6 +160,73 @@ fn eight_bits_are_within_half_a_step() {
                 "{x} {y}"
             );
         }
+    }
+}
+
+/// What the integers of a block are multiplied with, number by number.
+fn steps(to: Quantizer, block: &[u8]) -> Vec<f64> {
+    let half = |at: usize| f64::from(half::f16::from_le_bytes([block[at], block[at + 1]]));
+    match to {
+        Quantizer::Q6K => (0..256)
+            .map(|index| half(208) * f64::from(block[192 + index / 16].cast_signed()))
+            .collect(),
+        _ => vec![half(0); 32],
+    }
+}
+
+/// The error of `x` with the nearest integers.
+fn least_error(to: Quantizer, x: &[f32], step: f64) -> f64 {
+    let (least, most) = match to {
+        Quantizer::Q8_0 => (-127.0, 127.0),
+        Quantizer::Q4_0 => (-8.0, 7.0),
+        _ => (-32.0, 31.0),
+    };
+    let one = |&x: &f32| {
+        let integer = (f64::from(x) / step).round().clamp(least, most);
+        (f64::from(x) - step * integer).powi(2)
+    };
+    x.iter().map(one).sum()
+}
+
+#[test]
+fn integers_are_the_nearest_by_the_scales_that_are_stored() {
+    for to in [Quantizer::Q8_0, Quantizer::Q4_0, Quantizer::Q6K] {
+        let (len, size) = (to.format().block_len(), to.format().block_bytes());
+        let x = rows(true, 1 << 13, 21);
+        let mut bytes = vec![0; x.len() / len * size];
+        quantize(&Cpu::new(1, Path::best()), to, x.len(), &x, &mut bytes);
+        let mut y = vec![0.0; x.len()];
+        dequantize(to.format(), &bytes, &mut y);
+        let steps = bytes.chunks(size).flat_map(|block| steps(to, block));
+        for ((x, y), step) in x.iter().zip(&y).zip(steps).filter(|(_, step)| *step != 0.0) {
+            let off = f64::from(x - y).abs();
+            let least = least_error(to, &[*x], step).sqrt();
+            assert!(off <= least + 1e-4 * step.abs(), "{to:?}: {x} {y} {step}");
+        }
+    }
+}
+
+#[test]
+fn six_bits_are_near_the_best_scales() {
+    for heavy in [false, true] {
+        let x = rows(heavy, 1 << 13, 23);
+        let to = Quantizer::Q6K;
+        let mut bytes = vec![0; x.len() / 256 * 210];
+        quantize(&Cpu::new(1, Path::best()), to, x.len(), &x, &mut bytes);
+        let (mut ours, mut best) = (0.0, 0.0);
+        for (x, block) in x.chunks(256).zip(bytes.chunks(210)) {
+            let scales = block[192..208].iter().map(|byte| byte.cast_signed());
+            // The end of i8 that reaches further.
+            assert!(scales.clone().any(|scale| scale == i8::MIN), "{block:?}");
+            let d = f64::from(half::f16::from_le_bytes([block[208], block[209]]));
+            for (x, scale) in x.chunks(16).zip(scales) {
+                ours += least_error(to, x, d * f64::from(scale));
+                let others = (i8::MIN..=i8::MAX).filter(|&scale| scale != 0);
+                let errors = others.map(|scale| least_error(to, x, d * f64::from(scale)));
+                best += errors.fold(f64::INFINITY, f64::min);
+            }
+        }
+        assert!(ours <= 1.03 * best, "{ours} {best}");
     }
 }
 

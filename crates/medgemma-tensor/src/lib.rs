@@ -23,6 +23,7 @@ mod error;
 #[cfg(feature = "cpu")]
 mod extension;
 pub mod ops;
+mod quantized;
 mod transfer;
 mod weight;
 

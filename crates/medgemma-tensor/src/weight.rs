@@ -4,7 +4,6 @@
 //! floats and block-quantised numbers are the same to it.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
@@ -12,6 +11,7 @@ use medgemma_kernels::{Format, Matrix, dequantize};
 
 use crate::checkpoint::MappedBytes;
 use crate::device::{Backend, Device};
+use crate::quantized::Quantized;
 
 /// The float format that a tensor has in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,11 +64,18 @@ pub struct Weight {
 
 /// Where the numbers are.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a tensor's own size grows with the backends compiled in; weights are few, and each is \
+              large whatever holds it"
+)]
 pub(crate) enum Storage {
     /// A tensor of the device's backend.
     Float(Tensor<2>),
     /// Main memory or a mapped file, for the CPU's devices.
     Blocks(Arc<Blocks>),
+    /// Burn's quantised tensors, for devices without kernels of our own.
+    Quantized(Quantized),
 }
 
 /// Block-quantised rows in main memory or a mapped file.
@@ -115,8 +122,9 @@ impl Weight {
         }
     }
 
-    /// Wraps rows of blocks, `[out, in]`. The CPU's devices read them where they lie; others are
-    /// given the numbers that they stand for, as f32.
+    /// Wraps rows of blocks, `[out, in]`. The CPU's devices read them where they lie; others hold
+    /// `Q8_0` and `Q4_0` as burn's quantised tensors of the same numbers, with a scale of four bytes
+    /// in place of two, and are given the numbers of other blocks as f32.
     ///
     /// `published` is the format that the model was trained and published in, as far as it is
     /// known: see [`Weight::published`].
@@ -142,7 +150,10 @@ impl Weight {
         };
         let storage = match device.backend() {
             Backend::Cpu | Backend::NdArray => Storage::Blocks(Arc::new(blocks)),
-            _ => Storage::Float(blocks.widened(0..rows)),
+            _ => match Quantized::new(blocks.matrix(), device) {
+                Some(quantized) => Storage::Quantized(quantized),
+                None => Storage::Float(blocks.widened(0..rows)),
+            },
         };
         Self { storage, published }
     }
@@ -153,6 +164,7 @@ impl Weight {
         match &self.storage {
             Storage::Float(tensor) => tensor.dims(),
             Storage::Blocks(blocks) => [blocks.rows, blocks.cols],
+            Storage::Quantized(quantized) => quantized.dims(),
         }
     }
 
@@ -168,6 +180,7 @@ impl Weight {
         match &self.storage {
             Storage::Float(tensor) if tensor.dtype() != DType::BF16 => Arithmetic::F32,
             Storage::Float(_) | Storage::Blocks(_) => Arithmetic::Bf16,
+            Storage::Quantized(_) => Arithmetic::F32,
         }
     }
 
@@ -179,15 +192,50 @@ impl Weight {
                 tensor.dims().iter().product::<usize>() * tensor.dtype().size()
             }
             Storage::Blocks(blocks) => blocks.bytes.len(),
+            Storage::Quantized(quantized) => quantized.bytes(),
         }
     }
 
-    /// The rows `range` as f32, `[range.len(), in]`.
-    pub(crate) fn rows(&self, range: Range<usize>) -> Tensor<2> {
+    /// All rows as f32, `[out, in]`.
+    pub(crate) fn numbers(&self) -> Tensor<2> {
+        let mut pieces: Vec<Tensor<2>> = self.pieces(usize::MAX).collect();
+        if pieces.len() == 1 {
+            pieces.remove(0)
+        } else {
+            Tensor::cat(pieces, 0)
+        }
+    }
+
+    /// All rows in order, as the right-hand sides of a product with `t` rows: [`Weight::pieces`], or
+    /// still in blocks where a product reads these faster.
+    pub(crate) fn factors(
+        &self,
+        t: usize,
+        most: usize,
+    ) -> Box<dyn Iterator<Item = Tensor<2>> + '_> {
         match &self.storage {
-            Storage::Float(tensor) if range == (0..tensor.dims()[0]) => widen(tensor.clone()),
-            Storage::Float(tensor) => widen(tensor.clone().slice(range)),
-            Storage::Blocks(blocks) => blocks.widened(range),
+            Storage::Quantized(quantized) if t == 1 => Box::new(quantized.packed()),
+            _ => self.pieces(most),
+        }
+    }
+
+    /// All rows as f32, in order, in pieces `[n, in]` of at most `most` rows; what a device holds in
+    /// pieces comes in those. Each is widened when it is asked for, so that no more than one is in
+    /// memory.
+    pub(crate) fn pieces(&self, most: usize) -> Box<dyn Iterator<Item = Tensor<2>> + '_> {
+        let [rows, _] = self.dims();
+        let ranges = (0..rows)
+            .step_by(most)
+            .map(move |start| start..rows.min(start.saturating_add(most)));
+        match &self.storage {
+            Storage::Float(tensor) if rows <= most => {
+                Box::new(std::iter::once(widen(tensor.clone())))
+            }
+            Storage::Float(tensor) => {
+                Box::new(ranges.map(|range| widen(tensor.clone().slice(range))))
+            }
+            Storage::Blocks(blocks) => Box::new(ranges.map(|range| blocks.widened(range))),
+            Storage::Quantized(quantized) => Box::new(quantized.pieces()),
         }
     }
 
@@ -196,18 +244,24 @@ impl Weight {
     /// # Panics
     /// When there is no such row.
     pub(crate) fn gather(&self, indices: &[u32], device: &Device) -> Tensor<2> {
+        let indices: Vec<usize> = indices.iter().map(|&index| index as usize).collect();
         match &self.storage {
             Storage::Float(tensor) => {
-                let signed = indices.iter().map(|&index| {
-                    i32::try_from(index).expect("an embedding table has fewer than 2³¹ rows")
-                });
-                let data = TensorData::new(signed.collect::<Vec<i32>>(), [indices.len()]);
-                let indices = Tensor::<1, Int>::from_data(data, (device.as_burn(), DType::I32));
-                widen(tensor.clone().select(0, indices))
+                widen(tensor.clone().select(0, row_indices(&indices, device)))
             }
-            Storage::Blocks(blocks) => blocks.widened(indices.iter().map(|&index| index as usize)),
+            Storage::Blocks(blocks) => blocks.widened(indices.into_iter()),
+            Storage::Quantized(quantized) => quantized.gather(&indices, device),
         }
     }
+}
+
+/// Indices of rows, for burn.
+pub(crate) fn row_indices(rows: &[usize], device: &Device) -> Tensor<1, Int> {
+    let signed = rows
+        .iter()
+        .map(|&row| i32::try_from(row).expect("an embedding table has fewer than 2³¹ rows"));
+    let data = TensorData::new(signed.collect::<Vec<i32>>(), [rows.len()]);
+    Tensor::from_data(data, (device.as_burn(), DType::I32))
 }
 
 /// Arithmetic is f32 where nothing else is asked for: half-precision sums lose what the reference

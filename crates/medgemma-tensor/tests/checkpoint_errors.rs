@@ -228,7 +228,7 @@ fn a_missing_tensor_is_named_with_the_closest_one() {
         &[
             "`decoder.layers.1.mlp.weight`",
             "closest is `model.layers.0.mlp.weight`",
-            "config.json",
+            "check that the configuration belongs to these weights",
         ],
     );
 }

@@ -17,7 +17,7 @@ use super::tile::{self, Kernels, Steps};
 struct Avx512(());
 
 /// The kernels; to be called on processors that have [`crate::Path::Avx512`].
-pub(super) static KERNELS: Kernels = Kernels {
+pub(super) const KERNELS: Kernels = Kernels {
     width: 2 * Avx512::LANES,
     singles: Steps {
         product: product_singles,
@@ -25,15 +25,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     },
     widen,
     widen_bytes,
-    pairs: Some(tile::Pairs {
-        steps: Steps {
-            product: product_pairs,
-            online: online_pairs,
-        },
-        interleave,
-        narrow,
-        round_bytes,
-    }),
+    pairs: Some(PAIRS),
     few_f32: few::Steps {
         run: few_f32,
         order: Order::Lanes,
@@ -46,6 +38,18 @@ pub(super) static KERNELS: Kernels = Kernels {
         run: few_bf16,
         order: Order::Pairs,
     },
+};
+
+/// Its part for pairs of bf16.
+pub(super) const PAIRS: tile::Pairs = tile::Pairs {
+    steps: Steps {
+        product: product_pairs,
+        online: online_pairs,
+    },
+    interleave,
+    turn: None,
+    narrow,
+    round_bytes,
 };
 
 /// Relative error 2.6e-6 on [0, 1], fitted by Lawson's iteration: far below the rounding to bf16
@@ -315,7 +319,7 @@ unsafe fn online_singles(task: &Online) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn online_pairs(task: &Online) {
+pub(super) unsafe fn online_pairs(task: &Online) {
     // SAFETY: the caller's promise.
     unsafe { online::<_, Pairs>(Avx512(()), task) }
 }

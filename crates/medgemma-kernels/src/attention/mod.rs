@@ -5,6 +5,8 @@
 //! gathered so far is to be scaled down. Grouped queries (Ainslie et al., arXiv 2305.13245) share
 //! each reading of their keys.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -127,8 +129,10 @@ pub fn attention(
 /// The kernels of a path; `None` for plain Rust.
 fn kernels(path: Path) -> Option<&'static Kernels> {
     match path {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        Path::Amx => Some(&amx::KERNELS),
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512 | Path::Amx => Some(&avx512::KERNELS),
+        Path::Avx512 => Some(&avx512::KERNELS),
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => Some(&avx2::KERNELS),
         #[cfg(target_arch = "aarch64")]

@@ -429,6 +429,39 @@ fn large_scores_leave_the_largest_and_nan_is_kept() {
     }
 }
 
+/// Where the product of the smallest f32 and the scale is −∞.
+#[test]
+fn keys_hidden_before_those_that_are_seen_leave_no_trace() {
+    for t in [2, 40] {
+        let mut case = case(t, 700);
+        case.scale = 3.0;
+        let interval = |row: usize| if row == 0 { 0..700 } else { 450..650 };
+        case.visible = Some((0..t).map(interval).collect());
+        case.check();
+    }
+}
+
+#[test]
+fn a_query_that_is_no_number_leaves_none() {
+    for t in [2, 40] {
+        let case = case(t, 500);
+        let mut operands = case.operands();
+        // Cut off to bf16, the second is infinite; rounded like a number, the third is −0.
+        for bits in [0x7fc0_0000, 0x7f80_0001, 0x7fff_ffff] {
+            operands.q[5] = f32::from_bits(bits);
+            for path in Path::available() {
+                for stored in Stored::ALL {
+                    let got = case.run(path, &operands, stored);
+                    for (index, number) in got.iter().enumerate() {
+                        let first = index < case.h;
+                        assert_eq!(number.is_nan(), first, "{path}, {stored:?}: {index}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 #[should_panic(expected = "are too few for values")]
 fn storage_that_is_too_short_is_refused() {

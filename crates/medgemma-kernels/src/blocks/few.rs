@@ -17,7 +17,7 @@ use super::decode::{Block, decode, group_len, zero};
 #[cfg(target_arch = "aarch64")]
 use super::few_neon;
 #[cfg(target_arch = "x86_64")]
-use super::packed::Packed;
+use super::packed::{LONGEST, Packed};
 #[cfg(target_arch = "x86_64")]
 use super::{few_avx2, few_avx512};
 
@@ -25,8 +25,9 @@ use super::{few_avx2, few_avx512};
 /// kernel may be the faster one.
 pub(crate) const MOST: usize = 8;
 
-/// Bytes of weights of a piece of work at most: some microseconds.
-const PIECE: usize = 96 << 10;
+/// Bytes of weights of a piece of work at most: some ten microseconds. Each piece begins by waiting
+/// for memory, which smaller ones do more often.
+const PIECE: usize = 256 << 10;
 
 /// Pieces for each thread at least, so that one that is held up leaves little to wait for.
 const SHARES: usize = 8;
@@ -70,9 +71,9 @@ pub(super) fn linear(
             for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
                 for row in first..first + count {
                     let (mut sums, m) = ([0.0; MOST], tokens.len());
-                    let bytes = weight.row(row);
+                    let row_on = Row::new(weight, row);
                     // SAFETY: the processor has the instructions of `cpu.path()`.
-                    unsafe { few_avx2::row(weight.format(), bytes, &packed.lines, m, &mut sums) };
+                    unsafe { few_avx2::row(weight.format(), row_on, &packed.lines, m, &mut sums) };
                     tokens
                         .clone()
                         .zip(sums)
@@ -88,7 +89,7 @@ pub(super) fn linear(
                     // An odd last row is taken twice.
                     let next = (row + 1).min(first + count - 1);
                     let (mut sums, m) = ([[0.0; MOST]; 2], tokens.len());
-                    let pair = [weight.row(row), weight.row(next)];
+                    let pair = [row, next].map(|row| Row::new(weight, row));
                     // SAFETY: the processor has the instructions of `cpu.path()`.
                     unsafe {
                         few_avx512::rows(weight.format(), pair, &packed.lines, m, &mut sums);
@@ -111,6 +112,43 @@ pub(super) fn linear(
                     }
                 }
             });
+        }
+    }
+}
+
+/// A row of weights for the SIMD paths, which read whole chunks.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    /// From the row's first byte to the matrix's last: a chunk that the row ends within may be read
+    /// on into the next row, instead of being copied.
+    pub(super) bytes: &'a [u8],
+    /// Bytes of the row itself.
+    pub(super) len: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<'a> Row<'a> {
+    fn new(weight: Matrix<'a>, row: usize) -> Self {
+        let len = weight.row(row).len();
+        Self {
+            bytes: &weight.bytes()[row * len..],
+            len,
+        }
+    }
+
+    /// Reads the chunk that the row ends within, of `size` bytes, beginning at `at`: where it lies,
+    /// or a copy in `copied`, zero after the row, where the matrix ends before the chunk does.
+    pub(super) fn last<'b>(self, at: usize, size: usize, copied: &'b mut [u8; LONGEST]) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self.bytes.get(at..at + size) {
+            Some(chunk) => chunk,
+            None => {
+                copied[..self.len - at].copy_from_slice(&self.bytes[at..self.len]);
+                copied
+            }
         }
     }
 }

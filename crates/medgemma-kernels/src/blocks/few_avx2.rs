@@ -6,10 +6,11 @@ use crate::matrix::Format;
 
 use super::avx2::{Chunk, unpack};
 use super::decode::format_of;
+use super::few::Row;
 use super::packed::{CHUNK, LONGEST, Line, Order};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes.
-const AHEAD: usize = 16 << 10;
+const AHEAD: usize = 8 << 10;
 
 /// The sums of a row of weights with each of `m` rows of activations: `out[..m]`.
 ///
@@ -18,7 +19,13 @@ const AHEAD: usize = 16 << 10;
 ///
 /// # Safety
 /// The processor has what [`crate::Path::Avx2`] says.
-pub(super) unsafe fn row(format: Format, row: &[u8], lines: &[Line], m: usize, out: &mut [f32; 8]) {
+pub(super) unsafe fn row(
+    format: Format,
+    row: Row<'_>,
+    lines: &[Line],
+    m: usize,
+    out: &mut [f32; 8],
+) {
     macro_rules! by_rows {
         ($format:ident) => {{
             const FORMAT: u8 = Format::$format as u8;
@@ -53,7 +60,7 @@ pub(super) unsafe fn row(format: Format, row: &[u8], lines: &[Line], m: usize, o
 /// A row of weights times `M` of `m` rows of activations, from `first` on.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot<const FORMAT: u8, const M: usize>(
-    row: &[u8],
+    row: Row<'_>,
     lines: &[Line],
     m: usize,
     first: usize,
@@ -62,29 +69,43 @@ fn dot<const FORMAT: u8, const M: usize>(
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
     let stride = const { Order::new(format_of(FORMAT)).lines() };
     assert!(
-        first + M <= m && lines.len() == row.len().div_ceil(size) * stride * m,
+        first + M <= m && lines.len() == row.len.div_ceil(size) * stride * m,
         "activations of as many chunks as a row has"
     );
     let mut sums = [_mm256_setzero_ps(); M];
-    let whole = row.len() / size;
+    let whole = row.len / size;
     for chunk in 0..whole {
-        let bytes = row[chunk * size..].as_ptr();
-        for line in 0..size.div_ceil(64) {
-            _mm_prefetch::<_MM_HINT_T1>(bytes.wrapping_add(AHEAD + line * 64).cast());
-        }
+        let bytes = row.bytes[chunk * size..][..size].as_ptr();
+        ask_ahead(bytes, size);
         let lines = &raw const lines[(chunk * m + first) * stride];
         // SAFETY: a whole chunk is left of the row, and the lines of it, by the assertion.
         unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
-    if whole * size < row.len() {
-        let mut last = [0; LONGEST];
-        last[..row.len() - whole * size].copy_from_slice(&row[whole * size..]);
+    if whole * size < row.len {
+        ask_ahead(row.bytes[whole * size..].as_ptr(), row.len - whole * size);
+        let mut copied = [0; LONGEST];
+        let bytes = row.last(whole * size, size, &mut copied).as_ptr();
+        let own = (row.len - whole * size) / const { format_of(FORMAT).block_bytes() };
+        // SAFETY: a whole chunk is readable.
+        let mut chunk = unsafe { unpack(const { format_of(FORMAT) }, bytes) };
+        // Scales and offsets of the row's own groups. What follows meets zeros, but may not be
+        // finite.
+        chunk.factors = chunk.factors.map(|factors| first_lanes(factors, own));
         let lines = &raw const lines[(whole * m + first) * stride];
-        // SAFETY: the longest chunk fits, and the activations have a last one.
-        unsafe { step::<FORMAT, M>(last.as_ptr(), lines, &mut sums) };
+        // SAFETY: the activations have a last chunk.
+        unsafe { add_row::<FORMAT, M>(&chunk, lines, &mut sums) };
     }
     for (out, sums) in out[first..].iter_mut().zip(sums) {
         *out = total(sums);
+    }
+}
+
+/// Asks memory for what comes [`AHEAD`] of `count` bytes of a row.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn ask_ahead(row: *const u8, count: usize) {
+    for line in 0..count.div_ceil(64) {
+        _mm_prefetch::<_MM_HINT_T1>(row.wrapping_add(AHEAD + line * 64).cast());
     }
 }
 
@@ -99,19 +120,42 @@ unsafe fn step<const FORMAT: u8, const M: usize>(
     lines: *const Line,
     sums: &mut [__m256; M],
 ) {
-    let format = const { format_of(FORMAT) };
-    let stride = const { Order::new(format_of(FORMAT)).lines() };
     // SAFETY: a whole chunk is readable.
-    let chunk = unsafe { unpack(format, bytes) };
+    let chunk = unsafe { unpack(const { format_of(FORMAT) }, bytes) };
+    // SAFETY: the caller's word.
+    unsafe { add_row::<FORMAT, M>(&chunk, lines, sums) };
+}
+
+/// The first `count` of eight lanes, zeros in the others.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn first_lanes(lanes: __m256, count: usize) -> __m256 {
+    let index = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+    let count = _mm256_set1_epi32(i32::try_from(count).unwrap_or(8));
+    _mm256_and_ps(lanes, _mm256_castsi256_ps(_mm256_cmpgt_epi32(count, index)))
+}
+
+/// Adds the products of a chunk of weights with one of activations.
+///
+/// # Safety
+/// `lines` are of one whole chunk.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_row<const FORMAT: u8, const M: usize>(
+    chunk: &Chunk,
+    lines: *const Line,
+    sums: &mut [__m256; M],
+) {
+    let stride = const { Order::new(format_of(FORMAT)).lines() };
     for (token, sums) in sums.iter_mut().enumerate() {
         // SAFETY: half a line of the chunk, aligned.
         let half = |index: usize| unsafe {
             _mm256_load_si256(lines.add(token * stride).cast::<__m256i>().add(index))
         };
         if const { Order::new(format_of(FORMAT)).sums_each } {
-            add_pieces(&chunk, half, sums);
+            add_pieces(chunk, half, sums);
         } else {
-            add_groups::<FORMAT>(&chunk, half, sums);
+            add_groups::<FORMAT>(chunk, half, sums);
         }
     }
 }

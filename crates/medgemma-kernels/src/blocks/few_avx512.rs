@@ -6,12 +6,13 @@ use crate::matrix::Format;
 
 use super::avx512::{Chunk, unpack};
 use super::decode::format_of;
+use super::few::Row;
 use super::packed::{CHUNK, LONGEST, Line, Order};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes: what a thread gets in the
 /// time that memory takes to answer when others keep it busy. So much does not fit the requests
 /// that the first-level cache can have open, hence it goes to the second.
-const AHEAD: usize = 16 << 10;
+const AHEAD: usize = 8 << 10;
 
 /// The sums of two rows of weights with each of `m` rows of activations: `out[..][..m]`. Two,
 /// because then each load of activations serves twice.
@@ -23,7 +24,7 @@ const AHEAD: usize = 16 << 10;
 /// The processor has what [`crate::Path::Avx512`] says.
 pub(super) unsafe fn rows(
     format: Format,
-    rows: [&[u8]; 2],
+    rows: [Row<'_>; 2],
     lines: &[Line],
     m: usize,
     out: &mut [[f32; 8]; 2],
@@ -70,15 +71,15 @@ struct Part {
 /// Two rows of weights times `M` rows of activations.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
 fn dot<const FORMAT: u8, const M: usize>(
-    rows: [&[u8]; 2],
+    rows: [Row<'_>; 2],
     lines: &[Line],
     part: Part,
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
     let stride = const { Order::new(format_of(FORMAT)).lines() };
-    let len = rows[0].len();
-    assert_eq!(len, rows[1].len(), "two rows of a matrix");
+    let len = rows[0].len;
+    assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
         part.first + M <= part.m && lines.len() == len.div_ceil(size) * stride * part.m,
         "activations of as many chunks as a row has"
@@ -86,29 +87,47 @@ fn dot<const FORMAT: u8, const M: usize>(
     let mut sums = [[_mm512_setzero_ps(); M]; 2];
     let whole = len / size;
     for chunk in 0..whole {
-        let bytes = rows.map(|row| row[chunk * size..].as_ptr());
-        for line in 0..size.div_ceil(64) {
-            for bytes in bytes {
-                _mm_prefetch::<_MM_HINT_T1>(bytes.wrapping_add(AHEAD + line * 64).cast());
-            }
-        }
+        let bytes = rows.map(|row| row.bytes[chunk * size..][..size].as_ptr());
+        ask_ahead(bytes, size);
         let lines = &raw const lines[(chunk * part.m + part.first) * stride];
         // SAFETY: a whole chunk is left of the rows, and the lines of it, by the assertion.
         unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
     if whole * size < len {
-        let mut last = [[0; LONGEST]; 2];
-        for (last, row) in last.iter_mut().zip(rows) {
-            last[..len - whole * size].copy_from_slice(&row[whole * size..]);
+        let at = rows.map(|row| row.bytes[whole * size..].as_ptr());
+        ask_ahead(at, len - whole * size);
+        let [mut first, mut second] = [[0; LONGEST]; 2];
+        let bytes = [
+            rows[0].last(whole * size, size, &mut first).as_ptr(),
+            rows[1].last(whole * size, size, &mut second).as_ptr(),
+        ];
+        // Scales and offsets of the row's own groups, eight of each at most. What follows meets
+        // zeros, but may not be finite.
+        let own = 0xff >> (8 - (len - whole * size) / const { format_of(FORMAT).block_bytes() });
+        let format = const { format_of(FORMAT) };
+        // SAFETY: whole chunks are readable.
+        let mut chunks = unsafe { [unpack(format, bytes[0]), unpack(format, bytes[1])] };
+        for chunk in &mut chunks {
+            chunk.factors = _mm512_maskz_mov_ps(own | own << 8, chunk.factors);
         }
-        let bytes = [last[0].as_ptr(), last[1].as_ptr()];
         let lines = &raw const lines[(whole * part.m + part.first) * stride];
-        // SAFETY: the longest chunk fits, and the activations have a last one.
-        unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
+        // SAFETY: the activations have a last chunk.
+        unsafe { add_rows::<FORMAT, M>(chunks, lines, &mut sums) };
     }
     for (out, sums) in out.iter_mut().zip(sums) {
         for (out, sums) in out[part.first..].iter_mut().zip(sums) {
             *out = _mm512_reduce_add_ps(sums);
+        }
+    }
+}
+
+/// Asks memory for what comes [`AHEAD`] of `count` bytes of two rows.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn ask_ahead(rows: [*const u8; 2], count: usize) {
+    for line in 0..count.div_ceil(64) {
+        for row in rows {
+            _mm_prefetch::<_MM_HINT_T1>(row.wrapping_add(AHEAD + line * 64).cast());
         }
     }
 }
@@ -125,9 +144,24 @@ unsafe fn step<const FORMAT: u8, const M: usize>(
     sums: &mut [[__m512; M]; 2],
 ) {
     let format = const { format_of(FORMAT) };
-    let stride = const { Order::new(format_of(FORMAT)).lines() };
     // SAFETY: whole chunks are readable.
     let chunks = unsafe { [unpack(format, bytes[0]), unpack(format, bytes[1])] };
+    // SAFETY: the caller's word.
+    unsafe { add_rows::<FORMAT, M>(chunks, lines, sums) };
+}
+
+/// Adds the products of two rows' chunks with one of activations.
+///
+/// # Safety
+/// `lines` are of one whole chunk.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
+unsafe fn add_rows<const FORMAT: u8, const M: usize>(
+    chunks: [Chunk; 2],
+    lines: *const Line,
+    sums: &mut [[__m512; M]; 2],
+) {
+    let stride = const { Order::new(format_of(FORMAT)).lines() };
     for token in 0..M {
         // SAFETY: within the lines of the chunk, which are aligned.
         let line =

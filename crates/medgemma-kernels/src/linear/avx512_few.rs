@@ -10,6 +10,10 @@ const F32: u8 = 0;
 const F16: u8 = 1;
 const BF16: u8 = 2;
 
+/// How far ahead of the weights in use memory is asked for more, in bytes, where rows are read one
+/// after the other.
+const AHEAD: usize = 8 << 10;
+
 /// Vectors of one row that are multiplied at a time, into sums of their own.
 const UNROLL: usize = 4;
 
@@ -94,6 +98,8 @@ unsafe fn sum_row<const KIND: u8, const R: usize, const M: usize>(
     while col + UNROLL * lanes <= cols {
         for part in 0..UNROLL {
             let col = col + part * lanes;
+            let ahead = rows[0].wrapping_add(AHEAD + col * size(KIND));
+            _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
             // SAFETY: a vector at `col` is within the row and the tokens.
             unsafe {
                 let weights = load::<KIND>(rows[0].add(col * size(KIND)));

@@ -45,7 +45,7 @@ pub(super) fn pack(x: &[f32], cols: usize, step: Step, place: &mut [u32]) -> usi
 /// # Panics
 /// When `out` is too short.
 #[target_feature(enable = "avx512f")]
-pub(super) fn turn_sums<'a>(
+pub(crate) fn turn_sums<'a>(
     rows: impl Iterator<Item = &'a [f32; LANES]>,
     out: &mut [f32],
     stride: usize,

@@ -14,7 +14,7 @@ use super::output::Output;
 pub(super) const MOST: usize = 8;
 
 /// Bytes of weights of a piece of work, roughly: some microseconds of reading.
-const PIECE_BYTES: usize = 96 << 10;
+const PIECE_BYTES: usize = 256 << 10;
 /// Weight rows of a piece of work.
 const PIECE_ROWS: std::ops::RangeInclusive<usize> = 4..=64;
 

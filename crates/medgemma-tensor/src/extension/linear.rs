@@ -26,6 +26,7 @@ pub(crate) fn linear(
             Some(product(&x, matrix(&weight)?, bias))
         }
         Storage::Blocks(blocks) => Some(product(&x, blocks.matrix(), bias)),
+        Storage::Quantized(_) => None,
     }
 }
 

@@ -23,8 +23,7 @@ pub fn linear(x: Tensor<2>, weight: &Weight, bias: Option<&Tensor<1>>) -> Tensor
     if let Some(y) = extension::linear(&x, weight, bias) {
         return y;
     }
-    let [out, _] = weight.dims();
-    let y = x.matmul(weight.rows(0..out).transpose());
+    let y = product(&x, weight, usize::MAX);
     match bias {
         Some(bias) => y + bias.clone().unsqueeze::<2>(),
         None => y,
@@ -43,13 +42,15 @@ pub fn logits(h: Tensor<2>, weight: &Weight) -> Tensor<2> {
     if let Some(y) = extension::linear(&h, weight, None) {
         return y;
     }
-    let [v, _] = weight.dims();
-    let mut parts: Vec<Tensor<2>> = (0..v)
-        .step_by(HEAD_ROWS)
-        .map(|start| {
-            h.clone()
-                .matmul(weight.rows(start..v.min(start + HEAD_ROWS)).transpose())
-        })
+    product(&h, weight, HEAD_ROWS)
+}
+
+/// `x · Wᵀ`, widening at most `most` rows of the weight at a time.
+fn product(x: &Tensor<2>, weight: &Weight, most: usize) -> Tensor<2> {
+    let [t, _] = x.dims();
+    let mut parts: Vec<Tensor<2>> = weight
+        .factors(t, most)
+        .map(|rows| x.clone().matmul(rows.transpose()))
         .collect();
     if parts.len() == 1 {
         parts.remove(0)

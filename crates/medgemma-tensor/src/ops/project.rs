@@ -13,8 +13,7 @@ use crate::weight::Weight;
 /// - result: `[t, out]`, f32
 #[must_use]
 pub fn project(x: Tensor<2>, weight: &Weight) -> Tensor<2> {
-    let [rows, _] = weight.dims();
-    x.matmul(weight.rows(0..rows))
+    x.matmul(weight.numbers())
 }
 
 #[cfg(all(test, feature = "cpu"))]

@@ -6,9 +6,10 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 use medgemma_tensor::ops::{self, AttentionMask, Rotation};
-use medgemma_tensor::{Device, FloatFormat, tensor_from, vec_from};
+use medgemma_tensor::{Backend, Device, FloatFormat, Format, tensor_from, vec_from};
 
-use crate::support::{Numbers, weight};
+use crate::blocks::drawn;
+use crate::support::{Numbers, devices, weight};
 
 /// Differences of f32 sums over a step of 2⁻⁷: 2⁻²⁴ · 2⁷ of the sum, and the third derivative.
 const TOLERANCE: f32 = 5e-3;
@@ -22,10 +23,19 @@ fn check<const D: usize, const E: usize>(
     f: impl Fn(Tensor<D>) -> Tensor<E>,
 ) {
     let device = Device::cpu().expect("the feature cpu is on");
+    check_on(&device, what, shape, f);
+}
+
+fn check_on<const D: usize, const E: usize>(
+    device: &Device,
+    what: &str,
+    shape: [usize; D],
+    f: impl Fn(Tensor<D>) -> Tensor<E>,
+) {
     let mut numbers = Numbers::seeded(5);
     let x = numbers.floats(shape.iter().product());
     let plain =
-        |x: &[f32]| vec_from(f(tensor_from(x.to_vec(), shape, &device)), "y").expect("readable");
+        |x: &[f32]| vec_from(f(tensor_from(x.to_vec(), shape, device)), "y").expect("readable");
     let c = numbers.floats(plain(&x).len());
     let weighed = |x: &[f32]| -> f32 { plain(x).iter().zip(&c).map(|(y, c)| y * c).sum() };
 
@@ -79,6 +89,23 @@ fn products_and_norms_pass_gradients() {
     check("add_rms_norm", [3, 33], |x| {
         ops::add_rms_norm(x.clone(), x, &gain, 1e-6)
     });
+}
+
+#[test]
+fn products_with_blocks_pass_gradients_on_every_device() {
+    for device in devices() {
+        if device.backend() == Backend::Cpu {
+            // Its kernels round activations, so differences of a small step are rounding.
+            continue;
+        }
+        for format in [Format::Q8_0, Format::Q4_0, Format::Q6K] {
+            let (w, _) = drawn(format, [7, 256], &device);
+            let what = format!("{format} on {device}");
+            for t in [1, 5] {
+                check_on(&device, &what, [t, 256], |x| ops::linear(x, &w, None));
+            }
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,11 @@ const BLOCKS: [Format; 8] = [
 ];
 
 /// Blocks of drawn bytes whose f16 scales are small and finite, and the numbers they stand for.
-fn drawn(format: Format, [rows, cols]: [usize; 2], device: &Device) -> (Weight, Vec<f32>) {
+pub(crate) fn drawn(format: Format, shape: [usize; 2], device: &Device) -> (Weight, Vec<f32>) {
+    held(format, shape, bytes(format, shape), device)
+}
+
+fn bytes(format: Format, [rows, cols]: [usize; 2]) -> Vec<u8> {
     let mut numbers = Numbers::seeded(9);
     let blocks = rows * cols / format.block_len();
     let mut bytes: Vec<u8> = numbers
@@ -42,10 +46,15 @@ fn drawn(format: Format, [rows, cols]: [usize; 2], device: &Device) -> (Weight, 
             block[at..at + 2].copy_from_slice(&factor.to_le_bytes());
         }
     }
-    let mut values = vec![0.0; rows * cols];
+    bytes
+}
+
+/// `bytes` as `device` holds them, and the numbers that they stand for.
+fn held(format: Format, shape: [usize; 2], bytes: Vec<u8>, device: &Device) -> (Weight, Vec<f32>) {
+    let mut values = vec![0.0; shape[0] * shape[1]];
     medgemma_kernels::dequantize(format, &bytes, &mut values);
     let bytes = MappedBytes::from_owner(bytes);
-    let weight = Weight::from_blocks(format, [rows, cols], bytes, FloatFormat::F32, device);
+    let weight = Weight::from_blocks(format, shape, bytes, FloatFormat::F32, device);
     (weight, values)
 }
 
@@ -97,16 +106,82 @@ fn embeddings_of_blocks_are_their_exact_numbers() {
 }
 
 #[test]
-fn blocks_ask_for_bf16_and_take_the_bytes_that_they_have() {
-    let device = devices().remove(0);
-    for format in BLOCKS {
-        let (w, _) = drawn(format, [9, 256], &device);
-        if matches!(device.backend(), Backend::Cpu | Backend::NdArray) {
-            assert_eq!(w.arithmetic(), Arithmetic::Bf16);
-            assert_eq!(
-                w.bytes(),
-                9 * 256 / format.block_len() * format.block_bytes()
-            );
+fn blocks_keep_their_places_in_rows_of_any_length() {
+    for device in devices() {
+        for format in [Format::Q8_0, Format::Q4_0] {
+            for shape @ [rows, cols] in [[1, 32], [5, 32], [1, 96], [7, 160], [131, 64]] {
+                let (w, values) = drawn(format, shape, &device);
+                let what = format!("{format} {shape:?} on {device}");
+                let ids: Vec<u32> = (0..rows as u32).rev().collect();
+                let expected: Vec<f64> = values
+                    .rchunks_exact(cols)
+                    .flatten()
+                    .map(|&x| f64::from(x))
+                    .collect();
+                let found = ops::embed_rows(&w, &ids, &device);
+                assert_close(&what, found, shape, &expected, 1e-7);
+                if device.backend() == Backend::Cpu {
+                    // Its kernels round activations: the kernels' own tests are sharper.
+                    continue;
+                }
+                for t in [1, 3] {
+                    let x = Numbers::seeded(4).floats(t * cols);
+                    let expected = product(&x, &values, cols);
+                    let found = ops::linear(tensor(&x, [t, cols], &device), &w, None);
+                    assert_close(&what, found, [t, rows], &expected, 1e-5);
+                }
+                let x = Numbers::seeded(6).floats(3 * rows);
+                let column = |j: usize| values.iter().skip(j).step_by(cols).copied();
+                let transposed: Vec<f32> = (0..cols).flat_map(column).collect();
+                let expected = product(&x, &transposed, rows);
+                let found = ops::project(tensor(&x, [3, rows], &device), &w);
+                assert_close(&what, found, [3, cols], &expected, 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn scales_below_the_normal_halves_are_kept() {
+    // 2⁻²⁴ and its doubles up to 2⁻¹⁵, which a device may take for zero in f16.
+    for device in devices() {
+        for format in [Format::Q8_0, Format::Q4_0] {
+            let mut bytes = bytes(format, [10, 32]);
+            for (index, block) in bytes.chunks_exact_mut(format.block_bytes()).enumerate() {
+                let scale = half::f16::from_bits(1 << index);
+                block[..2].copy_from_slice(&scale.to_le_bytes());
+            }
+            let (w, values) = held(format, [10, 32], bytes, &device);
+            let expected: Vec<f64> = values.iter().map(|&x| f64::from(x)).collect();
+            for row in 0..10 {
+                let found = ops::embed_rows(&w, &[row], &device);
+                let expected = &expected[row as usize * 32..][..32];
+                let what = format!("{format} row {row} on {device}");
+                assert_close(&what, found, [1, 32], expected, 1e-7);
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_take_the_bytes_that_they_have() {
+    for device in devices() {
+        for format in BLOCKS {
+            let (w, _) = drawn(format, [9, 256], &device);
+            let numbers = 9 * 256;
+            let blocks = numbers / format.block_len();
+            let (arithmetic, bytes) = match (device.backend(), format) {
+                (Backend::Cpu | Backend::NdArray, _) => {
+                    (Arithmetic::Bf16, blocks * format.block_bytes())
+                }
+                // Burn's quantised tensors have the same integers and scales of four bytes, not two.
+                (_, Format::Q8_0 | Format::Q4_0) => {
+                    (Arithmetic::F32, blocks * (format.block_bytes() + 2))
+                }
+                _ => (Arithmetic::F32, numbers * 4),
+            };
+            let what = format!("{format} on {device}");
+            assert_eq!((w.arithmetic(), w.bytes()), (arithmetic, bytes), "{what}");
         }
     }
 }

@@ -48,10 +48,15 @@ pub(super) struct Kernels {
     pub(super) few_bf16: few::Steps<bf16>,
 }
 
+/// How rows of pairs, of so many lanes each, become the lanes' rows, [`KEYS`] / 2 apart.
+type Turn = unsafe fn(&[f32], usize, &mut [f32]);
+
 /// See [`Kernels::pairs`].
 pub(super) struct Pairs {
     pub(super) steps: Steps,
     pub(super) interleave: unsafe fn(&[bf16], &[bf16], &mut [f32]),
+    /// Where the product wants elements that follow each other along the depth.
+    pub(super) turn: Option<Turn>,
     /// How a row of queries is made of such.
     pub(super) narrow: unsafe fn(&[f32], &mut [f32]),
     /// How a row of whole numbers is made a row of bf16.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use half::bf16;
 
 use super::product::Product;
-use super::{Kernels, Pairs, pack};
+use super::{KEYS, Kernels, Pairs, pack};
 use crate::attention::{Numbers, Problem, Rows};
 
 /// A matrix of elements at its place, see [`Product`].
@@ -88,15 +88,20 @@ impl Operand {
     ) -> Self {
         let (values, h) = (&problem.values, problem.values.head_dim);
         let start = head * values.head_stride + block.start * values.row_stride;
-        let (start, depth_step, depth) = match (values.numbers, &kernels.pairs) {
+        let (start, row_step, depth_step, depth) = match (values.numbers, &kernels.pairs) {
             (Numbers::F32(numbers), _) => (
                 numbers[start..].as_ptr().cast(),
+                ELEMENT,
                 values.row_stride * ELEMENT,
                 block.len(),
             ),
             (_, Some(pairs)) => {
                 let mut room = [vec![bf16::ZERO; h], vec![bf16::ZERO; h]];
-                for (to, key) in buffer.chunks_exact_mut(h).zip(block.clone().step_by(2)) {
+                let depth = block.len().div_ceil(2);
+                // Pairs take half of the elements' room.
+                let (rows, turned) = buffer.split_at_mut(KEYS / 2 * h);
+                let rows = &mut rows[..depth * h];
+                for (to, key) in rows.chunks_exact_mut(h).zip(block.clone().step_by(2)) {
                     let [first, second] = &mut room;
                     // SAFETY: the caller's promise.
                     unsafe {
@@ -109,19 +114,25 @@ impl Operand {
                         }
                     }
                 }
-                (buffer.as_ptr().cast(), h * ELEMENT, block.len().div_ceil(2))
+                if let Some(turn) = pairs.turn {
+                    // SAFETY: the caller's promise.
+                    unsafe { turn(rows, h, turned) };
+                    (turned.as_ptr().cast(), KEYS / 2 * ELEMENT, ELEMENT, depth)
+                } else {
+                    (rows.as_ptr().cast(), ELEMENT, h * ELEMENT, depth)
+                }
             }
             (_, None) => {
                 for (to, key) in buffer.chunks_exact_mut(h).zip(block.clone()) {
                     // SAFETY: the caller's promise.
                     unsafe { wide(values, kernels, head, key, to) }
                 }
-                (buffer.as_ptr().cast(), h * ELEMENT, block.len())
+                (buffer.as_ptr().cast(), ELEMENT, h * ELEMENT, block.len())
             }
         };
         Self {
             start,
-            row_step: ELEMENT,
+            row_step,
             depth_step,
             rows: h,
             depth,

@@ -55,7 +55,7 @@ pub(super) fn neighbours(from: &[bf16], to: &mut [f32]) {
 }
 
 #[inline(always)]
-pub(super) fn pair(first: bf16, second: bf16) -> f32 {
+pub(in crate::attention) fn pair(first: bf16, second: bf16) -> f32 {
     f32::from_bits(u32::from(first.to_bits()) | u32::from(second.to_bits()) << 16)
 }
 

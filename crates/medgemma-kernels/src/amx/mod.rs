@@ -1,11 +1,42 @@
 //! Asking for the tile unit.
 //!
 //! A process must ask Linux for the tiles' state once before it uses them (`arch_prctl`,
-//! `ARCH_REQ_XCOMP_PERM`, feature 18); a refusal reads as "not there".
+//! `ARCH_REQ_XCOMP_PERM`, feature 18); a refusal reads as "not there". Unit tests then have the
+//! instructions emulated.
+
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod decode;
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod emulator;
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod tests;
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod tiles;
+
+/// Whether tile instructions can be run.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "only the x86-64 paths ask")
+)]
+pub(crate) fn usable() -> bool {
+    #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+    return permitted() || emulator::install();
+    #[cfg(not(all(test, target_arch = "x86_64", target_os = "linux")))]
+    permitted()
+}
+
+/// Whether tile instructions are emulated: right, but thousands of times as slow.
+#[cfg(test)]
+pub(crate) fn is_emulated() -> bool {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    return emulator::is_installed();
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    false
+}
 
 /// Whether the processor has AMX with bf16 and int8, and the system lets this process use it.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub(crate) fn permitted() -> bool {
+fn permitted() -> bool {
     use std::arch::asm;
     use std::arch::x86_64::__cpuid_count;
 
@@ -41,6 +72,6 @@ pub(crate) fn permitted() -> bool {
     not(target_arch = "x86_64"),
     expect(dead_code, reason = "only the x86-64 paths ask")
 )]
-pub(crate) fn permitted() -> bool {
+fn permitted() -> bool {
     false
 }
