@@ -36,14 +36,23 @@
 //! ```
 
 mod affine;
+mod attention;
 mod config;
+mod dual_encoder;
 mod encoder;
 mod error;
 mod names;
+mod pooling;
+mod stage;
+mod text;
 mod vision;
 
 // The public interface is:
-pub use config::VisionConfig;
+pub use config::{SiglipConfig, TextConfig, VisionConfig};
+pub use dual_encoder::DualEncoder;
 pub use error::{Error, Result};
-pub use names::{IGNORED, RENAMES};
-pub use vision::{Stage, VisionTower};
+pub use names::{DUAL_RENAMES, IGNORED, RENAMES};
+pub use pooling::PoolingHead;
+pub use stage::Stage;
+pub use text::TextTower;
+pub use vision::VisionTower;

@@ -11,6 +11,7 @@
 mod activation;
 mod attention;
 mod embed;
+mod interpolate;
 mod linear;
 mod norm;
 mod patch;
@@ -21,6 +22,7 @@ mod rope;
 pub use activation::{geglu, gelu_tanh};
 pub use attention::{AttentionMask, attention, rounded};
 pub use embed::embed_rows;
+pub use interpolate::interpolate_grid;
 pub use linear::{linear, logits};
 pub use norm::{add_rms_norm, layer_norm, rms_norm};
 pub use patch::patch_embed;
