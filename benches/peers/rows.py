@@ -142,6 +142,12 @@ def groups(peers, gemma_270m):
     """All of them, in the order of the table."""
     big, seeing, small = Shape4B(peers), Seeing4B(peers), Small(peers, gemma_270m)
     three = ("bf16", "q8_0", "q4_0")
+
+    def speculation(text):
+        """Plain decoding and prompt lookup on one text, with weights that are real: what can be guessed is theirs."""
+        stage = ["--stage", "generate", "--text", text, "--speculation"]
+        return [Command("ours", form, (*small.ours("q4_k_m"), *stage, form)) for form in ("off", "prompt-lookup")]
+
     decode = ["--stage", "decode", "--tokens", "24"]
     rate = {"bf16": 1.35, "q8_0": 1.0, "q4_0": 1.15}
     arithmetic = ("arithmetic", 2.0 * MATRICES_4B)
@@ -179,6 +185,10 @@ def groups(peers, gemma_270m):
                Row("first token about an image, Q4_0, s", "q4_0", "q4_0", over_llama=12.0, over_torch=3.0)], rounds=5, runs=1),
         Group("batch-8", commands([*decode, "--context", "512", "--batch", "8"], big, ("q8_0", "q4_0")),
               [Row(f"8 at once, {spoken[form]}, tok/s together", form, form) for form in ("q8_0", "q4_0")]),
+        Group("speculation-copy", speculation("copy"),
+              [Row("270M, an answer that copies, prompt lookup, tok/s", "prompt-lookup", None, None)], rounds=5, runs=3),
+        Group("speculation-list", speculation("list"),
+              [Row("270M, an answer that is new, prompt lookup, tok/s", "prompt-lookup", None, None)], rounds=5, runs=3),
         Group("busy-decode", commands([*decode, "--context", "512"], big, ("q4_0",)),
               [Row("decode with a core busy, Q4_0, tok/s", "q4_0", "q4_0")], busy=True),
         Group("busy-decode-270m", commands(["--stage", "decode", "--tokens", "64"], small, ("q4_k_m",)),

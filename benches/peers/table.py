@@ -113,6 +113,10 @@ def against_itself(results):
         ("with a core busy: prefill 512, Q4_0", ("busy-prefill", "q4_0"), ("prefill", "q4_0"), 0.6),
         ("8 at once against one, Q8_0", ("batch-8", "q8_0"), ("decode", "q8_0"), 4.0),
         ("8 at once against one, Q4_0", ("batch-8", "q4_0"), ("decode", "q4_0"), 4.0),
+        ("prompt lookup against plain, 270M: an answer that copies",
+         ("speculation-copy", "prompt-lookup"), ("speculation-copy", "off"), 1.8),
+        ("prompt lookup against plain, 270M: an answer that is new",
+         ("speculation-list", "prompt-lookup"), ("speculation-list", "off"), 0.97),
         ("prefill of 8k against 512, Q8_0", ("prefill-8k", "q8_0"), ("prefill", "q8_0"), 0.8),
         ("decode at 8k against 512, Q4_0", ("decode-8k", "q4_0"), ("decode", "q4_0"), None),
     ]

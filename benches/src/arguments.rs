@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use medgemma::Precision;
 use medgemma::cpu::InstructionPath;
+use medgemma::{KvPrecision, Precision, Speculation};
 
 /// A part of the work that is timed by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -15,6 +15,8 @@ pub(crate) enum Stage {
     Prefill,
     /// Writing one token after another.
     Decode,
+    /// Writing a greedy answer to a real text, with speculation or without.
+    Generate,
     /// From the pixels of one image to its soft tokens.
     Vision,
     /// From the start of the process to the first token about an image.
@@ -23,11 +25,40 @@ pub(crate) enum Stage {
     Limit,
 }
 
+/// Whether `generate` guesses tokens ahead: the library's [`Speculation`], as a word on the command
+/// line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Guessing {
+    /// One token a pass.
+    Off,
+    /// Guesses what followed the last words earlier.
+    PromptLookup,
+}
+
+impl From<Guessing> for Speculation {
+    fn from(guessing: Guessing) -> Self {
+        match guessing {
+            Guessing::Off => Self::Off,
+            Guessing::PromptLookup => Self::PromptLookup,
+        }
+    }
+}
+
+/// What `generate` continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PromptText {
+    /// A report given twice and begun a third time: the answer repeats its input.
+    Copy,
+    /// The beginning of a list: nothing of the answer stands in it.
+    List,
+}
+
 /// The stages that need a model, as clap wants to hear it.
-const MODEL_STAGES: [(&str, &str); 5] = [
+const MODEL_STAGES: [(&str, &str); 6] = [
     ("stage", "load"),
     ("stage", "prefill"),
     ("stage", "decode"),
+    ("stage", "generate"),
     ("stage", "vision"),
     ("stage", "first-token"),
 ];
@@ -45,21 +76,31 @@ pub(crate) struct Arguments {
     /// as-is, bf16, int8 or int4.
     #[arg(long, default_value = "as-is")]
     pub(crate) precision: Precision,
+    /// Keys and values: as-weights or int8.
+    #[arg(long, default_value_t)]
+    pub(crate) kv: KvPrecision,
     /// Threads, this one included.
     #[arg(long, default_value_t = 2)]
     pub(crate) threads: usize,
     /// What to time.
     #[arg(long, value_enum)]
     pub(crate) stage: Stage,
-    /// Tokens read (prefill: 512) or written a run (decode: 32).
+    /// Tokens read (prefill: 512) or written a run (decode: 32, generate: 96).
     #[arg(long)]
     pub(crate) tokens: Option<usize>,
-    /// Tokens read before writing begins (512).
+    /// Tokens read before writing begins (decode: 512); of `first-token` text is put around the image
+    /// until its prompt has so many.
     #[arg(long)]
     pub(crate) context: Option<usize>,
     /// Conversations that are written at once.
     #[arg(long, default_value_t = 1)]
     pub(crate) batch: usize,
+    /// What `generate` guesses ahead.
+    #[arg(long, value_enum, default_value_t = Guessing::Off)]
+    pub(crate) speculation: Guessing,
+    /// What `generate` continues.
+    #[arg(long, value_enum, default_value_t = PromptText::Copy)]
+    pub(crate) text: PromptText,
     /// Times that the figure is taken; the median counts.
     #[arg(long, default_value_t = 5)]
     pub(crate) runs: usize,
@@ -83,10 +124,10 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Tokens read or written in a run.
     pub(crate) fn tokens(&self) -> usize {
-        let usual = if self.stage == Stage::Prefill {
-            512
-        } else {
-            32
+        let usual = match self.stage {
+            Stage::Prefill => 512,
+            Stage::Generate => 96,
+            _ => 32,
         };
         self.tokens.unwrap_or(usual)
     }

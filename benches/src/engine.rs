@@ -44,7 +44,9 @@ fn place(arguments: &Arguments) -> Result<(&Path, Device)> {
 
 /// A GGUF file without `--mmproj` is a text model here, whatever lies beside it.
 fn options(arguments: &Arguments) -> LoadOptions<'static> {
-    let options = LoadOptions::default().with_precision(arguments.precision);
+    let options = LoadOptions::default()
+        .with_precision(arguments.precision)
+        .with_kv_cache(arguments.kv);
     match (&arguments.mmproj, &arguments.model) {
         (Some(file), _) => options.with_mmproj(file),
         (None, Some(model)) if model.is_file() => options.without_mmproj(),

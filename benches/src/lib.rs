@@ -1,9 +1,11 @@
 //! What every bench measures: a model directory on a device, the shipped demonstration model on the
-//! CPU unless `MEDGEMMA_BENCH_MODEL` and `MEDGEMMA_BENCH_DEVICE` name others.
+//! CPU unless `MEDGEMMA_BENCH_MODEL` and `MEDGEMMA_BENCH_DEVICE` name others; of the kernels alone the
+//! processor's best instructions unless `MEDGEMMA_BENCH_PATH` names others.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
+use medgemma::cpu::{InstructionPath, UnknownPath};
 use medgemma::{Device, MedGemma};
 
 /// The model directory.
@@ -28,6 +30,17 @@ pub fn device() -> medgemma::Result<Device> {
 /// [`medgemma::Error`] as [`device`] and [`MedGemma::load`].
 pub fn model() -> medgemma::Result<MedGemma> {
     MedGemma::load(model_dir(), &device()?)
+}
+
+/// The instructions that kernels are measured with.
+///
+/// # Errors
+/// [`UnknownPath`] for a name that is unknown or that this processor lacks.
+pub fn instructions() -> Result<InstructionPath, UnknownPath> {
+    match env::var("MEDGEMMA_BENCH_PATH") {
+        Ok(name) => name.parse(),
+        Err(_) => Ok(InstructionPath::best()),
+    }
 }
 
 /// Device, stored formats and sizes, for the name of a measurement: `cpu/BF16/1.6M`.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use clap::ValueEnum;
+use medgemma_gemma3::Drafts;
 use serde::Serialize;
 
 use crate::arguments::Arguments;
@@ -18,6 +20,10 @@ pub(crate) struct Figure {
     pub(crate) weight_bytes: Option<u64>,
     /// Bytes of keys and values of all conversations at the end.
     pub(crate) cache_bytes: Option<usize>,
+    /// Tokens of the prompt, soft tokens included, where its text decided.
+    pub(crate) prompt_tokens: Option<usize>,
+    /// How guessing went in one run, where there was a choice of it.
+    pub(crate) drafts: Option<Drafts>,
     /// The most memory at once, where another process took the figure.
     pub(crate) peak_rss_bytes: Option<u64>,
     /// Which of several figures of a stage this is.
@@ -32,9 +38,21 @@ impl Figure {
             runs,
             weight_bytes: None,
             cache_bytes: None,
+            prompt_tokens: None,
+            drafts: None,
             peak_rss_bytes: None,
             what: None,
         }
+    }
+
+    /// Tokens a second, from the seconds that `tokens` of them took in each run.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "counts of tokens are far below the 53 bits of an f64"
+    )]
+    pub(crate) fn rates(tokens: usize, seconds: &[f64]) -> Self {
+        let runs = seconds.iter().map(|one| tokens as f64 / one).collect();
+        Self::new("tokens/s", runs)
     }
 }
 
@@ -52,10 +70,21 @@ struct Line<'a> {
     weight_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speculation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drafted_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_tokens: Option<usize>,
     cpu: Option<String>,
     path: &'static str,
     model: Option<String>,
     precision: String,
+    kv: String,
     threads: usize,
     tokens: usize,
     context: usize,
@@ -64,10 +93,10 @@ struct Line<'a> {
 
 /// Prints a figure: as JSON, or in words.
 pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()> {
-    let stage = clap::ValueEnum::to_possible_value(&arguments.stage);
+    let guessed = figure.drafts.is_some();
     let line = Line {
         side: "ours",
-        stage: stage.map_or_else(String::new, |value| value.get_name().to_owned()),
+        stage: word(&arguments.stage),
         what: figure.what,
         unit: figure.unit,
         median: median(&figure.runs),
@@ -75,6 +104,11 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
         peak_rss_bytes: figure.peak_rss_bytes.or_else(machine::peak_rss_bytes),
         weight_bytes: figure.weight_bytes,
         cache_bytes: figure.cache_bytes,
+        prompt_tokens: figure.prompt_tokens,
+        speculation: guessed.then(|| word(&arguments.speculation)),
+        text: guessed.then(|| word(&arguments.text)),
+        drafted_tokens: figure.drafts.map(|drafts| drafts.proposed),
+        accepted_tokens: figure.drafts.map(|drafts| drafts.accepted),
         cpu: machine::cpu(),
         path: engine::instructions(),
         model: arguments
@@ -82,6 +116,7 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
             .as_ref()
             .map(|path| path.display().to_string()),
         precision: arguments.precision.to_string(),
+        kv: arguments.kv.to_string(),
         threads: arguments.threads,
         tokens: arguments.tokens(),
         context: arguments.context(),
@@ -95,13 +130,25 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
         let what = line
             .what
             .map_or_else(String::new, |what| format!(" ({what})"));
+        let drafts = figure.drafts.map_or_else(String::new, |drafts| {
+            format!(
+                ", {} of {} drafted accepted",
+                drafts.accepted, drafts.proposed
+            )
+        });
         writeln!(
             out,
-            "{}{what}: {:.4} {}",
+            "{}{what}: {:.4} {}{drafts}",
             line.stage, line.median, line.unit
         )?;
     }
     Ok(out.flush()?)
+}
+
+/// A choice as it is written on the command line.
+fn word(choice: &impl ValueEnum) -> String {
+    let value = choice.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// The middle one, or the mean of the middle two; NaN of none.

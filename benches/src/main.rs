@@ -4,6 +4,7 @@
 mod arguments;
 mod engine;
 mod first_token;
+mod generate;
 mod limit;
 mod line;
 mod machine;
@@ -42,6 +43,7 @@ fn figures(arguments: &Arguments, begun: Instant) -> engine::Result<Vec<Figure>>
         Stage::Load => stages::load(arguments)?,
         Stage::Prefill => stages::prefill(arguments)?,
         Stage::Decode => stages::decode(arguments)?,
+        Stage::Generate => generate::generate(arguments)?,
         Stage::Vision => stages::vision(arguments)?,
         Stage::FirstToken if arguments.child => first_token::of_this_process(arguments, begun)?,
         Stage::FirstToken => first_token::of_children(arguments)?,

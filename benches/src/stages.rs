@@ -39,7 +39,7 @@ pub(crate) fn prefill(arguments: &Arguments) -> Result<Figure> {
     Ok(Figure {
         weight_bytes: Some(model.report().bytes),
         cache_bytes,
-        ..Figure::new("tokens/s", rates(ids.len(), &seconds))
+        ..Figure::rates(ids.len(), &seconds)
     })
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn decode(arguments: &Arguments) -> Result<Figure> {
     Ok(Figure {
         weight_bytes: Some(model.report().bytes),
         cache_bytes: Some(cache_bytes),
-        ..Figure::new("tokens/s", rates(tokens, &seconds))
+        ..Figure::rates(tokens, &seconds)
     })
 }
 
@@ -99,14 +99,6 @@ fn timed(runs: usize, warm: usize, mut work: impl FnMut() -> Result<()>) -> Resu
         seconds.push(start.elapsed().as_secs_f64());
     }
     Ok(seconds)
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "counts of tokens are far below the 53 bits of an f64"
-)]
-fn rates(tokens: usize, seconds: &[f64]) -> Vec<f64> {
-    seconds.iter().map(|one| tokens as f64 / one).collect()
 }
 
 /// `count` ids of ordinary pieces, the same as the peers read; speed does not depend on which.

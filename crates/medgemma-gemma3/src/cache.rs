@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use medgemma_tensor::{Arithmetic, Device, Tensor, ops};
+use medgemma_tensor::{Arithmetic, KvPrecision, KvRows, Tensor, ops};
 
 use crate::config::{LayerType, TextConfig};
 
@@ -37,11 +37,13 @@ pub struct KvCache {
     layers: Vec<LayerCache>,
     len: usize,
     arithmetic: Arithmetic,
+    precision: KvPrecision,
 }
 
 impl KvCache {
-    /// Empty. `arithmetic` is that of the weights, and decides the format of keys and values.
-    pub(crate) fn new(config: &TextConfig, arithmetic: Arithmetic, device: &Device) -> Self {
+    /// Empty. `arithmetic` is that of the weights, and decides together with `precision` the format
+    /// of keys and values.
+    pub(crate) fn new(config: &TextConfig, arithmetic: Arithmetic, precision: KvPrecision) -> Self {
         let layers = config.layer_types.iter().map(|kind| LayerCache {
             slots: None,
             base: 0,
@@ -49,12 +51,12 @@ impl KvCache {
                 LayerType::Sliding => Some(config.sliding_window),
                 LayerType::Full => None,
             },
-            device: device.clone(),
         });
         Self {
             layers: layers.collect(),
             len: 0,
             arithmetic,
+            precision,
         }
     }
 
@@ -70,28 +72,30 @@ impl KvCache {
         self.len == 0
     }
 
-    /// Bytes that the keys and values occupy on the device, unused slots included. Clones that
-    /// still share them count them each.
+    /// Bytes that the keys and values occupy on the device, scales and unused slots included.
+    /// Clones that still share them count them each.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.layers.iter().map(LayerCache::bytes).sum()
     }
 
-    /// The most bytes that a cache of `context` positions takes on a CPU, with the room that a
-    /// layer which just grew has not filled: what a memory plan must count.
+    /// The most bytes that a cache of `context` positions takes on the device `cpu`, with the room
+    /// that a layer which just grew has not filled: what a memory plan must count.
     #[must_use]
-    pub fn planned_bytes(config: &TextConfig, context: usize, arithmetic: Arithmetic) -> u64 {
-        let number = match arithmetic {
-            Arithmetic::Bf16 => 2,
-            _ => size_of::<f32>(),
-        };
+    pub fn planned_bytes(
+        config: &TextConfig,
+        context: usize,
+        arithmetic: Arithmetic,
+        precision: KvPrecision,
+    ) -> u64 {
         let slots = config.layer_types.iter().map(|kind| match kind {
             LayerType::Sliding => {
                 (context + context / 4).min(config.sliding_window + slack(config.sliding_window))
             }
             LayerType::Full => context + context / 4,
         });
-        let row = 2 * config.num_key_value_heads * config.head_dim * number;
+        let head = precision.row_bytes(arithmetic, config.head_dim);
+        let row = 2 * config.num_key_value_heads * head;
         slots
             .map(|slots| (slots.max(INITIAL_SLOTS) * row) as u64)
             .sum()
@@ -119,13 +123,13 @@ impl KvCache {
     }
 
     /// Keys or values in the format that they are stored in.
-    pub(crate) fn rounded(&self, rows: Tensor<3>) -> Tensor<3> {
-        ops::rounded(rows, self.arithmetic)
+    pub(crate) fn rounded(&self, rows: Tensor<3>) -> KvRows {
+        ops::rounded(rows, self.arithmetic, self.precision)
     }
 
     /// Stores the keys and values, [`KvCache::rounded`], of the next rows in one layer; see
     /// [`LayerCache::extend`].
-    pub(crate) fn extend(&mut self, layer: usize, k: Tensor<3>, v: Tensor<3>) -> Attended {
+    pub(crate) fn extend(&mut self, layer: usize, k: KvRows, v: KvRows) -> Attended {
         self.layers[layer].extend(self.len, k, v)
     }
 }
@@ -134,9 +138,9 @@ impl KvCache {
 #[derive(Debug)]
 pub(crate) struct Attended {
     /// `[k, s, h]`
-    pub(crate) keys: Tensor<3>,
+    pub(crate) keys: KvRows,
     /// `[k, s, h]`
-    pub(crate) values: Tensor<3>,
+    pub(crate) values: KvRows,
 }
 
 /// Keys that `rows` new rows at `position` attend over in a layer with this window: those already
@@ -148,11 +152,10 @@ pub(crate) fn past_keys(position: usize, window: Option<usize>) -> usize {
 #[derive(Debug, Clone)]
 struct LayerCache {
     /// Keys and values, each `[k, capacity, h]`; position p lies in slot p − base.
-    slots: Option<(Tensor<3>, Tensor<3>)>,
+    slots: Option<(KvRows, KvRows)>,
     /// The position in the first slot; positions before it are gone.
     base: usize,
     window: Option<usize>,
-    device: Device,
 }
 
 impl LayerCache {
@@ -161,9 +164,9 @@ impl LayerCache {
     }
 
     fn bytes(&self) -> usize {
-        self.slots.as_ref().map_or(0, |(keys, _)| {
-            2 * keys.dims().iter().product::<usize>() * keys.dtype().size()
-        })
+        self.slots
+            .as_ref()
+            .map_or(0, |(keys, values)| keys.bytes() + values.bytes())
     }
 
     /// The most slots that the layer may have.
@@ -179,12 +182,12 @@ impl LayerCache {
 
     /// Stores `k`, `v` `[t, k, h]` at `position`.., and returns what these rows attend over: the
     /// [`past_keys`] and the rows themselves, in order of position.
-    fn extend(&mut self, position: usize, k: Tensor<3>, v: Tensor<3>) -> Attended {
+    fn extend(&mut self, position: usize, k: KvRows, v: KvRows) -> Attended {
         let end = position + k.dims()[0];
         let first = position - past_keys(position, self.window);
-        let (k, v) = (k.swap_dims(0, 1), v.swap_dims(0, 1));
+        let (k, v) = (k.swap_heads(), v.swap_heads());
         if end - first > self.limit() {
-            return self.replace(first..position, &k, &v);
+            return self.replace(first..position, k, v);
         }
         self.make_room(first..position, end, &k);
         self.store(position, k, v);
@@ -199,34 +202,30 @@ impl LayerCache {
             .expect("make_room() allocates the slots");
         let (slot, rows) = (positions.start - self.base, positions.len());
         Attended {
-            keys: keys.clone().narrow(1, slot, rows),
-            values: values.clone().narrow(1, slot, rows),
+            keys: keys.narrow(1, slot, rows),
+            values: values.narrow(1, slot, rows),
         }
     }
 
     /// Rows `[k, t, h]` that are more than the layer keeps: they attend over the joined keys, of
     /// which the last ones stay.
-    fn replace(&mut self, past: Range<usize>, k: &Tensor<3>, v: &Tensor<3>) -> Attended {
+    fn replace(&mut self, past: Range<usize>, k: KvRows, v: KvRows) -> Attended {
         let joined = match &self.slots {
             Some(_) if !past.is_empty() => {
                 let old = self.view(past.clone());
                 Attended {
-                    keys: Tensor::cat(vec![old.keys, k.clone()], 1),
-                    values: Tensor::cat(vec![old.values, v.clone()], 1),
+                    keys: old.keys.followed_by(k),
+                    values: old.values.followed_by(v),
                 }
             }
-            _ => Attended {
-                keys: k.clone(),
-                values: v.clone(),
-            },
+            _ => Attended { keys: k, values: v },
         };
         let rows = joined.keys.dims()[1];
         let kept = rows.min(past_keys(rows, self.window) + TAKEN_BACK);
-        let last = |joined: &Tensor<3>| {
-            self.empty(joined, self.limit()).slice_assign(
-                shape(joined, kept),
-                joined.clone().narrow(1, rows - kept, kept),
-            )
+        let last = |joined: &KvRows| {
+            let mut slots = joined.empty(self.limit());
+            slots.write(0, joined.narrow(1, rows - kept, kept));
+            slots
         };
         self.slots = Some((last(&joined.keys), last(&joined.values)));
         self.base = past.start + rows - kept;
@@ -234,22 +233,20 @@ impl LayerCache {
     }
 
     /// Writes rows `[k, t, h]` in place at `position`...
-    fn store(&mut self, position: usize, k: Tensor<3>, v: Tensor<3>) {
-        let [heads, t, head_dim] = k.dims();
+    fn store(&mut self, position: usize, k: KvRows, v: KvRows) {
         let slot = position - self.base;
-        let target = [0..heads, slot..slot + t, 0..head_dim];
         let (keys, values) = self
             .slots
             .as_mut()
             .expect("make_room() allocates the slots");
-        keys.inplace(|keys| keys.slice_assign(target.clone(), k));
-        values.inplace(|values| values.slice_assign(target, v));
+        keys.write(slot, k);
+        values.write(slot, v);
     }
 
     /// Makes room for positions below `end`: by growing while the layer may, then by moving the
     /// positions `past`, which are all that is still seen, and some before them to the front.
     /// `like`: rows `[k, t, h]` in the format of the slots.
-    fn make_room(&mut self, past: Range<usize>, end: usize, like: &Tensor<3>) {
+    fn make_room(&mut self, past: Range<usize>, end: usize, like: &KvRows) {
         let capacity = self.capacity();
         if end - self.base <= capacity {
             return;
@@ -267,201 +264,18 @@ impl LayerCache {
             .max(capacity + capacity / 4)
             .max(INITIAL_SLOTS)
             .min(self.limit());
-        let moved = |tensor: &Tensor<3>| {
-            let rows = tensor.clone().narrow(1, kept.start - self.base, kept.len());
-            self.empty(tensor, capacity)
-                .slice_assign(shape(tensor, kept.len()), rows)
+        let moved = |rows: &KvRows| {
+            let mut slots = rows.empty(capacity);
+            slots.write(0, rows.narrow(1, kept.start - self.base, kept.len()));
+            slots
         };
         self.slots = Some(match &self.slots {
             Some((keys, values)) if !kept.is_empty() => (moved(keys), moved(values)),
-            _ => (self.empty(like, capacity), self.empty(like, capacity)),
+            _ => (like.empty(capacity), like.empty(capacity)),
         });
         self.base = front;
     }
-
-    /// Zeros `[k, capacity, h]` in the format of `like` `[k, _, h]`.
-    fn empty(&self, like: &Tensor<3>, capacity: usize) -> Tensor<3> {
-        let [heads, _, head_dim] = like.dims();
-        let options = (self.device.as_burn(), like.dtype());
-        Tensor::zeros([heads, capacity, head_dim], options)
-    }
-}
-
-/// The first `rows` slots of `like` `[k, _, h]`.
-fn shape(like: &Tensor<3>, rows: usize) -> [Range<usize>; 3] {
-    let [heads, _, head_dim] = like.dims();
-    [0..heads, 0..rows, 0..head_dim]
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positions stand for keys, small whole numbers"
-)]
-mod tests {
-    use medgemma_tensor::{Arithmetic, Device, ops, tensor_from, vec_from};
-
-    use super::{KvCache, LayerCache, TAKEN_BACK, past_keys, slack};
-
-    fn layer(window: Option<usize>) -> LayerCache {
-        LayerCache {
-            slots: None,
-            base: 0,
-            window,
-            device: Device::cpu().expect("the tests enable the feature cpu"),
-        }
-    }
-
-    fn cache(layers: Vec<LayerCache>) -> KvCache {
-        KvCache {
-            layers,
-            len: 0,
-            arithmetic: Arithmetic::F32,
-        }
-    }
-
-    /// Stores rows whose keys are their positions; returns the keys that they attend over.
-    fn extend(layer: &mut LayerCache, position: usize, rows: usize) -> Vec<usize> {
-        let values: Vec<f32> = (position..position + rows).map(|p| p as f32).collect();
-        let new = tensor_from(values, [rows, 1, 1], &layer.device);
-        let attended = layer.extend(position, new.clone(), new);
-        let keys = vec_from(attended.keys, "keys").expect("the device answers");
-        let found: Vec<usize> = keys.iter().map(|&key| key as usize).collect();
-        assert_eq!(
-            vec_from(attended.values, "values").expect("the device answers"),
-            keys
-        );
-        found
-    }
-
-    /// The positions that rows at `position` must see.
-    fn seen(position: usize, rows: usize, window: Option<usize>) -> Vec<usize> {
-        (position - past_keys(position, window)..position + rows).collect()
-    }
-
-    #[test]
-    fn a_local_layer_shows_exactly_its_window() {
-        for window in [1, 2, 3, 5, 64, 100] {
-            let mut layer = layer(Some(window));
-            let mut position = 0;
-            for rows in [1, 1, 4, 1, 7, 2, 1, 150, 1, 1, 3].repeat(9) {
-                let keys = extend(&mut layer, position, rows);
-                assert_eq!(
-                    keys,
-                    seen(position, rows, Some(window)),
-                    "{rows} rows at {position}"
-                );
-                position += rows;
-                assert!(layer.capacity() <= window + slack(window));
-            }
-            assert!(layer.base > window, "the strip has moved");
-        }
-    }
-
-    #[test]
-    fn rows_taken_back_leave_the_window_whole() {
-        for window in [1, 2, 15, 16, 17, 40] {
-            let whole = window + slack(window);
-            // Around the window, around the first move, and around a later one.
-            let starts = [window, whole, whole + slack(window) - TAKEN_BACK];
-            let starts = starts.map(|at| at.saturating_sub(TAKEN_BACK + 2)..at + 3);
-            for start in starts.into_iter().flatten() {
-                for rows in [1, 3, TAKEN_BACK] {
-                    let mut cache = cache(vec![layer(Some(window)), layer(None)]);
-                    for position in 0..start {
-                        cache.layers.iter_mut().for_each(|layer| {
-                            extend(layer, position, 1);
-                        });
-                        cache.advance(1);
-                    }
-                    cache.layers.iter_mut().for_each(|layer| {
-                        extend(layer, start, rows);
-                    });
-                    cache.advance(rows);
-                    // The pass itself, and what was read before it.
-                    let end = start + rows;
-                    for len in (end.saturating_sub(TAKEN_BACK)..=end).rev().step_by(3) {
-                        let mut cache = cache.clone();
-                        assert!(cache.truncate(len), "to {len} after {rows} at {start}");
-                        for (layer, window) in cache.layers.iter_mut().zip([Some(window), None]) {
-                            for next in 0..3 {
-                                assert_eq!(
-                                    extend(layer, len + next, 1),
-                                    seen(len + next, 1, window),
-                                    "to {len} after {rows} at {start}, window {window:?}"
-                                );
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_a_local_layer_has_given_up_cannot_be_taken_back() {
-        let mut cache = cache(vec![layer(Some(20))]);
-        let mut floor = 0;
-        for position in 0..200 {
-            extend(&mut cache.layers[0], position, 1);
-            cache.advance(1);
-            let before = cache.layers[0].base;
-            floor = if before == 0 { 0 } else { before + 19 };
-            for len in 0..=position + 2 {
-                let mut cut = cache.clone();
-                let expected = len <= position + 1 && len >= floor;
-                assert_eq!(cut.truncate(len), expected, "{len} of {}", position + 1);
-                assert_eq!(cut.len(), if expected { len } else { position + 1 });
-            }
-        }
-        assert!(floor > 150, "the oldest are gone");
-    }
-
-    #[test]
-    fn a_global_layer_keeps_everything_and_grows_by_a_quarter() {
-        let mut layer = layer(None);
-        let mut capacities = std::collections::BTreeSet::new();
-        for position in 0..150 {
-            assert_eq!(extend(&mut layer, position, 1).len(), position + 1);
-            capacities.insert(layer.capacity());
-            assert_eq!(layer.bytes(), layer.capacity() * 2 * size_of::<f32>());
-        }
-        assert_eq!(
-            capacities.into_iter().collect::<Vec<_>>(),
-            [64, 80, 100, 125, 156]
-        );
-    }
-
-    #[test]
-    fn what_is_rounded_takes_half_the_bytes_and_is_found_again() {
-        for window in [None, Some(8)] {
-            let mut layer = layer(window);
-            for (position, rows) in [(0, 3), (3, 1), (4, 60), (64, 1)] {
-                let values: Vec<f32> = (0..rows).map(|row| (position + row) as f32).collect();
-                let new = tensor_from(values, [rows, 1, 1], &layer.device);
-                let new = ops::rounded(new, Arithmetic::Bf16);
-                let attended = layer.extend(position, new.clone(), new);
-                assert_eq!(attended.keys.dtype().size(), 2, "as it is stored");
-                let keys = vec_from(attended.keys, "keys").expect("the device answers");
-                let found: Vec<usize> = keys.iter().map(|&key| key as usize).collect();
-                assert_eq!(found, seen(position, rows, window));
-                assert_eq!(layer.bytes(), layer.capacity() * 2 * 2);
-            }
-        }
-    }
-
-    #[test]
-    fn slots_are_written_in_place() {
-        for window in [None, Some(8)] {
-            let mut layer = layer(window);
-            for position in 0..60 {
-                extend(&mut layer, position, 1);
-                let (keys, values) = layer.slots.as_ref().expect("something is stored");
-                // Uniquely owned again once the view is gone: the next write copies nothing.
-                assert!(keys.can_mut() && values.can_mut(), "position {position}");
-            }
-        }
-    }
-}
+mod tests;

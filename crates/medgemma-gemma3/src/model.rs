@@ -11,7 +11,7 @@
 //! Reference: `Gemma3TextModel` and `Gemma3ForCausalLM` in transformers 5.23; Gemma 3 technical
 //! report (arXiv 2503.19786) §2.
 
-use medgemma_tensor::{Arithmetic, Device, FloatFormat, Tensor, Weight, ops};
+use medgemma_tensor::{Arithmetic, Device, FloatFormat, KvPrecision, Tensor, Weight, ops};
 
 use crate::block::Block;
 use crate::cache::KvCache;
@@ -49,6 +49,7 @@ pub struct Decoder {
     pub(crate) lm_head: Option<Weight>,
     pub(crate) rope: Rope,
     pub(crate) device: Device,
+    pub(crate) kv_precision: KvPrecision,
 }
 
 impl Decoder {
@@ -64,6 +65,19 @@ impl Decoder {
         &self.device
     }
 
+    /// Caches keys and values in this precision from now on; caches that exist stay as they are.
+    #[must_use]
+    pub fn with_kv_precision(mut self, precision: KvPrecision) -> Self {
+        self.kv_precision = precision;
+        self
+    }
+
+    /// How [`Decoder::new_cache`] holds keys and values.
+    #[must_use]
+    pub fn kv_precision(&self) -> KvPrecision {
+        self.kv_precision
+    }
+
     /// A fresh, empty state. It allocates nothing until the first token.
     #[must_use]
     pub fn new_cache(&self) -> KvCache {
@@ -72,7 +86,7 @@ impl Decoder {
             .layers
             .first()
             .map_or(Arithmetic::F32, |block| block.self_attn.k_proj.arithmetic());
-        KvCache::new(&self.config, arithmetic, &self.device)
+        KvCache::new(&self.config, arithmetic, self.kv_precision)
     }
 
     /// Reads a prompt into `cache`, in chunks of about `chunk` rows, and predicts its next token.

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use medgemma_tensor::ops::{AttentionMask, Rotation, attention};
-use medgemma_tensor::{Device, Tensor};
+use medgemma_tensor::{Device, KvRows, Tensor};
 
 use crate::cache::{KvCache, past_keys};
 use crate::config::{LayerType, TextConfig};
@@ -84,19 +84,19 @@ impl<'a> Pass<'a> {
         // The caches of one decoder hold one format: all lanes' rows are rounded at once.
         let [k, v] = [k, v].map(|rows| match self.lanes.first() {
             Some((lane, _)) => lane.cache.rounded(rows),
-            None => rows,
+            None => rows.into(),
         });
         let mut start = 0;
         let mut parts = Vec::with_capacity(self.lanes.len());
         for (lane, masks) in &mut self.lanes {
-            let rows = |x: &Tensor<3>| x.clone().narrow(0, start, lane.rows);
+            let rows = |x: &KvRows| x.narrow(0, start, lane.rows);
             let attended = lane.cache.extend(layer, rows(&k), rows(&v));
             let mask = match kind {
                 LayerType::Sliding => masks.sliding.as_ref(),
                 LayerType::Full => masks.full.as_ref(),
             };
             parts.push(attention(
-                rows(&q),
+                q.clone().narrow(0, start, lane.rows),
                 &attended.keys,
                 &attended.values,
                 scale,

@@ -5,7 +5,7 @@
 //! and, when not tied, `lm_head.weight`.
 
 use medgemma_tensor::checkpoint::{Ignore, Loader, Quantize, Rename, Scope};
-use medgemma_tensor::{Device, Weight};
+use medgemma_tensor::{Device, KvPrecision, Weight};
 
 use crate::attention::Attention;
 use crate::block::Block;
@@ -137,6 +137,7 @@ impl Decoder {
             lm_head,
             rope,
             device: device.clone(),
+            kv_precision: KvPrecision::default(),
         })
     }
 }

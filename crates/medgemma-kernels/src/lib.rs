@@ -23,7 +23,7 @@ mod softmax;
 
 // The public interface is:
 pub use activation::{geglu, gelu_tanh};
-pub use attention::{Numbers, Rows, attention};
+pub use attention::{Numbers, Rows, attention, quantize_rows};
 pub use blocks::{Quantizer, dequantize, quantize, quantize_matrix};
 pub use cpu::{Cpu, Path, UnknownPath};
 pub use elementwise::add;

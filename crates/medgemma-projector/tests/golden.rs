@@ -24,16 +24,9 @@ fn config() -> ProjectorConfig {
     ProjectorConfig::new(20, 24, 4, 4, 0.02).expect("sound")
 }
 
-/// Every device that this build has; a device that is compiled in must answer.
+/// Every device to test; see the test kit.
 fn devices() -> Vec<Device> {
-    let parsed = ["cpu", "ndarray", "wgpu:software"].map(str::parse::<Device>);
-    let devices: Vec<Device> = parsed
-        .into_iter()
-        .filter(|device| !matches!(device, Err(TensorError::BackendNotCompiled { .. })))
-        .map(|device| device.expect("a backend in this build has its device"))
-        .collect();
-    assert!(devices.iter().any(|device| device.name() == "cpu"));
-    devices
+    medgemma_testkit::devices(|error| matches!(error, TensorError::BackendNotCompiled { .. }))
 }
 
 fn load(directory: &Path, config: &ProjectorConfig, device: &Device) -> Projector {

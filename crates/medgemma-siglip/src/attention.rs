@@ -2,7 +2,7 @@
 //! every other. The blocks of both towers and the pooling head share it.
 
 use medgemma_tensor::checkpoint::Scope;
-use medgemma_tensor::{Arithmetic, Tensor, ops};
+use medgemma_tensor::{Arithmetic, KvPrecision, Tensor, ops};
 
 use crate::affine::Linear;
 use crate::error::Result;
@@ -22,8 +22,12 @@ pub(crate) fn attend(
 ) -> Tensor<2> {
     let ([t, d], [s, _]) = (q.dims(), k.dims());
     let (n, h) = (heads, d / heads);
-    let keys = ops::rounded(k.reshape([s, n, h]), arithmetic).swap_dims(0, 1);
-    let values = ops::rounded(v.reshape([s, n, h]), arithmetic).swap_dims(0, 1);
+    // Read once and not kept, so there is nothing to be saved by fewer bits.
+    let rounded = |x: Tensor<2>| {
+        let x = x.reshape([s, n, h]);
+        ops::rounded(x, arithmetic, KvPrecision::AsWeights).swap_heads()
+    };
+    let (keys, values) = (rounded(k), rounded(v));
     ops::attention(q.reshape([t, n, h]), &keys, &values, scale(h), None)
 }
 

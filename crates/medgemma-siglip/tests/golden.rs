@@ -31,16 +31,9 @@ fn tolerance(name: &str, device: &Device) -> f32 {
 const PATCHES: &str = "vision_tower.vision_model.embeddings.";
 const LAYERS: &str = "vision_tower.vision_model.encoder.layers.";
 
-/// Every device that this build has; a device that is compiled in must answer.
+/// Every device to test; see the test kit.
 fn devices() -> Vec<Device> {
-    let parsed = ["cpu", "ndarray", "wgpu:software"].map(str::parse::<Device>);
-    let devices: Vec<Device> = parsed
-        .into_iter()
-        .filter(|device| !matches!(device, Err(Error::BackendNotCompiled { .. })))
-        .map(|device| device.expect("a backend in this build has its device"))
-        .collect();
-    assert!(devices.iter().any(|device| device.name() == "cpu"));
-    devices
+    medgemma_testkit::devices(|error| matches!(error, Error::BackendNotCompiled { .. }))
 }
 
 fn load(directory: &Path, device: &Device) -> VisionTower {

@@ -34,6 +34,12 @@ pub enum Error {
         /// The name given.
         found: String,
     },
+    /// A name that is no precision of a cache.
+    #[error("cache precision `{found}` is unknown; use as-weights or int8")]
+    UnknownKvPrecision {
+        /// The name given.
+        found: String,
+    },
     /// A tensor could not be read back from the device.
     #[error("reading {what} back from the device failed; the device may have run out of memory")]
     ReadBack {

@@ -22,6 +22,7 @@ mod device;
 mod error;
 #[cfg(feature = "cpu")]
 mod extension;
+mod kv;
 pub mod ops;
 mod quantized;
 mod transfer;
@@ -31,6 +32,7 @@ mod weight;
 pub use burn::tensor::Tensor;
 pub use device::{Backend, Device};
 pub use error::{Error, Result};
+pub use kv::{KvPrecision, KvRows};
 pub use medgemma_kernels::Format;
 pub use transfer::{tensor_from, vec_from};
 pub use weight::{Arithmetic, FloatFormat, Weight};

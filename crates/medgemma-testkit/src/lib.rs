@@ -9,6 +9,7 @@
 
 mod broken;
 mod close;
+mod devices;
 mod dialect;
 mod gguf;
 mod golden;
@@ -20,6 +21,7 @@ mod tensors;
 // The public interface is:
 pub use broken::Fault;
 pub use close::{Mismatch, assert_close, closeness};
+pub use devices::devices;
 pub use dialect::{Dialect, dialect, narrow_window};
 pub use gguf::{GgufFile, GgufTensor};
 pub use golden::{Array, Golden};

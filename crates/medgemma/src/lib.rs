@@ -93,6 +93,7 @@
 //! | reasoning apart from the answer | [`Chat::with_thinking`], [`Reply::reasoning`], [`Piece`] |
 //! | sampling, limits, stop strings | [`GenerateOptions`], [`Sampling`] |
 //! | an answer that repeats its input, faster | [`Speculation`] |
+//! | long conversations in less memory | [`LoadOptions::with_kv_cache`] |
 //! | conversations that begin alike | [`LoadOptions::with_prefix_cache`]; a [`Chat`] can be cloned |
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
@@ -144,4 +145,4 @@ pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 pub use medgemma_gemma3::{Sampling, Speculation, Token};
 pub use medgemma_image::{Image, Limits, Pixels, Resizer};
 pub use medgemma_tensor::checkpoint::Precision;
-pub use medgemma_tensor::{Backend, Device, cpu};
+pub use medgemma_tensor::{Backend, Device, KvPrecision, cpu};

@@ -10,7 +10,7 @@ use std::path::Path;
 use medgemma_gemma3::{DEFAULT_CHUNK, KvCache};
 use medgemma_siglip::VisionConfig;
 use medgemma_tensor::checkpoint::Precision;
-use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format};
+use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, KvPrecision};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -66,7 +66,8 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The plan for a model held in `precision`, computed on the CPU.
+    /// The plan for a model held in `precision` and its keys and values in `kv_cache`, computed on
+    /// the device `cpu`.
     ///
     /// `stored` is the format of the checkpoint's matrices; see [`ModelConfig::dtype`]. For GGUF
     /// files use the size of the file instead: they mix formats.
@@ -75,6 +76,7 @@ impl MemoryPlan {
         config: &ModelConfig,
         stored: FloatFormat,
         precision: Precision,
+        kv_cache: KvPrecision,
         workload: Workload,
     ) -> Self {
         let vision = config.multimodal.as_ref().map(|m| &m.vision);
@@ -90,7 +92,7 @@ impl MemoryPlan {
         };
         Self {
             weights,
-            kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic)
+            kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic, kv_cache)
                 * workload.conversations as u64,
             activations: activation_bytes(config, vision.filter(|_| workload.images > 0)),
             process: PROCESS,
@@ -240,8 +242,8 @@ fn control_group() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use medgemma_tensor::FloatFormat;
     use medgemma_tensor::checkpoint::Precision;
+    use medgemma_tensor::{FloatFormat, KvPrecision};
     use serde_json::json;
 
     use super::{MemoryPlan, Workload, available};
@@ -280,6 +282,7 @@ mod tests {
                 &config,
                 FloatFormat::Bf16,
                 precision,
+                KvPrecision::AsWeights,
                 Workload::new(8192, 1),
             )
             .weights
@@ -308,7 +311,14 @@ mod tests {
         let config = config();
         let plan = |context, images| {
             let workload = Workload::new(context, images);
-            MemoryPlan::new(&config, FloatFormat::Bf16, Precision::Int4, workload)
+            let kv_cache = KvPrecision::AsWeights;
+            MemoryPlan::new(
+                &config,
+                FloatFormat::Bf16,
+                Precision::Int4,
+                kv_cache,
+                workload,
+            )
         };
         assert!(plan(8192, 0).kv_cache > plan(2048, 0).kv_cache);
         assert!(plan(8192, 1).activations > plan(8192, 0).activations);
@@ -318,11 +328,29 @@ mod tests {
                 &config,
                 FloatFormat::Bf16,
                 Precision::Int4,
+                KvPrecision::AsWeights,
                 Workload::new(4096, 0).with_conversations(3)
             )
             .kv_cache
         );
         assert!(plan(8192, 1).total() < 22 << 30, "{}", plan(8192, 1));
+    }
+
+    #[test]
+    fn keys_and_values_in_int8_are_a_byte_each_and_a_scale_for_each_head() {
+        let config = config();
+        let plan = |stored, kv_cache| {
+            let workload = Workload::new(8192, 0);
+            MemoryPlan::new(&config, stored, Precision::AsIs, kv_cache, workload).kv_cache
+        };
+        // By hand: every sixth of 62 layers is global, 10 of 8192 · 5 / 4 slots; the other 52 have a
+        // window of 1024 and 512 more; keys and values of 16 heads of 128 numbers in each slot.
+        let rows = (10 * 10_240 + 52 * 1536) * 2 * 16;
+        let (bf16, f32) = (FloatFormat::Bf16, FloatFormat::F32);
+        assert_eq!(plan(bf16, KvPrecision::AsWeights), rows * 128 * 2);
+        assert_eq!(plan(f32, KvPrecision::AsWeights), rows * 128 * 4);
+        assert_eq!(plan(bf16, KvPrecision::Int8), rows * (128 + 4));
+        assert_eq!(plan(f32, KvPrecision::Int8), rows * (128 + 4));
     }
 
     #[test]

@@ -126,6 +126,7 @@ impl Model {
             &config,
             config.dtype.unwrap_or(FloatFormat::Bf16),
             options.precision,
+            options.kv_cache,
             options.workload,
         );
         plan.with_weights(loader.held_bytes())
@@ -154,7 +155,8 @@ impl Model {
             .as_ref()
             .map(|multimodal| vision(&mut loader, &config, multimodal))
             .transpose()?;
-        let decoder = Decoder::load(&mut loader, config.text.clone(), device)?;
+        let decoder = Decoder::load(&mut loader, config.text.clone(), device)?
+            .with_kv_precision(options.kv_cache);
         let report = loader.finish()?;
         tracing::info!(
             tensors = report.tensors,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use medgemma_gemma3::{DEFAULT_CHUNK, Sampling, Speculation};
 use medgemma_image::Resizer;
+use medgemma_tensor::KvPrecision;
 use medgemma_tensor::checkpoint::Precision;
 
 use crate::memory::Workload;
@@ -136,6 +137,10 @@ pub struct LoadOptions<'a> {
     pub memory_limit: Option<u64>,
     /// How the decoder's matrices are held; as the files have them by default.
     pub precision: Precision,
+    /// How keys and values of what was read are held; as the weights are computed by default.
+    /// [`KvPrecision::Int8`] halves what a long conversation takes, at the price of a rounding that
+    /// answers may show. Only the device `cpu` saves memory by it.
+    pub kv_cache: KvPrecision,
     /// Whether what [`precision`](Self::precision) makes of the weights is kept in a file beside
     /// them, `medgemma-<precision>.cache`, so that the next load has nothing to compute. The file is
     /// as large as the quantised weights. Off by default: a library does not fill disks unasked.
@@ -187,6 +192,13 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
+    /// Sets [`kv_cache`](Self::kv_cache).
+    #[must_use]
+    pub fn with_kv_cache(mut self, precision: KvPrecision) -> Self {
+        self.kv_cache = precision;
+        self
+    }
+
     /// Sets [`cache_quantized`](Self::cache_quantized).
     #[must_use]
     pub fn with_cache_quantized(mut self, keep: bool) -> Self {
@@ -234,6 +246,7 @@ impl fmt::Debug for LoadOptions<'_> {
             .field("workload", &self.workload)
             .field("memory_limit", &self.memory_limit)
             .field("precision", &self.precision)
+            .field("kv_cache", &self.kv_cache)
             .field("cache_quantized", &self.cache_quantized)
             .field("mmproj", &self.mmproj)
             .finish()

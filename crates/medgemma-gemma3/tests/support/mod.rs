@@ -8,19 +8,9 @@ use medgemma_tensor::checkpoint::{Loader, SafetensorsDir, read_json};
 use medgemma_tensor::{Device, Error, tensor_from};
 use medgemma_testkit::Golden;
 
-/// Every device of this build; a backend that is compiled in but does not answer is a failure.
+/// Every device to test; see the test kit.
 pub(crate) fn devices() -> Vec<Device> {
-    let named = ["cpu", "ndarray", "wgpu:software"].map(str::parse::<Device>);
-    let devices: Vec<Device> = named
-        .into_iter()
-        .filter(|device| !matches!(device, Err(Error::BackendNotCompiled { .. })))
-        .map(|device| device.expect("a backend that is compiled in answers"))
-        .collect();
-    assert!(
-        !devices.is_empty(),
-        "the tests need at least the feature cpu"
-    );
-    devices
+    medgemma_testkit::devices(|error| matches!(error, Error::BackendNotCompiled { .. }))
 }
 
 /// The decoder of a checkpoint directory, multimodal or not; only the pictures' part is left aside.

@@ -24,6 +24,7 @@ mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod plan;
+mod quantize;
 mod rows;
 mod scalar;
 mod scratch;
@@ -36,6 +37,7 @@ mod tile;
 
 use std::ops::Range;
 
+pub use quantize::quantize_rows;
 pub use rows::{Numbers, Rows};
 
 use crate::{Cpu, Path};

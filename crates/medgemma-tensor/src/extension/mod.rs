@@ -11,14 +11,12 @@ mod linear;
 mod pointwise;
 
 use burn::backend::Flex;
-use burn::tensor::{Bytes, DType, Shape, Tensor};
+use burn::tensor::{Bytes, DType, Int, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
-pub(crate) use attention::attention;
+pub(crate) use attention::{attention, rounded};
 pub(crate) use linear::linear;
-pub(crate) use pointwise::{
-    add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm, rounded,
-};
+pub(crate) use pointwise::{add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm};
 
 /// The primitive of a plain burn-flex tensor.
 fn primitive<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
@@ -52,10 +50,14 @@ impl Operand {
 
 /// A plain burn-flex tensor of these numbers.
 fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-    let layout = Layout::contiguous(Shape::from(shape));
-    Tensor::from_primitive::<Flex>(FlexTensor::new(
-        Bytes::from_elems(numbers),
-        layout,
-        DType::F32,
-    ))
+    Tensor::from_primitive::<Flex>(flex(Bytes::from_elems(numbers), shape, DType::F32))
+}
+
+/// A plain burn-flex tensor of these whole numbers.
+fn int8_tensor<const D: usize>(numbers: Vec<i8>, shape: [usize; D]) -> Tensor<D, Int> {
+    Tensor::from_primitive::<Flex>(flex(Bytes::from_elems(numbers), shape, DType::I8))
+}
+
+fn flex<const D: usize>(bytes: Bytes, shape: [usize; D], dtype: DType) -> FlexTensor {
+    FlexTensor::new(bytes, Layout::contiguous(Shape::from(shape)), dtype)
 }

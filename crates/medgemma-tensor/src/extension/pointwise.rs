@@ -1,11 +1,10 @@
 //! Norms, rotary embedding and activations.
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 use medgemma_kernels as kernels;
 
-use super::{Operand, primitive, tensor};
+use super::{Operand, tensor};
 use crate::cpu;
-use crate::weight::Arithmetic;
 
 /// See [`crate::ops::rms_norm`].
 #[allow(
@@ -121,13 +120,4 @@ pub(crate) fn geglu(gate: &Tensor<2>, up: &Tensor<2>) -> Option<Tensor<2>> {
     let mut y = vec![0.0; gate.numbers().len()];
     kernels::geglu(&cpu::current(), gate.numbers(), up.numbers(), &mut y);
     Some(tensor(y, shape))
-}
-
-/// See [`crate::ops::rounded`].
-pub(crate) fn rounded<const D: usize>(x: &Tensor<D>, arithmetic: Arithmetic) -> Option<Tensor<D>> {
-    primitive(x)?;
-    match arithmetic {
-        Arithmetic::F32 => None,
-        Arithmetic::Bf16 => Some(x.clone().cast(DType::BF16)),
-    }
 }

@@ -8,7 +8,8 @@ use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 use crate::device::Device;
 #[cfg(feature = "cpu")]
 use crate::extension;
-use crate::weight::{Arithmetic, widen};
+use crate::kv::{KvPrecision, KvRows};
+use crate::weight::Arithmetic;
 
 /// Elements of one block of scores: 2²⁴ · 4 bytes = 64 MB, whatever the picture or prompt.
 const SCORE_ELEMENTS: usize = 1 << 24;
@@ -69,19 +70,33 @@ impl AttentionMask {
     }
 }
 
-/// Keys or values in the format that attention with this arithmetic reads fastest: bf16 on the
-/// CPU for [`Arithmetic::Bf16`], unchanged otherwise. A cache stores what this returns.
+/// Keys or values in the format that they are cached in: a cache stores what this returns.
+///
+/// [`KvPrecision::AsWeights`] is what attention with this arithmetic reads fastest: bf16 on the CPU
+/// for [`Arithmetic::Bf16`], unchanged otherwise. [`KvPrecision::Int8`] is symmetric, for each head
+/// and key: scale = max |x| / 127, number = x / scale, rounded, ties to even; a row of zeros has
+/// the scale 0. The CPU holds whole numbers and scales, other devices their products as f32.
 ///
 /// # Shapes
-/// - `x`: any, f32; the result has the same
+/// - `x`: `[t, k, h]` or `[k, t, h]`, f32; the result has the same
 #[must_use]
-pub fn rounded<const D: usize>(x: Tensor<D>, arithmetic: Arithmetic) -> Tensor<D> {
+pub fn rounded(x: Tensor<3>, arithmetic: Arithmetic, precision: KvPrecision) -> KvRows {
     #[cfg(feature = "cpu")]
-    if let Some(y) = extension::rounded(&x, arithmetic) {
+    if let Some(y) = extension::rounded(&x, arithmetic, precision) {
         return y;
     }
     let _ = arithmetic;
-    x
+    match precision {
+        KvPrecision::AsWeights => x.into(),
+        KvPrecision::Int8 => {
+            let scales = x.clone().abs().max_dim(2) / 127.0;
+            // A row of zeros must not be divided by zero; 1 leaves it as it is. So must not what
+            // the kernel takes for zeros: its scale would lose bits.
+            let zeros = scales.clone().lower_elem(f32::MIN_POSITIVE);
+            let divisors = scales.clone().mask_fill(zeros.clone(), 1.0);
+            ((x / divisors).round() * scales.mask_fill(zeros, 0.0)).into()
+        }
+    }
 }
 
 /// `softmax(scale · q · Kᵀ) · V`; query head i reads key-value head `i / (n/k)`.
@@ -91,15 +106,15 @@ pub fn rounded<const D: usize>(x: Tensor<D>, arithmetic: Arithmetic) -> Tensor<D
 ///
 /// # Shapes
 /// - `q`: `[t, n, h]`, f32
-/// - `keys`, `values`: `[k, s, h]`, f32 or what [`rounded`] made of it, n a multiple of k; views
-///   are read where they lie
+/// - `keys`, `values`: `[k, s, h]`, of tensors of f32 or what [`rounded`] made of them, both alike,
+///   n a multiple of k; views are read where they lie
 /// - `mask`: t intervals over s keys; `None` shows everything
 /// - result: `[t, n·h]`, f32
 #[must_use]
 pub fn attention(
     q: Tensor<3>,
-    keys: &Tensor<3>,
-    values: &Tensor<3>,
+    keys: &KvRows,
+    values: &KvRows,
     scale: f64,
     mask: Option<&AttentionMask>,
 ) -> Tensor<2> {
@@ -116,7 +131,7 @@ pub fn attention(
     let [t, n, h] = q.dims();
     let [k, s, _] = keys.dims();
     let group = n / k;
-    let (keys, values) = (widen(keys.clone()), widen(values.clone()));
+    let (keys, values) = (keys.widened(), values.widened());
     // [t, n, h] → [k, group, t, h]
     let q = (q * scale).reshape([t, k, group, h]).permute([1, 2, 0, 3]);
     let block = (SCORE_ELEMENTS / (n * s)).clamp(1, t);

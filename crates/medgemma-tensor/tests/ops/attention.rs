@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use medgemma_tensor::ops::{self, AttentionMask};
-use medgemma_tensor::{Device, Tensor};
+use medgemma_tensor::{Device, KvRows, Tensor};
 
 use crate::support::{Numbers, assert_close, devices, tensor};
 
@@ -85,8 +85,8 @@ impl Inputs {
         });
         ops::attention(
             tensor(&self.q, [t, n, h], device),
-            &tensor(&self.keys, [k, s, h], device),
-            &tensor(&self.values, [k, s, h], device),
+            &tensor(&self.keys, [k, s, h], device).into(),
+            &tensor(&self.values, [k, s, h], device).into(),
             self.scale,
             mask.as_ref(),
         )
@@ -255,7 +255,7 @@ fn a_slice_of_a_longer_cache_is_read_where_it_lies() {
         let within = |part: &[f32]| {
             let filler = tensor(&vec![99.0; k * 4 * h], [k, 4, h], &device);
             let part = tensor(part, [k, s, h], &device);
-            Tensor::cat(vec![filler.clone(), part, filler], 1).narrow(1, 4, s)
+            KvRows::from(Tensor::cat(vec![filler.clone(), part, filler], 1)).narrow(1, 4, s)
         };
         let found = ops::attention(
             tensor(&inputs.q, [t, n, h], &device),

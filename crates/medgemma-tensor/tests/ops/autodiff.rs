@@ -120,12 +120,13 @@ fn activations_and_attention_pass_gradients() {
     });
     let visible = [0..3, 1..4, 0..5];
     let mask = AttentionMask::new(&visible, 5, &device);
-    let keys = tensor_from(Numbers::seeded(7).floats(2 * 5 * 8), [2, 5, 8], &device);
+    let keys = tensor_from(Numbers::seeded(7).floats(2 * 5 * 8), [2, 5, 8], &device).into();
     check("attention to queries", [3, 4, 8], |q| {
         ops::attention(q, &keys, &keys, 0.5, mask.as_ref())
     });
     let q = tensor_from(Numbers::seeded(8).floats(3 * 4 * 8), [3, 4, 8], &device);
     check("attention to keys and values", [2, 5, 8], |keys| {
+        let keys = keys.into();
         ops::attention(q.clone(), &keys, &keys, 0.5, mask.as_ref())
     });
 }

@@ -14,6 +14,7 @@ mod attention;
 #[cfg(all(feature = "autodiff", feature = "cpu"))]
 mod autodiff;
 mod blocks;
+mod kv;
 mod matrices;
 mod pictures;
 mod pointwise;

@@ -10,22 +10,9 @@ use safetensors::tensor::{Dtype, TensorView};
 pub(crate) const FORMATS: [FloatFormat; 3] =
     [FloatFormat::F32, FloatFormat::F16, FloatFormat::Bf16];
 
-/// Every backend of this build that runs on any machine. One that is compiled in and does not
-/// answer is a failure: a missing Vulkan driver must not turn into a suite that tests nothing.
+/// Every device to test; see the test kit.
 pub(crate) fn devices() -> Vec<Device> {
-    let devices: Vec<Device> = ["cpu", "ndarray", "wgpu:software"]
-        .into_iter()
-        .filter_map(|name| match name.parse() {
-            Ok(device) => Some(device),
-            Err(Error::BackendNotCompiled { .. }) => None,
-            Err(error) => panic!("{name}: {error}"),
-        })
-        .collect();
-    assert!(
-        !devices.is_empty(),
-        "no backend to test: add `--features cpu` to the command"
-    );
-    devices
+    medgemma_testkit::devices(|error| matches!(error, Error::BackendNotCompiled { .. }))
 }
 
 /// A seeded stream of numbers (`SplitMix64`, Steele et al. 2014): the same on every machine.

@@ -1,0 +1,137 @@
+//! A greedy answer to a text, token by token as the library writes it, with and without speculation.
+//! Ids are those of a real text here, since what can be guessed depends on them.
+
+use std::time::Instant;
+
+use medgemma::Speculation;
+use medgemma_bench::TEXT;
+use medgemma_gemma3::{Decoder, Drafts, GenerateOptions, Segment};
+
+use crate::arguments::{Arguments, PromptText};
+use crate::engine::{self, Result};
+use crate::line::Figure;
+
+/// What a model that knows it writes down without a word of the prompt. "New", "North" and "South"
+/// come several times, so that lookup does find something, and is wrong each time.
+const LIST: &str =
+    "The fifty states of the United States in alphabetical order: Alabama, Alaska, Arizona,";
+
+/// Words of the report that the third copy begins with: enough to tell where it goes on.
+const BEGUN: usize = 6;
+
+/// Id and log-probability of a token.
+type Token = (u32, f32);
+
+/// An answer, and how it came about.
+struct Answer {
+    tokens: Vec<Token>,
+    drafts: Drafts,
+    /// From the first token to the last.
+    seconds: f64,
+}
+
+/// Tokens written a second after the first.
+///
+/// # Errors
+/// When one answer has other tokens than plain decoding writes.
+pub(crate) fn generate(arguments: &Arguments) -> Result<Figure> {
+    let model = engine::load(arguments)?;
+    let decoder = model.model().decoder();
+    let prompt = model.tokenizer().encode_prompt(&text(arguments.text))?;
+    let count = arguments.tokens();
+    if count < 2 {
+        return Err("the time counts from the first token: --tokens must be 2 or more".into());
+    }
+    let plain = answer(decoder, &prompt, count, Speculation::Off)?;
+    let mut seconds = Vec::with_capacity(arguments.runs);
+    let mut drafts = plain.drafts;
+    for run in 0..=arguments.runs {
+        let found = answer(decoder, &prompt, count, arguments.speculation.into())?;
+        same(&plain.tokens, &found.tokens)?;
+        // Guesses depend on the text alone: they are the same in every run.
+        drafts = found.drafts;
+        if run > 0 {
+            seconds.push(found.seconds);
+        }
+    }
+    Ok(Figure {
+        weight_bytes: Some(model.model().report().bytes),
+        prompt_tokens: Some(prompt.len()),
+        drafts: Some(drafts),
+        ..Figure::rates(count - 1, &seconds)
+    })
+}
+
+/// The text that is continued.
+fn text(kind: PromptText) -> String {
+    match kind {
+        PromptText::Copy => {
+            let words: Vec<&str> = TEXT.split_whitespace().take(BEGUN).collect();
+            format!("{TEXT}{TEXT}{}", words.join(" "))
+        }
+        PromptText::List => LIST.to_owned(),
+    }
+}
+
+fn answer(
+    decoder: &Decoder,
+    prompt: &[u32],
+    count: usize,
+    speculation: Speculation,
+) -> Result<Answer> {
+    let mut options = GenerateOptions::default();
+    options.max_new_tokens = count;
+    options.speculation = speculation;
+    let mut cache = decoder.new_cache();
+    let prompt = vec![Segment::Tokens(prompt.to_vec())];
+    let mut generation = decoder.generate(prompt, &mut cache, &options, Box::new(|_, _| true))?;
+    let mut tokens = Vec::with_capacity(count);
+    let first = generation.next().ok_or("nothing was written")??;
+    tokens.push((first.id, first.logprob));
+    let start = Instant::now();
+    for token in generation.by_ref() {
+        let token = token?;
+        tokens.push((token.id, token.logprob));
+    }
+    Ok(Answer {
+        seconds: start.elapsed().as_secs_f64(),
+        drafts: generation.drafts(),
+        tokens,
+    })
+}
+
+/// Refuses an answer with other ids. Both log-probabilities are told: where they are as good as
+/// equal, the choice was one between two words that are equally likely but for rounding.
+fn same(plain: &[Token], found: &[Token]) -> Result<()> {
+    let mut pairs = found.iter().zip(plain).enumerate();
+    if let Some((at, (found, plain))) = pairs.find(|(_, (found, plain))| found.0 != plain.0) {
+        let told = |(id, logprob): &Token| format!("{id} (log-probability {logprob:.3})");
+        let (found, plain) = (told(found), told(plain));
+        return Err(format!("token {at} is {found}, and {plain} in plain decoding").into());
+    }
+    if plain.len() != found.len() {
+        return Err(format!("{} tokens, {} in plain decoding", found.len(), plain.len()).into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PromptText, TEXT, same, text};
+
+    #[test]
+    fn the_third_copy_of_the_report_is_begun_only() {
+        let text = text(PromptText::Copy);
+        let begun = text.strip_prefix(&TEXT.repeat(2)).expect("two copies");
+        assert!(TEXT.starts_with(begun) && begun.len() < TEXT.len() / 4);
+    }
+
+    #[test]
+    fn answers_with_other_ids_are_refused() {
+        let plain = [(5, -0.5), (6, -0.5)];
+        assert!(same(&plain, &[(5, -0.4), (6, -0.6)]).is_ok());
+        let told = |found: &[_]| same(&plain, found).expect_err("it differs").to_string();
+        assert!(told(&[(5, -0.5), (7, -0.4)]).starts_with("token 1 is 7 (log-probability -0.400)"));
+        assert!(told(&plain[..1]).starts_with("1 tokens"));
+    }
+}
