@@ -97,6 +97,8 @@
 //! | conversations that begin alike | [`LoadOptions::with_prefix_cache`]; a [`Chat`] can be cloned |
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
+//! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
+//! | a picture sorted into named classes | [`MedSigLip::classify`], [`Classification`], [`Calibration`] |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!
@@ -114,12 +116,16 @@
 //! data that goes in and out.
 
 mod batch;
+mod calibration;
 mod chat;
+mod classification;
 mod config;
+mod embedding;
 mod error;
 mod files;
 mod gguf;
 mod medgemma;
+mod medsiglip;
 mod memory;
 mod message;
 mod model;
@@ -132,10 +138,14 @@ mod writer;
 
 // The public interface is:
 pub use batch::Score;
+pub use calibration::Calibration;
 pub use chat::{Chat, Stream, THINK};
+pub use classification::{Class, ClassScore, Classification, Probability};
 pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Preset};
+pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use medgemma::MedGemma;
+pub use medsiglip::{MedSigLip, SiglipOptions};
 pub use memory::{MemoryPlan, Workload, available as available_memory};
 pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};
