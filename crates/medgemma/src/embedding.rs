@@ -158,7 +158,7 @@ mod tests {
         }
         let one = new(&[0.6, 0.8]);
         assert!(
-            (Embedding::ensemble(&[one.clone()])
+            (Embedding::ensemble(std::slice::from_ref(&one))
                 .unwrap()
                 .cosine(&one)
                 .unwrap()

@@ -90,7 +90,9 @@ fn other_sizes_are_taken_only_when_asked_for() {
 /// A picture of the model's size is not resized: its pixels are (x / 255 − ½) / ½.
 #[test]
 fn a_picture_is_embedded_as_its_pixels() {
-    let samples: Vec<u8> = (0..28 * 28 * 3_u32).map(|i| (i * 37 % 256) as u8).collect();
+    let samples: Vec<u8> = (0..28 * 28 * 3_u32)
+        .map(|i| (i * 37).to_le_bytes()[0])
+        .collect();
     let image = Image::from_rgb8(28, 28, samples.clone()).unwrap();
     let plane = |c: usize| samples.iter().skip(c).step_by(3);
     let data = (0..3).flat_map(plane).map(|&x| f32::from(x) / 127.5 - 1.0);
