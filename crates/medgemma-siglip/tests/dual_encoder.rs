@@ -9,7 +9,7 @@ use std::path::Path;
 
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig, Stage};
 use medgemma_tensor::checkpoint::{Loader, SafetensorsDir};
-use medgemma_tensor::{Backend, Device, Error, Tensor, tensor_from, vec_from};
+use medgemma_tensor::{Backend, Device, Error, Tensor, ops, tensor_from, vec_from};
 use medgemma_testkit::{Array, Golden, Scratch, Tensors, checkpoint, closeness};
 
 /// Largest error relative to the golden's largest magnitude. The reference's own noise is 1.5e-6.
@@ -378,6 +378,41 @@ fn interpolated_positions_are_noticed() {
         let model = load(scratch.path(), &cpu()).with_interpolation();
         let found = Comparison::of(&model, "siglip.larger");
         assert_eq!(found.first(), Some("vision.embeddings"), "{fault}");
+    }
+}
+
+/// A grid of as many patches as the model's, or of as many rows, is another grid all the same.
+#[test]
+fn positions_follow_the_grid_of_the_picture() {
+    const EMBEDDINGS: &str = "vision_model.embeddings.";
+    // Nothing is left of the patches, so that the embeddings are the positions.
+    let scratch = Scratch::of("siglip").edit(|t| {
+        t.scale(&format!("{EMBEDDINGS}patch_embedding.weight"), 0.0);
+        t.scale(&format!("{EMBEDDINGS}patch_embedding.bias"), 0.0);
+    });
+    let learned = scratch.tensors();
+    let learned = learned.get(&format!("{EMBEDDINGS}position_embedding.weight"));
+    let learned = learned.expect("there").to_f32();
+    for device in devices() {
+        let model = load(scratch.path(), &device).with_interpolation();
+        let numbers = |x: Tensor<2>| vec_from(x, "positions").expect("readable");
+        for [rows, columns] in [[2, 8], [8, 2], [4, 3], [3, 4], [1, 1], [4, 4]] {
+            let shape = [3, 6 * rows + 5, 6 * columns];
+            let pixels = tensor_from(vec![0.5; shape.iter().product()], shape, &device);
+            let mut found = Vec::new();
+            let observe = &mut |stage, x: &Tensor<2>| {
+                if stage == Stage::Embeddings {
+                    found = numbers(x.clone());
+                }
+            };
+            model.embed_image_observed(pixels, observe).expect("fits");
+            let grid = tensor_from(learned.clone(), [16, 30], &device);
+            let expected = numbers(ops::interpolate_grid(grid, 4, [rows, columns], &device));
+            assert_eq!(found.len(), rows * columns * 30);
+            for (a, b) in found.iter().zip(&expected) {
+                assert!((a - b).abs() < 1e-5, "{device} {rows}x{columns}: {a} {b}");
+            }
+        }
     }
 }
 

@@ -218,8 +218,9 @@ mod tests {
 
     #[test]
     fn logits_far_from_zero_give_probabilities_all_the_same() {
-        let far = Classification::from_logits(&["a", "b"], &[-1e4, -1e4 - 3.0_f32.ln()]).unwrap();
-        close(far.scores()[0].softmax, 0.75);
+        // One step apart, the larger has e/(1 + e).
+        let far = Classification::from_logits(&["a", "b"], &[-1e4, -1e4 - 1.0]).unwrap();
+        close(far.scores()[0].softmax, 0.731_058_6);
         close(far.scores()[0].sigmoid, 0.0);
         let near = Classification::from_logits(&["a", "b"], &[1e4, 0.0]).unwrap();
         close(near.scores()[0].sigmoid, 1.0);

@@ -82,6 +82,30 @@
 //! # }
 //! ```
 //!
+//! # Pictures and texts in one space
+//! MedSigLIP, or any other SigLIP 1 model: what belongs together has vectors that point alike.
+//!
+//! ```
+//! use medgemma::{Class, Device, Image, MedSigLip, Probability};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/siglip");
+//! # let chest = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/golden/data/picture-a.png");
+//! let model = MedSigLip::load(weights, &Device::best_available()?)?;
+//! let image = &model.embed_images(&[Image::open(chest)?])?[0];
+//! let texts = model.embed_token_ids(&[vec![5, 7, 1], vec![9, 1]])?; // token ids, with the end of text
+//! let classes = ["normal", "pneumothorax"].into_iter().zip(texts);
+//! let classes: Vec<Class> = classes.map(|(label, text)| Class::new(label, text)).collect();
+//! let found = model.classify(image, &classes)?;
+//! print!("{found}"); // per class: logit, sigmoid, softmax
+//! if let Some(best) = found.decide(Probability::Softmax, 0.9) {
+//!     println!("{}", best.label);
+//! }
+//! # assert_eq!(found.scores().len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What it does
 //! | You want | Use |
 //! |---|---|
