@@ -17,7 +17,7 @@ pub enum Error {
     /// A prompt or an option of the decoder.
     #[error(transparent)]
     Decoder(#[from] medgemma_gemma3::Error),
-    /// The vision tower.
+    /// The vision tower, or a dual encoder: pixels or token ids that it does not take.
     #[error(transparent)]
     Vision(#[from] medgemma_siglip::Error),
     /// The multimodal projector.
