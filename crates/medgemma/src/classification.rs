@@ -174,14 +174,9 @@ impl fmt::Display for Classification {
     }
 }
 
-/// 1 / (1 + exp(−x)), without an overflow on either side.
+/// 1 / (1 + exp(−x)); an exponential that overflows leaves 0, which is right.
 pub(crate) fn sigmoid(x: f64) -> f64 {
-    if x >= 0.0 {
-        1.0 / (1.0 + (-x).exp())
-    } else {
-        let power = x.exp();
-        power / (1.0 + power)
-    }
+    1.0 / (1.0 + (-x).exp())
 }
 
 #[cfg(test)]
