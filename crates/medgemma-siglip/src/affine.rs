@@ -27,6 +27,21 @@ impl Linear {
         })
     }
 
+    /// Loads `N` layers of `width` to `width` numbers that the file holds below each other.
+    pub(crate) fn load_stack<const N: usize>(
+        scope: &mut Scope<'_, '_>,
+        weight: &str,
+        bias: &str,
+        width: usize,
+    ) -> Result<[Self; N]> {
+        let mut biases = scope.vector(bias, N * width)?.chunk(N, 0).into_iter();
+        let weights = scope.weight_stack::<N>(weight, [width, width])?;
+        Ok(weights.map(|weight| Self {
+            weight,
+            bias: biases.next().expect("a chunk for each of N"),
+        }))
+    }
+
     /// What products with its weight are computed in.
     pub(crate) fn arithmetic(&self) -> Arithmetic {
         self.weight.arithmetic()

@@ -1,36 +1,29 @@
-//! The vision tower's configuration, from `vision_config`.
+//! Configurations: both towers' and that of the dual encoder which they make, from `config.json`.
 //!
-//! Gemma 3 publishes a minimal one; what it leaves out has the defaults of `SiglipVisionConfig` in
-//! transformers 5.23 (those of SigLIP base, not of the tower that Gemma uses).
+//! Reference: `configuration_siglip.py` of transformers 5.23, whose defaults fill in what a file
+//! leaves out.
+
+mod text;
+mod vision;
 
 use std::path::Path;
 
 use medgemma_tensor::Result;
-use medgemma_tensor::checkpoint::ConfigObject;
-use serde_json::Value;
+use medgemma_tensor::checkpoint::{ConfigObject, read_json};
+use serde_json::{Map, Value};
 
-/// A validated SigLIP vision configuration. Fields carry the names of `config.json`.
+pub use self::text::TextConfig;
+pub use self::vision::VisionConfig;
+use crate::encoder::EncoderShape;
+
+/// A validated configuration of a SigLIP 1 dual encoder. Fields carry the names of `config.json`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct VisionConfig {
-    /// Width of a patch's vector.
-    pub hidden_size: usize,
-    /// Width between the feed-forward projections.
-    pub intermediate_size: usize,
-    /// Count of layers.
-    pub num_hidden_layers: usize,
-    /// Attention heads; divides `hidden_size`.
-    pub num_attention_heads: usize,
-    /// Colour channels.
-    pub num_channels: usize,
-    /// Side of the square image, in pixels.
-    pub image_size: usize,
-    /// Side of a square patch, in pixels; divides `image_size`.
-    pub patch_size: usize,
-    /// Added to the variance in every layer norm.
-    pub layer_norm_eps: f64,
-    /// Whether the tower ends in the attention-pooling head. Gemma 3 never uses it, and says so.
-    pub vision_use_head: bool,
+pub struct SiglipConfig {
+    /// The text tower.
+    pub text_config: TextConfig,
+    /// The vision tower and its pooling head.
+    pub vision_config: VisionConfig,
     /// Keys of the file that have no known meaning, for a log.
     pub unknown_keys: Vec<String>,
 }
@@ -63,103 +56,94 @@ const WITHOUT_INFLUENCE: [&str; 13] = [
 /// More layers than any tower has.
 const MAX_LAYERS: usize = 10_000;
 
-impl VisionConfig {
-    /// Reads the tower's part of a config, already parsed: `value` stands in `file` under `prefix`
-    /// (`"vision_config."`).
+/// `model_type` of a SigLIP 1 model.
+const MODEL_TYPE: &str = "siglip";
+
+impl SiglipConfig {
+    /// Reads `config.json` in `dir`.
     ///
     /// # Errors
-    /// [`medgemma_tensor::Error::Config`], naming the key, for values of the wrong kind, sizes
-    /// that do not fit together, and an activation other than GELU's tanh approximation.
-    pub fn from_json(file: &Path, prefix: &str, value: &Value) -> Result<Self> {
-        let mut raw = ConfigObject::new(file, prefix, value)?;
+    /// [`medgemma_tensor::Error::Io`] and its like for the file, and as
+    /// [`from_json`](Self::from_json).
+    pub fn read(dir: &Path) -> Result<Self> {
+        let file = dir.join("config.json");
+        Self::from_json(&file, &read_json(&file)?)
+    }
+
+    /// Reads a config, already parsed; `file` is where it stands, for messages.
+    ///
+    /// # Errors
+    /// [`medgemma_tensor::Error::Config`], naming the key: as those of the towers; for another
+    /// `model_type` than `siglip`; for a vision tower without its head, and for towers whose
+    /// embeddings differ in width, since then nothing can be compared.
+    pub fn from_json(file: &Path, value: &Value) -> Result<Self> {
+        let mut raw = ConfigObject::new(file, "", value)?;
+        if raw.text("model_type")?.is_some_and(|t| t != MODEL_TYPE) {
+            return Err(raw.error("model_type", format!("`{MODEL_TYPE}` (SigLIP 1)")));
+        }
         raw.ignore(&WITHOUT_INFLUENCE);
-        let activation = raw.text("hidden_act")?.unwrap_or(GELU_TANH[0]);
-        if !GELU_TANH.contains(&activation) {
-            return Err(raw.error("hidden_act", format!("`{}`", GELU_TANH[0])));
+        // Without one, a tower is that of the class.
+        let empty = Value::Object(Map::new());
+        let text = raw.some("text_config").unwrap_or(&empty);
+        let text_config = TextConfig::from_json(file, "text_config.", text)?;
+        let vision = raw.some("vision_config").unwrap_or(&empty);
+        let vision_config = VisionConfig::from_json(file, "vision_config.", vision)?;
+        if !vision_config.vision_use_head {
+            let raw = ConfigObject::new(file, "vision_config.", vision)?;
+            let expected = "true: a picture's embedding is what the pooling head gives";
+            return Err(raw.error("vision_use_head", expected));
         }
-        let config = Self {
-            hidden_size: raw.size("hidden_size", 768)?,
-            intermediate_size: raw.size("intermediate_size", 3072)?,
-            num_hidden_layers: raw.size("num_hidden_layers", 12)?,
-            num_attention_heads: raw.size("num_attention_heads", 12)?,
-            num_channels: raw.size("num_channels", 3)?,
-            image_size: side(&mut raw, "image_size", 224)?,
-            patch_size: side(&mut raw, "patch_size", 16)?,
-            layer_norm_eps: raw.positive("layer_norm_eps", 1e-6)?,
-            vision_use_head: raw.flag("vision_use_head", true)?,
-            unknown_keys: raw.unknown(),
-        };
-        config.check(&raw)?;
-        Ok(config)
+        if text_config.projection_size != vision_config.hidden_size {
+            let raw = ConfigObject::new(file, "text_config.", text)?;
+            let width = vision_config.hidden_size;
+            let expected = format!("the width of a picture's embedding, {width}");
+            return Err(raw.error("projection_size", expected));
+        }
+        let mut unknown_keys = raw.unknown();
+        unknown_keys.extend_from_slice(&text_config.unknown_keys);
+        unknown_keys.extend_from_slice(&vision_config.unknown_keys);
+        Ok(Self {
+            text_config,
+            vision_config,
+            unknown_keys,
+        })
     }
 
-    /// Sizes that must fit together.
-    fn check(&self, raw: &ConfigObject<'_>) -> Result<()> {
-        if self.num_hidden_layers > MAX_LAYERS {
-            let expected = format!("at most {MAX_LAYERS} layers");
-            return Err(raw.error("num_hidden_layers", expected));
-        }
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            return Err(raw.error(
-                "num_attention_heads",
-                format!("a divisor of the width {}", self.hidden_size),
-            ));
-        }
-        if !self.image_size.is_multiple_of(self.patch_size) {
-            return Err(raw.error(
-                "patch_size",
-                format!("a divisor of the image's side {}", self.image_size),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Patches along one side of the image (64 for Gemma 3).
+    /// e, the width of both towers' embeddings: 1152 for MedSigLIP.
     #[must_use]
-    pub fn patches_per_side(&self) -> usize {
-        self.image_size / self.patch_size
+    pub fn embedding_size(&self) -> usize {
+        self.text_config.projection_size
     }
 
-    /// Patches of an image, which is also the count of vectors that the tower gives.
-    #[must_use]
-    pub fn num_patches(&self) -> usize {
-        self.patches_per_side() * self.patches_per_side()
-    }
-
-    /// Width of one attention head.
-    #[must_use]
-    pub fn head_dim(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
-    }
-
-    /// The count of weights, without the attention-pooling head.
+    /// The count of weights, the two numbers of the logits included.
     #[must_use]
     pub fn parameters(&self) -> u64 {
-        let [h, i] = [self.hidden_size, self.intermediate_size].map(|n| n as u64);
-        let pixels = (self.patch_size * self.patch_size) as u64 * self.num_channels as u64;
-        let attention = 4 * (h * h + h);
-        let mlp = 2 * h * i + i + h;
-        let layers = self.num_hidden_layers as u64 * (attention + mlp + 4 * h);
-        let patches = self.num_patches() as u64;
-        h * pixels + h + patches * h + layers + 2 * h
+        let vision = self.vision_config.parameters() + self.vision_config.head_parameters();
+        vision + self.text_config.parameters() + 2
     }
 }
 
-/// A side in pixels, given as one number or as two equal ones.
-fn side(raw: &mut ConfigObject<'_>, key: &str, default: usize) -> Result<usize> {
-    /// A side beyond any image; its square stays far inside 64 bits.
-    const LONGEST: u64 = 1 << 16;
-    let Some(value) = raw.get(key) else {
-        return Ok(default);
-    };
-    let one = match value.as_array().map(Vec::as_slice) {
-        Some([a, b]) if a == b => a,
-        _ => value,
-    };
-    one.as_u64()
-        .filter(|n| (1..=LONGEST).contains(n))
-        .and_then(|n| usize::try_from(n).ok())
-        .ok_or_else(|| raw.error(key, "the side of a square, in pixels"))
+/// The only activation that SigLIP was trained with.
+fn check_activation(raw: &mut ConfigObject<'_>) -> Result<()> {
+    match raw.text("hidden_act")? {
+        Some(other) if !GELU_TANH.contains(&other) => {
+            Err(raw.error("hidden_act", format!("`{}`", GELU_TANH[0])))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sizes of a tower's blocks that must fit together.
+fn check_encoder(raw: &ConfigObject<'_>, shape: EncoderShape) -> Result<()> {
+    if shape.layers > MAX_LAYERS {
+        let expected = format!("at most {MAX_LAYERS} layers");
+        return Err(raw.error("num_hidden_layers", expected));
+    }
+    if !shape.width.is_multiple_of(shape.heads) {
+        let expected = format!("a divisor of the width {}", shape.width);
+        return Err(raw.error("num_attention_heads", expected));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -171,73 +155,114 @@ mod tests {
     use medgemma_tensor::Error;
     use serde_json::{Value, json};
 
-    use super::VisionConfig;
+    use super::SiglipConfig;
 
-    fn read(value: &Value) -> Result<VisionConfig, Error> {
-        VisionConfig::from_json(Path::new("config.json"), "vision_config.", value)
+    fn read(value: &Value) -> Result<SiglipConfig, Error> {
+        SiglipConfig::from_json(Path::new("config.json"), value)
     }
 
     fn refused(value: Value, key: &str) {
-        let error = read(&value).expect_err(&value.to_string());
-        let message = error.to_string();
-        assert!(
-            message.contains(&format!("`vision_config.{key}`")),
-            "{message}"
-        );
+        let message = read(&value).expect_err(&value.to_string()).to_string();
+        assert!(message.contains(&format!("`{key}`")), "{message}");
     }
 
-    /// Values of `SiglipVisionConfig()` in transformers 5.23.0.
+    /// Values of `SiglipConfig()` in transformers 5.23.0; google/siglip-base-patch16-224 says no
+    /// more than this of itself.
     #[test]
-    fn an_empty_config_has_the_class_defaults() {
-        let config = read(&json!({})).unwrap();
-        assert_eq!((config.hidden_size, config.intermediate_size), (768, 3072));
+    fn an_empty_config_is_siglip_base() {
+        let sparse = json!({
+            "model_type": "siglip",
+            "text_config": {"model_type": "siglip_text_model"},
+            "vision_config": {"model_type": "siglip_vision_model"},
+        });
+        for value in [
+            json!({}),
+            sparse,
+            json!({"text_config": null, "vision_config": null}),
+        ] {
+            let config = read(&value).unwrap();
+            let text = &config.text_config;
+            assert_eq!((text.vocab_size, text.hidden_size), (32_000, 768));
+            assert_eq!((text.intermediate_size, text.projection_size), (3072, 768));
+            assert_eq!((text.num_hidden_layers, text.num_attention_heads), (12, 12));
+            assert_eq!((text.max_position_embeddings, text.pad_token_id), (64, 1));
+            assert_eq!(text.layer_norm_eps, 1e-6);
+            assert!(config.unknown_keys.is_empty());
+            assert_eq!(config.embedding_size(), 768);
+        }
+        // What the reference counts in `SiglipModel(SiglipConfig())`.
+        assert_eq!(read(&json!({})).unwrap().parameters(), 203_155_970);
+    }
+
+    #[test]
+    fn medsiglip_has_its_published_size() {
+        let tower = json!({
+            "hidden_size": 1152, "intermediate_size": 4304,
+            "num_attention_heads": 16, "num_hidden_layers": 27,
+        });
+        let mut vision = tower.clone();
+        vision["image_size"] = 448.into();
+        vision["patch_size"] = 14.into();
+        let config = read(&json!({"text_config": tower, "vision_config": vision})).unwrap();
+        assert_eq!(config.text_config.parameters(), 449_734_896);
+        assert_eq!(config.parameters(), 878_300_338);
+    }
+
+    #[test]
+    fn what_is_no_siglip_1_or_does_not_fit_is_refused() {
+        refused(json!([]), "");
+        refused(json!({"model_type": "siglip2"}), "model_type");
+        refused(json!({"text_config": 3}), "text_config");
+        refused(
+            json!({"vision_config": {"vision_use_head": false}}),
+            "vision_config.vision_use_head",
+        );
+        let narrow = json!({"projection_size": 512});
+        refused(
+            json!({"text_config": narrow}),
+            "text_config.projection_size",
+        );
+        let text = |key: &str, value: Value| {
+            refused(
+                json!({"text_config": {key: value}}),
+                &format!("text_config.{key}"),
+            );
+        };
+        text("num_attention_heads", json!(5));
+        text("num_hidden_layers", json!(1 << 20));
+        text("hidden_act", json!("gelu"));
+        text("layer_norm_eps", json!(0));
+        text("vocab_size", json!(0));
+        text("max_position_embeddings", json!(null));
+        text("pad_token_id", json!(32_000));
+        text("projection_size", json!("wide"));
+    }
+
+    #[test]
+    fn a_projection_may_have_its_own_width_and_null_is_none() {
+        let config = json!({
+            "text_config": {"hidden_size": 512, "num_attention_heads": 8, "projection_size": 768},
+        });
+        let config = read(&config).unwrap();
         assert_eq!(
-            (config.num_hidden_layers, config.num_attention_heads),
-            (12, 12)
+            (config.text_config.hidden_size, config.embedding_size()),
+            (512, 768)
         );
+        let none = json!({"text_config": {"projection_size": null, "pad_token_id": null}});
+        let none = read(&none).unwrap();
         assert_eq!(
-            (config.image_size, config.patch_size, config.num_channels),
-            (224, 16, 3)
+            (none.embedding_size(), none.text_config.pad_token_id),
+            (768, 1)
         );
-        assert!(config.vision_use_head);
-        assert_eq!(config.layer_norm_eps, 1e-6);
     }
 
     #[test]
-    fn the_tower_of_gemma_3_has_its_published_size() {
-        let config = read(&json!({
-            "hidden_size": 1152, "image_size": 896, "intermediate_size": 4304,
-            "model_type": "siglip_vision_model", "num_attention_heads": 16,
-            "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": false
-        }))
-        .unwrap();
-        assert_eq!(config.parameters(), 416_866_032);
-        assert_eq!((config.num_patches(), config.head_dim()), (4096, 72));
-        assert!(!config.vision_use_head);
-        assert!(config.unknown_keys.is_empty());
-    }
-
-    #[test]
-    fn a_square_may_be_given_by_both_sides() {
-        let config = read(&json!({"image_size": [448, 448], "patch_size": [14, 14]})).unwrap();
-        assert_eq!(config.patches_per_side(), 32);
-        refused(json!({"image_size": [8, 9]}), "image_size");
-        refused(json!({"image_size": 1 << 20}), "image_size");
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused() {
-        refused(json!({"num_attention_heads": 5}), "num_attention_heads");
-        refused(json!({"patch_size": 15}), "patch_size");
-        refused(json!({"patch_size": 0}), "patch_size");
-        refused(json!({"hidden_act": "gelu"}), "hidden_act");
-        refused(json!({"num_hidden_layers": 1 << 20}), "num_hidden_layers");
-        refused(json!({"layer_norm_eps": -1.0}), "layer_norm_eps");
-    }
-
-    #[test]
-    fn unknown_keys_are_told() {
-        let config = read(&json!({"surprise": 1})).unwrap();
-        assert_eq!(config.unknown_keys, ["vision_config.surprise"]);
+    fn unknown_keys_are_told_with_their_places() {
+        let config = json!({
+            "a": 1, "initializer_factor": 1.0,
+            "text_config": {"b": 1, "eos_token_id": 49407}, "vision_config": {"c": 1},
+        });
+        let unknown = read(&config).unwrap().unknown_keys;
+        assert_eq!(unknown, ["a", "text_config.b", "vision_config.c"]);
     }
 }

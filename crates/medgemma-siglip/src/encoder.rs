@@ -13,14 +13,18 @@
 //! | MLP of two matrices with GELU-tanh | gated MLP of three |
 
 use medgemma_tensor::checkpoint::Scope;
-use medgemma_tensor::{KvPrecision, Tensor, ops};
+use medgemma_tensor::{Tensor, ops};
 
 use crate::affine::{LayerNorm, Linear};
+use crate::attention::Attention;
 use crate::error::Result;
+use crate::stage::Stage;
 
 /// What both towers' configurations say of their encoder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EncoderShape {
+    /// Count of blocks.
+    pub(crate) layers: usize,
     /// d, a multiple of `heads`.
     pub(crate) width: usize,
     /// Width of the MLP's hidden layer.
@@ -31,9 +35,48 @@ pub(crate) struct EncoderShape {
     pub(crate) eps: f64,
 }
 
+impl EncoderShape {
+    /// The count of weights of all blocks.
+    pub(crate) fn parameters(&self) -> u64 {
+        let [layers, h, i] = [self.layers, self.width, self.intermediate].map(|n| n as u64);
+        let (attention, norms) = (4 * (h * h + h), 4 * h);
+        layers * (attention + Mlp::parameters(h, i) + norms)
+    }
+}
+
+/// The blocks of one tower.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoder {
+    layers: Vec<EncoderLayer>,
+}
+
+impl Encoder {
+    /// Loads the blocks; `scope` stands at `encoder` of its tower.
+    pub(crate) fn load(scope: &mut Scope<'_, '_>, shape: EncoderShape) -> Result<Self> {
+        let layers = (0..shape.layers)
+            .map(|i| EncoderLayer::load(&mut scope.scope(&format!("layers.{i}")), shape))
+            .collect::<Result<_>>()?;
+        Ok(Self { layers })
+    }
+
+    /// `[b·t, d]` → `[b·t, d]` for b `sequences` of t rows, showing every block's output.
+    pub(crate) fn forward(
+        &self,
+        mut x: Tensor<2>,
+        sequences: usize,
+        observe: &mut dyn FnMut(Stage, &Tensor<2>),
+    ) -> Tensor<2> {
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(x, sequences);
+            observe(Stage::Layer(i), &x);
+        }
+        x
+    }
+}
+
 /// One block: `h = x + attention(norm1(x))`, `y = h + mlp(norm2(h))`.
 #[derive(Debug, Clone)]
-pub(crate) struct EncoderLayer {
+struct EncoderLayer {
     layer_norm1: LayerNorm,
     self_attn: Attention,
     layer_norm2: LayerNorm,
@@ -41,96 +84,52 @@ pub(crate) struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    /// Loads one block; `scope` stands at `encoder.layers.N` of its tower.
-    pub(crate) fn load(scope: &mut Scope<'_, '_>, shape: EncoderShape) -> Result<Self> {
-        let EncoderShape {
-            width,
-            intermediate,
-            heads,
-            eps,
-        } = shape;
+    fn load(scope: &mut Scope<'_, '_>, shape: EncoderShape) -> Result<Self> {
+        let (d, eps) = (shape.width, shape.eps);
         Ok(Self {
-            layer_norm1: LayerNorm::load(scope, "layer_norm1", width, eps)?,
-            self_attn: Attention::load(&mut scope.scope("self_attn"), width, heads)?,
-            layer_norm2: LayerNorm::load(scope, "layer_norm2", width, eps)?,
-            mlp: Mlp::load(&mut scope.scope("mlp"), width, intermediate)?,
+            layer_norm1: LayerNorm::load(scope, "layer_norm1", d, eps)?,
+            self_attn: Attention::load(&mut scope.scope("self_attn"), d, shape.heads)?,
+            layer_norm2: LayerNorm::load(scope, "layer_norm2", d, eps)?,
+            mlp: Mlp::load(&mut scope.scope("mlp"), d, shape.intermediate)?,
         })
     }
 
-    /// `[t, d]` → `[t, d]`.
-    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let attended = self.self_attn.forward(self.layer_norm1.forward(x.clone()));
-        let h = ops::add(x, attended);
+    /// `[b·t, d]` → `[b·t, d]`.
+    fn forward(&self, x: Tensor<2>, sequences: usize) -> Tensor<2> {
+        let normed = self.layer_norm1.forward(x.clone());
+        let h = ops::add(x, self.self_attn.forward(normed, sequences));
         let mixed = self.mlp.forward(self.layer_norm2.forward(h.clone()));
         ops::add(h, mixed)
     }
 }
 
-/// Multi-head attention without a mask.
-#[derive(Debug, Clone)]
-struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    out_proj: Linear,
-    heads: usize,
-}
-
-impl Attention {
-    fn load(scope: &mut Scope<'_, '_>, width: usize, heads: usize) -> Result<Self> {
-        let mut projection = |name| Linear::load(scope, name, width, width);
-        Ok(Self {
-            q_proj: projection("q_proj")?,
-            k_proj: projection("k_proj")?,
-            v_proj: projection("v_proj")?,
-            out_proj: projection("out_proj")?,
-            heads,
-        })
-    }
-
-    /// `[t, d]` → `[t, d]`; never holds t × t scores of all heads at once, see [`ops::attention`].
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let [t, d] = x.dims();
-        let (n, h) = (self.heads, d / self.heads);
-        let q = self.q_proj.forward(x.clone()).reshape([t, n, h]);
-        let k = self.k_proj.forward(x.clone()).reshape([t, n, h]);
-        let v = self.v_proj.forward(x).reshape([t, n, h]);
-        let arithmetic = self.k_proj.arithmetic();
-        // Read once and not kept, so there is nothing to be saved by fewer bits.
-        let rounded =
-            |x: Tensor<3>| ops::rounded(x, arithmetic, KvPrecision::AsWeights).swap_heads();
-        let (keys, values) = (rounded(k), rounded(v));
-        let attended = ops::attention(q, &keys, &values, scale(h), None);
-        self.out_proj.forward(attended)
-    }
-}
-
-/// `h^(−1/2)`: 0.117851 for the 72-wide heads of so400m.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "a head has fewer than 2⁵² lanes"
-)]
-fn scale(head_width: usize) -> f64 {
-    (head_width as f64).sqrt().recip()
-}
-
 /// `fc2(gelu_tanh(fc1(x)))`.
 #[derive(Debug, Clone)]
-struct Mlp {
+pub(crate) struct Mlp {
     fc1: Linear,
     fc2: Linear,
 }
 
 impl Mlp {
-    fn load(scope: &mut Scope<'_, '_>, width: usize, intermediate: usize) -> Result<Self> {
+    /// Loads the two layers, `width` → `intermediate` → `width`.
+    pub(crate) fn load(
+        scope: &mut Scope<'_, '_>,
+        width: usize,
+        intermediate: usize,
+    ) -> Result<Self> {
         Ok(Self {
             fc1: Linear::load(scope, "fc1", intermediate, width)?,
             fc2: Linear::load(scope, "fc2", width, intermediate)?,
         })
     }
 
+    /// The count of weights.
+    pub(crate) fn parameters(width: u64, intermediate: u64) -> u64 {
+        2 * width * intermediate + intermediate + width
+    }
+
     /// `[t, d]` → `[t, d]`.
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         self.fc2.forward(ops::gelu_tanh(self.fc1.forward(x)))
     }
 }

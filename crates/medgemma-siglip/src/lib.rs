@@ -1,4 +1,7 @@
-//! The SigLIP encoder that MedGemma sees with: a picture becomes one vector for each patch.
+//! SigLIP: the vision tower that MedGemma sees with, and the dual encoder MedSigLIP, of one code.
+//!
+//! # The vision tower
+//! A picture becomes one vector for each patch.
 //!
 //! ```text
 //! pixels [3, 896, 896]
@@ -9,7 +12,7 @@
 //! ```
 //!
 //! The numbers are MedGemma's; they come from the checkpoint's [`VisionConfig`]. The forward pass
-//! is two files, `vision.rs` and `encoder.rs`. No decoder, no image files: pixels are what
+//! is three files, `vision.rs`, `encoder.rs` and `attention.rs`. No decoder, no image files: pixels are what
 //! `medgemma-image` makes of a file.
 //!
 //! ```
@@ -34,16 +37,53 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # The dual encoder
+//! A picture and a text become one vector each, of unit length, and their cosine a logit. The text's
+//! tower has the same blocks (`text.rs`), the picture's vectors are gathered by an attention-pooling
+//! head (`pooling.rs`), and `dual_encoder.rs` joins the two. Texts come as token ids.
+//!
+//! ```
+//! use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
+//! use medgemma_tensor::checkpoint::{Loader, SafetensorsDir};
+//! use medgemma_tensor::{Device, tensor_from, vec_from};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A real program names the directory of a SigLIP 1 checkpoint. Here: a tiny random one.
+//! # let directory = medgemma_testkit::checkpoint("siglip");
+//! let device = Device::cpu()?;
+//! let source = SafetensorsDir::open(&directory)?;
+//! let mut loader = Loader::new(&source, DUAL_RENAMES, &device)?.with_ignored(IGNORED);
+//! let model = DualEncoder::load(&mut loader, SiglipConfig::read(&directory)?)?;
+//! loader.finish()?;
+//!
+//! let grey = tensor_from(vec![0.0; 3 * 28 * 28], [3, 28, 28], &device);
+//! let image = model.embed_image(grey)?; // [1, e]
+//! let texts = model.embed_texts(&[vec![5, 7, 1], vec![9, 1]])?; // [2, e]; padded to the full length
+//! let logits = vec_from(model.logits_per_image(image, texts)?, "logits")?;
+//! assert_eq!(logits.len(), 2);
+//! # Ok(())
+//! # }
+//! ```
 
 mod affine;
+mod attention;
 mod config;
+mod dual_encoder;
 mod encoder;
 mod error;
 mod names;
+mod pooling;
+mod stage;
+mod text;
 mod vision;
 
 // The public interface is:
-pub use config::VisionConfig;
+pub use config::{SiglipConfig, TextConfig, VisionConfig};
+pub use dual_encoder::DualEncoder;
 pub use error::{Error, Result};
-pub use names::{IGNORED, RENAMES};
-pub use vision::{Stage, VisionTower};
+pub use names::{DUAL_RENAMES, IGNORED, RENAMES};
+pub use pooling::PoolingHead;
+pub use stage::Stage;
+pub use text::TextTower;
+pub use vision::VisionTower;

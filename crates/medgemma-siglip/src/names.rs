@@ -1,4 +1,5 @@
-//! The vision tower's tensor names in every published dialect, as data.
+//! Tensor names in every published dialect, as data: of the vision tower in Gemma 3, and of the dual
+//! encoder.
 
 use medgemma_tensor::checkpoint::{Ignore, Rename};
 
@@ -74,10 +75,14 @@ pub const RENAMES: &[Rename] = &[
     ),
 ];
 
-/// Buffers of old exports that hold nothing learnt.
+/// From the names of SigLIP 1 checkpoints to the canonical ones of the dual encoder, which are those
+/// of every published file: `vision_model.…`, `text_model.…`, `logit_scale`, `logit_bias`.
+pub const DUAL_RENAMES: &[Rename] = &[Rename::new("base_model.model.", "", "PEFT wrapper")];
+
+/// Buffers of old exports that hold nothing learnt, in either tower.
 pub const IGNORED: &[Ignore] = &[Ignore::new(
     ".embeddings.position_ids",
-    "the numbers of the patches in order",
+    "the numbers of the positions in order",
 )];
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!
 //! - no class token: every row of the result is a patch;
 //! - a last layer norm (`post_layernorm`) follows the blocks, and the pooling head, where a
-//!   checkpoint has one, is a separate part;
+//!   checkpoint has one, is a separate part (`pooling.rs`);
 //! - the GELU is the tanh form.
 
 use medgemma_tensor::checkpoint::Scope;
@@ -14,20 +14,9 @@ use medgemma_tensor::{Device, Tensor, Weight, ops};
 
 use crate::affine::LayerNorm;
 use crate::config::VisionConfig;
-use crate::encoder::{EncoderLayer, EncoderShape};
+use crate::encoder::Encoder;
 use crate::error::{Error, Result};
-
-/// A point of the forward pass whose value [`VisionTower::forward_observed`] shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Projected patches plus their positions.
-    Embeddings,
-    /// The output of the encoder block with this index.
-    Layer(usize),
-    /// The result: after the last layer norm.
-    PostLayernorm,
-}
+use crate::stage::Stage;
 
 /// SigLIP's image encoder without a pooling head.
 ///
@@ -35,37 +24,39 @@ pub enum Stage {
 #[derive(Debug, Clone)]
 pub struct VisionTower {
     embeddings: Embeddings,
-    layers: Vec<EncoderLayer>,
+    encoder: Encoder,
     post_layernorm: LayerNorm,
     pixel_shape: [usize; 3],
+    interpolate: bool,
     device: Device,
 }
 
 impl VisionTower {
     /// Loads the tower; `scope` stands where the keys `embeddings.…`, `encoder.…` and
-    /// `post_layernorm.…` begin: `vision_tower` in Gemma 3.
+    /// `post_layernorm.…` begin: `vision_tower` in Gemma 3, `vision_model` in SigLIP.
     ///
     /// # Errors
     /// [`Error::Tensor`] if a weight is missing, misshaped or of a kind that cannot be loaded.
     pub fn load(scope: &mut Scope<'_, '_>, config: &VisionConfig) -> Result<Self> {
-        let d = config.hidden_size;
-        let shape = EncoderShape {
-            width: d,
-            intermediate: config.intermediate_size,
-            heads: config.num_attention_heads,
-            eps: config.layer_norm_eps,
-        };
-        let embeddings = Embeddings::load(&mut scope.scope("embeddings"), config)?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|i| EncoderLayer::load(&mut scope.scope(&format!("encoder.layers.{i}")), shape))
-            .collect::<Result<_>>()?;
+        let (d, eps) = (config.hidden_size, config.layer_norm_eps);
         Ok(Self {
-            embeddings,
-            layers,
-            post_layernorm: LayerNorm::load(scope, "post_layernorm", d, shape.eps)?,
+            embeddings: Embeddings::load(&mut scope.scope("embeddings"), config)?,
+            encoder: Encoder::load(&mut scope.scope("encoder"), config.encoder())?,
+            post_layernorm: LayerNorm::load(scope, "post_layernorm", d, eps)?,
             pixel_shape: [config.num_channels, config.image_size, config.image_size],
+            interpolate: false,
             device: scope.device().clone(),
         })
+    }
+
+    /// The same tower for pictures of any size and side ratio: the learned positions are
+    /// interpolated to their grid of patches, bicubically (`interpolate_pos_encoding` of the
+    /// reference). The weights are shared. Pixels at the right and at the bottom that fill no patch
+    /// are not seen.
+    #[must_use]
+    pub fn with_interpolation(mut self) -> Self {
+        self.interpolate = true;
+        self
     }
 
     /// The device of the weights; pixels must lie there too.
@@ -81,7 +72,8 @@ impl VisionTower {
     /// - result: `[patches, d]`, f32, patches row by row
     ///
     /// # Errors
-    /// [`Error::PixelShape`] and [`Error::PixelDevice`] if `pixels` do not fit the model.
+    /// [`Error::PixelShape`], [`Error::TooFewPixels`] and [`Error::PixelDevice`] if `pixels` do not
+    /// fit the model.
     pub fn forward(&self, pixels: Tensor<3>) -> Result<Tensor<2>> {
         self.forward_observed(pixels, &mut |_, _| {})
     }
@@ -97,12 +89,9 @@ impl VisionTower {
         observe: &mut dyn FnMut(Stage, &Tensor<2>),
     ) -> Result<Tensor<2>> {
         self.check(&pixels)?;
-        let mut x = self.embeddings.forward(pixels);
+        let x = self.embeddings.forward(pixels, &self.device);
         observe(Stage::Embeddings, &x);
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x);
-            observe(Stage::Layer(i), &x);
-        }
+        let x = self.encoder.forward(x, 1, observe);
         let x = self.post_layernorm.forward(x);
         observe(Stage::PostLayernorm, &x);
         Ok(x)
@@ -110,10 +99,19 @@ impl VisionTower {
 
     /// Whether `pixels` can be encoded at all.
     fn check(&self, pixels: &Tensor<3>) -> Result<()> {
-        if pixels.dims() != self.pixel_shape {
+        let found = pixels.dims();
+        let (channels, patch) = (self.pixel_shape[0], self.embeddings.patch_size);
+        if !self.interpolate && found != self.pixel_shape {
             return Err(Error::PixelShape {
                 expected: self.pixel_shape,
-                found: pixels.dims(),
+                found,
+            });
+        }
+        if found[0] != channels || found[1] < patch || found[2] < patch {
+            return Err(Error::TooFewPixels {
+                channels,
+                patch,
+                found,
             });
         }
         let found = pixels.device();
@@ -133,8 +131,10 @@ struct Embeddings {
     /// The published kernel `[d, c, patch, patch]` as `[d, c·patch·patch]`.
     patch_embedding: Weight,
     patch_embedding_bias: Tensor<1>,
-    /// `[patches, d]`.
+    /// `[side·side, d]`.
     position_embedding: Tensor<2>,
+    /// Patches along one side of the picture that the model was trained on.
+    side: usize,
     patch_size: usize,
 }
 
@@ -147,18 +147,30 @@ impl Embeddings {
             patch_embedding_bias: scope.vector("patch_embedding.bias", d)?,
             position_embedding: scope
                 .tensor("position_embedding.weight", [config.num_patches(), d])?,
+            side: config.patches_per_side(),
             patch_size: p,
         })
     }
 
     /// `[c, H, W]` → `[patches, d]`.
-    fn forward(&self, pixels: Tensor<3>) -> Tensor<2> {
+    fn forward(&self, pixels: Tensor<3>, device: &Device) -> Tensor<2> {
+        let [_, height, width] = pixels.dims();
+        let grid = [height, width].map(|pixels| pixels / self.patch_size);
         let patches = ops::patch_embed(
             pixels,
             &self.patch_embedding,
             &self.patch_embedding_bias,
             self.patch_size,
         );
-        patches + self.position_embedding.clone()
+        patches + self.positions(grid, device)
+    }
+
+    /// The positions of a grid of `[rows, columns]` patches, `[rows·columns, d]`.
+    fn positions(&self, grid: [usize; 2], device: &Device) -> Tensor<2> {
+        let learned = self.position_embedding.clone();
+        if grid == [self.side, self.side] {
+            return learned;
+        }
+        ops::interpolate_grid(learned, self.side, grid, device)
     }
 }

@@ -240,6 +240,24 @@ fn a_kernel_is_the_matrix_of_its_numbers_in_order() {
 }
 
 #[test]
+fn a_stack_is_cut_into_its_matrices_from_the_top() {
+    let file = MappedBytes::from_owner(valid(&[f32s("w", &[6, 2], 0.0)]));
+    let source = SafetensorsDir::from_bytes(Path::new("memory"), file).unwrap();
+    let mut loader = Loader::new(&source, &[], &device()).unwrap();
+    let stack: [_; 3] = loader.scope("").weight_stack("w", [2, 2]).unwrap();
+    for (weight, first) in stack.iter().zip([0.0, 4.0, 8.0]) {
+        assert_eq!(weight.dims(), [2, 2]);
+        let rows = ops::embed_rows(weight, &[0, 1], &device());
+        let expected = [first, first + 1.0, first + 2.0, first + 3.0];
+        assert_eq!(vec_from(rows, "rows").unwrap(), expected);
+    }
+    let other = loader.scope("").weight_stack::<2>("w", [2, 2]);
+    assert!(other.is_err(), "the file's shape is that of the whole");
+    let report = loader.finish().unwrap();
+    assert_eq!((report.tensors, report.parameters), (1, 12));
+}
+
+#[test]
 fn identical_means_the_same_kind_shape_and_bytes() {
     let file = valid(&[
         f32s("a", &[2, 2], 0.0),

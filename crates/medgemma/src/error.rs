@@ -17,7 +17,7 @@ pub enum Error {
     /// A prompt or an option of the decoder.
     #[error(transparent)]
     Decoder(#[from] medgemma_gemma3::Error),
-    /// The vision tower.
+    /// The vision tower, or a dual encoder: pixels or token ids that it does not take.
     #[error(transparent)]
     Vision(#[from] medgemma_siglip::Error),
     /// The multimodal projector.
@@ -111,4 +111,51 @@ pub enum Error {
         "a system message stands only at the beginning of a conversation: move it there, or give it to a chat by with_system"
     )]
     SystemMessage,
+    /// A vector that cannot be brought to unit length.
+    #[error(
+        "an embedding has {found}, expected a vector with a direction: check where it comes from; if the model made it, its weights are damaged"
+    )]
+    NoDirection {
+        /// What is wrong with it.
+        found: &'static str,
+    },
+    /// Embeddings of different models were put together.
+    #[error(
+        "an embedding has {found} numbers, expected {expected}: compare only what one model embedded"
+    )]
+    EmbeddingWidth {
+        /// The width of the model's, or of the first.
+        expected: usize,
+        /// Its width.
+        found: usize,
+    },
+    /// Nothing to classify into.
+    #[error("there are no classes: give at least one")]
+    NoClasses,
+    /// Two lists that belong together differ in length.
+    #[error("there are {found} {what}, expected {expected}: give one for each")]
+    UnequalLengths {
+        /// What the second list holds.
+        what: &'static str,
+        /// The length of the first.
+        expected: usize,
+        /// Its own.
+        found: usize,
+    },
+    /// A logit is infinite or no number.
+    #[error("the logit of class {class} is not finite: the weights or the calibration are damaged")]
+    NonFiniteScore {
+        /// Which class, counted from 0.
+        class: usize,
+    },
+    /// Held-out labels, or numbers, that no calibration can be made of.
+    #[error(
+        "a calibration needs {expected}, found {found}: hold out other pictures, or leave the calibration out"
+    )]
+    Calibration {
+        /// What would do.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
 }

@@ -82,6 +82,30 @@
 //! # }
 //! ```
 //!
+//! # Pictures and texts in one space
+//! MedSigLIP, or any other SigLIP 1 model: what belongs together has vectors that point alike.
+//!
+//! ```
+//! use medgemma::{Class, Device, Image, MedSigLip, Probability};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/siglip");
+//! # let chest = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/golden/data/picture-a.png");
+//! let model = MedSigLip::load(weights, &Device::best_available()?)?;
+//! let image = &model.embed_images(&[Image::open(chest)?])?[0];
+//! let texts = model.embed_token_ids(&[vec![5, 7, 1], vec![9, 1]])?; // token ids, with the end of text
+//! let classes = ["normal", "pneumothorax"].into_iter().zip(texts);
+//! let classes: Vec<Class> = classes.map(|(label, text)| Class::new(label, text)).collect();
+//! let found = model.classify(image, &classes)?;
+//! print!("{found}"); // per class: logit, sigmoid, softmax
+//! if let Some(best) = found.decide(Probability::Softmax, 0.9) {
+//!     println!("{}", best.label);
+//! }
+//! # assert_eq!(found.scores().len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What it does
 //! | You want | Use |
 //! |---|---|
@@ -97,6 +121,8 @@
 //! | conversations that begin alike | [`LoadOptions::with_prefix_cache`]; a [`Chat`] can be cloned |
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
+//! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
+//! | a picture sorted into named classes | [`MedSigLip::classify`], [`Classification`], [`Calibration`] |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!
@@ -114,12 +140,16 @@
 //! data that goes in and out.
 
 mod batch;
+mod calibration;
 mod chat;
+mod classification;
 mod config;
+mod embedding;
 mod error;
 mod files;
 mod gguf;
 mod medgemma;
+mod medsiglip;
 mod memory;
 mod message;
 mod model;
@@ -132,10 +162,14 @@ mod writer;
 
 // The public interface is:
 pub use batch::Score;
+pub use calibration::Calibration;
 pub use chat::{Chat, Stream, THINK};
+pub use classification::{Class, ClassScore, Classification, Probability};
 pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Preset};
+pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use medgemma::MedGemma;
+pub use medsiglip::{MedSigLip, SiglipOptions};
 pub use memory::{MemoryPlan, Workload, available as available_memory};
 pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};

@@ -399,6 +399,28 @@ impl<'a> Scope<'_, 'a> {
         Ok(self.loader.hold(&self.full(key), dtype, matrix, bytes))
     }
 
+    /// The `N` matrices `[out, in]` that the file holds below each other as the one tensor `key`,
+    /// `[N·out, in]`: the query, key and value projections of torch's own attention. Each is loaded
+    /// as [`weight`](Self::weight) does.
+    ///
+    /// # Errors
+    /// As [`weight`](Self::weight).
+    pub fn weight_stack<const N: usize>(
+        &mut self,
+        key: &str,
+        [out, inputs]: [usize; 2],
+    ) -> Result<[Weight; N]> {
+        let name = self.full(key);
+        let (file_key, dtype) = self.loader.take(&name, &[N * out, inputs])?;
+        let bytes = self.loader.source.bytes(&file_key)?;
+        let size = bytes.len() / N;
+        Ok(std::array::from_fn(|i| {
+            let part = bytes.slice(i * size..(i + 1) * size);
+            let name = format!("{name}[{i}]");
+            self.loader.hold(&name, dtype.clone(), [out, inputs], part)
+        }))
+    }
+
     /// The vector `key` (norm weights, biases) as f32, `[len]`.
     ///
     /// # Errors

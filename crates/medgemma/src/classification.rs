@@ -1,0 +1,280 @@
+//! Zero-shot classification: one picture against named classes, each with its logit, sigmoid and
+//! softmax, told apart by name.
+//!
+//! SigLIP was trained with the sigmoid, each pair of picture and text on its own (Zhai et al. 2023,
+//! §3.2); the evaluations of MedSigLIP's model card take the softmax over the prompts of a question.
+//! Neither is calibrated for a hospital's own pictures: see [`Calibration`](crate::Calibration).
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::calibration::Calibration;
+use crate::embedding::{Embedding, rounded};
+use crate::error::{Error, Result};
+
+/// A class by name, and the direction that its prompts point to.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Class {
+    /// What it is called in results.
+    pub label: String,
+    /// The embedding of its prompt, or the [`Embedding::ensemble`] of its prompts.
+    pub embedding: Embedding,
+}
+
+impl Class {
+    /// The class `label` of one prompt's embedding, or of an ensemble.
+    #[must_use]
+    pub fn new(label: impl Into<String>, embedding: Embedding) -> Self {
+        Self {
+            label: label.into(),
+            embedding,
+        }
+    }
+}
+
+/// Which of the two probabilities is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Probability {
+    /// Each class on its own: several may be true, or none.
+    Sigmoid,
+    /// All classes together make 1: exactly one of them is true.
+    Softmax,
+}
+
+/// What one class got.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ClassScore {
+    /// The class.
+    pub label: String,
+    /// `exp(logit_scale) · cosine + logit_bias`, calibrated where a calibration was applied.
+    pub logit: f32,
+    /// 1 / (1 + exp(−logit)): whether this class is true, whatever the others are.
+    pub sigmoid: f32,
+    /// exp(logit) / Σ exp(logit): which class is true, if exactly one is.
+    pub softmax: f32,
+}
+
+impl ClassScore {
+    /// The probability of this name.
+    #[must_use]
+    pub fn probability(&self, which: Probability) -> f32 {
+        match which {
+            Probability::Sigmoid => self.sigmoid,
+            Probability::Softmax => self.softmax,
+        }
+    }
+}
+
+/// One picture against all classes, in their order. Not for clinical use without verification by a
+/// qualified person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Classification {
+    scores: Vec<ClassScore>,
+}
+
+impl Classification {
+    /// The scores of these logits, in the order of `labels`.
+    ///
+    /// # Errors
+    /// [`Error::NoClasses`] if there are none, [`Error::UnequalLengths`] unless there is a logit for
+    /// each label, [`Error::NonFiniteScore`] for a logit that is infinite or no number.
+    pub fn from_logits(labels: &[&str], logits: &[f32]) -> Result<Self> {
+        if labels.is_empty() {
+            return Err(Error::NoClasses);
+        }
+        if labels.len() != logits.len() {
+            return Err(Error::UnequalLengths {
+                what: "logits",
+                expected: labels.len(),
+                found: logits.len(),
+            });
+        }
+        if let Some(class) = logits.iter().position(|logit| !logit.is_finite()) {
+            return Err(Error::NonFiniteScore { class });
+        }
+        // The largest is taken off first, so that no exponential overflows.
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let power = |logit: f32| (f64::from(logit) - f64::from(largest)).exp();
+        let total: f64 = logits.iter().map(|&logit| power(logit)).sum();
+        let score = |(&label, &logit): (&&str, &f32)| ClassScore {
+            label: label.to_owned(),
+            logit,
+            sigmoid: rounded(sigmoid(f64::from(logit))),
+            softmax: rounded(power(logit) / total),
+        };
+        let scores = labels.iter().zip(logits).map(score).collect();
+        Ok(Self { scores })
+    }
+
+    /// A score for each class, in their order; at least one.
+    #[must_use]
+    pub fn scores(&self) -> &[ClassScore] {
+        &self.scores
+    }
+
+    /// The same with every logit calibrated, and the probabilities that follow from it.
+    ///
+    /// # Errors
+    /// [`Error::UnequalLengths`] unless there is a calibration for each class,
+    /// [`Error::NonFiniteScore`] if a logit overflows.
+    pub fn calibrated(&self, calibrations: &[Calibration]) -> Result<Self> {
+        if calibrations.len() != self.scores.len() {
+            return Err(Error::UnequalLengths {
+                what: "calibrations",
+                expected: self.scores.len(),
+                found: calibrations.len(),
+            });
+        }
+        let labels: Vec<&str> = self.scores.iter().map(|s| s.label.as_str()).collect();
+        let each = self.scores.iter().zip(calibrations);
+        let logits: Vec<f32> = each.map(|(score, c)| c.apply(score.logit)).collect();
+        Self::from_logits(&labels, &logits)
+    }
+
+    /// The class with the largest logit, the first of equal ones.
+    ///
+    /// # Panics
+    /// Never: a classification is made of at least one class.
+    #[must_use]
+    pub fn best(&self) -> &ClassScore {
+        let (first, rest) = self.scores.split_first().expect("at least one class");
+        rest.iter().fold(first, |best, score| {
+            if score.logit > best.logit {
+                score
+            } else {
+                best
+            }
+        })
+    }
+
+    /// The best class, or `None` where its probability is below `threshold`: the picture is then
+    /// left to a human eye.
+    #[must_use]
+    pub fn decide(&self, which: Probability, threshold: f32) -> Option<&ClassScore> {
+        let best = self.best();
+        (best.probability(which) >= threshold).then_some(best)
+    }
+}
+
+impl fmt::Display for Classification {
+    /// A line for each class: label, logit, sigmoid, softmax.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for score in &self.scores {
+            writeln!(
+                f,
+                "{}: logit {:.3}, sigmoid {:.4}, softmax {:.4}",
+                score.label, score.logit, score.sigmoid, score.softmax
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// 1 / (1 + exp(−x)); an exponential that overflows leaves 0, which is right.
+pub(crate) fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::{Classification, Probability};
+    use crate::calibration::Calibration;
+    use crate::error::Error;
+
+    fn close(found: f32, expected: f32) {
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
+
+    /// By hand: σ(ln 3) = 3/4, σ(0) = 1/2, σ(−ln 3) = 1/4; softmax of (ln 3, 0, −ln 3) = (9, 3, 1)/13.
+    #[test]
+    fn each_probability_has_its_own_meaning() {
+        let ln3 = 3.0_f32.ln();
+        let found = Classification::from_logits(&["a", "b", "c"], &[ln3, 0.0, -ln3]).unwrap();
+        for ((score, sigmoid), softmax) in found
+            .scores()
+            .iter()
+            .zip([0.75, 0.5, 0.25])
+            .zip([9.0, 3.0, 1.0])
+        {
+            close(score.sigmoid, sigmoid);
+            close(score.softmax, softmax / 13.0);
+        }
+        assert_eq!(
+            (found.best().label.as_str(), found.best().logit),
+            ("a", ln3)
+        );
+    }
+
+    #[test]
+    fn logits_far_from_zero_give_probabilities_all_the_same() {
+        // One step apart, the larger has e/(1 + e).
+        let far = Classification::from_logits(&["a", "b"], &[-1e4, -1e4 - 1.0]).unwrap();
+        close(far.scores()[0].softmax, 0.731_058_6);
+        close(far.scores()[0].sigmoid, 0.0);
+        let near = Classification::from_logits(&["a", "b"], &[1e4, 0.0]).unwrap();
+        close(near.scores()[0].sigmoid, 1.0);
+        close(near.scores()[1].softmax, 0.0);
+    }
+
+    #[test]
+    fn below_the_threshold_there_is_no_answer() {
+        let ln3 = 3.0_f32.ln();
+        let found = Classification::from_logits(&["a", "b"], &[0.0, ln3]).unwrap();
+        // The best is b: σ = softmax = 3/4; with a third class of ln 3 the softmax is 3/7.
+        assert_eq!(found.decide(Probability::Sigmoid, 0.7).unwrap().label, "b");
+        assert!(found.decide(Probability::Softmax, 0.8).is_none());
+        let tied = Classification::from_logits(&["a", "b", "c"], &[0.0, ln3, ln3]).unwrap();
+        assert_eq!(tied.decide(Probability::Sigmoid, 0.7).unwrap().label, "b");
+        assert!(tied.decide(Probability::Softmax, 0.7).is_none());
+    }
+
+    #[test]
+    fn calibrated_logits_change_both_probabilities() {
+        let ln3 = 3.0_f32.ln();
+        let found = Classification::from_logits(&["a", "b"], &[2.0 * ln3, ln3]).unwrap();
+        let halved = Calibration::new(2.0, 0.0).unwrap();
+        let lifted = Calibration::new(1.0, f64::from(ln3)).unwrap();
+        let found = found.calibrated(&[halved, lifted]).unwrap();
+        // Now ln 3 and 2 ln 3.
+        close(found.scores()[0].sigmoid, 0.75);
+        close(found.scores()[1].sigmoid, 0.9);
+        close(found.scores()[1].softmax, 0.75);
+        assert_eq!(found.best().label, "b");
+        assert!(matches!(
+            found.calibrated(&[halved]),
+            Err(Error::UnequalLengths {
+                expected: 2,
+                found: 1,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn what_is_no_classification_is_refused() {
+        assert!(matches!(
+            Classification::from_logits(&[], &[]),
+            Err(Error::NoClasses)
+        ));
+        assert!(matches!(
+            Classification::from_logits(&["a"], &[1.0, 2.0]),
+            Err(Error::UnequalLengths {
+                expected: 1,
+                found: 2,
+                ..
+            })
+        ));
+        for bad in [f32::NAN, f32::INFINITY] {
+            assert!(matches!(
+                Classification::from_logits(&["a", "b"], &[1.0, bad]),
+                Err(Error::NonFiniteScore { class: 1 })
+            ));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! MedSigLIP as an application uses it: pictures and texts in, embeddings and scores out.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use medgemma_image::{Image, ImageProcessor, Pixels, Resizer};
+use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
+use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
+use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
+
+use crate::classification::{Class, Classification};
+use crate::embedding::Embedding;
+use crate::error::Result;
+use crate::options::LoadObserver;
+
+/// How a [`MedSigLip`] is loaded.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct SiglipOptions<'a> {
+    /// Told how far the loading is.
+    pub progress: Option<LoadObserver<'a>>,
+    /// Which reference's resizing is followed bit for bit. `None`: as the image processor of the
+    /// directory.
+    pub resizer: Option<Resizer>,
+    /// Centre pictures on a black square instead of stretching them. `None`: stretch, as the
+    /// reference does.
+    pub pad_to_square: Option<bool>,
+    /// Whether pixels of other sizes than the model's are encoded, with interpolated positions
+    /// (`interpolate_pos_encoding` of the reference). Off by default: then they are an error.
+    pub interpolate: bool,
+}
+
+impl<'a> SiglipOptions<'a> {
+    /// Sets [`progress`](Self::progress): bytes done, bytes in all.
+    #[must_use]
+    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + 'a) -> Self {
+        self.progress = Some(Box::new(observer));
+        self
+    }
+
+    /// Sets [`resizer`](Self::resizer).
+    #[must_use]
+    pub fn with_resizer(mut self, resizer: Resizer) -> Self {
+        self.resizer = Some(resizer);
+        self
+    }
+
+    /// Sets [`pad_to_square`](Self::pad_to_square).
+    #[must_use]
+    pub fn with_pad_to_square(mut self, pad: bool) -> Self {
+        self.pad_to_square = Some(pad);
+        self
+    }
+
+    /// Sets [`interpolate`](Self::interpolate).
+    #[must_use]
+    pub fn with_interpolate(mut self, interpolate: bool) -> Self {
+        self.interpolate = interpolate;
+        self
+    }
+}
+
+impl fmt::Debug for SiglipOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SiglipOptions")
+            .field("progress", &self.progress.is_some())
+            .field("resizer", &self.resizer)
+            .field("pad_to_square", &self.pad_to_square)
+            .field("interpolate", &self.interpolate)
+            .finish()
+    }
+}
+
+/// MedSigLIP, or any other SigLIP 1 model: pictures and texts become vectors of one space. Cheap to
+/// clone, immutable, `Send + Sync`.
+///
+/// What it finds alike or probable is a model's opinion and **not for clinical use** without
+/// independent verification by a qualified person.
+#[derive(Clone)]
+pub struct MedSigLip {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    encoder: DualEncoder,
+    processor: ImageProcessor,
+    report: LoadReport,
+}
+
+impl fmt::Debug for MedSigLip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MedSigLip")
+            .field("dir", &self.inner.dir)
+            .field("parameters", &self.config().parameters())
+            .field("device", &self.device().name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl MedSigLip {
+    /// Loads a Hugging Face directory of a SigLIP 1 model (`config.json`, safetensors files in one or
+    /// many, and where it exists `preprocessor_config.json`) onto a device. Weights stay in the
+    /// memory-mapped files where the device can read their format.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) and [`Error::Vision`](crate::Error::Vision) naming file
+    /// and key for what is missing, surplus, misshaped, of a wrong type or not supported;
+    /// [`Error::Image`](crate::Error::Image) for a processor this library does not know.
+    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        Self::load_with(dir, device, SiglipOptions::default())
+    }
+
+    /// As [`MedSigLip::load`], with a progress observer and choices of image processing.
+    ///
+    /// # Errors
+    /// As [`MedSigLip::load`].
+    pub fn load_with(
+        dir: impl AsRef<Path>,
+        device: &Device,
+        options: SiglipOptions<'_>,
+    ) -> Result<Self> {
+        let dir = dir.as_ref();
+        let config = SiglipConfig::read(dir)?;
+        for key in &config.unknown_keys {
+            tracing::warn!(key, "unknown key in the model's configuration");
+        }
+        let processor = image_processor(dir, &config, &options)?;
+        let source = SafetensorsDir::open(dir)?;
+        let mut loader = Loader::new(&source, DUAL_RENAMES, device)?.with_ignored(IGNORED);
+        if let Some(progress) = options.progress {
+            loader = loader.with_progress(progress);
+        }
+        let mut encoder = DualEncoder::load(&mut loader, config)?;
+        if options.interpolate {
+            encoder = encoder.with_interpolation();
+        }
+        let report = loader.finish()?;
+        tracing::info!(
+            tensors = report.tensors,
+            parameters = report.parameters,
+            bytes = report.bytes,
+            device = device.name(),
+            "model loaded"
+        );
+        let inner = Inner {
+            dir: dir.to_path_buf(),
+            encoder,
+            processor,
+            report,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// What the directory says of the model.
+    #[must_use]
+    pub fn config(&self) -> &SiglipConfig {
+        self.inner.encoder.config()
+    }
+
+    /// The part below: pixel tensors and ids in, tensors out, every stage to be seen.
+    #[must_use]
+    pub fn encoder(&self) -> &DualEncoder {
+        &self.inner.encoder
+    }
+
+    /// How pictures become pixels.
+    #[must_use]
+    pub fn processor(&self) -> &ImageProcessor {
+        &self.inner.processor
+    }
+
+    /// What was loaded: tensors, parameters, bytes, dialects.
+    #[must_use]
+    pub fn report(&self) -> &LoadReport {
+        &self.inner.report
+    }
+
+    /// Where the weights are.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        self.inner.encoder.device()
+    }
+
+    /// The embedding of each picture, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Image`](crate::Error::Image); as [`MedSigLip::embed_pixels`] for a processor whose
+    /// size is not the model's.
+    pub fn embed_images(&self, images: &[Image]) -> Result<Vec<Embedding>> {
+        let embed = |image: &Image| {
+            let processed = self.inner.processor.process(image)?;
+            // The picture itself; crops are Gemma 3's.
+            self.embed_pixels(&processed.pixels[0])
+        };
+        images.iter().map(embed).collect()
+    }
+
+    /// The embedding of a picture that is pixels already.
+    ///
+    /// # Shapes
+    /// - `pixels`: `[3, image_size, image_size]`; any size with [`SiglipOptions::interpolate`]
+    ///
+    /// # Errors
+    /// [`Error::Vision`](crate::Error::Vision) for pixels of another size,
+    /// [`Error::NoDirection`](crate::Error::NoDirection) if the weights are damaged.
+    pub fn embed_pixels(&self, pixels: &Pixels) -> Result<Embedding> {
+        let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
+        let embedded = self.inner.encoder.embed_image(pixels)?;
+        Ok(embeddings(embedded)?.remove(0))
+    }
+
+    /// The embedding of each text, given as token ids with the end of text; shorter ones are padded.
+    /// None are no error.
+    ///
+    /// # Errors
+    /// [`Error::Vision`](crate::Error::Vision) for a text of more than 64 tokens and for an id outside
+    /// of the vocabulary: nothing is cut off silently.
+    pub fn embed_token_ids(&self, texts: &[Vec<u32>]) -> Result<Vec<Embedding>> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        embeddings(self.inner.encoder.embed_texts(texts)?)
+    }
+
+    /// `exp(logit_scale) · cosine + logit_bias` of a picture and each text.
+    ///
+    /// # Errors
+    /// [`Error::EmbeddingWidth`](crate::Error::EmbeddingWidth) for embeddings of another model.
+    pub fn logits(&self, image: &Embedding, texts: &[Embedding]) -> Result<Vec<f32>> {
+        texts.iter().map(|text| self.logit(image, text)).collect()
+    }
+
+    /// A picture against classes: per class the logit, the sigmoid and the softmax, by name.
+    ///
+    /// # Errors
+    /// [`Error::NoClasses`](crate::Error::NoClasses), and as [`MedSigLip::logits`].
+    pub fn classify(&self, image: &Embedding, classes: &[Class]) -> Result<Classification> {
+        let labels: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
+        let each = classes
+            .iter()
+            .map(|class| self.logit(image, &class.embedding));
+        Classification::from_logits(&labels, &each.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The logit of one pair.
+    fn logit(&self, image: &Embedding, text: &Embedding) -> Result<f32> {
+        let encoder = &self.inner.encoder;
+        image.check_width(self.config().embedding_size())?;
+        Ok(image.cosine(text)? * encoder.logit_scale() + encoder.logit_bias())
+    }
+}
+
+/// Rows `[n, e]`, read back.
+fn embeddings(rows: Tensor<2>) -> Result<Vec<Embedding>> {
+    let [_, width] = rows.dims();
+    let numbers = vec_from(rows, "embeddings")?;
+    let rows = numbers.chunks_exact(width);
+    rows.map(|row| Embedding::new(row.to_vec())).collect()
+}
+
+/// The processor of the directory with the caller's choices.
+fn image_processor(
+    dir: &Path,
+    config: &SiglipConfig,
+    options: &SiglipOptions<'_>,
+) -> Result<ImageProcessor> {
+    let mut processor = ImageProcessor::from_dir(dir, config.vision_config.image_size)?;
+    if let Some(resizer) = options.resizer {
+        processor = processor.with_resizer(resizer);
+    }
+    if let Some(pad) = options.pad_to_square {
+        processor = processor.with_pad_to_square(pad);
+    }
+    Ok(processor)
+}

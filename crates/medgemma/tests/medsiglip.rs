@@ -1,0 +1,188 @@
+//! The dual encoder through the facade: from a picture's samples and token ids to logits and classes,
+//! against transformers 5.23.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use medgemma::{Class, Embedding, Error, Image, MedSigLip, Pixels, Probability, SiglipOptions};
+use medgemma_testkit::{Golden, Scratch, assert_close, checkpoint};
+use support::cpu;
+
+const TOLERANCE: f32 = 1e-4;
+
+fn model() -> MedSigLip {
+    MedSigLip::load(checkpoint("siglip"), &cpu()).unwrap()
+}
+
+/// The pictures of a golden, `[n, 3, h, w]`.
+fn pixels(golden: &Golden) -> Vec<Pixels> {
+    let all = golden.f32("pixel_values");
+    let &[_, c, h, w] = all.shape.as_slice() else {
+        panic!("{:?}", all.shape)
+    };
+    let each = all.data.chunks_exact(c * h * w);
+    each.map(|data| Pixels {
+        data: data.to_vec(),
+        shape: [c, h, w],
+    })
+    .collect()
+}
+
+/// The texts of a golden, padded as they are there.
+fn texts(golden: &Golden) -> Vec<Vec<u32>> {
+    let length = golden.i64("input_ids").shape[1];
+    let ids = golden.ids("input_ids");
+    ids.chunks_exact(length).map(<[u32]>::to_vec).collect()
+}
+
+fn compare(model: &MedSigLip, name: &str) {
+    let golden = Golden::named(name);
+    let pixels = pixels(&golden);
+    let images: Vec<Embedding> = pixels
+        .iter()
+        .map(|p| model.embed_pixels(p).unwrap())
+        .collect();
+    let texts = model.embed_token_ids(&texts(&golden)).unwrap();
+    for (key, found) in [("image_embeds", &images), ("text_embeds", &texts)] {
+        let shape = [found.len(), found[0].width()];
+        let numbers: Vec<f32> = found.iter().flat_map(|e| e.as_slice()).copied().collect();
+        assert_close(
+            &format!("{name} {key}"),
+            &shape,
+            &numbers,
+            &golden.f32(key),
+            TOLERANCE,
+        );
+    }
+    let logits: Vec<f32> = images
+        .iter()
+        .flat_map(|image| model.logits(image, &texts).unwrap())
+        .collect();
+    let shape = [images.len(), texts.len()];
+    let key = "logits_per_image";
+    assert_close(
+        &format!("{name} {key}"),
+        &shape,
+        &logits,
+        &golden.f32(key),
+        TOLERANCE,
+    );
+}
+
+#[test]
+fn embeddings_and_logits_equal_the_reference() {
+    compare(&model(), "siglip.native");
+}
+
+#[test]
+fn other_sizes_are_taken_only_when_asked_for() {
+    let options = SiglipOptions::default().with_interpolate(true);
+    let any = MedSigLip::load_with(checkpoint("siglip"), &cpu(), options).unwrap();
+    for name in ["siglip.larger", "siglip.flat", "siglip.native"] {
+        compare(&any, name);
+    }
+    let larger = pixels(&Golden::named("siglip.larger")).remove(0);
+    let error = model().embed_pixels(&larger).unwrap_err();
+    assert!(matches!(error, Error::Vision(_)), "{error}");
+}
+
+/// A picture of the model's size is not resized: its pixels are (x / 255 − ½) / ½.
+#[test]
+fn a_picture_is_embedded_as_its_pixels() {
+    let samples: Vec<u8> = (0..28 * 28 * 3_u32)
+        .map(|i| (i * 37).to_le_bytes()[0])
+        .collect();
+    let image = Image::from_rgb8(28, 28, samples.clone()).unwrap();
+    let plane = |c: usize| samples.iter().skip(c).step_by(3);
+    let data = (0..3).flat_map(plane).map(|&x| f32::from(x) / 127.5 - 1.0);
+    let pixels = Pixels {
+        data: data.collect(),
+        shape: [3, 28, 28],
+    };
+    let model = model();
+    let found = model.embed_images(&[image.clone(), image]).unwrap();
+    assert_eq!((found.len(), &found[0]), (2, &found[1]));
+    let expected = model.embed_pixels(&pixels).unwrap();
+    assert!(found[0].cosine(&expected).unwrap() > 1.0 - 1e-6);
+    assert_eq!(found[0].width(), 30);
+}
+
+#[test]
+fn classes_are_scored_by_name() {
+    let golden = Golden::named("siglip.native");
+    let model = model();
+    let image = model.embed_pixels(&pixels(&golden)[1]).unwrap();
+    let texts = model.embed_token_ids(&texts(&golden)).unwrap();
+    let ensemble = Embedding::ensemble(&texts[..2]).unwrap();
+    let classes = [
+        Class::new("two prompts", ensemble.clone()),
+        Class::new("third", texts[2].clone()),
+        Class::new("fourth", texts[3].clone()),
+    ];
+    let found = model.classify(&image, &classes).unwrap();
+    let logits = golden.f32("logits_per_image");
+    let row = logits.rows().nth(1).unwrap();
+    assert_eq!(found.scores()[1].label, "third");
+    assert!((found.scores()[1].logit - row[2]).abs() < 1e-3);
+    assert!((found.scores()[2].logit - row[3]).abs() < 1e-3);
+    let own = model.logits(&image, &[ensemble]).unwrap()[0];
+    assert_eq!(found.scores()[0].logit, own);
+    let total: f32 = found.scores().iter().map(|score| score.softmax).sum();
+    assert!((total - 1.0).abs() < 1e-6);
+    assert!(found.decide(Probability::Softmax, 0.0).is_some());
+    assert!(found.decide(Probability::Sigmoid, 1.1).is_none());
+    let best = found.best().logit;
+    assert!(found.scores().iter().all(|score| score.logit <= best));
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["scores"][1]["label"], "third");
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let model = model();
+    let image = model
+        .embed_pixels(&pixels(&Golden::named("siglip.native"))[0])
+        .unwrap();
+    assert!(model.embed_token_ids(&[]).unwrap().is_empty());
+    assert!(model.embed_images(&[]).unwrap().is_empty());
+    assert!(matches!(model.classify(&image, &[]), Err(Error::NoClasses)));
+    let other = Embedding::new(vec![1.0; 24]).unwrap();
+    for (a, b) in [(&image, &other), (&other, &image), (&other, &other)] {
+        let error = model.logits(a, std::slice::from_ref(b)).unwrap_err();
+        let fits = matches!(
+            error,
+            Error::EmbeddingWidth {
+                expected: 30,
+                found: 24
+            }
+        );
+        assert!(fits, "{error}");
+    }
+    for ids in [vec![2; 10], vec![101]] {
+        let error = model.embed_token_ids(&[ids]).unwrap_err();
+        assert!(matches!(error, Error::Vision(_)), "{error}");
+    }
+    let damaged = Scratch::of("siglip").edit(|tensors| {
+        tensors.map("text_model.head.bias", |_| f32::NAN);
+    });
+    let damaged = MedSigLip::load(damaged.path(), &cpu()).unwrap();
+    let error = damaged.embed_token_ids(&[vec![2]]).unwrap_err();
+    assert!(matches!(error, Error::NoDirection { .. }), "{error}");
+}
+
+#[test]
+fn loading_reports_its_progress_and_what_it_found() {
+    let mut last = (0, 0);
+    let options = SiglipOptions::default().with_progress(|done, total| last = (done, total));
+    let model = MedSigLip::load_with(checkpoint("siglip"), &cpu(), options).unwrap();
+    let report = model.report();
+    assert_eq!(last, (report.bytes, report.bytes));
+    assert_eq!(report.parameters, model.config().parameters());
+    let shown = format!("{model:?}");
+    assert!(shown.contains("cpu") && !shown.contains("0."), "{shown}");
+    // MedGemma's own loader is not for such a directory, nor is this one for MedGemma's.
+    assert!(medgemma::MedGemma::load(checkpoint("siglip"), &cpu()).is_err());
+    let error = MedSigLip::load(checkpoint("mm-2025"), &cpu()).unwrap_err();
+    assert!(error.to_string().contains("model_type"), "{error}");
+}
