@@ -32,6 +32,9 @@ impl Lines {
             }
         }
         lines.resize(count, Line([0; 64]));
+        // No numbers, as floats: so that nobody comes to rely on zeros.
+        #[cfg(test)]
+        lines.fill(Line([0xff; 64]));
         Self(lines)
     }
 

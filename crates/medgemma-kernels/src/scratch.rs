@@ -22,6 +22,9 @@ pub(crate) fn with<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
     }
     // SAFETY: lines are arrays of numbers without gaps, and there are at least `len` numbers.
     let numbers = unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) };
+    // So that nobody comes to rely on zeros.
+    #[cfg(test)]
+    numbers.fill(f32::NAN);
     let result = task(numbers);
     let mut free = FREE.take();
     free.push(buffer);

@@ -104,9 +104,6 @@ impl Tiles {
             for group in slab * SLAB_GROUPS..groups.min((slab + 1) * SLAB_GROUPS) {
                 // SAFETY: this piece alone writes its groups of its tile.
                 let lines = unsafe { cells.part((tile * groups + group) * stride, stride) };
-                if tokens.len() < TILE {
-                    lines.fill(Line([0; 64]));
-                }
                 let x = &x[tokens.start * cols + group * GROUP..];
                 // SAFETY: the caller of `linear` has asked for the path.
                 unsafe { many_avx512::pack(Order::new(format), x, cols, tokens.len(), lines) };

@@ -31,6 +31,10 @@ pub(super) struct Product<'a> {
     /// `[tile][row][LANES]`, as many tiles as there are to do.
     pub(super) sums: &'a mut [f32],
     /// The rows that will be multiplied next.
+    #[cfg_attr(
+        not(all(target_arch = "x86_64", target_os = "linux")),
+        expect(dead_code, reason = "only the tile unit's kernel asks ahead")
+    )]
     pub(super) ahead: Ahead<'a>,
 }
 
@@ -81,6 +85,7 @@ const OF_VECTORS: Piece = Piece {
 /// For tiles, which are multiplied faster than caches deliver: a group's weights stay in the first
 /// cache beside the tokens that go by, sums and tokens in the second, and tokens are read into it
 /// once for many rows.
+#[cfg(any(test, all(target_arch = "x86_64", target_os = "linux")))]
 const OF_TILES: Piece = Piece {
     rows: 384,
     tiles: 32,

@@ -36,7 +36,7 @@ impl Step {
 }
 
 /// Many tokens, transposed: `[tile][step][LANES]`, where a lane is a token and holds a step's
-/// 4 bytes. Tokens and steps that are not there are zero.
+/// 4 bytes. Steps that are not there are zero; lanes without a token may hold anything.
 pub(super) struct Tiles {
     steps: usize,
     /// A line for each step of a tile.
@@ -70,9 +70,6 @@ impl Tiles {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             let x = &x[tile * LANES * cols..];
             let x = &x[..x.len().min(LANES * cols)];
-            if x.len() < LANES * cols {
-                place.fill(0);
-            }
             let packed = pack_blocks(path, x, cols, (step, round), &mut place);
             let rest = &mut place[packed / step.width() * LANES..];
             rest.fill(0);

@@ -78,7 +78,7 @@ impl Panel {
     }
 
     /// Steps `steps` of the rows from `first` on, as bytes in which the rows are the returned
-    /// number of bytes apart. Rows and columns that are not there are zero.
+    /// number of bytes apart. Columns that are not there are zero, rows may hold anything.
     pub(super) fn group<'a>(
         &'a mut self,
         weights: Weights<'a>,
@@ -97,8 +97,7 @@ impl Panel {
         let cols = start..weights.cols().min(steps.end * step.width());
         let rows = first..weights.rows().min(first + self.shape.rows);
         let scratch = &mut self.scratch.words_mut()[..self.shape.rows * len];
-        let whole = rows.len() == self.shape.rows && cols.len() == len * step.width();
-        if !whole || matches!(weights, Weights::Columns(_)) {
+        if cols.len() < len * step.width() || matches!(weights, Weights::Columns(_)) {
             scratch.fill(0);
         }
         for (row, place) in rows.zip(scratch.chunks_exact_mut(len)) {
@@ -136,6 +135,10 @@ impl Panel {
 
 /// Where in the file the rows of a group are.
 #[derive(Clone, Copy, Default)]
+#[cfg_attr(
+    not(all(target_arch = "x86_64", target_os = "linux")),
+    expect(dead_code, reason = "only the tile unit's kernel asks ahead")
+)]
 pub(super) struct Ahead<'a> {
     /// From the first row's on.
     pub(super) bytes: &'a [u8],
