@@ -180,3 +180,4 @@ pub use medgemma_gemma3::{Sampling, Speculation, Token};
 pub use medgemma_image::{Image, Limits, Pixels, Resizer};
 pub use medgemma_tensor::checkpoint::Precision;
 pub use medgemma_tensor::{Backend, Device, KvPrecision, cpu};
+pub use medgemma_tokenizer::{SiglipNormalization, SiglipTextOptions};

@@ -8,6 +8,7 @@ use medgemma_image::{Image, ImageProcessor, Pixels, Resizer};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
+use medgemma_tokenizer::{SiglipTextOptions, SiglipTokenizer};
 
 use crate::classification::{Class, Classification};
 use crate::embedding::Embedding;
@@ -86,6 +87,8 @@ struct Inner {
     dir: PathBuf,
     encoder: DualEncoder,
     processor: ImageProcessor,
+    /// None where the directory has none: ids then come from elsewhere.
+    tokenizer: Option<SiglipTokenizer>,
     report: LoadReport,
 }
 
@@ -101,8 +104,8 @@ impl fmt::Debug for MedSigLip {
 
 impl MedSigLip {
     /// Loads a Hugging Face directory of a SigLIP 1 model (`config.json`, safetensors files in one or
-    /// many, and where it exists `preprocessor_config.json`) onto a device. Weights stay in the
-    /// memory-mapped files where the device can read their format.
+    /// many, and where they exist `preprocessor_config.json` and `tokenizer.json` or `spiece.model`)
+    /// onto a device. Weights stay in the memory-mapped files where the device can read their format.
     ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) and [`Error::Vision`](crate::Error::Vision) naming file
@@ -127,6 +130,7 @@ impl MedSigLip {
             tracing::warn!(key, "unknown key in the model's configuration");
         }
         let processor = image_processor(dir, &config, &options)?;
+        let tokenizer = tokenizer(dir)?;
         let source = SafetensorsDir::open(dir)?;
         let mut loader = Loader::new(&source, DUAL_RENAMES, device)?.with_ignored(IGNORED);
         if let Some(progress) = options.progress {
@@ -148,6 +152,7 @@ impl MedSigLip {
             dir: dir.to_path_buf(),
             encoder,
             processor,
+            tokenizer,
             report,
         };
         Ok(Self {
@@ -213,6 +218,35 @@ impl MedSigLip {
         Ok(embeddings(embedded)?.remove(0))
     }
 
+    /// The embedding of each text, of at most 64 tokens, in the published normalisation.
+    ///
+    /// # Errors
+    /// As [`MedSigLip::embed_texts_with`].
+    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>> {
+        self.embed_texts_with(texts, &SiglipTextOptions::default())
+    }
+
+    /// As [`MedSigLip::embed_texts`], with a choice of normalisation and truncation; the length is
+    /// the model's own.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`](crate::Error::Tokenizer) where the directory has no tokenizer, and for a
+    /// text that is too long unless truncation is asked for.
+    pub fn embed_texts_with(
+        &self,
+        texts: &[&str],
+        options: &SiglipTextOptions,
+    ) -> Result<Vec<Embedding>> {
+        let tokenizer = match &self.inner.tokenizer {
+            Some(tokenizer) => tokenizer,
+            None => &SiglipTokenizer::from_dir(&self.inner.dir)?,
+        };
+        let length = self.config().text_config.max_position_embeddings;
+        let options = options.with_length(length);
+        let rows = texts.iter().map(|text| tokenizer.encode(text, &options));
+        self.embed_token_ids(&rows.collect::<std::result::Result<Vec<_>, _>>()?)
+    }
+
     /// The embedding of each text, given as token ids with the end of text; shorter ones are padded.
     /// None are no error.
     ///
@@ -262,13 +296,22 @@ fn embeddings(rows: Tensor<2>) -> Result<Vec<Embedding>> {
     rows.map(|row| Embedding::new(row.to_vec())).collect()
 }
 
+/// The tokenizer of the directory, if it has one.
+fn tokenizer(dir: &Path) -> Result<Option<SiglipTokenizer>> {
+    let files = ["tokenizer.json", "spiece.model"];
+    if files.iter().all(|file| !dir.join(file).exists()) {
+        return Ok(None);
+    }
+    Ok(Some(SiglipTokenizer::from_dir(dir)?))
+}
+
 /// The processor of the directory with the caller's choices.
 fn image_processor(
     dir: &Path,
     config: &SiglipConfig,
     options: &SiglipOptions<'_>,
 ) -> Result<ImageProcessor> {
-    let mut processor = ImageProcessor::from_dir(dir, config.vision_config.image_size)?;
+    let mut processor = ImageProcessor::from_siglip_dir(dir, config.vision_config.image_size)?;
     if let Some(resizer) = options.resizer {
         processor = processor.with_resizer(resizer);
     }

@@ -186,3 +186,32 @@ fn loading_reports_its_progress_and_what_it_found() {
     let error = MedSigLip::load(checkpoint("mm-2025"), &cpu()).unwrap_err();
     assert!(error.to_string().contains("model_type"), "{error}");
 }
+
+/// The tokenizer crate's tiny tokenizer has more pieces than the tiny model has ids: what both know
+/// is embedded, the rest refused by id, and nothing is cut off unless asked for.
+#[test]
+fn texts_are_embedded_as_their_ids() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../medgemma-tokenizer/tests/golden/siglip/spiece.model"
+    );
+    let folder = Scratch::of("siglip");
+    let error = MedSigLip::load(folder.path(), &cpu())
+        .unwrap()
+        .embed_texts(&["lung"])
+        .unwrap_err();
+    assert!(matches!(error, Error::Tokenizer(_)), "{error}");
+    assert!(error.to_string().contains("tokenizer.json"), "{error}");
+
+    std::fs::copy(file, folder.file("spiece.model")).unwrap();
+    let model = MedSigLip::load(folder.path(), &cpu()).unwrap();
+    let found = model.embed_texts(&["", "</s>"]).unwrap();
+    let expected = model.embed_token_ids(&[vec![1; 9]]).unwrap();
+    assert_eq!(found[0], expected[0]);
+    assert_eq!(found.len(), 2);
+    let error = model.embed_texts(&["pleural effusion"]).unwrap_err();
+    assert!(!error.to_string().contains("effusion"), "{error}");
+    let long = "effusion ".repeat(40);
+    let error = model.embed_texts(&[&long]).unwrap_err();
+    assert!(matches!(error, Error::Tokenizer(_)), "{error}");
+}
