@@ -46,6 +46,14 @@ fn ids(count: u32) -> Vec<u32> {
         .collect()
 }
 
+/// All cases, or on devices that hold the rounded numbers as f32, and may be software, the first.
+fn some<'a>(device: &Device, cases: &'a [usize]) -> &'a [usize] {
+    match device.backend() {
+        Backend::Cpu => cases,
+        _ => &cases[..1],
+    }
+}
+
 fn numbers(logits: Tensor<2>) -> Vec<f32> {
     vec_from(logits, "logits").expect("the device answers")
 }
@@ -86,7 +94,7 @@ fn logits_are_near_those_of_an_exact_cache() {
             let ids = ids(110);
             let exact = read(&decoder, &mut decoder.new_cache(), &ids, 110);
             // One pass, passes shorter and longer than the slots that a local layer has, one by one.
-            for chunk in [110, 60, 7, 1] {
+            for &chunk in some(&device, &[7, 110, 60, 1]) {
                 let found = read(&quantised, &mut quantised.new_cache(), &ids, chunk);
                 assert_near(&format!("{name} on {device}, {chunk} rows"), &found, &exact);
             }
@@ -103,7 +111,7 @@ fn rows_taken_back_leave_their_scales_behind_them() {
             let exact = read(&decoder, &mut decoder.new_cache(), &ids, 90);
             let rows = exact.len() / ids.len();
             // Around the first move of the strip and after others, each time over wrong guesses.
-            for start in [30, 37, 38, 39, 40, 60] {
+            for &start in some(&device, &[38, 30, 37, 39, 40, 60]) {
                 let mut cache = quantised.new_cache();
                 read(&quantised, &mut cache, &ids[..start], 5);
                 for guesses in [16, 3] {
