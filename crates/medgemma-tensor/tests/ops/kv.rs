@@ -117,7 +117,10 @@ fn rows_are_cut_joined_and_written_with_their_scales() {
         slots.write(0, new(0..2));
         slots.write(2, swapped_twice(&new(2..6)));
         assert_eq!(widened(&slots), rows(0..6), "{device}");
-        assert!(slots.can_mut(), "{device}");
+        // What other backends share inside of themselves is theirs to say.
+        if device.backend() == Backend::Cpu {
+            assert!(slots.can_mut(), "{device}");
+        }
         let shared = slots.clone();
         assert!(!slots.can_mut(), "{device}");
         slots.write(1, new(9..10));
