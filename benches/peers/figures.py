@@ -8,7 +8,7 @@ import resource
 import statistics
 import time
 
-STAGES = ["load", "prefill", "decode", "vision", "first-token"]
+STAGES = ["load", "prefill", "decode", "vision", "first-token", "embed-image", "embed-text"]
 # Words as published files have them around an image: a turn of the user, then the model's.
 BOS, USER, END, NEWLINE = 2, 105, 106, 107
 IMAGE_START, IMAGE_END, IMAGE = 255999, 256000, 262144

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 MATRICES_4B = 34 * (2560 * 2048 * 2 + 2560 * 1024 * 2 + 3 * 2560 * 10240)
 # Multiplications and additions of one image: the linear layers and attention over 4096 patches.
 VISION_4B = 3.4e12 + 2.1e12
+# The same of MedSigLIP: 27 layers over 1024 patches, its head aside.
+IMAGE_SIGLIP = 2.0 * 1024 * 27 * (4 * 1152 * 1152 + 2 * 1152 * 4304) + 4.0 * 27 * 1024 * 1024 * 1152
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,21 @@ class Seeing4B(Shape4B):
         return ["--mmproj", f"{self.peers}/gguf/mmproj-4b-{form}.gguf"]
 
 
+class Encoder:
+    """MedSigLIP's shape."""
+
+    LLAMA = ()
+
+    def __init__(self, peers):
+        self.peers = peers
+
+    def ours(self, _form):
+        """The directory."""
+        return ["--model", f"{self.peers}/medsiglip"]
+
+    torch = llama = lambda self, form=None: self.ours(form)
+
+
 class Small:
     """Gemma 3 270M with its real weights."""
 
@@ -140,13 +157,20 @@ class Small:
 
 def groups(peers, gemma_270m):
     """All of them, in the order of the table."""
-    big, seeing, small = Shape4B(peers), Seeing4B(peers), Small(peers, gemma_270m)
+    big, seeing, small, encoder = Shape4B(peers), Seeing4B(peers), Small(peers, gemma_270m), Encoder(peers)
     three = ("bf16", "q8_0", "q4_0")
 
     def speculation(text):
         """Plain decoding and prompt lookup on one text, with weights that are real: what can be guessed is theirs."""
         stage = ["--stage", "generate", "--text", text, "--speculation"]
         return [Command("ours", form, (*small.ours("q4_k_m"), *stage, form)) for form in ("off", "prompt-lookup")]
+
+    def embedding(kind, batch, over_torch, bound=None):
+        """Images or texts of the dual encoder."""
+        title = f"{kind} to its vector, {batch} at once, bf16, s" if batch > 1 else f"{kind} to its vector, bf16, s"
+        return Group(f"embed-{kind}-{batch}",
+                     commands(["--stage", f"embed-{kind}", "--batch", str(batch)], encoder, ("bf16",)),
+                     [Row(title, "bf16", None, over_torch=over_torch, bound=bound)], rounds=3, runs=3)
 
     decode = ["--stage", "decode", "--tokens", "24"]
     rate = {"bf16": 1.35, "q8_0": 1.0, "q4_0": 1.15}
@@ -189,6 +213,10 @@ def groups(peers, gemma_270m):
               [Row("270M, an answer that copies, prompt lookup, tok/s", "prompt-lookup", None, None)], rounds=5, runs=3),
         Group("speculation-list", speculation("list"),
               [Row("270M, an answer that is new, prompt lookup, tok/s", "prompt-lookup", None, None)], rounds=5, runs=3),
+        embedding("image", 1, 3.0, ("arithmetic", IMAGE_SIGLIP)),
+        embedding("image", 8, 3.0, ("arithmetic", IMAGE_SIGLIP)),
+        embedding("text", 1, 2.0),
+        embedding("text", 16, 2.0),
         Group("busy-decode", commands([*decode, "--context", "512"], big, ("q4_0",)),
               [Row("decode with a core busy, Q4_0, tok/s", "q4_0", "q4_0")], busy=True),
         Group("busy-decode-270m", commands(["--stage", "decode", "--tokens", "64"], small, ("q4_k_m",)),

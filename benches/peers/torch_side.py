@@ -11,7 +11,7 @@ import time
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from figures import (BOS, END, IMAGE, IMAGE_END, IMAGE_START, NEWLINE, USER, options, path, prompt, report,
                      since_process_start, timed)
@@ -63,6 +63,31 @@ def vision(chosen):
     return "s", timed(lambda: model.model.get_image_features(pixel_values=pixels), chosen.runs)
 
 
+def embed(chosen, inputs):
+    """Seconds a picture or a text of a dual encoder, all of them in one call."""
+    model = AutoModel.from_pretrained(chosen.model, dtype=torch.bfloat16, attn_implementation="sdpa").eval()
+    seconds = timed(inputs(model), chosen.runs)
+    return "s", [one / chosen.batch for one in seconds]
+
+
+def embed_image(chosen):
+    """From pixels to vectors."""
+    def inputs(model):
+        side = model.config.vision_config.image_size
+        pixels = torch.rand(chosen.batch, 3, side, side).to(torch.bfloat16) * 2 - 1
+        return lambda: model.get_image_features(pixel_values=pixels)
+    return embed(chosen, inputs)
+
+
+def embed_text(chosen):
+    """From ids, padded to the full length, to vectors."""
+    def inputs(model):
+        config = model.config.text_config
+        ids = torch.randint(3, config.vocab_size, (chosen.batch, config.max_position_embeddings))
+        return lambda: model.get_text_features(input_ids=ids)
+    return embed(chosen, inputs)
+
+
 def picture(chosen, side):
     """The picture of --image as the processor makes it, or a grey ramp."""
     from PIL import Image
@@ -99,7 +124,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     stages = {"load": load_only, "prefill": prefill, "decode": generate, "vision": vision,
-              "first-token": first_token}
+              "first-token": first_token, "embed-image": embed_image, "embed-text": embed_text}
     begun = time.perf_counter()
     with torch.inference_mode():
         unit, runs = stages[chosen.stage](chosen)

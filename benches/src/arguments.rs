@@ -21,6 +21,10 @@ pub(crate) enum Stage {
     Vision,
     /// From the start of the process to the first token about an image.
     FirstToken,
+    /// From the pixels of images to their vectors, of a dual encoder such as MedSigLIP.
+    EmbedImage,
+    /// From the ids of texts to their vectors.
+    EmbedText,
     /// What the machine can do at most: memory and multiplications.
     Limit,
 }
@@ -54,13 +58,15 @@ pub(crate) enum PromptText {
 }
 
 /// The stages that need a model, as clap wants to hear it.
-const MODEL_STAGES: [(&str, &str); 6] = [
+const MODEL_STAGES: [(&str, &str); 8] = [
     ("stage", "load"),
     ("stage", "prefill"),
     ("stage", "decode"),
     ("stage", "generate"),
     ("stage", "vision"),
     ("stage", "first-token"),
+    ("stage", "embed-image"),
+    ("stage", "embed-text"),
 ];
 
 /// One figure of a whole model, as one line.
@@ -92,7 +98,7 @@ pub(crate) struct Arguments {
     /// until its prompt has so many.
     #[arg(long)]
     pub(crate) context: Option<usize>,
-    /// Conversations that are written at once.
+    /// Conversations that are written at once; images or texts that are embedded.
     #[arg(long, default_value_t = 1)]
     pub(crate) batch: usize,
     /// What `generate` guesses ahead.
@@ -107,7 +113,7 @@ pub(crate) struct Arguments {
     /// Instructions: scalar, neon, avx2, avx512 or amx; the best of the processor by default.
     #[arg(long)]
     pub(crate) path: Option<InstructionPath>,
-    /// The picture of `first-token` and `vision`; a grey ramp by default.
+    /// The picture of `first-token`, `vision` and `embed-image`; a grey ramp by default.
     #[arg(long)]
     pub(crate) image: Option<PathBuf>,
     /// Where the model runs.

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use medgemma::{Device, Image, LoadOptions, MedGemma, Model, cpu};
+use medgemma::{Device, Image, LoadOptions, MedGemma, MedSigLip, Model, cpu};
 
 use crate::arguments::Arguments;
 
@@ -35,6 +35,12 @@ pub(crate) fn load(arguments: &Arguments) -> Result<MedGemma> {
 pub(crate) fn weights(arguments: &Arguments) -> Result<Model> {
     let (path, device) = place(arguments)?;
     Ok(Model::load(path, &device, options(arguments))?)
+}
+
+/// The dual encoder.
+pub(crate) fn dual_encoder(arguments: &Arguments) -> Result<MedSigLip> {
+    let (path, device) = place(arguments)?;
+    Ok(MedSigLip::load(path, &device)?)
 }
 
 fn place(arguments: &Arguments) -> Result<(&Path, Device)> {

@@ -2,6 +2,7 @@
 //! `README.md` says what each stage answers; `peers/` compares the figures with other programs'.
 
 mod arguments;
+mod embed;
 mod engine;
 mod first_token;
 mod generate;
@@ -47,6 +48,8 @@ fn figures(arguments: &Arguments, begun: Instant) -> engine::Result<Vec<Figure>>
         Stage::Vision => stages::vision(arguments)?,
         Stage::FirstToken if arguments.child => first_token::of_this_process(arguments, begun)?,
         Stage::FirstToken => first_token::of_children(arguments)?,
+        Stage::EmbedImage => embed::images(arguments)?,
+        Stage::EmbedText => embed::texts(arguments)?,
         Stage::Limit => return Ok(limit::limits(arguments)),
     };
     Ok(vec![figure])

@@ -88,7 +88,11 @@ pub(crate) fn vision(arguments: &Arguments) -> Result<Figure> {
 }
 
 /// Seconds of each of `runs` calls, after `warm` that do not count.
-fn timed(runs: usize, warm: usize, mut work: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
+pub(crate) fn timed(
+    runs: usize,
+    warm: usize,
+    mut work: impl FnMut() -> Result<()>,
+) -> Result<Vec<f64>> {
     for _ in 0..warm {
         work()?;
     }
