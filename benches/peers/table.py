@@ -79,7 +79,10 @@ def share(results, row, ours, smaller_is_better):
         return "–"
     kind, work = row.bound
     if kind == "memory":
-        limit, work = results.limit("memory"), Path(work).stat().st_size
+        file = Path(work)
+        if not file.exists():  # removed since
+            return "–"
+        limit, work = results.limit("memory"), file.stat().st_size
     else:
         limit = results.limit("bf16")
     if limit is None:
