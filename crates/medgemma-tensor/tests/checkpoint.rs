@@ -9,7 +9,7 @@ use std::path::Path;
 use medgemma_tensor::checkpoint::{
     Loader, MappedBytes, Rename, SafetensorsDir, StoredDtype, WeightSource, canonical,
 };
-use medgemma_tensor::{Device, FloatFormat, ops, vec_from};
+use medgemma_tensor::{Arithmetic, Device, FloatFormat, ops, vec_from};
 use safetensors::tensor::Dtype;
 
 #[allow(dead_code, reason = "shared by several test binaries")]
@@ -198,6 +198,40 @@ fn half_precision_is_computed_in_f32() {
         let large = format.round(65504.0) * 100.0;
         assert_eq!(y, [100.0, large], "{format:?}");
     }
+}
+
+/// Of a matrix in f16: what a product with it is computed in, and the product.
+#[cfg(feature = "cpu")]
+fn product_of_f16(numbers: &[f32; 4], x: &[f32; 2]) -> (Arithmetic, Vec<f32>) {
+    let bytes = numbers
+        .iter()
+        .flat_map(|&number| half::f16::from_f32(number).to_le_bytes());
+    let entry = Entry {
+        bytes: bytes.collect(),
+        ..halves(Dtype::F16)
+    };
+    let file = MappedBytes::from_owner(valid(&[entry]));
+    let source = SafetensorsDir::from_bytes(Path::new("memory"), file).unwrap();
+    let device = medgemma_tensor::Device::cpu().unwrap();
+    let mut loader = Loader::new(&source, &[], &device).unwrap();
+    let weight = loader.scope("").weight("w", [2, 2]).unwrap();
+    assert_eq!(weight.published(), FloatFormat::F16);
+    let x = medgemma_tensor::tensor_from(x.to_vec(), [1, 2], &device);
+    let y = vec_from(ops::linear(x, &weight, None), "y").unwrap();
+    (weight.arithmetic(), y)
+}
+
+/// A model in bf16 that somebody stored as f16 computes as it was published; one number more exact
+/// than bf16 keeps the matrix as it is.
+#[cfg(feature = "cpu")]
+#[test]
+fn f16_is_bf16_where_all_numbers_are() {
+    let x = [1.0 + 0.003, 0.5]; // rounds to 1 in bf16
+    let (arithmetic, y) = product_of_f16(&[1.5, 0.0, -0.25, 2.0], &x);
+    assert_eq!((arithmetic, y), (Arithmetic::Bf16, vec![1.5, 0.75]));
+    let (arithmetic, y) = product_of_f16(&[1.5, 0.0, -0.25, 2.001], &x);
+    assert_eq!(arithmetic, Arithmetic::F32);
+    assert!((y[0] - 1.5 * x[0]).abs() < 1e-6, "{y:?}");
 }
 
 #[test]

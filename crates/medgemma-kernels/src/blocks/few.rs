@@ -12,7 +12,6 @@ use crate::cpu::{Cpu, Path};
 use crate::matrix::Matrix;
 
 use super::activations::{GROUP, Rounded};
-use super::cells::Cells;
 use super::decode::{Block, decode, group_len, zero};
 #[cfg(target_arch = "aarch64")]
 use super::few_neon;
@@ -20,6 +19,7 @@ use super::few_neon;
 use super::packed::{LONGEST, Packed};
 #[cfg(target_arch = "x86_64")]
 use super::{few_avx2, few_avx512};
+use crate::cells::Cells;
 
 /// Rows of activations that go through the weights together; also those from which on another
 /// kernel may be the faster one.

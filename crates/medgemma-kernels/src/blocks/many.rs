@@ -14,9 +14,9 @@ use crate::lines::{Line, Lines};
 use crate::matrix::{Format, Matrix};
 
 use super::activations::GROUP;
-use super::cells::Cells;
 use super::many_avx512;
 use super::packed::{CHUNK, LONGEST, Order};
+use crate::cells::Cells;
 
 /// Tokens of a tile: the lanes of a register.
 pub(super) const TILE: usize = 16;

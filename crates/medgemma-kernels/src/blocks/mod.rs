@@ -6,7 +6,6 @@ mod activations;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod cells;
 mod decode;
 mod few;
 #[cfg(target_arch = "x86_64")]

@@ -6,9 +6,9 @@ use crate::cpu::{Cpu, Path};
 
 use crate::matrix::{Format, Matrix};
 
-use super::cells::Cells;
 use super::unpack::dequantize;
 use super::{quantize_q4, quantize_q6k, quantize_q8};
+use crate::cells::Cells;
 
 /// Blocks of a piece of work when a slice is quantised.
 const PIECE: usize = 64;

@@ -1,5 +1,5 @@
 //! Read-only memory maps of weight files: the one place in the workspace outside the CPU kernels
-//! that is allowed `unsafe`, and all of it is the single call in [`map_file`].
+//! that is allowed `unsafe`: one call in [`map_file`], and one that gives pages back.
 //!
 //! What happens when the file changes underneath a map, since no program can prevent it:
 //! * replaced by rename or deleted (what download tools do): nothing, the map keeps the old file;
@@ -17,17 +17,36 @@ use std::fmt;
 use std::fs::File;
 use std::ops::{Deref, Range};
 use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
 
 use crate::error::{Error, Result};
 
 /// A cheaply clonable, read-only range of bytes that keeps its owner, usually a memory map, alive.
 #[derive(Clone)]
-pub struct MappedBytes(bytes::Bytes);
+pub struct MappedBytes {
+    bytes: bytes::Bytes,
+    /// Of bytes that lie in a file.
+    map: Option<Arc<Mmap>>,
+}
+
+/// A map as `bytes` wants an owner to be.
+struct Owner(Arc<Mmap>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl MappedBytes {
     /// Takes any owner of bytes, for sources that do not map files (tests, embedded weights).
     pub fn from_owner<T: AsRef<[u8]> + Send + 'static>(owner: T) -> Self {
-        Self(bytes::Bytes::from_owner(owner))
+        Self {
+            bytes: bytes::Bytes::from_owner(owner),
+            map: None,
+        }
     }
 
     /// The sub-range `range`, sharing the owner.
@@ -36,18 +55,38 @@ impl MappedBytes {
     /// If `range` is not inside the bytes: sources check their offsets when they are opened.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
-        Self(self.0.slice(range))
+        Self {
+            bytes: self.bytes.slice(range),
+            map: self.map.clone(),
+        }
+    }
+
+    /// Lets the system have the memory back that these bytes take, if they lie in a file: for those
+    /// that were turned into something else. Whoever reads them again reads the file again.
+    pub(super) fn release(&self) {
+        #[cfg(unix)]
+        if let Some(map) = &self.map {
+            let first = self.bytes.as_ptr().addr() - map.as_ptr().addr();
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            // SAFETY: the map is read-only and of a file, so a page that was dropped has the file's
+            // bytes when it is next read, like one that was never read. Neighbours that share the
+            // first page or the last lose nothing by it.
+            let released = unsafe { map.unchecked_advise_range(advice, first, self.bytes.len()) };
+            if let Err(error) = released {
+                tracing::debug!(%error, "pages of a weight file were not given back");
+            }
+        }
     }
 
     /// Whether the first byte lies at a multiple of `align`.
     #[must_use]
     pub fn is_aligned_to(&self, align: usize) -> bool {
-        self.0.as_ptr().addr().is_multiple_of(align)
+        self.bytes.as_ptr().addr().is_multiple_of(align)
     }
 
     /// Hands the bytes on without copying.
     pub(super) fn into_shared(self) -> bytes::Bytes {
-        self.0
+        self.bytes
     }
 }
 
@@ -55,13 +94,13 @@ impl Deref for MappedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
 impl AsRef<[u8]> for MappedBytes {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
@@ -69,7 +108,7 @@ impl fmt::Debug for MappedBytes {
     /// Shows the length only: weights are gigabytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MappedBytes")
-            .field("len", &self.0.len())
+            .field("len", &self.bytes.len())
             .finish()
     }
 }
@@ -93,6 +132,10 @@ pub fn map_file(path: &Path) -> Result<MappedBytes> {
     // SAFETY: the map is read-only and only ever exposed as `&[u8]`, for which every bit pattern is
     // valid. What remains is that nobody changes the file meanwhile, which no program can check:
     // the module header states the consequences and the loader's documentation passes them on.
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-    Ok(MappedBytes::from_owner(map))
+    let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+    let map = Arc::new(map);
+    Ok(MappedBytes {
+        bytes: bytes::Bytes::from_owner(Owner(Arc::clone(&map))),
+        map: Some(map),
+    })
 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 /// Stands for `&mut [T]` among threads that each take parts of their own.
-pub(super) struct Cells<'a, T> {
+pub(crate) struct Cells<'a, T> {
     start: *mut T,
     len: usize,
     borrow: PhantomData<&'a mut [T]>,
@@ -14,7 +14,7 @@ pub(super) struct Cells<'a, T> {
 unsafe impl<T: Send> Sync for Cells<'_, T> {}
 
 impl<'a, T> Cells<'a, T> {
-    pub(super) fn new(cells: &'a mut [T]) -> Self {
+    pub(crate) fn new(cells: &'a mut [T]) -> Self {
         Self {
             start: cells.as_mut_ptr(),
             len: cells.len(),
@@ -33,7 +33,7 @@ impl<'a, T> Cells<'a, T> {
         clippy::mut_from_ref,
         reason = "that parts are disjoint is the safety condition"
     )]
-    pub(super) unsafe fn part(&self, first: usize, len: usize) -> &mut [T] {
+    pub(crate) unsafe fn part(&self, first: usize, len: usize) -> &mut [T] {
         assert!(
             first <= self.len && len <= self.len - first,
             "a part of the slice"
