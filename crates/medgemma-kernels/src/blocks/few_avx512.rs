@@ -33,19 +33,20 @@ pub(super) unsafe fn rows(
     macro_rules! by_rows {
         ($format:ident) => {{
             const FORMAT: u8 = Format::$format as u8;
-            let mut first = 0;
-            while first < m {
-                let part = Part { first, m };
-                // SAFETY: the caller's word.
-                unsafe {
-                    match m - first {
-                        1 => dot::<FORMAT, 1>(rows, lines, part, out),
-                        2 => dot::<FORMAT, 2>(rows, lines, part, out),
-                        3 => dot::<FORMAT, 3>(rows, lines, part, out),
-                        _ => dot::<FORMAT, 4>(rows, lines, part, out),
-                    }
+            // SAFETY: the caller's word.
+            unsafe {
+                match m {
+                    0 => {}
+                    1 => dot::<FORMAT, 1>(rows, lines, out),
+                    2 => dot::<FORMAT, 2>(rows, lines, out),
+                    3 => dot::<FORMAT, 3>(rows, lines, out),
+                    4 => dot::<FORMAT, 4>(rows, lines, out),
+                    5 => dot::<FORMAT, 5>(rows, lines, out),
+                    6 => dot::<FORMAT, 6>(rows, lines, out),
+                    7 => dot::<FORMAT, 7>(rows, lines, out),
+                    8 => dot::<FORMAT, 8>(rows, lines, out),
+                    _ => panic!("at most 8 rows of activations, not {m}"),
                 }
-                first += 4;
             }
         }};
     }
@@ -62,19 +63,11 @@ pub(super) unsafe fn rows(
     }
 }
 
-/// Which rows of activations: some from `first` on, of `m`.
-#[derive(Clone, Copy)]
-struct Part {
-    first: usize,
-    m: usize,
-}
-
 /// Two rows of weights times `M` rows of activations.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
 fn dot<const FORMAT: u8, const M: usize>(
     rows: [Row<'_>; 2],
     lines: &[Line],
-    part: Part,
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
@@ -82,7 +75,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
-        part.first + M <= part.m && lines.len() == len.div_ceil(size) * stride * part.m,
+        lines.len() == len.div_ceil(size) * stride * M,
         "activations of as many chunks as a row has"
     );
     let mut sums = [[_mm512_setzero_ps(); M]; 2];
@@ -90,7 +83,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     for chunk in 0..whole {
         let bytes = rows.map(|row| row.bytes[chunk * size..][..size].as_ptr());
         ask_ahead(bytes, size);
-        let lines = &raw const lines[(chunk * part.m + part.first) * stride];
+        let lines = &raw const lines[chunk * M * stride];
         // SAFETY: a whole chunk is left of the rows, and the lines of it, by the assertion.
         unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
@@ -111,12 +104,12 @@ fn dot<const FORMAT: u8, const M: usize>(
         for chunk in &mut chunks {
             chunk.factors = _mm512_maskz_mov_ps(own | own << 8, chunk.factors);
         }
-        let lines = &raw const lines[(whole * part.m + part.first) * stride];
+        let lines = &raw const lines[whole * M * stride];
         // SAFETY: the activations have a last chunk.
         unsafe { add_rows::<FORMAT, M>(chunks, lines, &mut sums) };
     }
     for (out, sums) in out.iter_mut().zip(sums) {
-        for (out, sums) in out[part.first..].iter_mut().zip(sums) {
+        for (out, sums) in out.iter_mut().zip(sums) {
             *out = _mm512_reduce_add_ps(sums);
         }
     }
