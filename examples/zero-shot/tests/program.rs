@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use medgemma::{Device, Embedding, Image, MedSigLip};
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
 const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images");
 const NOTICE: &str = "Not for clinical use";
 
@@ -98,6 +101,28 @@ fn pictures_held_out_of_training_are_recognised_by_new_wordings() {
             "{file}: {answer}"
         );
     }
+}
+
+/// The line of a class holds the logit of the average of its prompts, as the library has it.
+#[test]
+fn a_class_of_several_prompts_is_their_average() {
+    let prompts = ["CT of the head", "a chest X-ray", "an everyday photograph"];
+    let device = Device::cpu().expect("compiled in");
+    let model = MedSigLip::load(MODEL, &device).expect("the shipped model");
+    let image = Image::open(format!("{IMAGES}/chest.png")).expect("a picture");
+    let image = model
+        .embed_images(&[image])
+        .expect("an embedding")
+        .remove(0);
+    let texts = model.embed_texts(&prompts).expect("embeddings");
+    let average = Embedding::ensemble(&texts).expect("a direction");
+    let logit = model.logits(&image, &[average]).expect("a logit")[0];
+
+    let label = format!("--label=name={}", prompts.join(";"));
+    let stdout = succeeds(&[&label, "--label=another"]);
+    let line = stdout.lines().find(|line| line.starts_with("name"));
+    let figures: Vec<_> = line.expect("a line").split_whitespace().collect();
+    assert_eq!(figures[1], format!("{logit:.3}"), "{stdout}");
 }
 
 /// The rocket is none of two medical kinds: the softmax has to choose, the sigmoid need not.
