@@ -1,0 +1,44 @@
+//! Pictures of a folder, found by a text, by a picture, or by both.
+
+mod arguments;
+mod encoder;
+mod ingest;
+mod query;
+mod sheet;
+mod thumbnail;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Task};
+use clap::Parser;
+use encoder::Encoder;
+
+/// Said with every result.
+const NOTICE: &str = "Found by a model. Not for clinical use: likeness to a model is no finding, and a \
+qualified person must look at the pictures independently.";
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = write!(io::stderr(), "error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                let _ = write!(io::stderr(), ": {error}");
+                cause = error.source();
+            }
+            let _ = writeln!(io::stderr());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?)?;
+    match &arguments.task {
+        Task::Index(task) => ingest::run(task, &encoder),
+        Task::Query(task) => query::run(task, &encoder),
+    }
+}
