@@ -42,13 +42,12 @@ pub(crate) struct IndexTask {
 }
 
 #[derive(Args)]
-#[group(id = "wanted", required = true, multiple = true, args = ["text", "image"])]
 pub(crate) struct QueryTask {
     /// Where the index is.
     #[arg(long, value_name = "DIR")]
     pub(crate) index: PathBuf,
     /// What the pictures show; with --image, both count alike.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", required_unless_present = "image")]
     pub(crate) text: Option<String>,
     /// A PNG or JPEG file that they are like.
     #[arg(long, value_name = "FILE")]
