@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fs::canonicalize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +20,14 @@ pub(crate) struct Arguments {
     /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
     #[arg(long, global = true, value_name = "NAME", default_value = "best")]
     pub(crate) device: String,
+}
+
+impl Arguments {
+    /// Whether the model is the one that ships, by whatever path.
+    pub(crate) fn is_demonstration(&self) -> bool {
+        canonicalize(&self.model)
+            .is_ok_and(|dir| canonicalize(SHIPPED).is_ok_and(|shipped| shipped == dir))
+    }
 }
 
 #[derive(Subcommand)]

@@ -15,6 +15,9 @@ use arguments::{Arguments, Task};
 use clap::Parser;
 use encoder::Encoder;
 
+/// Said before the shipped model looks at anything.
+const DEMONSTRATION: &str = "This is the tiny demonstration model of the example zero-shot, NOT MedSigLIP: it \
+tells kinds of pictures apart and knows no medicine. For MedSigLIP, get the weights from Google and pass --model DIR.";
 /// Said with every result.
 const NOTICE: &str = "Found by a model. Not for clinical use: likeness to a model is no finding, and a \
 qualified person must look at the pictures independently.";
@@ -36,6 +39,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.is_demonstration() {
+        writeln!(io::stderr(), "{DEMONSTRATION}")?;
+    }
     let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?)?;
     match &arguments.task {
         Task::Index(task) => ingest::run(task, &encoder),
