@@ -221,3 +221,17 @@ fn wrapped(text: &str, letters: u32) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{shortened, wrapped};
+
+    #[test]
+    fn long_names_are_cut_and_long_notices_wrapped() {
+        assert_eq!(shortened(&"é".repeat(32)), "é".repeat(32));
+        assert_eq!(shortened(&"é".repeat(33)), format!("{}...", "é".repeat(29)));
+        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two", 6), ["one", "two"]);
+        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
+    }
+}

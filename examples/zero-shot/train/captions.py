@@ -95,7 +95,8 @@ ABSENT = [
 ]
 TEMPLATES = ["{}", "{a}", "this is {a}", "the picture shows {a}", "an image of {a}", "a photo of {a}", "picture: {}", "{a}, for teaching",
              "{} of a patient", "view: {}"]
-SHORT = 4  # templates that a class is measured with in training wording
+LOOSE = ["{way} showing the {part}", "{way} {part}", "{part} {way}", "{part}, {way}", "{way} from the {part}", "{part} on {way}",
+         "{way} of {part}"]
 HELD_OUT_TEMPLATES = ["here we see {a}", "an example of {a}", "{a} from the archive"]
 # Wordings that no training text contains; their words are known, their combinations are not.
 HELD_OUT = {
@@ -169,26 +170,53 @@ def numbers(kinds: list[str]) -> frozenset[int]:
 
 
 class Captions:
-    """All training captions; drawn from with one generator."""
+    """All training captions; drawn from with one generator.
 
-    def __init__(self) -> None:
+    `free`: with words of no meaning around half of them, and a way and a part joined loosely in some, so that
+    what counts is what is named and not how the sentence begins.
+    """
+
+    def __init__(self, free: bool = False) -> None:
+        self.free = free
         self.phrases = [phrases(kind) for kind in CLASSES]
         self.shared = [(text, numbers(kinds)) for text, kinds in shared()]
         self.general = GENERAL.split()
+        named = {word for said in self.phrases for text in said for word in normal(text).split() if len(word) > 3}
+        self.plain = [word for word in self.general if normal(word) not in named]
+        self.held = [normal(text) for said in HELD_OUT.values() for text in said]
 
     def of(self, rng, kind: int) -> Caption:
         """A caption of one kind alone."""
         phrase = str(rng.choice(self.phrases[kind]))
-        return Caption(in_template(str(rng.choice(TEMPLATES)), phrase), frozenset([kind]))
+        if self.free and rng.random() < 0.3:
+            phrase = self.joined(rng, CLASSES[kind]) or phrase
+        return Caption(self.said(rng, phrase), frozenset([kind]))
+
+    def joined(self, rng, kind: str) -> str | None:
+        """A way and a part of a kind, loosely joined; none for what has neither, or where it would be a held-out wording."""
+        ways, part = MADE[kind]
+        if part is None:
+            return None
+        way, name = str(rng.choice([w for key in ways for w in WAYS[key]])), str(rng.choice(PARTS[part]))
+        text = str(rng.choice(LOOSE)).format(way=way, part=name)
+        return None if any(held in normal(text) for held in self.held) else text
+
+    def said(self, rng, phrase: str) -> str:
+        """A phrase as a whole caption."""
+        text = in_template(str(rng.choice(TEMPLATES)), phrase)
+        if self.free and rng.random() < 0.5:
+            before, after = (" ".join(rng.choice(self.plain, int(rng.integers(0, 5)))) for _ in range(2))
+            text = f"{before} {text} {after}"
+        return text
 
     def other(self, rng) -> Caption:
         """A caption of several kinds, or of none."""
         roll = rng.random()
         if roll < 0.6:
             text, kinds = self.shared[int(rng.integers(len(self.shared)))]
-            return Caption(in_template(str(rng.choice(TEMPLATES)), text), kinds)
+            return Caption(self.said(rng, text), kinds)
         if roll < 0.9:
-            return Caption(in_template(str(rng.choice(TEMPLATES)), str(rng.choice(ABSENT))), frozenset())
+            return Caption(self.said(rng, str(rng.choice(ABSENT))), frozenset())
         return Caption(" ".join(rng.choice(self.general, int(rng.integers(1, 14)))), frozenset())
 
     def all_texts(self) -> list[str]:

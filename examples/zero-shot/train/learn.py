@@ -24,10 +24,10 @@ PICTURES, OTHERS = 32, 16  # in a batch: pictures, each with a caption of its ki
 class Pairs(Pictures):
     """Endless batches: pixels, token ids, and which text is true of which picture."""
 
-    def __init__(self, folder: Path, tokenizer: Path, seed: int) -> None:
+    def __init__(self, folder: Path, tokenizer: Path, seed: int, free: bool) -> None:
         super().__init__(folder, PICTURES, seed)
         self.tokenizer = SiglipTokenizer(vocab_file=str(tokenizer))
-        self.captions = Captions()
+        self.captions = Captions(free)
 
     def one(self, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """A picture: varied and antialiased, varied and not, or only cut and not, as large files are read."""
@@ -63,17 +63,26 @@ def loss_of(model: SiglipModel, pixels: torch.Tensor, ids: torch.Tensor, truth: 
     return -F.logsigmoid(signs * logits).sum() / len(pixels), logits
 
 
-def learn(model: SiglipModel, folder: Path, tokenizer: Path, steps: int, seed: int) -> None:
-    """Train in place. The vision tower's body can see already and is moved with care."""
-    body = [p for name, p in model.vision_model.named_parameters() if not name.startswith("head.")]
-    known = {id(p) for p in body}
-    scale = [model.logit_scale, model.logit_bias]
-    rest = [p for p in model.parameters() if id(p) not in known and all(p is not s for s in scale)]
-    optimiser = torch.optim.AdamW([{"params": body, "lr": 4e-4, "weight_decay": 0.05}, {"params": rest, "lr": 1e-3, "weight_decay": 0.05},
-                                   {"params": scale, "lr": 5e-3, "weight_decay": 0.0}], betas=(0.9, 0.95))
+def groups(model: SiglipModel, words_only: bool) -> list[dict]:
+    """The weights that move, and how fast. The vision tower's body can see already and is moved with care."""
+    body, rest, scale = [], [], [model.logit_scale, model.logit_bias]
+    for name, parameter in model.named_parameters():
+        if words_only and name.startswith("vision_model."):
+            parameter.requires_grad_(False)
+        elif name.startswith("vision_model.") and not name.startswith("vision_model.head."):
+            body.append(parameter)
+        elif not name.startswith("logit_"):
+            rest.append(parameter)
+    return [{"params": body, "lr": 4e-4, "weight_decay": 0.05}, {"params": rest, "lr": 1e-3, "weight_decay": 0.05},
+            {"params": scale, "lr": 5e-3, "weight_decay": 0.0}]
+
+
+def learn(model: SiglipModel, folder: Path, tokenizer: Path, steps: int, seed: int, words_only: bool) -> None:
+    """Train in place: both towers on plain captions, or (`words_only`) the text tower alone on free ones."""
+    optimiser = torch.optim.AdamW(groups(model, words_only), betas=(0.9, 0.95))
     plan, started, hits = schedule(optimiser, steps, 60), time.time(), 0.0
-    batches = DataLoader(Pairs(folder, tokenizer, seed), batch_size=None, num_workers=1, prefetch_factor=8)
-    for step, (pixels, ids, truth) in zip(range(steps), batches):
+    pairs = Pairs(folder, tokenizer, seed, free=words_only)
+    for step, (pixels, ids, truth) in zip(range(steps), DataLoader(pairs, batch_size=None, num_workers=1, prefetch_factor=8)):
         loss, logits = loss_of(model, pixels, ids, truth)
         optimiser.zero_grad()
         loss.backward()
