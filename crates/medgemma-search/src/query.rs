@@ -128,3 +128,22 @@ impl Query {
         wanted.max(self.k)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Query;
+
+    #[test]
+    fn as_many_are_scored_again_as_the_docs_say() {
+        let rescored = |k, wanted: Option<usize>| {
+            let query = Query::new([1.0]).with_k(k);
+            wanted
+                .map_or(query.clone(), |n| query.with_rescored(n))
+                .rescored()
+        };
+        assert_eq!((rescored(10, None), rescored(32, None)), (128, 128));
+        assert_eq!((rescored(33, None), rescored(100, None)), (132, 400));
+        assert_eq!((rescored(10, Some(50)), rescored(10, Some(5))), (50, 10));
+        assert_eq!(rescored(usize::MAX, None), usize::MAX);
+    }
+}

@@ -5,12 +5,15 @@ use core::arch::x86_64::*;
 
 use super::scalar::products;
 
-/// Rows that share each load of a query.
+/// Rows that share each load of several queries. A single query waits for memory and nothing else,
+/// and memory is read fastest from front to back: one row after the other.
 const ROWS: usize = 4;
 /// Queries that share each load of a row; more would not leave registers for the sums.
 const QUERIES: usize = 2;
-/// Bytes that rows are fetched ahead: the processor's own prefetching ends at each page of 4 KiB.
-const AHEAD: usize = 8 << 10;
+/// Bytes that rows are fetched ahead, for each row that is read at a time: the processor's own
+/// fetching ends at each page of 4 KiB. They go into the second cache: the first one has few open
+/// requests, which the loads themselves need.
+const AHEAD: usize = 4 << 10;
 
 /// See [`super::dot_i8`].
 ///
@@ -22,16 +25,21 @@ pub(super) unsafe fn dot(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i
     let groups = queries.chunks(QUERIES * cols);
     for (queries, sums) in groups.zip(sums.chunks_mut(QUERIES * count)) {
         if queries.len() == cols {
-            tiles::<1>(queries, rows, cols, sums);
+            tiles::<1, 1>(queries, rows, cols, sums);
         } else {
-            tiles::<QUERIES>(queries, rows, cols, sums);
+            tiles::<ROWS, QUERIES>(queries, rows, cols, sums);
         }
     }
 }
 
-/// `Q` queries with all rows.
+/// `Q` queries with all rows, `R` of them at a time.
 #[target_feature(enable = "avx2")]
-fn tiles<const Q: usize>(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i32]) {
+fn tiles<const R: usize, const Q: usize>(
+    queries: &[i8],
+    rows: &[u8],
+    cols: usize,
+    sums: &mut [i32],
+) {
     let count = rows.len() / cols;
     let queries: [&[i8]; Q] = std::array::from_fn(|q| &queries[q * cols..][..cols]);
     let mut first = 0;
@@ -42,12 +50,12 @@ fn tiles<const Q: usize>(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i
                 sums[q * count + first + row] = products[q];
             }
         };
-        if count - first >= ROWS {
-            let tile = tile::<ROWS, Q>(queries, rows, cols);
+        if count - first >= R {
+            let tile = tile::<R, Q>(queries, rows, cols);
             for (row, products) in tile.into_iter().enumerate() {
                 put(row, products);
             }
-            first += ROWS;
+            first += R;
         } else {
             let [products] = tile::<1, Q>(queries, rows, cols);
             put(0, products);
@@ -76,7 +84,7 @@ fn tile<const R: usize, const Q: usize>(
             let start = row.as_ptr();
             if at % 64 == 0 {
                 // Fetching from an address that is not readable does nothing.
-                _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at + AHEAD).cast());
+                _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(at + R * AHEAD).cast());
             }
             // SAFETY: as above.
             let r = unsafe { widened(start.add(at)) };

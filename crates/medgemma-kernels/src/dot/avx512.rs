@@ -6,12 +6,15 @@
 
 use core::arch::x86_64::*;
 
-/// Rows that share each load of a query.
+/// Rows that share each load of several queries. A single query waits for memory and nothing else,
+/// and memory is read fastest from front to back: one row after the other.
 const ROWS: usize = 4;
 /// Queries that share each load of a row.
 const QUERIES: usize = 4;
-/// Bytes that rows are fetched ahead: the processor's own prefetching ends at each page of 4 KiB.
-const AHEAD: usize = 8 << 10;
+/// Bytes that rows are fetched ahead, for each row that is read at a time: the processor's own
+/// fetching ends at each page of 4 KiB. They go into the second cache: the first one has few open
+/// requests, which the loads themselves need.
+const AHEAD: usize = 4 << 10;
 
 /// See [`super::dot_i8`].
 ///
@@ -23,17 +26,22 @@ pub(super) unsafe fn dot(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i
     let groups = queries.chunks(QUERIES * cols);
     for (queries, sums) in groups.zip(sums.chunks_mut(QUERIES * count)) {
         match queries.len() / cols {
-            1 => tiles::<1>(queries, rows, cols, sums),
-            2 => tiles::<2>(queries, rows, cols, sums),
-            3 => tiles::<3>(queries, rows, cols, sums),
-            _ => tiles::<QUERIES>(queries, rows, cols, sums),
+            1 => tiles::<1, 1>(queries, rows, cols, sums),
+            2 => tiles::<ROWS, 2>(queries, rows, cols, sums),
+            3 => tiles::<ROWS, 3>(queries, rows, cols, sums),
+            _ => tiles::<ROWS, QUERIES>(queries, rows, cols, sums),
         }
     }
 }
 
-/// `Q` queries with all rows.
+/// `Q` queries with all rows, `R` of them at a time.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn tiles<const Q: usize>(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i32]) {
+fn tiles<const R: usize, const Q: usize>(
+    queries: &[i8],
+    rows: &[u8],
+    cols: usize,
+    sums: &mut [i32],
+) {
     let count = rows.len() / cols;
     let queries: [&[i8]; Q] = std::array::from_fn(|q| &queries[q * cols..][..cols]);
     let surplus = queries.map(|query| surplus(query));
@@ -45,12 +53,12 @@ fn tiles<const Q: usize>(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i
                 sums[q * count + first + row] = products[q].wrapping_sub(surplus[q]);
             }
         };
-        if count - first >= ROWS {
-            let tile = tile::<ROWS, Q>(queries, rows, cols);
+        if count - first >= R {
+            let tile = tile::<R, Q>(queries, rows, cols);
             for (row, products) in tile.into_iter().enumerate() {
                 put(row, products);
             }
-            first += ROWS;
+            first += R;
         } else {
             let [products] = tile::<1, Q>(queries, rows, cols);
             put(0, products);
@@ -90,7 +98,7 @@ fn tile<const R: usize, const Q: usize>(
         for (row, sums) in rows.iter().zip(&mut sums) {
             let start = row.as_ptr();
             // Fetching from an address that is not readable does nothing.
-            _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at + AHEAD).cast());
+            _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(at + R * AHEAD).cast());
             // SAFETY: as above.
             let r = _mm512_xor_si512(unsafe { _mm512_loadu_si512(start.add(at).cast()) }, flip);
             for (sum, q) in sums.iter_mut().zip(q) {

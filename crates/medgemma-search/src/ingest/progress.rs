@@ -167,3 +167,58 @@ pub enum Fault {
     )]
     Vector,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Progress;
+
+    /// A resumed run: of 200 files 60 were known, and since the first of the others 40 were settled, 30
+    /// of them added.
+    fn resumed(working: u64) -> Progress {
+        Progress {
+            files: 200,
+            done: 100,
+            added: 30,
+            known: 60,
+            copies: 8,
+            skipped: 2,
+            elapsed: Duration::from_secs(working + 1000),
+            working: Duration::from_secs(working),
+            worked: 40,
+        }
+    }
+
+    #[test]
+    fn rate_and_time_left_are_of_the_work_alone() {
+        let progress = resumed(20);
+        assert_eq!(progress.rate(), Some(1.5));
+        assert_eq!(progress.time_left(), Some(Duration::from_secs(50)));
+        let none = Progress {
+            added: 0,
+            ..progress
+        };
+        assert_eq!((none.rate(), none.time_left()), (None, None));
+    }
+
+    #[test]
+    fn a_line_tells_the_time_in_two_units_at_most() {
+        let bar = "[##########----------] 100 of 200";
+        for (working, expected) in [
+            (20, "1.5 a second, 50 s left; 2 skipped"),
+            (24, "1.2 a second, 1 min 0 s left; 2 skipped"),
+            (1438, "0.0 a second, 59 min 55 s left; 2 skipped"),
+            (3000, "0.0 a second, 2 h 5 min left; 2 skipped"),
+        ] {
+            assert_eq!(resumed(working).to_string(), format!("{bar}, {expected}"));
+        }
+        let ended = Progress {
+            done: 200,
+            skipped: 0,
+            ..resumed(20)
+        };
+        let expected = "[####################] 200 of 200, 1.5 a second";
+        assert_eq!(ended.to_string(), expected);
+    }
+}

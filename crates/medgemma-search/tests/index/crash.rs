@@ -98,7 +98,11 @@ impl Scene {
     /// Opens the index made of `files`, and asks that it holds the last append wholly or, where it
     /// may, not at all; and that the index can be appended to.
     fn check(&self, files: &Files, whole: bool, case: &str) -> Recovery {
-        let (mut writer, recovery) = self.open(files).unwrap_or_else(|e| panic!("{case}: {e}"));
+        let (writer, recovery) = self.open(files).unwrap_or_else(|e| panic!("{case}: {e}"));
+        drop(writer);
+        let open = || Writer::open(self.folder.path(), &fingerprint(DIMENSION)).expect("opened");
+        let (mut writer, again) = open();
+        assert!(again.is_clean(), "{case}: {again} after {recovery}");
         let expected = if whole {
             &self.entries_after
         } else {
@@ -121,7 +125,7 @@ impl Scene {
             ids,
             "{case}"
         );
-        let (_, again) = Writer::open(self.folder.path(), &fingerprint(DIMENSION)).expect("opened");
+        let (_, again) = open();
         assert!(again.is_clean(), "{case}: {again}");
         recovery
     }
@@ -209,6 +213,56 @@ fn a_torn_write_of_the_slot_loses_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn a_torn_write_of_the_slot_hides_no_damage() {
+    let scene = Scene::new();
+    let mut files = scene.after.clone();
+    // The slot that was written last, which is the one that changed.
+    let (old, new) = (&scene.before["commit"], &scene.after["commit"]);
+    let changed = (0..new.len()).rfind(|&at| old[at] != new[at]);
+    files.get_mut("commit").expect("a file")[changed.expect("a change")] ^= 1;
+    // What the other slot says was published has been damaged.
+    for at in 0..scene.before["log"].len() {
+        let mut files = files.clone();
+        files.get_mut("log").expect("a file")[at] ^= 1;
+        let error = scene.open(&files).expect_err("damaged");
+        assert!(matches!(error, Error::Damaged { .. }), "byte {at}: {error}");
+        let reader = Index::open(scene.folder.path(), &fingerprint(DIMENSION));
+        assert!(reader.is_err(), "byte {at}: a reader");
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_follow_is_not_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut writer = Writer::create(folder, &fingerprint(DIMENSION)).expect("created");
+    let mut batch = Batch::new();
+    for id in ["a", "b", "c"] {
+        batch.put(id, vec![1.0; DIMENSION], Metadata::new());
+    }
+    writer.append(&batch).expect("appended");
+    let first = read(folder);
+    let mut lens = vec![first["log"].len()];
+    // They add no rows, so that either could come after the first batch.
+    for id in ["a", "b"] {
+        writer.append(Batch::new().delete(id)).expect("appended");
+        lens.push(read(folder)["log"].len());
+    }
+    drop(writer);
+    let mut log = read(folder)["log"].clone();
+    log.drain(lens[0]..lens[1]);
+    write(folder, &first);
+    fs::write(folder.join("log"), log).expect("written");
+    let (writer, recovery) = Writer::open(folder, &fingerprint(DIMENSION)).expect("opened");
+    assert_eq!(
+        (writer.len(), recovery.adopted_batches),
+        (3, 0),
+        "{recovery}"
+    );
+    assert_eq!(recovery.torn_log_bytes, (lens[2] - lens[1]) as u64);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Hits against a comparison with every vector.
 
-use medgemma_search::{Cpu, Error, Fingerprint, Index, Metadata, Query};
+use medgemma_search::{Cpu, Error, Filter, Fingerprint, Index, Metadata, Query, Value};
 use proptest::prelude::*;
 use rand::RngExt;
 
@@ -24,12 +24,17 @@ fn vectors() -> impl Strategy<Value = (usize, Vec<Vec<f32>>, Vec<f32>)> {
     })
 }
 
-/// The hits must be the `k` best, in order; scores closer than rounding may stand in any order.
+/// What a third of the vectors has as `part`.
+const PART: &str = "third";
+
+/// The hits must be the `k` best, or the `k` best of [`PART`] if there is a filter, in order; scores closer than rounding may stand in any order.
 fn check(index: &Index, cpu: &Cpu, query: &Query) -> Result<(), TestCaseError> {
     let hits = index.search(cpu, query).expect("searched");
     let target = unit(&query.vector);
+    let part = query.filter.as_ref().map(|_| Value::from(PART));
     let mut scores: Vec<f64> = entries(index)
         .iter()
+        .filter(|entry| part.is_none() || entry.metadata.get("part") == part.as_ref())
         .map(|entry| product(&target, &entry.vector))
         .collect();
     scores.sort_by(|a, b| b.total_cmp(a));
@@ -58,7 +63,8 @@ proptest! {
         let folder = tempfile::tempdir().expect("a folder");
         // Ids in another order than rows.
         let entry = |(row, vector): (usize, &Vec<f32>)| {
-            (format!("{:03}", row * 89 % 199), vector.clone(), Metadata::new())
+            let part = (row % 3 == 0).then(|| ("part".to_owned(), PART.into()));
+            (format!("{:03}", row * 89 % 199), vector.clone(), part.into_iter().collect())
         };
         let all: Vec<_> = vectors.iter().take(199).enumerate().map(entry).collect();
         let index = build(folder.path(), len, 64, &all);
@@ -66,7 +72,9 @@ proptest! {
             let query = Query::new(query.clone()).with_k(k);
             // All rows are scored again; and as few as it takes for the second scan to matter.
             check(&index, &cpu, &query.clone().with_rescored(vectors.len()))?;
-            check(&index, &cpu, &query.with_rescored(rescored).with_exact())?;
+            let exact = query.with_rescored(rescored).with_exact();
+            check(&index, &cpu, &exact)?;
+            check(&index, &cpu, &exact.with_filter(Filter::equals("part", PART)))?;
         }
     }
 }

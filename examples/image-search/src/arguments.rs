@@ -1,0 +1,79 @@
+//! The command line.
+
+use std::fs::canonicalize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The demonstration model of the zero-shot example.
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../zero-shot/model");
+
+/// Finds pictures of a folder by a text, by a picture, or by both.
+#[derive(Parser)]
+#[command(version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+    /// Hugging Face directory of a SigLIP model [default: the demonstration model, which is not MedSigLIP]
+    #[arg(long, global = true, value_name = "DIR", default_value = SHIPPED, hide_default_value = true)]
+    pub(crate) model: PathBuf,
+    /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
+    #[arg(long, global = true, value_name = "NAME", default_value = "best")]
+    pub(crate) device: String,
+}
+
+impl Arguments {
+    /// Whether the model is the one that ships, by whatever path.
+    pub(crate) fn is_demonstration(&self) -> bool {
+        canonicalize(&self.model)
+            .is_ok_and(|dir| canonicalize(SHIPPED).is_ok_and(|shipped| shipped == dir))
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Takes the pictures of a folder, and of the folders in it, into an index.
+    Index(IndexTask),
+    /// Finds the pictures of an index that are most like a text, a picture, or both.
+    Query(QueryTask),
+}
+
+#[derive(Args)]
+pub(crate) struct IndexTask {
+    /// Where the PNG and JPEG files are.
+    pub(crate) folder: PathBuf,
+    /// Where the index is, or is to be made.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) index: PathBuf,
+    /// Pictures that are published together: what a crash costs is at most one such batch.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) batch: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct QueryTask {
+    /// Where the index is.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) index: PathBuf,
+    /// What the pictures show; with --image, both count alike.
+    #[arg(long, value_name = "TEXT", required_unless_present = "image")]
+    pub(crate) text: Option<String>,
+    /// A PNG or JPEG file that they are like.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Option<PathBuf>,
+    /// Pictures to show at most.
+    #[arg(long, value_name = "K", default_value_t = 10)]
+    pub(crate) top: usize,
+    /// Only pictures whose metadata has this value, once for each condition: folder, file, path,
+    /// width or height.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = condition)]
+    pub(crate) filter: Vec<(String, String)>,
+    /// Where a contact sheet is to be written: one file, with the pictures in it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+fn condition(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}

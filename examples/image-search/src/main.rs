@@ -1,0 +1,50 @@
+//! Pictures of a folder, found by a text, by a picture, or by both.
+
+mod arguments;
+mod encoder;
+mod ingest;
+mod query;
+mod sheet;
+mod thumbnail;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Task};
+use clap::Parser;
+use encoder::Encoder;
+
+/// Said before the shipped model looks at anything.
+const DEMONSTRATION: &str = "This is the tiny demonstration model of the example zero-shot, NOT MedSigLIP: it \
+tells kinds of pictures apart and knows no medicine. For MedSigLIP, get the weights from Google and pass --model DIR.";
+/// Said with every result.
+const NOTICE: &str = "Found by a model. Not for clinical use: likeness to a model is no finding, and a \
+qualified person must look at the pictures independently.";
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = write!(io::stderr(), "error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                let _ = write!(io::stderr(), ": {error}");
+                cause = error.source();
+            }
+            let _ = writeln!(io::stderr());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.is_demonstration() {
+        writeln!(io::stderr(), "{DEMONSTRATION}")?;
+    }
+    let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?)?;
+    match &arguments.task {
+        Task::Index(task) => ingest::run(task, &encoder),
+        Task::Query(task) => query::run(task, &encoder),
+    }
+}

@@ -1,0 +1,58 @@
+//! The pictures most like what is asked for, as a table and as a contact sheet.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+
+use medgemma::Image;
+use medgemma_search::{Cpu, Filter, Hit, Index, Ingestion, Query, Value};
+
+use crate::NOTICE;
+use crate::arguments::QueryTask;
+use crate::encoder::Encoder;
+use crate::sheet::sheet;
+
+pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
+    let index = Index::open(&task.index, &encoder.fingerprint)?;
+    let mut wanted = Vec::new();
+    if let Some(text) = &task.text {
+        wanted.push(encoder.embed_text(text)?);
+    }
+    if let Some(path) = &task.image {
+        wanted.push(encoder.embed_pixels(&encoder.pixels(&Image::open(path)?)?)?);
+    }
+    let parts: Vec<_> = wanted.iter().map(|part| (part.as_slice(), 1.0)).collect();
+    let mut query = Query::weighted(&parts)?.with_k(task.top);
+    if let Some(filter) = filter(&task.filter) {
+        query = query.with_filter(filter);
+    }
+    let hits = index.search(&Cpu::detect(), &query)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "similarity  file")?;
+    for hit in &hits {
+        writeln!(out, "{:>10.4}  {}", hit.score, text(hit, Ingestion::FILE))?;
+    }
+    if let Some(path) = &task.html {
+        let page = sheet(task, &hits, index.len());
+        fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(writeln!(io::stderr(), "{NOTICE}")?)
+}
+
+/// All conditions. On the command line 512 may be a text or a number: both are looked for.
+fn filter(conditions: &[(String, String)]) -> Option<Filter> {
+    let one = |(key, value): &(String, String)| {
+        let mut values = vec![Value::from(value.as_str())];
+        values.extend(value.parse::<f64>().map(Value::from));
+        Filter::is_in(key, values)
+    };
+    conditions.iter().map(one).reduce(Filter::and)
+}
+
+/// A value of a hit's metadata, to be shown.
+pub(crate) fn text(hit: &Hit, name: &str) -> String {
+    hit.metadata
+        .get(name)
+        .map(Value::to_string)
+        .unwrap_or_default()
+}

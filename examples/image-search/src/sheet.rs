@@ -1,0 +1,74 @@
+//! The contact sheet: one HTML file without links, scripts or anything to be fetched.
+
+use medgemma_search::{Hit, Ingestion};
+
+use crate::NOTICE;
+use crate::arguments::QueryTask;
+use crate::query::text;
+use crate::thumbnail::data_uri;
+
+const STYLE: &str = "body{font-family:sans-serif;margin:2em;background:#fff;color:#222}\
+.notice{border:1px solid #a00;padding:.6em;max-width:60em}\
+.hits{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:1.5em}\
+figure{margin:0}img{max-width:240px;max-height:240px}figcaption{overflow-wrap:anywhere}";
+
+/// The page that shows `hits`, found among `searched` pictures.
+pub(crate) fn sheet(task: &QueryTask, hits: &[Hit], searched: usize) -> String {
+    let notice = escaped(NOTICE);
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+        <title>Image search</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+        <h1>Image search</h1>\n<p class=\"notice\">{notice}</p>\n"
+    );
+    if let Some(text) = &task.text {
+        page += &format!("<p>Text: <q>{}</q></p>\n", escaped(text));
+    }
+    if let Some(path) = &task.image {
+        let picture = picture(&path.to_string_lossy(), "the picture asked with");
+        page += &format!("<p>Like this picture:</p>\n<p>{picture}</p>\n");
+    }
+    for (key, value) in &task.filter {
+        page += &format!("<p>Only: {} = {}</p>\n", escaped(key), escaped(value));
+    }
+    let count = hits.len();
+    page += &format!("<p>{count} of {searched} pictures</p>\n<div class=\"hits\">\n");
+    for (index, hit) in hits.iter().enumerate() {
+        page += &figure(index + 1, hit);
+    }
+    page += "</div>\n</body>\n</html>\n";
+    page
+}
+
+fn figure(rank: usize, hit: &Hit) -> String {
+    let (file, score) = (text(hit, Ingestion::FILE), hit.score);
+    let (width, height) = (text(hit, "width"), text(hit, "height"));
+    let (picture, file) = (picture(&text(hit, "path"), &file), escaped(&file));
+    format!(
+        "<figure>{picture}<figcaption>{rank}. <b>{score:.4}</b> {file}, {width} × {height}\
+        </figcaption></figure>\n"
+    )
+}
+
+/// The picture, or what stands in its place if it is not there any more.
+fn picture(path: &str, name: &str) -> String {
+    match data_uri(path) {
+        Ok(uri) => format!("<img alt=\"{}\" src=\"{uri}\">", escaped(name)),
+        Err(error) => format!("<p>no picture: {}</p>", escaped(&error)),
+    }
+}
+
+/// Text as HTML shows it, between tags and in quoted attributes.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            other => out.push(other),
+        }
+    }
+    out
+}

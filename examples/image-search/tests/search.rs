@@ -1,0 +1,311 @@
+//! The program as a user runs it, on the pictures of the report example.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use data_encoding::BASE64;
+use medgemma::{Image, Limits};
+use tempfile::TempDir;
+
+const PICTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../zero-shot/model");
+/// Pictures of `PICTURES`.
+const CHEST: &str = "chest.png";
+const FUNDUS: &str = "held-out/fundus-right-half-mirrored.png";
+/// Longer side of a thumbnail.
+const SIDE: usize = 240;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_image-search"));
+    // From a folder that is not the example's: the shipped model must be found from anywhere.
+    command.args(arguments).current_dir(std::env::temp_dir());
+    command
+}
+
+/// Exit code, standard output and standard error.
+fn outcome(mut command: Command) -> (Option<i32>, String, String) {
+    let output = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// What a run that must succeed says on standard output and on standard error.
+fn said(arguments: &[&str]) -> (String, String) {
+    let (code, stdout, stderr) = outcome(program(arguments));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stderr.contains("Not for clinical use"), "{stderr}");
+    (stdout, stderr)
+}
+
+/// A folder, and where an index may be made in it.
+fn place() -> (TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = folder.path().join("index").display().to_string();
+    (folder, index)
+}
+
+/// The files that a query finds, best first, and their similarities.
+fn found(index: &str, arguments: &[&str]) -> (Vec<String>, Vec<f32>) {
+    let table = said(&[&["query", "--index", index][..], arguments].concat()).0;
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("similarity  file"), "{table}");
+    let row = |line: &str| {
+        let (score, file) = line.trim_start().split_once("  ").expect("two columns");
+        (file.to_owned(), score.parse::<f32>().expect("a number"))
+    };
+    lines.map(row).unzip()
+}
+
+#[test]
+fn a_text_and_a_picture_find_what_they_mean() {
+    let (folder, index) = place();
+    let (report, errors) = said(&["index", PICTURES, "--index", &index]);
+    assert!(errors.contains("NOT MedSigLIP"), "{errors}");
+    let expected = "18 pictures: 18 added, 0 known, 0 copies, 0 skipped; 18 in the index\n";
+    assert_eq!(report, expected);
+
+    let fundus = &format!("{PICTURES}/{FUNDUS}");
+    let (files, scores) = found(&index, &["--image", fundus]);
+    assert_eq!((&*files[0], files.len()), (FUNDUS, 10), "{files:?}");
+    assert!((scores[0] - 1.0).abs() < 1e-4, "{scores:?}");
+
+    let page = folder.path().join("page.html").display().to_string();
+    for (text, file) in [
+        ("a fundus photograph", FUNDUS),
+        ("a chest radiograph", CHEST),
+    ] {
+        let options = ["--text", text, "--top", "17", "--html", &page];
+        let files = found(&index, &options).0;
+        assert_eq!((&*files[0], files.len()), (file, 17), "{files:?}");
+        let page = fs::read_to_string(&page).expect("a page");
+        assert!(page.contains(&format!("<q>{text}</q>")), "{page}");
+        shows(&page, &files);
+    }
+}
+
+#[test]
+fn a_text_and_a_picture_together_count_alike() {
+    let (folder, index) = place();
+    // From the folder itself: what is indexed by a short path is shown from anywhere.
+    let mut here = program(&["index", ".", "--index", &index]);
+    here.current_dir(PICTURES);
+    assert_eq!(outcome(here).0, Some(0));
+    let fundus = &format!("{PICTURES}/{FUNDUS}");
+    let page = folder.path().join("page.html").display().to_string();
+    let by_text = ["--text", "a chest radiograph", "--top", "18"];
+    let by_picture = ["--image", fundus, "--top", "18"];
+    let both = [&by_text[..2], &by_picture, &["--html", &page]].concat();
+    let scores = |arguments: &[&str]| -> BTreeMap<String, f32> {
+        let (files, scores) = found(&index, arguments);
+        files.into_iter().zip(scores).collect()
+    };
+    let (text, picture, both) = (scores(&by_text), scores(&by_picture), scores(&both));
+    // The length of the sum of the two vectors, whose cosine is the text's with that picture.
+    let length = (2.0 + 2.0 * text[FUNDUS]).sqrt();
+    assert_eq!(both.len(), 18);
+    for (file, score) in &both {
+        let expected = (text[file] + picture[file]) / length;
+        assert!(
+            (score - expected).abs() < 1e-3,
+            "{file}: {score}, not {expected}"
+        );
+    }
+    let page = fs::read_to_string(&page).expect("a page");
+    let head = page.split("<figure>").next().expect("a head");
+    assert!(
+        head.contains("Like this picture:</p>\n<p><img alt="),
+        "{head}"
+    );
+    assert_eq!(page.matches("src=\"data:image/jpeg;base64,").count(), 19);
+}
+
+/// Every file is in the page, in order, with its picture; nothing has to be fetched.
+fn shows(page: &str, files: &[String]) {
+    let figures: Vec<_> = page.split("<figure>").skip(1).collect();
+    assert_eq!(figures.len(), files.len());
+    for (figure, file) in figures.iter().zip(files) {
+        assert!(figure.contains(&format!("</b> {file}, ")), "{figure}");
+        let data = figure.split("src=\"data:image/jpeg;base64,").nth(1);
+        let data = data
+            .and_then(|data| data.split('"').next())
+            .expect("a picture");
+        let jpeg = BASE64.decode(data.as_bytes()).expect("base64");
+        let small = Image::decode(&jpeg, &Limits::default()).expect("a JPEG");
+        let whole = Image::open(format!("{PICTURES}/{file}")).expect("a picture");
+        let longest = whole.width().max(whole.height());
+        // Rounded, and never enlarged.
+        let scaled = |side: usize| match longest > SIDE {
+            true => (side * SIDE + longest / 2) / longest,
+            false => side,
+        };
+        let expected = (scaled(whole.width()), scaled(whole.height()));
+        assert_eq!((small.width(), small.height()), expected, "{file}");
+        let mean = |image: &Image| {
+            let sum: u64 = image
+                .as_rgb8()
+                .iter()
+                .map(|&sample| u64::from(sample))
+                .sum();
+            sum / image.as_rgb8().len() as u64
+        };
+        assert!(mean(&small).abs_diff(mean(&whole)) <= 2, "{file}");
+    }
+    assert!(page.contains("Not for clinical use"));
+    assert!(!page.contains("http") && !page.contains("<script"));
+}
+
+#[test]
+fn filters_choose_by_metadata() {
+    let (_folder, index) = place();
+    said(&["index", PICTURES, "--index", &index]);
+    let chest = &format!("{PICTURES}/{CHEST}");
+    let search = |filters: &[&str]| {
+        let options = ["--image", chest, "--top", "18"];
+        found(&index, &[&options[..], filters].concat()).0
+    };
+    assert_eq!(search(&[])[0], CHEST);
+    let held_out = search(&["--filter", "folder=held-out"]);
+    assert_eq!(held_out.len(), 17);
+    assert!(held_out.iter().all(|file| file.starts_with("held-out/")));
+    let coins = [
+        "--filter",
+        "folder=held-out",
+        "--filter",
+        "width=384",
+        "--filter",
+        "height=329",
+    ];
+    let sized = |file: &&String| {
+        let image = Image::open(format!("{PICTURES}/{file}")).expect("a picture");
+        (image.width(), image.height()) == (384, 329)
+    };
+    let expected: Vec<_> = held_out.iter().filter(sized).cloned().collect();
+    assert_eq!((search(&coins), expected.len()), (expected.clone(), 1));
+    assert!(search(&["--filter", "width=1"]).is_empty());
+}
+
+#[test]
+fn bad_files_are_listed_and_names_are_only_text() {
+    let (folder, index) = place();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).expect("a folder");
+    let name = "<b>&'x'.png";
+    fs::copy(Path::new(PICTURES).join(CHEST), pictures.join(name)).expect("copied");
+    fs::write(pictures.join("broken.png"), "no picture").expect("written");
+    let (report, errors) = said(&["index", &pictures.display().to_string(), "--index", &index]);
+    assert!(
+        report.starts_with("2 pictures: 1 added, 0 known, 0 copies, 1 skipped"),
+        "{report}"
+    );
+    let skipped = errors.lines().find(|line| line.starts_with("skipped "));
+    assert!(
+        skipped.is_some_and(|line| line.contains("broken.png: cannot be decoded")),
+        "{errors}"
+    );
+
+    let page = folder.path().join("page.html").display().to_string();
+    let text = "\"a\" <script>& b";
+    assert_eq!(found(&index, &["--text", text, "--html", &page]).0, [name]);
+    let html = fs::read_to_string(&page).expect("a page");
+    assert!(
+        html.contains("<q>&quot;a&quot; &lt;script&gt;&amp; b</q>"),
+        "{html}"
+    );
+    assert!(
+        html.contains("</b> &lt;b&gt;&amp;&#39;x&#39;.png, 659 × 700<"),
+        "{html}"
+    );
+    assert!(!html.contains("<script") && !html.contains(name), "{html}");
+
+    // A picture that has gone is still found, and the page says why it is not shown.
+    fs::remove_file(pictures.join(name)).expect("removed");
+    assert_eq!(found(&index, &["--text", text, "--html", &page]).0, [name]);
+    let html = fs::read_to_string(&page).expect("a page");
+    assert!(html.contains("<p>no picture: "), "{html}");
+}
+
+/// Ended by the system in the middle of a write, as by `kill -9`: at the same byte each time.
+#[cfg(unix)]
+#[test]
+fn a_killed_run_is_begun_again() {
+    let (folder, index) = place();
+    let mut killed = Command::new("sh");
+    // The system ends a process that makes a file longer than 10 blocks of 512 bytes, which is in the
+    // middle of the vectors of the fourth batch.
+    let script = "ulimit -c 0; ulimit -f 10; exec \"$0\" index \"$1\" --index \"$2\" --batch 3";
+    let arguments = ["-c", script, env!("CARGO_BIN_EXE_image-search"), PICTURES];
+    killed.args(arguments).arg(&index);
+    let (code, stdout, stderr) = outcome(killed);
+    assert_eq!((code, &*stdout), (None, ""), "{stderr}");
+
+    let (report, errors) = said(&["index", PICTURES, "--index", &index]);
+    let cut = "after a crash: 9 vectors in 3 batches; an unfinished append of ";
+    assert!(errors.lines().any(|line| line.starts_with(cut)), "{errors}");
+    let expected = "18 pictures: 9 added, 9 known, 0 copies, 0 skipped";
+    assert!(report.starts_with(expected), "{report}");
+    assert!(report.ends_with("; 18 in the index\n"), "{report}");
+
+    let whole = folder.path().join("whole").display().to_string();
+    said(&["index", PICTURES, "--index", &whole]);
+    let all = ["--text", "a chest radiograph", "--top", "30"];
+    assert_eq!(found(&index, &all), found(&whole, &all));
+}
+
+#[test]
+fn what_cannot_be_done_is_an_error_that_says_why() {
+    let (folder, index) = place();
+    let fails = |arguments: &[&str], code: i32, part: &str| {
+        let (found, stdout, stderr) = outcome(program(arguments));
+        assert_eq!((found, &*stdout), (Some(code), ""), "{stderr}");
+        assert!(
+            stderr.contains(part) && !stderr.contains("panicked"),
+            "{stderr}"
+        );
+    };
+    fails(&["query", "--index", &index, "--text", "a"], 1, &index);
+    fails(
+        &["index", "no-such-folder", "--index", &index],
+        1,
+        "no-such-folder",
+    );
+    fails(
+        &["index", PICTURES, "--index", &index, "--model", "no-model"],
+        1,
+        "no-model",
+    );
+    fails(&["query", "--index", &index], 2, "--text");
+    fails(
+        &["query", "--index", &index, "--text", "a", "--filter", "b"],
+        2,
+        "KEY=VALUE",
+    );
+
+    said(&["index", PICTURES, "--index", &index]);
+    fails(
+        &["query", "--index", &index, "--image", "none.png"],
+        1,
+        "none.png",
+    );
+    // The shipped model, trained on by one bit.
+    let other = folder.path().join("model");
+    fs::create_dir(&other).expect("a folder");
+    for entry in fs::read_dir(MODEL).expect("the shipped model") {
+        let entry = entry.expect("a file");
+        let mut bytes = fs::read(entry.path()).expect("read");
+        if entry.file_name() == "model.safetensors" {
+            *bytes.last_mut().expect("weights") ^= 1;
+        }
+        fs::write(other.join(entry.file_name()), bytes).expect("written");
+    }
+    let (picture, other) = (format!("{PICTURES}/{CHEST}"), other.display().to_string());
+    let arguments = [
+        "query", "--index", &index, "--image", &picture, "--model", &other,
+    ];
+    fails(&arguments, 1, "embeddings of different models cannot");
+}
