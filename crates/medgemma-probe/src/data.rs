@@ -17,7 +17,10 @@ pub(crate) fn rows<R: AsRef<[f32]>>(rows: &[R]) -> Result<Vec<&[f32]>> {
 /// One row, of the given length.
 pub(crate) fn check_row(argument: &str, row: &[f32], dimension: usize) -> Result<()> {
     if row.is_empty() || row.len() != dimension {
-        let expected = format!("{} numbers, as all rows of one encoder have", dimension.max(1));
+        let expected = format!(
+            "{} numbers, as all rows of one encoder have",
+            dimension.max(1)
+        );
         return Err(Error::argument(argument, expected, row.len().to_string()));
     }
     match row.iter().position(|x| !x.is_finite()) {
@@ -32,15 +35,26 @@ pub(crate) fn check_row(argument: &str, row: &[f32], dimension: usize) -> Result
 
 /// Names of labels: at least `least`, none empty, none twice.
 pub(crate) fn labels<L: AsRef<str>>(labels: &[L], least: usize) -> Result<Vec<String>> {
-    let labels: Vec<String> = labels.iter().map(|label| label.as_ref().to_owned()).collect();
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|label| label.as_ref().to_owned())
+        .collect();
     if labels.len() < least {
         let found = format!("{} labels", labels.len());
-        return Err(Error::argument("labels", format!("{least} or more labels"), found));
+        return Err(Error::argument(
+            "labels",
+            format!("{least} or more labels"),
+            found,
+        ));
     }
     let mut sorted: Vec<&String> = labels.iter().collect();
     sorted.sort();
     if sorted[0].is_empty() {
-        return Err(Error::argument("labels", "labels with a name", "an empty one"));
+        return Err(Error::argument(
+            "labels",
+            "labels with a name",
+            "an empty one",
+        ));
     }
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         None => Ok(labels),
@@ -48,5 +62,16 @@ pub(crate) fn labels<L: AsRef<str>>(labels: &[L], least: usize) -> Result<Vec<St
             let found = format!("`{}` twice", pair[0]);
             Err(Error::argument("labels", "each label once", found))
         }
+    }
+}
+
+/// A truth for each score, and scores that can be ordered.
+pub(crate) fn check_scores(scores: &[f64], truth: &[bool]) -> Result<()> {
+    if scores.len() != truth.len() {
+        return Err(Error::length("truth", scores.len(), "score", truth.len()));
+    }
+    match scores.iter().position(|score| score.is_nan()) {
+        None => Ok(()),
+        Some(at) => Err(Error::argument(format!("scores[{at}]"), "a number", "NaN")),
     }
 }

@@ -75,12 +75,7 @@ impl Error {
     }
 
     /// A list that should have one entry for each of something.
-    pub(crate) fn length(
-        argument: &str,
-        expected: usize,
-        of_each: &str,
-        found: usize,
-    ) -> Self {
+    pub(crate) fn length(argument: &str, expected: usize, of_each: &str, found: usize) -> Self {
         Self::argument(
             argument,
             format!("one entry for each {of_each}, {expected} in all"),

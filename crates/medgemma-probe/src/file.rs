@@ -179,22 +179,25 @@ fn replace(path: &Path, text: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let fresh: PathBuf = path.with_file_name(name);
-    let written = write(&fresh, text).and_then(|()| {
-        fs::rename(&fresh, path).map_err(Error::io(path, "rename the new file"))
-    });
+    let written = write(&fresh, text)
+        .and_then(|()| fs::rename(&fresh, path).map_err(Error::io(path, "rename the new file")));
     if written.is_err() {
         // It may not even be there; the error that is told is the first one.
         let _ = fs::remove_file(&fresh);
     }
     written?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn write(path: &Path, text: &[u8]) -> Result<()> {
     let mut file = File::create(path).map_err(Error::io(path, "create the file"))?;
-    file.write_all(text).map_err(Error::io(path, "write the file"))?;
-    file.sync_all().map_err(Error::io(path, "sync the file to the disk"))
+    file.write_all(text)
+        .map_err(Error::io(path, "write the file"))?;
+    file.sync_all()
+        .map_err(Error::io(path, "sync the file to the disk"))
 }
 
 /// Makes the new name last. Windows has no such call and needs none.

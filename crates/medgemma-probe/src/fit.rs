@@ -73,7 +73,11 @@ impl Probe {
                 format!("none for `{}`", labels[empty]),
             ));
         }
-        weigh(&mut weights, &classes, &class_weights(&totals, &options.class_weights));
+        weigh(
+            &mut weights,
+            &classes,
+            &class_weights(&totals, &options.class_weights),
+        );
         let examples = Examples {
             rows,
             classes,

@@ -31,7 +31,12 @@ pub(crate) struct Loss<'a> {
 }
 
 impl<'a> Loss<'a> {
-    pub(crate) fn new(examples: &'a Examples<'a>, scale: &'a Scale, outputs: usize, c: f64) -> Self {
+    pub(crate) fn new(
+        examples: &'a Examples<'a>,
+        scale: &'a Scale,
+        outputs: usize,
+        c: f64,
+    ) -> Self {
         let total = examples.weights.iter().sum();
         Self {
             examples,
@@ -68,7 +73,8 @@ impl<'a> Loss<'a> {
             linear.scores(row, &mut scores);
             loss += weight / self.total * log_loss(&mut scores, class);
             let by_weight = by_weight.chunks_exact_mut(dimension);
-            for ((by_weight, by_intercept), error) in by_weight.zip(&mut *by_intercept).zip(&scores) {
+            for ((by_weight, by_intercept), error) in by_weight.zip(&mut *by_intercept).zip(&scores)
+            {
                 let error = weight / self.total * error;
                 *by_intercept += error;
                 for (sum, &x) in by_weight.iter_mut().zip(*row) {

@@ -135,7 +135,10 @@ impl FitOptions {
 }
 
 fn check_weights(argument: &str, weights: &[f64], least: f64, what: &str) -> Result<()> {
-    match weights.iter().position(|weight| !(least..=LARGEST).contains(weight)) {
+    match weights
+        .iter()
+        .position(|weight| !(least..=LARGEST).contains(weight))
+    {
         None => Ok(()),
         Some(at) => Err(Error::argument(
             format!("{argument}[{at}]"),

@@ -120,7 +120,11 @@ impl Probe {
             ("intercepts", &linear.intercepts),
         ] {
             if values.iter().any(|value| !value.is_finite()) {
-                return Err(Error::argument(argument, "finite numbers", "one that is not"));
+                return Err(Error::argument(
+                    argument,
+                    "finite numbers",
+                    "one that is not",
+                ));
             }
         }
         Ok(Self {

@@ -69,7 +69,9 @@ impl Scale {
 
     /// Derivatives by the weights of features → by those of scaled features, in place.
     pub(crate) fn chain(&self, by_weight: &mut [f64], by_intercept: &[f64]) {
-        for (by_weight, by_intercept) in by_weight.chunks_exact_mut(self.dimension()).zip(by_intercept)
+        for (by_weight, by_intercept) in by_weight
+            .chunks_exact_mut(self.dimension())
+            .zip(by_intercept)
         {
             let scales = self.mean.iter().zip(&self.deviation);
             for (slope, (mean, deviation)) in by_weight.iter_mut().zip(scales) {

@@ -63,7 +63,11 @@ impl Watched<'_> {
             return Err(argmin::core::Error::msg("a step too far"));
         }
         let at = at.to_vec();
-        let look = Look { at, value, gradient };
+        let look = Look {
+            at,
+            value,
+            gradient,
+        };
         self.last.replace(Some(look.clone()));
         Ok(look)
     }
@@ -101,7 +105,11 @@ pub(crate) fn minimize(loss: &Loss<'_>, options: &FitOptions) -> (Linear, Conver
     let ended = search(&watched, start.clone(), iterations, options.tolerance);
     let (reached, iterations) = ended.unwrap_or((start, 0));
     let (value, gradient) = loss.look(&reached);
-    let gradient = gradient.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
+    let gradient = gradient
+        .iter()
+        .map(|slope| slope * slope)
+        .sum::<f64>()
+        .sqrt();
     let convergence = Convergence {
         converged: gradient <= options.tolerance,
         iterations,

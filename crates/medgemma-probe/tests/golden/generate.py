@@ -43,11 +43,10 @@ def blobs(counts, dimension, spread):
     return x.astype(numpy.float32), y
 
 
-def fit(x, y, c, class_weight, sample_weight, standardize):
+def fit(x, y, c, class_weight, sample_weight, scaler):
     """Weights [classes, d] and intercepts on the features as given, from two solvers that agree."""
     x64 = x.astype(numpy.float64)
-    scaler = StandardScaler().fit(x64) if standardize else None
-    seen = scaler.transform(x64) if standardize else x64
+    seen = scaler.transform(x64) if scaler else x64
     found = []
     for solver in ["newton-cholesky", "lbfgs"]:
         model = LogisticRegression(
@@ -59,7 +58,7 @@ def fit(x, y, c, class_weight, sample_weight, standardize):
             model.fit(seen, y, sample_weight=sample_weight)
         coef, intercept = model.coef_, model.intercept_
         intercept = intercept - (intercept.mean() if len(coef) > 1 else 0.0)
-        if standardize:
+        if scaler:
             coef = coef / scaler.scale_
             intercept = intercept - coef @ scaler.mean_
         found.append((coef, intercept, model.predict_proba(seen)))
@@ -70,10 +69,14 @@ def fit(x, y, c, class_weight, sample_weight, standardize):
     return newton
 
 
+def scaler_of(x, standardize):
+    return StandardScaler().fit(x.astype(numpy.float64)) if standardize else None
+
+
 def case(name, data, y, c=1.0, class_weight=None, sample_weight=None, standardize=False):
     x = DATA[data]
     weight = None if sample_weight is None else numpy.asarray(sample_weight)
-    coef, intercept, probabilities = fit(x, y, c, class_weight, weight, standardize)
+    coef, intercept, probabilities = fit(x, y, c, class_weight, weight, scaler_of(x, standardize))
     if isinstance(class_weight, dict):
         class_weight = [class_weight[k] for k in sorted(class_weight)]
     return {
@@ -91,12 +94,13 @@ def case(name, data, y, c=1.0, class_weight=None, sample_weight=None, standardiz
 
 
 def labels(name, data, marks, c, class_weight, standardize):
-    """One regression for each column of marks, on the rows whose mark is known."""
+    """One regression for each column of marks, on the rows whose mark is known; scaled over all."""
+    scaler = scaler_of(DATA[data], standardize)
     fits = []
     for column in marks.T:
         known = column >= 0
         x, y = DATA[data][known], column[known]
-        coef, intercept, _ = fit(x, y, c, class_weight, None, standardize)
+        coef, intercept, _ = fit(x, y, c, class_weight, None, scaler)
         score = DATA[data].astype(numpy.float64) @ coef[0] + intercept[0]
         fits.append((coef[0], intercept[0], 1 / (1 + numpy.exp(-score))))
     coef, intercept, probabilities = map(numpy.array, zip(*fits))
