@@ -177,7 +177,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 /// Writes beside the file, waits for the disk, and renames.
 fn replace(path: &Path, text: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    // Nobody else's, so that two savers at once do not write into one file.
+    let thread = std::thread::current().id();
+    name.push(format!(".{}-{thread:?}.new", std::process::id()));
     let fresh: PathBuf = path.with_file_name(name);
     let written = write(&fresh, text)
         .and_then(|()| fs::rename(&fresh, path).map_err(Error::io(path, "rename the new file")));

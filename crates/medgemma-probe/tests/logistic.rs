@@ -107,7 +107,6 @@ fn close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
         .zip(expected)
         .map(|(a, b)| (a - b).abs() / largest);
     let off = off.fold(0.0, f64::max);
-    println!("{what}: off by {off:.1e}");
     assert!(off < tolerance, "{what}: off by {off:e} of {largest}");
 }
 
