@@ -2,7 +2,7 @@
 
 mod support;
 
-use medgemma_probe::{Confusion, roc_auc, threshold_at_sensitivity, youden_threshold};
+use medgemma_probe::{Confusion, Error, roc_auc, threshold_at_sensitivity, youden_threshold};
 use proptest::prelude::*;
 use serde::Deserialize;
 use support::golden;
@@ -99,6 +99,31 @@ fn zeros_of_both_signs_are_tied() {
     );
     let youden = youden_threshold(&[0.0, -0.0, 1.0], &[false, true, true]);
     assert_eq!(youden.expect("both kinds"), 1.0);
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused() {
+    let refused = |result: Result<f64, Error>, expected: &str| match result {
+        Err(Error::Argument { argument, .. }) => assert_eq!(argument, expected),
+        other => panic!("{expected}: {other:?}"),
+    };
+    let half = |scores: &[f64], truth: &[bool]| threshold_at_sensitivity(scores, truth, 0.5);
+    for figure in [roc_auc, youden_threshold, half] {
+        refused(figure(&[0.5, 0.6], &[true]), "truth");
+        refused(figure(&[0.5, f64::NAN], &[true, false]), "scores[1]");
+        refused(figure(&[], &[]), "truth");
+        refused(figure(&[0.5, 0.6], &[false, false]), "truth");
+    }
+    for figure in [roc_auc, youden_threshold] {
+        refused(figure(&[0.5, 0.6], &[true, true]), "truth");
+    }
+    for share in [0.0, 1.1, f64::NAN] {
+        let result = threshold_at_sensitivity(&[0.5, 0.6], &[true, false], share);
+        refused(result, "sensitivity");
+    }
+    assert!(Confusion::at(&[0.5], &[true], f64::NAN).is_err());
+    assert!(Confusion::at(&[0.5], &[], 0.5).is_err());
+    assert!(Confusion::at(&[f64::NAN], &[true], 0.5).is_err());
 }
 
 /// The definition: pairs in which the positive is above, a tie counting half.
