@@ -40,14 +40,19 @@ class Pictures(IterableDataset):
 
         self.palettes = [image for label in ("ihc", "histology", "fundus") for image in self.sources[label]]
 
-    def one(self, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    def varied(self, rng: np.random.Generator) -> tuple[Image.Image, int]:
         """One varied picture and the number of its kind; not-medical ones come three times as often."""
         number = min(int(rng.integers(len(CLASSES) + 2)), len(CLASSES) - 1)
         label = CLASSES[number]
         sources = self.sources[label]
         if label == "not_medical" and rng.random() < 0.6:
-            return to_input(nothing_medical(rng, sources, self.palettes)), number
-        return to_input(vary(rng, sources[int(rng.integers(len(sources)))], label)), number
+            return nothing_medical(rng, sources, self.palettes), number
+        return vary(rng, sources[int(rng.integers(len(sources)))], label), number
+
+    def one(self, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+        """The pixels of one varied picture and the number of its kind."""
+        image, number = self.varied(rng)
+        return to_input(image), number
 
     def __iter__(self):
         rng = np.random.default_rng(self.seed)

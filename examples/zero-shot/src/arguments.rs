@@ -1,0 +1,106 @@
+//! The command line and what it leaves open.
+
+use std::fs::canonicalize;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use medgemma::{Probability, Resizer, SiglipOptions};
+
+use crate::labels::Label;
+
+/// The dual encoder that ships with this example.
+const SHIPPED_MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+/// The radiograph that ships with the report example.
+const SHIPPED_IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images/chest.png");
+/// What the picture is held against if nothing else is asked.
+const LABELS: [&str; 6] = [
+    "chest X-ray=a chest X-ray;frontal radiograph of the thorax",
+    "leg X-ray=an X-ray of the lower leg",
+    "head CT=a CT slice of the head",
+    "brain MRI=an MRI of the brain;a sagittal MR image of the brain",
+    "fundus=a fundus photograph of the eye",
+    "not medical=an everyday photograph",
+];
+
+/// Holds pictures against classes described in words. Without arguments: the demonstration model on
+/// a chest radiograph. Not for clinical use.
+#[derive(Parser)]
+#[command(version)]
+pub(crate) struct Arguments {
+    /// A class: its prompt, or NAME=PROMPT;PROMPT for one that several prompts describe. Once for each.
+    #[arg(long, value_name = "TEXT")]
+    label: Vec<Label>,
+    /// PNG or JPEG files [default: the chest radiograph of the report example]
+    #[arg(long, value_name = "FILE", num_args = 1.., default_value = SHIPPED_IMAGE, hide_default_value = true)]
+    pub(crate) image: Vec<PathBuf>,
+    /// Directory of a SigLIP model [default: the demonstration model, which is not MedSigLIP]
+    #[arg(long, value_name = "DIR", default_value = SHIPPED_MODEL, hide_default_value = true)]
+    pub(crate) model: PathBuf,
+    /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
+    #[arg(long, value_name = "NAME", default_value = "best")]
+    pub(crate) device: String,
+    /// Which probability is drawn and decides.
+    #[arg(long, value_enum, default_value_t = By::Softmax)]
+    by: By,
+    /// No answer where the best class has a smaller probability, 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
+    pub(crate) threshold: f32,
+    /// tf-bilinear, pil-bilinear, pil-bicubic, torchvision or torchvision-bicubic
+    /// [default: as MedSigLIP was evaluated, tf-bilinear]
+    #[arg(long, value_name = "NAME")]
+    resize: Option<Resizer>,
+    /// Centres pictures on a black square instead of stretching them, as Google trained.
+    #[arg(long)]
+    pad_to_square: bool,
+    /// Draws pictures and bars into a PNG file as well.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) png: Option<PathBuf>,
+}
+
+/// The two probabilities of a class, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Each class on its own: several may be true, or none.
+    Sigmoid,
+    /// Exactly one class is true; all make 1.
+    Softmax,
+}
+
+impl Arguments {
+    /// The classes asked for, or those of this example.
+    pub(crate) fn labels(&self) -> Result<Vec<Label>, String> {
+        if !self.label.is_empty() {
+            return Ok(self.label.clone());
+        }
+        LABELS.iter().map(|text| text.parse()).collect()
+    }
+
+    pub(crate) fn by(&self) -> Probability {
+        match self.by {
+            By::Sigmoid => Probability::Sigmoid,
+            By::Softmax => Probability::Softmax,
+        }
+    }
+
+    pub(crate) fn load_options<'a>(&self) -> SiglipOptions<'a> {
+        let options = SiglipOptions::default().with_pad_to_square(self.pad_to_square);
+        match self.resize {
+            Some(resizer) => options.with_resizer(resizer),
+            None => options,
+        }
+    }
+
+    /// Whether the model is the one of this example, by whatever path.
+    pub(crate) fn is_demonstration(&self) -> bool {
+        canonicalize(&self.model)
+            .is_ok_and(|dir| canonicalize(SHIPPED_MODEL).is_ok_and(|d| d == dir))
+    }
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) {
+        return Ok(value);
+    }
+    Err("expected a probability, 0 to 1".to_owned())
+}

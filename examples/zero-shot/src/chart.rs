@@ -1,0 +1,237 @@
+//! Scores as a picture: each image beside its classes, with a bar of the deciding probability and the
+//! three figures by name.
+
+use std::convert::Infallible;
+
+use embedded_graphics::mono_font::MonoTextStyle;
+use embedded_graphics::mono_font::iso_8859_1::FONT_10X20;
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
+use embedded_graphics::text::{Baseline, Text};
+use image::{Rgb, RgbImage};
+use medgemma::{Classification, Image, Probability, Resizer, Result};
+
+use crate::table;
+
+/// One image and what was found.
+pub(crate) struct Panel {
+    pub(crate) image: Image,
+    pub(crate) found: Classification,
+}
+
+/// The longer side of an image in the chart, in pixels.
+const PICTURE: u32 = 300;
+const MARGIN: u32 = 20;
+/// Height of a class's line.
+const LINE: u32 = 28;
+/// Width of a bar of probability 1.
+const BAR: u32 = 300;
+/// Letters of a class's name; what is longer is cut off with an ellipsis.
+const LONGEST: usize = 32;
+/// The font is of one width, and has the letters of Latin-1: others are drawn as a question mark.
+const LETTER: u32 = FONT_10X20.character_size.width;
+
+const GROUND: Rgb888 = Rgb888::WHITE;
+const INK: Rgb888 = Rgb888::new(0x22, 0x22, 0x22);
+const TRACK: Rgb888 = Rgb888::new(0xE6, 0xE6, 0xE6);
+const FILL: Rgb888 = Rgb888::new(0x2F, 0x6D, 0xB5);
+const THRESHOLD: Rgb888 = Rgb888::new(0xC0, 0x39, 0x2B);
+
+/// Draws the panels one above the other, and the notice under them.
+///
+/// # Errors
+/// Those of shrinking an image.
+pub(crate) fn draw(
+    panels: &[Panel],
+    by: Probability,
+    threshold: f32,
+    notice: &str,
+) -> Result<RgbImage> {
+    let layout = Layout::of(panels);
+    let notice = wrapped(notice, (layout.width - 2 * MARGIN) / LETTER);
+    let heights: Vec<u32> = panels.iter().map(height).collect();
+    let height = heights.iter().sum::<u32>() + length(notice.len()) * LINE + 2 * MARGIN;
+    let mut canvas = Canvas(RgbImage::from_pixel(layout.width, height, rgb(GROUND)));
+    let mut y = MARGIN;
+    for (panel, height) in panels.iter().zip(heights) {
+        canvas.panel(panel, &layout, y, by, threshold)?;
+        y += height;
+    }
+    for line in notice {
+        canvas.text(&line, MARGIN, y, INK);
+        y += LINE;
+    }
+    Ok(canvas.0)
+}
+
+/// Where the columns begin.
+struct Layout {
+    labels: u32,
+    bars: u32,
+    figures: u32,
+    width: u32,
+}
+
+impl Layout {
+    fn of(panels: &[Panel]) -> Self {
+        let scores = panels.iter().flat_map(|panel| panel.found.scores());
+        let letters = scores.map(|score| shortened(&score.label).chars().count());
+        let labels = 2 * MARGIN + PICTURE;
+        let bars = labels + length(letters.max().unwrap_or(0)) * LETTER + MARGIN;
+        let figures = bars + BAR + MARGIN;
+        Self {
+            labels,
+            bars,
+            figures,
+            width: figures + length(table::HEADING.len()) * LETTER + MARGIN,
+        }
+    }
+}
+
+/// Of a panel: its image or its lines, those of heading and decision among them, and a margin.
+fn height(panel: &Panel) -> u32 {
+    let lines = length(panel.found.scores().len()) + 2;
+    PICTURE.max(lines * LINE) + MARGIN
+}
+
+struct Canvas(RgbImage);
+
+impl Canvas {
+    fn panel(
+        &mut self,
+        panel: &Panel,
+        layout: &Layout,
+        top: u32,
+        by: Probability,
+        threshold: f32,
+    ) -> Result<()> {
+        self.picture(&panel.image, MARGIN, top)?;
+        self.text(table::name(by), layout.bars, top, INK);
+        self.text(table::HEADING, layout.figures, top, INK);
+        let mut y = top + LINE;
+        for score in table::ranked(&panel.found) {
+            self.text(&shortened(&score.label), layout.labels, y, INK);
+            let filled = steps(score.probability(by));
+            self.rectangle(layout.bars, y, BAR, LINE - 8, TRACK);
+            self.rectangle(layout.bars, y, filled, LINE - 8, FILL);
+            self.rectangle(layout.bars + steps(threshold), y, 2, LINE - 8, THRESHOLD);
+            self.text(&table::figures(score), layout.figures, y, INK);
+            y += LINE;
+        }
+        let decision = table::decision(&panel.found, by, threshold);
+        self.text(&decision, layout.labels, y, INK);
+        Ok(())
+    }
+
+    /// An image in the square at a place, its aspect kept.
+    fn picture(&mut self, image: &Image, x: u32, y: u32) -> Result<()> {
+        let (width, height) = (image.width(), image.height());
+        let longest = width.max(height);
+        let side = |n: usize| (n * PICTURE as usize / longest).max(1);
+        let shown = Resizer::PilBilinear.resize(image, side(height), side(width))?;
+        let pixels = shown.as_rgb8().chunks_exact(3);
+        for (index, pixel) in pixels.enumerate() {
+            let (row, column) = (index / shown.width(), index % shown.width());
+            let colour = Rgb([pixel[0], pixel[1], pixel[2]]);
+            self.0
+                .put_pixel(x + length(column), y + length(row), colour);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, x: u32, y: u32, colour: Rgb888) {
+        let style = MonoTextStyle::new(&FONT_10X20, colour);
+        let Ok(_) = Text::with_baseline(text, point(x, y), style, Baseline::Top).draw(self);
+    }
+
+    fn rectangle(&mut self, x: u32, y: u32, width: u32, height: u32, colour: Rgb888) {
+        let area = Rectangle::new(point(x, y), Size::new(width, height));
+        let Ok(()) = area
+            .into_styled(PrimitiveStyle::with_fill(colour))
+            .draw(self);
+    }
+}
+
+impl OriginDimensions for Canvas {
+    fn size(&self) -> Size {
+        Size::new(self.0.width(), self.0.height())
+    }
+}
+
+impl DrawTarget for Canvas {
+    type Color = Rgb888;
+    type Error = Infallible;
+
+    /// What lies outside is not drawn.
+    fn draw_iter<I>(&mut self, pixels: I) -> std::result::Result<(), Infallible>
+    where
+        I: IntoIterator<Item = Pixel<Rgb888>>,
+    {
+        for Pixel(Point { x, y }, colour) in pixels {
+            if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
+                && let Some(pixel) = self.0.get_pixel_mut_checked(x, y)
+            {
+                *pixel = rgb(colour);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rgb(colour: Rgb888) -> Rgb<u8> {
+    Rgb([colour.r(), colour.g(), colour.b()])
+}
+
+fn point(x: u32, y: u32) -> Point {
+    Point::new(x.cast_signed(), y.cast_signed())
+}
+
+/// Counts of letters, lines and pixels, all of them small.
+fn length(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The part of a bar that a probability fills.
+fn steps(probability: f32) -> u32 {
+    length(table::filled(probability, BAR as usize))
+}
+
+fn shortened(label: &str) -> String {
+    if label.chars().count() <= LONGEST {
+        return label.to_owned();
+    }
+    let kept: String = label.chars().take(LONGEST - 3).collect();
+    format!("{kept}...")
+}
+
+/// A text in lines of at most `letters` letters, broken between words.
+fn wrapped(text: &str, letters: u32) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if length(line.chars().count() + 1 + word.chars().count()) <= letters {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{shortened, wrapped};
+
+    #[test]
+    fn long_names_are_cut_and_long_notices_wrapped() {
+        assert_eq!(shortened(&"é".repeat(32)), "é".repeat(32));
+        assert_eq!(shortened(&"é".repeat(33)), format!("{}...", "é".repeat(29)));
+        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two", 6), ["one", "two"]);
+        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Pictures against classes described in words: logit, sigmoid and softmax of each on the terminal,
+//! and on request as a picture.
+
+mod arguments;
+mod chart;
+mod labels;
+mod table;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use chart::Panel;
+use clap::Parser;
+use image::ImageFormat;
+use medgemma::{Device, Image, MedSigLip};
+
+/// Said before the shipped model says anything.
+const DEMONSTRATION: &str = "This is the tiny demonstration model of this example, NOT MedSigLIP: \
+it tells kinds of pictures apart and knows no medicine. For MedSigLIP, get the weights from Google \
+and pass --model DIR.";
+
+/// Said after every answer.
+const NOTICE: &str = "Not for clinical use: a model's opinion, not a diagnosis, not a medical \
+device; a qualified person must verify it independently.";
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let device: Device = arguments.device.parse()?;
+    if arguments.is_demonstration() {
+        writeln!(io::stderr(), "{DEMONSTRATION}\n")?;
+    }
+    let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
+    let classes = labels::embed(&model, &arguments.labels()?)?;
+    let (by, threshold) = (arguments.by(), arguments.threshold);
+    let mut out = io::stdout().lock();
+    let mut panels = Vec::new();
+    for path in &arguments.image {
+        let image = Image::open(path)?;
+        let embedding = model.embed_images(std::slice::from_ref(&image))?.remove(0);
+        let found = model.classify(&embedding, &classes)?;
+        writeln!(out, "{}", path.display())?;
+        table::write(&mut out, &found, by, threshold)?;
+        writeln!(out)?;
+        panels.push(Panel { image, found });
+    }
+    if let Some(path) = &arguments.png {
+        let chart = chart::draw(&panels, by, threshold, NOTICE)?;
+        chart
+            .save_with_format(path, ImageFormat::Png)
+            .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    }
+    Ok(writeln!(out, "{NOTICE}")?)
+}

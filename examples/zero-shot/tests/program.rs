@@ -1,0 +1,231 @@
+//! The program as a user runs it: lines, chart, exit code.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use medgemma::{Device, Embedding, Image, MedSigLip};
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images");
+const NOTICE: &str = "Not for clinical use";
+
+/// A class for each kind of picture below, in words of which the model was not taught all.
+const LABELS: [(&str, &str); 8] = [
+    (
+        "chest",
+        "frontal radiograph of the thorax;X-ray of the lungs",
+    ),
+    ("leg", "radiograph of the ankle and the lower leg"),
+    ("head", "CT scan of the skull"),
+    (
+        "brain",
+        "MR slice of the brain;sagittal MR image of the cerebrum",
+    ),
+    ("heart", "sonogram of the heart"),
+    ("colon", "colon glands with brown antibody"),
+    ("skin", "skin section with haematoxylin and eosin"),
+    ("other", "everyday photo of an object"),
+];
+
+/// Held out of training, and what each shows; chosen among those that are recognised, see
+/// `../model/README.md` for the others.
+const PICTURES: [(&str, &str); 9] = [
+    ("held-out/chest-right-half.png", "chest"),
+    ("held-out/leg-right-half-mirrored.png", "leg"),
+    ("held-out/head-ct-right-half-mirrored.png", "head"),
+    ("held-out/brain-axial.png", "brain"),
+    ("held-out/brain-sagittal.png", "brain"),
+    ("held-out/heart-ultrasound.png", "heart"),
+    ("held-out/skin-histology.png", "skin"),
+    ("held-out/colon-immunohistochemistry.png", "colon"),
+    ("held-out/coins.png", "other"),
+];
+
+fn zero_shot(arguments: &[&str]) -> Output {
+    // From a folder that is not the example's: the shipped files must be found from anywhere.
+    Command::new(env!("CARGO_BIN_EXE_zero-shot"))
+        .args(arguments)
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Standard output of a run that must succeed.
+fn succeeds(arguments: &[&str]) -> String {
+    let output = zero_shot(arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn labels() -> Vec<String> {
+    let each = LABELS.iter();
+    each.map(|(name, prompts)| format!("--label={name}={prompts}"))
+        .collect()
+}
+
+#[test]
+fn no_arguments_recognise_the_shipped_radiograph() {
+    let output = zero_shot(&[]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("NOT MedSigLIP"), "{stderr}");
+    assert!(stdout.contains("answer: chest X-ray (softmax "), "{stdout}");
+    assert!(stdout.contains(NOTICE), "{stdout}");
+    let (_, table) = stdout.split_once('\n').expect("a line with the file");
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(table), "the README shows another answer");
+}
+
+#[test]
+fn pictures_held_out_of_training_are_recognised_by_new_wordings() {
+    let paths: Vec<String> = PICTURES
+        .iter()
+        .map(|(file, _)| format!("{IMAGES}/{file}"))
+        .collect();
+    let labels = labels();
+    let mut arguments: Vec<&str> = labels.iter().map(String::as_str).collect();
+    arguments.push("--image");
+    arguments.extend(paths.iter().map(String::as_str));
+    let stdout = succeeds(&arguments);
+    let answers: Vec<_> = stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("answer: "))
+        .collect();
+    assert_eq!(answers.len(), PICTURES.len(), "{stdout}");
+    for ((file, expected), answer) in PICTURES.iter().zip(answers) {
+        assert!(
+            answer.starts_with(&format!("{expected} ")),
+            "{file}: {answer}"
+        );
+    }
+}
+
+/// The line of a class holds the logit of the average of its prompts, as the library has it.
+#[test]
+fn a_class_of_several_prompts_is_their_average() {
+    let prompts = ["CT of the head", "a chest X-ray", "an everyday photograph"];
+    let device = Device::cpu().expect("compiled in");
+    let model = MedSigLip::load(MODEL, &device).expect("the shipped model");
+    let image = Image::open(format!("{IMAGES}/chest.png")).expect("a picture");
+    let image = model
+        .embed_images(&[image])
+        .expect("an embedding")
+        .remove(0);
+    let texts = model.embed_texts(&prompts).expect("embeddings");
+    let average = Embedding::ensemble(&texts).expect("a direction");
+    let logit = model.logits(&image, &[average]).expect("a logit")[0];
+
+    let label = format!("--label=name={}", prompts.join(";"));
+    let stdout = succeeds(&[&label, "--label=another"]);
+    let line = stdout.lines().find(|line| line.starts_with("name"));
+    let figures: Vec<_> = line.expect("a line").split_whitespace().collect();
+    assert_eq!(figures[1], format!("{logit:.3}"), "{stdout}");
+}
+
+/// The rocket is none of two medical kinds: the softmax has to choose, the sigmoid need not.
+#[test]
+fn where_no_class_is_true_the_sigmoid_says_so() {
+    let image = format!("{IMAGES}/held-out/rocket.png");
+    let arguments = [
+        "--label=chest X-ray",
+        "--label=brain MRI",
+        "--image",
+        &image,
+    ];
+    let softmax = succeeds(&arguments);
+    assert!(softmax.contains("\nanswer: "), "{softmax}");
+    let mut arguments = arguments.to_vec();
+    arguments.extend(["--by", "sigmoid"]);
+    let sigmoid = succeeds(&arguments);
+    assert!(sigmoid.contains("\nno answer: "), "{sigmoid}");
+    arguments.extend(["--threshold", "0"]);
+    assert!(succeeds(&arguments).contains("\nanswer: "));
+}
+
+#[test]
+fn the_resizer_is_the_one_asked_for() {
+    let default = succeeds(&[]);
+    assert_eq!(succeeds(&["--resize", "tf-bilinear"]), default);
+    let other = succeeds(&["--resize", "pil-bilinear"]);
+    assert_ne!(other, default);
+    assert!(other.contains("answer: chest X-ray"), "{other}");
+    assert_ne!(succeeds(&["--pad-to-square"]), default);
+}
+
+/// How many pixels have this colour.
+fn count(chart: &image::RgbImage, wanted: [u8; 3]) -> usize {
+    chart.pixels().filter(|pixel| pixel.0 == wanted).count()
+}
+
+#[test]
+fn the_chart_shows_picture_bars_and_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let draw = |name: &str, more: &[&str]| {
+        let path = file(name);
+        let arguments: Vec<&str> = ["--png", &path]
+            .into_iter()
+            .chain(more.iter().copied())
+            .collect();
+        succeeds(&arguments);
+        image::open(Path::new(&path)).expect("a PNG").to_rgb8()
+    };
+    let one = draw("one.png", &[]);
+    let fill = [0x2F, 0x6D, 0xB5];
+    // The bars of a softmax make one whole bar together: 300 by 20 pixels, less the threshold's line
+    // and what is rounded.
+    let bars = count(&one, fill);
+    assert!((5800..=6100).contains(&bars), "{bars}");
+    assert!(count(&one, [0x22, 0x22, 0x22]) > 3000, "letters");
+    // The radiograph is 300 pixels along its longer side, and in grey.
+    let middle = one.get_pixel(20 + 100, 20 + 100).0;
+    assert!(middle[0] < 250 && middle[0] == middle[1], "{middle:?}");
+
+    let images = [
+        format!("{IMAGES}/chest.png"),
+        format!("{IMAGES}/held-out/fundus-right-half-mirrored.png"),
+    ];
+    let two = draw("two.png", &["--image", &images[0], &images[1]]);
+    assert_eq!(two.width(), one.width());
+    assert_eq!(two.height() - one.height(), 320, "one more panel");
+    let narrow = draw("narrow.png", &["--label=x", "--label=y"]);
+    assert!(narrow.width() < one.width());
+}
+
+/// Exit code 1 and one error with the name of what is wrong; no panic.
+fn fails(arguments: &[&str], expected: &str) {
+    let output = zero_shot(arguments);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let error = stderr.lines().find(|line| line.starts_with("error: "));
+    assert!(
+        error.is_some_and(|line| line.contains(expected)),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    fails(&["--model", "no-such-model"], "no-such-model");
+    fails(&["--image", "no-such-picture.png"], "no-such-picture.png");
+    fails(&["--device", "abacus"], "abacus");
+    fails(&["--png", "no-such-folder/chart.png"], "no-such-folder");
+    let long = format!("--label={}", "lung ".repeat(80));
+    fails(&[&long], "64");
+    for wrong in [
+        &["--label", "=a"][..],
+        &["--label", "a=b;"],
+        &["--threshold", "1.5"],
+        &["--threshold", "nan"],
+        &["--resize", "nearest"],
+        &["--by", "chance"],
+    ] {
+        let output = zero_shot(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
