@@ -212,6 +212,12 @@ fn what_has_no_figure_has_no_interval() {
         (None, None, None)
     );
     assert_eq!(found.specificity.expect("negatives").estimate, 1.0);
+    // None of the resamples that begin with the last sample: a third of them.
+    let some = |samples: &[usize]| Some(if samples[0] == 2 { f64::NAN } else { 1.0 });
+    let found = Bootstrap::default().interval(3, Units::Samples, some);
+    let found = found.expect("options").expect("a figure");
+    assert_eq!((found.estimate, found.low, found.high), (1.0, 1.0, 1.0));
+    assert!((600..735).contains(&found.undefined), "{found:?}");
     let bootstrap = Bootstrap::default().with_resamples(50);
     for nothing in [f64::NAN, f64::INFINITY] {
         let found = bootstrap.interval(3, Units::Samples, |_| Some(nothing));

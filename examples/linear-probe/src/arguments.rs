@@ -43,7 +43,7 @@ pub(crate) struct Fit {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) crops: u16,
     /// The inverse of the penalty on weights.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.01)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.1)]
     c: f64,
     /// Call a label true from the probability on that finds this share of it in the pictures fitted to
     /// [default: from 0.5 on]

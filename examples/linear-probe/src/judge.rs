@@ -1,5 +1,6 @@
 //! Thresholds, figures and answers.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
 
@@ -31,8 +32,8 @@ pub(crate) fn choose_thresholds(
     probe.with_thresholds(thresholds)
 }
 
-/// A line of figures for each label against the rest, and how often the most probable one is right.
-/// Groups are drawn for the intervals, not crops.
+/// A line of figures for each label against the rest, with the groups that it is true of, and how often
+/// the most probable label is right. Groups are drawn for the intervals, not crops.
 pub(crate) fn write(
     out: &mut impl Write,
     probe: &Probe,
@@ -43,14 +44,25 @@ pub(crate) fn write(
     let units = Units::Groups(&test.groups);
     let thresholds = probe.thresholds().unwrap_or_default();
     let names = ["AUC", "sensitivity", "specificity"].map(|name| format!("{name:<21}"));
-    writeln!(out, "{:<15} threshold  {}", "label", names.concat())?;
+    writeln!(
+        out,
+        "{:<15} groups  from  {}",
+        "label",
+        names.concat().trim_end()
+    )?;
     for (label, (name, &threshold)) in probe.labels().iter().zip(thresholds).enumerate() {
         let (scores, truth) = one_against_rest(&scores, test, label);
         let found = evaluate(&scores, &truth, threshold, units, bootstrap)?;
+        let positive = test.groups.iter().zip(&truth).filter(|(_, truth)| **truth);
+        let groups: BTreeSet<_> = positive.map(|(group, _)| group).collect();
         let figures = [found.auc, found.sensitivity, found.specificity];
         let figures = figures.map(|figure| format!("{:<21}", shown(figure)));
-        let line = format!("{name:<15} {threshold:<9.2}  {}", figures.concat());
-        writeln!(out, "{}", line.trim_end())?;
+        let (groups, figures) = (groups.len(), figures.concat());
+        writeln!(
+            out,
+            "{name:<15} {groups:<6}  {threshold:.2}  {}",
+            figures.trim_end()
+        )?;
     }
     let best: Vec<usize> = test
         .rows

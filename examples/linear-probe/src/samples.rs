@@ -18,7 +18,7 @@ use crate::encoder::Encoder;
 const TEST_SHARE: f64 = 0.3;
 
 /// The smallest part of a picture's side that a crop keeps.
-const SMALLEST_CROP: f64 = 0.7;
+const SMALLEST_CROP: f64 = 0.3;
 
 /// A line of the file.
 #[derive(Deserialize)]

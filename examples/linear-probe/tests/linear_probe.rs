@@ -70,11 +70,11 @@ fn a_probe_is_fitted_judged_saved_and_asked() {
     );
 
     let images = format!("{HERE}/../report/images");
-    let leg = format!("{images}/held-out/leg-right-half-mirrored.png");
+    let brain = format!("{images}/held-out/brain-coronal.png");
     let heart = format!("{images}/held-out/heart-doppler.png");
-    let found = answer(&["predict", "--probe", path(&probe), &leg, &heart]);
-    let (leg, heart) = found.split_once(&heart).expect("two answers");
-    for (found, label) in [(leg, "radiograph"), (heart, "ultrasound")] {
+    let found = answer(&["predict", "--probe", path(&probe), &brain, &heart]);
+    let (brain, heart) = found.split_once(&heart).expect("two answers");
+    for (found, label) in [(brain, "cross-section"), (heart, "ultrasound")] {
         assert!(figure(found, &format!("  {label}")) > 0.5, "{found}");
         assert_eq!(found.matches("  yes").count(), 1, "{found}");
     }
