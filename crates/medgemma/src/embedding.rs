@@ -107,6 +107,12 @@ impl Embedding {
     }
 }
 
+impl AsRef<[f32]> for Embedding {
+    fn as_ref(&self) -> &[f32] {
+        self.as_slice()
+    }
+}
+
 /// Sums are made in f64, results are f32.
 #[allow(clippy::cast_possible_truncation, reason = "rounding is what is meant")]
 pub(crate) fn rounded(x: f64) -> f32 {

@@ -123,6 +123,7 @@
 //! | ids and pixels in, logits out | [`Model`] |
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
 //! | a picture sorted into named classes | [`MedSigLip::classify`], [`Classification`], [`Calibration`] |
+//! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!

@@ -1,0 +1,239 @@
+//! From labelled embeddings to a probe.
+
+use crate::data;
+use crate::error::{Error, Result};
+use crate::linear::Linear;
+use crate::loss::{Examples, Loss};
+use crate::options::{ClassWeights, FitOptions};
+use crate::probe::{Kind, Penalty, Probe};
+use crate::scale::Scale;
+use crate::solver::{Convergence, minimize};
+
+/// A probe, and how its fit ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Fitted {
+    /// The probe.
+    pub probe: Probe,
+    /// How each fit ended: one for classes, one for each label for labels.
+    pub convergence: Vec<Convergence>,
+}
+
+impl Fitted {
+    /// Whether every fit has arrived at its tolerance. If not, see
+    /// [`Convergence::converged`](crate::Convergence::converged).
+    #[must_use]
+    pub fn converged(&self) -> bool {
+        self.convergence.iter().all(|fit| fit.converged)
+    }
+}
+
+impl Probe {
+    /// Fits a probe that tells classes apart, of which each row is one: `classes[i]`, an index into
+    /// `labels`, is that of `rows[i]`. Multinomial logistic regression; for two classes, with one row of
+    /// weights, as scikit-learn does.
+    ///
+    /// Time is `rows · dimension · labels` for each of at most 4 · `max_iterations` evaluations, on one
+    /// thread; memory is that of the rows and a few dozen probes.
+    ///
+    /// # Shapes
+    /// - `rows`: `[n, dimension]`, `classes`: `[n]`
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for lengths that do not match, numbers that are not finite, labels that are
+    /// empty, doubled or fewer than two, a label without a row that counts, and options out of range. A
+    /// fit that does not arrive is no error, see [`Fitted::converged`].
+    pub fn fit_classes<L: AsRef<str>, R: AsRef<[f32]>>(
+        labels: &[L],
+        rows: &[R],
+        classes: &[usize],
+        options: &FitOptions,
+    ) -> Result<Fitted> {
+        let labels = data::labels(labels, 2)?;
+        let rows = data::rows(rows)?;
+        options.check(rows.len(), labels.len())?;
+        if classes.len() != rows.len() {
+            return Err(Error::length("classes", rows.len(), "row", classes.len()));
+        }
+        if let Some(at) = classes.iter().position(|&class| class >= labels.len()) {
+            return Err(Error::argument(
+                format!("classes[{at}]"),
+                format!("an index into {} labels", labels.len()),
+                classes[at].to_string(),
+            ));
+        }
+        let scale = scale(&rows, options);
+        let classes = classes.to_vec();
+        let mut weights = sample_weights(rows.len(), options);
+        let totals = totals(&classes, &weights, labels.len());
+        if let Some(empty) = totals.iter().position(|&total| total == 0.0) {
+            return Err(Error::argument(
+                "classes",
+                "a row that counts for each label: add some, or leave the label out",
+                format!("none for `{}`", labels[empty]),
+            ));
+        }
+        weigh(
+            &mut weights,
+            &classes,
+            &class_weights(&totals, &options.class_weights),
+        );
+        let examples = Examples {
+            rows,
+            classes,
+            weights,
+        };
+        let outputs = if labels.len() == 2 { 1 } else { labels.len() };
+        let loss = Loss::new(&examples, &scale, outputs, options.c);
+        let (mut linear, convergence) = minimize(&loss, options);
+        if outputs == 1 {
+            // σ(z) is the second share of softmax(0, z).
+            linear.weights.splice(0..0, vec![0.0; scale.dimension()]);
+            linear.intercepts.insert(0, 0.0);
+        }
+        fitted(Kind::MultiClass, labels, linear, options, vec![convergence])
+    }
+
+    /// Fits a probe for labels of which any number may be true of a row, each apart from the others:
+    /// `marks[i][j]` says whether `labels[j]` is true of `rows[i]`. `None`, where that is not known,
+    /// leaves the row out for this label.
+    ///
+    /// Time and memory as for [`Probe::fit_classes`].
+    ///
+    /// # Shapes
+    /// - `rows`: `[n, dimension]`, `marks`: `[n, labels]`
+    ///
+    /// # Errors
+    /// As [`Probe::fit_classes`]; each label needs rows that count of both kinds, one label is enough.
+    pub fn fit_labels<L: AsRef<str>, R: AsRef<[f32]>, M: AsRef<[Option<bool>]>>(
+        labels: &[L],
+        rows: &[R],
+        marks: &[M],
+        options: &FitOptions,
+    ) -> Result<Fitted> {
+        let labels = data::labels(labels, 1)?;
+        let rows = data::rows(rows)?;
+        options.check(rows.len(), labels.len())?;
+        if marks.len() != rows.len() {
+            return Err(Error::length("marks", rows.len(), "row", marks.len()));
+        }
+        for (at, marks) in marks.iter().map(AsRef::as_ref).enumerate() {
+            if marks.len() != labels.len() {
+                let argument = format!("marks[{at}]");
+                return Err(Error::length(&argument, labels.len(), "label", marks.len()));
+            }
+        }
+        let scale = scale(&rows, options);
+        let weights = sample_weights(rows.len(), options);
+        let mut all = Linear {
+            weights: Vec::with_capacity(labels.len() * scale.dimension()),
+            intercepts: Vec::with_capacity(labels.len()),
+        };
+        let mut convergence = Vec::with_capacity(labels.len());
+        for (label, name) in labels.iter().enumerate() {
+            let known = marks.iter().map(|marks| marks.as_ref()[label]);
+            let known = known.zip(&rows).zip(&weights);
+            let known = known.filter_map(|((mark, &row), &weight)| Some((row, mark?, weight)));
+            let examples = positives_and_negatives(known, label, name, options)?;
+            let loss = Loss::new(&examples, &scale, 1, options.c);
+            let (linear, ended) = minimize(&loss, options);
+            all.weights.extend(linear.weights);
+            all.intercepts.extend(linear.intercepts);
+            convergence.push(ended);
+        }
+        fitted(Kind::MultiLabel, labels, all, options, convergence)
+    }
+}
+
+/// The examples of one label, class 1 being its positives.
+fn positives_and_negatives<'a>(
+    known: impl Iterator<Item = (&'a [f32], bool, f64)>,
+    label: usize,
+    name: &str,
+    options: &FitOptions,
+) -> Result<Examples<'a>> {
+    let mut examples = Examples {
+        rows: Vec::new(),
+        classes: Vec::new(),
+        weights: Vec::new(),
+    };
+    for (row, mark, weight) in known {
+        examples.rows.push(row);
+        examples.classes.push(usize::from(mark));
+        examples.weights.push(weight);
+    }
+    let totals = totals(&examples.classes, &examples.weights, 2);
+    for (total, kind) in totals.iter().zip(["negative", "positive"]) {
+        if *total == 0.0 {
+            return Err(Error::argument(
+                "marks",
+                "positive and negative rows that count for each label: add some, or leave the label out",
+                format!("no {kind} one for `{name}`"),
+            ));
+        }
+    }
+    let weights = match &options.class_weights {
+        ClassWeights::Given(positive) => vec![1.0, positive[label]],
+        others => class_weights(&totals, others),
+    };
+    weigh(&mut examples.weights, &examples.classes, &weights);
+    Ok(examples)
+}
+
+fn scale(rows: &[&[f32]], options: &FitOptions) -> Scale {
+    if options.standardize {
+        Scale::of(rows)
+    } else {
+        Scale::none(rows[0].len())
+    }
+}
+
+fn sample_weights(rows: usize, options: &FitOptions) -> Vec<f64> {
+    let given = options.sample_weights.clone();
+    given.unwrap_or_else(|| vec![1.0; rows])
+}
+
+/// The sum of each class's weights.
+fn totals(classes: &[usize], weights: &[f64], count: usize) -> Vec<f64> {
+    let mut totals = vec![0.0; count];
+    for (&class, weight) in classes.iter().zip(weights) {
+        totals[class] += weight;
+    }
+    totals
+}
+
+/// What a row of each class weighs.
+#[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² classes")]
+fn class_weights(totals: &[f64], weights: &ClassWeights) -> Vec<f64> {
+    match weights {
+        ClassWeights::Equal => vec![1.0; totals.len()],
+        ClassWeights::Balanced => {
+            let each = totals.iter().sum::<f64>() / totals.len() as f64;
+            totals.iter().map(|total| each / total).collect()
+        }
+        ClassWeights::Given(weights) => weights.clone(),
+    }
+}
+
+/// Multiplies the weight of each row with that of its class.
+fn weigh(weights: &mut [f64], classes: &[usize], by_class: &[f64]) {
+    for (weight, &class) in weights.iter_mut().zip(classes) {
+        *weight *= by_class[class];
+    }
+}
+
+fn fitted(
+    kind: Kind,
+    labels: Vec<String>,
+    linear: Linear,
+    options: &FitOptions,
+    convergence: Vec<Convergence>,
+) -> Result<Fitted> {
+    let penalty = Penalty {
+        c: options.c,
+        class_weights: options.class_weights.clone(),
+        standardized: options.standardize,
+    };
+    let probe = Probe::from_linear(kind, labels, linear)?.with_penalty(penalty);
+    Ok(Fitted { probe, convergence })
+}

@@ -1,0 +1,266 @@
+//! A fitted probe: embeddings in, probabilities out.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data;
+use crate::error::{Error, Result};
+use crate::linear::{Linear, sigmoid, softmax};
+use crate::options::ClassWeights;
+
+/// What the probabilities of a probe mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// One of the labels is true: their probabilities add up to 1 (softmax).
+    MultiClass,
+    /// Any number of them is true, each on its own (sigmoid).
+    MultiLabel,
+}
+
+/// What a probe was fitted with, for the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Penalty {
+    /// [`FitOptions::c`](crate::FitOptions::c).
+    pub c: f64,
+    /// [`FitOptions::class_weights`](crate::FitOptions::class_weights).
+    pub class_weights: ClassWeights,
+    /// [`FitOptions::standardize`](crate::FitOptions::standardize).
+    pub standardized: bool,
+}
+
+/// Logistic regression on embeddings. Immutable but for what it says of itself; `Send + Sync`.
+///
+/// What it finds probable is a model's opinion and **not for clinical use** without independent
+/// verification by a qualified person. `Debug` leaves the weights out.
+#[derive(Clone, PartialEq)]
+pub struct Probe {
+    kind: Kind,
+    labels: Vec<String>,
+    /// A row for each label. For two classes the first row is zero.
+    linear: Linear,
+    penalty: Option<Penalty>,
+    encoder: Option<String>,
+    thresholds: Option<Vec<f64>>,
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe")
+            .field("kind", &self.kind)
+            .field("labels", &self.labels)
+            .field("dimension", &self.dimension())
+            .field("penalty", &self.penalty)
+            .field("encoder", &self.encoder)
+            .field("thresholds", &self.thresholds)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Probe {
+    /// A probe of weights that were fitted elsewhere. A score is `weights[label] · row +
+    /// intercepts[label]`; softmax or sigmoid of the scores, as `kind` says, are the probabilities. For
+    /// two classes of scikit-learn, which has one row of weights, the first row is zeros.
+    ///
+    /// # Shapes
+    /// - `weights`: `[labels, dimension]`, `intercepts`: `[labels]`
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for lengths that do not match, numbers that are not finite, and labels that
+    /// are empty, doubled or too few.
+    pub fn new<L: AsRef<str>, W: AsRef<[f64]>>(
+        kind: Kind,
+        labels: &[L],
+        weights: &[W],
+        intercepts: &[f64],
+    ) -> Result<Self> {
+        let labels = labels.iter().map(|label| label.as_ref().to_owned());
+        let labels: Vec<String> = labels.collect();
+        if weights.len() != labels.len() {
+            let (expected, found) = (labels.len(), weights.len());
+            return Err(Error::length("weights", expected, "label", found));
+        }
+        let dimension = weights.first().map_or(0, |row| row.as_ref().len());
+        let mut all = Vec::with_capacity(weights.len() * dimension);
+        for (at, row) in weights.iter().map(AsRef::as_ref).enumerate() {
+            if row.len() != dimension || dimension == 0 {
+                return Err(Error::argument(
+                    format!("weights[{at}]"),
+                    format!("{} numbers, one for each feature", dimension.max(1)),
+                    row.len().to_string(),
+                ));
+            }
+            all.extend_from_slice(row);
+        }
+        let linear = Linear {
+            weights: all,
+            intercepts: intercepts.to_vec(),
+        };
+        Self::from_linear(kind, labels, linear)
+    }
+
+    /// The same of weights in one piece, a whole number of them for each intercept if the lengths of
+    /// labels and intercepts are equal.
+    pub(crate) fn from_linear(kind: Kind, labels: Vec<String>, linear: Linear) -> Result<Self> {
+        let least = match kind {
+            Kind::MultiClass => 2,
+            Kind::MultiLabel => 1,
+        };
+        let labels = data::labels(&labels, least)?;
+        if linear.intercepts.len() != labels.len() {
+            let (expected, found) = (labels.len(), linear.intercepts.len());
+            return Err(Error::length("intercepts", expected, "label", found));
+        }
+        for (argument, values) in [
+            ("weights", &linear.weights),
+            ("intercepts", &linear.intercepts),
+        ] {
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(Error::argument(
+                    argument,
+                    "finite numbers",
+                    "one that is not",
+                ));
+            }
+        }
+        Ok(Self {
+            kind,
+            labels,
+            linear,
+            penalty: None,
+            encoder: None,
+            thresholds: None,
+        })
+    }
+
+    /// Says what the probe was fitted with.
+    pub(crate) fn with_penalty(mut self, penalty: Penalty) -> Self {
+        self.penalty = Some(penalty);
+        self
+    }
+
+    /// Says whose embeddings the probe was fitted on: a name, better a checkpoint's checksum.
+    #[must_use]
+    pub fn with_encoder(mut self, encoder: impl Into<String>) -> Self {
+        self.encoder = Some(encoder.into());
+        self
+    }
+
+    /// Sets the probability of each label from which on it is taken to be true, for those who use the
+    /// probe; nothing in this crate decides by them.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless there is a number from 0 to 1 for each label.
+    pub fn with_thresholds(mut self, thresholds: impl Into<Vec<f64>>) -> Result<Self> {
+        let thresholds = thresholds.into();
+        if thresholds.len() != self.labels.len() {
+            let (expected, found) = (self.labels.len(), thresholds.len());
+            return Err(Error::length("thresholds", expected, "label", found));
+        }
+        if let Some(at) = thresholds.iter().position(|t| !(0.0..=1.0).contains(t)) {
+            let (argument, found) = (format!("thresholds[{at}]"), thresholds[at].to_string());
+            return Err(Error::argument(argument, "a probability", found));
+        }
+        self.thresholds = Some(thresholds);
+        Ok(self)
+    }
+
+    /// Refuses a probe that was not fitted on embeddings of this encoder, or does not say so.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`].
+    pub fn expect_encoder(&self, encoder: &str) -> Result<()> {
+        if self.encoder.as_deref() == Some(encoder) {
+            return Ok(());
+        }
+        Err(Error::Encoder {
+            expected: encoder.to_owned(),
+            found: self.encoder.clone(),
+        })
+    }
+
+    /// What the probabilities mean.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The labels' names, in the order of the probabilities.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Numbers of an embedding.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.linear.dimension()
+    }
+
+    /// Weights of each label, `[dimension]` each.
+    pub fn weights(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.linear.weights.chunks_exact(self.dimension())
+    }
+
+    /// The intercept of each label.
+    #[must_use]
+    pub fn intercepts(&self) -> &[f64] {
+        &self.linear.intercepts
+    }
+
+    /// What the probe was fitted with, if it was fitted here.
+    #[must_use]
+    pub fn penalty(&self) -> Option<&Penalty> {
+        self.penalty.as_ref()
+    }
+
+    /// Whose embeddings it was fitted on, if it says so.
+    #[must_use]
+    pub fn encoder(&self) -> Option<&str> {
+        self.encoder.as_deref()
+    }
+
+    /// The thresholds set by [`Probe::with_thresholds`].
+    #[must_use]
+    pub fn thresholds(&self) -> Option<&[f64]> {
+        self.thresholds.as_deref()
+    }
+
+    /// The probability of each label for one embedding.
+    ///
+    /// # Shapes
+    /// - `row`: `[dimension]`; returns `[labels]`
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a row of another length, or with numbers that are not finite.
+    pub fn probabilities(&self, row: impl AsRef<[f32]>) -> Result<Vec<f64>> {
+        let row = row.as_ref();
+        data::check_row("row", row, self.dimension())?;
+        let mut values = vec![0.0; self.labels.len()];
+        self.linear.scores(row, &mut values);
+        match self.kind {
+            Kind::MultiClass => softmax(&mut values),
+            Kind::MultiLabel => values.iter_mut().for_each(|value| *value = sigmoid(*value)),
+        }
+        Ok(values)
+    }
+
+    /// The label of largest probability for one embedding, the first one of equal ones: its index.
+    ///
+    /// # Errors
+    /// As [`Probe::probabilities`].
+    pub fn best(&self, row: impl AsRef<[f32]>) -> Result<usize> {
+        let probabilities = self.probabilities(row)?;
+        let mut best = 0;
+        for (label, probability) in probabilities.iter().enumerate() {
+            if *probability > probabilities[best] {
+                best = label;
+            }
+        }
+        Ok(best)
+    }
+}

@@ -1,0 +1,128 @@
+//! Thresholds, figures and answers.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::Write;
+
+use medgemma_probe::{
+    Bootstrap, Interval, Probe, Result, Units, evaluate, threshold_at_sensitivity,
+};
+
+use crate::samples::Part;
+
+/// From where on a label is called true if nothing else is asked.
+const EVEN: f64 = 0.5;
+
+/// Sets the threshold of each label: the one that finds enough of the pictures fitted to.
+pub(crate) fn choose_thresholds(
+    probe: Probe,
+    train: &Part,
+    sensitivity: Option<f64>,
+) -> Result<Probe> {
+    let scores = probabilities(&probe, train)?;
+    let labels = 0..probe.labels().len();
+    let thresholds = labels.map(|label| match sensitivity {
+        None => Ok(EVEN),
+        Some(wanted) => {
+            let (scores, truth) = one_against_rest(&scores, train, label);
+            threshold_at_sensitivity(&scores, &truth, wanted)
+        }
+    });
+    let thresholds = thresholds.collect::<Result<Vec<f64>>>()?;
+    probe.with_thresholds(thresholds)
+}
+
+/// A line of figures for each label against the rest, with the groups that it is true of, and how often
+/// the most probable label is right. Groups are drawn for the intervals, not crops.
+pub(crate) fn write(
+    out: &mut impl Write,
+    probe: &Probe,
+    test: &Part,
+    bootstrap: &Bootstrap,
+) -> std::result::Result<(), Box<dyn Error>> {
+    let scores = probabilities(probe, test)?;
+    let units = Units::Groups(&test.groups);
+    let thresholds = probe.thresholds().unwrap_or_default();
+    let names = ["AUC", "sensitivity", "specificity"].map(|name| format!("{name:<21}"));
+    writeln!(
+        out,
+        "{:<15} groups  from  {}",
+        "label",
+        names.concat().trim_end()
+    )?;
+    for (label, (name, &threshold)) in probe.labels().iter().zip(thresholds).enumerate() {
+        let (scores, truth) = one_against_rest(&scores, test, label);
+        let found = evaluate(&scores, &truth, threshold, units, bootstrap)?;
+        let positive = test.groups.iter().zip(&truth).filter(|(_, truth)| **truth);
+        let groups: BTreeSet<_> = positive.map(|(group, _)| group).collect();
+        let figures = [found.auc, found.sensitivity, found.specificity];
+        let figures = figures.map(|figure| format!("{:<21}", shown(figure)));
+        let (groups, figures) = (groups.len(), figures.concat());
+        writeln!(
+            out,
+            "{name:<15} {groups:<6}  {threshold:.2}  {}",
+            figures.trim_end()
+        )?;
+    }
+    let best: Vec<usize> = test
+        .rows
+        .iter()
+        .map(|row| probe.best(row))
+        .collect::<Result<_>>()?;
+    let right = |crops: &[usize]| {
+        let right = crops
+            .iter()
+            .filter(|&&crop| best[crop] == test.classes[crop]);
+        #[allow(clippy::cast_precision_loss, reason = "numbers of crops")]
+        Some(right.count() as f64 / crops.len() as f64)
+    };
+    let accuracy = bootstrap.interval(best.len(), units, right)?;
+    Ok(writeln!(
+        out,
+        "the most probable label is right: {}",
+        shown(accuracy)
+    )?)
+}
+
+/// A line for each label: the probability, and a mark where it is called true.
+pub(crate) fn write_answer(
+    out: &mut impl Write,
+    probe: &Probe,
+    probabilities: &[f64],
+) -> std::io::Result<()> {
+    let thresholds = probe.thresholds().unwrap_or_default();
+    for (label, (name, probability)) in probe.labels().iter().zip(probabilities).enumerate() {
+        let threshold = thresholds.get(label).copied().unwrap_or(EVEN);
+        let mark = if *probability >= threshold {
+            "  yes"
+        } else {
+            ""
+        };
+        writeln!(out, "  {name:<15} {probability:.4}{mark}")?;
+    }
+    Ok(())
+}
+
+/// For each row the probability of each label.
+fn probabilities(probe: &Probe, part: &Part) -> Result<Vec<Vec<f64>>> {
+    part.rows
+        .iter()
+        .map(|row| probe.probabilities(row))
+        .collect()
+}
+
+/// The probabilities of one label, and whether it is true.
+fn one_against_rest(scores: &[Vec<f64>], part: &Part, label: usize) -> (Vec<f64>, Vec<bool>) {
+    let scores = scores.iter().map(|row| row[label]);
+    let truth = part.classes.iter().map(|&class| class == label);
+    (scores.collect(), truth.collect())
+}
+
+fn shown(interval: Option<Interval>) -> String {
+    interval.map_or("-".to_owned(), |found| {
+        format!(
+            "{:.2} ({:.2} to {:.2})",
+            found.estimate, found.low, found.high
+        )
+    })
+}

@@ -1,0 +1,87 @@
+//! A linear probe: pictures with labels in a CSV file become embeddings, a logistic regression learns
+//! the labels, is judged by pictures that it has not seen, and is kept in a file that answers later.
+
+mod arguments;
+mod encoder;
+mod judge;
+mod samples;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command, Fit, Predict};
+use clap::Parser;
+use encoder::Encoder;
+use medgemma::Image;
+use medgemma_probe::Probe;
+use samples::Samples;
+
+/// Said before the shipped model sees anything.
+const DEMONSTRATION: &str = "The tiny demonstration model of the example zero-shot, NOT MedSigLIP. \
+For MedSigLIP, get the weights from Google and pass --model DIR.";
+
+/// Said after every answer.
+const NOTICE: &str = "Not for clinical use: a model's opinion, not a diagnosis, not a medical \
+device; a qualified person must verify it independently.";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Some(Command::Predict(predict)) => ask(predict),
+        None => fit(&arguments.fit),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
+    let samples = Samples::read(&arguments.csv, arguments.seed)?;
+    let encoder = load(&arguments.encoder)?;
+    let (train, test) = samples.embed(&encoder, arguments.crops, arguments.seed)?;
+    let fitted = Probe::fit_classes(
+        &samples.labels,
+        &train.rows,
+        &train.classes,
+        &arguments.options(),
+    )?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "fitted to {train}")?;
+    writeln!(out, "judged by {test}")?;
+    if !fitted.converged() {
+        writeln!(out, "The fit has not arrived: {:?}", fitted.convergence[0])?;
+    }
+    let probe = fitted.probe.with_encoder(encoder.id());
+    let probe = judge::choose_thresholds(probe, &train, arguments.sensitivity)?;
+    judge::write(&mut out, &probe, &test, &arguments.bootstrap())?;
+    if let Some(path) = &arguments.out {
+        probe.save(path)?;
+        writeln!(out, "saved to {}", path.display())?;
+    }
+    Ok(writeln!(out, "{NOTICE}")?)
+}
+
+fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {
+    let probe = Probe::load(&arguments.probe)?;
+    let encoder = load(&arguments.encoder)?;
+    probe.expect_encoder(encoder.id())?;
+    let mut out = io::stdout().lock();
+    for path in &arguments.images {
+        let probabilities = probe.probabilities(encoder.embed(Image::open(path)?)?)?;
+        writeln!(out, "{}", path.display())?;
+        judge::write_answer(&mut out, &probe, &probabilities)?;
+    }
+    Ok(writeln!(out, "{NOTICE}")?)
+}
+
+fn load(arguments: &arguments::EncoderArguments) -> Result<Encoder, Box<dyn Error>> {
+    if arguments.is_demonstration() {
+        writeln!(io::stderr(), "{DEMONSTRATION}\n")?;
+    }
+    Encoder::load(&arguments.model, &arguments.device)
+}

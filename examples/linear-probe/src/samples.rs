@@ -1,0 +1,179 @@
+//! Pictures and their labels: a CSV file, parts of pictures, embeddings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use medgemma::{Embedding, Image};
+use medgemma_image::Crop;
+use medgemma_probe::split_by_group;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+use serde::Deserialize;
+
+use crate::encoder::Encoder;
+
+/// The share of pictures' groups to judge by where the file does not part them.
+const TEST_SHARE: f64 = 0.3;
+
+/// The smallest part of a picture's side that a crop keeps.
+const SMALLEST_CROP: f64 = 0.3;
+
+/// A line of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    path: PathBuf,
+    label: String,
+    split: Option<Side>,
+    group: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Side {
+    Train,
+    Test,
+}
+
+/// Labelled pictures, not read yet.
+pub(crate) struct Samples {
+    /// In alphabetical order.
+    pub(crate) labels: Vec<String>,
+    pictures: Vec<Picture>,
+}
+
+struct Picture {
+    path: PathBuf,
+    class: usize,
+    group: usize,
+    side: Side,
+}
+
+/// One side: a row for each part of each picture.
+#[derive(Default)]
+pub(crate) struct Part {
+    pub(crate) rows: Vec<Embedding>,
+    pub(crate) classes: Vec<usize>,
+    pub(crate) groups: Vec<usize>,
+    pictures: usize,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups: BTreeSet<_> = self.groups.iter().collect();
+        let (pictures, groups, crops) = (self.pictures, groups.len(), self.rows.len());
+        write!(f, "pictures: {pictures}, groups: {groups}, crops: {crops}")
+    }
+}
+
+impl Samples {
+    /// Reads the file. Without a column group each picture is one of its own.
+    pub(crate) fn read(csv: &Path, seed: u64) -> Result<Self, Box<dyn Error>> {
+        let named = |error: csv::Error| format!("{}: {error}", csv.display());
+        let mut reader = csv::Reader::from_path(csv).map_err(named)?;
+        let records = reader.deserialize().collect::<Result<Vec<Record>, _>>();
+        let records = records.map_err(named)?;
+        let folder = csv.parent().unwrap_or(Path::new("."));
+        let labels: BTreeSet<&String> = records.iter().map(|record| &record.label).collect();
+        let labels: Vec<String> = labels.into_iter().cloned().collect();
+        let mut numbers = BTreeMap::new();
+        let mut groups = Vec::new();
+        for record in &records {
+            let name = match &record.group {
+                Some(group) => group.clone(),
+                None => record.path.display().to_string(),
+            };
+            let next = numbers.len();
+            groups.push(*numbers.entry(name).or_insert(next));
+        }
+        let sides = sides(&records, &groups, seed)?;
+        let pictures = records.iter().zip(groups).zip(sides);
+        let pictures = pictures.map(|((record, group), side)| Picture {
+            path: folder.join(&record.path),
+            class: labels
+                .binary_search(&record.label)
+                .expect("made from the records"),
+            group,
+            side,
+        });
+        let pictures = pictures.collect();
+        Ok(Self { labels, pictures })
+    }
+
+    /// Embeds each picture whole and `crops` − 1 parts of it: what to fit to, what to judge by.
+    pub(crate) fn embed(
+        &self,
+        encoder: &Encoder,
+        crops: u16,
+        seed: u64,
+    ) -> Result<(Part, Part), Box<dyn Error>> {
+        let mut parts = (Part::default(), Part::default());
+        let mut random = ChaCha12Rng::seed_from_u64(seed);
+        for picture in &self.pictures {
+            let part = match picture.side {
+                Side::Train => &mut parts.0,
+                Side::Test => &mut parts.1,
+            };
+            part.pictures += 1;
+            let image = Image::open(&picture.path)?;
+            for crop in 0..crops {
+                let seen = if crop == 0 {
+                    image.clone()
+                } else {
+                    image.cropped(drawn(&image, &mut random))?
+                };
+                part.rows.push(encoder.embed(seen)?);
+                part.classes.push(picture.class);
+                part.groups.push(picture.group);
+            }
+        }
+        Ok(parts)
+    }
+}
+
+/// As the file says, or by group.
+fn sides(records: &[Record], groups: &[usize], seed: u64) -> Result<Vec<Side>, Box<dyn Error>> {
+    let given: Option<Vec<Side>> = records.iter().map(|record| record.split).collect();
+    if let Some(given) = given {
+        for (i, side) in given.iter().enumerate() {
+            if let Some(j) = (0..i).find(|&j| groups[j] == groups[i] && given[j] != *side) {
+                let [first, second] = [i, j].map(|i| records[i].path.display());
+                return Err(format!("{first} and {second} are of one group, but one is to be fitted to and one to judge by").into());
+            }
+        }
+        return Ok(given);
+    }
+    if records.iter().any(|record| record.split.is_some()) {
+        return Err("either every picture or none has a split, train or test".into());
+    }
+    let split = split_by_group(groups, TEST_SHARE, seed)?;
+    let mut sides = vec![Side::Train; records.len()];
+    for picture in split.test {
+        sides[picture] = Side::Test;
+    }
+    Ok(sides)
+}
+
+/// A rectangle within the picture.
+fn drawn(image: &Image, random: &mut ChaCha12Rng) -> Crop {
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a side of a picture"
+    )]
+    let mut side = |whole: usize| {
+        let share = random.random_range(SMALLEST_CROP..1.0);
+        let part = ((whole as f64 * share).round() as usize).max(1);
+        (random.random_range(0..=whole - part), part)
+    };
+    let ((x, width), (y, height)) = (side(image.width()), side(image.height()));
+    Crop {
+        x,
+        y,
+        width,
+        height,
+    }
+}

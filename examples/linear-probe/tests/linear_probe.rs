@@ -1,0 +1,181 @@
+//! The program as a user runs it, on the pictures and the model that ship.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+fn run(arguments: &[&str]) -> Output {
+    // From a folder that is not the example's: the shipped files must be found from anywhere.
+    Command::new(env!("CARGO_BIN_EXE_linear-probe"))
+        .args(arguments)
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Standard output of a run that has to succeed.
+fn answer(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Standard error of a run that has to fail.
+fn refused(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(!output.status.success(), "{}", text(&output.stdout));
+    text(&output.stderr)
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// The number that a line begins with, after a label.
+fn figure(table: &str, label: &str) -> f64 {
+    let line = table.lines().find_map(|line| line.strip_prefix(label));
+    let line = line.unwrap_or_else(|| panic!("no {label:?} in\n{table}"));
+    let number = line.split_whitespace().next().expect("a figure");
+    number
+        .parse()
+        .unwrap_or_else(|_| panic!("{label}: {number}"))
+}
+
+#[test]
+fn a_probe_is_fitted_judged_saved_and_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let probe = folder.path().join("probe.json");
+    let table = answer(&["--out", path(&probe)]);
+    let readme = include_str!("../README.md");
+    let shown: Vec<&str> = table
+        .lines()
+        .filter(|line| !line.starts_with("saved to"))
+        .collect();
+    assert!(shown.len() > 6, "{table}");
+    for line in shown {
+        assert!(
+            readme.contains(line),
+            "the README shows another line than\n{line}"
+        );
+    }
+    assert!(
+        figure(&table, "the most probable label is right: ") > 0.6,
+        "{table}"
+    );
+
+    let images = format!("{HERE}/../report/images");
+    let brain = format!("{images}/held-out/brain-coronal.png");
+    let heart = format!("{images}/held-out/heart-doppler.png");
+    let found = answer(&["predict", "--probe", path(&probe), &brain, &heart]);
+    let (brain, heart) = found.split_once(&heart).expect("two answers");
+    for (found, label) in [(brain, "cross-section"), (heart, "ultrasound")] {
+        assert!(figure(found, &format!("  {label}")) > 0.5, "{found}");
+        assert_eq!(found.matches("  yes").count(), 1, "{found}");
+    }
+    assert!(found.contains("Not for clinical use"), "{found}");
+}
+
+#[test]
+fn equal_seeds_give_equal_files_and_a_wanted_sensitivity_other_thresholds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let save = |name: &str, more: &[&str]| {
+        let file = folder.path().join(name);
+        answer(&[&["--crops", "2", "--out", path(&file)], more].concat());
+        fs::read(file).expect("a file")
+    };
+    let first = save("first.json", &[]);
+    assert_eq!(save("second.json", &[]), first);
+    assert_ne!(save("seed.json", &["--seed", "1"]), first);
+    let sensitive = text(&save("sensitive.json", &["--sensitivity", "1"]));
+    assert!(!sensitive.contains("\"thresholds\":[0.5,0.5,0.5,0.5]"));
+}
+
+#[test]
+fn a_probe_of_another_encoder_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let probe = folder.path().join("probe.json");
+    answer(&["--crops", "1", "--out", path(&probe)]);
+    let other = format!("{HERE}/../../crates/medgemma-testkit/checkpoints/siglip");
+    let chest = format!("{HERE}/../report/images/chest.png");
+    let asked = [
+        "predict",
+        "--probe",
+        path(&probe),
+        "--model",
+        &other,
+        &chest,
+    ];
+    let error = refused(&asked);
+    assert!(error.contains("different encoders"), "{error}");
+    assert!(
+        !error.contains("NOT MedSigLIP"),
+        "said of the shipped model only: {error}"
+    );
+}
+
+#[test]
+fn groups_stay_together_and_faults_of_the_file_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let images = format!("{HERE}/../report/images");
+    let csv = |lines: &[&str]| {
+        let file = folder.path().join("pictures.csv");
+        let lines = lines.iter().map(|line| line.replace("IMAGES", &images));
+        fs::write(&file, lines.collect::<Vec<_>>().join("\n")).expect("a file");
+        file
+    };
+    // Without a split: one of three groups is judged by, and a group is never parted.
+    let file = csv(&[
+        "path,label,group",
+        "IMAGES/chest.png,a,1",
+        "IMAGES/held-out/brain-axial.png,b,1",
+        "IMAGES/held-out/coins.png,a,2",
+        "IMAGES/held-out/rocket.png,b,2",
+        "IMAGES/held-out/heart-doppler.png,a,3",
+        "IMAGES/held-out/heart-ultrasound.png,b,3",
+    ]);
+    let table = answer(&["--csv", path(&file), "--crops", "1"]);
+    assert!(
+        table.contains("fitted to pictures: 4, groups: 2, crops: 4"),
+        "{table}"
+    );
+    assert!(
+        table.contains("judged by pictures: 2, groups: 1, crops: 2"),
+        "{table}"
+    );
+
+    for (lines, expected) in [
+        (
+            vec!["path,label", "IMAGES/none.png,a", "IMAGES/chest.png,b"],
+            "none.png",
+        ),
+        (vec!["path,split", "IMAGES/chest.png,train"], "label"),
+        (vec!["path,label,split", "IMAGES/chest.png,a,both"], "both"),
+        (
+            vec![
+                "path,label,split",
+                "IMAGES/chest.png,a,train",
+                "IMAGES/held-out/coins.png,b,",
+            ],
+            "either every picture or none",
+        ),
+        (
+            vec![
+                "path,label,split,group",
+                "IMAGES/chest.png,a,train,1",
+                "IMAGES/held-out/coins.png,b,test,1",
+            ],
+            "of one group",
+        ),
+    ] {
+        let error = refused(&["--csv", path(&csv(&lines)), "--crops", "1"]);
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    let error = refused(&["--csv", "/nowhere.csv"]);
+    assert!(error.contains("/nowhere.csv"), "{error}");
+}
