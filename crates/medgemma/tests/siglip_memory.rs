@@ -114,7 +114,12 @@ fn the_peak_is_what_the_plan_says() {
     for _ in 0..2 {
         model.embed_pixels(&grey).unwrap();
     }
-    model.embed_token_ids(&vec![vec![7, 1]; 40]).unwrap();
+    // Words from all over the vocabulary: a mapped table takes memory as far as it is read.
+    let word = |i: u32| i * 25 / 2;
+    let texts: Vec<Vec<u32>> = (0..40)
+        .map(|text| (text * 64..text * 64 + 64).map(word).collect())
+        .collect();
+    model.embed_token_ids(&texts).unwrap();
     let taken = peak() - before;
 
     let workload = SiglipWorkload::new(1, 40);
