@@ -124,7 +124,6 @@ fn the_peak_is_what_the_plan_says() {
 
     let workload = SiglipWorkload::new(1, 40);
     let plan = MemoryPlan::siglip(model.config(), FloatFormat::F32, Backend::Cpu, workload);
-    println!("{} MB taken of {plan}", taken / 1_000_000);
     assert!(taken <= plan.total(), "{taken} taken of {plan}");
     // Much of what the process takes was there before.
     let model_alone = plan.total() - plan.process;

@@ -56,25 +56,39 @@ impl MemoryPlan {
     }
 }
 
-/// f32 numbers alive at once in the wider of the two towers, as for MedGemma's, and the embeddings of the call.
+/// What the CPU's operations keep of dropped results at most (`extension/buffers.rs` of `medgemma-tensor`).
+const KEPT: u64 = 256 << 20;
+
+/// The wider of the two towers' steps, and the embeddings of the call.
 fn activation_bytes(config: &SiglipConfig, workload: SiglipWorkload) -> u64 {
     let (vision, text) = (&config.vision_config, &config.text_config);
-    let widest =
-        |rows: usize, width: usize, intermediate: usize| rows * (5 * width + 2 * intermediate);
     let picture = if workload.images > 0 {
-        2 * vision.num_channels * vision.image_size * vision.image_size
-            + widest(
-                vision.num_patches(),
-                vision.hidden_size,
-                vision.intermediate_size,
-            )
+        let rows = vision.num_patches();
+        let step = step_bytes(rows, vision.hidden_size, vision.intermediate_size);
+        let pixels = 2 * vision.num_channels * vision.image_size * vision.image_size;
+        step + kept_bytes(rows, vision.hidden_size, vision.num_hidden_layers) + bytes(pixels)
     } else {
         0
     };
     let rows = workload.texts.min(TextTower::TEXTS_AT_ONCE) * text.max_position_embeddings;
-    let texts = widest(rows, text.hidden_size, text.intermediate_size);
+    let texts = step_bytes(rows, text.hidden_size, text.intermediate_size)
+        + kept_bytes(rows, text.hidden_size, text.num_hidden_layers);
     let embeddings = (workload.images + workload.texts) * config.embedding_size();
-    ((picture.max(texts) + embeddings) * size_of::<f32>()) as u64
+    picture.max(texts) + bytes(embeddings)
+}
+
+/// f32 numbers alive at once in a block, as for MedGemma's tower.
+fn step_bytes(rows: usize, width: usize, intermediate: usize) -> u64 {
+    bytes(rows * (5 * width + 2 * intermediate))
+}
+
+/// Results kept for the next ones: with bf16 weights up to two a layer were seen, which later ones did not fit into.
+fn kept_bytes(rows: usize, width: usize, layers: usize) -> u64 {
+    bytes(2 * layers * rows * width).min(KEPT)
+}
+
+fn bytes(numbers: usize) -> u64 {
+    (numbers * size_of::<f32>()) as u64
 }
 
 #[cfg(test)]
@@ -127,16 +141,27 @@ mod tests {
     fn activations_are_those_of_the_wider_tower() {
         let activations =
             |images, texts| plan(FloatFormat::F32, Backend::Cpu, images, texts).activations;
-        // By hand: a row is 5·1152 + 2·4304 numbers; 32·32 patches, three planes of 448·448; 64 tokens.
-        let row = 5 * 1152 + 2 * 4304;
-        let picture = 1024 * row + 2 * 3 * 448 * 448;
+        // By hand: a row is 5·1152 + 2·4304 numbers, and 2·27·1152 that are kept, 256 MiB at most; 32·32 patches,
+        // three planes of 448·448; 64 tokens.
+        let (row, kept) = (5 * 1152 + 2 * 4304, 2 * 27 * 1152);
+        let picture = 4 * (1024 * (row + kept) + 2 * 3 * 448 * 448);
+        assert!(4 * 1024 * kept < 256 << 20);
         assert_eq!(activations(0, 0), 0);
-        assert_eq!(activations(1, 0), 4 * (picture + 1152));
-        assert_eq!(activations(0, 3), 4 * (3 * 64 * row + 3 * 1152));
-        assert_eq!(activations(0, 16), 4 * (1024 * row + 16 * 1152));
+        assert_eq!(activations(1, 0), picture + 4 * 1152);
+        assert_eq!(activations(0, 3), 4 * (3 * 64 * (row + kept) + 3 * 1152));
+        assert_eq!(activations(0, 16), 4 * (1024 * (row + kept) + 16 * 1152));
         // One after the other, and 16 at a time: more of either are only more embeddings.
-        assert_eq!(activations(100, 0), 4 * (picture + 100 * 1152));
-        assert_eq!(activations(0, 1000), 4 * (1024 * row + 1000 * 1152));
-        assert_eq!(activations(2, 16), 4 * (picture + 18 * 1152));
+        assert_eq!(activations(100, 0), picture + 4 * 100 * 1152);
+        assert_eq!(
+            activations(0, 1000),
+            4 * (1024 * (row + kept) + 1000 * 1152)
+        );
+        assert_eq!(activations(2, 16), picture + 4 * 18 * 1152);
+        let mut larger = config();
+        larger.vision_config.image_size = 896;
+        let workload = SiglipWorkload::new(1, 0);
+        let plan = MemoryPlan::siglip(&larger, FloatFormat::F32, Backend::Cpu, workload);
+        let step = 4 * (4096 * row + 2 * 3 * 896 * 896 + 1152);
+        assert_eq!(plan.activations, step + (256 << 20));
     }
 }
