@@ -20,8 +20,8 @@ struct Arguments {
     /// Hugging Face model directory of MedGemma or of a SigLIP 1 model.
     #[arg(long)]
     model: PathBuf,
-    /// PNG or JPEG, once for each image; MedGemma: in the order of the soft tokens.
-    #[arg(long)]
+    /// PNG or JPEG, once for each image or followed by all; MedGemma: in the order of the soft tokens.
+    #[arg(long, num_args = 1..)]
     image: Vec<PathBuf>,
     /// cpu, ndarray, wgpu, wgpu:software, cuda:N or best.
     #[arg(long, default_value = "cpu")]
@@ -45,11 +45,11 @@ struct Arguments {
     #[arg(long)]
     ignore_eos: bool,
 
-    /// SigLIP: once for each text; needs tokenizer.json or spiece.model.
-    #[arg(long, allow_hyphen_values = true)]
+    /// SigLIP: once for each text, or followed by all of them; needs tokenizer.json or spiece.model.
+    #[arg(long, num_args = 1..)]
     text: Vec<String>,
-    /// SigLIP: ids in place of texts, once for each text: 5,7,1 or [5,7,1]; or of all: [[5,7,1],[9,1]]
-    #[arg(long, conflicts_with = "text")]
+    /// SigLIP: ids in place of texts: `5,7,1` or `[5,7,1]` for each, or `[[5,7,1],[9,1]]` for all.
+    #[arg(long, num_args = 1.., conflicts_with = "text")]
     input_ids: Vec<String>,
     /// SigLIP: siglip-tokenizer or tokenizer-json.
     #[arg(long, default_value_t)]
