@@ -62,11 +62,15 @@ pub(crate) enum Family {
 
 impl Family {
     /// The defaults at a size already checked.
-    fn sized(self, height: usize, width: usize) -> ImageProcessor {
+    pub(crate) fn sized(self, height: usize, width: usize) -> ImageProcessor {
         let processor = ImageProcessor::sized(height, width);
         match self {
             Self::Gemma3 => processor,
-            Self::Siglip => processor.with_resizer(Resizer::TfBilinear),
+            Self::Siglip => ImageProcessor {
+                resizer: Resizer::TfBilinear,
+                bicubic: true,
+                ..processor
+            },
         }
     }
 }
@@ -164,6 +168,7 @@ fn from_section(mut section: Section, family: Family) -> Result<ImageProcessor> 
     let bicubic = section.is_bicubic(family)?;
     let [height, width] = section.size()?;
     let mut processor = family.sized(height, width);
+    processor.bicubic = bicubic;
     // With SigLIP the filter is checked only: why, is on `ImageProcessor::from_siglip_dir`.
     if bicubic && family == Family::Gemma3 {
         processor.resizer = Resizer::PilBicubic;

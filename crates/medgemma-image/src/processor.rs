@@ -10,7 +10,7 @@ use crate::image::Image;
 use crate::normalize::Normalize;
 use crate::pan_and_scan::PanAndScan;
 use crate::pixels::{Pixels, Processed};
-use crate::resize::{Resizer, check_target};
+use crate::resize::{ImageBackend, Resizer, check_target};
 
 /// The image processor of a checkpoint: immutable, cheap to clone, free of tensors.
 ///
@@ -27,6 +27,8 @@ pub struct ImageProcessor {
     pub(crate) pan_and_scan: PanAndScan,
     pub(crate) image_seq_length: Option<usize>,
     pub(crate) resizer: Resizer,
+    /// Whether the configuration's `resample`, or its class, asks for the bicubic filter.
+    pub(crate) bicubic: bool,
     pub(crate) pad_to_square: bool,
 }
 
@@ -56,16 +58,16 @@ impl ImageProcessor {
     /// [`with_pad_to_square`](Self::with_pad_to_square) does that.
     #[must_use]
     pub fn medsiglip() -> Self {
-        Self::sized(Self::MEDSIGLIP_SIDE, Self::MEDSIGLIP_SIDE).with_resizer(Resizer::TfBilinear)
+        Family::Siglip.sized(Self::MEDSIGLIP_SIDE, Self::MEDSIGLIP_SIDE)
     }
 
     /// The processor of a SigLIP model directory: files and keys as in [`from_dir`](Self::from_dir), but with
     /// [`Resizer::TfBilinear`] and the defaults of `SiglipImageProcessor`, whether or not the file names that class.
     ///
     /// The file's `resample` has to be 2 or 3, and is then set aside: with SigLIP it tells how `transformers` would
-    /// resize, not how the model was trained and evaluated. [`with_resizer`](Self::with_resizer) with
-    /// [`Resizer::PilBicubic`] or [`Resizer::TorchvisionBicubic`] is what 3 (the class default) means there, with
-    /// [`Resizer::PilBilinear`] or [`Resizer::TorchvisionBilinear`] what 2 means.
+    /// resize, not how the model was trained and evaluated. [`with_backend`](Self::with_backend) brings
+    /// it back: 3 (the class default) then is [`Resizer::PilBicubic`] or [`Resizer::TorchvisionBicubic`], 2 is
+    /// [`Resizer::PilBilinear`] or [`Resizer::TorchvisionBilinear`].
     ///
     /// # Errors
     /// As [`from_dir`](Self::from_dir).
@@ -117,6 +119,19 @@ impl ImageProcessor {
     pub fn with_resizer(mut self, resizer: Resizer) -> Self {
         self.resizer = resizer;
         self
+    }
+
+    /// Resizes as `transformers` 5 does in one of its backends, with the filter that the configuration's `resample` names:
+    /// 2 bilinear, 3 bicubic, the class default where it names none.
+    #[must_use]
+    pub fn with_backend(self, backend: ImageBackend) -> Self {
+        let resizer = match (backend, self.bicubic) {
+            (ImageBackend::Pil, false) => Resizer::PilBilinear,
+            (ImageBackend::Pil, true) => Resizer::PilBicubic,
+            (ImageBackend::Torchvision, false) => Resizer::TorchvisionBilinear,
+            (ImageBackend::Torchvision, true) => Resizer::TorchvisionBicubic,
+        };
+        self.with_resizer(resizer)
     }
 
     /// Whether pictures are centred on a black square first ([`Image::padded_to_square`]). Default `false`: strict
@@ -227,6 +242,7 @@ impl ImageProcessor {
             pan_and_scan: PanAndScan::default(),
             image_seq_length: None,
             resizer: Resizer::default(),
+            bicubic: false,
             pad_to_square: false,
         }
     }

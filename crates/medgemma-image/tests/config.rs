@@ -195,7 +195,7 @@ fn keys_of_later_saves_that_do_not_touch_pixels_are_accepted() {
         "return_tensors": null, "image_processor_type": "Gemma3ImageProcessorFast", "do_convert_rgb": true,
         "size": {"height": 896, "width": 896, "shortest_edge": null}}"#;
     assert_eq!(parse(json).unwrap(), ImageProcessor::default());
-    let siglip = r#"{"image_processor_type": "SiglipImageProcessorFast", "do_convert_rgb": true, "resample": 2,
+    let siglip = r#"{"image_processor_type": "SiglipImageProcessorFast", "do_convert_rgb": true, "resample": 3,
         "default_to_square": false, "size": {"height": 448, "width": 448}}"#;
     assert_eq!(parse(siglip).unwrap(), ImageProcessor::medsiglip());
 }

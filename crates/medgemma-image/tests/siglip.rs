@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 
-use medgemma_image::{Alpha, DecodeOptions, Error, Image, ImageProcessor, Resizer};
+use medgemma_image::{Alpha, DecodeOptions, Error, Image, ImageBackend, ImageProcessor, Resizer};
 
 /// What 5.23 saves for MedSigLIP's size.
 const SAVED: &str = "siglip_preprocessor_config_5.23.json";
@@ -77,7 +77,7 @@ fn a_directory_of_siglip_takes_siglips_defaults() {
         "preprocessor_config.json",
         r#"{"size": 448, "resample": 2}"#,
     );
-    assert_eq!(read().unwrap(), ImageProcessor::medsiglip());
+    assert_eq!(read().unwrap().resizer(), Resizer::TfBilinear);
     write("preprocessor_config.json", "{}");
     assert_eq!(read().unwrap().size(), [224, 224], "the class default");
 
@@ -113,6 +113,34 @@ fn a_directory_of_siglip_takes_siglips_defaults() {
         ImageProcessor::from_siglip_dir(empty.path(), 0),
         Err(Error::TargetSize { .. })
     ));
+}
+
+/// The filter of the file, or of the class where the file names none.
+#[test]
+fn a_backend_resizes_with_the_filter_of_the_configuration() {
+    let siglip = |resample| {
+        let class = r#""image_processor_type": "SiglipImageProcessor""#;
+        ImageProcessor::from_json(&format!("{{{class}{resample}}}"), "a.json").unwrap()
+    };
+    let gemma = |json| ImageProcessor::from_json(json, "a.json").unwrap();
+    let bilinear = [Resizer::PilBilinear, Resizer::TorchvisionBilinear];
+    let bicubic = [Resizer::PilBicubic, Resizer::TorchvisionBicubic];
+    for (processor, expected) in [
+        (siglip(""), bicubic),
+        (siglip(r#", "resample": 2"#), bilinear),
+        (siglip(r#", "resample": 3"#), bicubic),
+        (ImageProcessor::medsiglip(), bicubic),
+        (gemma("{}"), bilinear),
+        (gemma(r#"{"resample": 3}"#), bicubic),
+        (ImageProcessor::default(), bilinear),
+    ] {
+        let backends = [ImageBackend::Pil, ImageBackend::Torchvision];
+        let found = backends.map(|backend| processor.clone().with_backend(backend));
+        assert_eq!(found.each_ref().map(ImageProcessor::resizer), expected);
+        // Chosen by name, a resizer is not the configuration's any more, but can be made so again.
+        let named = processor.clone().with_resizer(Resizer::TfBilinear);
+        assert_eq!(named.with_backend(ImageBackend::Pil), found[0]);
+    }
 }
 
 #[test]

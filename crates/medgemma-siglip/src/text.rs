@@ -17,10 +17,6 @@ use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::stage::Stage;
 
-/// Texts that run through the blocks together: 16 of 64 tokens are as many rows as the patches of
-/// MedSigLIP's picture, enough to read each weight once for many products.
-const TEXTS_AT_ONCE: usize = 16;
-
 /// SigLIP's text encoder with its projection.
 ///
 /// Immutable, cheap to clone, usable from several threads.
@@ -35,6 +31,10 @@ pub struct TextTower {
 }
 
 impl TextTower {
+    /// Texts that run through the blocks together: 16 of 64 tokens are as many rows as the patches of
+    /// MedSigLIP's picture, enough to read each weight once for many products.
+    pub const TEXTS_AT_ONCE: usize = 16;
+
     /// Loads the tower; `scope` stands where the keys `embeddings.…`, `encoder.…`,
     /// `final_layer_norm.…` and `head.…` begin: `text_model`.
     ///
@@ -84,7 +84,7 @@ impl TextTower {
         observe: &mut dyn FnMut(Stage, &Tensor<2>),
     ) -> Result<Tensor<2>> {
         self.check(texts)?;
-        let groups = texts.chunks(TEXTS_AT_ONCE);
+        let groups = texts.chunks(Self::TEXTS_AT_ONCE);
         let pooled = groups.map(|group| self.encode(group, observe)).collect();
         Ok(Tensor::cat(pooled, 0))
     }

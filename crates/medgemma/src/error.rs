@@ -94,7 +94,7 @@ pub enum Error {
         mmproj: PathBuf,
     },
     /// A model and what it is wanted for do not fit into memory.
-    #[error("{} needs {plan}; {} MB may be used: choose a smaller precision (int8, int4), a smaller workload, or set memory_limit", path.display(), megabytes(*available))]
+    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload, for MedGemma a smaller precision (int8, int4), or set memory_limit", path.display(), megabytes(*available))]
     NotEnoughMemory {
         /// The path of the model.
         path: PathBuf,

@@ -124,6 +124,7 @@
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
 //! | a picture sorted into named classes | [`MedSigLip::classify`], [`Classification`], [`Calibration`] |
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
+//! | the classes and prompts that MedSigLIP was evaluated with | [`classes`] |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!
@@ -138,11 +139,14 @@
 //! ids and pixels · `prefix.rs` what conversations share · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
 //! `config.rs` `config.json` and presets · `files.rs` what lies at a path · `gguf.rs` GGUF's metadata as
 //! a configuration · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
-//! data that goes in and out.
+//! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
+//! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `memory.rs` what
+//! either model needs.
 
 mod batch;
 mod calibration;
 mod chat;
+pub mod classes;
 mod classification;
 mod config;
 mod embedding;
@@ -171,14 +175,14 @@ pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use medgemma::MedGemma;
 pub use medsiglip::{MedSigLip, SiglipOptions};
-pub use memory::{MemoryPlan, Workload, available as available_memory};
+pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_memory};
 pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
 pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Speculation, Token};
-pub use medgemma_image::{Image, Limits, Pixels, Resizer};
+pub use medgemma_image::{Image, ImageBackend, ImageProcessor, Limits, Pixels, Resizer};
 pub use medgemma_tensor::checkpoint::Precision;
 pub use medgemma_tensor::{Backend, Device, KvPrecision, cpu};
 pub use medgemma_tokenizer::{SiglipNormalization, SiglipTextOptions};

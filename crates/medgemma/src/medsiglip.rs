@@ -7,12 +7,13 @@ use std::sync::Arc;
 use medgemma_image::{Image, ImageProcessor, Pixels, Resizer};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
-use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
+use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
 use medgemma_tokenizer::{SiglipTextOptions, SiglipTokenizer};
 
 use crate::classification::{Class, Classification};
 use crate::embedding::Embedding;
 use crate::error::Result;
+use crate::memory::{MemoryPlan, SiglipWorkload};
 use crate::options::LoadObserver;
 
 /// How a [`MedSigLip`] is loaded.
@@ -30,6 +31,12 @@ pub struct SiglipOptions<'a> {
     /// Whether pixels of other sizes than the model's are encoded, with interpolated positions
     /// (`interpolate_pos_encoding` of the reference). Off by default: then they are an error.
     pub interpolate: bool,
+    /// What the model is wanted for: on a CPU, loading refuses what does not fit into
+    /// [`memory_limit`](Self::memory_limit) together with it.
+    pub workload: SiglipWorkload,
+    /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
+    /// has available, where it tells (Linux).
+    pub memory_limit: Option<u64>,
 }
 
 impl<'a> SiglipOptions<'a> {
@@ -60,6 +67,20 @@ impl<'a> SiglipOptions<'a> {
         self.interpolate = interpolate;
         self
     }
+
+    /// Sets [`workload`](Self::workload).
+    #[must_use]
+    pub fn with_workload(mut self, workload: SiglipWorkload) -> Self {
+        self.workload = workload;
+        self
+    }
+
+    /// Sets [`memory_limit`](Self::memory_limit).
+    #[must_use]
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
 }
 
 impl fmt::Debug for SiglipOptions<'_> {
@@ -69,6 +90,8 @@ impl fmt::Debug for SiglipOptions<'_> {
             .field("resizer", &self.resizer)
             .field("pad_to_square", &self.pad_to_square)
             .field("interpolate", &self.interpolate)
+            .field("workload", &self.workload)
+            .field("memory_limit", &self.memory_limit)
             .finish()
     }
 }
@@ -110,7 +133,8 @@ impl MedSigLip {
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) and [`Error::Vision`](crate::Error::Vision) naming file
     /// and key for what is missing, surplus, misshaped, of a wrong type or not supported;
-    /// [`Error::Image`](crate::Error::Image) for a processor this library does not know.
+    /// [`Error::Image`](crate::Error::Image) for a processor this library does not know;
+    /// [`Error::NotEnoughMemory`](crate::Error::NotEnoughMemory) for what does not fit.
     pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
         Self::load_with(dir, device, SiglipOptions::default())
     }
@@ -133,6 +157,11 @@ impl MedSigLip {
         let tokenizer = tokenizer(dir)?;
         let source = SafetensorsDir::open(dir)?;
         let mut loader = Loader::new(&source, DUAL_RENAMES, device)?.with_ignored(IGNORED);
+        memory_plan(&config, &loader, device, options.workload).check(
+            dir,
+            device,
+            options.memory_limit,
+        )?;
         if let Some(progress) = options.progress {
             loader = loader.with_progress(progress);
         }
@@ -230,13 +259,22 @@ impl MedSigLip {
     /// the model's own.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`](crate::Error::Tokenizer) where the directory has no tokenizer, and for a
-    /// text that is too long unless truncation is asked for.
+    /// As [`MedSigLip::tokenize`].
     pub fn embed_texts_with(
         &self,
         texts: &[&str],
         options: &SiglipTextOptions,
     ) -> Result<Vec<Embedding>> {
+        self.embed_token_ids(&self.tokenize(texts, options)?)
+    }
+
+    /// The token ids of each text, all of the model's length: the text's, the end of text, and that
+    /// again up to the end. [`SiglipTextOptions::length`] is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`](crate::Error::Tokenizer) where the directory has no tokenizer, and for a
+    /// text that is too long unless truncation is asked for.
+    pub fn tokenize(&self, texts: &[&str], options: &SiglipTextOptions) -> Result<Vec<Vec<u32>>> {
         let tokenizer = match &self.inner.tokenizer {
             Some(tokenizer) => tokenizer,
             None => &SiglipTokenizer::from_dir(&self.inner.dir)?,
@@ -244,7 +282,7 @@ impl MedSigLip {
         let length = self.config().text_config.max_position_embeddings;
         let options = options.with_length(length);
         let rows = texts.iter().map(|text| tokenizer.encode(text, &options));
-        self.embed_token_ids(&rows.collect::<std::result::Result<Vec<_>, _>>()?)
+        Ok(rows.collect::<std::result::Result<_, _>>()?)
     }
 
     /// The embedding of each text, given as token ids with the end of text; shorter ones are padded.
@@ -303,6 +341,20 @@ fn tokenizer(dir: &Path) -> Result<Option<SiglipTokenizer>> {
         return Ok(None);
     }
     Ok(Some(SiglipTokenizer::from_dir(dir)?))
+}
+
+/// The plan with the weights' true size: the device `cpu` keeps what the files hold.
+fn memory_plan(
+    config: &SiglipConfig,
+    loader: &Loader<'_>,
+    device: &Device,
+    workload: SiglipWorkload,
+) -> MemoryPlan {
+    let plan = MemoryPlan::siglip(config, FloatFormat::F32, device.backend(), workload);
+    match device.backend() {
+        Backend::Cpu => plan.with_weights(loader.held_bytes()),
+        _ => plan,
+    }
 }
 
 /// The processor of the directory with the caller's choices.

@@ -2,7 +2,9 @@
 //!
 //! The figures hold for the CPU's devices, where blocks stay blocks and bf16 stays bf16. They are
 //! sums over the shapes that the configuration tells, not measurements; `docs/models/gemma3.md`
-//! sets them against measured peaks.
+//! sets them against measured peaks, `docs/models/medsiglip.md` those of a dual encoder.
+
+mod siglip;
 
 use std::fmt;
 use std::path::Path;
@@ -14,6 +16,8 @@ use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, KvPrecis
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+
+pub use self::siglip::SiglipWorkload;
 
 /// What code, tokenizer, allocator and thread stacks take beside the model: 70–120 MB were seen
 /// with Gemma's tokenizer.

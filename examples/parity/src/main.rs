@@ -1,153 +1,84 @@
-//! Writes what a model computes for given token ids and images into one safetensors file, so that
-//! anyone can compare it with the reference on any checkpoint.
+//! Writes what a model computes for given inputs into one safetensors file, so that anyone can compare it
+//! with the reference on any checkpoint. What the directory holds decides what is computed: MedGemma's
+//! logits and a greedy continuation, or MedSigLIP's embeddings and logits.
 
+mod decoder;
+mod dual_encoder;
 mod output;
+mod resize;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use medgemma::{Device, Image, LoadOptions, Model, Pixels, Resizer, SoftTokens};
-use medgemma_gemma3::{Finish, GenerateOptions};
-use medgemma_tensor::vec_from;
-use output::Output;
+use medgemma::{Device, SiglipNormalization};
+use resize::Resize;
 
-/// Computes logits, soft tokens and a greedy continuation for a prompt of token ids.
+/// Computes what the reference computes for token ids, texts and images.
 #[derive(Parser)]
 struct Arguments {
-    /// Hugging Face model directory; no tokenizer is needed.
+    /// Hugging Face model directory of MedGemma or of a SigLIP 1 model.
     #[arg(long)]
     model: PathBuf,
-    /// Token ids of the prompt, soft tokens in place: 2,5,9
-    #[arg(long, value_delimiter = ',', required = true)]
-    prompt_ids: Vec<u32>,
-    /// PNG or JPEG, once for each image, in the order of the soft tokens.
-    #[arg(long)]
+    /// PNG or JPEG, once for each image or followed by all; MedGemma: in the order of the soft tokens.
+    #[arg(long, num_args = 1..)]
     image: Vec<PathBuf>,
-    /// Tokens to write.
-    #[arg(long, default_value_t = 16)]
-    max_new_tokens: usize,
-    /// Goes on after the model's stop ids.
-    #[arg(long)]
-    ignore_eos: bool,
     /// cpu, ndarray, wgpu, wgpu:software, cuda:N or best.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Which reference's resizing to follow: pil or torchvision.
-    #[arg(long, default_value = "pil", value_parser = ["pil", "torchvision"])]
-    resize: String,
-    /// Where to write `input_ids`, `pixel_values`, `soft_tokens`, `logits`, `generated_ids`.
+    /// tf-bilinear, pil-bilinear, pil-bicubic, torchvision-bilinear, torchvision-bicubic; or the backend pil
+    /// or torchvision of transformers, with the filter that the directory's `resample` names. Default: for
+    /// SigLIP tf-bilinear, for MedGemma pil.
+    #[arg(long)]
+    resize: Option<Resize>,
+    /// Where to write.
     #[arg(long)]
     out: PathBuf,
+
+    /// MedGemma: token ids of the prompt, soft tokens in place: 2,5,9
+    #[arg(long, value_delimiter = ',')]
+    prompt_ids: Vec<u32>,
+    /// MedGemma: tokens to write.
+    #[arg(long, default_value_t = 16)]
+    max_new_tokens: usize,
+    /// MedGemma: goes on after the model's stop ids.
+    #[arg(long)]
+    ignore_eos: bool,
+
+    /// SigLIP: once for each text, or followed by all of them; needs tokenizer.json or spiece.model.
+    #[arg(long, num_args = 1..)]
+    text: Vec<String>,
+    /// SigLIP: ids in place of texts: `5,7,1` or `[5,7,1]` for each, or `[[5,7,1],[9,1]]` for all.
+    #[arg(long, num_args = 1.., conflicts_with = "text")]
+    input_ids: Vec<String>,
+    /// SigLIP: siglip-tokenizer or tokenizer-json.
+    #[arg(long, default_value_t)]
+    normalization: SiglipNormalization,
+    /// SigLIP: cuts texts of too many tokens instead of refusing them.
+    #[arg(long)]
+    truncate: bool,
+    /// SigLIP: takes pixels of other sizes than the model's, with interpolated positions.
+    #[arg(long)]
+    interpolate: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let device: Device = arguments.device.parse()?;
-    let resizer = if arguments.resize == "pil" {
-        Resizer::PilBilinear
+    let output = if is_siglip(&arguments.model) {
+        dual_encoder::run(&arguments, &device)?
     } else {
-        Resizer::TorchvisionBilinear
+        decoder::run(&arguments, &device)?
     };
-    let model = Model::load(
-        &arguments.model,
-        &device,
-        LoadOptions::default().with_resizer(resizer),
-    )?;
-
-    let mut pixels = Vec::new();
-    for path in &arguments.image {
-        pixels.extend(model.process(&Image::open(path)?)?.pixels);
-    }
-    let images = pixels
-        .iter()
-        .map(|pixels| model.encode(pixels))
-        .collect::<medgemma::Result<Vec<_>>>()?;
-    let logits = prompt_logits(&model, &arguments, &images)?;
-    let generated = continuation(&model, &arguments, &images)?;
-    println!(
-        "prompt {} ids, {} image(s), generated {:?}",
-        arguments.prompt_ids.len(),
-        images.len(),
-        generated
-    );
-    write(&arguments, &pixels, &images, logits, &generated)
-}
-
-/// Logits of every position of the prompt, `[t, v]`.
-fn prompt_logits(
-    model: &Model,
-    arguments: &Arguments,
-    images: &[SoftTokens],
-) -> Result<([usize; 2], Vec<f32>), Box<dyn Error>> {
-    let decoder = model.decoder();
-    let segments = model.segments(&arguments.prompt_ids, images)?;
-    let logits = decoder.logits_of_all(
-        &segments,
-        &mut decoder.new_cache(),
-        medgemma_gemma3::DEFAULT_CHUNK,
-    )?;
-    Ok((logits.dims(), vec_from(logits, "logits")?))
-}
-
-/// Greedy ids; the stop id that ended them is the last, as the reference returns it.
-fn continuation(
-    model: &Model,
-    arguments: &Arguments,
-    images: &[SoftTokens],
-) -> Result<Vec<u32>, Box<dyn Error>> {
-    let decoder = model.decoder();
-    let mut options = GenerateOptions::default();
-    options.max_new_tokens = arguments.max_new_tokens;
-    if !arguments.ignore_eos {
-        options
-            .stop_ids
-            .clone_from(&model.config().generation.eos_token_ids);
-    }
-    let mut cache = decoder.new_cache();
-    let segments = model.segments(&arguments.prompt_ids, images)?;
-    let mut generation = decoder.generate(segments, &mut cache, &options, Box::new(|_, _| true))?;
-    let mut ids = Vec::new();
-    for token in &mut generation {
-        ids.push(token?.id);
-    }
-    if let Some(Finish::Stop(token)) = generation.finish() {
-        ids.push(token.id);
-    }
-    Ok(ids)
-}
-
-fn write(
-    arguments: &Arguments,
-    pixels: &[Pixels],
-    images: &[SoftTokens],
-    (shape, logits): ([usize; 2], Vec<f32>),
-    generated: &[u32],
-) -> Result<(), Box<dyn Error>> {
-    let mut output = Output::default();
-    output.ids("input_ids", &arguments.prompt_ids);
-    output.ids("generated_ids", generated);
-    output.floats("logits", &shape, &logits);
-    if let (Some(first), Some(soft)) = (pixels.first(), images.first()) {
-        let all: Vec<f32> = pixels
-            .iter()
-            .flat_map(|pixels| pixels.data.iter().copied())
-            .collect();
-        output.floats(
-            "pixel_values",
-            &[&[pixels.len()], first.shape.as_slice()].concat(),
-            &all,
-        );
-        let rows = images
-            .iter()
-            .map(SoftTokens::to_vec)
-            .collect::<medgemma::Result<Vec<_>>>()?
-            .concat();
-        output.floats(
-            "soft_tokens",
-            &[&[images.len()], soft.dims().as_slice()].concat(),
-            &rows,
-        );
-    }
     Ok(output.write(&arguments.out)?)
+}
+
+/// Whether config.json names a SigLIP model. One that cannot be read is left to the loader to refuse.
+fn is_siglip(dir: &Path) -> bool {
+    let read = || {
+        let text = std::fs::read(dir.join("config.json")).ok()?;
+        let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        Some(config["model_type"].as_str()?.starts_with("siglip"))
+    };
+    read().unwrap_or(false)
 }

@@ -67,6 +67,16 @@ pub enum Resizer {
     TorchvisionBicubic,
 }
 
+/// The two that `transformers` 5 has for every image processor, chosen there by class or by what is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ImageBackend {
+    /// Pillow's resize, NumPy's arithmetic: the classes whose names end in `Pil`.
+    Pil,
+    /// torchvision's resize, torch's arithmetic.
+    Torchvision,
+}
+
 impl Resizer {
     /// Stretches `image` to `height` x `width` pixels. An axis whose length already fits is not touched.
     ///

@@ -163,3 +163,36 @@ fn to_blank(character: char) -> char {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::charsmap::Charsmap;
+    use super::{canonicalize, sentencepiece, tokenizer_json};
+
+    /// By hand, without a character map: where each normalisation puts its blanks.
+    #[test]
+    fn blanks_are_put_where_each_reference_puts_them() {
+        let map = Charsmap::parse(&[]).expect("an empty map");
+        for (text, expected) in [
+            ("", ""),
+            ("   ", ""),
+            ("a", "\u{2581}a"),
+            ("  a  b ", "\u{2581}a\u{2581}b"),
+            ("\u{2581}a", "\u{2581}\u{2581}a"),
+            ("a\u{2581}", "\u{2581}a"),
+        ] {
+            assert_eq!(sentencepiece(&map, text), expected, "{text:?}");
+        }
+        for (text, expected) in [
+            ("", ""),
+            (" \n ", ""),
+            ("A", "\u{2581}a"),
+            (" a\t b ", "\u{2581}a\u{2581}b"),
+            ("\u{2581}a", "\u{2581}a"),
+            ("w/o <3!", "\u{2581}w/o\u{2581}<3"),
+        ] {
+            assert_eq!(tokenizer_json(&map, text), expected, "{text:?}");
+        }
+        assert_eq!(canonicalize(" W/o\u{1c} <3! "), "wo 3");
+    }
+}

@@ -192,6 +192,16 @@ mod tests {
         assert_eq!(cut(&model, "abc", Rules::SentencePiece), [5, 6]);
     }
 
+    /// `b` is no piece: apart it costs 10 more than the lowest score, -20.
+    #[test]
+    fn an_unknown_character_costs_more_than_any_piece() {
+        let model = model(&[&SPECIAL[..], &[("a", 5.0), ("ab", -20.0)]].concat());
+        for rules in [Rules::SentencePiece, Rules::Tokenizers] {
+            assert_eq!(cut(&model, "ab", rules), [4]);
+            assert_eq!(cut(&model, "ba", rules), [2, 3]);
+        }
+    }
+
     #[test]
     fn only_tokenizers_finds_special_pieces_in_a_text() {
         let pieces = [
@@ -204,5 +214,8 @@ mod tests {
         let model = model(&[&SPECIAL[..], &pieces].concat());
         assert_eq!(cut(&model, "<pad>", Rules::Tokenizers), [0]);
         assert_eq!(cut(&model, "<pad>", Rules::SentencePiece), [3, 4, 5, 6, 7]);
+        // Nor among what is unknown.
+        let model = self::model(&SPECIAL);
+        assert_eq!(cut(&model, "<pad>", Rules::SentencePiece), [2]);
     }
 }

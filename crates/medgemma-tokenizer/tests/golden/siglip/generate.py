@@ -47,7 +47,7 @@ findings of the left lung and of the right lung are the same
 RULES = {
     "\ufb01": "fi", "\u00bd": "1\u20442", "\u2034": "\u2032\u2032\u2032", "\u200b": " ", "\u3000": " ", "\ufeff": " ",
     "e\u0301": "\u00e9", "a\u0308": "\u00e4", "a\u0308\u0304": "\u01df", "\uff41": "a", "\uff21": "A", "\x01": "", "\x7f": "",
-    "\u00a8": " \u0308",
+    "\u00a8": " \u0308", "\uff1c": "<", "\uff1e": ">",
 }
 
 PUNCTUATION = r"""[!"\#\$%\&'\(\)\*\+,\-\.:;=\?@\[\\\]\^_`\{\|\}\~]"""
@@ -126,6 +126,7 @@ def texts():
         "</s>", "a</s>", "a </s> b", "</s></s>", " </s> a", "<unk>", "a<unk>b", "<UNK>", "</S>", "a<UNK>\u00e9", "<pad>", "a <pad> b", "<PAD>",
         "<0x41>", "<0xE5>", "\u0391\u03a3 \u03a3\u0391\u03a3", "\u0130stanbul", "STRA\u00dfE", "\u1e9e", "\ufb01ndings \u00bd", "\u2034\u2034",
         "cafe\u0301 caf\u00e9", "a\u0308 a\u0308\u0304 a\u0304\u0308", "\uff21\uff41", "\u00a8a\u00a8", "a\u0308\u0304\u0301 x",
+        "a\u200b b", "a \u200b\ufeff b", "\u2034\u20dd x", "a \uff1c0x41\uff1e",
         "\u80ba\u708e 12345", "\U0001f600 \U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0440\u0435\u043d\u0442\u0433\u0435\u043d",
         "histology of the colon with adenocarcinoma", "melanoma", "benign nevus", "findings of the left lung / the right lung",
     ]

@@ -1,0 +1,167 @@
+//! What a dual encoder needs: its weights, and one picture or one group of texts under way.
+
+use medgemma_siglip::{SiglipConfig, TextTower};
+use medgemma_tensor::{Backend, FloatFormat, Format};
+
+use super::{MemoryPlan, PROCESS, float};
+
+/// What a [`MedSigLip`](crate::MedSigLip) is expected to encode in one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SiglipWorkload {
+    /// Pictures of a call, of the model's own size. They are encoded one after the other, so only whether there are any
+    /// changes the peak, but for their embeddings. The pictures themselves are the caller's and not counted.
+    pub images: usize,
+    /// Texts of a call. They are encoded 16 at a time.
+    pub texts: usize,
+}
+
+impl SiglipWorkload {
+    /// Calls of up to `images` pictures or `texts` texts.
+    #[must_use]
+    pub fn new(images: usize, texts: usize) -> Self {
+        Self { images, texts }
+    }
+}
+
+impl Default for SiglipWorkload {
+    /// A picture, and the texts of one step.
+    fn default() -> Self {
+        Self::new(1, TextTower::TEXTS_AT_ONCE)
+    }
+}
+
+impl MemoryPlan {
+    /// The plan for a dual encoder whose files hold its weights as `stored`, on a CPU's `backend`. There are no
+    /// conversations, so [`kv_cache`](Self::kv_cache) is 0.
+    ///
+    /// Only [`Backend::Cpu`] keeps weights as they are stored; everywhere else they become f32.
+    #[must_use]
+    pub fn siglip(
+        config: &SiglipConfig,
+        stored: FloatFormat,
+        backend: Backend,
+        workload: SiglipWorkload,
+    ) -> Self {
+        let format = match backend {
+            Backend::Cpu => float(stored),
+            _ => Format::F32,
+        };
+        Self {
+            weights: config.parameters() * format.block_bytes() as u64,
+            kv_cache: 0,
+            activations: activation_bytes(config, workload),
+            process: PROCESS,
+        }
+    }
+}
+
+/// What the CPU's operations keep of dropped results at most (`extension/buffers.rs` of `medgemma-tensor`).
+const KEPT: u64 = 256 << 20;
+
+/// The wider of the two towers' steps, and the embeddings of the call.
+fn activation_bytes(config: &SiglipConfig, workload: SiglipWorkload) -> u64 {
+    let (vision, text) = (&config.vision_config, &config.text_config);
+    let picture = if workload.images > 0 {
+        let rows = vision.num_patches();
+        let step = step_bytes(rows, vision.hidden_size, vision.intermediate_size);
+        let pixels = 2 * vision.num_channels * vision.image_size * vision.image_size;
+        step + kept_bytes(rows, vision.hidden_size, vision.num_hidden_layers) + bytes(pixels)
+    } else {
+        0
+    };
+    let rows = workload.texts.min(TextTower::TEXTS_AT_ONCE) * text.max_position_embeddings;
+    let texts = step_bytes(rows, text.hidden_size, text.intermediate_size)
+        + kept_bytes(rows, text.hidden_size, text.num_hidden_layers);
+    let embeddings = (workload.images + workload.texts) * config.embedding_size();
+    picture.max(texts) + bytes(embeddings)
+}
+
+/// f32 numbers alive at once in a block, as for MedGemma's tower.
+fn step_bytes(rows: usize, width: usize, intermediate: usize) -> u64 {
+    bytes(rows * (5 * width + 2 * intermediate))
+}
+
+/// Results kept for the next ones: with bf16 weights up to two a layer were seen, which later ones did not fit into.
+fn kept_bytes(rows: usize, width: usize, layers: usize) -> u64 {
+    bytes(2 * layers * rows * width).min(KEPT)
+}
+
+fn bytes(numbers: usize) -> u64 {
+    (numbers * size_of::<f32>()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use medgemma_siglip::SiglipConfig;
+    use medgemma_tensor::{Backend, FloatFormat};
+    use serde_json::json;
+
+    use super::{MemoryPlan, SiglipWorkload};
+
+    /// The published shapes of MedSigLIP.
+    fn config() -> SiglipConfig {
+        let tower = json!({
+            "hidden_size": 1152, "intermediate_size": 4304,
+            "num_attention_heads": 16, "num_hidden_layers": 27,
+        });
+        let mut vision = tower.clone();
+        vision["image_size"] = 448.into();
+        vision["patch_size"] = 14.into();
+        let json = json!({"text_config": tower, "vision_config": vision});
+        SiglipConfig::from_json(Path::new("config.json"), &json).expect("the published shapes")
+    }
+
+    fn plan(stored: FloatFormat, backend: Backend, images: usize, texts: usize) -> MemoryPlan {
+        MemoryPlan::siglip(
+            &config(),
+            stored,
+            backend,
+            SiglipWorkload::new(images, texts),
+        )
+    }
+
+    #[test]
+    fn only_the_cpu_keeps_weights_as_they_are_stored() {
+        for (stored, backend, bytes) in [
+            (FloatFormat::F32, Backend::Cpu, 4),
+            (FloatFormat::Bf16, Backend::Cpu, 2),
+            (FloatFormat::F16, Backend::Cpu, 2),
+            (FloatFormat::Bf16, Backend::NdArray, 4),
+        ] {
+            let plan = plan(stored, backend, 1, 1);
+            assert_eq!(plan.weights, bytes * 878_300_338, "{stored:?} {backend:?}");
+            assert_eq!((plan.kv_cache, plan.process), (0, 150 << 20));
+        }
+    }
+
+    #[test]
+    fn activations_are_those_of_the_wider_tower() {
+        let activations =
+            |images, texts| plan(FloatFormat::F32, Backend::Cpu, images, texts).activations;
+        // By hand: a row is 5·1152 + 2·4304 numbers, and 2·27·1152 that are kept, 256 MiB at most; 32·32 patches,
+        // three planes of 448·448; 64 tokens.
+        let (row, kept) = (5 * 1152 + 2 * 4304, 2 * 27 * 1152);
+        let picture = 4 * (1024 * (row + kept) + 2 * 3 * 448 * 448);
+        assert!(4 * 1024 * kept < 256 << 20);
+        assert_eq!(activations(0, 0), 0);
+        assert_eq!(activations(1, 0), picture + 4 * 1152);
+        assert_eq!(activations(0, 3), 4 * (3 * 64 * (row + kept) + 3 * 1152));
+        assert_eq!(activations(0, 16), 4 * (1024 * (row + kept) + 16 * 1152));
+        // One after the other, and 16 at a time: more of either are only more embeddings.
+        assert_eq!(activations(100, 0), picture + 4 * 100 * 1152);
+        assert_eq!(
+            activations(0, 1000),
+            4 * (1024 * (row + kept) + 1000 * 1152)
+        );
+        assert_eq!(activations(2, 16), picture + 4 * 18 * 1152);
+        let mut larger = config();
+        larger.vision_config.image_size = 896;
+        let workload = SiglipWorkload::new(1, 0);
+        let plan = MemoryPlan::siglip(&larger, FloatFormat::F32, Backend::Cpu, workload);
+        let step = 4 * (4096 * row + 2 * 3 * 896 * 896 + 1152);
+        assert_eq!(plan.activations, step + (256 << 20));
+    }
+}

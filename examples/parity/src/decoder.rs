@@ -1,0 +1,96 @@
+//! MedGemma: soft tokens, the logits of every position of a prompt, a greedy continuation.
+
+use std::error::Error;
+
+use medgemma::{Device, Image, ImageBackend, LoadOptions, Model, SoftTokens};
+use medgemma_gemma3::{Finish, GenerateOptions};
+use medgemma_tensor::vec_from;
+
+use crate::Arguments;
+use crate::output::Output;
+use crate::resize::Resize;
+
+/// Computes what prompt and images ask for.
+pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<dyn Error>> {
+    if arguments.prompt_ids.is_empty() {
+        return Err("--prompt-ids is missing: a MedGemma model reads a prompt of token ids".into());
+    }
+    if !arguments.text.is_empty() || !arguments.input_ids.is_empty() {
+        return Err("--text and --input-ids are SigLIP's: give MedGemma --prompt-ids".into());
+    }
+    let model = Model::load(&arguments.model, device, LoadOptions::default())?;
+    let resize = arguments
+        .resize
+        .unwrap_or(Resize::Backend(ImageBackend::Pil));
+    let processor = resize.of(model.processor().clone());
+    let mut pixels = Vec::new();
+    for path in &arguments.image {
+        pixels.extend(processor.process(&Image::open(path)?)?.pixels);
+    }
+    let images = pixels.iter().map(|pixels| model.encode(pixels));
+    let images = images.collect::<medgemma::Result<Vec<_>>>()?;
+    let (shape, logits) = prompt_logits(&model, arguments, &images)?;
+    let generated = continuation(&model, arguments, &images)?;
+    println!(
+        "prompt {} ids, {} image(s), generated {generated:?}",
+        arguments.prompt_ids.len(),
+        images.len(),
+    );
+
+    let mut output = Output::default();
+    let prompt = &arguments.prompt_ids;
+    output.ids("input_ids", &[prompt.len()], prompt);
+    output.ids("generated_ids", &[generated.len()], &generated);
+    output.floats("logits", &shape, &logits);
+    if let Some(soft) = images.first() {
+        output.pixels(&pixels)?;
+        let rows = images.iter().map(SoftTokens::to_vec);
+        let rows = rows.collect::<medgemma::Result<Vec<_>>>()?.concat();
+        let shape = [&[images.len()], soft.dims().as_slice()].concat();
+        output.floats("soft_tokens", &shape, &rows);
+    }
+    Ok(output)
+}
+
+/// Logits of every position of the prompt, `[t, v]`.
+fn prompt_logits(
+    model: &Model,
+    arguments: &Arguments,
+    images: &[SoftTokens],
+) -> Result<([usize; 2], Vec<f32>), Box<dyn Error>> {
+    let decoder = model.decoder();
+    let segments = model.segments(&arguments.prompt_ids, images)?;
+    let logits = decoder.logits_of_all(
+        &segments,
+        &mut decoder.new_cache(),
+        medgemma_gemma3::DEFAULT_CHUNK,
+    )?;
+    Ok((logits.dims(), vec_from(logits, "logits")?))
+}
+
+/// Greedy ids; the stop id that ended them is the last, as the reference returns it.
+fn continuation(
+    model: &Model,
+    arguments: &Arguments,
+    images: &[SoftTokens],
+) -> Result<Vec<u32>, Box<dyn Error>> {
+    let decoder = model.decoder();
+    let mut options = GenerateOptions::default();
+    options.max_new_tokens = arguments.max_new_tokens;
+    if !arguments.ignore_eos {
+        options
+            .stop_ids
+            .clone_from(&model.config().generation.eos_token_ids);
+    }
+    let mut cache = decoder.new_cache();
+    let segments = model.segments(&arguments.prompt_ids, images)?;
+    let mut generation = decoder.generate(segments, &mut cache, &options, Box::new(|_, _| true))?;
+    let mut ids = Vec::new();
+    for token in &mut generation {
+        ids.push(token?.id);
+    }
+    if let Some(Finish::Stop(token)) = generation.finish() {
+        ids.push(token.id);
+    }
+    Ok(ids)
+}
