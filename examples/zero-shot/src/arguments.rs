@@ -4,6 +4,7 @@ use std::fs::canonicalize;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use medgemma::classes::{self, ClassList};
 use medgemma::{Probability, Resizer, SiglipOptions};
 
 use crate::labels::Label;
@@ -30,6 +31,9 @@ pub(crate) struct Arguments {
     /// A class: its prompt, or NAME=PROMPT;PROMPT for one that several prompts describe. Once for each.
     #[arg(long, value_name = "TEXT")]
     label: Vec<Label>,
+    /// The classes and prompts of a published evaluation instead, such as chest-x-ray/pneumothorax.
+    #[arg(long, value_name = "NAME", conflicts_with = "label", value_parser = list)]
+    pub(crate) list: Option<&'static ClassList>,
     /// PNG or JPEG files [default: the chest radiograph of the report example]
     #[arg(long, value_name = "FILE", num_args = 1.., default_value = SHIPPED_IMAGE, hide_default_value = true)]
     pub(crate) image: Vec<PathBuf>,
@@ -95,6 +99,13 @@ impl Arguments {
         canonicalize(&self.model)
             .is_ok_and(|dir| canonicalize(SHIPPED_MODEL).is_ok_and(|d| d == dir))
     }
+}
+
+fn list(name: &str) -> Result<&'static ClassList, String> {
+    classes::named(name).ok_or_else(|| {
+        let names: Vec<&str> = classes::all().map(|list| list.name).collect();
+        format!("there are {}", names.join(", "))
+    })
 }
 
 fn probability(text: &str) -> Result<f32, String> {

@@ -41,7 +41,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         writeln!(io::stderr(), "{DEMONSTRATION}\n")?;
     }
     let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
-    let classes = labels::embed(&model, &arguments.labels()?)?;
+    let classes = match arguments.list {
+        Some(list) => list.embed(&model)?,
+        None => labels::embed(&model, &arguments.labels()?)?,
+    };
     let (by, threshold) = (arguments.by(), arguments.threshold);
     let mut out = io::stdout().lock();
     let mut panels = Vec::new();

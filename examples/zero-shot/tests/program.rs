@@ -234,3 +234,22 @@ fn what_is_wrong_is_named() {
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
 }
+
+/// The published words are those of the library; what the tiny model makes of them says nothing.
+#[test]
+fn a_published_list_stands_for_labels() {
+    let out = succeeds(&["--list", "chest-x-ray/pneumothorax", "--threshold", "0"]);
+    let list = medgemma::classes::named("chest-x-ray/pneumothorax").expect("a published list");
+    for class in list.classes {
+        assert!(out.contains(class.label), "{}: {out}", class.label);
+    }
+    let wrong = zero_shot(&["--list", "pneumothorax"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    let told = text(&wrong.stderr);
+    assert!(
+        medgemma::classes::all().all(|list| told.contains(list.name)),
+        "{told}"
+    );
+    let both = zero_shot(&["--list", "chest-x-ray/pneumothorax", "--label", "a"]);
+    assert_eq!(both.status.code(), Some(2));
+}
