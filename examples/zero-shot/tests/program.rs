@@ -192,6 +192,11 @@ fn the_chart_shows_picture_bars_and_text() {
     let two = draw("two.png", &["--image", &images[0], &images[1]]);
     assert_eq!(two.width(), one.width());
     assert_eq!(two.height() - one.height(), 320, "one more panel");
+    let bars = count(&two, fill);
+    assert!(
+        (11_600..=12_200).contains(&bars),
+        "one bar under another: {bars}"
+    );
     let narrow = draw("narrow.png", &["--label=x", "--label=y"]);
     assert!(narrow.width() < one.width());
 }
