@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::slice;
+
 use medgemma_probe::{ClassWeights, Error, FitOptions, Kind, Probe};
 use proptest::prelude::*;
 use support::noisy_rows;
@@ -295,7 +297,10 @@ fn weights_that_are_no_probe_are_refused() {
         argument(Probe::new(Kind::MultiClass, labels, weights, intercepts)).0
     };
     let one = vec![1.0, 2.0];
-    assert_eq!(new(&["a", "b"], &[one.clone()], &[0.0, 0.0]), "weights");
+    assert_eq!(
+        new(&["a", "b"], slice::from_ref(&one), &[0.0, 0.0]),
+        "weights"
+    );
     assert_eq!(
         new(&["a", "b"], &[one.clone(), vec![1.0]], &[0.0, 0.0]),
         "weights[1]"

@@ -24,8 +24,8 @@ pub(crate) fn noisy_rows(
     let mut of: Vec<usize> = (0..count)
         .map(|_| random.random_range(0..classes))
         .collect();
-    for class in 0..classes {
-        of[class] = class;
+    for (class, first) in of.iter_mut().take(classes).enumerate() {
+        *first = class;
     }
     let mut row = |&class: &usize| {
         let lift = |feature: usize| if feature % classes == class { 1.0 } else { 0.0 };
