@@ -15,9 +15,6 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
     if arguments.prompt_ids.is_empty() {
         return Err("--prompt-ids is missing: a MedGemma model reads a prompt of token ids".into());
     }
-    if !arguments.text.is_empty() || !arguments.input_ids.is_empty() {
-        return Err("--text and --input-ids are SigLIP's: give MedGemma --prompt-ids".into());
-    }
     let model = Model::load(&arguments.model, device, LoadOptions::default())?;
     let resize = arguments
         .resize

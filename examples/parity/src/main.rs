@@ -9,6 +9,7 @@ mod resize;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Parser;
 use medgemma::{Device, SiglipNormalization};
@@ -62,13 +63,23 @@ struct Arguments {
     interpolate: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let device: Device = arguments.device.parse()?;
-    let output = if is_siglip(&arguments.model) {
-        dual_encoder::run(&arguments, &device)?
+    let texts = !arguments.text.is_empty() || !arguments.input_ids.is_empty();
+    let output = if texts || is_siglip(&arguments.model) {
+        dual_encoder::run(arguments, &device)?
     } else {
-        decoder::run(&arguments, &device)?
+        decoder::run(arguments, &device)?
     };
     Ok(output.write(&arguments.out)?)
 }
