@@ -139,7 +139,7 @@ mod tests {
             for len in [0, 1, 63, 64, 65, PIECE - 1, PIECE + 1, 3 * PIECE + 7] {
                 let model = |index: usize| {
                     let sign = if index.is_multiple_of(3) { -1.0 } else { 1.0 };
-                    let size = f32::from(u16::try_from(index % 4099).unwrap()) * 1e-5;
+                    let size = f32::from(u16::try_from(index % 4099).expect("below 4099")) * 1e-5;
                     f16::from_f32(bf16::from_f32(sign * size).to_f32())
                 };
                 let mut bytes: Vec<u8> = (0..len)
