@@ -24,8 +24,10 @@ pub(crate) fn images(arguments: &Arguments) -> Result<Figure> {
 /// Seconds a text, from its ids to its vector, `--batch` of them in one call.
 pub(crate) fn texts(arguments: &Arguments) -> Result<Figure> {
     let model = engine::dual_encoder(arguments)?;
-    let vocabulary = u32::try_from(model.config().text_config.vocab_size)?;
-    let ids = |text: u32| (0..20).map(move |at| (text * 131 + at * 7919 + 3) % vocabulary);
+    let config = &model.config().text_config;
+    let vocabulary = u32::try_from(config.vocab_size)?;
+    let length = u32::try_from(config.max_position_embeddings)?.min(20);
+    let ids = |text: u32| (0..length).map(move |at| (text * 131 + at * 7919 + 3) % vocabulary);
     let texts: Vec<Vec<u32>> = (0..u32::try_from(arguments.batch)?)
         .map(|text| ids(text).collect())
         .collect();
