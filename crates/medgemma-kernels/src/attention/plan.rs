@@ -25,7 +25,7 @@ const ALONE: usize = 1 << 16;
 
 /// Tiles of a block of rows: what is made of keys and values before they are multiplied serves
 /// them all.
-const TILES: usize = 4;
+const TILES: usize = 16;
 
 pub(super) struct Piece {
     /// Head of keys.

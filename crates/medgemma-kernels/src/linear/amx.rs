@@ -2,7 +2,7 @@
 //! which Rust has no stable intrinsics.
 //!
 //! A tile of weights is 16 rows × 32 bf16 as the file has them; a tile of tokens is 16 pairs of
-//! columns × 16 tokens as they are packed. Two of each make 32 × 32 sums in four tiles.
+//! columns × 16 tokens as they are packed. Four of weights times one of tokens make 64 × 16 sums.
 
 use std::arch::asm;
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
@@ -12,8 +12,8 @@ use super::many::Product;
 use super::pack::{LANES, Step};
 use super::panel::{Ahead, Shape};
 
-/// Weight rows of a group: two tiles.
-const ROWS: usize = 32;
+/// Weight rows of a group: four tiles.
+const ROWS: usize = 64;
 
 /// Steps of a tile.
 const STEPS: usize = 16;
@@ -24,6 +24,7 @@ pub(super) const GROUP: Shape = Shape {
     rows: ROWS,
     multiple: STEPS,
     copied: true,
+    zeroes: true,
 };
 
 /// Bytes of a row of a tile.
@@ -63,22 +64,19 @@ pub(super) unsafe fn multiply(product: Product<'_>) {
     unsafe {
         asm!("ldtilecfg [{}]", in(reg) CONFIG.0.as_ptr(), options(nostack, preserves_flags));
     }
-    let weights = product.weights.as_ptr();
-    let share = ROWS.div_ceil(tiles.div_ceil(2));
-    for (pair, tile) in (0..tiles).step_by(2).enumerate() {
-        prefetch(&product.ahead, pair * share..ROWS.min((pair + 1) * share));
-        let sums = product.sums[tile * ROWS * LANES..].as_mut_ptr();
+    let share = ROWS.div_ceil(tiles);
+    for (tile, sums) in product.sums.chunks_exact_mut(ROWS * LANES).enumerate() {
+        prefetch(&product.ahead, tile * share..ROWS.min((tile + 1) * share));
         // SAFETY: `checked_tiles` has seen that the slices hold all rows, tiles and steps; the
         // tiles are configured.
         unsafe {
-            let x = product.x.as_ptr().add(tile * product.x_stride);
-            let count = product.steps / STEPS;
-            if tile + 1 < tiles {
-                let x = [x, x.add(product.x_stride)];
-                multiply_two(weights, product.stride, x, count, sums);
-            } else {
-                multiply_one(weights, product.stride, x, count, sums);
-            }
+            multiply_tile(
+                (product.weights.as_ptr(), product.stride),
+                product.x.as_ptr().add(tile * product.x_stride),
+                product.steps / STEPS,
+                sums.as_mut_ptr(),
+                product.fresh,
+            );
         }
     }
     // What is left in the tiles would be saved and restored with every change of threads.
@@ -101,98 +99,89 @@ fn prefetch(ahead: &Ahead<'_>, rows: Range<usize>) {
     }
 }
 
-/// 32 rows times two tiles of tokens, `count` times 16 steps.
+/// 64 rows times one tile of tokens, `count` times 16 steps; `fresh` sums are not read. Each tile of
+/// tokens, which comes from the second-level cache, is multiplied four times; those of weights come
+/// from the first.
 ///
 /// # Safety
 /// The pointers are to slices as in [`Product`]; the tiles are configured; `count` is not 0.
-unsafe fn multiply_two(
-    weights: *const u8,
-    stride: usize,
-    x: [*const u32; 2],
-    count: usize,
-    sums: *mut f32,
-) {
-    // SAFETY: reads `count · 64` bytes of each of 32 rows, `count` tiles of each `x`, and reads and
-    // writes four tiles of sums, as the caller promises; the registers are named.
-    unsafe {
-        asm!(
-            "tileloadd tmm0, [{sums} + {row_bytes}]",
-            "tileloadd tmm2, [{sums} + {row_bytes} + {tile}]",
-            "tileloadd tmm1, [{sums} + {row_bytes} + 2 * {tile}]",
-            "tileloadd tmm3, [{sums} + {row_bytes} + 3 * {tile}]",
-            "2:",
-            "tileloadd tmm4, [{upper} + {stride}]",
-            "tileloadd tmm6, [{x0} + {row_bytes}]",
-            "tileloadd tmm7, [{x1} + {row_bytes}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm5, [{lower} + {stride}]",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {upper}, 64",
-            "add {lower}, 64",
-            "add {x0}, {tile}",
-            "add {x1}, {tile}",
-            "dec {count}",
-            "jnz 2b",
-            "tilestored [{sums} + {row_bytes}], tmm0",
-            "tilestored [{sums} + {row_bytes} + {tile}], tmm2",
-            "tilestored [{sums} + {row_bytes} + 2 * {tile}], tmm1",
-            "tilestored [{sums} + {row_bytes} + 3 * {tile}], tmm3",
-            tile = const TILE_BYTES,
-            sums = in(reg) sums,
-            row_bytes = in(reg) ROW_BYTES,
-            stride = in(reg) stride,
-            upper = inout(reg) weights => _,
-            lower = inout(reg) weights.wrapping_add(16 * stride) => _,
-            x0 = inout(reg) x[0] => _,
-            x1 = inout(reg) x[1] => _,
-            count = inout(reg) count => _,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack)
-        );
-    }
-}
-
-/// 32 rows times one tile of tokens, `count` times 16 steps.
-///
-/// # Safety
-/// As for [`multiply_two`].
-unsafe fn multiply_one(
-    weights: *const u8,
-    stride: usize,
+unsafe fn multiply_tile(
+    (weights, stride): (*const u8, usize),
     x: *const u32,
     count: usize,
     sums: *mut f32,
+    fresh: bool,
 ) {
-    // SAFETY: as in `multiply_two`, with one tile of tokens and two of sums.
+    // SAFETY: reads `count · 64` bytes of each of 64 rows and `count` tiles of `x`, and reads and
+    // writes four tiles of sums, as the caller promises; the registers are named.
     unsafe {
         asm!(
+            "test {fresh:e}, {fresh:e}",
+            "jnz 4f",
             "tileloadd tmm0, [{sums} + {row_bytes}]",
-            "tileloadd tmm2, [{sums} + {row_bytes} + {tile}]",
+            "tileloadd tmm1, [{sums} + {row_bytes} + {tile}]",
+            "tileloadd tmm2, [{sums} + {row_bytes} + 2 * {tile}]",
+            "tileloadd tmm3, [{sums} + {row_bytes} + 3 * {tile}]",
+            "jmp 5f",
+            "4:",
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "5:",
+            // Two steps a turn, in registers of their own; an odd number begins with the second.
+            "test {count:e}, 1",
+            "jnz 3f",
             "2:",
-            "tileloadd tmm4, [{upper} + {stride}]",
-            "tileloadd tmm6, [{x} + {row_bytes}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm5, [{lower} + {stride}]",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "add {upper}, 64",
-            "add {lower}, 64",
+            "tileloadd tmm4, [{x} + {row_bytes}]",
+            "tileloadd tmm6, [{w0} + {stride}]",
+            "tdpbf16ps tmm0, tmm6, tmm4",
+            "tileloadd tmm7, [{w1} + {stride}]",
+            "tdpbf16ps tmm1, tmm7, tmm4",
+            "tileloadd tmm6, [{w2} + {stride}]",
+            "tdpbf16ps tmm2, tmm6, tmm4",
+            "tileloadd tmm7, [{w3} + {stride}]",
+            "tdpbf16ps tmm3, tmm7, tmm4",
             "add {x}, {tile}",
+            "add {w0}, 64",
+            "add {w1}, 64",
+            "add {w2}, 64",
+            "add {w3}, 64",
+            "dec {count}",
+            "3:",
+            "tileloadd tmm5, [{x} + {row_bytes}]",
+            "tileloadd tmm6, [{w0} + {stride}]",
+            "tdpbf16ps tmm0, tmm6, tmm5",
+            "tileloadd tmm7, [{w1} + {stride}]",
+            "tdpbf16ps tmm1, tmm7, tmm5",
+            "tileloadd tmm6, [{w2} + {stride}]",
+            "tdpbf16ps tmm2, tmm6, tmm5",
+            "tileloadd tmm7, [{w3} + {stride}]",
+            "tdpbf16ps tmm3, tmm7, tmm5",
+            "add {x}, {tile}",
+            "add {w0}, 64",
+            "add {w1}, 64",
+            "add {w2}, 64",
+            "add {w3}, 64",
             "dec {count}",
             "jnz 2b",
             "tilestored [{sums} + {row_bytes}], tmm0",
-            "tilestored [{sums} + {row_bytes} + {tile}], tmm2",
+            "tilestored [{sums} + {row_bytes} + {tile}], tmm1",
+            "tilestored [{sums} + {row_bytes} + 2 * {tile}], tmm2",
+            "tilestored [{sums} + {row_bytes} + 3 * {tile}], tmm3",
             tile = const TILE_BYTES,
+            fresh = in(reg) u32::from(fresh),
             sums = in(reg) sums,
             row_bytes = in(reg) ROW_BYTES,
             stride = in(reg) stride,
-            upper = inout(reg) weights => _,
-            lower = inout(reg) weights.wrapping_add(16 * stride) => _,
+            w0 = inout(reg) weights => _,
+            w1 = inout(reg) weights.wrapping_add(16 * stride) => _,
+            w2 = inout(reg) weights.wrapping_add(32 * stride) => _,
+            w3 = inout(reg) weights.wrapping_add(48 * stride) => _,
             x = inout(reg) x => _,
             count = inout(reg) count => _,
-            out("tmm0") _, out("tmm2") _, out("tmm4") _, out("tmm5") _, out("tmm6") _,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack)
         );
     }

@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::output::Output;
 use super::pack::{LANES, Step};
 
 /// Columns of `x` from the first on, whole blocks of 16 steps only, as `[step][LANES]` with the
@@ -59,6 +60,43 @@ pub(crate) fn turn_sums<'a>(
     for (token, words) in turn(words).into_iter().enumerate() {
         // SAFETY: the assertion above.
         unsafe { _mm512_storeu_si512(out.as_mut_ptr().add(token * stride).cast(), words) };
+    }
+}
+
+/// Turns up to 16 rows of a tile's sums, each of `LANES` tokens, and writes them with their bias as
+/// outputs `row` and following of tokens `token` and following, as far as there are such.
+///
+/// # Panics
+/// When rows are not within the outputs.
+///
+/// # Safety
+/// No other thread writes these outputs.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn write_sums<'a>(
+    sums: impl ExactSizeIterator<Item = &'a [f32; LANES]>,
+    token: usize,
+    row: usize,
+    out: &Output<'_>,
+) {
+    let rows = sums.len().min(LANES);
+    let tokens = out.m().saturating_sub(token).min(LANES);
+    let mask = u16::MAX >> (LANES - rows);
+    let mut words = [_mm512_setzero_si512(); LANES];
+    for (words, sums) in words.iter_mut().zip(sums) {
+        // SAFETY: a row is a vector.
+        *words = unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) };
+    }
+    let bias = match out.bias(row, rows) {
+        // SAFETY: the slice has as many numbers as the mask.
+        Some(bias) => unsafe { _mm512_maskz_loadu_ps(mask, bias.as_ptr()) },
+        None => _mm512_setzero_ps(),
+    };
+    let place = out.place(token, row, tokens, rows);
+    for (token, words) in turn(words).into_iter().enumerate().take(tokens) {
+        let values = _mm512_add_ps(_mm512_castsi512_ps(words), bias);
+        // SAFETY: `place` has seen that the rows of these tokens are outputs; the caller promises
+        // that nobody else writes them.
+        unsafe { _mm512_mask_storeu_ps(place.add(token * out.rows()), mask, values) };
     }
 }
 

@@ -16,9 +16,6 @@ use super::output::Output;
 use super::pack::{LANES, Step, Tiles};
 use super::panel::{Ahead, Panel, Shape, Weights};
 
-/// Weight rows whose sums are turned at once; shared by the groups of all kernels: 8, 6 and 32.
-const TURNED: usize = 96;
-
 /// What a kernel is given: `sums[tile][row][lane] += Σ weights[row][step] · x[tile][step][lane]`.
 pub(super) struct Product<'a> {
     /// The group's rows, `stride` bytes apart.
@@ -30,6 +27,8 @@ pub(super) struct Product<'a> {
     pub(super) steps: usize,
     /// `[tile][row][LANES]`, as many tiles as there are to do.
     pub(super) sums: &'a mut [f32],
+    /// Whether the sums begin at zero: what is in `sums` need not be read.
+    pub(super) fresh: bool,
     /// The rows that will be multiplied next.
     #[cfg_attr(
         not(all(target_arch = "x86_64", target_os = "linux")),
@@ -103,6 +102,7 @@ impl Kernel {
                 rows,
                 multiple: 1,
                 copied: false,
+                zeroes: false,
             },
             piece: OF_VECTORS,
         };
@@ -176,15 +176,15 @@ fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: 
         let groups = rows.len().div_ceil(group.rows);
         scratch::with(groups * group.rows * tiles.len() * LANES, |sums| {
             piece_sums(kernel, weights, &rows, &x, &tiles, sums);
-            for tile in tiles.clone() {
-                for first in rows.clone().step_by(TURNED) {
-                    let rows = first..rows.end.min(first + TURNED);
-                    let groups = (first - chunk_index * chunk) / group.rows..groups;
-                    let tile_sums = groups.flat_map(|index| {
-                        let at = (index * tiles.len() + tile - tiles.start) * group.rows * LANES;
-                        sums[at..][..group.rows * LANES].as_chunks().0
-                    });
-                    write_tile(cpu.path(), tile_sums.take(rows.len()), tile, &rows, out);
+            let of_rows: Vec<usize> = (0..rows.len())
+                .map(|row| row / group.rows * tiles.len() * group.rows + row % group.rows)
+                .collect();
+            for (index, tile) in tiles.enumerate() {
+                for (first, of_rows) in rows.clone().step_by(LANES).zip(of_rows.chunks(LANES)) {
+                    let of_rows = of_rows.iter().map(|row| row + index * group.rows);
+                    let of_rows = of_rows.map(|row| &sums[row * LANES..]);
+                    let of_rows = of_rows.map(|sums| sums.first_chunk().expect("a row's sums"));
+                    write_sums(cpu.path(), of_rows, tile * LANES, first, out);
                 }
             }
         });
@@ -212,7 +212,9 @@ fn piece_sums(
     sums: &mut [f32],
 ) {
     let Kernel { group, piece, .. } = kernel;
-    sums.fill(0.0);
+    if !group.zeroes {
+        sums.fill(0.0);
+    }
     let all = group.step.count(weights.cols());
     let block = |start: usize| start..all.min(start + piece.steps);
     let mut panel = Panel::new(kernel.path, group, piece.steps.min(all));
@@ -231,29 +233,37 @@ fn piece_sums(
                 weights,
                 stride,
                 x: x.from(tiles.start, start),
-                x_stride: x.steps() * LANES,
+                x_stride: x.stride(),
                 steps: steps.len().next_multiple_of(group.multiple),
                 sums,
+                fresh: start == 0,
                 ahead,
             });
         }
     }
 }
 
-/// Turns a tile's sums, `LANES` tokens for each of `rows`, into rows of outputs.
-fn write_tile<'a>(
+/// Turns up to `LANES` rows of a tile's sums, each of `LANES` tokens, into outputs: `row` and those
+/// behind it of `token` and those behind it, as far as there are any.
+fn write_sums<'a>(
     path: Path,
-    sums: impl Iterator<Item = &'a [f32; LANES]>,
-    tile: usize,
-    rows: &Range<usize>,
+    sums: impl ExactSizeIterator<Item = &'a [f32; LANES]>,
+    token: usize,
+    row: usize,
     out: &Output<'_>,
 ) {
-    let mut turned = [[0.0; TURNED]; LANES];
+    let rows = sums.len();
+    #[cfg(target_arch = "x86_64")]
+    if path >= Path::Avx512 {
+        // SAFETY: the processor has the path (`Cpu`'s promise); this piece alone writes its rows
+        // of its tokens.
+        return unsafe { super::avx512_turn::write_sums(sums, token, row, out) };
+    }
+    let mut turned = [[0.0; LANES]; LANES];
     turn_sums(path, sums, &mut turned);
-    let first = tile * LANES;
-    for (token, values) in (first..out.m().min(first + LANES)).zip(&turned) {
+    for (token, values) in (token..out.m().min(token + LANES)).zip(&turned) {
         // SAFETY: this piece alone writes its rows of its tokens.
-        unsafe { out.put(token, rows.start, &values[..rows.len()]) };
+        unsafe { out.put(token, row, &values[..rows]) };
     }
 }
 
@@ -261,25 +271,15 @@ fn write_tile<'a>(
 fn turn_sums<'a>(
     path: Path,
     rows: impl Iterator<Item = &'a [f32; LANES]>,
-    out: &mut [[f32; TURNED]; LANES],
+    out: &mut [[f32; LANES]; LANES],
 ) {
     #[cfg(target_arch = "x86_64")]
     if path >= Path::Avx2 {
-        let mut rows = rows.peekable();
+        let mut rows = rows;
         let out = out.as_flattened_mut();
-        let mut at = 0;
-        while rows.peek().is_some() {
-            let (rows, out) = (rows.by_ref(), &mut out[at..]);
+        for at in (0..LANES).step_by(8) {
             // SAFETY: the processor has the path (`Cpu`'s promise).
-            unsafe {
-                if path >= Path::Avx512 {
-                    super::avx512_turn::turn_sums(rows.take(16), out, TURNED);
-                    at += 16;
-                } else {
-                    super::avx2_turn::turn_sums(rows.take(8), out, TURNED);
-                    at += 8;
-                }
-            }
+            unsafe { super::avx2_turn::turn_sums(rows.by_ref().take(8), &mut out[at..], LANES) };
         }
         return;
     }
@@ -295,6 +295,9 @@ fn turn_sums<'a>(
 #[cfg(test)]
 fn multiply_plainly(product: Product<'_>, step: Step, rows: usize) {
     product.checked_tiles(rows);
+    if product.fresh {
+        product.sums.fill(0.0);
+    }
     for (tile, sums) in product.sums.chunks_exact_mut(rows * LANES).enumerate() {
         for (index, sum) in sums.iter_mut().enumerate() {
             let (row, lane) = (index / LANES, index % LANES);
@@ -322,7 +325,7 @@ pub(super) mod test_support {
 
     use super::{Cpu, Kernel, OF_TILES, Output, Path, Shape, Step, Weights};
 
-    /// [`super::linear`] in groups of 32 rows and tiles of 16 steps.
+    /// [`super::linear`] in groups of 64 rows and tiles of 16 steps.
     pub(in crate::linear) fn linear_in_tiles(
         cpu: &Cpu,
         x: &[f32],
@@ -333,9 +336,10 @@ pub(super) mod test_support {
             path: Path::Scalar,
             group: Shape {
                 step: Step::Pair,
-                rows: 32,
+                rows: 64,
                 multiple: 16,
                 copied: true,
+                zeroes: true,
             },
             piece: OF_TILES,
         };

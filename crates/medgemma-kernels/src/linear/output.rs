@@ -33,6 +33,29 @@ impl<'a> Output<'a> {
         self.m
     }
 
+    /// Outputs of a token.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The bias of `count` outputs from `row` on, if there is any.
+    pub(super) fn bias(&self, row: usize, count: usize) -> Option<&'a [f32]> {
+        self.bias.map(|bias| &bias[row..row + count])
+    }
+
+    /// Where outputs `row` and following, `count` of them, of `tokens` tokens from `token` on are;
+    /// a token's are [`Self::rows`] behind those of the one before.
+    ///
+    /// # Panics
+    /// When they are not within the outputs.
+    pub(super) fn place(&self, token: usize, row: usize, tokens: usize, count: usize) -> *mut f32 {
+        assert!(
+            token + tokens <= self.m && row + count <= self.rows,
+            "outputs within the slice"
+        );
+        self.start.wrapping_add(token * self.rows + row)
+    }
+
     /// Writes `values` plus the bias as the outputs of token `token` for the weight rows from
     /// `row` on.
     ///

@@ -39,6 +39,8 @@ impl Step {
 /// 4 bytes. Steps that are not there are zero; lanes without a token may hold anything.
 pub(super) struct Tiles {
     steps: usize,
+    /// Lines from a tile to the next.
+    stride: usize,
     /// A line for each step of a tile.
     data: Lines,
 }
@@ -57,11 +59,12 @@ impl Tiles {
         let steps = step.count(cols).next_multiple_of(multiple);
         let tokens = x.len() / cols;
         let tiles = tokens.div_ceil(LANES);
-        let mut data = Lines::any(tiles * steps);
+        let stride = spread(steps);
+        let mut data = Lines::any(tiles * stride);
         let places: Vec<_> = data
             .words_mut()
-            .chunks_mut(steps * LANES)
-            .map(std::sync::Mutex::new)
+            .chunks_mut(stride * LANES)
+            .map(|place| std::sync::Mutex::new(&mut place[..steps * LANES]))
             .collect();
         let path = cpu.path();
         cpu.pool().run(tiles, &|tile| {
@@ -78,18 +81,32 @@ impl Tiles {
             }
         });
         drop(places);
-        Self { steps, data }
+        Self {
+            steps,
+            stride,
+            data,
+        }
     }
 
-    /// Steps of a token, padding included.
-    pub(super) fn steps(&self) -> usize {
-        self.steps
+    /// Words from a tile to the next.
+    pub(super) fn stride(&self) -> usize {
+        self.stride * LANES
     }
 
-    /// The data from tile `tile`, step `step` on; tiles are `LANES · steps` apart.
+    /// The data from tile `tile`, step `step` on, to the end of that tile or later.
     pub(super) fn from(&self, tile: usize, step: usize) -> &[u32] {
-        &self.data.words()[(tile * self.steps + step) * LANES..]
+        debug_assert!(step < self.steps);
+        &self.data.words()[(tile * self.stride + step) * LANES..]
     }
+}
+
+/// Lines from a tile of `steps` lines to the next, such that blocks of columns of many tiles do not
+/// share cache sets: these repeat every some thousand lines, and widths of models are multiples of
+/// powers of 2.
+fn spread(steps: usize) -> usize {
+    const APART: usize = 128;
+    let pieces = steps.div_ceil(APART);
+    (pieces | 1) * APART
 }
 
 /// Packs what `path` has instructions for and says how many columns that is, a multiple of a step.

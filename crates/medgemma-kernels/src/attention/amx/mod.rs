@@ -106,32 +106,36 @@ unsafe fn fade(task: &Product) {
 /// # Safety
 /// As for [`product`].
 unsafe fn in_tiles<const WIDTH: usize>(task: &Product) {
-    let whole = task.depth / LANES * LANES;
+    let groups = task.rows.div_ceil(2 * LANES);
+    // Rows of a tile, the same for all: two tiles of a group that has fewer have rows in common,
+    // which come to the same.
+    let half = task.rows.div_ceil(groups).div_ceil(2);
     let mut fresh = task.fade.is_null();
-    for (first, count, steps) in [(0, whole / LANES, LANES), (whole, 1, task.depth - whole)] {
-        if count * steps == 0 {
-            continue;
-        }
-        let mut configured = 0;
-        for row in (0..task.rows).step_by(2 * LANES) {
-            let rows = (task.rows - row).min(2 * LANES);
-            // An odd number's middle row is in both tiles, which come to the same.
-            let (half, second) = (rows.div_ceil(2), rows / 2);
+    for Depth {
+        first,
+        count,
+        steps,
+    } in depths(task.depth).into_iter().flatten()
+    {
+        // SAFETY: the caller's promise; `depths` gives 1 to 16 steps, and `half` is 1 to 16.
+        unsafe { configure(half, steps, WIDTH) };
+        for index in 0..groups {
+            let rows = index * task.rows / groups..(index + 1) * task.rows / groups;
+            let (upper, lower) = (rows.start, rows.end - half);
             // SAFETY: rows, steps and columns are within the operands, by the caller's promise; no
             // more of them is in the tiles that are configured.
             unsafe {
-                if half != configured {
-                    configure(half, steps, WIDTH);
-                    configured = half;
-                }
-                let a = task.a.add(row * task.row_step + first * ELEMENT);
-                let out = task.out.add(row * task.width);
+                let a = task.a.add(first * ELEMENT);
                 group::<WIDTH>(Group {
-                    a: [a, a.add(second * task.row_step)],
+                    a: [a.add(upper * task.row_step), a.add(lower * task.row_step)],
                     stride: task.row_step,
+                    step: steps * ELEMENT,
                     b: task.b.add(first * task.width),
                     count,
-                    out: [out, out.add(second * task.width)],
+                    out: [
+                        task.out.add(upper * task.width),
+                        task.out.add(lower * task.width),
+                    ],
                     fresh,
                 });
             }
@@ -141,6 +145,41 @@ unsafe fn in_tiles<const WIDTH: usize>(task: &Product) {
     // What is left in the tiles would be saved and restored with every change of threads.
     // SAFETY: the caller's promise.
     unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
+}
+
+/// Tiles along the depth that are alike.
+struct Depth {
+    first: usize,
+    count: usize,
+    steps: usize,
+}
+
+/// A depth in tiles of at most [`LANES`] steps: all alike where there are few enough of such, for
+/// another shape of tiles costs as much as a tile's products; else whole ones and one with the rest.
+fn depths(depth: usize) -> [Option<Depth>; 2] {
+    let least = depth.div_ceil(LANES);
+    let alike = (least..=least + least / 2).find(|count| depth.is_multiple_of(*count));
+    if let Some(count) = alike {
+        let steps = depth / count;
+        let first = 0;
+        return [
+            Some(Depth {
+                first,
+                count,
+                steps,
+            }),
+            None,
+        ];
+    }
+    let whole = depth / LANES;
+    let parts = [(0, whole, LANES), (whole * LANES, 1, depth % LANES)];
+    parts.map(|(first, count, steps)| {
+        (count > 0).then_some(Depth {
+            first,
+            count,
+            steps,
+        })
+    })
 }
 
 /// Four tiles of sums, then two of A, then two of B.
@@ -170,6 +209,8 @@ struct Group {
     /// The first row of either tile, rows `stride` bytes apart.
     a: [*const u8; 2],
     stride: usize,
+    /// Bytes of a row of a tile of A.
+    step: usize,
     b: *const f32,
     /// Tiles along the depth.
     count: usize,
@@ -209,9 +250,9 @@ unsafe fn group<const WIDTH: usize>(task: Group) {
             "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
             "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {a0}, 64",
-            "add {a1}, 64",
-            "add {b}, 32 * {width}",
+            "add {a0}, {step}",
+            "add {a1}, {step}",
+            "add {b}, {b_step}",
             "dec {count}",
             "jnz 2b",
             "tilestored [{out0} + {line}], tmm0",
@@ -222,6 +263,8 @@ unsafe fn group<const WIDTH: usize>(task: Group) {
             fresh = in(reg) u32::from(task.fresh),
             line = in(reg) 2 * WIDTH,
             stride = in(reg) task.stride,
+            step = in(reg) task.step,
+            b_step = in(reg) task.step / ELEMENT * 2 * WIDTH,
             out0 = in(reg) task.out[0],
             out1 = in(reg) task.out[1],
             a0 = inout(reg) task.a[0] => _,
