@@ -127,7 +127,9 @@ class Encoder:
         """The directory."""
         return ["--model", f"{self.peers}/medsiglip"]
 
-    torch = llama = lambda self, form=None: self.ours(form)
+    def torch(self):
+        """The same."""
+        return self.ours("bf16")
 
 
 class Small:

@@ -1,8 +1,8 @@
 //! f16 numbers that are bf16 numbers, as bf16.
 //!
 //! A file in f16 that was made from a model in bf16, as GGUF's `mmproj` files of Gemma 3 are, holds numbers
-//! with seven bits after the leading one, three less than f16 has. Such a matrix is the same in bf16, in
-//! which products are twice as fast on vectors and ten times on tiles.
+//! with seven bits after the leading one, three less than f16 has. Such a matrix is the same in bf16, which
+//! processors that multiply bf16 are faster in than in f32.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

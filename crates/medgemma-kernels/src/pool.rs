@@ -8,7 +8,9 @@
 //!
 //! Neighbouring pieces are neighbours in memory, and a processor fetches ahead of a thread that reads
 //! on without a gap. So each thread works along a run of pieces, and one that is done takes the
-//! farther half of another's run. Pieces handed out in turn made decoding a third slower.
+//! farther half of another's run. Against pieces handed out in turn, two threads that did nothing but
+//! read went from 35 to 50 GB/s where nobody else used the memory; where others did, whole products
+//! became some 8 % faster.
 
 use std::any::Any;
 use std::cell::UnsafeCell;

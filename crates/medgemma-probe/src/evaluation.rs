@@ -3,7 +3,6 @@
 use crate::auc::Ranks;
 use crate::bootstrap::{Bootstrap, Interval, Units};
 use crate::confusion::Confusion;
-use crate::data::check_scores;
 use crate::error::Result;
 
 /// The usual figures of one label, each with its interval; none where there is no such figure, such as
@@ -44,7 +43,6 @@ pub fn evaluate(
     units: Units<'_>,
     bootstrap: &Bootstrap,
 ) -> Result<Evaluation> {
-    check_scores(scores, truth)?;
     let confusion = Confusion::at(scores, truth, threshold)?;
     let ranks = Ranks::of(scores);
     let figures = |samples: &[usize]| {

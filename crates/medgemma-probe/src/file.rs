@@ -14,11 +14,12 @@
 //! `encoder`, `penalty` and `thresholds` may be null or left out. So may `checksum`, for files of other
 //! programs: it is the CRC-32 of `probe` as this crate writes it, without spaces.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tempfile::Builder;
 
 use crate::error::{Error, Result};
 use crate::probe::{Kind, Penalty, Probe};
@@ -174,32 +175,28 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Writes beside the file, waits for the disk, and renames.
+/// Writes beside the file, waits for the disk, and renames. What fails leaves nothing behind.
 fn replace(path: &Path, text: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    // Nobody else's, so that two savers at once do not write into one file.
-    let thread = std::thread::current().id();
-    name.push(format!(".{}-{thread:?}.new", std::process::id()));
-    let fresh: PathBuf = path.with_file_name(name);
-    let written = write(&fresh, text)
-        .and_then(|()| fs::rename(&fresh, path).map_err(Error::io(path, "rename the new file")));
-    if written.is_err() {
-        // It may not even be there; the error that is told is the first one.
-        let _ = fs::remove_file(&fresh);
-    }
-    written?;
     let folder = path
         .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    sync_folder(folder.unwrap_or(Path::new(".")))
-}
-
-fn write(path: &Path, text: &[u8]) -> Result<()> {
-    let mut file = File::create(path).map_err(Error::io(path, "create the file"))?;
-    file.write_all(text)
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut beside = Builder::new();
+    // As any new file, not for its owner alone: the process's umask decides.
+    #[cfg(unix)]
+    beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut fresh = beside
+        .tempfile_in(folder)
+        .map_err(Error::io(path, "create a file beside it"))?;
+    fresh
+        .write_all(text)
         .map_err(Error::io(path, "write the file"))?;
-    file.sync_all()
-        .map_err(Error::io(path, "sync the file to the disk"))
+    let synced = fresh.as_file().sync_all();
+    synced.map_err(Error::io(path, "sync the file to the disk"))?;
+    fresh
+        .persist(path)
+        .map_err(|failed| Error::io(path, "rename the new file")(failed.error))?;
+    sync_folder(folder)
 }
 
 /// Makes the new name last. Windows has no such call and needs none.

@@ -97,6 +97,20 @@ fn a_file_is_replaced_and_nothing_else_is_left() {
     ));
 }
 
+/// A probe is shared as any other file is: the umask of the process decides who may read it.
+#[test]
+#[cfg(unix)]
+fn a_file_may_be_read_by_whom_a_plain_one_may() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    saved(folder.path());
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "").expect("a file");
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode();
+    assert_eq!(mode(&folder.path().join("probe.json")), mode(&plain));
+}
+
 /// A byte that is another one, or missing, is noticed, unless it means the same.
 #[test]
 fn every_damaged_byte_is_noticed() {

@@ -1,4 +1,5 @@
-//! The threads and instructions of the CPU's kernels: one setting for the process.
+//! The threads and instructions of the CPU's kernels, and the memory that they keep: one setting for
+//! the process.
 //!
 //! Several models in one process share the cores, so they share the threads too. Nothing here reads
 //! the environment: what is not set is what the process may use.
@@ -7,6 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use medgemma_kernels::Cpu;
 pub use medgemma_kernels::{Path as InstructionPath, UnknownPath};
+
+/// Bytes of dropped results that the operations keep at most, all models of the process together, for
+/// the next results: what a plan of memory has to count beside what is in use.
+pub const KEPT_BYTES: usize = 256 << 20;
 
 static CURRENT: RwLock<Option<Arc<Cpu>>> = RwLock::new(None);
 

@@ -137,9 +137,11 @@ impl Samples {
 fn sides(records: &[Record], groups: &[usize], seed: u64) -> Result<Vec<Side>, Box<dyn Error>> {
     let given: Option<Vec<Side>> = records.iter().map(|record| record.split).collect();
     if let Some(given) = given {
-        for (i, side) in given.iter().enumerate() {
-            if let Some(j) = (0..i).find(|&j| groups[j] == groups[i] && given[j] != *side) {
-                let [first, second] = [i, j].map(|i| records[i].path.display());
+        let mut firsts = BTreeMap::new();
+        for (i, group) in groups.iter().enumerate() {
+            let first = *firsts.entry(group).or_insert(i);
+            if given[first] != given[i] {
+                let [first, second] = [first, i].map(|i| records[i].path.display());
                 return Err(format!("{first} and {second} are of one group, but one is to be fitted to and one to judge by").into());
             }
         }

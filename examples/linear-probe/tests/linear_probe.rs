@@ -168,13 +168,15 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
             vec![
                 "path,label,split,group",
                 "IMAGES/chest.png,a,train,1",
-                "IMAGES/held-out/coins.png,b,test,1",
+                "IMAGES/held-out/coins.png,b,test,2",
+                "IMAGES/held-out/rocket.png,b,test,1",
             ],
-            "of one group",
+            "chest.png and IMAGES/held-out/rocket.png are of one group",
         ),
     ] {
         let error = refused(&["--csv", path(&csv(&lines)), "--crops", "1"]);
-        assert!(error.contains(expected), "{expected}: {error}");
+        let expected = expected.replace("IMAGES", &images);
+        assert!(error.contains(&expected), "{expected}: {error}");
     }
     let error = refused(&["--csv", "/nowhere.csv"]);
     assert!(error.contains("/nowhere.csv"), "{error}");

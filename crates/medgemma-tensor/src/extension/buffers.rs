@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
 
+use crate::cpu::KEPT_BYTES;
+
 /// Fewer numbers than this an allocator keeps by itself.
 const LEAST: usize = 1 << 15;
 
-/// Numbers that are kept at most: 256 MB.
-const MOST: usize = 1 << 26;
+/// Numbers that are kept at most.
+const MOST: usize = KEPT_BYTES / size_of::<f32>();
 
 static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
 

@@ -1,6 +1,7 @@
 //! What a dual encoder needs: its weights, and one picture or one group of texts under way.
 
 use medgemma_siglip::{SiglipConfig, TextTower};
+use medgemma_tensor::cpu::KEPT_BYTES;
 use medgemma_tensor::{Backend, FloatFormat, Format};
 
 use super::{MemoryPlan, PROCESS, float};
@@ -56,9 +57,6 @@ impl MemoryPlan {
     }
 }
 
-/// What the CPU's operations keep of dropped results at most (`extension/buffers.rs` of `medgemma-tensor`).
-const KEPT: u64 = 256 << 20;
-
 /// The wider of the two towers' steps, and the embeddings of the call.
 fn activation_bytes(config: &SiglipConfig, workload: SiglipWorkload) -> u64 {
     let (vision, text) = (&config.vision_config, &config.text_config);
@@ -84,7 +82,7 @@ fn step_bytes(rows: usize, width: usize, intermediate: usize) -> u64 {
 
 /// Results kept for the next ones: with bf16 weights up to two a layer were seen, which later ones did not fit into.
 fn kept_bytes(rows: usize, width: usize, layers: usize) -> u64 {
-    bytes(2 * layers * rows * width).min(KEPT)
+    bytes(2 * layers * rows * width).min(KEPT_BYTES as u64)
 }
 
 fn bytes(numbers: usize) -> u64 {
