@@ -24,7 +24,6 @@ pub(super) const GROUP: Shape = Shape {
     rows: ROWS,
     multiple: STEPS,
     copied: true,
-    zeroes: true,
 };
 
 /// Bytes of a row of a tile.
@@ -99,6 +98,40 @@ fn prefetch(ahead: &Ahead<'_>, rows: Range<usize>) {
     }
 }
 
+/// The instructions of [`multiply_tile`] for [`STEPS`] steps, with the tile of tokens in the register
+/// that is named.
+macro_rules! in_steps {
+    ($x:literal) => {
+        concat!(
+            "tileloadd ",
+            $x,
+            ", [{x} + {row_bytes}]\n",
+            "tileloadd tmm6, [{w0} + {stride}]\n",
+            "tdpbf16ps tmm0, tmm6, ",
+            $x,
+            "\n",
+            "tileloadd tmm7, [{w1} + {stride}]\n",
+            "tdpbf16ps tmm1, tmm7, ",
+            $x,
+            "\n",
+            "tileloadd tmm6, [{w2} + {stride}]\n",
+            "tdpbf16ps tmm2, tmm6, ",
+            $x,
+            "\n",
+            "tileloadd tmm7, [{w3} + {stride}]\n",
+            "tdpbf16ps tmm3, tmm7, ",
+            $x,
+            "\n",
+            "add {x}, {tile}\n",
+            "add {w0}, 64\n",
+            "add {w1}, 64\n",
+            "add {w2}, 64\n",
+            "add {w3}, 64\n",
+            "dec {count}\n",
+        )
+    };
+}
+
 /// 64 rows times one tile of tokens, `count` times 16 steps; `fresh` sums are not read. Each tile of
 /// tokens, which comes from the second-level cache, is multiplied four times; those of weights come
 /// from the first.
@@ -133,37 +166,9 @@ unsafe fn multiply_tile(
             "test {count:e}, 1",
             "jnz 3f",
             "2:",
-            "tileloadd tmm4, [{x} + {row_bytes}]",
-            "tileloadd tmm6, [{w0} + {stride}]",
-            "tdpbf16ps tmm0, tmm6, tmm4",
-            "tileloadd tmm7, [{w1} + {stride}]",
-            "tdpbf16ps tmm1, tmm7, tmm4",
-            "tileloadd tmm6, [{w2} + {stride}]",
-            "tdpbf16ps tmm2, tmm6, tmm4",
-            "tileloadd tmm7, [{w3} + {stride}]",
-            "tdpbf16ps tmm3, tmm7, tmm4",
-            "add {x}, {tile}",
-            "add {w0}, 64",
-            "add {w1}, 64",
-            "add {w2}, 64",
-            "add {w3}, 64",
-            "dec {count}",
+            in_steps!("tmm4"),
             "3:",
-            "tileloadd tmm5, [{x} + {row_bytes}]",
-            "tileloadd tmm6, [{w0} + {stride}]",
-            "tdpbf16ps tmm0, tmm6, tmm5",
-            "tileloadd tmm7, [{w1} + {stride}]",
-            "tdpbf16ps tmm1, tmm7, tmm5",
-            "tileloadd tmm6, [{w2} + {stride}]",
-            "tdpbf16ps tmm2, tmm6, tmm5",
-            "tileloadd tmm7, [{w3} + {stride}]",
-            "tdpbf16ps tmm3, tmm7, tmm5",
-            "add {x}, {tile}",
-            "add {w0}, 64",
-            "add {w1}, 64",
-            "add {w2}, 64",
-            "add {w3}, 64",
-            "dec {count}",
+            in_steps!("tmm5"),
             "jnz 2b",
             "tilestored [{sums} + {row_bytes}], tmm0",
             "tilestored [{sums} + {row_bytes} + {tile}], tmm1",

@@ -22,7 +22,13 @@ pub(super) fn multiply(product: Product<'_>) {
         // SAFETY: `checked_tiles` has seen that the slices hold all rows, tiles and steps.
         unsafe {
             let x = x.add(tile * product.x_stride);
-            multiply_tile(weights, product.stride, x, product.steps, sums);
+            multiply_tile(
+                weights,
+                product.stride,
+                x,
+                product.steps,
+                (sums, product.fresh),
+            );
         }
     }
 }
@@ -38,13 +44,15 @@ unsafe fn multiply_tile(
     stride: usize,
     x: *const u32,
     steps: usize,
-    sums: *mut f32,
+    (sums, fresh): (*mut f32, bool),
 ) {
     let mut acc = [[_mm256_setzero_ps(); PARTS]; ROWS];
-    for (row, acc) in acc.iter_mut().enumerate() {
-        for (part, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: `sums` has `ROWS` times a tile's lanes.
-            *acc = unsafe { _mm256_loadu_ps(sums.add(row * LANES + part * 8)) };
+    if !fresh {
+        for (row, acc) in acc.iter_mut().enumerate() {
+            for (part, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: `sums` has `ROWS` times a tile's lanes.
+                *acc = unsafe { _mm256_loadu_ps(sums.add(row * LANES + part * 8)) };
+            }
         }
     }
     for step in 0..steps {

@@ -19,6 +19,7 @@ pub(super) fn multiply<const PAIR: bool>(product: Product<'_>) {
         x_stride,
         steps,
         sums,
+        fresh,
         ..
     } = product;
     for tile in (0..tiles).step_by(2) {
@@ -27,9 +28,9 @@ pub(super) fn multiply<const PAIR: bool>(product: Product<'_>) {
         unsafe {
             let x = x.add(tile * x_stride);
             if tile + 1 < tiles {
-                multiply_tiles::<PAIR, 2>(weights, stride, x, x_stride, steps, sums);
+                multiply_tiles::<PAIR, 2>(weights, stride, x, x_stride, steps, (sums, fresh));
             } else {
-                multiply_tiles::<PAIR, 1>(weights, stride, x, x_stride, steps, sums);
+                multiply_tiles::<PAIR, 1>(weights, stride, x, x_stride, steps, (sums, fresh));
             }
         }
     }
@@ -47,13 +48,15 @@ unsafe fn multiply_tiles<const PAIR: bool, const TILES: usize>(
     x: *const u32,
     x_stride: usize,
     steps: usize,
-    sums: *mut f32,
+    (sums, fresh): (*mut f32, bool),
 ) {
     let mut acc = [[_mm512_setzero_ps(); TILES]; ROWS];
-    for (row, acc) in acc.iter_mut().enumerate() {
-        for (tile, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: `sums` has `TILES · ROWS` vectors.
-            *acc = unsafe { _mm512_loadu_ps(sums.add((tile * ROWS + row) * LANES)) };
+    if !fresh {
+        for (row, acc) in acc.iter_mut().enumerate() {
+            for (tile, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: `sums` has `TILES · ROWS` vectors.
+                *acc = unsafe { _mm512_loadu_ps(sums.add((tile * ROWS + row) * LANES)) };
+            }
         }
     }
     for step in 0..steps {

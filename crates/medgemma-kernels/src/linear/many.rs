@@ -16,7 +16,8 @@ use super::output::Output;
 use super::pack::{LANES, Step, Tiles};
 use super::panel::{Ahead, Panel, Shape, Weights};
 
-/// What a kernel is given: `sums[tile][row][lane] += Σ weights[row][step] · x[tile][step][lane]`.
+/// What a kernel is given: `sums[tile][row][lane] += Σ weights[row][step] · x[tile][step][lane]`, where
+/// `fresh` sums are zero whatever is in their place.
 pub(super) struct Product<'a> {
     /// The group's rows, `stride` bytes apart.
     pub(super) weights: &'a [u8],
@@ -27,7 +28,7 @@ pub(super) struct Product<'a> {
     pub(super) steps: usize,
     /// `[tile][row][LANES]`, as many tiles as there are to do.
     pub(super) sums: &'a mut [f32],
-    /// Whether the sums begin at zero: what is in `sums` need not be read.
+    /// Whether these are the first steps of the sums.
     pub(super) fresh: bool,
     /// The rows that will be multiplied next.
     #[cfg_attr(
@@ -102,7 +103,6 @@ impl Kernel {
                 rows,
                 multiple: 1,
                 copied: false,
-                zeroes: false,
             },
             piece: OF_VECTORS,
         };
@@ -176,15 +176,17 @@ fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: 
         let groups = rows.len().div_ceil(group.rows);
         scratch::with(groups * group.rows * tiles.len() * LANES, |sums| {
             piece_sums(kernel, weights, &rows, &x, &tiles, sums);
-            let of_rows: Vec<usize> = (0..rows.len())
+            // Where a row's sums with the first tile are; those with the next are a group further.
+            let firsts: Vec<usize> = (0..rows.len())
                 .map(|row| row / group.rows * tiles.len() * group.rows + row % group.rows)
                 .collect();
             for (index, tile) in tiles.enumerate() {
-                for (first, of_rows) in rows.clone().step_by(LANES).zip(of_rows.chunks(LANES)) {
-                    let of_rows = of_rows.iter().map(|row| row + index * group.rows);
-                    let of_rows = of_rows.map(|row| &sums[row * LANES..]);
-                    let of_rows = of_rows.map(|sums| sums.first_chunk().expect("a row's sums"));
-                    write_sums(cpu.path(), of_rows, tile * LANES, first, out);
+                for (row, firsts) in rows.clone().step_by(LANES).zip(firsts.chunks(LANES)) {
+                    let sums = firsts.iter().map(|first| {
+                        let sums = &sums[(first + index * group.rows) * LANES..];
+                        sums.first_chunk().expect("the sums of a row")
+                    });
+                    write_sums(cpu.path(), sums, tile * LANES, row, out);
                 }
             }
         });
@@ -212,9 +214,6 @@ fn piece_sums(
     sums: &mut [f32],
 ) {
     let Kernel { group, piece, .. } = kernel;
-    if !group.zeroes {
-        sums.fill(0.0);
-    }
     let all = group.step.count(weights.cols());
     let block = |start: usize| start..all.min(start + piece.steps);
     let mut panel = Panel::new(kernel.path, group, piece.steps.min(all));
@@ -339,7 +338,6 @@ pub(super) mod test_support {
                 rows: 64,
                 multiple: 16,
                 copied: true,
-                zeroes: true,
             },
             piece: OF_TILES,
         };

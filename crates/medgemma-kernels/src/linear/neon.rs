@@ -27,7 +27,13 @@ pub(super) fn multiply(product: Product<'_>) {
         // SAFETY: `checked_tiles` has seen that the slices hold all rows, tiles and steps.
         unsafe {
             let x = x.add(tile * product.x_stride).cast();
-            multiply_tile(weights, product.stride, x, product.steps, sums);
+            multiply_tile(
+                weights,
+                product.stride,
+                x,
+                product.steps,
+                (sums, product.fresh),
+            );
         }
     }
 }
@@ -43,13 +49,15 @@ unsafe fn multiply_tile(
     stride: usize,
     x: *const f32,
     steps: usize,
-    sums: *mut f32,
+    (sums, fresh): (*mut f32, bool),
 ) {
     let mut acc = [[vdupq_n_f32(0.0); PARTS]; ROWS];
-    for (row, acc) in acc.iter_mut().enumerate() {
-        for (part, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: `sums` has `ROWS` times a tile's lanes.
-            *acc = unsafe { vld1q_f32(sums.add(row * LANES + part * 4)) };
+    if !fresh {
+        for (row, acc) in acc.iter_mut().enumerate() {
+            for (part, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: `sums` has `ROWS` times a tile's lanes.
+                *acc = unsafe { vld1q_f32(sums.add(row * LANES + part * 4)) };
+            }
         }
     }
     for step in 0..steps {

@@ -11,8 +11,8 @@ pub(super) struct Output<'a> {
     borrow: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: the only access through `start` is `Output::put`, whose callers promise that no two
-// threads write the same place.
+// SAFETY: the only access through `start` is that of `Output::put` and of who writes to
+// `Output::place`, all of whom promise that no two threads write the same place.
 unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
@@ -65,19 +65,14 @@ impl<'a> Output<'a> {
     /// # Safety
     /// No other thread writes these outputs.
     pub(super) unsafe fn put(&self, token: usize, row: usize, values: &[f32]) {
-        assert!(
-            token < self.m && row <= self.rows && values.len() <= self.rows - row,
-            "outputs within the slice"
-        );
-        // SAFETY: within the slice that `start` came from, by the assertion; exclusively, by the
+        let place = self.place(token, row, 1, values.len());
+        // SAFETY: within the slice that `start` came from, as `place` has seen; exclusively, by the
         // promise of the caller.
-        let place = unsafe {
-            std::slice::from_raw_parts_mut(self.start.add(token * self.rows + row), values.len())
-        };
-        match self.bias {
+        let place = unsafe { std::slice::from_raw_parts_mut(place, values.len()) };
+        match self.bias(row, values.len()) {
             None => place.copy_from_slice(values),
             Some(bias) => {
-                for ((place, value), bias) in place.iter_mut().zip(values).zip(&bias[row..]) {
+                for ((place, value), bias) in place.iter_mut().zip(values).zip(bias) {
                     *place = value + bias;
                 }
             }

@@ -168,3 +168,22 @@ fn pack_token(x: &[f32], step: Step, round: bool, place: Option<&mut [u32]>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    /// Widths of models, in pairs and singly, in caches of so many sets of lines: sixteen blocks of 128
+    /// lines, one a tile, lie side by side and not on top of each other.
+    #[test]
+    fn blocks_of_many_tiles_share_no_sets() {
+        for steps in [320, 512, 576, 1024, 1280, 2160, 2560, 5120, 10240, 10752] {
+            let stride = spread(steps);
+            assert!((steps..steps + 256).contains(&stride), "{steps}: {stride}");
+            let mut places: Vec<usize> = (0..16).map(|tile| tile * stride % 2048).collect();
+            places.sort_unstable();
+            let apart: Vec<usize> = (0..16).map(|place| place * 128).collect();
+            assert_eq!(places, apart, "{steps}");
+        }
+    }
+}

@@ -57,8 +57,6 @@ pub(super) struct Shape {
     /// Whether even rows that lie as they should are copied: packed, they keep to few cache sets and
     /// begin at a cache line, neither of which rows of a file do.
     pub(super) copied: bool,
-    /// Whether the kernel begins sums at zero where they are fresh, so that nobody else must.
-    pub(super) zeroes: bool,
 }
 
 /// Scratch for one group of rows.
@@ -122,7 +120,6 @@ impl Panel {
             rows,
             multiple,
             copied,
-            ..
         } = self.shape;
         let format = match step {
             Step::Single => Format::F32,

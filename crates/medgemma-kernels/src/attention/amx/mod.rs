@@ -66,8 +66,8 @@ unsafe fn turn(pairs: &[f32], h: usize, to: &mut [f32]) {
 /// [`product`](super::tile::product::product), in pairs of bf16.
 unsafe fn product(task: &Product) {
     assert!(
-        task.depth_step == ELEMENT && task.depth > 0,
-        "elements that follow each other"
+        task.depth_step == ELEMENT && task.depth > 0 && task.rows > 0,
+        "rows of elements that follow each other"
     );
     // SAFETY: the caller's promise.
     unsafe {
@@ -115,7 +115,7 @@ unsafe fn in_tiles<const WIDTH: usize>(task: &Product) {
         first,
         count,
         steps,
-    } in depths(task.depth).into_iter().flatten()
+    } in depths(task.depth)
     {
         // SAFETY: the caller's promise; `depths` gives 1 to 16 steps, and `half` is 1 to 16.
         unsafe { configure(half, steps, WIDTH) };
@@ -154,31 +154,21 @@ struct Depth {
     steps: usize,
 }
 
-/// A depth in tiles of at most [`LANES`] steps: all alike where there are few enough of such, for
-/// another shape of tiles costs as much as a tile's products; else whole ones and one with the rest.
-fn depths(depth: usize) -> [Option<Depth>; 2] {
+/// A depth in tiles of at most [`LANES`] steps: all alike where that takes few enough, since tiles of
+/// another shape must be configured and sums read and written once more; else whole ones and the rest.
+fn depths(depth: usize) -> impl Iterator<Item = Depth> {
     let least = depth.div_ceil(LANES);
     let alike = (least..=least + least / 2).find(|count| depth.is_multiple_of(*count));
-    if let Some(count) = alike {
-        let steps = depth / count;
-        let first = 0;
-        return [
-            Some(Depth {
-                first,
-                count,
-                steps,
-            }),
-            None,
-        ];
-    }
     let whole = depth / LANES;
-    let parts = [(0, whole, LANES), (whole * LANES, 1, depth % LANES)];
-    parts.map(|(first, count, steps)| {
-        (count > 0).then_some(Depth {
-            first,
-            count,
-            steps,
-        })
+    let parts = match alike {
+        Some(count) => [(0, count, depth / count), (depth, 0, 0)],
+        None => [(0, whole, LANES), (whole * LANES, 1, depth % LANES)],
+    };
+    let parts = parts.into_iter().filter(|(_, count, _)| *count > 0);
+    parts.map(|(first, count, steps)| Depth {
+        first,
+        count,
+        steps,
     })
 }
 
