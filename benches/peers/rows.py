@@ -128,7 +128,7 @@ class Encoder:
         return ["--model", f"{self.peers}/medsiglip"]
 
     def torch(self):
-        """The same."""
+        """The directory, in bf16 as it is."""
         return self.ours("bf16")
 
 

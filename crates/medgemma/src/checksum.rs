@@ -21,15 +21,16 @@ const ENDINGS: [&str; 5] = [
 ];
 
 impl MedSigLip {
-    /// A checksum of the directory as it was loaded: equal for a copy of it wherever that lies, another
-    /// once a file has another name or content that decides what the model computes.
+    /// A checksum of the directory's files: equal for a copy of it wherever that lies, another once a
+    /// file has another name or content that decides what the model computes.
     ///
     /// It is the BLAKE3 hash, in 64 hexadecimal digits, of name and content of the weights
     /// (`*.safetensors` and their index), of every `*config.json`, which image processing is one of,
     /// and of `tokenizer.json` and `spiece.model`, on which embeddings of texts depend. What
     /// [`SiglipOptions`](crate::SiglipOptions) changed is not in it.
     ///
-    /// Each call reads all these files, so call it once.
+    /// Each call reads all files that were there when the model was loaded, as they are now: call it
+    /// once, right after loading.
     ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) naming a file that can no longer be read.
@@ -43,7 +44,7 @@ impl MedGemma {
     /// its parts, of the vision part that was loaded, and of the `tokenizer.json` beside them if there
     /// is one. What [`LoadOptions`](crate::LoadOptions) changed, a precision for instance, is not in it.
     ///
-    /// Each call reads all these files, so call it once.
+    /// Each call reads the files, as that of [`MedSigLip::checksum`] does.
     ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) naming a file that can no longer be read.
