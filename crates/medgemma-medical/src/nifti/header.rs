@@ -220,7 +220,7 @@ impl Fields<'_> {
         })?;
         let (affine, placed) = self.affine();
         if affine.iter().flatten().any(|value| !value.is_finite()) {
-            return Err(self.wrong("srow", "finite numbers", "others"));
+            return Err(self.wrong("qform or sform", "finite numbers", "others"));
         }
         Ok(Header {
             big_endian: self.big_endian,
