@@ -77,8 +77,9 @@ impl Volume {
         let mut remarks = Vec::new();
         let files = chosen(files, &mut remarks)?;
         let mut slices = placed(&files, &mut remarks)?;
+        let count = slices.len();
         let wrong = |expected: &str, found: String| Error::Series {
-            slices: slices.len(),
+            slices: count,
             expected: expected.to_owned(),
             found,
         };
@@ -113,11 +114,10 @@ impl Volume {
         let places: Vec<f64> = slices.iter().map(|s| s.geometry.along(normal)).collect();
         let gaps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
         if let Some(after) = gaps.iter().position(|&gap| gap < 1e-3) {
-            return Err(Error::Series {
-                slices: slices.len(),
-                expected: "one slice at each place; give one phase or echo at a time".to_owned(),
-                found: format!("two slices at the place of plane {after}"),
-            });
+            return Err(wrong(
+                "one slice at each place; give one phase or echo at a time",
+                format!("two slices at the place of plane {after}"),
+            ));
         }
         let first = &slices[0].geometry;
         let between = spacing_between(&gaps, first.slice_thickness, &mut remarks);

@@ -27,7 +27,10 @@ fn each_broken_file_is_refused_by_name_and_attribute() {
     for (name, attribute) in [
         ("MR_truncated.dcm", "(7FE0,0010) PixelData"),
         ("rtplan_truncated.dcm", "("),
-        ("JPEG2000-embedded-sequence-delimiter.dcm", "(7FE0,0010) PixelData, frame 0"),
+        (
+            "JPEG2000-embedded-sequence-delimiter.dcm",
+            "(7FE0,0010) PixelData, frame 0",
+        ),
         ("test-SR.dcm", "(7FE0,0010) PixelData"),
         ("UN_sequence.dcm", "(7FE0,0010) PixelData"),
         ("meta_missing_tsyntax.dcm", "(0028,"),
@@ -46,7 +49,12 @@ fn each_broken_file_is_refused_by_name_and_attribute() {
 
 #[test]
 fn cut_off_anywhere_is_an_error_or_a_shorter_file_but_no_panic() {
-    for name in ["MR_small_RLE.dcm", "SC_rgb_jpeg_dcmtk.dcm", "JPEG2000.dcm", "image_dfl.dcm"] {
+    for name in [
+        "MR_small_RLE.dcm",
+        "SC_rgb_jpeg_dcmtk.dcm",
+        "JPEG2000.dcm",
+        "image_dfl.dcm",
+    ] {
         let whole = std::fs::read(fixture(name)).expect("a fixture");
         for end in (0..whole.len()).step_by(61) {
             if let Ok(file) = Dicom::read(whole[..end].to_vec(), &Limits::default()) {
@@ -61,7 +69,11 @@ fn cut_off_anywhere_is_an_error_or_a_shorter_file_but_no_panic() {
 fn each_description_of_pixels_that_cannot_be_is_refused() {
     let grey = |change: &dyn Fn(Writer) -> Writer| {
         // A later element of one tag counts.
-        refused(change(Writer::grey(2, 2, false)).pixels(&[1, 2, 3, 4]).file())
+        refused(
+            change(Writer::grey(2, 2, false))
+                .pixels(&[1, 2, 3, 4])
+                .file(),
+        )
     };
     for (element, value, attribute) in [
         (0x0002, 2, "SamplesPerPixel"),
@@ -77,13 +89,22 @@ fn each_description_of_pixels_that_cannot_be_is_refused() {
         assert!(error.contains(attribute), "{error}");
     }
     let error = grey(&|writer| writer.text(0x0028, 0x0004, b"CS", "DOE^JOHN"));
-    assert!(error.contains("another name") && !error.contains("DOE"), "{error}");
+    assert!(
+        error.contains("another name") && !error.contains("DOE"),
+        "{error}"
+    );
     let error = grey(&|writer| writer.text(0x0028, 0x0008, b"IS", "70000"));
-    assert!(error.contains("max_frames is 70000, limit 65536"), "{error}");
+    assert!(
+        error.contains("max_frames is 70000, limit 65536"),
+        "{error}"
+    );
     let error = grey(&|writer| writer.us(0x0028, 0x0010, 65535).us(0x0028, 0x0011, 65535));
     assert!(error.contains("max_pixels"), "{error}");
     let error = grey(&|writer| writer.us(0x0028, 0x0010, 300));
-    assert!(error.contains("expected 1200 bytes") && error.contains("found 8 bytes"), "{error}");
+    assert!(
+        error.contains("expected 1200 bytes") && error.contains("found 8 bytes"),
+        "{error}"
+    );
     let unknown = Writer::new("1.2.840.10008.1.2.4.100").pixels(&[1]).file();
     assert!(refused(unknown).contains("1.2.840.10008.1.2.4.100"));
 }
@@ -92,10 +113,14 @@ fn each_description_of_pixels_that_cannot_be_is_refused() {
 fn lengths_that_lie_cost_nothing() {
     let began = Instant::now();
     // An element of 4 GiB less 2, one within a sequence, a fragment.
-    let long = Writer::new(EXPLICIT).raw(b"\x08\x00\x05\x00UT\x00\x00\xFE\xFF\xFF\xFF").file();
+    let long = Writer::new(EXPLICIT)
+        .raw(b"\x08\x00\x05\x00UT\x00\x00\xFE\xFF\xFF\xFF")
+        .file();
     assert!(refused(long).contains("(0008,0005)"));
     let inside = Writer::new("").raw(b"\x08\x00\x50\x11UT\x00\x00\xFE\xFF\xFF\xFF");
-    let inside = Writer::new(EXPLICIT).sequence(0x0008, 0x1140, &[inside]).file();
+    let inside = Writer::new(EXPLICIT)
+        .sequence(0x0008, 0x1140, &[inside])
+        .file();
     assert!(refused(inside).contains("(0008,1150)"));
     let fragment = Writer::new("1.2.840.10008.1.2.5")
         .raw(&Writer::grey(2, 2, false).file()[META..])
@@ -113,7 +138,10 @@ fn sequences_without_end_do_not_reach_the_bottom_of_the_stack() {
         body.extend(b"\x08\x00\x40\x11SQ\x00\x00\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF");
     }
     let error = refused(Writer::new(EXPLICIT).raw(&body).file());
-    assert!(error.contains("ReferencedImageSequence") && error.contains("deep"), "{error}");
+    assert!(
+        error.contains("ReferencedImageSequence") && error.contains("deep"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -127,7 +155,16 @@ fn a_deflated_bomb_is_refused_at_the_limit() {
     let file = Writer::new("1.2.840.10008.1.2.1.99").raw(&packed).file();
     let limits = Limits::default().with_max_decompressed_bytes(1 << 20);
     let error = Dicom::read(file, &limits).expect_err("64 MiB");
-    assert!(matches!(error, Error::Limit { what: "max_decompressed_bytes", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_decompressed_bytes",
+                ..
+            }
+        ),
+        "{error}"
+    );
 
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     for _ in 0..64 {
@@ -135,7 +172,16 @@ fn a_deflated_bomb_is_refused_at_the_limit() {
     }
     let packed = packer.finish().expect("in memory");
     let error = Nifti::read(packed, &limits).expect_err("64 MiB");
-    assert!(matches!(error, Error::Limit { what: "max_decompressed_bytes", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_decompressed_bytes",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -143,13 +189,41 @@ fn limits_on_file_and_elements_hold() {
     let file = Writer::grey(1, 1, false).pixels(&[1]).file();
     let small = Limits::default().with_max_file_bytes(100);
     let error = Dicom::read(file.clone(), &small).expect_err("larger");
-    assert!(matches!(error, Error::Limit { what: "max_file_bytes", limit: 100, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_file_bytes",
+                limit: 100,
+                ..
+            }
+        ),
+        "{error}"
+    );
     let few = Limits::default().with_max_elements(5);
     let error = Dicom::read(file, &few).expect_err("more");
-    assert!(matches!(error, Error::Limit { what: "max_elements", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_elements",
+                ..
+            }
+        ),
+        "{error}"
+    );
     let path = fixture("MR_small_RLE.dcm");
     let error = Dicom::open(path, &small).expect_err("larger");
-    assert!(matches!(error, Error::Limit { what: "max_file_bytes", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_file_bytes",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 /// Streams whose headers say another size than the data set: nothing is reserved for them.
@@ -157,7 +231,9 @@ fn limits_on_file_and_elements_hold() {
 fn streams_of_another_size_than_the_data_set_are_refused() {
     let stream = |name: &str| -> Vec<u8> {
         let bytes = std::fs::read(fixture(name)).expect("a fixture");
-        let at = bytes.windows(4).rposition_of(b"\x10\x00OB").expect("pixel data");
+        let mark = |window: &[u8]| window == b"\xE0\x7F\x10\x00";
+        let found = bytes.windows(4).enumerate().filter(|(_, w)| mark(w));
+        let (at, _) = found.last().expect("pixel data");
         bytes[at..].to_vec()
     };
     for (name, syntax) in [
@@ -167,20 +243,12 @@ fn streams_of_another_size_than_the_data_set_are_refused() {
         ("MR_small_jp2klossless.dcm", "1.2.840.10008.1.2.4.90"),
     ] {
         let mut body = Writer::grey(1000, 7, false).file()[META..].to_vec();
-        body.extend([0xE0, 0x7F]);
         body.extend(stream(name));
         let error = refused(Writer::new(syntax).raw(&body).file());
-        assert!(error.contains("(7FE0,0010) PixelData, frame 0"), "{name}: {error}");
-    }
-}
-
-trait Last {
-    fn rposition_of(self, wanted: &[u8]) -> Option<usize>;
-}
-
-impl<'a, I: Iterator<Item = &'a [u8]>> Last for I {
-    fn rposition_of(self, wanted: &[u8]) -> Option<usize> {
-        self.enumerate().filter(|(_, w)| *w == wanted).map(|(at, _)| at).last()
+        assert!(
+            error.contains("(7FE0,0010) PixelData, frame 0"),
+            "{name}: {error}"
+        );
     }
 }
 
@@ -265,7 +333,11 @@ fn errors_of_the_broken_fixtures_hold_no_name_of_theirs() {
             Err(error) => format!("{error:?} {error}"),
         };
         for value in names(&bytes) {
-            assert!(!text.contains(&value), "{}: {value} in {text}", path.display());
+            assert!(
+                !text.contains(&value),
+                "{}: {value} in {text}",
+                path.display()
+            );
         }
     }
 }

@@ -39,8 +39,19 @@ impl Made {
             file[at..at + bytes.len()].copy_from_slice(&bytes);
         };
         let dim = [4i16, 2, 3, 2, 1, 1, 1, 1];
-        let pixdim = [if self.mirrored { -1.0 } else { 1.0 }, 0.5, 0.75, 3.0, 1.0, 0.0, 0.0, 0.0];
-        let sform = [-0.5, 0.0, 0.0, 10.0, 0.0, 0.75, 0.0, 20.0, 0.0, 0.0, 3.0, 30.0];
+        let pixdim = [
+            if self.mirrored { -1.0 } else { 1.0 },
+            0.5,
+            0.75,
+            3.0,
+            1.0,
+            0.0,
+            0.0,
+            0.0,
+        ];
+        let sform = [
+            -0.5, 0.0, 0.0, 10.0, 0.0, 0.75, 0.0, 20.0, 0.0, 0.0, 3.0, 30.0,
+        ];
         let quaternion = self.qform.unwrap_or_default();
         let quatern: Vec<f64> = quaternion.iter().copied().chain([1.0, 2.0, 3.0]).collect();
         let codes = [self.qform.is_some(), self.sform].map(i16::from);
@@ -56,8 +67,14 @@ impl Made {
             put(184, &self.scale[1].to_le_bytes());
             put(344, &i32::from(codes[0]).to_le_bytes());
             put(348, &i32::from(codes[1]).to_le_bytes());
-            quatern.iter().enumerate().for_each(|(i, v)| put(352 + 8 * i, &v.to_le_bytes()));
-            sform.iter().enumerate().for_each(|(i, v): (usize, &f64)| put(400 + 8 * i, &v.to_le_bytes()));
+            quatern
+                .iter()
+                .enumerate()
+                .for_each(|(i, v)| put(352 + 8 * i, &v.to_le_bytes()));
+            sform
+                .iter()
+                .enumerate()
+                .for_each(|(i, v): (usize, &f64)| put(400 + 8 * i, &v.to_le_bytes()));
             file[4..12].copy_from_slice(b"n+2\0\r\n\x1A\n");
         } else {
             put(0, &348i32.to_le_bytes());
@@ -71,8 +88,14 @@ impl Made {
             put(116, &(self.scale[1] as f32).to_le_bytes());
             put(252, &codes[0].to_le_bytes());
             put(254, &codes[1].to_le_bytes());
-            quatern.iter().enumerate().for_each(|(i, v)| put(256 + 4 * i, &(*v as f32).to_le_bytes()));
-            sform.iter().enumerate().for_each(|(i, v): (usize, &f64)| put(280 + 4 * i, &(*v as f32).to_le_bytes()));
+            quatern
+                .iter()
+                .enumerate()
+                .for_each(|(i, v)| put(256 + 4 * i, &(*v as f32).to_le_bytes()));
+            sform
+                .iter()
+                .enumerate()
+                .for_each(|(i, v): (usize, &f64)| put(280 + 4 * i, &(*v as f32).to_le_bytes()));
             file[344..348].copy_from_slice(b"n+1\0");
         }
         file.extend(data);
@@ -114,12 +137,24 @@ fn every_type_in_both_versions_and_orders() {
                         bytes
                     })
                     .collect();
-                let made = Made { wide, big_endian, code, ..PLAIN };
+                let made = Made {
+                    wide,
+                    big_endian,
+                    code,
+                    ..PLAIN
+                };
                 let volume = read(made.file(&data)).volume(0).expect("one volume");
                 let top = top as f32;
-                assert_eq!(volume.planes[0].values(), [0.0, 1.0, 2.0, 3.0, 4.0, top], "{code}");
+                assert_eq!(
+                    volume.planes[0].values(),
+                    [0.0, 1.0, 2.0, 3.0, 4.0, top],
+                    "{code}"
+                );
                 assert_eq!(volume.planes[1].values(), [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
-                assert_eq!((volume.planes[0].rows(), volume.planes[0].columns()), (3, 2));
+                assert_eq!(
+                    (volume.planes[0].rows(), volume.planes[0].columns()),
+                    (3, 2)
+                );
             }
         }
     }
@@ -143,24 +178,47 @@ fn slope_and_intercept_unless_the_slope_is_zero() {
 #[test]
 fn sform_before_qform_before_spacings_in_the_patients_coordinates() {
     let of = |made: Made| read(made.file(&shorts())).volume(0).expect("one volume");
-    let volume = of(Made { sform: true, qform: Some([0.0, 0.0, 1.0]), ..PLAIN });
+    let volume = of(Made {
+        sform: true,
+        qform: Some([0.0, 0.0, 1.0]),
+        ..PLAIN
+    });
     // The file counts to the right and to the front.
     assert_eq!(volume.affine[0], [0.5, 0.0, 0.0, -10.0]);
     assert_eq!(volume.affine[1], [0.0, -0.75, 0.0, -20.0]);
     assert_eq!(volume.affine[2], [0.0, 0.0, 3.0, 30.0]);
     assert_eq!(volume.spacing, [0.5, 0.75, 3.0]);
     // Half a turn about the third axis.
-    let volume = of(Made { qform: Some([0.0, 0.0, 1.0]), ..PLAIN });
+    let volume = of(Made {
+        qform: Some([0.0, 0.0, 1.0]),
+        ..PLAIN
+    });
     assert_eq!(volume.affine[0], [0.5, 0.0, 0.0, -1.0]);
     assert_eq!(volume.affine[1], [0.0, 0.75, 0.0, -2.0]);
     assert_eq!(volume.affine[2], [0.0, 0.0, 3.0, 3.0]);
-    let volume = of(Made { qform: Some([0.0, 0.0, 1.0]), mirrored: true, ..PLAIN });
+    let volume = of(Made {
+        qform: Some([0.0, 0.0, 1.0]),
+        mirrored: true,
+        ..PLAIN
+    });
     assert_eq!(volume.affine[2], [0.0, 0.0, -3.0, 3.0]);
     // A quarter turn about the first axis: the second goes to the head.
     let quarter = 0.5f64.sqrt();
-    let volume = of(Made { qform: Some([quarter, 0.0, 0.0]), wide: true, ..PLAIN });
-    assert!((volume.affine[2][1] - 0.75).abs() < 1e-9, "{:?}", volume.affine);
-    assert!((volume.affine[1][2] - 3.0).abs() < 1e-9, "{:?}", volume.affine);
+    let volume = of(Made {
+        qform: Some([quarter, 0.0, 0.0]),
+        wide: true,
+        ..PLAIN
+    });
+    assert!(
+        (volume.affine[2][1] - 0.75).abs() < 1e-9,
+        "{:?}",
+        volume.affine
+    );
+    assert!(
+        (volume.affine[1][2] - 3.0).abs() < 1e-9,
+        "{:?}",
+        volume.affine
+    );
     let volume = of(PLAIN);
     assert_eq!(volume.remarks, [Remark::SpacingUnknown]);
     assert_eq!(volume.spacing, [0.5, 0.75, 3.0]);
@@ -181,8 +239,13 @@ fn broken_headers_are_refused_by_field() {
     ] {
         let mut broken = whole.clone();
         broken[at..at + bytes.len()].copy_from_slice(bytes);
-        let error = Nifti::read(broken, &Limits::default()).expect_err(field).to_string();
-        assert!(error.contains(&format!("bytes in memory: {field}:")), "{error}");
+        let error = Nifti::read(broken, &Limits::default())
+            .expect_err(field)
+            .to_string();
+        assert!(
+            error.contains(&format!("bytes in memory: {field}:")),
+            "{error}"
+        );
     }
     let error = Nifti::read(whole[..whole.len() - 1].to_vec(), &Limits::default());
     assert!(error.expect_err("cut off").to_string().contains("24 bytes"));
@@ -191,7 +254,9 @@ fn broken_headers_are_refused_by_field() {
     }
     let mut huge = whole.clone();
     huge[42..48].copy_from_slice(&[0xFF, 0x7F, 0xFF, 0x7F, 0xFF, 0x7F]);
-    let error = Nifti::read(huge, &Limits::default()).expect_err("35 terabytes").to_string();
+    let error = Nifti::read(huge, &Limits::default())
+        .expect_err("35 terabytes")
+        .to_string();
     assert!(error.contains("max_pixels"), "{error}");
     assert!(read(whole).volume(1).is_err());
 }
@@ -200,14 +265,20 @@ fn broken_headers_are_refused_by_field() {
 #[test]
 #[ignore = "needs the files that .ci/fetch-medical fetches"]
 fn fetched_files_equal_nibabel() {
-    let text = std::fs::read_to_string(support::root().join("tests/golden/nifti.json")).expect("goldens");
+    let text =
+        std::fs::read_to_string(support::root().join("tests/golden/nifti.json")).expect("goldens");
     let expected: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let expected = expected.as_object().expect("files");
     assert_eq!(expected.len(), 3);
     for (name, expected) in expected {
         let file = Nifti::open(fetched(name), &Limits::default()).unwrap_or_else(|e| panic!("{e}"));
         let numbers = |value: &serde_json::Value| -> Vec<f64> {
-            value.as_array().expect("list").iter().map(|v| v.as_f64().expect("number")).collect()
+            value
+                .as_array()
+                .expect("list")
+                .iter()
+                .map(|v| v.as_f64().expect("number"))
+                .collect()
         };
         let size = numbers(&expected["shape"]);
         assert_eq!(file.volumes() as f64, size[3], "{name}");
@@ -217,13 +288,31 @@ fn fetched_files_equal_nibabel() {
             let volume = file.volume(t).expect("a volume");
             let plane = &volume.planes[k];
             let value = f64::from(plane.values()[j * plane.columns() + i]);
-            assert!((value - place[4]).abs() <= place[4].abs() * 1e-7, "{name}: {value} for {place:?}");
+            assert!(
+                (value - place[4]).abs() <= place[4].abs() * 1e-7,
+                "{name}: {value} for {place:?}"
+            );
         }
         let volume = file.volume(0).expect("a volume");
-        assert_eq!([volume.planes[0].columns(), volume.planes[0].rows(), volume.planes.len()].map(|n| n as f64), size[..3]);
+        assert_eq!(
+            [
+                volume.planes[0].columns(),
+                volume.planes[0].rows(),
+                volume.planes.len()
+            ]
+            .map(|n| n as f64),
+            size[..3]
+        );
         for (axis, sign) in [(0, -1.0), (1, -1.0), (2, 1.0)] {
-            for (found, wanted) in volume.affine[axis].iter().zip(numbers(&expected["affine"][axis])) {
-                assert!((found * sign - wanted).abs() < 1e-4, "{name}: {:?}", volume.affine);
+            for (found, wanted) in volume.affine[axis]
+                .iter()
+                .zip(numbers(&expected["affine"][axis]))
+            {
+                assert!(
+                    (found * sign - wanted).abs() < 1e-4,
+                    "{name}: {:?}",
+                    volume.affine
+                );
             }
         }
     }

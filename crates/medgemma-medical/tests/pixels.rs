@@ -52,7 +52,10 @@ fn a_high_bit_above_the_stored_ones_shifts() {
 fn eight_and_thirty_two_bits() {
     let eight = read(&bits(8, 8, 7, 1).element(0x7FE0, 0x10, b"OB", &[0, 127, 128, 255]));
     assert_eq!(stored(&eight, 0), [0, 127, -128, -1]);
-    let wide: Vec<u8> = [0u32, 1, 0x8000_0000, u32::MAX].iter().flat_map(|w| w.to_le_bytes()).collect();
+    let wide: Vec<u8> = [0u32, 1, 0x8000_0000, u32::MAX]
+        .iter()
+        .flat_map(|w| w.to_le_bytes())
+        .collect();
     let unsigned = read(&bits(32, 32, 31, 0).element(0x7FE0, 0x10, b"OW", &wide));
     assert_eq!(stored(&unsigned, 0), [0, 1, 1 << 31, (1 << 32) - 1]);
     let signed = read(&bits(32, 32, 31, 1).element(0x7FE0, 0x10, b"OW", &wide));
@@ -77,7 +80,11 @@ fn frames_follow_each_other() {
     assert_eq!(file.frames(), 3);
     assert_eq!(stored(&file, 0), [1, 2]);
     assert_eq!(stored(&file, 2), [5, 6]);
-    assert!(file.notices().contains(&Notice::PixelDataTooLong(2)), "{:?}", file.notices());
+    assert!(
+        file.notices().contains(&Notice::PixelDataTooLong(2)),
+        "{:?}",
+        file.notices()
+    );
     let past = file.frame(3).expect_err("three frames");
     assert!(matches!(past, Error::Argument { .. }), "{past}");
 }
@@ -93,14 +100,22 @@ fn rescaling_is_slope_then_intercept() {
     let plane = file.grey(0).expect("grey");
     assert_eq!(plane.values(), [-1024.0, -999.0, -1026.5, -24.0]);
     // One of the two alone says nothing.
-    let half = read(&Writer::grey(1, 1, false).text(0x0028, 0x1053, b"DS", "2").pixels(&[7]));
+    let half = read(
+        &Writer::grey(1, 1, false)
+            .text(0x0028, 0x1053, b"DS", "2")
+            .pixels(&[7]),
+    );
     assert_eq!(half.grey(0).expect("grey").values(), [7.0]);
 }
 
 /// A table in a sequence: how many entries, the first value, bits of an entry, entries.
 fn table(sequence: u16, count: u16, first: u16, depth: u16, entries: &[u16]) -> Writer {
-    let [descriptor, data] = [&[count, first, depth][..], entries]
-        .map(|words| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>());
+    let [descriptor, data] = [&[count, first, depth][..], entries].map(|words| {
+        words
+            .iter()
+            .flat_map(|w| w.to_le_bytes())
+            .collect::<Vec<u8>>()
+    });
     let item = Writer::new("")
         .element(0x0028, 0x3002, b"US", &descriptor)
         .element(0x0028, 0x3006, b"OW", &data);
@@ -122,7 +137,10 @@ fn a_modality_table_goes_before_rescaling_and_keeps_its_ends() {
             .text(0x0028, 0x1053, b"DS", "1")
             .pixels(&[0, 10, 11, 12, 400]),
     );
-    assert_eq!(file.grey(0).expect("grey").values(), [500.0, 500.0, 600.0, 700.0, 700.0]);
+    assert_eq!(
+        file.grey(0).expect("grey").values(),
+        [500.0, 500.0, 600.0, 700.0, 700.0]
+    );
 }
 
 #[test]
@@ -141,8 +159,14 @@ fn a_voi_table_goes_before_windows() {
             .text(0x0028, 0x1051, b"DS", "1")
             .pixels(&[0, 2, 3, 4, 9]),
     );
-    assert_eq!(file.voi(0).expect("grey").values(), [0.0, 0.0, 100.0, 200.0, 255.0]);
-    assert_eq!(levels(&file.display(0).expect("grey")), [0, 0, 100, 200, 255]);
+    assert_eq!(
+        file.voi(0).expect("grey").values(),
+        [0.0, 0.0, 100.0, 200.0, 255.0]
+    );
+    assert_eq!(
+        levels(&file.display(0).expect("grey")),
+        [0, 0, 100, 200, 255]
+    );
 }
 
 #[test]
@@ -150,13 +174,22 @@ fn the_three_shapes_of_windows() {
     // PS3.3, C.11.2.1.2.1: centre 2048 and width 4096 are the identity of 12 bits.
     let whole = Window::new(2048.0, 4096.0, WindowShape::Linear).expect("wide enough");
     for value in [0.0, 1.0, 2047.5, 4094.0, 4095.0] {
-        assert!((whole.apply(value) * 4095.0 - value).abs() < 1e-9, "{value}");
+        assert!(
+            (whole.apply(value) * 4095.0 - value).abs() < 1e-9,
+            "{value}"
+        );
     }
     // Centre 2048, width 1: a threshold between 2047 and 2048.
     let step = Window::new(2048.0, 1.0, WindowShape::Linear).expect("wide enough");
-    assert_eq!([2047.0, 2047.5, 2048.0].map(|v| step.apply(v)), [0.0, 0.0, 1.0]);
+    assert_eq!(
+        [2047.0, 2047.5, 2048.0].map(|v| step.apply(v)),
+        [0.0, 0.0, 1.0]
+    );
     let exact = Window::new(2048.0, 4096.0, WindowShape::LinearExact).expect("wide enough");
-    assert_eq!([0.0, 1024.0, 4096.0].map(|v| exact.apply(v)), [0.0, 0.25, 1.0]);
+    assert_eq!(
+        [0.0, 1024.0, 4096.0].map(|v| exact.apply(v)),
+        [0.0, 0.25, 1.0]
+    );
     let sigmoid = Window::new(40.0, 400.0, WindowShape::Sigmoid).expect("wide enough");
     assert_eq!(sigmoid.apply(40.0), 0.5);
     assert!((sigmoid.apply(140.0) - 1.0 / (1.0 + (-1.0f64).exp())).abs() < 1e-12);
@@ -171,7 +204,11 @@ fn windows_of_the_file_in_its_order() {
         .text(0x0028, 0x1051, b"DS", "11\\100")
         .pixels(&[4, 10, 15]);
     let file = read(&writer);
-    let found: Vec<(f64, f64)> = file.windows(0).iter().map(|w| (w.center, w.width)).collect();
+    let found: Vec<(f64, f64)> = file
+        .windows(0)
+        .iter()
+        .map(|w| (w.center, w.width))
+        .collect();
     assert_eq!(found, [(10.0, 11.0), (500.0, 100.0)]);
     // From 4.5 over 10 values: 10 lies at 0.55.
     assert_eq!(levels(&file.display(0).expect("grey")), [0, 140, 255]);
@@ -224,7 +261,10 @@ fn colours_by_pixel_and_by_plane() {
     let halved = colour("YBR_FULL_422", 0, &[10, 20, 100, 200]);
     assert_eq!(stored(&halved, 0), [10, 100, 200, 20, 100, 200]);
     let full = colour("YBR_FULL", 0, &[76, 85, 255, 29, 255, 107]);
-    assert_eq!(full.rgb(0).expect("colour").as_rgb8(), [254, 0, 0, 0, 0, 254]);
+    assert_eq!(
+        full.rgb(0).expect("colour").as_rgb8(),
+        [254, 0, 0, 0, 0, 254]
+    );
 }
 
 #[test]

@@ -53,7 +53,11 @@ fn volume(slices: &[Slice]) -> medgemma_medical::Result<Volume> {
 }
 
 fn firsts(volume: &Volume) -> Vec<f32> {
-    volume.planes.iter().map(|plane| plane.values()[0]).collect()
+    volume
+        .planes
+        .iter()
+        .map(|plane| plane.values()[0])
+        .collect()
 }
 
 #[test]
@@ -113,14 +117,24 @@ fn of_a_mixed_series_the_last_original_acquisition_is_taken() {
 #[test]
 fn gaps_and_uneven_distances_are_said() {
     let places = [0.0, 5.0, 10.0, 25.0, 30.0];
-    let slices: Vec<Slice> = places.iter().zip(1..).map(|(&z, n)| Slice::at(z, n)).collect();
+    let slices: Vec<Slice> = places
+        .iter()
+        .zip(1..)
+        .map(|(&z, n)| Slice::at(z, n))
+        .collect();
     let found = volume(&slices).expect("one stack");
     assert_eq!(found.spacing[2], 5.0);
     assert_eq!(
         found.remarks,
         [
-            Remark::Gap { after: 2, missing: 2 },
-            Remark::Uneven { smallest: 5.0, largest: 15.0 },
+            Remark::Gap {
+                after: 2,
+                missing: 2
+            },
+            Remark::Uneven {
+                smallest: 5.0,
+                largest: 15.0
+            },
         ]
     );
     let slices = [Slice::at(0.0, 1), Slice::at(5.0, 2), Slice::at(10.02, 3)];
@@ -140,7 +154,10 @@ fn what_is_no_stack_is_refused() {
         assert!(matches!(error, Error::Series { .. }), "{error}");
         assert!(error.to_string().contains(what), "{error}");
     };
-    refused(&[Slice::at(0.0, 1), Slice::at(0.0, 2)], "two slices at the place");
+    refused(
+        &[Slice::at(0.0, 1), Slice::at(0.0, 2)],
+        "two slices at the place",
+    );
     let other = Slice {
         series: "1.2.4",
         ..Slice::at(5.0, 2)
@@ -156,7 +173,12 @@ fn turning_keeps_every_value_at_its_place_in_the_patient() {
     for plane in 0..4u16 {
         let values: Vec<u16> = (0..6).map(|i| plane * 10 + i).collect();
         let writer = Writer::grey(2, 3, false)
-            .text(0x0020, 0x0032, b"DS", &format!("{}\\-40\\90", 30 - 3 * i32::from(plane)))
+            .text(
+                0x0020,
+                0x0032,
+                b"DS",
+                &format!("{}\\-40\\90", 30 - 3 * i32::from(plane)),
+            )
             .text(0x0020, 0x0037, b"DS", "0\\1\\0\\0\\0\\-1")
             .text(0x0028, 0x0030, b"DS", "2\\1.5")
             .pixels(&values);
@@ -165,7 +187,14 @@ fn turning_keeps_every_value_at_its_place_in_the_patient() {
     let sagittal = Volume::from_dicom(&files).expect("one stack");
     let axial = sagittal.axial();
     assert_eq!(axial.spacing, [3.0, 1.5, 2.0]);
-    assert_eq!((axial.planes.len(), axial.planes[0].rows(), axial.planes[0].columns()), (2, 3, 4));
+    assert_eq!(
+        (
+            axial.planes.len(),
+            axial.planes[0].rows(),
+            axial.planes[0].columns()
+        ),
+        (2, 3, 4)
+    );
     for axis in 0..3 {
         assert!(axial.affine[axis][axis] > 0.0);
     }
@@ -175,9 +204,9 @@ fn turning_keeps_every_value_at_its_place_in_the_patient() {
         for (k, plane) in volume.planes.iter().enumerate() {
             for (at, &value) in plane.values().iter().enumerate() {
                 let index = [at % plane.columns(), at / plane.columns(), k].map(|n| n as f64);
-                let place = volume.affine.map(|row| {
-                    row[3] + (0..3).map(|axis| row[axis] * index[axis]).sum::<f64>()
-                });
+                let place = volume
+                    .affine
+                    .map(|row| row[3] + (0..3).map(|axis| row[axis] * index[axis]).sum::<f64>());
                 assert_eq!(value_at(check, place), Some(value), "{index:?}");
             }
         }
@@ -189,9 +218,9 @@ fn value_at(volume: &Volume, place: [f64; 3]) -> Option<f32> {
     for (k, plane) in volume.planes.iter().enumerate() {
         for (at, &value) in plane.values().iter().enumerate() {
             let index = [at % plane.columns(), at / plane.columns(), k].map(|n| n as f64);
-            let here = volume.affine.map(|row| {
-                row[3] + (0..3).map(|axis| row[axis] * index[axis]).sum::<f64>()
-            });
+            let here = volume
+                .affine
+                .map(|row| row[3] + (0..3).map(|axis| row[axis] * index[axis]).sum::<f64>());
             if here.iter().zip(place).all(|(a, b)| (a - b).abs() < 1e-6) {
                 return Some(value);
             }

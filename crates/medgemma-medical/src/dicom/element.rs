@@ -52,14 +52,6 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The items of a sequence; none if it is absent.
-    pub(crate) fn items(&self, tag: Tag) -> Vec<View<'a>> {
-        match self.element(tag).map(|element| &element.value) {
-            Some(Value::Items(items)) => items.iter().map(|set| Self { set, ..*self }).collect(),
-            _ => Vec::new(),
-        }
-    }
-
     /// One item of a sequence.
     pub(crate) fn nth_item(&self, tag: Tag, index: usize) -> Option<View<'a>> {
         match &self.element(tag)?.value {
@@ -103,19 +95,25 @@ impl<'a> View<'a> {
                 .words(raw)
                 .map(|word| i64::from(word.cast_signed()))
                 .collect(),
-            Some(VR::UL | VR::SL | VR::OL) => raw
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&word: &[u8; 4]| {
-                    let word = if self.big_endian {
-                        u32::from_be_bytes(word)
-                    } else {
-                        u32::from_le_bytes(word)
-                    };
-                    i64::from(word)
-                })
-                .collect(),
+            Some(vr @ (VR::UL | VR::SL | VR::OL)) => {
+                let signed = vr == VR::SL;
+                raw.as_chunks()
+                    .0
+                    .iter()
+                    .map(|&word: &[u8; 4]| {
+                        let word = if self.big_endian {
+                            u32::from_be_bytes(word)
+                        } else {
+                            u32::from_le_bytes(word)
+                        };
+                        if signed {
+                            i64::from(word.cast_signed())
+                        } else {
+                            i64::from(word)
+                        }
+                    })
+                    .collect()
+            }
             _ => self.words(raw).map(i64::from).collect(),
         }
     }

@@ -35,12 +35,12 @@ impl Table {
         };
         let bits = u32::try_from(bits).ok().filter(|b| (1..=16).contains(b))?;
         let raw = view.raw(data)?;
-        let mut entries: Vec<u16> =
-            if raw.len() == count || raw.len() == count + count % 2 && bits <= 8 {
-                raw[..count].iter().map(|&byte| u16::from(byte)).collect()
-            } else {
-                view.words(raw).take(count).collect()
-            };
+        let bytewise = bits <= 8 && (count..=count.next_multiple_of(2)).contains(&raw.len());
+        let mut entries: Vec<u16> = if bytewise {
+            raw[..count].iter().map(|&byte| u16::from(byte)).collect()
+        } else {
+            view.words(raw).take(count).collect()
+        };
         if entries.len() < count {
             return None;
         }

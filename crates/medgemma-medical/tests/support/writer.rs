@@ -71,7 +71,9 @@ impl Writer {
 
     /// Encapsulated pixel data with an empty offset table.
     pub fn fragments(self, fragments: &[&[u8]]) -> Self {
-        let mut bytes = vec![0xE0, 0x7F, 0x10, 0x00, b'O', b'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
+        let mut bytes = vec![
+            0xE0, 0x7F, 0x10, 0x00, b'O', b'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,
+        ];
         for fragment in std::iter::once(&&[][..]).chain(fragments) {
             bytes.extend([0xFE, 0xFF, 0x00, 0xE0]);
             bytes.extend((fragment.len() as u32).to_le_bytes());

@@ -33,7 +33,10 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
         return Err(Fault::new("colours of more than 8 bits"));
     }
     let mut decoder = Decoder::new(bytes);
-    decoder.set_color_transform(ColorTransform::None);
+    // "RGB" leaves colours as they are; "None" of version 0.3.2 writes lines one behind the other, and beyond the end.
+    if frame.components.len() == 3 {
+        decoder.set_color_transform(ColorTransform::RGB);
+    }
     // Working space included; the size of the picture is checked above.
     decoder.set_max_decoding_buffer_size(layout.frame_samples().saturating_mul(8).max(1 << 16));
     let decoded = decoder
