@@ -78,28 +78,33 @@ fn from_ybr([y, blue, red]: [u8; 3]) -> [u8; 3] {
 }
 
 fn palette(frame: &Frame, view: &View<'_>, origin: &Origin) -> Result<Vec<u8>> {
-    let table = |descriptor, data| {
-        Table::read(view, descriptor, data, frame.signed).ok_or_else(|| {
-            Error::file(
-                origin,
-                name(descriptor),
-                "three values, and as many entries in the data beside it (segmented palettes are not read)",
-                "others, or no data",
-            )
-        })
+    let table = |descriptor, data, segmented| {
+        Table::read(view, descriptor, data, frame.signed)
+            .or_else(|| Table::read_segmented(view, descriptor, segmented, frame.signed))
+            .ok_or_else(|| {
+                Error::file(
+                    origin,
+                    name(descriptor),
+                    "three values, and as many entries in the data beside it, whole or in segments",
+                    "others, or no data",
+                )
+            })
     };
     let tables = [
         table(
             tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
             tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
         )?,
         table(
             tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
             tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
         )?,
         table(
             tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
             tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            tags::SEGMENTED_BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
         )?,
     ];
     Ok(frame

@@ -20,20 +20,7 @@ impl Table {
     ///
     /// The second value is signed where the pixels are; its representation is often written wrong.
     pub(crate) fn read(view: &View<'_>, descriptor: Tag, data: Tag, signed: bool) -> Option<Self> {
-        let [count, first, bits] = view.integers(descriptor)[..] else {
-            return None;
-        };
-        // Also 65536 entries are written as 0; SS makes large counts negative.
-        let count = match count.rem_euclid(1 << 16) {
-            0 => 1 << 16,
-            count => usize::try_from(count).ok()?,
-        };
-        let first = if signed && first > 0x7FFF {
-            first - 0x1_0000
-        } else {
-            first
-        };
-        let bits = u32::try_from(bits).ok().filter(|b| (1..=16).contains(b))?;
+        let (count, first, bits) = Self::described(view, descriptor, signed)?;
         let raw = view.raw(data)?;
         let bytewise = bits <= 8 && (count..=count.next_multiple_of(2)).contains(&raw.len());
         let mut entries: Vec<u16> = if bytewise {
@@ -48,6 +35,79 @@ impl Table {
         if bits == 8 && entries.iter().any(|&entry| entry > 255) {
             entries.iter_mut().for_each(|entry| *entry >>= 8);
         }
+        Some(Self {
+            first,
+            entries,
+            bits,
+        })
+    }
+
+    /// How many entries, the first input, bits of an entry.
+    fn described(view: &View<'_>, descriptor: Tag, signed: bool) -> Option<(usize, i64, u32)> {
+        let [count, first, bits] = view.integers(descriptor)[..] else {
+            return None;
+        };
+        // Also 65536 entries are written as 0; SS makes large counts negative.
+        let count = match count.rem_euclid(1 << 16) {
+            0 => 1 << 16,
+            count => usize::try_from(count).ok()?,
+        };
+        let first = if signed && first > 0x7FFF {
+            first - 0x1_0000
+        } else {
+            first
+        };
+        let bits = u32::try_from(bits).ok().filter(|b| (1..=16).contains(b))?;
+        Some((count, first, bits))
+    }
+
+    /// As [`read`](Self::read), from segments: PS3.3, C.7.9.2. Only the two kinds that hold values of their own; one
+    /// that points at others is not met with in practice.
+    pub(crate) fn read_segmented(
+        view: &View<'_>,
+        descriptor: Tag,
+        data: Tag,
+        signed: bool,
+    ) -> Option<Self> {
+        let (count, first, bits) = Self::described(view, descriptor, signed)?;
+        let raw = view.raw(data)?;
+        let words: Vec<u16> = if bits <= 8 {
+            raw.iter().map(|&byte| u16::from(byte)).collect()
+        } else {
+            view.words(raw).collect()
+        };
+        let mut entries = Vec::with_capacity(count);
+        let mut rest = words.as_slice();
+        while entries.len() < count {
+            let [kind, length, after @ ..] = rest else {
+                return None;
+            };
+            let length = usize::from(*length);
+            rest = match kind {
+                0 => {
+                    let (values, after) = after.split_at_checked(length)?;
+                    entries.extend_from_slice(values);
+                    after
+                }
+                1 => {
+                    let (&end, after) = after.split_first()?;
+                    let start = f64::from(*entries.last()?);
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        clippy::cast_precision_loss,
+                        reason = "between two entries"
+                    )]
+                    entries.extend((1..=length).map(|step| {
+                        let part = step as f64 / length as f64;
+                        (start + (f64::from(end) - start) * part).round_ties_even() as u16
+                    }));
+                    after
+                }
+                _ => return None,
+            };
+        }
+        entries.truncate(count);
         Some(Self {
             first,
             entries,

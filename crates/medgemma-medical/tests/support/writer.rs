@@ -2,15 +2,15 @@
 
 /// Elements in the order in which they were put in.
 #[derive(Clone)]
-pub struct Writer {
+pub(crate) struct Writer {
     syntax: String,
     body: Vec<u8>,
 }
 
-pub const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
 impl Writer {
-    pub fn new(syntax: &str) -> Self {
+    pub(crate) fn new(syntax: &str) -> Self {
         Self {
             syntax: syntax.to_owned(),
             body: Vec::new(),
@@ -18,7 +18,7 @@ impl Writer {
     }
 
     /// A grey picture, signed or not, of 16 bits with all of them stored.
-    pub fn grey(rows: u16, columns: u16, signed: bool) -> Self {
+    pub(crate) fn grey(rows: u16, columns: u16, signed: bool) -> Self {
         Self::new(EXPLICIT)
             .us(0x0028, 0x0002, 1)
             .text(0x0028, 0x0004, b"CS", "MONOCHROME2")
@@ -30,22 +30,22 @@ impl Writer {
             .us(0x0028, 0x0103, u16::from(signed))
     }
 
-    pub fn raw(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
         self.body.extend(bytes);
         self
     }
 
-    pub fn element(self, group: u16, element: u16, vr: &[u8; 2], value: &[u8]) -> Self {
+    pub(crate) fn element(self, group: u16, element: u16, vr: &[u8; 2], value: &[u8]) -> Self {
         let mut bytes = Vec::new();
         put(&mut bytes, group, element, vr, value);
         self.raw(&bytes)
     }
 
-    pub fn us(self, group: u16, element: u16, value: u16) -> Self {
+    pub(crate) fn us(self, group: u16, element: u16, value: u16) -> Self {
         self.element(group, element, b"US", &value.to_le_bytes())
     }
 
-    pub fn text(self, group: u16, element: u16, vr: &[u8; 2], value: &str) -> Self {
+    pub(crate) fn text(self, group: u16, element: u16, vr: &[u8; 2], value: &str) -> Self {
         let mut padded = value.as_bytes().to_vec();
         if padded.len() % 2 == 1 {
             padded.push(if vr == b"UI" { 0 } else { b' ' });
@@ -54,7 +54,7 @@ impl Writer {
     }
 
     /// A sequence of items, each what another writer holds.
-    pub fn sequence(self, group: u16, element: u16, items: &[Writer]) -> Self {
+    pub(crate) fn sequence(self, group: u16, element: u16, items: &[Writer]) -> Self {
         let mut value = Vec::new();
         for item in items {
             value.extend([0xFE, 0xFF, 0x00, 0xE0]);
@@ -64,13 +64,13 @@ impl Writer {
         self.element(group, element, b"SQ", &value)
     }
 
-    pub fn pixels(self, samples: &[u16]) -> Self {
+    pub(crate) fn pixels(self, samples: &[u16]) -> Self {
         let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
         self.element(0x7FE0, 0x0010, b"OW", &bytes)
     }
 
     /// Encapsulated pixel data with an empty offset table.
-    pub fn fragments(self, fragments: &[&[u8]]) -> Self {
+    pub(crate) fn fragments(self, fragments: &[&[u8]]) -> Self {
         let mut bytes = vec![
             0xE0, 0x7F, 0x10, 0x00, b'O', b'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,
         ];
@@ -84,7 +84,7 @@ impl Writer {
     }
 
     /// The file.
-    pub fn file(&self) -> Vec<u8> {
+    pub(crate) fn file(&self) -> Vec<u8> {
         let mut file = vec![0; 128];
         file.extend(b"DICM");
         let mut uid = self.syntax.clone().into_bytes();
