@@ -1,5 +1,9 @@
 //! Pixels, tables and colours against pydicom 3.0.2: of the small files in the repository always, of all that two PyPI
 //! packages ship when `.ci/run` has fetched them.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "small numbers of files made for the test"
+)]
 
 mod support;
 

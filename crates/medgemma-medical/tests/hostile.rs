@@ -1,5 +1,9 @@
 //! Files that are cut off, broken or built to do harm: an error that names file and attribute, little memory, little
 //! time, and not a word of the patient.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "small numbers of files made for the test"
+)]
 
 mod support;
 
@@ -233,7 +237,7 @@ fn streams_of_another_size_than_the_data_set_are_refused() {
         let bytes = std::fs::read(fixture(name)).expect("a fixture");
         let mark = |window: &[u8]| window == b"\xE0\x7F\x10\x00";
         let found = bytes.windows(4).enumerate().filter(|(_, w)| mark(w));
-        let (at, _) = found.last().expect("pixel data");
+        let (at, _) = found.max_by_key(|&(at, _)| at).expect("pixel data");
         bytes[at..].to_vec()
     };
     for (name, syntax) in [

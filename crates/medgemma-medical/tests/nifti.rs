@@ -1,4 +1,8 @@
 //! NIfTI files against nibabel 5.4.2 and against numbers worked out by hand.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "small numbers of files made for the test"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! Pixels, tables and windows of files made for the purpose: numbers worked out by hand.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "small numbers of files made for the test"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! Volumes from slices: which, in which order, how far apart; and turned for a reader.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "small numbers of files made for the test"
+)]
 
 mod support;
 
