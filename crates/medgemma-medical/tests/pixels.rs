@@ -306,3 +306,21 @@ fn what_is_not_drawn_is_said() {
     );
     assert_eq!(file.notices(), [Notice::OverlaysIgnored(2)]);
 }
+
+#[test]
+fn the_file_names_the_shape_of_its_window() {
+    for (name, shape) in [
+        ("LINEAR", WindowShape::Linear),
+        ("LINEAR_EXACT", WindowShape::LinearExact),
+        ("SIGMOID", WindowShape::Sigmoid),
+    ] {
+        let file = read(
+            &Writer::grey(1, 1, false)
+                .text(0x0028, 0x1050, b"DS", "10")
+                .text(0x0028, 0x1051, b"DS", "4")
+                .text(0x0028, 0x1056, b"CS", name)
+                .pixels(&[10]),
+        );
+        assert_eq!(file.windows(0)[0].shape, shape, "{name}");
+    }
+}

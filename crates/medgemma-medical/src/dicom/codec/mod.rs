@@ -41,18 +41,25 @@ pub(super) fn decode(
         TransferSyntax::Rle => rle::decode(bytes, layout),
         TransferSyntax::JpegBaseline
         | TransferSyntax::JpegExtended
-        | TransferSyntax::JpegLossless => jpeg::decode(bytes, layout),
+        | TransferSyntax::JpegLossless => guarded(|| jpeg::decode(bytes, layout)),
         TransferSyntax::JpegLsLossless | TransferSyntax::JpegLsNearLossless => {
             jpeg_ls::decode(bytes, layout)
         }
         TransferSyntax::Jpeg2000Lossless | TransferSyntax::Jpeg2000 => {
-            jpeg_2000::decode(bytes, layout)
+            guarded(|| jpeg_2000::decode(bytes, layout))
         }
         TransferSyntax::ImplicitLittleEndian
         | TransferSyntax::ExplicitLittleEndian
         | TransferSyntax::Deflated
         | TransferSyntax::ExplicitBigEndian => Err(Fault::new("pixels that are not compressed")),
     }
+}
+
+/// `jpeg-decoder` and `hayro-jpeg2000` are other people's: should one of them panic on a hostile stream, that is an error
+/// of the stream. What it was working on is dropped.
+fn guarded(decode: impl FnOnce() -> Result<Decoded, Fault>) -> Result<Decoded, Fault> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(Fault::new("a stream on which the decoder gave up")))
 }
 
 /// A stream's dimensions are those of the data set, or nothing is reserved for it.
