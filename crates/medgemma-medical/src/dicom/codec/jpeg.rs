@@ -1,0 +1,111 @@
+//! JPEG: baseline, extended and lossless, ITU-T T.81. Eight bits and lossless by the crate `jpeg-decoder`; twelve bits
+//! by `jpeg_extended`, since no kept crate reads them.
+
+use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
+
+use super::jpeg_header::{FrameHeader, SOS, frame_header, segment};
+use super::{Decoded, Fault, agree, jpeg_extended};
+use crate::dicom::layout::{Layout, Photometric};
+
+pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
+    let Found {
+        frame,
+        lossless,
+        jfif,
+    } = find(bytes)?;
+    agree(
+        layout,
+        frame.rows,
+        frame.columns,
+        frame.components.len(),
+        frame.precision,
+    )?;
+    let photometric = colour(&frame, jfif, layout.photometric);
+    if frame.precision > 8 && !lossless {
+        let data = jpeg_extended::decode(bytes, &frame)?;
+        return Ok(Decoded {
+            data,
+            precision: frame.precision,
+            photometric,
+        });
+    }
+    if frame.precision > 8 && frame.components.len() > 1 {
+        return Err(Fault::new("colours of more than 8 bits"));
+    }
+    let mut decoder = Decoder::new(bytes);
+    // "RGB" leaves colours as they are; "None" of version 0.3.2 writes lines one behind the other, and beyond the end.
+    if frame.components.len() == 3 {
+        decoder.set_color_transform(ColorTransform::RGB);
+    }
+    // Working space included; the size of the picture is checked above.
+    decoder.set_max_decoding_buffer_size(layout.frame_samples().saturating_mul(8).max(1 << 16));
+    let decoded = decoder
+        .decode()
+        .map_err(|error| Fault::new(reason(&error)))?;
+    let data: Vec<u32> = match decoder.info().map(|info| info.pixel_format) {
+        Some(PixelFormat::L16) => decoded
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&word| u32::from(u16::from_ne_bytes(word)))
+            .collect(),
+        _ => decoded.into_iter().map(u32::from).collect(),
+    };
+    Ok(Decoded {
+        data,
+        precision: frame.precision,
+        photometric,
+    })
+}
+
+/// What of a decoder's error has no content of the file.
+fn reason(error: &jpeg_decoder::Error) -> &'static str {
+    match error {
+        jpeg_decoder::Error::Format(_) => "a stream that breaks the rules of JPEG",
+        jpeg_decoder::Error::Unsupported(_) => "a form of JPEG that is not read",
+        _ => "a stream that ends early",
+    }
+}
+
+struct Found {
+    frame: FrameHeader,
+    lossless: bool,
+    jfif: bool,
+}
+
+/// The frame header, looked for up to the first scan.
+fn find(bytes: &[u8]) -> Result<Found, Fault> {
+    let mut at = 0;
+    let mut jfif = false;
+    loop {
+        let segment = segment(bytes, at)?;
+        match segment.marker {
+            0xE0 => jfif |= segment.body.starts_with(b"JFIF"),
+            0xC0..=0xC3 => {
+                return Ok(Found {
+                    frame: frame_header(segment.body)?,
+                    lossless: segment.marker == 0xC3,
+                    jfif,
+                });
+            }
+            0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
+                return Err(Fault::new(format!(
+                    "a frame of kind {:02X}; baseline, extended and lossless with Huffman codes are read",
+                    segment.marker
+                )));
+            }
+            SOS => return Err(Fault::new("a scan before its frame header")),
+            _ => {}
+        }
+        at = segment.next;
+    }
+}
+
+/// The colours of a stream that says them, as pydicom 3 takes its word: component names `RGB`, else JFIF is YCbCr.
+fn colour(frame: &FrameHeader, jfif: bool, stated: Photometric) -> Option<Photometric> {
+    let ids: Vec<u8> = frame.components.iter().map(|c| c.id).collect();
+    if ids == *b"RGB" || ids == *b"rgb" {
+        return Some(Photometric::Rgb);
+    }
+    (jfif && stated == Photometric::Rgb).then_some(Photometric::YbrFull)
+}

@@ -1,0 +1,298 @@
+//! Look-up tables and windows: PS3.3, C.11.1 (modality) and C.11.2 (values of interest), as pydicom 3.0.2 applies them.
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+
+use super::element::View;
+use super::notice::Notice;
+
+/// A table of one input: values below the first and above the last take theirs.
+#[derive(Clone)]
+pub(crate) struct Table {
+    first: i64,
+    entries: Vec<u16>,
+    /// Bits of an entry.
+    pub(crate) bits: u32,
+}
+
+impl Table {
+    /// From the three values of a descriptor and the data, or none if they do not fit.
+    ///
+    /// The second value is signed where the pixels are; its representation is often written wrong.
+    pub(crate) fn read(view: &View<'_>, descriptor: Tag, data: Tag, signed: bool) -> Option<Self> {
+        let (count, first, bits) = Self::described(view, descriptor, signed)?;
+        let raw = view.raw(data)?;
+        let bytewise = bits <= 8 && (count..=count.next_multiple_of(2)).contains(&raw.len());
+        let mut entries: Vec<u16> = if bytewise {
+            raw[..count].iter().map(|&byte| u16::from(byte)).collect()
+        } else {
+            view.words(raw).take(count).collect()
+        };
+        if entries.len() < count {
+            return None;
+        }
+        // Eight bits in the high byte of a word, as early devices wrote palettes.
+        if bits == 8 && entries.iter().any(|&entry| entry > 255) {
+            entries.iter_mut().for_each(|entry| *entry >>= 8);
+        }
+        Some(Self {
+            first,
+            entries,
+            bits,
+        })
+    }
+
+    /// How many entries, the first input, bits of an entry.
+    fn described(view: &View<'_>, descriptor: Tag, signed: bool) -> Option<(usize, i64, u32)> {
+        let [count, first, bits] = view.integers(descriptor)[..] else {
+            return None;
+        };
+        // Also 65536 entries are written as 0; SS makes large counts negative.
+        let count = match count.rem_euclid(1 << 16) {
+            0 => 1 << 16,
+            count => usize::try_from(count).ok()?,
+        };
+        let first = if signed && first > 0x7FFF {
+            first - 0x1_0000
+        } else {
+            first
+        };
+        let bits = u32::try_from(bits).ok().filter(|b| (1..=16).contains(b))?;
+        Some((count, first, bits))
+    }
+
+    /// As [`read`](Self::read), from segments: PS3.3, C.7.9.2. Only the two kinds that hold values of their own; one
+    /// that points at others is not met with in practice.
+    pub(crate) fn read_segmented(
+        view: &View<'_>,
+        descriptor: Tag,
+        data: Tag,
+        signed: bool,
+    ) -> Option<Self> {
+        let (count, first, bits) = Self::described(view, descriptor, signed)?;
+        let raw = view.raw(data)?;
+        let words: Vec<u16> = if bits <= 8 {
+            raw.iter().map(|&byte| u16::from(byte)).collect()
+        } else {
+            view.words(raw).collect()
+        };
+        let mut entries = Vec::with_capacity(count);
+        let mut rest = words.as_slice();
+        while entries.len() < count {
+            let [kind, length, after @ ..] = rest else {
+                return None;
+            };
+            let length = usize::from(*length);
+            rest = match kind {
+                0 => {
+                    let (values, after) = after.split_at_checked(length)?;
+                    entries.extend_from_slice(values);
+                    after
+                }
+                1 => {
+                    let (&end, after) = after.split_first()?;
+                    let start = f64::from(*entries.last()?);
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        clippy::cast_precision_loss,
+                        reason = "between two entries"
+                    )]
+                    entries.extend((1..=length).map(|step| {
+                        let part = step as f64 / length as f64;
+                        (start + (f64::from(end) - start) * part).round_ties_even() as u16
+                    }));
+                    after
+                }
+                _ => return None,
+            };
+        }
+        entries.truncate(count);
+        Some(Self {
+            first,
+            entries,
+            bits,
+        })
+    }
+
+    pub(crate) fn get(&self, value: i64) -> u16 {
+        let last = self.entries.len() - 1;
+        let place = usize::try_from(value - self.first).unwrap_or(0);
+        self.entries[place.min(last)]
+    }
+
+    /// The largest value that an entry can hold.
+    pub(crate) fn maximum(&self) -> f64 {
+        2f64.powi(self.bits.cast_signed()) - 1.0
+    }
+}
+
+/// What turns stored values into the modality's units.
+#[derive(Clone)]
+pub(crate) enum Modality {
+    Identity,
+    Linear { slope: f64, intercept: f64 },
+    Table(Table),
+}
+
+impl Modality {
+    /// Of the data set, else of the functional groups of the frame.
+    pub(crate) fn read(view: &View<'_>, groups: &[View<'_>], signed: bool) -> Self {
+        if let Some(item) = view.item(tags::MODALITY_LUT_SEQUENCE)
+            && let Some(table) = Table::read(&item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, signed)
+        {
+            return Self::Table(table);
+        }
+        let transformed = groups
+            .iter()
+            .filter_map(|group| group.item(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE));
+        std::iter::once(*view)
+            .chain(transformed)
+            .find_map(|view| {
+                Some(Self::Linear {
+                    slope: view.decimal(tags::RESCALE_SLOPE)?,
+                    intercept: view.decimal(tags::RESCALE_INTERCEPT)?,
+                })
+            })
+            .unwrap_or(Self::Identity)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
+    pub(crate) fn apply(&self, value: i64) -> f64 {
+        match self {
+            Self::Identity => value as f64,
+            Self::Linear { slope, intercept } => value as f64 * slope + intercept,
+            Self::Table(table) => f64::from(table.get(value)),
+        }
+    }
+
+    /// The smallest and largest value that come of the stored range.
+    pub(crate) fn range(&self, (low, high): (f64, f64)) -> (f64, f64) {
+        match self {
+            Self::Identity => (low, high),
+            Self::Linear { slope, intercept } => {
+                (low * slope + intercept, high * slope + intercept)
+            }
+            Self::Table(table) => (0.0, table.maximum()),
+        }
+    }
+}
+
+/// The shape of a window: PS3.3, C.11.2.1.2 and C.11.2.1.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WindowShape {
+    /// From `centre − 0.5 − (width − 1) / 2` on, over `width − 1`.
+    Linear,
+    /// From `centre − width / 2` on, over `width`.
+    LinearExact,
+    /// A logistic curve.
+    Sigmoid,
+}
+
+/// A window: the range of values that is spread over all grey levels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Window {
+    /// The value that becomes middle grey, in the units of the modality.
+    pub center: f64,
+    /// The width, at least 1 ([`WindowShape::Linear`]) or more than 0.
+    pub width: f64,
+    /// The shape.
+    pub shape: WindowShape,
+}
+
+impl Window {
+    /// A window; none if its width is too small for its shape.
+    #[must_use]
+    pub fn new(center: f64, width: f64, shape: WindowShape) -> Option<Self> {
+        let wide = match shape {
+            WindowShape::Linear => width >= 1.0,
+            WindowShape::LinearExact | WindowShape::Sigmoid => width > 0.0,
+        };
+        (wide && center.is_finite() && width.is_finite()).then_some(Self {
+            center,
+            width,
+            shape,
+        })
+    }
+
+    /// Where `value` lies within the window, 0 to 1.
+    #[must_use]
+    pub fn apply(&self, value: f64) -> f64 {
+        let (center, width) = match self.shape {
+            WindowShape::Linear => (self.center - 0.5, self.width - 1.0),
+            WindowShape::LinearExact => (self.center, self.width),
+            WindowShape::Sigmoid => {
+                return 1.0 / (1.0 + (-4.0 * (value - self.center) / self.width).exp());
+            }
+        };
+        if value <= center - width / 2.0 {
+            0.0
+        } else if value > center + width / 2.0 {
+            1.0
+        } else {
+            (value - center) / width + 0.5
+        }
+    }
+}
+
+/// What turns the modality's units into grey levels.
+#[derive(Clone)]
+pub(crate) enum Voi {
+    /// All values of the frame.
+    Identity,
+    Window(Window),
+    Table(Table),
+}
+
+impl Voi {
+    /// Of the data set, else of the functional groups; the first table before the first window.
+    pub(crate) fn read(
+        view: &View<'_>,
+        groups: &[View<'_>],
+        signed: bool,
+        notices: &mut Vec<Notice>,
+    ) -> Self {
+        if let Some(item) = view.item(tags::VOILUT_SEQUENCE) {
+            match Table::read(&item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, signed) {
+                Some(table) => return Self::Table(table),
+                None => notices.push(Notice::TableIgnored("VOILUTSequence")),
+            }
+        }
+        let windows = windows(view, groups, notices);
+        windows.first().map_or(Self::Identity, |&w| Self::Window(w))
+    }
+}
+
+/// Every window of the data set, else of the functional groups.
+pub(crate) fn windows(
+    view: &View<'_>,
+    groups: &[View<'_>],
+    notices: &mut Vec<Notice>,
+) -> Vec<Window> {
+    let framed = groups
+        .iter()
+        .filter_map(|group| group.item(tags::FRAME_VOILUT_SEQUENCE));
+    for place in std::iter::once(*view).chain(framed) {
+        let centers = place.decimals(tags::WINDOW_CENTER);
+        let widths = place.decimals(tags::WINDOW_WIDTH);
+        if centers.is_empty() || widths.is_empty() {
+            continue;
+        }
+        let shape = match place.text(tags::VOILUT_FUNCTION).as_deref() {
+            Some("LINEAR_EXACT") => WindowShape::LinearExact,
+            Some("SIGMOID") => WindowShape::Sigmoid,
+            _ => WindowShape::Linear,
+        };
+        let pairs = centers.iter().zip(&widths);
+        let windows: Vec<Window> = pairs
+            .filter_map(|(&center, &width)| Window::new(center, width, shape))
+            .collect();
+        if windows.len() < centers.len().min(widths.len()) {
+            notices.push(Notice::WindowIgnored);
+        }
+        return windows;
+    }
+    Vec::new()
+}

@@ -1,0 +1,465 @@
+//! DICOM files: pixels as pydicom 3.0.2 gives them, where they lie, and what the file says of itself.
+//!
+//! | part | file |
+//! |---|---|
+//! | elements, sequences, fragments | `reader`, `element`, `transfer_syntax`, `fragments` |
+//! | description of the pixels | `layout` |
+//! | samples | `frame` (native), `codec` (compressed) |
+//! | tables, windows, colour | `lut`, `colour` |
+//! | plane in the patient, attributes | `geometry`, `facts` |
+//! | what was ignored | `notice` |
+
+mod codec;
+mod colour;
+mod element;
+mod facts;
+mod fragments;
+mod frame;
+mod geometry;
+mod layout;
+mod lut;
+mod notice;
+mod reader;
+mod transfer_syntax;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
+use medgemma_image::Image;
+
+use crate::error::{Error, Origin, Result};
+use crate::limits::Limits;
+use crate::plane::Plane;
+use element::{DataSet, Value, View, name};
+use frame::ByteOrder;
+use layout::Layout;
+use lut::{Modality, Voi};
+
+pub use facts::Facts;
+pub use frame::Frame;
+pub use geometry::Geometry;
+pub(crate) use geometry::dot;
+pub use layout::Photometric;
+pub use lut::{Window, WindowShape};
+pub use notice::Notice;
+pub use transfer_syntax::TransferSyntax;
+
+/// A DICOM file in memory. Frames are unpacked when asked for, one at a time.
+///
+/// `Debug` prints shape and transfer syntax only, so that a log never holds a patient's name or picture.
+///
+/// ```no_run
+/// use medgemma_medical::{Dicom, Limits};
+///
+/// # fn main() -> medgemma_medical::Result<()> {
+/// let file = Dicom::open("chest.dcm", &Limits::default())?;
+/// let picture = file.display(0)?; // 8-bit, window applied, MONOCHROME1 inverted
+/// for notice in file.notices() {
+///     eprintln!("{notice}");
+/// }
+/// # drop(picture);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Dicom {
+    origin: Origin,
+    bytes: Vec<u8>,
+    set: DataSet,
+    syntax: TransferSyntax,
+    layout: Option<Layout>,
+    groups: Vec<Range<usize>>,
+    notices: Vec<Notice>,
+}
+
+impl Dicom {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, otherwise as [`read`](Self::read).
+    pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = limits.read_file(path)?;
+        Self::parse(bytes, limits, Origin::File(path.to_owned()))
+    }
+
+    /// Reads a file that is in memory.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where the file asks for more than `limits`; [`Error::File`], with the attribute at fault, where
+    /// it is no DICOM file, is cut off within an attribute, or describes its pixels in a way that is not read.
+    pub fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Self> {
+        Self::parse(bytes, limits, Origin::Memory)
+    }
+
+    fn parse(bytes: Vec<u8>, limits: &Limits, origin: Origin) -> Result<Self> {
+        let reader::Parsed {
+            bytes,
+            set,
+            syntax,
+            mut notices,
+        } = reader::read(bytes, limits, &origin)?;
+        let view = View {
+            bytes: &bytes,
+            big_endian: syntax == TransferSyntax::ExplicitBigEndian,
+            set: &set,
+        };
+        let layout = Layout::read(&view, syntax, limits, &origin, &mut notices)?;
+        let mut groups = Vec::new();
+        if let Some(layout) = &layout {
+            match view.element(tags::PIXEL_DATA).map(|element| &element.value) {
+                Some(Value::Fragments(all)) => {
+                    groups = fragments::by_frame(&view, all, layout, syntax, &origin)?;
+                }
+                Some(Value::Bytes(range)) => {
+                    let expected = native_length(layout);
+                    if range.len() > expected + 1 {
+                        notices.push(Notice::PixelDataTooLong(range.len() - expected));
+                    }
+                }
+                _ => {}
+            }
+            ignored(&view, &mut notices);
+            lut::windows(&view, &[], &mut notices);
+        }
+        let count = notices.len();
+        tracing::debug!(
+            bytes = bytes.len(),
+            ?syntax,
+            notices = count,
+            "DICOM file read"
+        );
+        Ok(Self {
+            origin,
+            bytes,
+            set,
+            syntax,
+            layout,
+            groups,
+            notices,
+        })
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            bytes: &self.bytes,
+            big_endian: self.syntax == TransferSyntax::ExplicitBigEndian,
+            set: &self.set,
+        }
+    }
+
+    /// The functional groups of a frame, its own before those of all frames.
+    fn functional_groups(&self, index: usize) -> Vec<View<'_>> {
+        let view = self.view();
+        let own = view.nth_item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, index);
+        let shared = view.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+        own.into_iter().chain(shared).collect()
+    }
+
+    /// How many frames there are; 0 for an object without pixels (a report, a plan).
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.layout.as_ref().map_or(0, |layout| layout.frames)
+    }
+
+    /// The samples of a frame as stored.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a frame that is not there; [`Error::File`] where pixel data are missing or damaged.
+    pub fn frame(&self, index: usize) -> Result<Frame> {
+        let layout = self.layout_of(index)?;
+        let pixels = self.view().element(tags::PIXEL_DATA);
+        let (data, photometric) = match pixels.map(|element| (&element.value, element.vr)) {
+            Some((Value::Bytes(range), vr)) => {
+                let bytes = self.bytes.get(range.clone()).unwrap_or_default();
+                let order = match (self.syntax, vr) {
+                    (TransferSyntax::ExplicitBigEndian, VR::OW) if layout.allocated == 8 => {
+                        ByteOrder::SwappedBytes
+                    }
+                    (TransferSyntax::ExplicitBigEndian, _) => ByteOrder::Big,
+                    _ => ByteOrder::Little,
+                };
+                let data = frame::native(bytes, layout, index, order, &self.origin)?;
+                (data, layout.photometric)
+            }
+            Some((Value::Fragments(all), _)) => self.unpacked(layout, all, index)?,
+            _ => return Err(self.damaged(index, "nothing")),
+        };
+        Ok(Frame {
+            rows: layout.rows,
+            columns: layout.columns,
+            channels: layout.samples,
+            photometric,
+            signed: layout.signed,
+            bits: layout.stored,
+            data,
+        })
+    }
+
+    fn unpacked(
+        &self,
+        layout: &Layout,
+        all: &[Range<usize>],
+        index: usize,
+    ) -> Result<(Vec<u32>, Photometric)> {
+        // The first item is the offset table.
+        let fragments = all.get(1..).unwrap_or_default();
+        let bytes = self
+            .groups
+            .get(index)
+            .and_then(|group| fragments.get(group.clone()))
+            .map(|fragments| fragments::joined(&self.bytes, fragments))
+            .ok_or_else(|| self.damaged(index, "no fragment"))?;
+        let codec::Decoded {
+            mut data,
+            precision,
+            photometric,
+        } = codec::decode(&bytes, self.syntax, layout)
+            .map_err(|codec::Fault(found)| self.damaged(index, found))?;
+        // Streams of JPEG-LS and JPEG 2000 state their bits; those of the others fill what is allocated.
+        let bits = match self.syntax {
+            TransferSyntax::JpegLsLossless
+            | TransferSyntax::JpegLsNearLossless
+            | TransferSyntax::Jpeg2000Lossless
+            | TransferSyntax::Jpeg2000 => precision,
+            _ => layout.stored,
+        };
+        for sample in &mut data {
+            *sample = frame::extend(*sample, bits, layout.signed);
+        }
+        Ok((data, photometric.unwrap_or(layout.photometric)))
+    }
+
+    fn layout_of(&self, index: usize) -> Result<&Layout> {
+        let found = self.frames();
+        match &self.layout {
+            Some(layout) if index < layout.frames => Ok(layout),
+            Some(_) => Err(Error::argument(
+                "index",
+                format!("a frame below {found}"),
+                index.to_string(),
+            )),
+            None => Err(Error::file(
+                &self.origin,
+                name(tags::PIXEL_DATA),
+                "pixels; reports and plans have none",
+                "none",
+            )),
+        }
+    }
+
+    fn damaged(&self, index: usize, found: impl Into<String>) -> Error {
+        Error::file(
+            &self.origin,
+            format!("{}, frame {index}", name(tags::PIXEL_DATA)),
+            format!("an undamaged stream of {:?}", self.syntax),
+            found,
+        )
+    }
+
+    fn grey_frame(&self, index: usize) -> Result<Frame> {
+        let frame = self.frame(index)?;
+        if frame.photometric.is_grey() {
+            return Ok(frame);
+        }
+        Err(Error::file(
+            &self.origin,
+            name(tags::PHOTOMETRIC_INTERPRETATION),
+            "MONOCHROME1 or MONOCHROME2; take `rgb` for colour",
+            format!("{:?}", frame.photometric),
+        ))
+    }
+
+    fn modality(&self, index: usize, frame: &Frame) -> Modality {
+        Modality::read(&self.view(), &self.functional_groups(index), frame.signed)
+    }
+
+    fn voi_of(&self, index: usize, frame: &Frame) -> Voi {
+        let groups = self.functional_groups(index);
+        Voi::read(&self.view(), &groups, frame.signed, &mut Vec::new())
+    }
+
+    /// The values of a grey frame after the modality LUT: Hounsfield units of CT, where the file says how.
+    ///
+    /// # Errors
+    /// As [`frame`](Self::frame), and [`Error::File`] for colour.
+    pub fn grey(&self, index: usize) -> Result<Plane> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        Self::plane(&frame, |value| modality.apply(value))
+    }
+
+    /// The values of a grey frame after modality LUT and VOI LUT or the first window, over the range that the file's
+    /// values can have: pydicom's `apply_voi_lut`. Without either, as [`grey`](Self::grey).
+    ///
+    /// # Errors
+    /// As [`grey`](Self::grey).
+    pub fn voi(&self, index: usize) -> Result<Plane> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        let (low, high) = modality.range(frame.range());
+        match self.voi_of(index, &frame) {
+            Voi::Identity => Self::plane(&frame, |value| modality.apply(value)),
+            Voi::Window(window) => Self::plane(&frame, |value| {
+                window.apply(modality.apply(value)) * (high - low) + low
+            }),
+            Voi::Table(table) => Self::plane(&frame, |value| {
+                f64::from(table.get(whole(modality.apply(value))))
+            }),
+        }
+    }
+
+    fn plane(frame: &Frame, value: impl Fn(i64) -> f64) -> Result<Plane> {
+        let values = frame.values().map(|sample| {
+            #[expect(clippy::cast_possible_truncation, reason = "f32 is what planes hold")]
+            let value = value(sample) as f32;
+            value
+        });
+        Plane::new(frame.rows, frame.columns, values.collect())
+    }
+
+    /// The windows that the file proposes for a frame, in its order.
+    #[must_use]
+    pub fn windows(&self, index: usize) -> Vec<Window> {
+        let groups = self.functional_groups(index);
+        lut::windows(&self.view(), &groups, &mut Vec::new())
+    }
+
+    /// A grey frame as it is to be shown, 8 bits: modality LUT, then VOI LUT, else the first window, else all values of
+    /// the frame; then `MONOCHROME1` turned round, so that high values are bright.
+    ///
+    /// # Errors
+    /// As [`grey`](Self::grey).
+    pub fn display(&self, index: usize) -> Result<Image> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        let part: Box<dyn Fn(f64) -> f64> = match self.voi_of(index, &frame) {
+            Voi::Window(window) => Box::new(move |value| window.apply(value)),
+            Voi::Table(table) => {
+                Box::new(move |value| f64::from(table.get(whole(value))) / table.maximum())
+            }
+            Voi::Identity => {
+                let values = frame.values().map(|sample| modality.apply(sample));
+                let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
+                    (low.min(value), high.max(value))
+                });
+                let span = if high > low { high - low } else { 1.0 };
+                Box::new(move |value| (value - low) / span)
+            }
+        };
+        Ok(Self::shown(&frame, &modality, part))
+    }
+
+    /// As [`display`](Self::display), through another window.
+    ///
+    /// # Errors
+    /// As [`grey`](Self::grey).
+    pub fn display_window(&self, index: usize, window: &Window) -> Result<Image> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        Ok(Self::shown(&frame, &modality, |value| window.apply(value)))
+    }
+
+    fn shown(frame: &Frame, modality: &Modality, part: impl Fn(f64) -> f64) -> Image {
+        let inverted = frame.photometric == Photometric::Monochrome1;
+        let levels = frame
+            .values()
+            .map(|sample| {
+                let level = colour::level(part(modality.apply(sample)));
+                if inverted { 255 - level } else { level }
+            })
+            .collect();
+        Image::from_gray8(frame.columns, frame.rows, levels)
+            .expect("a frame has as many samples as its sides say")
+    }
+
+    /// A colour frame, 8 bits: palettes looked up, YBR turned into RGB, wider samples spread over 8 bits.
+    ///
+    /// # Errors
+    /// As [`frame`](Self::frame), and [`Error::File`] for grey and for palettes that cannot be read.
+    pub fn rgb(&self, index: usize) -> Result<Image> {
+        let frame = self.frame(index)?;
+        let samples = colour::rgb8(&frame, &self.view(), &self.origin)?;
+        Ok(Image::from_rgb8(frame.columns, frame.rows, samples)
+            .expect("a colour has three samples a pixel"))
+    }
+
+    /// Where a frame lies in the patient; none if the file does not say it whole.
+    #[must_use]
+    pub fn geometry(&self, index: usize) -> Option<Geometry> {
+        Geometry::read(&self.view(), &self.functional_groups(index))
+    }
+
+    /// What the file says of itself beside its pixels.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let photometric = self.layout.as_ref().map(|layout| layout.photometric);
+        Facts::read(&self.view(), photometric)
+    }
+
+    /// How elements and pixels are written.
+    #[must_use]
+    pub fn transfer_syntax(&self) -> TransferSyntax {
+        self.syntax
+    }
+
+    /// What was ignored or taken otherwise than the file says.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+}
+
+impl fmt::Debug for Dicom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dicom")
+            .field("transfer_syntax", &self.syntax)
+            .field("frames", &self.frames())
+            .field("rows", &self.layout.as_ref().map(|layout| layout.rows))
+            .field(
+                "columns",
+                &self.layout.as_ref().map(|layout| layout.columns),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value as index of a table; what rescaling left behind the point is cut off.
+fn whole(value: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "cut off on purpose, and saturating"
+    )]
+    let whole = value as i64;
+    whole
+}
+
+/// Bytes of all frames of uncompressed pixel data.
+fn native_length(layout: &Layout) -> usize {
+    let samples = layout.frame_samples() * layout.frames;
+    let halved = layout.photometric == Photometric::YbrFull422;
+    let samples = if halved { samples / 3 * 2 } else { samples };
+    (samples * layout.allocated as usize).div_ceil(8)
+}
+
+/// Notices of what a viewer would draw and this crate does not.
+fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
+    let overlays = view.set.elements.iter().filter(|element| {
+        let tag = element.tag;
+        let group = tag.group();
+        (0x6000..=0x60FF).contains(&group) && group % 2 == 0 && tag.element() == 0x0010
+    });
+    let overlays = overlays.count();
+    if overlays > 0 {
+        notices.push(Notice::OverlaysIgnored(overlays));
+    }
+    if view.element(tags::ICC_PROFILE).is_some() {
+        notices.push(Notice::ColourProfileIgnored);
+    }
+    if view.element(tags::PRESENTATION_LUT_SEQUENCE).is_some() {
+        notices.push(Notice::PresentationLutIgnored);
+    }
+}

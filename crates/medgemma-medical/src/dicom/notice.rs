@@ -1,0 +1,55 @@
+//! What was ignored or taken otherwise than the file says: part of the result, so that nobody has to read a log.
+
+use std::fmt;
+
+/// One remark on a DICOM file that was read all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The file has no preamble; it was taken for a data set.
+    NoPreamble,
+    /// The file does not name its transfer syntax; it was guessed from the first element.
+    TransferSyntaxGuessed,
+    /// Bytes behind the last element were left out: their number.
+    TrailingBytes(usize),
+    /// The encapsulated pixel data have no end mark; the file may be cut off.
+    PixelDataUnended,
+    /// Pixel data are longer than their description; the rest was left out: bytes too many.
+    PixelDataTooLong(usize),
+    /// Overlays (graphics or regions drawn over the picture) were not drawn: their number.
+    OverlaysIgnored(usize),
+    /// An ICC profile was not applied.
+    ColourProfileIgnored,
+    /// A presentation LUT was not applied, other than the shape `INVERSE` that `MONOCHROME1` stands for.
+    PresentationLutIgnored,
+    /// The high bit is not the highest of the stored bits; the values were shifted down: by how many bits.
+    HighBitShifted(u32),
+    /// A window of no width was left out.
+    WindowIgnored,
+    /// A table cannot be read and was left out: the attribute.
+    TableIgnored(&'static str),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPreamble => f.write_str("no preamble; read as a bare data set"),
+            Self::TransferSyntaxGuessed => {
+                f.write_str("no transfer syntax named; guessed from the first element")
+            }
+            Self::TrailingBytes(bytes) => {
+                write!(f, "{bytes} bytes behind the last element ignored")
+            }
+            Self::PixelDataUnended => f.write_str("pixel data without end mark; possibly cut off"),
+            Self::PixelDataTooLong(bytes) => write!(f, "{bytes} bytes behind the pixels ignored"),
+            Self::OverlaysIgnored(count) => write!(f, "{count} overlays not drawn"),
+            Self::ColourProfileIgnored => f.write_str("ICC profile not applied"),
+            Self::PresentationLutIgnored => f.write_str("presentation LUT not applied"),
+            Self::HighBitShifted(bits) => {
+                write!(f, "high bit above stored bits; shifted by {bits}")
+            }
+            Self::WindowIgnored => f.write_str("a window without width ignored"),
+            Self::TableIgnored(attribute) => write!(f, "{attribute} cannot be read and is ignored"),
+        }
+    }
+}

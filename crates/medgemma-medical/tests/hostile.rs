@@ -1,0 +1,365 @@
+//! Files that are cut off, broken or built to do harm: an error that names file and attribute, little memory, little
+//! time, and not a word of the patient.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "small numbers of files made for the test"
+)]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use medgemma_medical::{Dicom, Error, Limits, Nifti};
+use support::writer::{EXPLICIT, Writer};
+use support::{files, fixture};
+
+/// Where the elements behind the file meta information of a [`Writer`] of explicit elements begin.
+const META: usize = 132 + 8 + 20;
+
+/// What the error says, of opening or of the first frame.
+fn refused(bytes: Vec<u8>) -> String {
+    let limits = Limits::default();
+    match Dicom::read(bytes, &limits).and_then(|file| file.frame(0)) {
+        Ok(_) => panic!("it was read"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn each_broken_file_is_refused_by_name_and_attribute() {
+    for (name, attribute) in [
+        ("MR_truncated.dcm", "(7FE0,0010) PixelData"),
+        ("rtplan_truncated.dcm", "("),
+        (
+            "JPEG2000-embedded-sequence-delimiter.dcm",
+            "(7FE0,0010) PixelData, frame 0",
+        ),
+        ("test-SR.dcm", "(7FE0,0010) PixelData"),
+        ("UN_sequence.dcm", "(7FE0,0010) PixelData"),
+        ("meta_missing_tsyntax.dcm", "(0028,"),
+        ("nested_priv_SQ.dcm", "(0028,"),
+    ] {
+        let error = Dicom::open(fixture(name), &Limits::default())
+            .and_then(|file| file.frame(0))
+            .expect_err(name)
+            .to_string();
+        assert!(error.contains(name) && error.contains(attribute), "{error}");
+    }
+    for bytes in [vec![], vec![0; 4096], b"%PDF-1.7".repeat(64)] {
+        assert!(refused(bytes).contains("preamble"));
+    }
+}
+
+#[test]
+fn cut_off_anywhere_is_an_error_or_a_shorter_file_but_no_panic() {
+    for name in [
+        "MR_small_RLE.dcm",
+        "SC_rgb_jpeg_dcmtk.dcm",
+        "JPEG2000.dcm",
+        "image_dfl.dcm",
+    ] {
+        let whole = std::fs::read(fixture(name)).expect("a fixture");
+        for end in (0..whole.len()).step_by(61) {
+            if let Ok(file) = Dicom::read(whole[..end].to_vec(), &Limits::default()) {
+                let _ = file.frame(0);
+                let _ = (file.facts(), file.geometry(0), file.windows(0));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_description_of_pixels_that_cannot_be_is_refused() {
+    let grey = |change: &dyn Fn(Writer) -> Writer| {
+        // A later element of one tag counts.
+        refused(
+            change(Writer::grey(2, 2, false))
+                .pixels(&[1, 2, 3, 4])
+                .file(),
+        )
+    };
+    for (element, value, attribute) in [
+        (0x0002, 2, "SamplesPerPixel"),
+        (0x0010, 0, "Rows"),
+        (0x0011, 0, "Columns"),
+        (0x0100, 12, "BitsAllocated"),
+        (0x0101, 17, "BitsStored"),
+        (0x0101, 0, "BitsStored"),
+        (0x0103, 2, "PixelRepresentation"),
+        (0x0002, 3, "PhotometricInterpretation"),
+    ] {
+        let error = grey(&|writer| writer.us(0x0028, element, value));
+        assert!(error.contains(attribute), "{error}");
+    }
+    let error = grey(&|writer| writer.text(0x0028, 0x0004, b"CS", "DOE^JOHN"));
+    assert!(
+        error.contains("another name") && !error.contains("DOE"),
+        "{error}"
+    );
+    let error = grey(&|writer| writer.text(0x0028, 0x0008, b"IS", "70000"));
+    assert!(
+        error.contains("max_frames is 70000, limit 65536"),
+        "{error}"
+    );
+    let error = grey(&|writer| writer.us(0x0028, 0x0010, 65535).us(0x0028, 0x0011, 65535));
+    assert!(error.contains("max_pixels"), "{error}");
+    let error = grey(&|writer| writer.us(0x0028, 0x0010, 300));
+    assert!(
+        error.contains("expected 1200 bytes") && error.contains("found 8 bytes"),
+        "{error}"
+    );
+    let unknown = Writer::new("1.2.840.10008.1.2.4.100").pixels(&[1]).file();
+    assert!(refused(unknown).contains("1.2.840.10008.1.2.4.100"));
+}
+
+#[test]
+fn lengths_that_lie_cost_nothing() {
+    let began = Instant::now();
+    // An element of 4 GiB less 2, one within a sequence, a fragment.
+    let long = Writer::new(EXPLICIT)
+        .raw(b"\x08\x00\x05\x00UT\x00\x00\xFE\xFF\xFF\xFF")
+        .file();
+    assert!(refused(long).contains("(0008,0005)"));
+    let inside = Writer::new("").raw(b"\x08\x00\x50\x11UT\x00\x00\xFE\xFF\xFF\xFF");
+    let inside = Writer::new(EXPLICIT)
+        .sequence(0x0008, 0x1140, &[inside])
+        .file();
+    assert!(refused(inside).contains("(0008,1150)"));
+    let fragment = Writer::new("1.2.840.10008.1.2.5")
+        .raw(&Writer::grey(2, 2, false).file()[META..])
+        .raw(b"\xE0\x7F\x10\x00OB\x00\x00\xFF\xFF\xFF\xFF")
+        .raw(b"\xFE\xFF\x00\xE0\x00\x00\x00\x00\xFE\xFF\x00\xE0\xFE\xFF\xFF\xFF\x01\x02")
+        .file();
+    assert!(refused(fragment).contains("2 bytes, less than a header"));
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn sequences_without_end_do_not_reach_the_bottom_of_the_stack() {
+    let mut body = Vec::new();
+    for _ in 0..200_000 {
+        body.extend(b"\x08\x00\x40\x11SQ\x00\x00\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF");
+    }
+    let error = refused(Writer::new(EXPLICIT).raw(&body).file());
+    assert!(
+        error.contains("ReferencedImageSequence") && error.contains("deep"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_deflated_bomb_is_refused_at_the_limit() {
+    use std::io::Write as _;
+    let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..64 {
+        packer.write_all(&vec![0; 1 << 20]).expect("in memory");
+    }
+    let packed = packer.finish().expect("in memory");
+    let file = Writer::new("1.2.840.10008.1.2.1.99").raw(&packed).file();
+    let limits = Limits::default().with_max_decompressed_bytes(1 << 20);
+    let error = Dicom::read(file, &limits).expect_err("64 MiB");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_decompressed_bytes",
+                ..
+            }
+        ),
+        "{error}"
+    );
+
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..64 {
+        packer.write_all(&vec![0; 1 << 20]).expect("in memory");
+    }
+    let packed = packer.finish().expect("in memory");
+    let error = Nifti::read(packed, &limits).expect_err("64 MiB");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_decompressed_bytes",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn limits_on_file_and_elements_hold() {
+    let file = Writer::grey(1, 1, false).pixels(&[1]).file();
+    let small = Limits::default().with_max_file_bytes(100);
+    let error = Dicom::read(file.clone(), &small).expect_err("larger");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_file_bytes",
+                limit: 100,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let few = Limits::default().with_max_elements(5);
+    let error = Dicom::read(file, &few).expect_err("more");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_elements",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let path = fixture("MR_small_RLE.dcm");
+    let error = Dicom::open(path, &small).expect_err("larger");
+    assert!(
+        matches!(
+            error,
+            Error::Limit {
+                what: "max_file_bytes",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+/// Streams whose headers say another size than the data set: nothing is reserved for them.
+#[test]
+fn streams_of_another_size_than_the_data_set_are_refused() {
+    let stream = |name: &str| -> Vec<u8> {
+        let bytes = std::fs::read(fixture(name)).expect("a fixture");
+        let mark = |window: &[u8]| window == b"\xE0\x7F\x10\x00";
+        let found = bytes.windows(4).enumerate().filter(|(_, w)| mark(w));
+        let (at, _) = found.max_by_key(|&(at, _)| at).expect("pixel data");
+        bytes[at..].to_vec()
+    };
+    for (name, syntax) in [
+        ("MR_small_RLE.dcm", "1.2.840.10008.1.2.5"),
+        ("JPGExtended.dcm", "1.2.840.10008.1.2.4.51"),
+        ("MR_small_jpeg_ls_lossless.dcm", "1.2.840.10008.1.2.4.80"),
+        ("MR_small_jp2klossless.dcm", "1.2.840.10008.1.2.4.90"),
+    ] {
+        let mut body = Writer::grey(1000, 7, false).file()[META..].to_vec();
+        body.extend(stream(name));
+        let error = refused(Writer::new(syntax).raw(&body).file());
+        assert!(
+            error.contains("(7FE0,0010) PixelData, frame 0"),
+            "{name}: {error}"
+        );
+    }
+}
+
+/// Everything that is logged, at every level and by every crate.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("one thread").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+const NAME: &str = "Quasimodo^Zebulon";
+const ID: &str = "MRN-8812345";
+
+#[test]
+fn no_log_line_no_error_and_no_debug_text_holds_the_patient() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let mut texts = Vec::new();
+    tracing::subscriber::with_default(subscriber, || {
+        let named = |writer: Writer| {
+            Writer::new(EXPLICIT)
+                .text(0x0010, 0x0010, b"PN", NAME)
+                .text(0x0010, 0x0020, b"LO", ID)
+                .text(0x0010, 0x0030, b"DA", "19310704")
+                .raw(&writer.file()[META..])
+        };
+        let whole = named(Writer::grey(1, 2, false)).pixels(&[1, 2]).file();
+        let mut tried: Vec<Vec<u8>> = (0..whole.len()).map(|end| whole[..end].to_vec()).collect();
+        // Every byte another one: lengths, tags and representations that lie.
+        for at in 132..whole.len() {
+            for value in [0, 0xFF, whole[at] ^ 0x10] {
+                let mut changed = whole.clone();
+                changed[at] = value;
+                tried.push(changed);
+            }
+        }
+        tried.push(whole);
+        for bytes in tried {
+            match Dicom::read(bytes, &Limits::default()) {
+                Ok(file) => {
+                    texts.push(format!("{file:?} {:?} {:?}", file.facts(), file.notices()));
+                    match file.frame(0) {
+                        Ok(frame) => texts.push(format!("{frame:?} {:?}", file.grey(0))),
+                        Err(error) => texts.push(format!("{error} {error:?}")),
+                    }
+                }
+                Err(error) => texts.push(format!("{error} {error:?}")),
+            }
+        }
+    });
+    let logged = String::from_utf8(log.0.lock().expect("one thread").clone()).expect("text");
+    assert!(logged.contains("DICOM file read"), "the log was captured");
+    texts.push(logged);
+    for text in texts {
+        for part in ["Quasi", "Zebulon", "8812345", "19310704"] {
+            assert!(!text.contains(part), "{part} in {text}");
+        }
+    }
+}
+
+#[test]
+fn errors_of_the_broken_fixtures_hold_no_name_of_theirs() {
+    for path in files(&fixture("")) {
+        let bytes = std::fs::read(&path).expect("a fixture");
+        let text = match Dicom::read(bytes.clone(), &Limits::default()) {
+            Ok(file) => match file.frame(0) {
+                Ok(_) => format!("{file:?} {:?}", file.facts()),
+                Err(error) => format!("{error:?} {error}"),
+            },
+            Err(error) => format!("{error:?} {error}"),
+        };
+        for value in names(&bytes) {
+            assert!(
+                !text.contains(&value),
+                "{}: {value} in {text}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// The values of PatientName and PatientID as they lie in a file with written representations.
+fn names(bytes: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    for mark in [b"\x10\x00\x10\x00PN", b"\x10\x00\x20\x00LO"] {
+        for at in 0..bytes.len().saturating_sub(8) {
+            if &bytes[at..at + 6] == mark {
+                let length = usize::from(u16::from_le_bytes([bytes[at + 6], bytes[at + 7]]));
+                let value = bytes.get(at + 8..at + 8 + length).unwrap_or_default();
+                let value = String::from_utf8_lossy(value).trim().to_owned();
+                if value.len() > 3 {
+                    names.push(value);
+                }
+            }
+        }
+    }
+    names
+}
