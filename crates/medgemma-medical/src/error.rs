@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::slide::SlideProblem;
+
 /// Every error of this crate. None carries values of pixels, names, dates or identifiers of a patient.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,17 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// The file of a whole slide.
+    #[error("{}: {problem}", path.display())]
+    Slide {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: SlideProblem,
+    },
+    /// Pixels that make no picture.
+    #[error(transparent)]
+    Image(#[from] medgemma_image::Error),
 }
 
 /// This crate's `Result`.
