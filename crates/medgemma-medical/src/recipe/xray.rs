@@ -138,7 +138,7 @@ impl XrayRecipe {
         let (voi, window, grey): (_, _, Vec<u8>) = match self.voi {
             Voi::Window { center, width } => {
                 let half = (width / 2.0).floor();
-                if half < 1.0 {
+                if half.is_nan() || half < 1.0 {
                     return Err(Error::argument("width", "a window of 2 or wider", width.to_string()));
                 }
                 let window = Window::new(center - half, center + half)?;

@@ -235,7 +235,9 @@ impl Numbers {
     fn text(&mut self, values: Values) -> Result<String> {
         let count = values.count.min(LONGEST_TEXT);
         let bytes = self.raw(Values { count, ..values }, LONGEST_TEXT)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        // It ends in a zero, or in several.
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.trim_end_matches('\0').to_owned())
     }
 
     fn ratio(&mut self, values: Values) -> Result<Option<f64>> {
