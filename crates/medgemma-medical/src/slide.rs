@@ -14,7 +14,7 @@ mod tiles;
 
 use std::fmt;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use medgemma_image::Image;
@@ -136,7 +136,19 @@ impl Slide {
     pub fn open_with(path: impl AsRef<Path>, limits: &SlideLimits) -> Result<Self> {
         let path = path.as_ref();
         let file = File::open(path).map_err(Error::io(path, "open"))?;
-        let source = TiffSlide::read(Box::new(BufReader::new(file)), path, limits)?;
+        Self::read(BufReader::new(file), path, limits)
+    }
+
+    /// As [`open_with`](Self::open_with), from anything that can be read at any place; errors call it `name`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn read(
+        file: impl Read + Seek + Send + 'static,
+        name: impl AsRef<Path>,
+        limits: &SlideLimits,
+    ) -> Result<Self> {
+        let source = TiffSlide::read(Box::new(file), name.as_ref(), limits)?;
         Ok(Self::from_source(Box::new(source), limits))
     }
 
@@ -204,9 +216,9 @@ impl Slide {
         let mut data = vec![255; width * height * 3];
         for row in y / tile_height..(y + height).div_ceil(tile_height) {
             for column in x / tile_width..(x + width).div_ceil(tile_width) {
-                let tile = self
-                    .tiles
-                    .get([level, column, row], || self.source.tile(level, column, row))?;
+                let tile = self.tiles.get([level, column, row], || {
+                    self.source.tile(level, column, row)
+                })?;
                 let Some(tile) = tile else {
                     continue;
                 };
@@ -218,7 +230,11 @@ impl Slide {
                     (y + height).min(top + tile_height),
                 ];
                 if tile.width() < to[0] - left || tile.height() < to[1] - top {
-                    let expected = format!("a tile of {} x {} pixels or more", to[0] - left, to[1] - top);
+                    let expected = format!(
+                        "a tile of {} x {} pixels or more",
+                        to[0] - left,
+                        to[1] - top
+                    );
                     let found = format!("{} x {}", tile.width(), tile.height());
                     return Err(Error::argument("tile", expected, found));
                 }
@@ -234,7 +250,14 @@ impl Slide {
         Ok(Image::from_rgb8(width, height, data)?)
     }
 
-    fn check(&self, level: usize, x: usize, y: usize, width: usize, height: usize) -> Result<Level> {
+    fn check(
+        &self,
+        level: usize,
+        x: usize,
+        y: usize,
+        width: usize,
+        height: usize,
+    ) -> Result<Level> {
         let Some(&found) = self.levels().get(level) else {
             let expected = format!("a level below {}", self.levels().len());
             return Err(Error::argument("level", expected, level.to_string()));

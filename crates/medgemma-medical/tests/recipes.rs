@@ -49,7 +49,9 @@ fn every_half_hounsfield_unit_in_every_preset() {
     let whole = plane(&[1, units.len()], &units);
     for preset in CtPreset::NAMED {
         let (_, expected) = golden().bytes(&format!("ct.{}", preset.name()));
-        let recipe = CtRecipe::default().with_preset(preset).with_pad_to_square(false);
+        let recipe = CtRecipe::default()
+            .with_preset(preset)
+            .with_pad_to_square(false);
         let prepared = recipe.prepare(std::slice::from_ref(&whole), None).unwrap();
         let found = prepared.images()[0].as_rgb8();
         for (index, (found, expected)) in found.chunks(3).zip(expected.chunks(3)).enumerate() {
@@ -66,7 +68,12 @@ fn every_half_hounsfield_unit_in_every_preset() {
     };
     assert_eq!(green(CtPreset::MedGemma15), 135);
     assert_eq!(green(CtPreset::ServingAsWritten), 0);
-    assert!(CtPreset::named("medgemma").unwrap_err().to_string().contains("medgemma-1.5, report"));
+    assert!(
+        CtPreset::named("medgemma")
+            .unwrap_err()
+            .to_string()
+            .contains("medgemma-1.5, report")
+    );
 }
 
 #[test]
@@ -83,7 +90,10 @@ fn windows_of_the_callers_own() {
     let Recipe::Ct(record) = prepared.recipe() else {
         panic!("CT");
     };
-    assert_eq!((record.preset.as_str(), record.windows), ("custom", channels));
+    assert_eq!(
+        (record.preset.as_str(), record.windows),
+        ("custom", channels)
+    );
 }
 
 #[test]
@@ -91,7 +101,9 @@ fn slices_are_chosen_as_in_the_notebook() {
     let (_, counts) = golden().integers("sampler.counts");
     let (shape, slices) = golden().integers("sampler.slices");
     for (count, expected) in counts.iter().zip(slices.chunks_exact(shape[1])) {
-        let expected = expected.iter().filter_map(|&slice| usize::try_from(slice).ok());
+        let expected = expected
+            .iter()
+            .filter_map(|&slice| usize::try_from(slice).ok());
         let found = Sampler::Published.choose(usize::try_from(*count).unwrap());
         assert_eq!(found.unwrap(), Vec::from_iter(expected), "{count}");
     }
@@ -107,7 +119,10 @@ fn a_volume_of_mr_is_stretched_as_a_whole() {
         let found: Vec<u8> = prepared.images().iter().flat_map(red).collect();
         assert_eq!(found, expected, "{name}");
         let grey = |image: &medgemma_image::Image| {
-            image.as_rgb8().chunks(3).all(|p| p[0] == p[1] && p[1] == p[2])
+            image
+                .as_rgb8()
+                .chunks(3)
+                .all(|p| p[0] == p[1] && p[1] == p[2])
         };
         assert!(prepared.images().iter().all(grey));
     }
@@ -125,7 +140,14 @@ fn a_volume_of_mr_is_stretched_as_a_whole() {
 
 #[test]
 fn radiographs_by_window_or_range_upright_or_inverted() {
-    for name in ["window", "narrow", "inverted", "range", "range-inverted", "tall"] {
+    for name in [
+        "window",
+        "narrow",
+        "inverted",
+        "range",
+        "range-inverted",
+        "tall",
+    ] {
         let (shape, values) = golden().floats(&format!("xray.{name}.values"));
         let (_, window) = golden().floats(&format!("xray.{name}.window"));
         let (_, inverted) = golden().bytes(&format!("xray.{name}.inverted"));
@@ -134,7 +156,9 @@ fn radiographs_by_window_or_range_upright_or_inverted() {
             [center, width] => Voi::Window { center, width },
             _ => Voi::FullRange,
         };
-        let recipe = XrayRecipe::default().with_voi(voi).with_monochrome1(inverted[0] == 1);
+        let recipe = XrayRecipe::default()
+            .with_voi(voi)
+            .with_monochrome1(inverted[0] == 1);
         let prepared = recipe.prepare(&plane(&shape, &values)).unwrap();
         let image = prepared.image();
         assert_eq!([image.height(), image.width()], square[..], "{name}");
@@ -158,12 +182,18 @@ fn bytes_stay_bytes_and_what_is_none_is_refused() {
     let prepared = inverted.prepare(&plane(&[2, 2], &values)).unwrap();
     assert_eq!(red(prepared.image()), [255, 248, 0, 127]);
     for wrong in [256.0, -1.0, 0.5, f32::NAN] {
-        assert!(recipe.prepare(&plane(&[1, 1], &[wrong])).is_err(), "{wrong}");
+        assert!(
+            recipe.prepare(&plane(&[1, 1], &[wrong])).is_err(),
+            "{wrong}"
+        );
     }
     for width in [0.0, 1.0, -5.0, f32::NAN] {
         let voi = Voi::Window { center: 0.0, width };
         let recipe = XrayRecipe::default().with_voi(voi);
-        let error = recipe.prepare(&plane(&[1, 1], &[0.0])).unwrap_err().to_string();
+        let error = recipe
+            .prepare(&plane(&[1, 1], &[0.0]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("width"), "{error}");
     }
     // One value: white, or black if inverted.
@@ -175,21 +205,40 @@ fn bytes_stay_bytes_and_what_is_none_is_refused() {
 
 #[test]
 fn padding_is_black_and_centred_even_around_an_inverted_picture() {
-    let recipe = XrayRecipe::default().with_voi(Voi::EightBit).with_monochrome1(true);
+    let recipe = XrayRecipe::default()
+        .with_voi(Voi::EightBit)
+        .with_monochrome1(true);
     let wide = recipe.prepare(&plane(&[1, 4], &[0.0; 4])).unwrap();
     let rows: Vec<u8> = red(wide.image()).chunks(4).map(|row| row[0]).collect();
     assert_eq!(rows, [0, 255, 0, 0], "3 / 2 rows above, the rest below");
-    let plain = recipe.with_pad_to_square(false).prepare(&plane(&[1, 4], &[0.0; 4])).unwrap();
+    let plain = recipe
+        .with_pad_to_square(false)
+        .prepare(&plane(&[1, 4], &[0.0; 4]))
+        .unwrap();
     assert_eq!(plain.image().height(), 1);
-    let slices = CtRecipe::default().prepare(&[plane(&[3, 1], &[2000.0; 3])], None).unwrap();
+    let slices = CtRecipe::default()
+        .prepare(&[plane(&[3, 1], &[2000.0; 3])], None)
+        .unwrap();
     assert_eq!(red(&slices.images()[0]), [0, 255, 0].repeat(3));
 }
 
 #[test]
 fn messages_are_in_the_order_of_training() {
     let recipe = CtRecipe::default().with_sampler(Sampler::Slices(vec![0, 2, 3]));
-    let prompt = recipe.prepare(&numbered(5), None).unwrap().prompt("Read this.", "Final question?");
-    let expected = ["Read this.", "image 128", "SLICE 1", "image 128", "SLICE 2", "image 128", "SLICE 3", "Final question?"];
+    let prompt = recipe
+        .prepare(&numbered(5), None)
+        .unwrap()
+        .prompt("Read this.", "Final question?");
+    let expected = [
+        "Read this.",
+        "image 128",
+        "SLICE 1",
+        "image 128",
+        "SLICE 2",
+        "image 128",
+        "SLICE 3",
+        "Final question?",
+    ];
     assert_eq!(kinds(&prompt), expected);
     let xray = |value: f32| {
         let recipe = XrayRecipe::default().with_voi(Voi::EightBit);
@@ -232,15 +281,26 @@ fn slices_that_do_not_run_one_way_are_refused() {
     assert!(!record.order.order_checked);
     let mut odd = numbered(3);
     odd[2] = plane(&[1, 2], &[0.0, 0.0]);
-    let error = CtRecipe::default().prepare(&odd, None).unwrap_err().to_string();
-    assert!(error.contains("slices[2]") && error.contains("1 x 2"), "{error}");
+    let error = CtRecipe::default()
+        .prepare(&odd, None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("slices[2]") && error.contains("1 x 2"),
+        "{error}"
+    );
     assert!(CtRecipe::default().prepare(&[], None).is_err());
 }
 
 #[test]
 fn what_was_done_survives_json() {
     let recipe = CtRecipe::default().with_preset(CtPreset::Report);
-    let prepared = recipe.prepare(&numbered(100), Some(&Vec::from_iter((0..100).map(f64::from)))).unwrap();
+    let prepared = recipe
+        .prepare(
+            &numbered(100),
+            Some(&Vec::from_iter((0..100).map(f64::from))),
+        )
+        .unwrap();
     let json = serde_json::to_value(prepared.recipe()).unwrap();
     assert_eq!(json["modality"], "ct");
     assert_eq!(json["preset"], "report");
@@ -250,5 +310,8 @@ fn what_was_done_survives_json() {
     assert_eq!(json["slices_shown"][84], 99);
     assert_eq!(json["sampler"], "medgemma-1.5 (at most 85)");
     assert_eq!(json["order_checked"], true);
-    assert_eq!(&serde_json::from_value::<Recipe>(json).unwrap(), prepared.recipe());
+    assert_eq!(
+        &serde_json::from_value::<Recipe>(json).unwrap(),
+        prepared.recipe()
+    );
 }

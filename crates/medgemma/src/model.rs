@@ -116,7 +116,11 @@ impl Model {
             tracing::warn!(key, "unknown key in the model's configuration");
         }
         let processor = image_processor(path, &files, &config, &options)?;
-        let encodings = options.vision_cache.clone().map(Encodings::new).transpose()?;
+        let encodings = options
+            .vision_cache
+            .clone()
+            .map(Encodings::new)
+            .transpose()?;
         let cache = files.cache(&format!("medgemma-{}.cache", options.precision));
         let ignored = files.ignored()?;
         let source = files.weights()?;

@@ -21,9 +21,14 @@ fn keeping(cache: VisionCache) -> MedGemma {
 
 /// Slices of a volume, with a question.
 fn volume(slices: &[Image], question: &str) -> Message {
-    let message = slices.iter().enumerate().fold(Message::user(), |message, (i, slice)| {
-        message.image(slice.clone()).text(format!("SLICE {}", i + 1))
-    });
+    let message = slices
+        .iter()
+        .enumerate()
+        .fold(Message::user(), |message, (i, slice)| {
+            message
+                .image(slice.clone())
+                .text(format!("SLICE {}", i + 1))
+        });
     message.text(question)
 }
 
@@ -53,7 +58,10 @@ fn other_questions_in_other_orders_and_batches_encode_nothing_again() {
     kept.model().clear_vision_cache();
     agree(&kept, &other);
     assert_eq!(kept.model().vision_cache_use().unwrap().encoded, 4);
-    assert!(model().model().vision_cache_use().is_none(), "off by default");
+    assert!(
+        model().model().vision_cache_use().is_none(),
+        "off by default"
+    );
 }
 
 #[test]
@@ -70,13 +78,17 @@ fn the_next_load_of_the_model_reads_files_and_another_model_does_not() {
     // One tensor of the vision tower, and that by little.
     let scratch = Scratch::of("mm-2025").edit(|tensors| {
         let mut keys = tensors.keys().map(str::to_owned);
-        let key = keys.find(|key| key.ends_with("post_layernorm.weight")).unwrap();
+        let key = keys
+            .find(|key| key.ends_with("post_layernorm.weight"))
+            .unwrap();
         drop(keys);
         tensors.scale(&key, 1.000_01);
     });
     let options = LoadOptions::default().with_vision_cache(cache());
     let other = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap();
-    other.generate(std::slice::from_ref(&message), &exactly(1)).unwrap();
+    other
+        .generate(std::slice::from_ref(&message), &exactly(1))
+        .unwrap();
     let told = other.model().vision_cache_use().unwrap();
     assert_eq!((told.encoded, told.from_folder), (2, 0));
 }
@@ -112,7 +124,10 @@ fn a_second_question_about_85_slices() {
     show("with memory and folder, first", ask(&kept, "heart"));
     show("with memory, second question", ask(&kept, "bones"));
     drop(kept);
-    show("from the folder, a later process", ask(&load(Some(cache())), "bones"));
+    show(
+        "from the folder, a later process",
+        ask(&load(Some(cache())), "bones"),
+    );
 }
 
 /// Some grey picture of 512 x 512, another for each number.

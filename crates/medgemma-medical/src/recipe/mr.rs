@@ -59,7 +59,11 @@ impl MrRecipe {
             for &value in plane.values() {
                 if !value.is_finite() {
                     let argument = format!("slices[{index}]");
-                    return Err(Error::argument(argument, "finite values", value.to_string()));
+                    return Err(Error::argument(
+                        argument,
+                        "finite values",
+                        value.to_string(),
+                    ));
                 }
                 minimum = minimum.min(value);
                 maximum = maximum.max(value);

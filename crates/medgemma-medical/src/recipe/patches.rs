@@ -203,7 +203,11 @@ impl PatchRecipe {
     fn grid(&self, levels: &[Level], finest: f64) -> Result<Grid> {
         let wanted = self.magnification;
         if !(wanted.is_finite() && wanted > 0.0) {
-            return Err(Error::argument("magnification", "5, 10 or 20", wanted.to_string()));
+            return Err(Error::argument(
+                "magnification",
+                "5, 10 or 20",
+                wanted.to_string(),
+            ));
         }
         // Pixels of a level under one pixel of a patch: below 1 where the level is too coarse.
         let ratio = |level: &Level| finest / level.downsample / wanted;
@@ -218,7 +222,11 @@ impl PatchRecipe {
             (level, ratio(level))
         } else {
             let expected = format!("{finest:.1} or less, the slide's own");
-            return Err(Error::argument("magnification", expected, wanted.to_string()));
+            return Err(Error::argument(
+                "magnification",
+                expected,
+                wanted.to_string(),
+            ));
         };
         #[allow(
             clippy::cast_possible_truncation,
@@ -234,7 +242,9 @@ impl PatchRecipe {
             down: level.height / side,
         };
         if grid.across == 0 || grid.down == 0 {
-            let expected = format!("a slide of {side} x {side} pixels or more at {wanted}x: choose a higher magnification");
+            let expected = format!(
+                "a slide of {side} x {side} pixels or more at {wanted}x: choose a higher magnification"
+            );
             let found = format!("{} x {}", level.width, level.height);
             return Err(Error::argument("slide", expected, found));
         }
@@ -333,7 +343,10 @@ mod tests {
             drawn.iter().for_each(|&index| counts[index] += 1);
         }
         // 1000 expected of each, deviation 27.
-        assert!(counts.iter().all(|count| (880..1120).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (880..1120).contains(count)),
+            "{counts:?}"
+        );
         assert_eq!(sample(1000, 10, 7), sample(1000, 10, 7));
         assert_ne!(sample(1000, 10, 7), sample(1000, 10, 8));
     }

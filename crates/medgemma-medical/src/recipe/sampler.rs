@@ -33,7 +33,11 @@ impl Sampler {
         }
         match self {
             Self::Published => Ok(spread(n, PUBLISHED)),
-            Self::AtMost(0) => Err(Error::argument("sampler", "at least one slice to choose", "0")),
+            Self::AtMost(0) => Err(Error::argument(
+                "sampler",
+                "at least one slice to choose",
+                "0",
+            )),
             Self::AtMost(most) => Ok(spread(n, *most)),
             Self::All => Ok((0..n).collect()),
             Self::Slices(slices) => {
@@ -87,14 +91,24 @@ mod tests {
 
     #[test]
     fn what_is_few_is_taken_whole_and_what_is_many_spread() {
-        assert_eq!(Sampler::Published.choose(85).unwrap(), Vec::from_iter(0..85));
+        assert_eq!(
+            Sampler::Published.choose(85).unwrap(),
+            Vec::from_iter(0..85)
+        );
         let chosen = Sampler::Published.choose(300).unwrap();
         assert_eq!(chosen.len(), 85);
         assert_eq!(chosen[..3], [4, 7, 11]);
         assert_eq!(chosen[83..], [295, 299]);
         // One more than all: the first is left out.
-        assert_eq!(Sampler::Published.choose(86).unwrap(), Vec::from_iter(1..86));
-        assert_eq!(Sampler::AtMost(2).choose(4).unwrap(), [2, 3], "1.5 goes to even");
+        assert_eq!(
+            Sampler::Published.choose(86).unwrap(),
+            Vec::from_iter(1..86)
+        );
+        assert_eq!(
+            Sampler::AtMost(2).choose(4).unwrap(),
+            [2, 3],
+            "1.5 goes to even"
+        );
         assert_eq!(Sampler::All.choose(90).unwrap().len(), 90);
     }
 

@@ -180,16 +180,26 @@ mod tests {
         let small = shrunk(image.clone(), 2).unwrap();
         assert_eq!(small.as_rgb8(), [1, 1, 1, 9, 9, 9]);
         assert_eq!(shrunk(image.clone(), 1).unwrap(), image);
-        assert_eq!(shrunk(image.clone(), 3).unwrap(), image, "nothing would be left");
+        assert_eq!(
+            shrunk(image.clone(), 3).unwrap(),
+            image,
+            "nothing would be left"
+        );
     }
 
     #[test]
     fn shares_and_means_are_compared_with_their_bounds() {
         let half = |a: [u8; 3], b: [u8; 3]| Image::from_rgb8(2, 2, [a, b, b, b].concat()).unwrap();
         let (pink, glass, ink) = ([220, 150, 190], [244, 243, 245], [20, 2, 3]);
-        assert!(Tissue::hsv().accepts(&half(pink, glass)), "a quarter is enough");
+        assert!(
+            Tissue::hsv().accepts(&half(pink, glass)),
+            "a quarter is enough"
+        );
         assert!(!Tissue::hsv().accepts(&half(glass, glass)));
-        assert!(!Tissue::hsv().accepts(&half(ink, ink)), "saturated, but black");
+        assert!(
+            !Tissue::hsv().accepts(&half(ink, ink)),
+            "saturated, but black"
+        );
         let grey = |value| half([value; 3], [value; 3]);
         for (value, tissue) in [(0, false), (1, true), (204, true), (205, false)] {
             assert_eq!(Tissue::notebook().accepts(&grey(value)), tissue, "{value}");

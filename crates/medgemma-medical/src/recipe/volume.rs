@@ -39,7 +39,10 @@ impl PreparedVolume {
     pub fn prompt(self, instruction: &str, question: &str) -> Prompt {
         let slices = self.images.into_iter().enumerate();
         let slices = slices.flat_map(|(index, image)| {
-            [Item::Image(image), Item::Text(format!("SLICE {}", index + 1))]
+            [
+                Item::Image(image),
+                Item::Text(format!("SLICE {}", index + 1)),
+            ]
         });
         let items = std::iter::once(Item::Text(instruction.to_owned()))
             .chain(slices)
@@ -62,7 +65,9 @@ pub(super) fn choose(
         let [first_rows, first_columns] = first.unwrap_or_default();
         return Err(Error::argument(
             format!("slices[{index}]"),
-            format!("{first_rows} x {first_columns} values as the first slice: leave out localisers and other series"),
+            format!(
+                "{first_rows} x {first_columns} values as the first slice: leave out localisers and other series"
+            ),
             format!("{rows} x {columns}"),
         ));
     }
@@ -82,14 +87,20 @@ pub(super) fn choose(
 fn check_order(positions: &[f64], slices: usize) -> Result<()> {
     if positions.len() != slices {
         let (expected, found) = (slices.to_string(), positions.len().to_string());
-        return Err(Error::argument("positions", format!("{expected}, one for each slice"), found));
+        return Err(Error::argument(
+            "positions",
+            format!("{expected}, one for each slice"),
+            found,
+        ));
     }
     let up = positions.is_sorted_by(|a, b| a < b);
     let down = positions.is_sorted_by(|a, b| a > b);
     if up || down {
         return Ok(());
     }
-    let turns = positions.windows(3).position(|w| !((w[0] < w[1] && w[1] < w[2]) || (w[0] > w[1] && w[1] > w[2])));
+    let turns = positions
+        .windows(3)
+        .position(|w| !((w[0] < w[1] && w[1] < w[2]) || (w[0] > w[1] && w[1] > w[2])));
     let found = match turns {
         Some(at) => format!("a turn or a repetition at slice {}", at + 1),
         None => "two slices in one place, or a position that is no number".to_owned(),

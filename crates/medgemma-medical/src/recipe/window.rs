@@ -20,7 +20,11 @@ impl Window {
             Ok(Self { low, high })
         } else {
             let found = format!("{low} to {high}");
-            Err(Error::argument("window", "a finite low below a finite high", found))
+            Err(Error::argument(
+                "window",
+                "a finite low below a finite high",
+                found,
+            ))
         }
     }
 
@@ -119,7 +123,12 @@ mod tests {
     fn level_and_width_are_what_they_say() {
         let report = Window::centered(-100.0, 2250.0).unwrap();
         assert_eq!((report.low(), report.high()), (-1225.0, 1025.0));
-        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f32::NAN, 1.0), (0.0, f32::INFINITY)] {
+        for (low, high) in [
+            (1.0, 1.0),
+            (2.0, 1.0),
+            (f32::NAN, 1.0),
+            (0.0, f32::INFINITY),
+        ] {
             let error = Window::new(low, high).unwrap_err().to_string();
             assert!(error.contains("window") && error.contains("low"), "{error}");
         }

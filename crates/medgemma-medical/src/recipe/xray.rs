@@ -139,17 +139,24 @@ impl XrayRecipe {
             Voi::Window { center, width } => {
                 let half = (width / 2.0).floor();
                 if half.is_nan() || half < 1.0 {
-                    return Err(Error::argument("width", "a window of 2 or wider", width.to_string()));
+                    return Err(Error::argument(
+                        "width",
+                        "a window of 2 or wider",
+                        width.to_string(),
+                    ));
                 }
                 let window = Window::new(center - half, center + half)?;
-                let bytes = values.iter().map(|&v| window.byte_by_interpolation(v.into()));
+                let bytes = values
+                    .iter()
+                    .map(|&v| window.byte_by_interpolation(v.into()));
                 ("window", Some(window), bytes.map(invert).collect())
             }
             Voi::FullRange => ("full range", None, self.full_range(values)),
             Voi::EightBit => {
                 let is_byte = |v: &&f32| (0.0..=255.0).contains(*v) && v.fract() == 0.0;
                 if let Some(value) = values.iter().find(|v| !is_byte(v)) {
-                    let expected = "whole values from 0 to 255: give the file's window, or Voi::FullRange";
+                    let expected =
+                        "whole values from 0 to 255: give the file's window, or Voi::FullRange";
                     return Err(Error::argument("voi", expected, value.to_string()));
                 }
                 let bytes = values.iter().map(|&v| to_byte(v.into()));
@@ -183,7 +190,11 @@ impl XrayRecipe {
             } else {
                 (slope * (value - least)).floor()
             };
-            let wide = if self.monochrome1 { 65535.0 - wide } else { wide };
+            let wide = if self.monochrome1 {
+                65535.0 - wide
+            } else {
+                wide
+            };
             to_byte(wide / 257.0)
         };
         values.iter().map(byte).collect()

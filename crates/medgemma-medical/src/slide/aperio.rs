@@ -41,15 +41,27 @@ mod tests {
 
     #[test]
     fn numbers_behind_bars_and_names_on_the_second_line() {
-        let text = "Aperio Image Library v11\r\n10x10 JPEG|AppMag = 20|User = x|MPP = 0.4990|MPPX = 9";
+        let text =
+            "Aperio Image Library v11\r\n10x10 JPEG|AppMag = 20|User = x|MPP = 0.4990|MPPX = 9";
         let found = Description::parse(text);
-        assert_eq!((found.objective_power, found.microns_per_pixel), (Some(20.0), Some(0.499)));
+        assert_eq!(
+            (found.objective_power, found.microns_per_pixel),
+            (Some(20.0), Some(0.499))
+        );
         assert!(!found.is_label && !found.is_macro);
         assert!(Description::parse("Aperio Image Library v11\nlabel 387x463").is_label);
         assert!(Description::parse("Aperio Image Library v11\nmacro 1280x431").is_macro);
-        for text in ["", "label 1x1", "Other|AppMag = 20", "Aperio|AppMag = x|MPP = -1|MPP"] {
+        for text in [
+            "",
+            "label 1x1",
+            "Other|AppMag = 20",
+            "Aperio|AppMag = x|MPP = -1|MPP",
+        ] {
             assert_eq!(Description::parse(text), Description::default(), "{text}");
         }
-        assert_eq!(Description::parse("Aperio|MPP = inf|AppMag = nan"), Description::default());
+        assert_eq!(
+            Description::parse("Aperio|MPP = inf|AppMag = nan"),
+            Description::default()
+        );
     }
 }

@@ -64,7 +64,9 @@ const fn damaged(what: &'static str) -> SlideProblem {
 impl Numbers {
     /// Reads the header; the place of the first directory.
     pub(super) fn open(mut file: Box<dyn ReadSeek>) -> Result<(Self, u64)> {
-        let len = file.seek(SeekFrom::End(0)).map_err(|_| damaged("its end cannot be found"))?;
+        let len = file
+            .seek(SeekFrom::End(0))
+            .map_err(|_| damaged("its end cannot be found"))?;
         let mut numbers = Self {
             file,
             len,
@@ -124,7 +126,8 @@ impl Numbers {
 
     /// One directory, and the place of the next.
     fn directory(&mut self, at: u64) -> Result<(Directory, u64)> {
-        let (count_bytes, entry_bytes, place_bytes) = if self.big { (8, 20, 8) } else { (2, 12, 4) };
+        let (count_bytes, entry_bytes, place_bytes) =
+            if self.big { (8, 20, 8) } else { (2, 12, 4) };
         let count = self.bytes(at, count_bytes)?;
         let count = self.number(&count);
         if count > 1 << 12 {
@@ -182,7 +185,9 @@ impl Numbers {
         };
         let count = self.number(count);
         let kind = u16::try_from(kind).unwrap_or_default();
-        let bytes = size(kind).checked_mul(count).ok_or(damaged("a list without end"))?;
+        let bytes = size(kind)
+            .checked_mul(count)
+            .ok_or(damaged("a list without end"))?;
         let inline = place.len() as u64;
         let at = if bytes <= inline {
             at + entry.len() as u64 - inline
@@ -201,7 +206,9 @@ impl Numbers {
             return Err(damaged("a list that is too short"));
         }
         let each = size(values.kind);
-        let place = index.checked_mul(each).and_then(|skip| values.at.checked_add(skip));
+        let place = index
+            .checked_mul(each)
+            .and_then(|skip| values.at.checked_add(skip));
         let bytes = self.bytes(place.ok_or(damaged("a place beyond all files"))?, each)?;
         Ok(self.number(&bytes))
     }
@@ -214,7 +221,9 @@ impl Numbers {
         if values.count > LONGEST_LIST {
             return Err(damaged("more samples for a pixel than colours"));
         }
-        (0..values.count).map(|index| self.value(values, index)).collect()
+        (0..values.count)
+            .map(|index| self.value(values, index))
+            .collect()
     }
 
     /// Bytes of a list of bytes.
@@ -256,7 +265,10 @@ impl Numbers {
             return Err(damaged("it ends before what it refers to"));
         }
         let mut bytes = vec![0; usize::try_from(count).map_err(|_| damaged("too long"))?];
-        let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut bytes));
+        let read = self
+            .file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| self.file.read_exact(&mut bytes));
         read.map_err(|_| damaged("it cannot be read to its end"))?;
         Ok(bytes)
     }

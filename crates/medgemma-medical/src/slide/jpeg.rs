@@ -35,8 +35,12 @@ pub(super) fn decode(
         .set_max_width(most[0])
         .set_max_height(most[1]);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
-    decoder.decode_headers().map_err(|_| "its JPEG header is broken, or larger than the tile")?;
-    let stored_as = decoder.input_colorspace().ok_or("its JPEG header has no colours")?;
+    decoder
+        .decode_headers()
+        .map_err(|_| "its JPEG header is broken, or larger than the tile")?;
+    let stored_as = decoder
+        .input_colorspace()
+        .ok_or("its JPEG header has no colours")?;
     if stored_as.num_components() != components {
         return Err("its JPEG header has another number of colours than its directory");
     }

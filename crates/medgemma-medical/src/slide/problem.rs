@@ -34,7 +34,9 @@ pub enum SlideProblem {
         hint: &'static str,
     },
     /// More than the limits allow.
-    #[error("{what} is {found}, limit {limit}; raise `SlideLimits::{what}` if the source is trusted")]
+    #[error(
+        "{what} is {found}, limit {limit}; raise `SlideLimits::{what}` if the source is trusted"
+    )]
     Limit {
         /// The field of [`SlideLimits`](crate::SlideLimits).
         what: &'static str,

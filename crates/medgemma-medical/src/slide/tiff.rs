@@ -71,7 +71,10 @@ impl TiffSlide {
             numbers,
         };
         for directory in &directories {
-            let smaller = slide.levels.last().is_none_or(|level| directory.width < level.width as u64);
+            let smaller = slide
+                .levels
+                .last()
+                .is_none_or(|level| directory.width < level.width as u64);
             let named = Description::parse(&directory.description);
             let beside = named.is_label || named.is_macro || directory.subfile == 9;
             if is_tiled(&directory) && smaller && same_shape(directory, &finest) && !beside {
@@ -136,7 +139,11 @@ impl TiffSlide {
     }
 
     /// The stored bytes of a tile, if there are any.
-    fn stored(&mut self, level: usize, index: u64) -> std::result::Result<Option<Vec<u8>>, SlideProblem> {
+    fn stored(
+        &mut self,
+        level: usize,
+        index: u64,
+    ) -> std::result::Result<Option<Vec<u8>>, SlideProblem> {
         let Picture {
             offsets, counts, ..
         } = self.pictures[level];

@@ -28,7 +28,11 @@ const YCBCR: u64 = 6;
 
 impl Coding {
     /// Refuses what cannot be decoded before any tile is read.
-    pub(super) fn new(directory: &Directory, tables: Vec<u8>, little: bool) -> Result<Self, SlideProblem> {
+    pub(super) fn new(
+        directory: &Directory,
+        tables: Vec<u8>,
+        little: bool,
+    ) -> Result<Self, SlideProblem> {
         let unsupported = |what: String, hint| SlideProblem::Unsupported { what, hint };
         let &Directory {
             compression,
@@ -40,11 +44,17 @@ impl Coding {
             1 | 5 | JPEG | 8 | 32_773 | 32_946 => {}
             33_003 | 33_005 | 34_712 => {
                 let what = format!("JPEG 2000 in TIFF (compression {compression})");
-                return Err(unsupported(what, "convert the slide to JPEG tiles, as with `vips tiffsave --tile --pyramid --compression jpeg`"));
+                return Err(unsupported(
+                    what,
+                    "convert the slide to JPEG tiles, as with `vips tiffsave --tile --pyramid --compression jpeg`",
+                ));
             }
             _ => {
                 let what = format!("compression {compression}");
-                return Err(unsupported(what, "convert the slide to JPEG, deflate or LZW tiles"));
+                return Err(unsupported(
+                    what,
+                    "convert the slide to JPEG, deflate or LZW tiles",
+                ));
             }
         }
         if directory.bits.iter().any(|&bits| bits != 8) || directory.bits.is_empty() {
@@ -53,7 +63,10 @@ impl Coding {
         }
         if directory.planar != 1 && samples != 1 {
             let what = "a slide of one plane for each colour".to_owned();
-            return Err(unsupported(what, "convert it to interleaved samples (PlanarConfiguration 1)"));
+            return Err(unsupported(
+                what,
+                "convert it to interleaved samples (PlanarConfiguration 1)",
+            ));
         }
         let known = match photometric {
             0 | 1 => samples == 1,
@@ -62,10 +75,16 @@ impl Coding {
             _ => false,
         };
         if !known {
-            let what = format!("a picture of {samples} samples with PhotometricInterpretation {photometric}");
+            let what = format!(
+                "a picture of {samples} samples with PhotometricInterpretation {photometric}"
+            );
             return Err(unsupported(what, "convert it to RGB"));
         }
-        let side = |side| u32::try_from(side).map_err(|_| SlideProblem::Damaged { what: "a tile of absurd size" });
+        let side = |side| {
+            u32::try_from(side).map_err(|_| SlideProblem::Damaged {
+                what: "a tile of absurd size",
+            })
+        };
         Ok(Self {
             compression,
             photometric,
@@ -87,21 +106,31 @@ impl Coding {
             } else {
                 jpeg::Colour::AsStored
             };
-            let decoded = jpeg::decode(stored, &self.tables, [width, height], self.samples as usize, colour)?;
+            let decoded = jpeg::decode(
+                stored,
+                &self.tables,
+                [width, height],
+                self.samples as usize,
+                colour,
+            )?;
             (decoded.width, decoded.height, decoded.samples)
         } else {
             (width, height, self.by_library(stored)?)
         };
         let mut rgb = match self.samples {
             1 => samples.iter().flat_map(|&grey| [grey; 3]).collect(),
-            4 => samples.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect(),
+            4 => samples
+                .chunks_exact(4)
+                .flat_map(|p| [p[0], p[1], p[2]])
+                .collect(),
             _ => samples,
         };
         if self.photometric == 0 && self.compression == JPEG {
             // The library inverts what it decodes.
             rgb.iter_mut().for_each(|value| *value = 255 - *value);
         }
-        Image::from_rgb8(width, height, rgb).map_err(|_| "it has another size than its directory says")
+        Image::from_rgb8(width, height, rgb)
+            .map_err(|_| "it has another size than its directory says")
     }
 
     /// Puts a file around the tile, whose only strip it is, and lets the library read it.
@@ -123,7 +152,8 @@ impl Coding {
     fn file(&self, stored: &[u8]) -> Result<Vec<u8>, &'static str> {
         let len = u32::try_from(stored.len()).map_err(|_| "it is longer than 4 GiB")?;
         let samples = u32::try_from(self.samples).map_err(|_| "it has too many samples")?;
-        let u32s = |value: u64| u32::try_from(value).map_err(|_| "its directory contradicts itself");
+        let u32s =
+            |value: u64| u32::try_from(value).map_err(|_| "its directory contradicts itself");
         // Three or four 8s do not fit into an entry: one stands for all, as libtiff allows.
         let mut entries = vec![
             (256u16, 4u16, self.width),
@@ -140,8 +170,20 @@ impl Coding {
         let data = 8 + 2 + 12 * entries.len() + 4;
         entries[5].2 = u32::try_from(data).map_err(|_| "its directory contradicts itself")?;
         let mut file = Vec::with_capacity(data + stored.len());
-        let short = |value: u16| if self.little { value.to_le_bytes() } else { value.to_be_bytes() };
-        let long = |value: u32| if self.little { value.to_le_bytes() } else { value.to_be_bytes() };
+        let short = |value: u16| {
+            if self.little {
+                value.to_le_bytes()
+            } else {
+                value.to_be_bytes()
+            }
+        };
+        let long = |value: u32| {
+            if self.little {
+                value.to_le_bytes()
+            } else {
+                value.to_be_bytes()
+            }
+        };
         file.extend(if self.little { b"II" } else { b"MM" });
         file.extend(short(42));
         file.extend(long(8));
@@ -152,7 +194,9 @@ impl Coding {
             file.extend(long(1));
             if kind == 3 {
                 // A short stands at the beginning of its four bytes.
-                file.extend(short(u16::try_from(value).map_err(|_| "its directory contradicts itself")?));
+                file.extend(short(
+                    u16::try_from(value).map_err(|_| "its directory contradicts itself")?,
+                ));
                 file.extend([0, 0]);
             } else {
                 file.extend(long(value));

@@ -13,7 +13,9 @@ use safetensors::{Dtype, SafeTensors};
 
 /// A file of the folder of goldens.
 pub fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
 }
 
 /// A slide of the fixtures.
@@ -31,7 +33,9 @@ impl Golden {
 
     fn view(&self, key: &str, kind: Dtype) -> (Vec<usize>, Vec<u8>) {
         let tensors = SafeTensors::deserialize(&self.0).unwrap();
-        let view = tensors.tensor(key).unwrap_or_else(|_| panic!("no golden {key}"));
+        let view = tensors
+            .tensor(key)
+            .unwrap_or_else(|_| panic!("no golden {key}"));
         assert_eq!(view.dtype(), kind, "{key}");
         (view.shape().to_vec(), view.data().to_vec())
     }

@@ -49,7 +49,11 @@ impl Tower {
             let values = values.map(|x| x * self.factor).collect();
             Ok(SoftTokens::from_vec(values, [2, 3], &device))
         };
-        cache.get(pixels, &device, &encode).unwrap().to_vec().unwrap()
+        cache
+            .get(pixels, &device, &encode)
+            .unwrap()
+            .to_vec()
+            .unwrap()
     }
 
     /// Encodings since the last call.
@@ -79,7 +83,11 @@ fn an_image_is_encoded_once_and_another_for_itself() {
     assert_eq!(first, [0.5, 2.0, 1.0, 0.5, 2.0, 1.0]);
     assert_eq!(tower.get(&cache, 1.0), first);
     assert_eq!(tower.calls(), 1);
-    assert_ne!(tower.get(&cache, 1.000_001), first, "one bit is another image");
+    assert_ne!(
+        tower.get(&cache, 1.000_001),
+        first,
+        "one bit is another image"
+    );
     // Equal numbers in another shape are another image, too.
     let turned = Pixels {
         shape: [3, 1, 1],
@@ -89,7 +97,10 @@ fn an_image_is_encoded_once_and_another_for_itself() {
     assert_eq!(tower.calls(), 1);
     let told = cache.told();
     assert_eq!((told.images, told.memory), (2, 2 * EACH));
-    assert_eq!((told.from_memory, told.from_folder, told.encoded), (2, 0, 2));
+    assert_eq!(
+        (told.from_memory, told.from_folder, told.encoded),
+        (2, 0, 2)
+    );
     cache.clear();
     assert_eq!(cache.told().memory, 0);
     tower.get(&cache, 1.0);
@@ -182,7 +193,10 @@ fn a_damaged_file_is_ignored_and_written_again() {
     // A file under another's name is whole, and yet not the one.
     let cache = on_disk(folder.path(), 9);
     tower.get(&cache, 2.0);
-    let second = files(folder.path()).into_iter().find(|f| *f != file).unwrap();
+    let second = files(folder.path())
+        .into_iter()
+        .find(|f| *f != file)
+        .unwrap();
     fs::copy(&file, &second).unwrap();
     assert_eq!(tower.get(&on_disk(folder.path(), 9), 2.0)[1], 4.0);
 }
@@ -200,7 +214,10 @@ fn files_are_bounded_and_what_was_not_used_is_deleted() {
     tower.get(&cache, 1.0);
     let first = files(folder.path()).remove(0);
     tower.get(&cache, 2.0);
-    let second = files(folder.path()).into_iter().find(|f| *f != first).unwrap();
+    let second = files(folder.path())
+        .into_iter()
+        .find(|f| *f != first)
+        .unwrap();
     set_age(&first, 200);
     set_age(&second, 100);
     // Reading makes young.
@@ -233,7 +250,10 @@ fn a_folder_that_cannot_be_made_is_refused_and_one_that_vanishes_is_done_without
     fs::write(&file, "x").unwrap();
     let options = VisionCache::in_memory(0).with_folder(file.join("below"), 1 << 20);
     let error = Encodings::new(options).err().unwrap().to_string();
-    assert!(error.contains("below") && error.contains("vision cache"), "{error}");
+    assert!(
+        error.contains("below") && error.contains("vision cache"),
+        "{error}"
+    );
     let place = folder.path().join("gone");
     let (cache, tower) = (on_disk(&place, 9), Tower::new(2.0));
     fs::remove_dir(&place).unwrap();
