@@ -1,6 +1,10 @@
 //! Slides with every byte cut or changed: an error or a picture, no panic, no long wait, no large memory.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
 
 mod support;
 

@@ -1,6 +1,10 @@
 //! Patches of slides that do not exist: of gigapixels whose tiles are made when they are asked for, and counted.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

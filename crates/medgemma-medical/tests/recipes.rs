@@ -1,6 +1,10 @@
 //! Recipes against the published arithmetic (`golden/generate_recipes.py`), byte for byte.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
 
 mod support;
 
@@ -196,6 +200,10 @@ fn bytes_stay_bytes_and_what_is_none_is_refused() {
             .to_string();
         assert!(error.contains("width"), "{error}");
     }
+    // Cut to 16 bits before 8: 100 of 1000 is 6553.5, 25.4981 bytes if cut and 25.5 if not.
+    let ramp = plane(&[2, 2], &[0.0, 100.0, 500.0, 1000.0]);
+    let prepared = XrayRecipe::default().prepare(&ramp).unwrap();
+    assert_eq!(red(prepared.image()), [0, 25, 127, 255]);
     // One value: white, or black if inverted.
     let constant = plane(&[1, 1], &[9.0]);
     let byte = |recipe: XrayRecipe| red(recipe.prepare(&constant).unwrap().image())[0];
@@ -266,6 +274,7 @@ fn slices_that_do_not_run_one_way_are_refused() {
     for (wrong, at) in [
         ([0.0, 2.0, 1.0, 3.0], "slice 1"),
         ([0.0, 1.0, 1.0, 2.0], "slice 1"),
+        ([3.0, 2.0, 2.0, 1.0], "slice 1"),
         ([0.0, 1.0, 2.0, 1.5], "slice 2"),
         ([0.0, 1.0, f64::NAN, 3.0], "slice 1"),
     ] {

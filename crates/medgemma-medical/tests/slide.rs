@@ -1,7 +1,12 @@
 //! Slides against openslide 4.0 and tifffile (`golden/generate_slides.py`): sizes and levels equal, lossless tiles bit
 //! for bit, JPEG tiles within what two decoders differ by.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
 
 mod support;
 

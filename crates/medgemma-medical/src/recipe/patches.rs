@@ -329,6 +329,7 @@ fn sample(n: usize, cap: usize, seed: u64) -> Vec<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

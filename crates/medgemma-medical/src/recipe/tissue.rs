@@ -156,6 +156,7 @@ pub(super) fn shrunk(image: Image, factor: usize) -> medgemma_image::Result<Imag
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -86,6 +86,7 @@ pub(super) fn to_byte(value: f64) -> u8 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

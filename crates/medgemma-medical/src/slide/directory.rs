@@ -125,6 +125,10 @@ impl Numbers {
     }
 
     /// One directory, and the place of the next.
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "at most 4096 entries of 20 bytes"
+    )]
     fn directory(&mut self, at: u64) -> Result<(Directory, u64)> {
         let (count_bytes, entry_bytes, place_bytes) =
             if self.big { (8, 20, 8) } else { (2, 12, 4) };

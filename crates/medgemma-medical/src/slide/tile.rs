@@ -106,13 +106,9 @@ impl Coding {
             } else {
                 jpeg::Colour::AsStored
             };
-            let decoded = jpeg::decode(
-                stored,
-                &self.tables,
-                [width, height],
-                self.samples as usize,
-                colour,
-            )?;
+            let components =
+                usize::try_from(self.samples).map_err(|_| "it has too many samples")?;
+            let decoded = jpeg::decode(stored, &self.tables, [width, height], components, colour)?;
             (decoded.width, decoded.height, decoded.samples)
         } else {
             (width, height, self.by_library(stored)?)
