@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::slide::SlideProblem;
+
 /// Where the bytes of a medical file came from; the first words of every error about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,7 +23,6 @@ impl fmt::Display for Origin {
         }
     }
 }
-
 /// Every error of this crate. None carries values of pixels, names, dates or identifiers of a patient.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -83,6 +84,17 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// The file of a whole slide.
+    #[error("{}: {problem}", path.display())]
+    Slide {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: SlideProblem,
+    },
+    /// Pixels that make no picture.
+    #[error(transparent)]
+    Image(#[from] medgemma_image::Error),
 }
 
 /// This crate's `Result`.

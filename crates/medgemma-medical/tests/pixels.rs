@@ -6,7 +6,7 @@
 
 mod support;
 
-use medgemma_medical::{Dicom, Error, Limits, Notice, Photometric, Window, WindowShape};
+use medgemma_medical::{Dicom, Error, Limits, Notice, Photometric, VoiWindow, WindowShape};
 use support::writer::{EXPLICIT, Writer};
 
 fn read(writer: &Writer) -> Dicom {
@@ -176,7 +176,7 @@ fn a_voi_table_goes_before_windows() {
 #[test]
 fn the_three_shapes_of_windows() {
     // PS3.3, C.11.2.1.2.1: centre 2048 and width 4096 are the identity of 12 bits.
-    let whole = Window::new(2048.0, 4096.0, WindowShape::Linear).expect("wide enough");
+    let whole = VoiWindow::new(2048.0, 4096.0, WindowShape::Linear).expect("wide enough");
     for value in [0.0, 1.0, 2047.5, 4094.0, 4095.0] {
         assert!(
             (whole.apply(value) * 4095.0 - value).abs() < 1e-9,
@@ -184,21 +184,21 @@ fn the_three_shapes_of_windows() {
         );
     }
     // Centre 2048, width 1: a threshold between 2047 and 2048.
-    let step = Window::new(2048.0, 1.0, WindowShape::Linear).expect("wide enough");
+    let step = VoiWindow::new(2048.0, 1.0, WindowShape::Linear).expect("wide enough");
     assert_eq!(
         [2047.0, 2047.5, 2048.0].map(|v| step.apply(v)),
         [0.0, 0.0, 1.0]
     );
-    let exact = Window::new(2048.0, 4096.0, WindowShape::LinearExact).expect("wide enough");
+    let exact = VoiWindow::new(2048.0, 4096.0, WindowShape::LinearExact).expect("wide enough");
     assert_eq!(
         [0.0, 1024.0, 4096.0].map(|v| exact.apply(v)),
         [0.0, 0.25, 1.0]
     );
-    let sigmoid = Window::new(40.0, 400.0, WindowShape::Sigmoid).expect("wide enough");
+    let sigmoid = VoiWindow::new(40.0, 400.0, WindowShape::Sigmoid).expect("wide enough");
     assert_eq!(sigmoid.apply(40.0), 0.5);
     assert!((sigmoid.apply(140.0) - 1.0 / (1.0 + (-1.0f64).exp())).abs() < 1e-12);
-    assert_eq!(Window::new(0.0, 0.5, WindowShape::Linear), None);
-    assert_eq!(Window::new(0.0, 0.0, WindowShape::Sigmoid), None);
+    assert_eq!(VoiWindow::new(0.0, 0.5, WindowShape::Linear), None);
+    assert_eq!(VoiWindow::new(0.0, 0.0, WindowShape::Sigmoid), None);
 }
 
 #[test]

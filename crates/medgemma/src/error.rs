@@ -103,6 +103,15 @@ pub enum Error {
         /// Bytes that may be used.
         available: u64,
     },
+    /// The folder that encoded images are to be kept in cannot be used.
+    #[error("{}: cannot make this folder for the vision cache; name one that may be written, or none", path.display())]
+    VisionCacheFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The messages to continue do not end with the user's.
     #[error("the last message is the model's: end the conversation with a user message")]
     NothingToAnswer,

@@ -119,6 +119,7 @@
 //! | an answer that repeats its input, faster | [`Speculation`] |
 //! | long conversations in less memory | [`LoadOptions::with_kv_cache`] |
 //! | conversations that begin alike | [`LoadOptions::with_prefix_cache`]; a [`Chat`] can be cloned |
+//! | a second question about the same images | [`LoadOptions::with_vision_cache`] |
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
@@ -137,7 +138,8 @@
 //! # Where things are
 //! `medgemma.rs` the model as an application uses it · `chat.rs` conversations and streams ·
 //! `writer.rs` one answer being written · `transcript.rs` ids to text · `prompt.rs` messages to
-//! ids and pixels · `prefix.rs` what conversations share · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
+//! ids and pixels · `prefix.rs` what conversations share ·
+//! `vision_cache.rs` encoded images, kept · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
 //! `config.rs` `config.json` and presets · `files.rs` what lies at a path · `gguf.rs` GGUF's metadata as
 //! a configuration · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
@@ -165,6 +167,7 @@ mod prefix;
 mod prompt;
 mod reply;
 mod transcript;
+mod vision_cache;
 mod writer;
 
 // The public interface is:
@@ -182,6 +185,7 @@ pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
 pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
+pub use vision_cache::{VisionCache, VisionCacheUse};
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Speculation, Token};
 pub use medgemma_image::{Image, ImageBackend, ImageProcessor, Limits, Pixels, Resizer};

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::memory::MemoryPlan;
 use crate::options::LoadOptions;
+use crate::vision_cache::{Encodings, VisionCacheUse};
 
 /// Weights, configuration and image processor of one model directory. Cheap to clone, immutable,
 /// usable from several threads at once. `Debug` tells what it is, not its weights.
@@ -34,6 +35,7 @@ struct Inner {
     vision: Option<(VisionTower, Projector)>,
     processor: ImageProcessor,
     report: LoadReport,
+    encodings: Option<Encodings>,
 }
 
 impl fmt::Debug for Model {
@@ -65,6 +67,11 @@ impl SoftTokens {
     #[must_use]
     pub fn dims(&self) -> [usize; 2] {
         self.0.dims()
+    }
+
+    /// Rows that [`to_vec`](Self::to_vec) gave away.
+    pub(crate) fn from_vec(values: Vec<f32>, dims: [usize; 2], device: &Device) -> Self {
+        Self(tensor_from(values, dims, device))
     }
 
     /// The numbers, row-major.
@@ -109,6 +116,11 @@ impl Model {
             tracing::warn!(key, "unknown key in the model's configuration");
         }
         let processor = image_processor(path, &files, &config, &options)?;
+        let encodings = options
+            .vision_cache
+            .clone()
+            .map(Encodings::new)
+            .transpose()?;
         let cache = files.cache(&format!("medgemma-{}.cache", options.precision));
         let ignored = files.ignored()?;
         let source = files.weights()?;
@@ -172,6 +184,7 @@ impl Model {
             vision,
             processor,
             report,
+            encodings,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -217,7 +230,8 @@ impl Model {
         Ok(self.inner.processor.process(image)?)
     }
 
-    /// Runs one image through the vision tower and the projector.
+    /// Runs one image through the vision tower and the projector, unless
+    /// [`LoadOptions::vision_cache`] kept what came of it.
     ///
     /// # Shapes
     /// - `pixels`: `[3, image_size, image_size]`
@@ -231,8 +245,27 @@ impl Model {
             .vision
             .as_ref()
             .ok_or_else(|| self.text_only(1))?;
-        let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
-        Ok(SoftTokens(projector.forward(tower.forward(pixels)?)?))
+        let encode = |pixels: &Pixels| {
+            let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
+            Ok(SoftTokens(projector.forward(tower.forward(pixels)?)?))
+        };
+        match &self.inner.encodings {
+            Some(encodings) => encodings.get(pixels, self.device(), &encode),
+            None => encode(pixels),
+        }
+    }
+
+    /// What [`LoadOptions::vision_cache`] has done so far; `None` where it is off.
+    #[must_use]
+    pub fn vision_cache_use(&self) -> Option<VisionCacheUse> {
+        self.inner.encodings.as_ref().map(Encodings::told)
+    }
+
+    /// Forgets the encoded images in memory; files of the folder stay.
+    pub fn clear_vision_cache(&self) {
+        if let Some(encodings) = &self.inner.encodings {
+            encodings.clear();
+        }
     }
 
     /// Puts soft tokens in their places among `ids`, for the decoder.

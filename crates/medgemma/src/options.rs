@@ -11,6 +11,7 @@ use medgemma_tensor::KvPrecision;
 use medgemma_tensor::checkpoint::Precision;
 
 use crate::memory::Workload;
+use crate::vision_cache::VisionCache;
 
 /// How an answer is written. The default is greedy with 512 tokens: the same question gets the
 /// same answer, as in the official examples.
@@ -129,6 +130,9 @@ pub struct LoadOptions<'a> {
     /// [`MedGemma::clear_prefix_cache`](crate::MedGemma::clear_prefix_cache) is called, or the last
     /// clone of the model is gone.
     pub prefix_cache: Option<usize>,
+    /// Where encoded images are kept, so that the same image in another prompt is not encoded again:
+    /// a second question about a volume. `None`, the default, keeps nothing.
+    pub vision_cache: Option<VisionCache>,
     /// What the model is wanted for: on a CPU, loading refuses what does not fit into
     /// [`memory_limit`](Self::memory_limit) together with it.
     pub workload: Workload,
@@ -227,6 +231,13 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
+    /// Sets [`vision_cache`](Self::vision_cache).
+    #[must_use]
+    pub fn with_vision_cache(mut self, cache: VisionCache) -> Self {
+        self.vision_cache = Some(cache);
+        self
+    }
+
     /// Sets [`pan_and_scan`](Self::pan_and_scan).
     #[must_use]
     pub fn with_pan_and_scan(mut self, on: bool) -> Self {
@@ -243,6 +254,7 @@ impl fmt::Debug for LoadOptions<'_> {
             .field("pad_to_square", &self.pad_to_square)
             .field("pan_and_scan", &self.pan_and_scan)
             .field("prefix_cache", &self.prefix_cache)
+            .field("vision_cache", &self.vision_cache)
             .field("workload", &self.workload)
             .field("memory_limit", &self.memory_limit)
             .field("precision", &self.precision)

@@ -193,7 +193,7 @@ pub enum WindowShape {
 /// A window: the range of values that is spread over all grey levels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Window {
+pub struct VoiWindow {
     /// The value that becomes middle grey, in the units of the modality.
     pub center: f64,
     /// The width, at least 1 ([`WindowShape::Linear`]) or more than 0.
@@ -202,7 +202,7 @@ pub struct Window {
     pub shape: WindowShape,
 }
 
-impl Window {
+impl VoiWindow {
     /// A window; none if its width is too small for its shape.
     #[must_use]
     pub fn new(center: f64, width: f64, shape: WindowShape) -> Option<Self> {
@@ -242,7 +242,7 @@ impl Window {
 pub(crate) enum Voi {
     /// All values of the frame.
     Identity,
-    Window(Window),
+    Window(VoiWindow),
     Table(Table),
 }
 
@@ -270,7 +270,7 @@ pub(crate) fn windows(
     view: &View<'_>,
     groups: &[View<'_>],
     notices: &mut Vec<Notice>,
-) -> Vec<Window> {
+) -> Vec<VoiWindow> {
     let framed = groups
         .iter()
         .filter_map(|group| group.item(tags::FRAME_VOILUT_SEQUENCE));
@@ -286,8 +286,8 @@ pub(crate) fn windows(
             _ => WindowShape::Linear,
         };
         let pairs = centers.iter().zip(&widths);
-        let windows: Vec<Window> = pairs
-            .filter_map(|(&center, &width)| Window::new(center, width, shape))
+        let windows: Vec<VoiWindow> = pairs
+            .filter_map(|(&center, &width)| VoiWindow::new(center, width, shape))
             .collect();
         if windows.len() < centers.len().min(widths.len()) {
             notices.push(Notice::WindowIgnored);

@@ -43,7 +43,7 @@ pub use frame::Frame;
 pub use geometry::Geometry;
 pub(crate) use geometry::dot;
 pub use layout::Photometric;
-pub use lut::{Window, WindowShape};
+pub use lut::{VoiWindow, WindowShape};
 pub use notice::Notice;
 pub use transfer_syntax::TransferSyntax;
 
@@ -323,7 +323,7 @@ impl Dicom {
 
     /// The windows that the file proposes for a frame, in its order.
     #[must_use]
-    pub fn windows(&self, index: usize) -> Vec<Window> {
+    pub fn windows(&self, index: usize) -> Vec<VoiWindow> {
         let groups = self.functional_groups(index);
         lut::windows(&self.view(), &groups, &mut Vec::new())
     }
@@ -357,7 +357,7 @@ impl Dicom {
     ///
     /// # Errors
     /// As [`grey`](Self::grey).
-    pub fn display_window(&self, index: usize, window: &Window) -> Result<Image> {
+    pub fn display_window(&self, index: usize, window: &VoiWindow) -> Result<Image> {
         let frame = self.grey_frame(index)?;
         let modality = self.modality(index, &frame);
         Ok(Self::shown(&frame, &modality, |value| window.apply(value)))

@@ -1,0 +1,95 @@
+//! Magnetic resonance: values have no unit, so each volume is stretched from its least to its greatest value
+//! (serving, `_process_buffered_mri_volume`; no other recipe is published, Google-Health/medgemma#49).
+//!
+//! Not copied: the serving code takes the difference in the stored type, where −20000 to 20000 in 16 bits overflows.
+
+use medgemma_image::Image;
+
+use super::record::{MrRecord, Recipe};
+use super::sampler::Sampler;
+use super::volume::{PreparedVolume, choose, square};
+use super::window::to_byte;
+use crate::error::{Error, Result};
+use crate::plane::Plane;
+
+/// How a volume of MR becomes pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MrRecipe {
+    /// The slices. Default: the rule published for CT, at most 85; none is published for MR.
+    pub sampler: Sampler,
+    /// Whether black is put at two sides of slices that are not square. Default `true`, as in the serving code.
+    pub pad_to_square: bool,
+}
+
+impl Default for MrRecipe {
+    fn default() -> Self {
+        Self {
+            sampler: Sampler::default(),
+            pad_to_square: true,
+        }
+    }
+}
+
+impl MrRecipe {
+    /// Sets [`sampler`](Self::sampler).
+    #[must_use]
+    pub fn with_sampler(mut self, sampler: Sampler) -> Self {
+        self.sampler = sampler;
+        self
+    }
+
+    /// Sets [`pad_to_square`](Self::pad_to_square).
+    #[must_use]
+    pub fn with_pad_to_square(mut self, pad: bool) -> Self {
+        self.pad_to_square = pad;
+        self
+    }
+
+    /// Stretches the slices that the sampler chooses: `(v − least) / (greatest − least) · 255` in f64, rounded half to
+    /// even, over all slices of the volume, shown or not. A volume of one value is white. Grey is repeated into three
+    /// channels. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] as for CT, and for values that are infinite or no numbers.
+    pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
+        let order = choose(slices, positions, &self.sampler)?;
+        let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
+        for (index, plane) in slices.iter().enumerate() {
+            for &value in plane.values() {
+                if !value.is_finite() {
+                    let argument = format!("slices[{index}]");
+                    return Err(Error::argument(
+                        argument,
+                        "finite values",
+                        value.to_string(),
+                    ));
+                }
+                minimum = minimum.min(value);
+                maximum = maximum.max(value);
+            }
+        }
+        let (least, range) = (f64::from(minimum), f64::from(maximum) - f64::from(minimum));
+        let byte = |value: f32| {
+            if range == 0.0 {
+                255
+            } else {
+                to_byte((f64::from(value) - least) / range * 255.0)
+            }
+        };
+        let images = order.slices_shown.iter().map(|&index| {
+            let plane = &slices[index];
+            let grey = plane.values().iter().map(|&value| byte(value)).collect();
+            let image = Image::from_gray8(plane.columns(), plane.rows(), grey)?;
+            Ok(square(image, self.pad_to_square))
+        });
+        let images = images.collect::<Result<Vec<_>>>()?;
+        let record = MrRecord {
+            minimum,
+            maximum,
+            order,
+            padded_to_square: self.pad_to_square,
+        };
+        Ok(PreparedVolume::new(images, Recipe::Mr(record)))
+    }
+}

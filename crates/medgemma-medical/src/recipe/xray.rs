@@ -1,0 +1,202 @@
+//! Radiographs: values after the modality LUT become 8 bits by the window of the file, MONOCHROME1 is inverted, and the
+//! picture is padded to a square (serving, `_norm_cxr_imaging`, `TraditionalWindow`, `_zero_pad_image_to_square`).
+//!
+//! Not copied: the localisation and longitudinal notebooks multiply padded bytes by 255, which wraps around and inverts
+//! the picture; the serving code casts what the modality LUT made back to the stored type.
+
+use medgemma_image::Image;
+
+use super::prompt::{Item, Prompt};
+use super::record::{Recipe, XrayRecord};
+use super::volume::square;
+use super::window::{Window, to_byte};
+use crate::error::{Error, Result};
+use crate::plane::Plane;
+
+/// How values become 8 bits ("values of interest").
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub enum Voi {
+    /// A window of the file: from `center − ⌊width / 2⌋`, which becomes 0, to `center + ⌊width / 2⌋`, which becomes
+    /// 255, rounded half to even. Of several windows in a file, the first. DICOM's own formula (PS3.3 C.11.2.1.2) ends
+    /// half a value earlier on either side; this is the serving code's.
+    Window {
+        /// `WindowCenter`.
+        center: f32,
+        /// `WindowWidth`, 2 or more.
+        width: f32,
+    },
+    /// No window in the file: the least value of the picture becomes 0, the greatest 65535, cut to whole numbers, and
+    /// those are rounded to 8 bits.
+    #[default]
+    FullRange,
+    /// The values are 0 to 255 already: of an 8-bit file without a window, or after a VOI LUT that the reader applied.
+    EightBit,
+}
+
+/// How a radiograph becomes a picture.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct XrayRecipe {
+    /// How values become 8 bits. Default [`Voi::FullRange`].
+    pub voi: Voi,
+    /// Whether small values are white (`PhotometricInterpretation` MONOCHROME1). Default `false`.
+    pub monochrome1: bool,
+    /// Whether black is put at two sides to make it square: training, serving and the published localisation did.
+    /// Default `true`.
+    pub pad_to_square: bool,
+}
+
+impl Default for XrayRecipe {
+    fn default() -> Self {
+        Self {
+            voi: Voi::default(),
+            monochrome1: false,
+            pad_to_square: true,
+        }
+    }
+}
+
+/// A radiograph as the model will see it.
+#[derive(Debug, Clone)]
+pub struct PreparedXray {
+    image: Image,
+    recipe: Recipe,
+}
+
+impl PreparedXray {
+    /// The picture.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// What was done.
+    #[must_use]
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The message as in the model card's example: the picture, then the question.
+    #[must_use]
+    pub fn prompt(self, question: &str) -> Prompt {
+        let items = vec![Item::Image(self.image), Item::Text(question.to_owned())];
+        Prompt::new(items, self.recipe)
+    }
+
+    pub(super) fn into_parts(self) -> (Image, Recipe) {
+        (self.image, self.recipe)
+    }
+}
+
+impl XrayRecipe {
+    /// Sets [`voi`](Self::voi).
+    #[must_use]
+    pub fn with_voi(mut self, voi: Voi) -> Self {
+        self.voi = voi;
+        self
+    }
+
+    /// Sets [`monochrome1`](Self::monochrome1).
+    #[must_use]
+    pub fn with_monochrome1(mut self, monochrome1: bool) -> Self {
+        self.monochrome1 = monochrome1;
+        self
+    }
+
+    /// Sets [`pad_to_square`](Self::pad_to_square).
+    #[must_use]
+    pub fn with_pad_to_square(mut self, pad: bool) -> Self {
+        self.pad_to_square = pad;
+        self
+    }
+
+    /// Makes the picture of a plane of values after the modality LUT.
+    ///
+    /// ```
+    /// use medgemma_medical::{Plane, Voi, XrayRecipe};
+    ///
+    /// let plane = Plane::new(1, 3, vec![900.0, 1000.0, 1100.0])?;
+    /// let window = Voi::Window { center: 1000.0, width: 200.0 };
+    /// let recipe = XrayRecipe::default().with_voi(window).with_monochrome1(true);
+    /// let prepared = recipe.prepare(&plane)?;
+    /// // 0, 127.5 and 255 before black and white change places; what is padded stays black.
+    /// let grey: Vec<u8> = prepared.image().as_rgb8().iter().step_by(3).copied().collect();
+    /// assert_eq!(grey, [0, 0, 0, 255, 127, 0, 0, 0, 0]);
+    /// # Ok::<(), medgemma_medical::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a window narrower than 2, values that are infinite or no numbers, or
+    /// [`Voi::EightBit`] of values that are no bytes.
+    pub fn prepare(&self, plane: &Plane) -> Result<PreparedXray> {
+        let values = plane.values();
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(Error::argument("plane", "finite values", value.to_string()));
+        }
+        let invert = |byte: u8| if self.monochrome1 { 255 - byte } else { byte };
+        let (voi, window, grey): (_, _, Vec<u8>) = match self.voi {
+            Voi::Window { center, width } => {
+                let half = (width / 2.0).floor();
+                if half.is_nan() || half < 1.0 {
+                    return Err(Error::argument(
+                        "width",
+                        "a window of 2 or wider",
+                        width.to_string(),
+                    ));
+                }
+                let window = Window::new(center - half, center + half)?;
+                let bytes = values
+                    .iter()
+                    .map(|&v| window.byte_by_interpolation(v.into()));
+                ("window", Some(window), bytes.map(invert).collect())
+            }
+            Voi::FullRange => ("full range", None, self.full_range(values)),
+            Voi::EightBit => {
+                let is_byte = |v: &&f32| (0.0..=255.0).contains(*v) && v.fract() == 0.0;
+                if let Some(value) = values.iter().find(|v| !is_byte(v)) {
+                    let expected =
+                        "whole values from 0 to 255: give the file's window, or Voi::FullRange";
+                    return Err(Error::argument("voi", expected, value.to_string()));
+                }
+                let bytes = values.iter().map(|&v| to_byte(v.into()));
+                ("8 bits as they were", None, bytes.map(invert).collect())
+            }
+        };
+        let image = Image::from_gray8(plane.columns(), plane.rows(), grey)?;
+        let record = XrayRecord {
+            voi: voi.to_owned(),
+            window,
+            inverted: self.monochrome1,
+            padded_to_square: self.pad_to_square,
+        };
+        Ok(PreparedXray {
+            image: square(image, self.pad_to_square),
+            recipe: Recipe::Xray(record),
+        })
+    }
+
+    /// Least to greatest in 16 bits, cut; inverted there; then 8 bits, rounded half to even. A picture of one value is
+    /// white as `numpy.interp` makes it, before it is inverted.
+    fn full_range(&self, values: &[f32]) -> Vec<u8> {
+        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+        let greatest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let (least, greatest) = (f64::from(least), f64::from(greatest));
+        let slope = 65535.0 / (greatest - least);
+        let byte = |&value: &f32| {
+            let value = f64::from(value);
+            let wide = if value >= greatest {
+                65535.0
+            } else {
+                (slope * (value - least)).floor()
+            };
+            let wide = if self.monochrome1 {
+                65535.0 - wide
+            } else {
+                wide
+            };
+            to_byte(wide / 257.0)
+        };
+        values.iter().map(byte).collect()
+    }
+}

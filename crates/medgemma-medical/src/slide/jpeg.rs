@@ -1,0 +1,111 @@
+//! JPEG tiles. The tables that the tiles of a picture share are put in front, and the colour is what TIFF's directory
+//! says, whatever markers the tile has: so does libtiff, and Aperio stores RGB in tiles without or with contradicting
+//! Adobe markers.
+
+use zune_core::bytestream::ZCursor;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+/// What the three components are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    /// Red, green, blue, or grey.
+    AsStored,
+    /// Luminance and two differences, of the full range (JFIF).
+    YCbCr,
+}
+
+pub(super) struct Decoded {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) samples: Vec<u8>,
+}
+
+/// Decodes a tile of at most `most` pixels a side and exactly `components` samples a pixel.
+pub(super) fn decode(
+    stored: &[u8],
+    tables: &[u8],
+    most: [usize; 2],
+    components: usize,
+    colour: Colour,
+) -> Result<Decoded, &'static str> {
+    let file = joined(stored, tables)?;
+    // A header that claims more than the directory does is refused before anything is reserved for it.
+    let options = DecoderOptions::default()
+        .set_max_width(most[0])
+        .set_max_height(most[1]);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
+    decoder
+        .decode_headers()
+        .map_err(|_| "its JPEG header is broken, or larger than the tile")?;
+    let stored_as = decoder
+        .input_colorspace()
+        .ok_or("its JPEG header has no colours")?;
+    if stored_as.num_components() != components {
+        return Err("its JPEG header has another number of colours than its directory");
+    }
+    // Asked for in the colours that it is in, it is not converted.
+    decoder.set_options(options.jpeg_set_out_colorspace(stored_as));
+    let info = decoder.info().ok_or("its JPEG header is broken")?;
+    let mut samples = decoder.decode().map_err(|_| "its JPEG data is broken")?;
+    if colour == Colour::YCbCr {
+        for pixel in samples.as_chunks_mut::<3>().0 {
+            *pixel = to_rgb(*pixel);
+        }
+    }
+    Ok(Decoded {
+        width: info.width.into(),
+        height: info.height.into(),
+        samples,
+    })
+}
+
+/// The tile behind the shared tables: without their end marker, and without its own begin marker.
+fn joined(stored: &[u8], tables: &[u8]) -> Result<Vec<u8>, &'static str> {
+    const BEGIN: [u8; 2] = [0xff, 0xd8];
+    const END: [u8; 2] = [0xff, 0xd9];
+    let tile = stored.strip_prefix(&BEGIN).ok_or("it is no JPEG")?;
+    if tables.is_empty() {
+        return Ok(stored.to_vec());
+    }
+    if !tables.starts_with(&BEGIN) {
+        return Err("the shared JPEG tables are broken");
+    }
+    let tables = tables.strip_suffix(&END).unwrap_or(tables);
+    Ok([tables, tile].concat())
+}
+
+/// JFIF's conversion in libjpeg's fixed point, 16 bits behind the comma.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to what a byte holds"
+)]
+fn to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    const HALF: i32 = 1 << 15;
+    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+    let red = y + ((91_881 * cr + HALF) >> 16);
+    let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16);
+    let blue = y + ((116_130 * cb + HALF) >> 16);
+    [red, green, blue].map(|value| value.clamp(0, 255) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jfif_colours() {
+        for (ycc, rgb) in [
+            ([0, 128, 128], [0, 0, 0]),
+            ([255, 128, 128], [255, 255, 255]),
+            // What Pillow's YCbCr to RGB makes of pure red, green, blue and something between.
+            ([76, 85, 255], [254, 0, 0]),
+            ([150, 44, 21], [0, 255, 1]),
+            ([29, 255, 107], [0, 0, 254]),
+            ([100, 60, 200], [201, 72, 0]),
+        ] {
+            assert_eq!(to_rgb(ycc), rgb, "{ycc:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! How much of a slide may be in memory at once, and how strange its file may be. The slide itself may have any size.
+
+/// Bounds on what reading a slide takes. All are checked before memory is reserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlideLimits {
+    /// Most pixels of one region. Default 67 108 864 (8192 × 8192, 192 MiB).
+    pub max_region_pixels: u64,
+    /// Longest side of a tile. Default 8192.
+    pub max_tile_side: usize,
+    /// Most bytes of one tile as stored, and of shared JPEG tables. Default 67 108 864.
+    pub max_tile_bytes: u64,
+    /// Decoded tiles that are kept for the next region. Default 67 108 864.
+    pub max_cached_bytes: usize,
+    /// Most pictures in one file. Default 256.
+    pub max_pictures: usize,
+}
+
+impl Default for SlideLimits {
+    fn default() -> Self {
+        Self {
+            max_region_pixels: 64 << 20,
+            max_tile_side: 8192,
+            max_tile_bytes: 64 << 20,
+            max_cached_bytes: 64 << 20,
+            max_pictures: 256,
+        }
+    }
+}
+
+impl SlideLimits {
+    /// Sets [`max_region_pixels`](Self::max_region_pixels).
+    #[must_use]
+    pub fn with_max_region_pixels(mut self, pixels: u64) -> Self {
+        self.max_region_pixels = pixels;
+        self
+    }
+
+    /// Sets [`max_tile_side`](Self::max_tile_side).
+    #[must_use]
+    pub fn with_max_tile_side(mut self, pixels: usize) -> Self {
+        self.max_tile_side = pixels;
+        self
+    }
+
+    /// Sets [`max_tile_bytes`](Self::max_tile_bytes).
+    #[must_use]
+    pub fn with_max_tile_bytes(mut self, bytes: u64) -> Self {
+        self.max_tile_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_cached_bytes`](Self::max_cached_bytes).
+    #[must_use]
+    pub fn with_max_cached_bytes(mut self, bytes: usize) -> Self {
+        self.max_cached_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_pictures`](Self::max_pictures).
+    #[must_use]
+    pub fn with_max_pictures(mut self, pictures: usize) -> Self {
+        self.max_pictures = pictures;
+        self
+    }
+}

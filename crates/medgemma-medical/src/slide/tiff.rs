@@ -1,0 +1,247 @@
+//! SVS and other tiled TIFF pyramids: which of the file's pictures are levels, which lie beside them, and where a tile
+//! is. Held to openslide 4.0 and tifffile in `tests/slide.rs`.
+
+use std::path::{Path, PathBuf};
+
+use medgemma_image::Image;
+
+use super::aperio::Description;
+use super::directory::{Directory, Numbers, ReadSeek, Values};
+use super::limits::SlideLimits;
+use super::problem::SlideProblem;
+use super::tile::Coding;
+use super::{Associated, AssociatedKind, Level, TileSource};
+use crate::error::{Error, Result};
+
+/// An open TIFF pyramid.
+pub(super) struct TiffSlide {
+    path: PathBuf,
+    numbers: Numbers,
+    max_tile_bytes: u64,
+    levels: Vec<Level>,
+    pictures: Vec<Picture>,
+    associated: Vec<Associated>,
+    microns_per_pixel: Option<f64>,
+    objective_power: Option<f64>,
+}
+
+/// Where and how the tiles of one level are stored.
+struct Picture {
+    offsets: Values,
+    counts: Values,
+    across: u64,
+    coding: Coding,
+}
+
+/// Levels are one picture at several sizes: their sides may differ by rounding, and by the last tile that some writers
+/// leave out.
+const SAME_SHAPE: f64 = 0.05;
+
+impl TiffSlide {
+    pub(super) fn read(file: Box<dyn ReadSeek>, path: &Path, limits: &SlideLimits) -> Result<Self> {
+        Self::parse(file, path, limits).map_err(|problem| Error::Slide {
+            path: path.to_owned(),
+            problem,
+        })
+    }
+
+    fn parse(
+        file: Box<dyn ReadSeek>,
+        path: &Path,
+        limits: &SlideLimits,
+    ) -> std::result::Result<Self, SlideProblem> {
+        let (mut numbers, first) = Numbers::open(file)?;
+        let directories = numbers.directories(first, limits.max_pictures)?;
+        let is_tiled = |d: &&Directory| d.tile_width > 0 && d.tile_height > 0;
+        let Some(finest) = directories.iter().find(is_tiled).cloned() else {
+            return Err(SlideProblem::Unsupported {
+                what: "a TIFF without tiles".to_owned(),
+                hint: "convert it to a tiled TIFF; a small picture can be opened as PNG or JPEG",
+            });
+        };
+        let text = Description::parse(&finest.description);
+        let mut slide = Self {
+            path: path.to_owned(),
+            max_tile_bytes: limits.max_tile_bytes,
+            levels: Vec::new(),
+            pictures: Vec::new(),
+            associated: Vec::new(),
+            microns_per_pixel: text.microns_per_pixel.or(finest.microns),
+            objective_power: text.objective_power,
+            numbers,
+        };
+        for directory in &directories {
+            let smaller = slide
+                .levels
+                .last()
+                .is_none_or(|level| directory.width < level.width as u64);
+            let named = Description::parse(&directory.description);
+            let beside = named.is_label || named.is_macro || directory.subfile == 9;
+            if is_tiled(&directory) && smaller && same_shape(directory, &finest) && !beside {
+                slide.add_level(directory, &finest, limits)?;
+            } else {
+                slide.associated.push(Associated {
+                    kind: kind(directory, &named, &finest),
+                    width: to_usize(directory.width)?,
+                    height: to_usize(directory.height)?,
+                });
+            }
+        }
+        Ok(slide)
+    }
+
+    fn add_level(
+        &mut self,
+        directory: &Directory,
+        finest: &Directory,
+        limits: &SlideLimits,
+    ) -> std::result::Result<(), SlideProblem> {
+        let side = directory.tile_width.max(directory.tile_height);
+        if side > limits.max_tile_side as u64 {
+            return Err(SlideProblem::Limit {
+                what: "max_tile_side",
+                limit: limits.max_tile_side as u64,
+                found: side,
+            });
+        }
+        let damaged = |what| SlideProblem::Damaged { what };
+        let across = directory.width.div_ceil(directory.tile_width);
+        let down = directory.height.div_ceil(directory.tile_height);
+        let (Some(offsets), Some(counts)) = (directory.offsets, directory.counts) else {
+            return Err(damaged("tiles without places"));
+        };
+        let tiles = across.checked_mul(down);
+        if tiles.is_none_or(|tiles| tiles == 0 || offsets.count < tiles || counts.count < tiles) {
+            return Err(damaged("a picture with fewer tiles than its size asks for"));
+        }
+        let tables = match directory.jpeg_tables {
+            Some(values) => self.numbers.raw(values, limits.max_tile_bytes)?,
+            None => Vec::new(),
+        };
+        let coding = Coding::new(directory, tables, self.numbers.is_little())?;
+        let ratio = |fine: u64, coarse: u64| fine as f64 / coarse as f64;
+        self.levels.push(Level {
+            width: to_usize(directory.width)?,
+            height: to_usize(directory.height)?,
+            tile_width: to_usize(directory.tile_width)?,
+            tile_height: to_usize(directory.tile_height)?,
+            downsample: (ratio(finest.width, directory.width)
+                + ratio(finest.height, directory.height))
+                / 2.0,
+        });
+        self.pictures.push(Picture {
+            offsets,
+            counts,
+            across,
+            coding,
+        });
+        Ok(())
+    }
+
+    /// The stored bytes of a tile, if there are any.
+    fn stored(
+        &mut self,
+        level: usize,
+        index: u64,
+    ) -> std::result::Result<Option<Vec<u8>>, SlideProblem> {
+        let Picture {
+            offsets, counts, ..
+        } = self.pictures[level];
+        let count = self.numbers.value(counts, index)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        if count > self.max_tile_bytes {
+            return Err(SlideProblem::Limit {
+                what: "max_tile_bytes",
+                limit: self.max_tile_bytes,
+                found: count,
+            });
+        }
+        let at = self.numbers.value(offsets, index)?;
+        self.numbers.bytes(at, count).map(Some)
+    }
+}
+
+impl TileSource for TiffSlide {
+    fn levels(&self) -> &[Level] {
+        &self.levels
+    }
+
+    fn associated(&self) -> &[Associated] {
+        &self.associated
+    }
+
+    fn microns_per_pixel(&self) -> Option<f64> {
+        self.microns_per_pixel
+    }
+
+    fn objective_power(&self) -> Option<f64> {
+        self.objective_power
+    }
+
+    fn tile(&mut self, level: usize, column: usize, row: usize) -> Result<Option<Image>> {
+        let across = self.pictures[level].across;
+        let stored = self.stored(level, row as u64 * across + column as u64);
+        let decoded = stored.and_then(|stored| {
+            let Some(stored) = stored else {
+                return Ok(None);
+            };
+            let Level {
+                width,
+                height,
+                tile_width,
+                tile_height,
+                ..
+            } = self.levels[level];
+            let needed = [
+                tile_width.min(width - column * tile_width),
+                tile_height.min(height - row * tile_height),
+            ];
+            let decoded = self.pictures[level].coding.decode(&stored);
+            let decoded = decoded.and_then(|tile| {
+                let enough = tile.width() >= needed[0] && tile.height() >= needed[1];
+                enough.then_some(tile).ok_or("it is smaller than its place")
+            });
+            decoded.map(Some).map_err(|what| SlideProblem::Tile {
+                level,
+                column,
+                row,
+                what,
+            })
+        });
+        decoded.map_err(|problem| Error::Slide {
+            path: self.path.clone(),
+            problem,
+        })
+    }
+}
+
+fn to_usize(side: u64) -> std::result::Result<usize, SlideProblem> {
+    // Products of two sides and three colours stay below 2^64.
+    if side == 0 || side > 1 << 30 {
+        let what = "a picture without pixels, or of more than 2^30 on a side";
+        return Err(SlideProblem::Damaged { what });
+    }
+    usize::try_from(side).map_err(|_| SlideProblem::Damaged { what: "too large" })
+}
+
+fn same_shape(a: &Directory, b: &Directory) -> bool {
+    let shape = |d: &Directory| d.width as f64 / d.height.max(1) as f64;
+    (shape(a) / shape(b) - 1.0).abs() <= SAME_SHAPE
+}
+
+/// What a picture beside the pyramid is, by its name, its `NewSubfileType` (9: macro, as Aperio writes), its shape.
+fn kind(directory: &Directory, named: &Description, finest: &Directory) -> AssociatedKind {
+    if named.is_label {
+        AssociatedKind::Label
+    } else if named.is_macro || directory.subfile == 9 {
+        AssociatedKind::Macro
+    } else if same_shape(directory, finest) {
+        AssociatedKind::Thumbnail
+    } else if directory.subfile == 1 {
+        AssociatedKind::Label
+    } else {
+        AssociatedKind::Other
+    }
+}

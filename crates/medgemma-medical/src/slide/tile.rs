@@ -1,0 +1,205 @@
+//! One tile from stored bytes to RGB: JPEG by `jpeg`, everything else by the crate `tiff`, which is given a file of just
+//! that tile.
+
+use std::io::Cursor;
+
+use medgemma_image::Image;
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+
+use super::directory::Directory;
+use super::jpeg;
+use super::problem::SlideProblem;
+
+/// How the tiles of one picture are stored.
+#[derive(Debug, Clone)]
+pub(super) struct Coding {
+    compression: u64,
+    photometric: u64,
+    samples: u64,
+    predictor: u64,
+    little: bool,
+    width: u32,
+    height: u32,
+    tables: Vec<u8>,
+}
+
+const JPEG: u64 = 7;
+const YCBCR: u64 = 6;
+
+impl Coding {
+    /// Refuses what cannot be decoded before any tile is read.
+    pub(super) fn new(
+        directory: &Directory,
+        tables: Vec<u8>,
+        little: bool,
+    ) -> Result<Self, SlideProblem> {
+        let unsupported = |what: String, hint| SlideProblem::Unsupported { what, hint };
+        let &Directory {
+            compression,
+            photometric,
+            samples,
+            ..
+        } = directory;
+        match compression {
+            1 | 5 | JPEG | 8 | 32_773 | 32_946 => {}
+            33_003 | 33_005 | 34_712 => {
+                let what = format!("JPEG 2000 in TIFF (compression {compression})");
+                return Err(unsupported(
+                    what,
+                    "convert the slide to JPEG tiles, as with `vips tiffsave --tile --pyramid --compression jpeg`",
+                ));
+            }
+            _ => {
+                let what = format!("compression {compression}");
+                return Err(unsupported(
+                    what,
+                    "convert the slide to JPEG, deflate or LZW tiles",
+                ));
+            }
+        }
+        if directory.bits.iter().any(|&bits| bits != 8) || directory.bits.is_empty() {
+            let what = "a slide of other than 8 bits a sample".to_owned();
+            return Err(unsupported(what, "convert it to 8 bits"));
+        }
+        if directory.planar != 1 && samples != 1 {
+            let what = "a slide of one plane for each colour".to_owned();
+            return Err(unsupported(
+                what,
+                "convert it to interleaved samples (PlanarConfiguration 1)",
+            ));
+        }
+        let known = match photometric {
+            0 | 1 => samples == 1,
+            2 => samples == 3 || samples == 4,
+            YCBCR => samples == 3 && compression == JPEG,
+            _ => false,
+        };
+        if !known {
+            let what = format!(
+                "a picture of {samples} samples with PhotometricInterpretation {photometric}"
+            );
+            return Err(unsupported(what, "convert it to RGB"));
+        }
+        let side = |side| {
+            u32::try_from(side).map_err(|_| SlideProblem::Damaged {
+                what: "a tile of absurd size",
+            })
+        };
+        Ok(Self {
+            compression,
+            photometric,
+            samples,
+            predictor: directory.predictor,
+            little,
+            width: side(directory.tile_width)?,
+            height: side(directory.tile_height)?,
+            tables,
+        })
+    }
+
+    /// Decodes a tile; what is wrong with it otherwise.
+    pub(super) fn decode(&self, stored: &[u8]) -> Result<Image, &'static str> {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let (width, height, samples) = if self.compression == JPEG {
+            let colour = if self.photometric == YCBCR {
+                jpeg::Colour::YCbCr
+            } else {
+                jpeg::Colour::AsStored
+            };
+            let components =
+                usize::try_from(self.samples).map_err(|_| "it has too many samples")?;
+            let decoded = jpeg::decode(stored, &self.tables, [width, height], components, colour)?;
+            (decoded.width, decoded.height, decoded.samples)
+        } else {
+            (width, height, self.by_library(stored)?)
+        };
+        let mut rgb = match self.samples {
+            1 => samples.iter().flat_map(|&grey| [grey; 3]).collect(),
+            4 => samples
+                .chunks_exact(4)
+                .flat_map(|p| [p[0], p[1], p[2]])
+                .collect(),
+            _ => samples,
+        };
+        if self.photometric == 0 && self.compression == JPEG {
+            // The library inverts what it decodes.
+            rgb.iter_mut().for_each(|value| *value = 255 - *value);
+        }
+        Image::from_rgb8(width, height, rgb)
+            .map_err(|_| "it has another size than its directory says")
+    }
+
+    /// Puts a file around the tile, whose only strip it is, and lets the library read it.
+    fn by_library(&self, stored: &[u8]) -> Result<Vec<u8>, &'static str> {
+        let mut decoder = Decoder::new(Cursor::new(self.file(stored)?))
+            .map_err(|_| "its directory contradicts itself")?;
+        let bytes = u64::from(self.width) * u64::from(self.height) * self.samples;
+        let mut limits = Limits::default();
+        limits.decoding_buffer_size = usize::try_from(bytes).unwrap_or(usize::MAX);
+        limits.intermediate_buffer_size = stored.len();
+        decoder = decoder.with_limits(limits);
+        match decoder.read_image() {
+            Ok(DecodingResult::U8(samples)) => Ok(samples),
+            Ok(_) => Err("it is not of bytes"),
+            Err(_) => Err("its compressed data is broken or too short"),
+        }
+    }
+
+    fn file(&self, stored: &[u8]) -> Result<Vec<u8>, &'static str> {
+        let len = u32::try_from(stored.len()).map_err(|_| "it is longer than 4 GiB")?;
+        let samples = u32::try_from(self.samples).map_err(|_| "it has too many samples")?;
+        let u32s =
+            |value: u64| u32::try_from(value).map_err(|_| "its directory contradicts itself");
+        // Three or four 8s do not fit into an entry: one stands for all, as libtiff allows.
+        let mut entries = vec![
+            (256u16, 4u16, self.width),
+            (257, 4, self.height),
+            (258, 3, 8),
+            (259, 3, u32s(self.compression)?),
+            (262, 3, u32s(self.photometric)?),
+            (273, 4, 0),
+            (277, 3, samples),
+            (278, 4, self.height),
+            (279, 4, len),
+            (317, 3, u32s(self.predictor)?),
+        ];
+        let data = 8 + 2 + 12 * entries.len() + 4;
+        entries[5].2 = u32::try_from(data).map_err(|_| "its directory contradicts itself")?;
+        let mut file = Vec::with_capacity(data + stored.len());
+        let short = |value: u16| {
+            if self.little {
+                value.to_le_bytes()
+            } else {
+                value.to_be_bytes()
+            }
+        };
+        let long = |value: u32| {
+            if self.little {
+                value.to_le_bytes()
+            } else {
+                value.to_be_bytes()
+            }
+        };
+        file.extend(if self.little { b"II" } else { b"MM" });
+        file.extend(short(42));
+        file.extend(long(8));
+        file.extend(short(u16::try_from(entries.len()).unwrap_or_default()));
+        for (tag, kind, value) in entries {
+            file.extend(short(tag));
+            file.extend(short(kind));
+            file.extend(long(1));
+            if kind == 3 {
+                // A short stands at the beginning of its four bytes.
+                file.extend(short(
+                    u16::try_from(value).map_err(|_| "its directory contradicts itself")?,
+                ));
+                file.extend([0, 0]);
+            } else {
+                file.extend(long(value));
+            }
+        }
+        file.extend(long(0));
+        file.extend(stored);
+        Ok(file)
+    }
+}
