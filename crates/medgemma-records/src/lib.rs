@@ -1,0 +1,21 @@
+//! stub
+mod bundle;
+mod date;
+mod error;
+mod fhir;
+mod kind;
+mod limits;
+mod navigator;
+mod read;
+mod reference;
+mod scan;
+mod summary;
+mod text;
+pub use crate::bundle::{Bundle, Record};
+pub use crate::date::Date;
+pub use crate::error::{AskError, Error, Origin, Place, Result};
+pub use crate::kind::Kind;
+pub use crate::limits::Limits;
+pub use crate::read::{Malformed, ReadOptions, Unread, WhyUnread};
+pub use crate::reference::Reference;
+pub use crate::summary::{Code, Detail, Standing, Summary};
