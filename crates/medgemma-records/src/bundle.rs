@@ -77,7 +77,9 @@ impl Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Record")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 
@@ -227,7 +229,9 @@ fn text_of(path: &Path, limits: &Limits) -> Result<String> {
         source,
     };
     let file = File::open(path).map_err(failed)?;
-    let most = u64::try_from(limits.max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(limits.max_bytes)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     let mut text = String::new();
     file.take(most).read_to_string(&mut text).map_err(failed)?;
     Ok(text)
@@ -235,7 +239,8 @@ fn text_of(path: &Path, limits: &Limits) -> Result<String> {
 
 /// A URL without the version that it may end with.
 fn unversioned(url: &str) -> &str {
-    url.split_once("/_history/").map_or(url, |(resource, _)| resource)
+    url.split_once("/_history/")
+        .map_or(url, |(resource, _)| resource)
 }
 
 /// Leaves of each resource that comes several times the newest version, or the first of equally new ones: pages repeat
@@ -248,8 +253,13 @@ fn drop_repeated(read: &mut Read) {
             continue;
         }
         let own = || Some(format!("{}/{}", typed.kind, typed.id.as_deref()?));
-        let url = typed.full_url.as_deref().map(|url| unversioned(url).to_owned());
-        let Some(key) = url.or_else(own) else { continue };
+        let url = typed
+            .full_url
+            .as_deref()
+            .map(|url| unversioned(url).to_owned());
+        let Some(key) = url.or_else(own) else {
+            continue;
+        };
         let Some(before) = newest.get_mut(&key) else {
             newest.insert(key, at);
             continue;
@@ -258,7 +268,11 @@ fn drop_repeated(read: &mut Read) {
             let updated = read.resources[at].last_updated.as_deref();
             updated.and_then(crate::date::Date::parse)
         };
-        dropped.insert(if updated(at) > updated(*before) { std::mem::replace(before, at) } else { at });
+        dropped.insert(if updated(at) > updated(*before) {
+            std::mem::replace(before, at)
+        } else {
+            at
+        });
     }
     if dropped.is_empty() {
         return;
@@ -301,18 +315,32 @@ impl<'a> Names<'a> {
         };
         let (mut taken, mut numbers) = (BTreeSet::new(), BTreeMap::new());
         for (at, typed) in resources.iter().enumerate() {
-            let number = numbers.entry((typed.kind, typed.container)).or_insert(0_usize);
+            let number = numbers
+                .entry((typed.kind, typed.container))
+                .or_insert(0_usize);
             *number += 1;
-            let id = typed.id.as_deref().map(|id| id.trim_start_matches('#')).filter(|id| is_id(id));
+            let id = typed
+                .id
+                .as_deref()
+                .map(|id| id.trim_start_matches('#'))
+                .filter(|id| is_id(id));
             let short = id.filter(|id| id.len() <= Reference::MAX_ID);
             let (by_id, by_number) = match typed.container {
                 Some(container) => {
                     let container = names.references[container].as_str();
-                    (short.map(|id| format!("{container}#{id}")), format!("{container}#{}{number}", typed.kind))
+                    (
+                        short.map(|id| format!("{container}#{id}")),
+                        format!("{container}#{}{number}", typed.kind),
+                    )
                 }
-                None => (short.map(|id| format!("{}/{id}", typed.kind)), format!("{}/#{number}", typed.kind)),
+                None => (
+                    short.map(|id| format!("{}/{id}", typed.kind)),
+                    format!("{}/#{number}", typed.kind),
+                ),
             };
-            let name = by_id.filter(|name| !taken.contains(name)).unwrap_or(by_number);
+            let name = by_id
+                .filter(|name| !taken.contains(name))
+                .unwrap_or(by_number);
             taken.insert(name.clone());
             names.references.push(Reference::new(typed.kind, &name));
             match (typed.container, id) {
@@ -321,7 +349,10 @@ impl<'a> Names<'a> {
                 }
                 (None, id) => {
                     let own = id.map(|id| format!("{}/{id}", typed.kind));
-                    let url = typed.full_url.as_deref().map(|url| unversioned(url).to_owned());
+                    let url = typed
+                        .full_url
+                        .as_deref()
+                        .map(|url| unversioned(url).to_owned());
                     for target in own.into_iter().chain(url) {
                         let entry = names.targets.entry(target).or_insert(Some(at));
                         *entry = entry.filter(|first| *first == at);
@@ -343,7 +374,10 @@ impl<'a> Names<'a> {
         let reference = unversioned(reference);
         // Relative to the server that the resource itself came from, where its URL tells.
         let own = format!("{}/{}", typed.kind, typed.id.as_deref().unwrap_or_default());
-        let base = self.resources[outer].full_url.as_deref().and_then(|url| unversioned(url).strip_suffix(&own));
+        let base = self.resources[outer]
+            .full_url
+            .as_deref()
+            .and_then(|url| unversioned(url).strip_suffix(&own));
         let beside = base.and_then(|base| self.targets.get(&format!("{base}{reference}")));
         if let Some(found) = beside.or_else(|| self.targets.get(reference)) {
             return *found;
@@ -368,9 +402,16 @@ impl<'a> Names<'a> {
     /// The names, and which record each may be cited by: as shown, as in FHIR, and both in lower case.
     fn into_parts(self) -> (Vec<Reference>, BTreeMap<String, Option<usize>>) {
         let mut cited: BTreeMap<String, Option<usize>> = BTreeMap::new();
-        let shown = self.references.iter().enumerate().map(|(at, name)| (name.to_string(), Some(at)));
+        let shown = self
+            .references
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (name.to_string(), Some(at)));
         cited.extend(shown.clone());
-        let is_own = |name: &String| name.split_once('/').is_some_and(|(kind, _)| Kind::from_name(kind).is_some());
+        let is_own = |name: &String| {
+            name.split_once('/')
+                .is_some_and(|(kind, _)| Kind::from_name(kind).is_some())
+        };
         let fhir = self.targets.into_iter().filter(|(name, _)| is_own(name));
         let others: Vec<(String, Option<usize>)> = fhir.chain(shown).collect();
         for (name, at) in &others {
@@ -401,7 +442,8 @@ fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference>, Vec<Opti
                 Some(names.references[at].clone())
             }
             Subject::Named(reference) => match names.target(reference, at) {
-                Some(target) => (names.resources[target].kind == Kind::Patient).then(|| names.references[target].clone()),
+                Some(target) => (names.resources[target].kind == Kind::Patient)
+                    .then(|| names.references[target].clone()),
                 None => absent(reference, &mut elsewhere),
             },
             Subject::None => typed.container.and_then(|container| of[container].clone()),
@@ -420,8 +462,13 @@ fn absent(reference: &str, elsewhere: &mut BTreeMap<String, Reference>) -> Optio
     }
     let next = elsewhere.len() + 1;
     let short = id.filter(|id| is_id(id) && id.len() <= Reference::MAX_ID);
-    let name = short.map_or_else(|| format!("Patient/#absent-{next}"), |id| format!("Patient/{id}"));
-    let named = elsewhere.entry(reference.to_owned()).or_insert_with(|| Reference::new(Kind::Patient, &name));
+    let name = short.map_or_else(
+        || format!("Patient/#absent-{next}"),
+        |id| format!("Patient/{id}"),
+    );
+    let named = elsewhere
+        .entry(reference.to_owned())
+        .or_insert_with(|| Reference::new(Kind::Patient, &name));
     Some(named.clone())
 }
 
@@ -448,5 +495,7 @@ fn subject(resource: &Resource) -> Subject<'_> {
         Resource::Procedure(procedure) => procedure.subject.as_ref(),
         Resource::ServiceRequest(request) => request.subject.as_ref(),
     };
-    subject.and_then(|subject| subject.reference.as_deref()).map_or(Subject::None, Subject::Named)
+    subject
+        .and_then(|subject| subject.reference.as_deref())
+        .map_or(Subject::None, Subject::Named)
 }

@@ -32,11 +32,17 @@ pub(crate) fn take(line: &str) -> Cited {
 fn next(text: &str) -> Option<(&str, String, &str)> {
     for (slash, _) in text.match_indices('/') {
         let before = &text[..slash];
-        let letters = before.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+        let letters = before
+            .bytes()
+            .rev()
+            .take_while(u8::is_ascii_alphabetic)
+            .count();
         let start = slash - letters;
         // The last letters before the slash, all of them: `x.Observation/` is one, `MyObservation/` none.
         let is_named = |kind: &Kind| kind.name().eq_ignore_ascii_case(&before[start..]);
-        let Some(kind) = Kind::ALL.into_iter().find(is_named) else { continue };
+        let Some(kind) = Kind::ALL.into_iter().find(is_named) else {
+            continue;
+        };
         let after = &text[slash + 1..];
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.#".contains(byte);
         let length = after.bytes().take_while(is_part).count();
@@ -80,7 +86,9 @@ fn tidy(text: &str) -> String {
     let out = out.trim().trim_end_matches([',', ';', ':']);
     let said = ["source", "sources", "see", "from", "reference", "cited"];
     // `… (source)`, where the citation was within.
-    let empty = said.iter().find_map(|word| out.strip_suffix(&format!("({word})")));
+    let empty = said
+        .iter()
+        .find_map(|word| out.strip_suffix(&format!("({word})")));
     empty.unwrap_or(out).trim().to_owned()
 }
 
@@ -103,20 +111,37 @@ mod tests {
             "HbA1c was 7.9 % Observation/12.",
             "HbA1c was 7.9 % [[Observation/12]].",
         ] {
-            assert_eq!(taken(line), ("HbA1c was 7.9 %.".to_owned(), vec!["Observation/12".to_owned()]), "{line}");
+            assert_eq!(
+                taken(line),
+                (
+                    "HbA1c was 7.9 %.".to_owned(),
+                    vec!["Observation/12".to_owned()]
+                ),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn several_citations_keep_their_order() {
-        let (text, names) = taken("Rose from 7.1 [Observation/#1] to 7.9 [Observation/#2, MedicationRequest/3#a].");
+        let (text, names) =
+            taken("Rose from 7.1 [Observation/#1] to 7.9 [Observation/#2, MedicationRequest/3#a].");
         assert_eq!(text, "Rose from 7.1 to 7.9.");
-        assert_eq!(names, ["Observation/#1", "Observation/#2", "MedicationRequest/3#a"]);
+        assert_eq!(
+            names,
+            ["Observation/#1", "Observation/#2", "MedicationRequest/3#a"]
+        );
     }
 
     #[test]
     fn what_is_no_citation_stays() {
-        for line in ["142/88 mm[Hg] and/or [Mass/volume]", "Observation/", "MyObservation/1", "Observation/ 1", "a (b)"] {
+        for line in [
+            "142/88 mm[Hg] and/or [Mass/volume]",
+            "Observation/",
+            "MyObservation/1",
+            "Observation/ 1",
+            "a (b)",
+        ] {
             assert_eq!(taken(line), (line.to_owned(), vec![]), "{line}");
         }
         assert_eq!(taken("").0, "");

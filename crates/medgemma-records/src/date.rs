@@ -93,7 +93,11 @@ fn moment(time: &str) -> Option<(i64, &str, &str)> {
         }
         _ => return None,
     };
-    Some((hours * 3600 + minutes * 60 + seconds - offset, clock.get(..5)?, zone))
+    Some((
+        hours * 3600 + minutes * 60 + seconds - offset,
+        clock.get(..5)?,
+        zone,
+    ))
 }
 
 /// A number of exactly so many digits, within bounds.
@@ -107,7 +111,11 @@ fn number(text: &str, digits: usize, within: std::ops::RangeInclusive<i64>) -> O
 ///
 /// Years begin in March, so that a leap day is the last: the days before a month are then `(153 m + 2) / 5`.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
 }
@@ -142,16 +150,32 @@ mod tests {
 
     #[test]
     fn days_are_counted_forward_only() {
-        let [early, late] = ["2024-02-28", "2024-03-01"].map(|text| Date::parse(text).expect("a day"));
+        let [early, late] =
+            ["2024-02-28", "2024-03-01"].map(|text| Date::parse(text).expect("a day"));
         assert_eq!((late.days_since(&early), early.days_since(&late)), (2, 0));
     }
 
     #[test]
     fn what_is_no_date_is_none() {
         for text in [
-            "", "24", "2024-", "2024-1", "2024-13", "2024-00", "2024-01-32", "2024-01-01-01", "2024T09:00", "x",
-            "2024-01-01T", "2024-01-01T09", "2024-01-01T24:00:00Z", "2024-01-01T09:00:00+2", "2024-01-01T09:00Zx",
-            "+024-01-01", "２０２４", "2024-01-01T09:00:00+1é:00",
+            "",
+            "24",
+            "2024-",
+            "2024-1",
+            "2024-13",
+            "2024-00",
+            "2024-01-32",
+            "2024-01-01-01",
+            "2024T09:00",
+            "x",
+            "2024-01-01T",
+            "2024-01-01T09",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T09:00:00+2",
+            "2024-01-01T09:00Zx",
+            "+024-01-01",
+            "２０２４",
+            "2024-01-01T09:00:00+1é:00",
         ] {
             assert_eq!(begins(text), None, "{text}");
         }

@@ -70,7 +70,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A page is larger than the limits in force allow.
-    #[error("{origin}: {what} is {found} or more, limit {limit}; raise `Limits::{what}` if the source is trusted")]
+    #[error(
+        "{origin}: {what} is {found} or more, limit {limit}; raise `Limits::{what}` if the source is trusted"
+    )]
     Limit {
         /// The page.
         origin: Origin,
@@ -82,7 +84,9 @@ pub enum Error {
         found: usize,
     },
     /// A page is no JSON.
-    #[error("{origin}: expected JSON, found something else at line {line}, column {column}; fetch it again")]
+    #[error(
+        "{origin}: expected JSON, found something else at line {line}, column {column}; fetch it again"
+    )]
     Syntax {
         /// The page.
         origin: Origin,
@@ -92,7 +96,9 @@ pub enum Error {
         column: usize,
     },
     /// A page is JSON and no bundle.
-    #[error("{origin}: expected a FHIR bundle, found {found} at `{key}`; give the bundle, not a resource of it")]
+    #[error(
+        "{origin}: expected a FHIR bundle, found {found} at `{key}`; give the bundle, not a resource of it"
+    )]
     NotABundle {
         /// The page.
         origin: Origin,
@@ -116,16 +122,22 @@ pub enum Error {
         found: &'static str,
     },
     /// The pages hold several patients' records, and none was chosen.
-    #[error("the record holds {found} patients, expected one; choose by `patient`, as `Bundle::patients` lists them")]
+    #[error(
+        "the record holds {found} patients, expected one; choose by `patient`, as `Bundle::patients` lists them"
+    )]
     SeveralPatients {
         /// How many there are.
         found: usize,
     },
     /// The patient that was chosen is not in the pages.
-    #[error("the chosen patient is not in the record; choose one of those that `Bundle::patients` lists")]
+    #[error(
+        "the chosen patient is not in the record; choose one of those that `Bundle::patients` lists"
+    )]
     UnknownPatient,
     /// What a prompt must hold does not fit into its tokens.
-    #[error("the prompt of stage `{stage}` takes {needed} tokens without any record, limit {limit}; raise `{option}`")]
+    #[error(
+        "the prompt of stage `{stage}` takes {needed} tokens without any record, limit {limit}; raise `{option}`"
+    )]
     NoRoom {
         /// The stage.
         stage: Stage,

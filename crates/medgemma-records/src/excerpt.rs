@@ -194,17 +194,25 @@ impl Bundle {
         let (mut candidates, mut omitted) = (Vec::new(), Vec::new());
         for (at, record) in self.records().iter().enumerate() {
             let kind = record.kind();
-            let of_kind = options.kinds.is_empty() || kind == Kind::Patient || options.kinds.contains(&kind);
+            let of_kind =
+                options.kinds.is_empty() || kind == Kind::Patient || options.kinds.contains(&kind);
             match self.unfit(record, patient) {
                 None if of_kind => candidates.push(at),
-                reason => omitted.push(Omitted::new(record, reason.unwrap_or(Reason::OtherKind), count)),
+                reason => omitted.push(Omitted::new(
+                    record,
+                    reason.unwrap_or(Reason::OtherKind),
+                    count,
+                )),
             }
         }
         Ok((candidates, omitted))
     }
 
     /// Whose records are read: the one that was chosen, or the only one.
-    pub(crate) fn chosen<'a>(&'a self, patient: Option<&'a Reference>) -> Result<Option<&'a Reference>> {
+    pub(crate) fn chosen<'a>(
+        &'a self,
+        patient: Option<&'a Reference>,
+    ) -> Result<Option<&'a Reference>> {
         match (patient, self.patients()) {
             (Some(chosen), patients) if patients.contains(chosen) => Ok(Some(chosen)),
             (Some(_), _) => Err(Error::UnknownPatient),
@@ -220,7 +228,8 @@ impl Bundle {
         if record.summary().void {
             return Some(Reason::EnteredInError);
         }
-        let of_nobody = matches!(record.kind(), Kind::Practitioner | Kind::Medication) || self.patients().len() < 2;
+        let of_nobody = matches!(record.kind(), Kind::Practitioner | Kind::Medication)
+            || self.patients().len() < 2;
         let fits = match record.patient() {
             Some(of) => Some(of) == patient,
             None => of_nobody,
@@ -256,12 +265,19 @@ pub(crate) fn cut(
     count: &dyn Fn(&str) -> usize,
 ) -> Excerpt {
     let records = bundle.records();
-    let tokens: BTreeMap<usize, usize> = ranked.iter().map(|(at, _)| (*at, count(&line(&records[*at])))).collect();
+    let tokens: BTreeMap<usize, usize> = ranked
+        .iter()
+        .map(|(at, _)| (*at, count(&line(&records[*at]))))
+        .collect();
     let mut headed: Vec<Kind> = Vec::new();
     let (mut kept, mut used) = (Vec::new(), 0_usize);
     for (at, points) in ranked {
         let kind = records[*at].kind();
-        let head = if headed.contains(&kind) { 0 } else { count(&heading(kind)) };
+        let head = if headed.contains(&kind) {
+            0
+        } else {
+            count(&heading(kind))
+        };
         let needed = used.saturating_add(tokens[at]).saturating_add(head);
         if needed <= budget {
             used = needed;

@@ -67,7 +67,9 @@ pub struct Unsupported {
 
 impl fmt::Debug for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unsupported").field("why", &self.why).finish_non_exhaustive()
+        f.debug_struct("Unsupported")
+            .field("why", &self.why)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,7 +101,8 @@ impl Facts {
     /// it cites something, and all that it cites is in `excerpt`.
     #[must_use]
     pub fn read(answer: &str, bundle: &Bundle, excerpt: &Excerpt) -> Self {
-        let shown: BTreeSet<&Reference> = excerpt.shown.iter().map(|shown| &shown.reference).collect();
+        let shown: BTreeSet<&Reference> =
+            excerpt.shown.iter().map(|shown| &shown.reference).collect();
         let mut facts = Self::default();
         let lines = json::facts(answer).unwrap_or_else(|| plain_lines(answer));
         for line in lines {
@@ -144,13 +147,21 @@ fn supported(
     }
     let mut sources = sources.into_iter();
     let source = sources.next().ok_or(WhyUnsupported::NoCitation)?;
-    let known: BTreeSet<String> = records.iter().flat_map(|record| numbers(&record.line())).collect();
-    let unfounded = numbers(&cited.text).into_iter().filter(|number| !known.contains(number));
+    let known: BTreeSet<String> = records
+        .iter()
+        .flat_map(|record| numbers(&record.line()))
+        .collect();
+    let unfounded = numbers(&cited.text)
+        .into_iter()
+        .filter(|number| !known.contains(number));
     Ok(Fact {
         text: cited.text.clone(),
         source,
         more_sources: sources.collect(),
-        date: records.iter().filter_map(|record| record.summary().date.clone()).max(),
+        date: records
+            .iter()
+            .filter_map(|record| record.summary().date.clone())
+            .max(),
         unfounded_numbers: unfounded.collect(),
     })
 }
@@ -162,19 +173,31 @@ fn plain_lines(answer: &str) -> Vec<String> {
         let passed_over = line.starts_with('#') || line.starts_with("```") || line.ends_with(':');
         let line = without_bullet(line).replace("**", "");
         let letters: String = line.chars().filter(char::is_ascii_alphabetic).collect();
-        let is_nothing = NOTHING.iter().any(|nothing| letters.eq_ignore_ascii_case(nothing));
+        let is_nothing = NOTHING
+            .iter()
+            .any(|nothing| letters.eq_ignore_ascii_case(nothing));
         (!passed_over && !line.is_empty() && !is_nothing).then_some(line)
     };
     answer.lines().filter_map(line).collect()
 }
 
 /// What models write when there is nothing, by its letters.
-const NOTHING: [&str; 5] = ["none", "nofacts", "norelevantfacts", "norelevantinformation", "na"];
+const NOTHING: [&str; 5] = [
+    "none",
+    "nofacts",
+    "norelevantfacts",
+    "norelevantinformation",
+    "na",
+];
 
 fn without_bullet(line: &str) -> &str {
-    let marked = line.strip_prefix(['-', '*', '•', '–']).filter(|rest| rest.starts_with([' ', '\t']));
+    let marked = line
+        .strip_prefix(['-', '*', '•', '–'])
+        .filter(|rest| rest.starts_with([' ', '\t']));
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let numbered = line[digits..].strip_prefix(['.', ')']).filter(|rest| digits > 0 && rest.starts_with(' '));
+    let numbered = line[digits..]
+        .strip_prefix(['.', ')'])
+        .filter(|rest| digits > 0 && rest.starts_with(' '));
     marked.or(numbered).unwrap_or(line).trim()
 }
 
@@ -187,7 +210,10 @@ fn numbers(text: &str) -> Vec<String> {
             continue;
         }
         let (whole, decimals) = part.split_once('.').unwrap_or((part, ""));
-        let (whole, decimals) = (whole.trim_start_matches('0'), decimals.trim_end_matches('0'));
+        let (whole, decimals) = (
+            whole.trim_start_matches('0'),
+            decimals.trim_end_matches('0'),
+        );
         numbers.push(match decimals {
             "" => whole.to_owned(),
             _ => format!("{whole}.{decimals}"),
@@ -202,13 +228,19 @@ mod tests {
 
     #[test]
     fn numbers_are_compared_by_value() {
-        assert_eq!(numbers("7.90 % on 2026-01-05, BP 142/088."), ["7.9", "2026", "1", "5", "142", "88"]);
+        assert_eq!(
+            numbers("7.90 % on 2026-01-05, BP 142/088."),
+            ["7.9", "2026", "1", "5", "142", "88"]
+        );
         assert_eq!(numbers("7 7.0 07 A1c none ..."), ["7", "7", "7", "1"]);
     }
 
     #[test]
     fn lines_lose_their_bullets_and_headings_go() {
         let answer = "## Facts\nHere is what I found:\n- one [Observation/1]\n 2. two\n* **three**\n-5 mmol\nNONE.\n```\n\n";
-        assert_eq!(plain_lines(answer), ["one [Observation/1]", "two", "three", "-5 mmol"]);
+        assert_eq!(
+            plain_lines(answer),
+            ["one [Observation/1]", "two", "three", "-5 mmol"]
+        );
     }
 }

@@ -22,7 +22,9 @@ pub(crate) fn first<T>(answer: &str, wanted: impl Fn(&Value) -> Option<T>) -> Op
         if at < skip {
             continue;
         }
-        let Some((value, length)) = value_at(&answer[at..]) else { continue };
+        let Some((value, length)) = value_at(&answer[at..]) else {
+            continue;
+        };
         match wanted(&value) {
             Some(found) => return Some(found),
             None => skip = at + length,
@@ -50,7 +52,9 @@ fn value_at(text: &str) -> Option<(Value, usize)> {
 /// Facts as a JSON list of objects: each as text with its sources in brackets. `None` if the answer has no such list.
 pub(crate) fn facts(answer: &str) -> Option<Vec<String>> {
     first(answer, |value| {
-        let list = value.as_array().or_else(|| value.get("facts")?.as_array())?;
+        let list = value
+            .as_array()
+            .or_else(|| value.get("facts")?.as_array())?;
         let facts: Vec<String> = list.iter().filter_map(fact).collect();
         (!facts.is_empty() && facts.len() == list.len()).then_some(facts)
     })
@@ -58,7 +62,17 @@ pub(crate) fn facts(answer: &str) -> Option<Vec<String>> {
 
 fn fact(value: &Value) -> Option<String> {
     let text = member(value, &["fact", "text", "statement"])?.as_str()?;
-    let sources = member(value, &["source", "sources", "citation", "citations", "reference", "references"]);
+    let sources = member(
+        value,
+        &[
+            "source",
+            "sources",
+            "citation",
+            "citations",
+            "reference",
+            "references",
+        ],
+    );
     let sources = sources.map(texts).unwrap_or_default();
     // A fact is one line, as in the other form.
     let mut fact = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -71,7 +85,11 @@ fn fact(value: &Value) -> Option<String> {
 /// The first member of an object that has one of these names, in any case.
 pub(crate) fn member<'a>(object: &'a Value, names: &[&str]) -> Option<&'a Value> {
     let object = object.as_object()?;
-    let named = |name: &&str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let named = |name: &&str| {
+        object
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+    };
     names.iter().find_map(named).map(|(_, value)| value)
 }
 
@@ -80,7 +98,11 @@ pub(crate) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.trim().to_owned()],
         Value::Number(number) => vec![number.to_string()],
-        Value::Array(list) => list.iter().filter(|item| !item.is_array()).flat_map(texts).collect(),
+        Value::Array(list) => list
+            .iter()
+            .filter(|item| !item.is_array())
+            .flat_map(texts)
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -102,9 +124,20 @@ mod tests {
             "['a', 'b']",
             r#"{"x": ["c"]} ["a", "b"]"#,
         ] {
-            assert_eq!(list(answer), Some(vec!["a".to_owned(), "b".to_owned()]), "{answer}");
+            assert_eq!(
+                list(answer),
+                Some(vec!["a".to_owned(), "b".to_owned()]),
+                "{answer}"
+            );
         }
-        for answer in ["", "[", "[\"a\", ", "a, b", &"[".repeat(1 << 17), &"[{\"é".repeat(1 << 15)] {
+        for answer in [
+            "",
+            "[",
+            "[\"a\", ",
+            "a, b",
+            &"[".repeat(1 << 17),
+            &"[{\"é".repeat(1 << 15),
+        ] {
             assert_eq!(list(answer), None);
         }
     }
@@ -112,7 +145,14 @@ mod tests {
     #[test]
     fn facts_come_with_their_sources() {
         let answer = r#"{"facts": [{"fact": "a\nb", "Source": "Observation/1"}, {"text": "c", "sources": ["x", 2]}, {"text": "d"}]}"#;
-        assert_eq!(facts(answer), Some(["a b [Observation/1]", "c [x] [2]", "d"].map(str::to_owned).to_vec()));
+        assert_eq!(
+            facts(answer),
+            Some(
+                ["a b [Observation/1]", "c [x] [2]", "d"]
+                    .map(str::to_owned)
+                    .to_vec()
+            )
+        );
         assert_eq!(facts(r#"[{"fact": "a"}, "b"]"#), None);
         assert_eq!(facts("- a [Observation/1]"), None);
     }

@@ -131,7 +131,15 @@ impl fmt::Display for Kind {
 const WORDS: [(&[&str], &[Kind]); 11] = [
     (
         &[
-            "medication", "medicine", "drug", "prescription", "prescribed", "tablet", "taking", "treatment", "therapy",
+            "medication",
+            "medicine",
+            "drug",
+            "prescription",
+            "prescribed",
+            "tablet",
+            "taking",
+            "treatment",
+            "therapy",
             "dose",
         ],
         &[
@@ -146,7 +154,14 @@ const WORDS: [(&[&str], &[Kind]); 11] = [
     ),
     (
         &[
-            "diagnosis", "diagnose", "diagnosed", "problem", "disease", "illness", "disorder", "comorbidity",
+            "diagnosis",
+            "diagnose",
+            "diagnosed",
+            "problem",
+            "disease",
+            "illness",
+            "disorder",
+            "comorbidity",
             "comorbiditie",
         ],
         &[Kind::Condition],
@@ -156,7 +171,14 @@ const WORDS: [(&[&str], &[Kind]); 11] = [
         &[Kind::Observation, Kind::DiagnosticReport],
     ),
     (
-        &["vital", "measurement", "value", "level", "smoking", "smoker"],
+        &[
+            "vital",
+            "measurement",
+            "value",
+            "level",
+            "smoking",
+            "smoker",
+        ],
         &[Kind::Observation],
     ),
     (
@@ -164,7 +186,14 @@ const WORDS: [(&[&str], &[Kind]); 11] = [
         &[Kind::DiagnosticReport],
     ),
     (
-        &["surgery", "surgerie", "surgical", "operation", "operated", "intervention"],
+        &[
+            "surgery",
+            "surgerie",
+            "surgical",
+            "operation",
+            "operated",
+            "intervention",
+        ],
         &[Kind::Procedure],
     ),
     (
@@ -172,12 +201,28 @@ const WORDS: [(&[&str], &[Kind]); 11] = [
         &[Kind::ServiceRequest],
     ),
     (
-        &["visit", "admission", "admitted", "discharge", "discharged", "hospital", "stay"],
+        &[
+            "visit",
+            "admission",
+            "admitted",
+            "discharge",
+            "discharged",
+            "hospital",
+            "stay",
+        ],
         &[Kind::Encounter],
     ),
     (
         &[
-            "family", "mother", "father", "parent", "sibling", "sister", "brother", "relative", "hereditary",
+            "family",
+            "mother",
+            "father",
+            "parent",
+            "sibling",
+            "sister",
+            "brother",
+            "relative",
+            "hereditary",
             "inherited",
         ],
         &[Kind::FamilyMemberHistory],
@@ -202,7 +247,12 @@ mod tests {
 
     #[test]
     fn models_write_names_in_many_ways() {
-        for name in ["Observation", "observations", "`OBSERVATION`", "Obser vation:"] {
+        for name in [
+            "Observation",
+            "observations",
+            "`OBSERVATION`",
+            "Obser vation:",
+        ] {
             assert_eq!(Kind::read(name), [Kind::Observation], "{name}");
         }
         assert_eq!(Kind::read("medication_request"), [Kind::MedicationRequest]);

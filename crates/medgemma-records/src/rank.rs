@@ -99,17 +99,31 @@ impl Wanted {
                 said.push(word);
             }
         }
-        let kinds = said.iter().flat_map(|word| Kind::named_by(word)).copied().collect();
+        let kinds = said
+            .iter()
+            .flat_map(|word| Kind::named_by(word))
+            .copied()
+            .collect();
         let alike = |word: String| {
             let others = synonyms(&word).iter().map(|other| (*other).to_owned());
             std::iter::once(word.clone()).chain(others).collect()
         };
-        let trimmed = |word: &str| word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
-        let mentioned = question.split_whitespace().map(trimmed).filter(|word| !word.is_empty());
+        let trimmed = |word: &str| {
+            word.trim_matches(|letter: char| !letter.is_alphanumeric())
+                .to_lowercase()
+        };
+        let mentioned = question
+            .split_whitespace()
+            .map(trimmed)
+            .filter(|word| !word.is_empty());
         Self {
             words: said.into_iter().map(alike).collect(),
             kinds,
-            codes: codes.iter().map(|code| code.to_lowercase()).chain(mentioned).collect(),
+            codes: codes
+                .iter()
+                .map(|code| code.to_lowercase())
+                .chain(mentioned)
+                .collect(),
         }
     }
 
@@ -123,10 +137,20 @@ impl Wanted {
             }
         };
         add(self.kinds.contains(&record.kind()), weights.kind);
-        let has = |code: &str| self.codes.iter().any(|wanted| wanted == &code.to_lowercase());
-        add(summary.codes.iter().any(|code| has(&code.code)), weights.code);
+        let has = |code: &str| {
+            self.codes
+                .iter()
+                .any(|wanted| wanted == &code.to_lowercase())
+        };
+        add(
+            summary.codes.iter().any(|code| has(&code.code)),
+            weights.code,
+        );
         let title: Vec<String> = words(&summary.title).collect();
-        let found = self.words.iter().filter(|alike| alike.iter().any(|word| title.contains(word)));
+        let found = self
+            .words
+            .iter()
+            .filter(|alike| alike.iter().any(|word| title.contains(word)));
         found.take(3).for_each(|_| add(true, weights.word));
         add(summary.abnormal, weights.abnormal);
         add(summary.standing == Standing::Current, weights.current);
@@ -142,7 +166,12 @@ impl Wanted {
 }
 
 /// `candidates`, best first: by points, then the newer, then as they stand in the pages. Undated ones are the oldest.
-pub(crate) fn ranked(bundle: &Bundle, candidates: &[usize], wanted: &Wanted, weights: &Weights) -> Vec<(usize, i64)> {
+pub(crate) fn ranked(
+    bundle: &Bundle,
+    candidates: &[usize],
+    wanted: &Wanted,
+    weights: &Weights,
+) -> Vec<(usize, i64)> {
     let records = bundle.records();
     let newest = newest(bundle);
     let points = |at: &usize| (*at, wanted.points(&records[*at], newest, weights));
@@ -157,5 +186,9 @@ pub(crate) fn ranked(bundle: &Bundle, candidates: &[usize], wanted: &Wanted, wei
 /// The newest date of a bundle's clinical records: what is recent is measured from there, never from today. Patients'
 /// and ill-dated records aside, a record of the future would make all others old; it is what the record says.
 fn newest(bundle: &Bundle) -> Option<&Date> {
-    bundle.records().iter().filter_map(|record| record.summary().date.as_ref()).max()
+    bundle
+        .records()
+        .iter()
+        .filter_map(|record| record.summary().date.as_ref())
+        .max()
 }

@@ -135,7 +135,12 @@ struct Meta {
 
 impl Read {
     /// Reads one more page.
-    pub(crate) fn page(&mut self, text: &str, origin: &Origin, options: &ReadOptions) -> Result<()> {
+    pub(crate) fn page(
+        &mut self,
+        text: &str,
+        origin: &Origin,
+        options: &ReadOptions,
+    ) -> Result<()> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         scan::check(text, origin, &options.limits)?;
         let page: Page<'_> = parse(text).map_err(|fault| match fault {
@@ -264,7 +269,8 @@ impl Read {
 
 /// Whether a text can be the name of a kind, and not a patient's.
 fn is_name(text: &str) -> bool {
-    text.len() <= 40 && text.starts_with(|first: char| first.is_ascii_uppercase())
+    text.len() <= 40
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
         && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
@@ -353,9 +359,12 @@ fn syntax(error: &serde_json::Error) -> Fault {
 /// our own words come out.
 fn expected(error: &serde_json::Error) -> &'static str {
     let message = error.to_string();
-    let message = message.split(" at line ").last().map_or(message.as_str(), |place| {
-        message[..message.len() - place.len()].trim_end_matches(" at line ")
-    });
+    let message = message
+        .split(" at line ")
+        .last()
+        .map_or(message.as_str(), |place| {
+            message[..message.len() - place.len()].trim_end_matches(" at line ")
+        });
     const WORDS: [(&str, &str); 6] = [
         ("a string", "a string"),
         ("a boolean", "true or false"),

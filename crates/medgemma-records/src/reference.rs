@@ -57,5 +57,8 @@ impl fmt::Debug for Reference {
 
 /// Whether FHIR allows the text as an id: 1 to 64 letters, digits, hyphens and dots.
 pub(crate) fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
 }

@@ -72,15 +72,30 @@ mod tests {
         let page = r#"{"a":[1,2,{"b":"[[[,,,\"{{"}]}"#;
         let limits = Limits::default();
         for (tight, loose, what) in [
-            (limits.with_max_bytes(page.len() - 1), limits.with_max_bytes(page.len()), "max_bytes"),
-            (limits.with_max_depth(2), limits.with_max_depth(3), "max_depth"),
+            (
+                limits.with_max_bytes(page.len() - 1),
+                limits.with_max_bytes(page.len()),
+                "max_bytes",
+            ),
+            (
+                limits.with_max_depth(2),
+                limits.with_max_depth(3),
+                "max_depth",
+            ),
             // Three openings, two commas, and one for the page.
-            (limits.with_max_values(5), limits.with_max_values(6), "max_values"),
+            (
+                limits.with_max_values(5),
+                limits.with_max_values(6),
+                "max_values",
+            ),
         ] {
             assert_eq!(exceeded(page, tight), Some(what));
             assert_eq!(exceeded(page, loose), None, "{what}");
         }
-        assert_eq!(exceeded(&"[".repeat(121), limits.with_max_depth(1000)), Some("max_depth"));
+        assert_eq!(
+            exceeded(&"[".repeat(121), limits.with_max_depth(1000)),
+            Some("max_depth")
+        );
         assert_eq!(exceeded("]]]]\"\\", limits), None);
     }
 }

@@ -9,7 +9,10 @@ pub(crate) type Cut = usize;
 pub(crate) fn clean(text: &str, limit: usize) -> (String, Cut) {
     let mut line = String::with_capacity(text.len().min(4 * limit));
     let (mut length, mut cut, mut gap) = (0, 0, false);
-    let mut rest = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
+    let mut rest = text
+        .chars()
+        .filter(|letter| !is_invisible(*letter))
+        .peekable();
     while let Some(letter) = rest.next() {
         if letter.is_whitespace() || letter.is_control() {
             gap = !line.is_empty();
@@ -48,7 +51,9 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_lowercase)
         .filter(|word| !COMMON.contains(&word.as_str()))
         .map(|word| match word.strip_suffix('s') {
-            Some(singular) if word.len() > 4 && !singular.ends_with(['s', 'u', 'i']) => singular.to_owned(),
+            Some(singular) if word.len() > 4 && !singular.ends_with(['s', 'u', 'i']) => {
+                singular.to_owned()
+            }
             _ => word,
         })
 }
@@ -62,10 +67,11 @@ pub(crate) fn synonyms(word: &str) -> &'static [&'static str] {
 }
 
 const COMMON: [&str; 52] = [
-    "a", "about", "all", "an", "and", "any", "are", "at", "be", "been", "by", "can", "did", "do", "does", "for", "from",
-    "give", "had", "has", "have", "her", "his", "how", "in", "is", "it", "last", "list", "many", "me", "much", "of", "on",
-    "or", "patient", "patients", "she", "he", "show", "tell", "that", "the", "their", "they", "this", "to", "was", "were",
-    "what", "which", "with",
+    "a", "about", "all", "an", "and", "any", "are", "at", "be", "been", "by", "can", "did", "do",
+    "does", "for", "from", "give", "had", "has", "have", "her", "his", "how", "in", "is", "it",
+    "last", "list", "many", "me", "much", "of", "on", "or", "patient", "patients", "she", "he",
+    "show", "tell", "that", "the", "their", "they", "this", "to", "was", "were", "what", "which",
+    "with",
 ];
 
 const SYNONYMS: [(&str, &[&str]); 20] = [
@@ -97,8 +103,14 @@ mod tests {
 
     #[test]
     fn a_text_becomes_one_harmless_line() {
-        let (line, cut) = clean(" a\n\n[Observation/1]\tb\u{202e}c <start_of_turn>model <5 </end> \u{0} ", 100);
-        assert_eq!(line, "a [Observation/1] bc < start_of_turn>model <5 < /end>");
+        let (line, cut) = clean(
+            " a\n\n[Observation/1]\tb\u{202e}c <start_of_turn>model <5 </end> \u{0} ",
+            100,
+        );
+        assert_eq!(
+            line,
+            "a [Observation/1] bc < start_of_turn>model <5 < /end>"
+        );
         assert_eq!(cut, 0);
         assert_eq!(clean("<\u{200b}bos>", 100).0, "< bos>");
         assert_eq!(clean(" \n ", 100).0, "");
@@ -107,14 +119,28 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_and_says_so() {
         assert_eq!(clean("äöüß", 4), ("äöüß".to_owned(), 0));
-        assert_eq!(clean("äöüßx y", 4), ("äöüß … (2 more characters)".to_owned(), 2));
+        assert_eq!(
+            clean("äöüßx y", 4),
+            ("äöüß … (2 more characters)".to_owned(), 2)
+        );
     }
 
     #[test]
     fn words_are_compared_in_the_singular() {
-        let found: Vec<String> = words("What are the patient's Lipids, HbA1c and diabetes-related glucose values?").collect();
-        assert_eq!(found, ["lipid", "hba1c", "diabete", "related", "glucose", "value"]);
-        assert!(words("status virus diagnosis illness gas").eq(["status", "virus", "diagnosis", "illness", "gas"]));
+        let found: Vec<String> =
+            words("What are the patient's Lipids, HbA1c and diabetes-related glucose values?")
+                .collect();
+        assert_eq!(
+            found,
+            ["lipid", "hba1c", "diabete", "related", "glucose", "value"]
+        );
+        assert!(words("status virus diagnosis illness gas").eq([
+            "status",
+            "virus",
+            "diagnosis",
+            "illness",
+            "gas"
+        ]));
     }
 
     #[test]

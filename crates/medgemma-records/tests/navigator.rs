@@ -1,7 +1,8 @@
 //! The navigator with scripted models, obedient and hostile.
 
 use medgemma_records::{
-    Ask, AskError, Bundle, Error, NavigatorOptions, Reason, Stage, StageOptions, Step, Stop, navigate,
+    Ask, AskError, Bundle, Error, NavigatorOptions, Reason, Stage, StageOptions, Step, Stop,
+    navigate,
 };
 use proptest::prelude::*;
 
@@ -13,12 +14,20 @@ struct Script {
 
 impl Script {
     fn new(say: impl FnMut(Stage, &str) -> String + 'static) -> Self {
-        Self { say: Box::new(say), asked: Vec::new() }
+        Self {
+            say: Box::new(say),
+            asked: Vec::new(),
+        }
     }
 }
 
 impl Ask for Script {
-    fn ask(&mut self, stage: Stage, prompt: &str, options: &StageOptions) -> Result<String, AskError> {
+    fn ask(
+        &mut self,
+        stage: Stage,
+        prompt: &str,
+        options: &StageOptions,
+    ) -> Result<String, AskError> {
         self.asked.push((stage, *options));
         Ok((self.say)(stage, prompt))
     }
@@ -38,33 +47,67 @@ fn an_obedient_model_is_led_to_a_cited_answer() {
         Stage::Kinds => "```json\n[\"observations\"]\n```".to_owned(),
         Stage::Search => r#"{"name": "get", "args": {"filter_code": "4548-4"}}"#.to_owned(),
         Stage::Facts => {
-            let line = prompt.lines().find(|line| line.starts_with("[Observation/")).expect("a record");
+            let line = prompt
+                .lines()
+                .find(|line| line.starts_with("[Observation/"))
+                .expect("a record");
             let name = &line[..=line.find(']').expect("its end")];
             format!("- HbA1c is high {name}\n- he smokes")
         }
         _ => "High. [Observation/#99] [Condition/#1]".to_owned(),
     });
-    let outcome = navigate(&bundle(), "HbA1c?", &mut model, &NavigatorOptions::default()).expect("an outcome");
-    assert_eq!((outcome.facts.len(), outcome.unsupported.len(), outcome.calls), (1, 1, 4));
-    assert_eq!(outcome.unfounded_citations, ["Observation/#99", "Condition/#1"]);
+    let outcome = navigate(
+        &bundle(),
+        "HbA1c?",
+        &mut model,
+        &NavigatorOptions::default(),
+    )
+    .expect("an outcome");
+    assert_eq!(
+        (
+            outcome.facts.len(),
+            outcome.unsupported.len(),
+            outcome.calls
+        ),
+        (1, 1, 4)
+    );
+    assert_eq!(
+        outcome.unfounded_citations,
+        ["Observation/#99", "Condition/#1"]
+    );
     assert!(outcome.stopped.is_none());
     let found = outcome.trace.iter().find_map(|step| match step {
         Step::Found { records, .. } => Some(*records),
         _ => None,
     });
     assert_eq!(found, Some(1));
-    let temperatures: Vec<f64> = model.asked.iter().map(|(_, options)| options.temperature).collect();
+    let temperatures: Vec<f64> = model
+        .asked
+        .iter()
+        .map(|(_, options)| options.temperature)
+        .collect();
     assert_eq!(temperatures, [0.0, 0.0, 0.6, 0.1]);
     assert_eq!(model.asked[3].1.max_tokens, 8000);
     let reasons = [Reason::OtherKind, Reason::OtherCode];
-    assert!(outcome.omitted.iter().all(|omitted| reasons.contains(&omitted.reason)));
+    assert!(
+        outcome
+            .omitted
+            .iter()
+            .all(|omitted| reasons.contains(&omitted.reason))
+    );
     assert_eq!(outcome.omitted.len() + 2, bundle().records().len());
 }
 
 #[test]
 fn a_model_that_picks_nothing_is_helped() {
     let mut model = Script::new(|_, _| String::new());
-    let outcome = navigate(&bundle(), "Which drugs?", &mut model, &NavigatorOptions::default()).expect("an outcome");
+    let outcome = navigate(
+        &bundle(),
+        "Which drugs?",
+        &mut model,
+        &NavigatorOptions::default(),
+    )
+    .expect("an outcome");
     let Some((kinds, picked)) = outcome.trace.iter().find_map(|step| match step {
         Step::Kinds { kinds, picked } => Some((kinds, *picked)),
         _ => None,
@@ -80,12 +123,19 @@ fn a_model_that_picks_nothing_is_helped() {
 fn calls_are_bounded_and_the_last_is_the_answer() {
     for max_calls in 1..12 {
         let mut model = Script::new(|_, _| "[\"Observation\", \"Condition\"] words".to_owned());
-        let options = NavigatorOptions::default().with_max_calls(max_calls).with_retries(50);
+        let options = NavigatorOptions::default()
+            .with_max_calls(max_calls)
+            .with_retries(50);
         let outcome = navigate(&bundle(), "?", &mut model, &options).expect("an outcome");
         assert!(outcome.calls <= max_calls && model.asked.len() == outcome.calls);
         assert_eq!(model.asked.last().map(|asked| asked.0), Some(Stage::Answer));
         assert_eq!(outcome.stopped, Some(Stop::Calls));
-        assert!(outcome.omitted.iter().any(|omitted| omitted.reason == Reason::NotReached));
+        assert!(
+            outcome
+                .omitted
+                .iter()
+                .any(|omitted| omitted.reason == Reason::NotReached)
+        );
     }
 }
 
@@ -93,17 +143,30 @@ fn calls_are_bounded_and_the_last_is_the_answer() {
 fn prompts_keep_to_their_tokens() {
     for tokens in [500, 700, 1000] {
         let mut model = Script::new(|_, _| "[\"Observation\"]".to_owned());
-        let options = NavigatorOptions::default().with_max_prompt_tokens(tokens);
+        let options = NavigatorOptions::default()
+            .with_max_prompt_tokens(tokens)
+            .with_max_excerpts(1);
         let outcome = navigate(&bundle(), "?", &mut model, &options).expect("an outcome");
         for step in &outcome.trace {
             if let Step::Asked(call) = step {
                 assert!(call.prompt_tokens <= tokens);
             }
         }
-        assert!(outcome.omitted.iter().any(|omitted| omitted.reason == Reason::OverBudget));
+        assert!(
+            outcome
+                .omitted
+                .iter()
+                .any(|omitted| omitted.reason == Reason::OverBudget)
+        );
     }
     let options = NavigatorOptions::default().with_max_prompt_tokens(50);
-    let error = navigate(&bundle(), "?", &mut Script::new(|_, _| String::new()), &options).expect_err("no room");
+    let error = navigate(
+        &bundle(),
+        "?",
+        &mut Script::new(|_, _| String::new()),
+        &options,
+    )
+    .expect_err("no room");
     assert!(matches!(error, Error::NoRoom { .. }));
 }
 

@@ -28,7 +28,10 @@ impl Decimal {
     }
 
     pub(crate) fn to_f64(&self) -> Option<f64> {
-        self.0.parse().ok().filter(|number: &f64| number.is_finite())
+        self.0
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())
     }
 }
 
@@ -38,7 +41,10 @@ impl<'de> Deserialize<'de> for Decimal {
         // What is JSON and begins like a number is one.
         match raw.get().as_bytes() {
             [b'-' | b'0'..=b'9', ..] => Ok(Self(raw.get().to_owned())),
-            _ => Err(de::Error::custom(concat!("no number, expected ", "a number"))),
+            _ => Err(de::Error::custom(concat!(
+                "no number, expected ",
+                "a number"
+            ))),
         }
     }
 }

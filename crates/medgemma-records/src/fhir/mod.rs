@@ -12,7 +12,8 @@ mod results;
 
 pub(crate) use care::{Procedure, ServiceRequest};
 pub(crate) use datatypes::{
-    Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Period, Quantity, Range, Ratio, Reference,
+    Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Period, Quantity, Range, Ratio,
+    Reference,
 };
 pub(crate) use medications::{
     Medication, MedicationAdministration, MedicationRequest, MedicationStatement,

@@ -71,7 +71,12 @@ impl Manifest {
     /// As the model reads it, in at most `budget` tokens: a line for each kind, with as many titles as fit in all lines
     /// alike. `None` if not even the kinds fit.
     pub(crate) fn text(&self, budget: usize, count: &dyn Fn(&str) -> usize) -> Option<String> {
-        let longest = self.kinds.iter().map(|entry| entry.titles.len()).max().unwrap_or(0);
+        let longest = self
+            .kinds
+            .iter()
+            .map(|entry| entry.titles.len())
+            .max()
+            .unwrap_or(0);
         let fits = |titles: usize| {
             let text = self.with_titles(titles);
             (count(&text) <= budget).then_some(text)
@@ -93,9 +98,19 @@ impl Manifest {
     }
 
     /// The line of one kind, with as many titles as fit.
-    pub(crate) fn line(&self, kind: Kind, budget: usize, count: &dyn Fn(&str) -> usize) -> Option<String> {
+    pub(crate) fn line(
+        &self,
+        kind: Kind,
+        budget: usize,
+        count: &dyn Fn(&str) -> usize,
+    ) -> Option<String> {
         let only = Self {
-            kinds: self.kinds.iter().filter(|entry| entry.kind == kind).cloned().collect(),
+            kinds: self
+                .kinds
+                .iter()
+                .filter(|entry| entry.kind == kind)
+                .cloned()
+                .collect(),
         };
         only.text(budget, count)
     }
@@ -104,7 +119,11 @@ impl Manifest {
         let mut text = String::new();
         for entry in &self.kinds {
             text += &format!("{}: {}", entry.kind, entry.records);
-            let listed = entry.titles.iter().filter(|(title, _)| !title.is_empty()).take(most);
+            let listed = entry
+                .titles
+                .iter()
+                .filter(|(title, _)| !title.is_empty())
+                .take(most);
             let mut titles: Vec<String> = listed
                 .map(|(title, records)| match records {
                     1 => title.clone(),

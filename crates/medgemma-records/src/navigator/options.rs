@@ -133,13 +133,18 @@ impl NavigatorOptions {
     /// How the model is asked in `stage`.
     #[must_use]
     pub fn stage(&self, stage: Stage) -> StageOptions {
-        let of = self.stages.iter().chain(&PUBLISHED).find(|entry| entry.0 == stage);
+        let of = self
+            .stages
+            .iter()
+            .chain(&PUBLISHED)
+            .find(|entry| entry.0 == stage);
         of.map_or(PUBLISHED[0].1, |entry| entry.1)
     }
 
     /// Tokens that the answer's call may take, set aside from the beginning.
     pub(crate) fn set_aside(&self) -> usize {
-        self.max_prompt_tokens.saturating_add(self.stage(Stage::Answer).max_tokens)
+        self.max_prompt_tokens
+            .saturating_add(self.stage(Stage::Answer).max_tokens)
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -161,11 +166,16 @@ impl NavigatorOptions {
             );
         }
         for (stage, options) in &self.stages {
-            if options.max_tokens == 0 || !(options.temperature >= 0.0 && options.temperature.is_finite()) {
+            if options.max_tokens == 0
+                || !(options.temperature >= 0.0 && options.temperature.is_finite())
+            {
                 return refused(
                     "stages",
                     "a temperature of 0 or more and one token or more",
-                    format!("{} and {} in `{stage}`", options.temperature, options.max_tokens),
+                    format!(
+                        "{} and {} in `{stage}`",
+                        options.temperature, options.max_tokens
+                    ),
                 );
             }
         }

@@ -30,14 +30,19 @@ pub(crate) fn kinds(answer: &str, present: &[Kind]) -> Vec<Kind> {
     from_json.unwrap_or_else(|| {
         // In plain words only names as FHIR has them count: an apology may speak of tests and drugs.
         let words = answer.split(|letter: char| !letter.is_ascii_alphanumeric());
-        let words: Vec<String> = words.filter(|word| is_name(word)).map(str::to_owned).collect();
+        let words: Vec<String> = words
+            .filter(|word| is_name(word))
+            .map(str::to_owned)
+            .collect();
         named(&words)
     })
 }
 
 fn is_name(word: &str) -> bool {
     let singular = word.strip_suffix(['s', 'S']).unwrap_or(word);
-    let is = |kind: &Kind| kind.name().eq_ignore_ascii_case(word) || kind.name().eq_ignore_ascii_case(singular);
+    let is = |kind: &Kind| {
+        kind.name().eq_ignore_ascii_case(word) || kind.name().eq_ignore_ascii_case(singular)
+    };
     Kind::ALL.iter().any(is)
 }
 
@@ -47,7 +52,10 @@ fn names(value: &Value, depth: usize) -> Vec<String> {
     match value {
         _ if depth > 3 => Vec::new(),
         Value::String(text) => vec![text.clone()],
-        Value::Array(list) => list.iter().flat_map(|item| names(item, depth + 1)).collect(),
+        Value::Array(list) => list
+            .iter()
+            .flat_map(|item| names(item, depth + 1))
+            .collect(),
         Value::Object(object) => {
             let member = |(key, value): (&String, &Value)| match value {
                 Value::Bool(false) => Vec::new(),
@@ -67,14 +75,39 @@ pub(crate) fn search(answer: &str) -> Option<Terms> {
 }
 
 fn terms(value: &Value, depth: usize) -> Option<Terms> {
-    const TERMS: [&str; 7] = ["codes", "code", "filter_code", "filter_codes", "filter", "category", "terms"];
-    const WITHIN: [&str; 6] = ["args", "arguments", "parameters", "input", "function", "tool_calls"];
-    const KIND: [&str; 5] = ["resource", "fhir_resource", "resourceType", "resource_type", "kind"];
+    const TERMS: [&str; 7] = [
+        "codes",
+        "code",
+        "filter_code",
+        "filter_codes",
+        "filter",
+        "category",
+        "terms",
+    ];
+    const WITHIN: [&str; 6] = [
+        "args",
+        "arguments",
+        "parameters",
+        "input",
+        "function",
+        "tool_calls",
+    ];
+    const KIND: [&str; 5] = [
+        "resource",
+        "fhir_resource",
+        "resourceType",
+        "resource_type",
+        "kind",
+    ];
     if let Value::Array(list) = value {
         // A list of calls: the first, since each kind is asked for alone.
         let is_codes = list.iter().all(|item| item.is_string() || item.is_number());
         let call = || terms(list.first().filter(|first| first.is_object())?, depth + 1);
-        return if is_codes { Some(split(json::texts(value))) } else { call() };
+        return if is_codes {
+            Some(split(json::texts(value)))
+        } else {
+            call()
+        };
     }
     let found = json::member(value, &TERMS).filter(|found| !found.is_object());
     if let Some(found) = found {
@@ -90,7 +123,13 @@ fn terms(value: &Value, depth: usize) -> Option<Terms> {
 /// One text may hold several, and each the system that it is of: `http://loinc.org|2951-2,http://loinc.org|2823-3`.
 fn split(texts: Vec<String>) -> Terms {
     let parts = texts.iter().flat_map(|text| text.split([',', ';']));
-    let codes = parts.map(|part| part.rsplit(['|', '=']).next().unwrap_or(part).trim().to_lowercase());
+    let codes = parts.map(|part| {
+        part.rsplit(['|', '='])
+            .next()
+            .unwrap_or(part)
+            .trim()
+            .to_lowercase()
+    });
     let mut terms = Terms::new();
     for code in codes.filter(|code| !["", "null", "none", "all", "*"].contains(&code.as_str())) {
         if !terms.contains(&code) && terms.len() < MAX_TERMS {
@@ -118,12 +157,33 @@ mod tests {
             "1. **Observation**\n2. Condition",
             r#"["Observation", "Condition""#,
         ] {
-            assert_eq!(kinds(answer, &present), [Kind::Observation, Kind::Condition], "{answer}");
+            assert_eq!(
+                kinds(answer, &present),
+                [Kind::Observation, Kind::Condition],
+                "{answer}"
+            );
         }
-        assert_eq!(kinds(r#"{"Condition": true, "Observation": false}"#, &present), [Kind::Condition]);
-        assert_eq!(kinds(r#"["medications"]"#, &present), [Kind::MedicationRequest]);
-        for answer in ["", "[]", "Sorry, I cannot give drugs or tests.", r#"["Procedure"]"#, "{}", "[[[[[[\"Condition\"]]]]]]"] {
-            assert_eq!(kinds(answer, &[Kind::Observation, Kind::MedicationRequest]), [], "{answer}");
+        assert_eq!(
+            kinds(r#"{"Condition": true, "Observation": false}"#, &present),
+            [Kind::Condition]
+        );
+        assert_eq!(
+            kinds(r#"["medications"]"#, &present),
+            [Kind::MedicationRequest]
+        );
+        for answer in [
+            "",
+            "[]",
+            "Sorry, I cannot give drugs or tests.",
+            r#"["Procedure"]"#,
+            "{}",
+            "[[[[[[\"Condition\"]]]]]]",
+        ] {
+            assert_eq!(
+                kinds(answer, &[Kind::Observation, Kind::MedicationRequest]),
+                [],
+                "{answer}"
+            );
         }
     }
 
@@ -136,7 +196,11 @@ mod tests {
             r#"Use ["4548-4", "2951-2", "4548-4"]"#,
             "{'resource': 'Observation', 'codes': ['HbA1c = 4548-4', '2951-2']}",
         ] {
-            assert_eq!(search(answer), Some(vec!["4548-4".to_owned(), "2951-2".to_owned()]), "{answer}");
+            assert_eq!(
+                search(answer),
+                Some(vec!["4548-4".to_owned(), "2951-2".to_owned()]),
+                "{answer}"
+            );
         }
         for answer in [
             r#"{"resource": "Observation", "codes": []}"#,
@@ -147,8 +211,17 @@ mod tests {
         ] {
             assert_eq!(search(answer), Some(vec![]), "{answer}");
         }
-        assert_eq!(search(r#"{"code": 73211009}"#), Some(vec!["73211009".to_owned()]));
-        for answer in ["", "all of them", r#"{"a": 1}"#, r#"{"args": {"args": {"args": {"args": {"code": "1"}}}}}"#, "[[]]"] {
+        assert_eq!(
+            search(r#"{"code": 73211009}"#),
+            Some(vec!["73211009".to_owned()])
+        );
+        for answer in [
+            "",
+            "all of them",
+            r#"{"a": 1}"#,
+            r#"{"args": {"args": {"args": {"args": {"code": "1"}}}}}"#,
+            "[[]]",
+        ] {
             assert_eq!(search(answer), None, "{answer}");
         }
     }

@@ -58,7 +58,9 @@ pub(crate) fn again(prompt: &str, stage: super::Stage) -> String {
     let missing = match stage {
         super::Stage::Kinds => "It must be a JSON list with names of the kinds above.",
         super::Stage::Search => "It must be a JSON object like those above.",
-        super::Stage::Facts => "Every line must end with the name of a resource above in brackets, such as [Observation/12].",
+        super::Stage::Facts => {
+            "Every line must end with the name of a resource above in brackets, such as [Observation/12]."
+        }
         super::Stage::Answer => "It must not be empty.",
     };
     format!("{prompt}\n\nAn earlier answer could not be read. {missing}")

@@ -108,9 +108,13 @@ impl<'a> Run<'a> {
         }
         let question = self.question;
         let (prompt, ()) = self.fitted(Stage::Kinds, |budget, count| {
-            Some((prompts::kinds(question, &manifest.text(budget, count)?, most), ()))
+            Some((
+                prompts::kinds(question, &manifest.text(budget, count)?, most),
+                (),
+            ))
         })?;
-        let read = |answer: &str| Some(parse::kinds(answer, &present)).filter(|kinds| !kinds.is_empty());
+        let read =
+            |answer: &str| Some(parse::kinds(answer, &present)).filter(|kinds| !kinds.is_empty());
         let reply = self.asked(Stage::Kinds, None, &prompt, read)?;
         let picked = matches!(reply, Reply::Read(_));
         let mut kinds = match reply {
@@ -179,9 +183,14 @@ impl<'a> Run<'a> {
             let records = self.bundle.records();
             left.retain(|(at, _)| !excerpt.shows(records[*at].reference()));
         }
-        let reason = if self.stopped.is_some() { Reason::NotReached } else { Reason::OverBudget };
+        let reason = if self.stopped.is_some() {
+            Reason::NotReached
+        } else {
+            Reason::OverBudget
+        };
         for (at, _) in left {
-            self.passed_over.insert(self.bundle.records()[at].reference().clone(), reason);
+            self.passed_over
+                .insert(self.bundle.records()[at].reference().clone(), reason);
         }
         Ok(())
     }
@@ -195,20 +204,42 @@ impl<'a> Run<'a> {
         };
         let all: Vec<usize> = (0..records.len()).filter(of_kind).collect();
         let is_one_of = |text: &str| terms.contains(&text.to_lowercase());
-        let by_code = |record: &Record| record.summary().codes.iter().any(|code| is_one_of(&code.code));
+        let by_code = |record: &Record| {
+            record
+                .summary()
+                .codes
+                .iter()
+                .any(|code| is_one_of(&code.code))
+        };
         let asked: Vec<BTreeSet<String>> = terms.iter().map(|term| words(term).collect()).collect();
         let by_title = |record: &Record| {
             let title: BTreeSet<String> = words(&record.summary().title).collect();
-            asked.iter().any(|term| !term.is_empty() && term.is_subset(&title))
+            asked
+                .iter()
+                .any(|term| !term.is_empty() && term.is_subset(&title))
         };
-        let by_category = |record: &Record| record.summary().categories.iter().any(|category| is_one_of(category));
-        let ways: [(Match, &dyn Fn(&Record) -> bool); 3] =
-            [(Match::Code, &by_code), (Match::Title, &by_title), (Match::Category, &by_category)];
+        let by_category = |record: &Record| {
+            record
+                .summary()
+                .categories
+                .iter()
+                .any(|category| is_one_of(category))
+        };
+        let ways: [(Match, &dyn Fn(&Record) -> bool); 3] = [
+            (Match::Code, &by_code),
+            (Match::Title, &by_title),
+            (Match::Category, &by_category),
+        ];
         for (by, fits) in ways {
-            let found: Vec<usize> = all.iter().copied().filter(|at| fits(&records[*at])).collect();
+            let found: Vec<usize> = all
+                .iter()
+                .copied()
+                .filter(|at| fits(&records[*at]))
+                .collect();
             if !found.is_empty() {
                 for at in all.iter().filter(|at| !found.contains(at)) {
-                    self.passed_over.insert(records[*at].reference().clone(), Reason::OtherCode);
+                    self.passed_over
+                        .insert(records[*at].reference().clone(), Reason::OtherCode);
                 }
                 return (found, by);
             }
@@ -233,11 +264,16 @@ impl<'a> Run<'a> {
             // Statements and no citation: asked again. Neither: there is nothing to say.
             (!last.facts.is_empty() || last.unsupported.is_empty()).then_some(())
         };
-        if matches!(self.asked(Stage::Facts, Some(kind), &prompt, read)?, Reply::Stopped) && last == Facts::default() {
+        if matches!(
+            self.asked(Stage::Facts, Some(kind), &prompt, read)?,
+            Reply::Stopped
+        ) && last == Facts::default()
+        {
             excerpt.shown.clear();
             return Ok(excerpt);
         }
-        self.shown.extend(excerpt.shown.iter().map(|shown| shown.reference.clone()));
+        self.shown
+            .extend(excerpt.shown.iter().map(|shown| shown.reference.clone()));
         for fact in last.facts {
             if !self.facts.contains(&fact) {
                 self.facts.push(fact);
@@ -265,7 +301,8 @@ impl<'a> Run<'a> {
         })?;
         self.facts = facts;
         let left_out = self.facts.split_off(fitting);
-        let read = |answer: &str| Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty());
+        let read =
+            |answer: &str| Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty());
         let answer = match self.asked(Stage::Answer, None, &prompt, read)? {
             Reply::Read(answer) => answer,
             Reply::Unreadable | Reply::Stopped => String::new(),
@@ -286,13 +323,14 @@ impl<'a> Run<'a> {
 
     /// What the model must know that it does not know.
     fn gaps(&self, kinds: &[Kind]) -> String {
-        let missing = self.omitted_because(kinds).filter(|(_, reason)| {
-            matches!(reason, Reason::OverBudget | Reason::NotReached)
-        });
+        let missing = self
+            .omitted_because(kinds)
+            .filter(|(_, reason)| matches!(reason, Reason::OverBudget | Reason::NotReached));
         let missing = missing.count();
         let mut gaps = String::new();
         if missing > 0 {
-            gaps += &format!("Not all was read: {missing} resources that may matter had no room.\n");
+            gaps +=
+                &format!("Not all was read: {missing} resources that may matter had no room.\n");
         }
         if self.bundle.has_more_pages() {
             gaps += "The record has further pages that were not given.\n";
@@ -302,18 +340,31 @@ impl<'a> Run<'a> {
 
     fn omitted(&self, kinds: &[Kind]) -> Vec<Omitted> {
         let count = |text: &str| self.model.count_tokens(text);
-        self.omitted_because(kinds).map(|(record, reason)| Omitted::new(record, reason, &count)).collect()
+        self.omitted_because(kinds)
+            .map(|(record, reason)| Omitted::new(record, reason, &count))
+            .collect()
     }
 
     fn omitted_because(&self, kinds: &[Kind]) -> impl Iterator<Item = (&'a Record, Reason)> {
-        let not_shown = self.bundle.records().iter().filter(|record| !self.shown.contains(record.reference()));
+        let not_shown = self
+            .bundle
+            .records()
+            .iter()
+            .filter(|record| !self.shown.contains(record.reference()));
         not_shown.map(move |record| {
             let kind = record.kind();
             let passed_over = || self.passed_over.get(record.reference()).copied();
-            let other_kind = (!kinds.contains(&kind) && (self.stopped.is_none() || !kind.can_be_picked() || !kinds.is_empty()))
-                .then_some(Reason::OtherKind);
+            let other_kind = (!kinds.contains(&kind)
+                && (self.stopped.is_none() || !kind.can_be_picked() || !kinds.is_empty()))
+            .then_some(Reason::OtherKind);
             let unfit = self.bundle.unfit(record, self.patient);
-            (record, unfit.or_else(passed_over).or(other_kind).unwrap_or(Reason::NotReached))
+            (
+                record,
+                unfit
+                    .or_else(passed_over)
+                    .or(other_kind)
+                    .unwrap_or(Reason::NotReached),
+            )
         })
     }
 
@@ -323,7 +374,12 @@ impl<'a> Run<'a> {
         named.extend(self.patient);
         let (mut cited, mut unfounded) = (Vec::new(), Vec::new());
         for name in answer.lines().flat_map(|line| cite::take(line).names) {
-            match self.bundle.find(&name).map(Record::reference).filter(|found| named.contains(found)) {
+            match self
+                .bundle
+                .find(&name)
+                .map(Record::reference)
+                .filter(|found| named.contains(found))
+            {
                 Some(found) if !cited.contains(found) => cited.push(found.clone()),
                 None if !unfounded.contains(&name) => unfounded.push(name),
                 _ => {}
@@ -342,11 +398,14 @@ impl<'a> Run<'a> {
         let limit = self.options.max_prompt_tokens;
         let whole = |prompt: &str| count(&prompts::again(prompt, stage));
         // What a prompt takes without any record, and the least that can be said of one.
-        let mut needed = make(0, &count).map_or_else(|| count(self.question), |(prompt, _)| whole(&prompt));
+        let mut needed =
+            make(0, &count).map_or_else(|| count(self.question), |(prompt, _)| whole(&prompt));
         let mut budget = limit.saturating_sub(needed);
         if needed <= limit {
             for _ in 0..MAX_FITTINGS {
-                let Some((prompt, made)) = make(budget, &count) else { break };
+                let Some((prompt, made)) = make(budget, &count) else {
+                    break;
+                };
                 needed = whole(&prompt);
                 if needed <= limit {
                     return Ok((prompt, made));
@@ -386,14 +445,14 @@ impl<'a> Run<'a> {
             }
             let options = self.options.stage(stage);
             let asked = self.model.ask(stage, &prompt, &options);
-            let mut answer = asked.map_err(|source| Error::Ask {
-                stage,
-                source,
-            })?;
+            let mut answer = asked.map_err(|source| Error::Ask { stage, source })?;
             shorten(&mut answer);
             let answer_tokens = self.model.count_tokens(&answer);
             self.calls += 1;
-            self.tokens = self.tokens.saturating_add(prompt_tokens).saturating_add(answer_tokens);
+            self.tokens = self
+                .tokens
+                .saturating_add(prompt_tokens)
+                .saturating_add(answer_tokens);
             let found = read(&answer);
             self.trace.push(Step::Asked(Call {
                 stage,
@@ -424,13 +483,19 @@ impl<'a> Run<'a> {
         }
         let first_answer = stage == Stage::Answer && !self.has_asked(Stage::Answer);
         let most = self.options.stage(stage).max_tokens;
-        let after = self.tokens.saturating_add(prompt_tokens).saturating_add(most).saturating_add(set_aside);
+        let after = self
+            .tokens
+            .saturating_add(prompt_tokens)
+            .saturating_add(most)
+            .saturating_add(set_aside);
         // What was set aside for the answer is its own, even where a model wrote more than it was allowed before.
         (after > self.options.max_total_tokens && !first_answer).then_some(Stop::Tokens)
     }
 
     fn has_asked(&self, stage: Stage) -> bool {
-        self.trace.iter().any(|step| matches!(step, Step::Asked(call) if call.stage == stage))
+        self.trace
+            .iter()
+            .any(|step| matches!(step, Step::Asked(call) if call.stage == stage))
     }
 }
 

@@ -9,7 +9,10 @@ pub(crate) fn procedure(draft: &mut Draft<'_>, procedure: &Procedure) {
     draft.titled(procedure.code.as_ref());
     draft.categories(&procedure.category);
     let period = procedure.performed_period.as_ref();
-    draft.date(&[procedure.performed_date_time.as_deref(), period.and_then(|period| period.start.as_deref())]);
+    draft.date(&[
+        procedure.performed_date_time.as_deref(),
+        period.and_then(|period| period.start.as_deref()),
+    ]);
     let ended = draft.moment(period.and_then(|period| period.end.as_deref()));
     draft.say("until", ended);
     let performed = draft
@@ -29,7 +32,10 @@ pub(crate) fn procedure(draft: &mut Draft<'_>, procedure: &Procedure) {
 pub(crate) fn service_request(draft: &mut Draft<'_>, request: &ServiceRequest) {
     draft.titled(request.code.as_ref());
     draft.categories(&request.category);
-    draft.date(&[request.authored_on.as_deref(), request.occurrence_date_time.as_deref()]);
+    draft.date(&[
+        request.authored_on.as_deref(),
+        request.occurrence_date_time.as_deref(),
+    ]);
     prohibited(draft, request.do_not_perform);
     let planned = draft
         .moment(request.occurrence_date_time.as_deref())
@@ -38,8 +44,20 @@ pub(crate) fn service_request(draft: &mut Draft<'_>, request: &ServiceRequest) {
     draft.say_all("site", &request.body_site);
     draft.say_reasons(&request.reason_code, &request.reason_reference);
     draft.say_named("ordered by", &request.requester);
-    draft.say_text("intent", request.intent.as_deref().filter(|intent| *intent != "order"));
-    draft.say_text("priority", request.priority.as_deref().filter(|priority| *priority != "routine"));
+    draft.say_text(
+        "intent",
+        request
+            .intent
+            .as_deref()
+            .filter(|intent| *intent != "order"),
+    );
+    draft.say_text(
+        "priority",
+        request
+            .priority
+            .as_deref()
+            .filter(|priority| *priority != "routine"),
+    );
     draft.say_notes(&request.note);
     draft.status(request.status.as_deref(), codes::order_standing);
 }

@@ -54,7 +54,10 @@ pub(crate) fn interpretation(code: &str) -> Option<(&'static str, bool)> {
 
 /// The codings' codes.
 pub(crate) fn codes(concept: &CodeableConcept) -> impl Iterator<Item = &str> {
-    concept.coding.iter().filter_map(|coding: &Coding| coding.code.as_deref())
+    concept
+        .coding
+        .iter()
+        .filter_map(|coding: &Coding| coding.code.as_deref())
 }
 
 /// What a clinical status says of now. Sources: the value sets `condition-clinical` and `allergyintolerance-clinical`.
@@ -71,9 +74,8 @@ pub(crate) fn clinical_standing(code: &str) -> Standing {
 pub(crate) fn order_standing(status: &str) -> Standing {
     match status {
         "active" | "in-progress" | "intended" => Standing::Current,
-        "completed" | "stopped" | "cancelled" | "revoked" | "not-taken" | "not-done" | "entered-in-error" => {
-            Standing::Past
-        }
+        "completed" | "stopped" | "cancelled" | "revoked" | "not-taken" | "not-done"
+        | "entered-in-error" => Standing::Past,
         _ => Standing::Unclear,
     }
 }

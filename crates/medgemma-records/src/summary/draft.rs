@@ -2,7 +2,9 @@
 
 use crate::bundle::Names;
 use crate::date::Date;
-use crate::fhir::{Annotation, CodeableConcept, Period, Quantity, Range, Ratio, Reference, Resource};
+use crate::fhir::{
+    Annotation, CodeableConcept, Period, Quantity, Range, Ratio, Reference, Resource,
+};
 use crate::text::clean;
 
 use super::{Code, Detail, Standing, Summary, codes};
@@ -49,8 +51,15 @@ impl<'a> Draft<'a> {
         self.say(label, text);
     }
 
-    pub(crate) fn say_all<'b>(&mut self, label: &'static str, concepts: impl IntoIterator<Item = &'b CodeableConcept>) {
-        let texts = concepts.into_iter().filter_map(|concept| self.concept(Some(concept))).collect();
+    pub(crate) fn say_all<'b>(
+        &mut self,
+        label: &'static str,
+        concepts: impl IntoIterator<Item = &'b CodeableConcept>,
+    ) {
+        let texts = concepts
+            .into_iter()
+            .filter_map(|concept| self.concept(Some(concept)))
+            .collect();
         self.say(label, joined(texts, ", "));
     }
 
@@ -67,8 +76,15 @@ impl<'a> Draft<'a> {
     }
 
     /// What references point at: what they say themselves, or the title of the record.
-    pub(crate) fn say_named<'b>(&mut self, label: &'static str, references: impl IntoIterator<Item = &'b Reference>) {
-        let texts = references.into_iter().filter_map(|reference| self.named(reference)).collect();
+    pub(crate) fn say_named<'b>(
+        &mut self,
+        label: &'static str,
+        references: impl IntoIterator<Item = &'b Reference>,
+    ) {
+        let texts = references
+            .into_iter()
+            .filter_map(|reference| self.named(reference))
+            .collect();
         self.say(label, joined(texts, ", "));
     }
 
@@ -76,7 +92,9 @@ impl<'a> Draft<'a> {
         if let Some(display) = self.text(reference.display.as_deref()) {
             return Some(display);
         }
-        let resource = self.names.resource(reference.reference.as_deref()?, self.from)?;
+        let resource = self
+            .names
+            .resource(reference.reference.as_deref()?, self.from)?;
         self.text(title(resource).as_deref())
     }
 
@@ -87,7 +105,11 @@ impl<'a> Draft<'a> {
             self.summary.title = title;
         }
         for coding in &concept.coding {
-            let system = coding.system.as_deref().and_then(codes::system).unwrap_or_default();
+            let system = coding
+                .system
+                .as_deref()
+                .and_then(codes::system)
+                .unwrap_or_default();
             if let Some(code) = self.text(coding.code.as_deref()) {
                 self.summary.codes.push(Code { system, code });
             }
@@ -103,11 +125,22 @@ impl<'a> Draft<'a> {
         self.summary.date = dates.iter().flatten().find_map(|date| Date::parse(date));
     }
 
-    pub(crate) fn categories<'b>(&mut self, concepts: impl IntoIterator<Item = &'b CodeableConcept>) {
+    pub(crate) fn categories<'b>(
+        &mut self,
+        concepts: impl IntoIterator<Item = &'b CodeableConcept>,
+    ) {
         for concept in concepts {
-            let displays = concept.coding.iter().filter_map(|coding| coding.display.as_deref());
-            for text in codes::codes(concept).chain(displays).chain(concept.text.as_deref()) {
-                let text = self.text(Some(text)).filter(|text| !self.summary.categories.contains(text));
+            let displays = concept
+                .coding
+                .iter()
+                .filter_map(|coding| coding.display.as_deref());
+            for text in codes::codes(concept)
+                .chain(displays)
+                .chain(concept.text.as_deref())
+            {
+                let text = self
+                    .text(Some(text))
+                    .filter(|text| !self.summary.categories.contains(text));
                 self.summary.categories.extend(text);
             }
         }
@@ -153,21 +186,32 @@ impl<'a> Draft<'a> {
 
     fn number(&mut self, quantity: &Quantity) -> Option<String> {
         let value = self.text(quantity.value.as_ref().map(|value| value.as_str()))?;
-        let comparator = self.text(quantity.comparator.as_deref()).unwrap_or_default();
+        let comparator = self
+            .text(quantity.comparator.as_deref())
+            .unwrap_or_default();
         Some(comparator + &value)
     }
 
     fn unit(&mut self, quantity: &Quantity) -> Option<String> {
-        self.text(quantity.unit.as_deref()).or_else(|| self.text(quantity.code.as_deref()))
+        self.text(quantity.unit.as_deref())
+            .or_else(|| self.text(quantity.code.as_deref()))
     }
 
     /// `3.5 to 5.1 mmol/L`, `at most 5.1 mmol/L`.
-    pub(crate) fn range(&mut self, low: Option<&Quantity>, high: Option<&Quantity>) -> Option<String> {
+    pub(crate) fn range(
+        &mut self,
+        low: Option<&Quantity>,
+        high: Option<&Quantity>,
+    ) -> Option<String> {
         match (self.quantity(low), self.quantity(high)) {
             (Some(_), Some(end)) => {
                 let low = low?;
                 let one_unit = high.is_some_and(|high| self.unit(high) == self.unit(low));
-                let begin = if one_unit { self.number(low) } else { self.quantity(Some(low)) };
+                let begin = if one_unit {
+                    self.number(low)
+                } else {
+                    self.quantity(Some(low))
+                };
                 Some(format!("{} to {end}", begin?))
             }
             (Some(low), None) => Some(format!("at least {low}")),
@@ -186,14 +230,22 @@ impl<'a> Draft<'a> {
         let Some(below) = self.quantity(denominator) else {
             return Some(above);
         };
-        let plain = self.unit(numerator).is_none() && denominator.is_some_and(|below| self.unit(below).is_none());
-        Some(if plain { format!("{above}:{below}") } else { format!("{above} / {below}") })
+        let plain = self.unit(numerator).is_none()
+            && denominator.is_some_and(|below| self.unit(below).is_none());
+        Some(if plain {
+            format!("{above}:{below}")
+        } else {
+            format!("{above} / {below}")
+        })
     }
 
     /// `2024-01-02 to 2024-02-01`, `since …`, `until …`.
     pub(crate) fn period(&mut self, period: Option<&Period>) -> Option<String> {
         let period = period?;
-        match (self.moment(period.start.as_deref()), self.moment(period.end.as_deref())) {
+        match (
+            self.moment(period.start.as_deref()),
+            self.moment(period.end.as_deref()),
+        ) {
             (Some(start), Some(end)) => Some(format!("{start} to {end}")),
             (Some(start), None) => Some(format!("since {start}")),
             (None, end) => Some(format!("until {}", end?)),
@@ -211,8 +263,16 @@ impl<'a> Draft<'a> {
 
 /// What a concept is called: its text, or a coding's display, or a code for want of words.
 pub(crate) fn words(concept: &CodeableConcept) -> Option<&str> {
-    let displays = concept.coding.iter().filter_map(|coding| coding.display.as_deref());
-    let mut texts = concept.text.as_deref().into_iter().chain(displays).chain(codes::codes(concept));
+    let displays = concept
+        .coding
+        .iter()
+        .filter_map(|coding| coding.display.as_deref());
+    let mut texts = concept
+        .text
+        .as_deref()
+        .into_iter()
+        .chain(displays)
+        .chain(codes::codes(concept));
     texts.find(|text| !text.trim().is_empty())
 }
 

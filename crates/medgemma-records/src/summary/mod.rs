@@ -102,8 +102,12 @@ impl Summary {
             Resource::AllergyIntolerance(allergy) => problems::allergy(&mut draft, allergy),
             Resource::FamilyMemberHistory(history) => problems::family(&mut draft, history),
             Resource::MedicationRequest(request) => medications::request(&mut draft, request),
-            Resource::MedicationStatement(statement) => medications::statement(&mut draft, statement),
-            Resource::MedicationAdministration(given) => medications::administration(&mut draft, given),
+            Resource::MedicationStatement(statement) => {
+                medications::statement(&mut draft, statement)
+            }
+            Resource::MedicationAdministration(given) => {
+                medications::administration(&mut draft, given)
+            }
             Resource::Medication(medication) => medications::medication(&mut draft, medication),
             Resource::Observation(observation) => results::observation(&mut draft, observation),
             Resource::DiagnosticReport(report) => results::report(&mut draft, report),
@@ -120,7 +124,11 @@ impl Summary {
             None => "undated".to_owned(),
         };
         line.push(' ');
-        line.push_str(if self.title.is_empty() { "unnamed" } else { &self.title });
+        line.push_str(if self.title.is_empty() {
+            "unnamed"
+        } else {
+            &self.title
+        });
         let mut open = " (";
         for code in &self.codes {
             // A code that is the title, for want of words, is not said twice.

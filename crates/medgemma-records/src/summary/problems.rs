@@ -34,8 +34,15 @@ fn statuses(
 pub(crate) fn condition(draft: &mut Draft<'_>, condition: &Condition) {
     draft.titled(condition.code.as_ref());
     draft.categories(&condition.category);
-    let onset = condition.onset_period.as_ref().and_then(|period| period.start.as_deref());
-    draft.date(&[condition.onset_date_time.as_deref(), onset, condition.recorded_date.as_deref()]);
+    let onset = condition
+        .onset_period
+        .as_ref()
+        .and_then(|period| period.start.as_deref());
+    draft.date(&[
+        condition.onset_date_time.as_deref(),
+        onset,
+        condition.recorded_date.as_deref(),
+    ]);
     if condition.onset_date_time.is_none() && onset.is_none() && condition.recorded_date.is_some() {
         draft.say("date", Some("when it was recorded".to_owned()));
     }
@@ -48,7 +55,11 @@ pub(crate) fn condition(draft: &mut Draft<'_>, condition: &Condition) {
     let ended = draft
         .moment(condition.abatement_date_time.as_deref())
         .or_else(|| draft.period(condition.abatement_period.as_ref()))
-        .or_else(|| draft.quantity(condition.abatement_age.as_ref()).map(|age| format!("at age {age}")))
+        .or_else(|| {
+            draft
+                .quantity(condition.abatement_age.as_ref())
+                .map(|age| format!("at age {age}"))
+        })
         .or_else(|| draft.range_of(condition.abatement_range.as_ref()))
         .or_else(|| draft.text(condition.abatement_string.as_deref()));
     let is_over = ended.is_some();
@@ -66,11 +77,20 @@ pub(crate) fn condition(draft: &mut Draft<'_>, condition: &Condition) {
 
 pub(crate) fn allergy(draft: &mut Draft<'_>, allergy: &AllergyIntolerance) {
     draft.titled(allergy.code.as_ref());
-    let onset = allergy.onset_period.as_ref().and_then(|period| period.start.as_deref());
-    draft.date(&[allergy.onset_date_time.as_deref(), onset, allergy.recorded_date.as_deref()]);
+    let onset = allergy
+        .onset_period
+        .as_ref()
+        .and_then(|period| period.start.as_deref());
+    draft.date(&[
+        allergy.onset_date_time.as_deref(),
+        onset,
+        allergy.recorded_date.as_deref(),
+    ]);
     draft.say_text("type", allergy.r#type.as_deref());
     let categories = allergy.category.iter().flatten();
-    let categories = categories.filter_map(|category| draft.text(Some(category))).collect();
+    let categories = categories
+        .filter_map(|category| draft.text(Some(category)))
+        .collect();
     draft.say("category", joined(categories, ", "));
     draft.say_text("criticality", allergy.criticality.as_deref());
     let onset = draft
@@ -80,10 +100,16 @@ pub(crate) fn allergy(draft: &mut Draft<'_>, allergy: &AllergyIntolerance) {
     draft.say("onset", onset);
     for reaction in &allergy.reaction {
         let manifestations = reaction.manifestation.iter();
-        let mut parts: Vec<String> = manifestations.filter_map(|concept| draft.concept(Some(concept))).collect();
+        let mut parts: Vec<String> = manifestations
+            .filter_map(|concept| draft.concept(Some(concept)))
+            .collect();
         parts.extend(draft.text(reaction.description.as_deref()));
         parts.extend(draft.text(reaction.severity.as_deref()));
-        parts.extend(draft.concept(reaction.substance.as_ref()).map(|to| format!("to {to}")));
+        parts.extend(
+            draft
+                .concept(reaction.substance.as_ref())
+                .map(|to| format!("to {to}")),
+        );
         draft.say("reaction", joined(parts, ", "));
     }
     let last = draft.moment(allergy.last_occurrence.as_deref());
@@ -101,10 +127,14 @@ pub(crate) fn family(draft: &mut Draft<'_>, history: &FamilyMemberHistory) {
     draft.titled(history.relationship.as_ref());
     draft.date(&[history.date.as_deref()]);
     draft.say_all("sex", &history.sex);
-    let age = draft.quantity(history.age_age.as_ref()).or_else(|| draft.text(history.age_string.as_deref()));
+    let age = draft
+        .quantity(history.age_age.as_ref())
+        .or_else(|| draft.text(history.age_string.as_deref()));
     draft.say("age", age);
     for condition in &history.condition {
-        let Some(mut text) = draft.concept(condition.code.as_ref()) else { continue };
+        let Some(mut text) = draft.concept(condition.code.as_ref()) else {
+            continue;
+        };
         if let Some(age) = draft.quantity(condition.onset_age.as_ref()) {
             text += &format!(", onset at age {age}");
         } else if let Some(onset) = draft.text(condition.onset_string.as_deref()) {

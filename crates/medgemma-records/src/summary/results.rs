@@ -1,6 +1,8 @@
 //! Observations and reports.
 
-use crate::fhir::{CodeableConcept, Component, DiagnosticReport, Observation, Quantity, ReferenceRange, Value};
+use crate::fhir::{
+    CodeableConcept, Component, DiagnosticReport, Observation, Quantity, ReferenceRange, Value,
+};
 
 use super::draft::joined;
 use super::{Draft, Standing, codes};
@@ -17,7 +19,10 @@ pub(crate) fn observation(draft: &mut Draft<'_>, observation: &Observation) {
         observation.issued.as_deref(),
     ]);
     let own = value(draft, measured);
-    let components = observation.component.iter().filter_map(|part| component(draft, part));
+    let components = observation
+        .component
+        .iter()
+        .filter_map(|part| component(draft, part));
     let components: Vec<String> = components.collect();
     draft.value(joined(own.into_iter().chain(components).collect(), ", "));
     for (label, text) in judged(draft, measured) {
@@ -32,9 +37,16 @@ pub(crate) fn observation(draft: &mut Draft<'_>, observation: &Observation) {
 /// `Diastolic blood pressure 95 mm[Hg] (reference range at most 90 mm[Hg], interpretation high)`.
 fn component(draft: &mut Draft<'_>, component: &Component) -> Option<String> {
     let value = value(draft, component)?;
-    let name = draft.concept(component.code.as_ref()).unwrap_or_else(|| "unnamed".to_owned());
+    let name = draft
+        .concept(component.code.as_ref())
+        .unwrap_or_else(|| "unnamed".to_owned());
     let judged = judged(draft, component).into_iter();
-    let judged = joined(judged.map(|(label, text)| format!("{label} {text}")).collect(), ", ");
+    let judged = joined(
+        judged
+            .map(|(label, text)| format!("{label} {text}"))
+            .collect(),
+        ", ",
+    );
     Some(match judged {
         Some(judged) => format!("{name} {value} ({judged})"),
         None => format!("{name} {value}"),
@@ -53,13 +65,22 @@ fn value(draft: &mut Draft<'_>, measured: &Component) -> Option<String> {
         Some(Value::Period(period)) => draft.period(Some(period)),
         None => None,
     };
-    value.or_else(|| Some(format!("no value ({})", draft.concept(measured.data_absent_reason.as_ref())?)))
+    value.or_else(|| {
+        Some(format!(
+            "no value ({})",
+            draft.concept(measured.data_absent_reason.as_ref())?
+        ))
+    })
 }
 
 /// What is said of a value: reference ranges, interpretations, and where there is no interpretation, ours.
 fn judged(draft: &mut Draft<'_>, measured: &Component) -> Vec<(&'static str, String)> {
     let mut said = Vec::new();
-    let ranges = measured.reference_range.iter().filter_map(|range| reference_range(draft, range)).collect();
+    let ranges = measured
+        .reference_range
+        .iter()
+        .filter_map(|range| reference_range(draft, range))
+        .collect();
     said.extend(joined(ranges, ", ").map(|text| ("reference range", text)));
     let mut meanings = Vec::new();
     for concept in &measured.interpretation {
@@ -67,7 +88,11 @@ fn judged(draft: &mut Draft<'_>, measured: &Component) -> Vec<(&'static str, Str
         if known.is_some_and(|(_, flags)| flags) {
             draft.abnormal();
         }
-        meanings.extend(known.map(|(meaning, _)| meaning.to_owned()).or_else(|| draft.concept(Some(concept))));
+        meanings.extend(
+            known
+                .map(|(meaning, _)| meaning.to_owned())
+                .or_else(|| draft.concept(Some(concept))),
+        );
     }
     let interpreted = !meanings.is_empty();
     said.extend(joined(meanings, ", ").map(|text| ("interpretation", text)));
@@ -80,8 +105,17 @@ fn judged(draft: &mut Draft<'_>, measured: &Component) -> Vec<(&'static str, Str
 
 fn reference_range(draft: &mut Draft<'_>, range: &ReferenceRange) -> Option<String> {
     let numbers = draft.range(range.low.as_ref(), range.high.as_ref());
-    let mut text = joined(numbers.into_iter().chain(draft.text(range.text.as_deref())).collect(), " ")?;
-    if let Some(kind) = draft.concept(range.r#type.as_ref()).filter(|_| !is_normal(range)) {
+    let mut text = joined(
+        numbers
+            .into_iter()
+            .chain(draft.text(range.text.as_deref()))
+            .collect(),
+        " ",
+    )?;
+    if let Some(kind) = draft
+        .concept(range.r#type.as_ref())
+        .filter(|_| !is_normal(range))
+    {
         text += &format!(" ({kind})");
     }
     for concept in &range.applies_to {
@@ -104,7 +138,9 @@ fn is_normal(range: &ReferenceRange) -> bool {
 /// On which side of its reference range a value lies, where that is beyond doubt: one normal range that is for everybody,
 /// numbers in the same unit, and no comparator.
 fn outside(measured: &Component) -> Option<&'static str> {
-    let [range] = measured.reference_range.as_slice() else { return None };
+    let [range] = measured.reference_range.as_slice() else {
+        return None;
+    };
     if !is_normal(range) || !range.applies_to.is_empty() || range.age.is_some() {
         return None;
     }
@@ -112,14 +148,18 @@ fn outside(measured: &Component) -> Option<&'static str> {
     let number = |quantity: &Quantity| quantity.value.as_ref()?.to_f64();
     let bound = |bound: &Option<Quantity>| {
         let bound = bound.as_ref()?;
-        let plain = bound.comparator.is_none() && bound.unit == quantity.unit && bound.code == quantity.code;
+        let plain = bound.comparator.is_none()
+            && bound.unit == quantity.unit
+            && bound.code == quantity.code;
         number(bound).filter(|_| plain)
     };
     let value = number(quantity).filter(|_| quantity.comparator.is_none())?;
     if bound(&range.low).is_some_and(|low| value < low) {
         return Some("below");
     }
-    bound(&range.high).is_some_and(|high| value > high).then_some("above")
+    bound(&range.high)
+        .is_some_and(|high| value > high)
+        .then_some("above")
 }
 
 pub(crate) fn report(draft: &mut Draft<'_>, report: &DiagnosticReport) {
@@ -140,8 +180,13 @@ pub(crate) fn report(draft: &mut Draft<'_>, report: &DiagnosticReport) {
     let results = results.collect();
     draft.say("results", joined(results, ", "));
     for attachment in &report.presented_form {
-        let name = draft.text(attachment.title.as_deref()).or_else(|| draft.text(attachment.content_type.as_deref()));
-        draft.say("attached, not shown", Some(name.unwrap_or_else(|| "a document".to_owned())));
+        let name = draft
+            .text(attachment.title.as_deref())
+            .or_else(|| draft.text(attachment.content_type.as_deref()));
+        draft.say(
+            "attached, not shown",
+            Some(name.unwrap_or_else(|| "a document".to_owned())),
+        );
     }
     draft.status(report.status.as_deref(), |_| Standing::Unclear);
 }
