@@ -1,0 +1,41 @@
+//! FHIR R4 as far as a prompt needs it: the fields by their names, everything else ignored. Nothing is required, since
+//! servers leave out what the standard asks for; what is there must have the standard's type.
+//!
+//! Source: <https://hl7.org/fhir/R4/resourcelist.html>, a page for each resource.
+
+mod care;
+mod datatypes;
+mod medications;
+mod people;
+mod problems;
+mod results;
+
+pub(crate) use care::{Procedure, ServiceRequest};
+pub(crate) use datatypes::{
+    Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Period, Quantity, Range, Ratio,
+    Reference,
+};
+pub(crate) use medications::{
+    Medication, MedicationAdministration, MedicationRequest, MedicationStatement,
+};
+pub(crate) use people::{Encounter, Patient, Practitioner};
+pub(crate) use problems::{AllergyIntolerance, Condition, FamilyMemberHistory};
+pub(crate) use results::{Component, DiagnosticReport, Observation, ReferenceRange, Value};
+
+/// A resource of one of the kinds that are read.
+pub(crate) enum Resource {
+    Patient(Patient),
+    Encounter(Encounter),
+    Practitioner(Practitioner),
+    Condition(Condition),
+    Observation(Box<Observation>),
+    AllergyIntolerance(AllergyIntolerance),
+    FamilyMemberHistory(FamilyMemberHistory),
+    MedicationRequest(Box<MedicationRequest>),
+    MedicationStatement(Box<MedicationStatement>),
+    MedicationAdministration(Box<MedicationAdministration>),
+    Medication(Medication),
+    DiagnosticReport(DiagnosticReport),
+    Procedure(Procedure),
+    ServiceRequest(ServiceRequest),
+}

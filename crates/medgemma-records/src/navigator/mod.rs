@@ -1,0 +1,102 @@
+//! The navigator: a model picks kinds of resources, searches each, says what they tell, and answers from that.
+//!
+//! After the published EHR navigator agent of MedGemma (`notebooks/ehr_navigator_agent.ipynb` of Google-Health/medgemma).
+//! What differs: the record is a local [`Bundle`] in place of a server; a fact counts only with a citation that holds;
+//! calls, tokens and retries are bounded; prompts are our own.
+
+mod manifest;
+mod options;
+mod parse;
+mod prompts;
+mod run;
+mod stage;
+mod trace;
+
+use std::fmt;
+
+use crate::bundle::Bundle;
+use crate::error::{AskError, Result};
+use crate::excerpt::Omitted;
+use crate::facts::{Fact, Unsupported};
+use crate::reference::Reference;
+
+pub use manifest::{KindEntry, Manifest};
+pub use options::NavigatorOptions;
+pub use stage::{PUBLISHED, Stage, StageOptions};
+pub use trace::{Call, Match, Step, Stop};
+
+/// A language model, as far as the navigator needs one. Each call is a conversation of its own: one message, one answer.
+pub trait Ask {
+    /// The model's answer to a prompt, without its reasoning.
+    ///
+    /// # Errors
+    /// Anything; the navigation ends with it.
+    fn ask(
+        &mut self,
+        stage: Stage,
+        prompt: &str,
+        options: &StageOptions,
+    ) -> std::result::Result<String, AskError>;
+
+    /// Tokens of a text, without a begin-of-sequence id.
+    fn count_tokens(&self, text: &str) -> usize;
+}
+
+/// What a navigation comes to. `Debug` shows no text.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The model's answer, as it gave it. Empty if it gave none.
+    pub answer: String,
+    /// Records that the answer cites, of those that its prompt named, each once.
+    pub cited: Vec<Reference>,
+    /// Citations in the answer that its prompt did not name: the model made them up.
+    pub unfounded_citations: Vec<String>,
+    /// What the answer was made from.
+    pub facts: Vec<Fact>,
+    /// Facts for which the answer's prompt had no room.
+    pub left_out: Vec<Fact>,
+    /// What the model said of the record and did not support.
+    pub unsupported: Vec<Unsupported>,
+    /// Every record that the model was not shown, and why, in the order of the pages.
+    pub omitted: Vec<Omitted>,
+    /// Every step, with prompts and answers.
+    pub trace: Vec<Step>,
+    /// Which bound cut the navigation short, if any did.
+    pub stopped: Option<Stop>,
+    /// How often the model was asked.
+    pub calls: usize,
+    /// Tokens of all prompts and answers.
+    pub tokens: usize,
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("facts", &self.facts.len())
+            .field("unsupported", &self.unsupported.len())
+            .field("omitted", &self.omitted.len())
+            .field("stopped", &self.stopped)
+            .field("calls", &self.calls)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answers a question from a bundle.
+///
+/// Ends after at most [`NavigatorOptions::max_calls`] calls, whatever the model says. A model that picks nothing is
+/// helped: kinds are picked by the question's words, and of a kind everything is read.
+///
+/// # Errors
+/// Several patients' records and none chosen; options out of range; a question for which
+/// [`NavigatorOptions::max_prompt_tokens`] has no room; the model's own errors.
+pub fn navigate(
+    bundle: &Bundle,
+    question: &str,
+    model: &mut dyn Ask,
+    options: &NavigatorOptions,
+) -> Result<Outcome> {
+    options.check()?;
+    run::Run::new(bundle, question, model, options)?.to_the_end()
+}

@@ -1,0 +1,95 @@
+//! What the navigator did, step by step, for whoever has to check it.
+
+use std::fmt;
+
+use crate::kind::Kind;
+
+use super::stage::{Stage, StageOptions};
+
+/// One step of a navigation, in order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Step {
+    /// The model was asked.
+    Asked(Call),
+    /// The kinds that are looked into, in order.
+    Kinds {
+        /// Which.
+        kinds: Vec<Kind>,
+        /// Whether the model picked them. If not, it named none that there is, and those that the question's words point at
+        /// are taken.
+        picked: bool,
+    },
+    /// Resources of a kind that were found for the model's search.
+    Found {
+        /// The kind.
+        kind: Kind,
+        /// How many.
+        records: usize,
+        /// What they were found by.
+        by: Match,
+    },
+    /// The navigation was cut short, and went on to the answer.
+    Stopped(Stop),
+}
+
+/// What resources were found by, tried in this order until one finds any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Match {
+    /// A code that was searched.
+    Code,
+    /// Words of the title, where the model searched by words.
+    Title,
+    /// A category: `laboratory`.
+    Category,
+    /// Nothing: the model named no code, or none that there is. All of the kind are taken.
+    Everything,
+}
+
+/// Which bound ended a navigation early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// [`max_calls`](crate::NavigatorOptions::max_calls).
+    Calls,
+    /// [`max_total_tokens`](crate::NavigatorOptions::max_total_tokens).
+    Tokens,
+}
+
+/// A question to the model, and what it said. `Debug` shows neither.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Call {
+    /// The stage.
+    pub stage: Stage,
+    /// The kind that was looked into.
+    pub kind: Option<Kind>,
+    /// Which attempt, from 0.
+    pub attempt: usize,
+    /// How the model was asked.
+    pub options: StageOptions,
+    /// The prompt.
+    pub prompt: String,
+    /// Its tokens.
+    pub prompt_tokens: usize,
+    /// What the model said.
+    pub answer: String,
+    /// Its tokens.
+    pub answer_tokens: usize,
+    /// Whether the answer could be read for what it was asked for.
+    pub was_read: bool,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("stage", &self.stage)
+            .field("kind", &self.kind)
+            .field("attempt", &self.attempt)
+            .field("prompt_tokens", &self.prompt_tokens)
+            .field("answer_tokens", &self.answer_tokens)
+            .field("was_read", &self.was_read)
+            .finish_non_exhaustive()
+    }
+}

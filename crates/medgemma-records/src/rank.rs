@@ -1,0 +1,194 @@
+//! Which records matter for a question: a sum of points, each for a reason that can be read off the record. Own design.
+
+use crate::bundle::{Bundle, Record};
+use crate::date::Date;
+use crate::kind::Kind;
+use crate::summary::Standing;
+use crate::text::{synonyms, words};
+
+/// Points that a record gets for each reason to show it. The defaults put what was asked for by name above what was
+/// asked for by kind, that above everything flagged, and time last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Weights {
+    /// One of its codes stands in the question, or is asked for. Default 80.
+    pub code: u32,
+    /// For each word of the question in its title, at most three times. Default 30.
+    pub word: u32,
+    /// The question asks for its kind. Default 40.
+    pub kind: u32,
+    /// Its value is flagged, or outside of its reference range. Default 15.
+    pub abnormal: u32,
+    /// What it says holds now; taken off if it does not any more. Default 15.
+    pub current: u32,
+    /// It is the newest of the record; half after one year, a third after two, and so on. Default 20.
+    pub recent: u32,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self {
+            code: 80,
+            word: 30,
+            kind: 40,
+            abnormal: 15,
+            current: 15,
+            recent: 20,
+        }
+    }
+}
+
+impl Weights {
+    /// Sets [`code`](Self::code).
+    #[must_use]
+    pub fn with_code(mut self, points: u32) -> Self {
+        self.code = points;
+        self
+    }
+
+    /// Sets [`word`](Self::word).
+    #[must_use]
+    pub fn with_word(mut self, points: u32) -> Self {
+        self.word = points;
+        self
+    }
+
+    /// Sets [`kind`](Self::kind).
+    #[must_use]
+    pub fn with_kind(mut self, points: u32) -> Self {
+        self.kind = points;
+        self
+    }
+
+    /// Sets [`abnormal`](Self::abnormal).
+    #[must_use]
+    pub fn with_abnormal(mut self, points: u32) -> Self {
+        self.abnormal = points;
+        self
+    }
+
+    /// Sets [`current`](Self::current).
+    #[must_use]
+    pub fn with_current(mut self, points: u32) -> Self {
+        self.current = points;
+        self
+    }
+
+    /// Sets [`recent`](Self::recent).
+    #[must_use]
+    pub fn with_recent(mut self, points: u32) -> Self {
+        self.recent = points;
+        self
+    }
+}
+
+/// What a question asks for, as far as it can be read off its words.
+pub(crate) struct Wanted {
+    /// Each word with the others that say the same.
+    words: Vec<Vec<String>>,
+    kinds: Vec<Kind>,
+    /// In lower case: what stands in the question, and what the caller asks for.
+    codes: Vec<String>,
+}
+
+impl Wanted {
+    pub(crate) fn new(question: &str, codes: &[String]) -> Self {
+        let mut said: Vec<String> = Vec::new();
+        for word in words(question) {
+            if !said.contains(&word) {
+                said.push(word);
+            }
+        }
+        let kinds = said
+            .iter()
+            .flat_map(|word| Kind::named_by(word))
+            .copied()
+            .collect();
+        let alike = |word: String| {
+            let others = synonyms(&word).iter().map(|other| (*other).to_owned());
+            std::iter::once(word.clone()).chain(others).collect()
+        };
+        let trimmed = |word: &str| {
+            word.trim_matches(|letter: char| !letter.is_alphanumeric())
+                .to_lowercase()
+        };
+        let mentioned = question
+            .split_whitespace()
+            .map(trimmed)
+            .filter(|word| !word.is_empty());
+        Self {
+            words: said.into_iter().map(alike).collect(),
+            kinds,
+            codes: codes
+                .iter()
+                .map(|code| code.to_lowercase())
+                .chain(mentioned)
+                .collect(),
+        }
+    }
+
+    /// A record's points. `newest` is the record's newest date of all.
+    pub(crate) fn points(&self, record: &Record, newest: Option<&Date>, weights: &Weights) -> i64 {
+        let summary = record.summary();
+        let mut points = 0;
+        let mut add = |when: bool, weight: u32| {
+            if when {
+                points += i64::from(weight);
+            }
+        };
+        add(self.kinds.contains(&record.kind()), weights.kind);
+        let has = |code: &str| {
+            self.codes
+                .iter()
+                .any(|wanted| wanted == &code.to_lowercase())
+        };
+        add(
+            summary.codes.iter().any(|code| has(&code.code)),
+            weights.code,
+        );
+        let title: Vec<String> = words(&summary.title).collect();
+        let found = self
+            .words
+            .iter()
+            .filter(|alike| alike.iter().any(|word| title.contains(word)));
+        found.take(3).for_each(|_| add(true, weights.word));
+        add(summary.abnormal, weights.abnormal);
+        add(summary.standing == Standing::Current, weights.current);
+        if summary.standing == Standing::Past {
+            points -= i64::from(weights.current);
+        }
+        if let (Some(date), Some(newest)) = (&summary.date, newest) {
+            let years = newest.days_since(date) / 365;
+            points += i64::from(weights.recent) / (1 + years);
+        }
+        points
+    }
+}
+
+/// `candidates`, best first: by points, then the newer, then as they stand in the pages. Undated ones are the oldest.
+pub(crate) fn ranked(
+    bundle: &Bundle,
+    candidates: &[usize],
+    wanted: &Wanted,
+    weights: &Weights,
+) -> Vec<(usize, i64)> {
+    let records = bundle.records();
+    let newest = newest(bundle);
+    let points = |at: &usize| (*at, wanted.points(&records[*at], newest, weights));
+    let mut ranked: Vec<(usize, i64)> = candidates.iter().map(points).collect();
+    ranked.sort_by(|(a, points_a), (b, points_b)| {
+        let by_date = || records[*b].summary().date.cmp(&records[*a].summary().date);
+        points_b.cmp(points_a).then_with(by_date).then(a.cmp(b))
+    });
+    ranked
+}
+
+/// The newest date of a bundle's clinical records: what is recent is measured from there, never from today. Patients'
+/// and ill-dated records aside, a record of the future would make all others old; it is what the record says.
+fn newest(bundle: &Bundle) -> Option<&Date> {
+    bundle
+        .records()
+        .iter()
+        .filter_map(|record| record.summary().date.as_ref())
+        .max()
+}

@@ -1,0 +1,406 @@
+//! Pages of JSON → typed resources, in the order of the pages. Own design.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Origin, Place, Result};
+use crate::fhir::{Component, Observation, Resource};
+use crate::kind::Kind;
+use crate::limits::Limits;
+use crate::scan;
+
+/// What happens to a resource that breaks the rules of FHIR R4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// The bundle is refused, and the error says why. The default: what is missing from a record is seen by nobody.
+    #[default]
+    Refuse,
+    /// The resource is left out and stands in [`Bundle::unread`](crate::Bundle::unread).
+    Skip,
+}
+
+/// How pages are read.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// How much is read.
+    pub limits: Limits,
+    /// What happens to malformed resources.
+    pub malformed: Malformed,
+}
+
+impl ReadOptions {
+    /// Sets [`limits`](Self::limits).
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets [`malformed`](Self::malformed).
+    #[must_use]
+    pub fn with_malformed(mut self, malformed: Malformed) -> Self {
+        self.malformed = malformed;
+        self
+    }
+}
+
+/// A resource of the pages that is not in the bundle's records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unread {
+    /// Which one.
+    pub place: Place,
+    /// Why.
+    pub why: WhyUnread,
+}
+
+/// Why a resource was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyUnread {
+    /// It is of a kind that this crate does not read. The name, if it is one: up to 40 letters.
+    OtherKind(String),
+    /// It says of no kind that it is one of it.
+    NoKind,
+    /// The same resource comes again, here or later, in a version that is newer or as new.
+    Repeated,
+    /// It breaks the rules of FHIR R4 at this key; [`Malformed::Skip`] was set.
+    Malformed(String),
+}
+
+/// A resource with what a bundle knows of it.
+pub(crate) struct Typed {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+    pub(crate) id: Option<String>,
+    pub(crate) full_url: Option<String>,
+    pub(crate) last_updated: Option<String>,
+    pub(crate) resource: Resource,
+    /// The resource that contains this one: its position among those that were read.
+    pub(crate) container: Option<usize>,
+}
+
+/// What was read of all pages.
+#[derive(Default)]
+pub(crate) struct Read {
+    pub(crate) resources: Vec<Typed>,
+    pub(crate) unread: Vec<Unread>,
+    pub(crate) pages: usize,
+    /// Pages that say that another follows.
+    pub(crate) followed: usize,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct Page<'a> {
+    resource_type: Option<String>,
+    link: Vec<Link>,
+    #[serde(borrow)]
+    entry: Vec<Entry<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, expecting = "an object")]
+struct Link {
+    relation: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct Entry<'a> {
+    full_url: Option<String>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+}
+
+/// What every resource has.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct Head<'a> {
+    resource_type: Option<String>,
+    id: Option<String>,
+    meta: Option<Meta>,
+    #[serde(borrow)]
+    contained: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct Meta {
+    last_updated: Option<String>,
+}
+
+impl Read {
+    /// Reads one more page.
+    pub(crate) fn page(
+        &mut self,
+        text: &str,
+        origin: &Origin,
+        options: &ReadOptions,
+    ) -> Result<()> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        scan::check(text, origin, &options.limits)?;
+        let page: Page<'_> = parse(text).map_err(|fault| match fault {
+            Fault::Syntax { line, column } => Error::Syntax {
+                origin: origin.clone(),
+                line,
+                column,
+            },
+            Fault::Type { key, found, .. } => Error::NotABundle {
+                origin: origin.clone(),
+                key,
+                found,
+            },
+        })?;
+        if page.resource_type.as_deref() != Some("Bundle") {
+            return Err(Error::NotABundle {
+                origin: origin.clone(),
+                key: "resourceType".to_owned(),
+                found: match page.resource_type {
+                    Some(_) => "the name of another resource",
+                    None => "nothing",
+                },
+            });
+        }
+        self.pages += 1;
+        let is_next = |link: &Link| link.relation.as_deref() == Some("next");
+        self.followed += usize::from(page.link.iter().any(is_next));
+        for (at, entry) in page.entry.into_iter().enumerate() {
+            let place = Place {
+                origin: origin.clone(),
+                entry: at,
+                contained: None,
+                kind: None,
+            };
+            // An entry without a resource tells of a deletion or of a request.
+            if let Some(raw) = entry.resource {
+                self.entry(raw, entry.full_url, place, options)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A resource and those that it contains.
+    fn entry(
+        &mut self,
+        raw: &RawValue,
+        full_url: Option<String>,
+        place: Place,
+        options: &ReadOptions,
+    ) -> Result<()> {
+        let Some(contained) = self.resource(raw, full_url, place.clone(), None, options)? else {
+            return Ok(());
+        };
+        let container = self.resources.len() - 1;
+        for (at, raw) in contained.into_iter().enumerate() {
+            let place = Place {
+                contained: Some(at),
+                ..place.clone()
+            };
+            // What a contained resource would contain is against the standard and ignored.
+            self.resource(raw, None, place, Some(container), options)?;
+        }
+        Ok(())
+    }
+
+    /// One resource; gives back what it contains, or `None` if it was not read.
+    fn resource<'a>(
+        &mut self,
+        raw: &'a RawValue,
+        full_url: Option<String>,
+        mut place: Place,
+        container: Option<usize>,
+        options: &ReadOptions,
+    ) -> Result<Option<Vec<&'a RawValue>>> {
+        let limit = options.limits.max_resources;
+        if self.resources.len() + self.unread.len() >= limit {
+            return Err(Error::Limit {
+                origin: place.origin,
+                what: "max_resources",
+                limit,
+                found: limit + 1,
+            });
+        }
+        let read = parse(raw.get()).and_then(|head: Head<'a>| {
+            let name = head.resource_type.as_deref().unwrap_or_default();
+            let Some(kind) = Kind::from_name(name) else {
+                return Ok((head, None));
+            };
+            place.kind = Some(kind);
+            Ok((head, Some((kind, typed(kind, raw.get())?))))
+        });
+        let why = match read {
+            Ok((head, Some((kind, resource)))) => {
+                self.resources.push(Typed {
+                    place,
+                    kind,
+                    id: head.id,
+                    full_url,
+                    last_updated: head.meta.and_then(|meta| meta.last_updated),
+                    resource,
+                    container,
+                });
+                return Ok(Some(head.contained));
+            }
+            Ok((head, None)) => match head.resource_type {
+                Some(name) if is_name(&name) => WhyUnread::OtherKind(name),
+                _ => WhyUnread::NoKind,
+            },
+            Err(fault) => {
+                let (key, expected, found) = fault.in_resource();
+                if options.malformed == Malformed::Refuse {
+                    return Err(Error::Resource {
+                        place,
+                        key,
+                        expected,
+                        found,
+                    });
+                }
+                WhyUnread::Malformed(key)
+            }
+        };
+        self.unread.push(Unread { place, why });
+        Ok(None)
+    }
+}
+
+/// Whether a text can be the name of a kind, and not a patient's.
+fn is_name(text: &str) -> bool {
+    text.len() <= 40
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// The resource of `kind` in `json`.
+fn typed(kind: Kind, json: &str) -> std::result::Result<Resource, Fault> {
+    Ok(match kind {
+        Kind::Patient => Resource::Patient(parse(json)?),
+        Kind::Condition => Resource::Condition(parse(json)?),
+        Kind::AllergyIntolerance => Resource::AllergyIntolerance(parse(json)?),
+        Kind::MedicationRequest => Resource::MedicationRequest(parse(json)?),
+        Kind::MedicationStatement => Resource::MedicationStatement(parse(json)?),
+        Kind::MedicationAdministration => Resource::MedicationAdministration(parse(json)?),
+        Kind::Medication => Resource::Medication(parse(json)?),
+        Kind::Observation => Resource::Observation(Box::new(Observation {
+            measured: parse::<Component>(json)?,
+            ..parse(json)?
+        })),
+        Kind::DiagnosticReport => Resource::DiagnosticReport(parse(json)?),
+        Kind::Procedure => Resource::Procedure(parse(json)?),
+        Kind::ServiceRequest => Resource::ServiceRequest(parse(json)?),
+        Kind::Encounter => Resource::Encounter(parse(json)?),
+        Kind::FamilyMemberHistory => Resource::FamilyMemberHistory(parse(json)?),
+        Kind::Practitioner => Resource::Practitioner(parse(json)?),
+    })
+}
+
+/// Why a text could not be read, without anything of what it says.
+enum Fault {
+    Syntax {
+        line: usize,
+        column: usize,
+    },
+    Type {
+        key: String,
+        expected: &'static str,
+        found: &'static str,
+    },
+}
+
+impl Fault {
+    /// Key, what was expected there, what was found. A resource cut out of a page that was parsed is JSON, but for
+    /// numbers and escapes, which the parser looks at only when it needs them.
+    fn in_resource(self) -> (String, &'static str, &'static str) {
+        match self {
+            Self::Syntax { .. } => (".".to_owned(), "JSON", "an escape or a number that is none"),
+            Self::Type {
+                key,
+                expected,
+                found,
+            } => (key, expected, found),
+        }
+    }
+}
+
+/// `json` as a `T`.
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> std::result::Result<T, Fault> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let read = serde_path_to_error::deserialize(&mut deserializer);
+    let error = match read {
+        Ok(read) => {
+            return match deserializer.end() {
+                Ok(()) => Ok(read),
+                Err(error) => Err(syntax(&error)),
+            };
+        }
+        Err(error) => error,
+    };
+    if !error.inner().is_data() {
+        return Err(syntax(error.inner()));
+    }
+    Err(Fault::Type {
+        key: error.path().to_string(),
+        expected: expected(error.inner()),
+        found: found(json, error.path()),
+    })
+}
+
+fn syntax(error: &serde_json::Error) -> Fault {
+    Fault::Syntax {
+        line: error.line(),
+        column: error.column(),
+    }
+}
+
+/// What serde expected. Its message quotes the value that it found, so that only the end of it is compared, and only
+/// our own words come out.
+fn expected(error: &serde_json::Error) -> &'static str {
+    let message = error.to_string();
+    let message = message
+        .split(" at line ")
+        .last()
+        .map_or(message.as_str(), |place| {
+            message[..message.len() - place.len()].trim_end_matches(" at line ")
+        });
+    const WORDS: [(&str, &str); 6] = [
+        ("a string", "a string"),
+        ("a boolean", "true or false"),
+        ("a number", "a number"),
+        ("a sequence", "a list"),
+        ("an object", "an object"),
+        ("any valid JSON value", "a value"),
+    ];
+    WORDS
+        .into_iter()
+        .find(|(words, _)| message.ends_with(&format!("expected {words}")))
+        .map_or("each key once, of the type of FHIR R4", |(_, ours)| ours)
+}
+
+/// The type of the value at `path`.
+fn found(json: &str, path: &serde_path_to_error::Path) -> &'static str {
+    use serde_path_to_error::Segment;
+
+    let Ok(page) = serde_json::from_str::<Value>(json) else {
+        return "another";
+    };
+    let mut value = Some(&page);
+    for segment in path.iter() {
+        value = match segment {
+            Segment::Seq { index } => value.and_then(|list| list.get(index)),
+            Segment::Map { key } => value.and_then(|object| object.get(key)),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        };
+    }
+    match value {
+        None => "another",
+        Some(Value::Null) => "null",
+        Some(Value::Bool(_)) => "true or false",
+        Some(Value::Number(_)) => "a number",
+        Some(Value::String(_)) => "a string",
+        Some(Value::Array(_)) => "a list",
+        Some(Value::Object(_)) => "an object",
+    }
+}

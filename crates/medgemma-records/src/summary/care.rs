@@ -1,0 +1,63 @@
+//! Procedures and orders of them.
+
+use crate::fhir::{Procedure, ServiceRequest};
+
+use super::medications::prohibited;
+use super::{Draft, Standing, codes};
+
+pub(crate) fn procedure(draft: &mut Draft<'_>, procedure: &Procedure) {
+    draft.titled(procedure.code.as_ref());
+    draft.categories(&procedure.category);
+    let period = procedure.performed_period.as_ref();
+    draft.date(&[
+        procedure.performed_date_time.as_deref(),
+        period.and_then(|period| period.start.as_deref()),
+    ]);
+    let ended = draft.moment(period.and_then(|period| period.end.as_deref()));
+    draft.say("until", ended);
+    let performed = draft
+        .quantity(procedure.performed_age.as_ref())
+        .map(|age| format!("at age {age}"))
+        .or_else(|| draft.text(procedure.performed_string.as_deref()));
+    draft.say("performed", performed);
+    draft.say_all("site", &procedure.body_site);
+    draft.say_reasons(&procedure.reason_code, &procedure.reason_reference);
+    draft.say_all("outcome", &procedure.outcome);
+    draft.say_all("complication", &procedure.complication);
+    draft.say_all("status because of", &procedure.status_reason);
+    draft.say_notes(&procedure.note);
+    draft.status(procedure.status.as_deref(), |_| Standing::Unclear);
+}
+
+pub(crate) fn service_request(draft: &mut Draft<'_>, request: &ServiceRequest) {
+    draft.titled(request.code.as_ref());
+    draft.categories(&request.category);
+    draft.date(&[
+        request.authored_on.as_deref(),
+        request.occurrence_date_time.as_deref(),
+    ]);
+    prohibited(draft, request.do_not_perform);
+    let planned = draft
+        .moment(request.occurrence_date_time.as_deref())
+        .or_else(|| draft.period(request.occurrence_period.as_ref()));
+    draft.say("planned for", planned);
+    draft.say_all("site", &request.body_site);
+    draft.say_reasons(&request.reason_code, &request.reason_reference);
+    draft.say_named("ordered by", &request.requester);
+    draft.say_text(
+        "intent",
+        request
+            .intent
+            .as_deref()
+            .filter(|intent| *intent != "order"),
+    );
+    draft.say_text(
+        "priority",
+        request
+            .priority
+            .as_deref()
+            .filter(|priority| *priority != "routine"),
+    );
+    draft.say_notes(&request.note);
+    draft.status(request.status.as_deref(), codes::order_standing);
+}

@@ -1,0 +1,313 @@
+//! Reading, excerpts and facts: carebundle's bundles against lines written by another program, and cases by hand.
+
+use medgemma_records::{
+    Bundle, Error, ExcerptOptions, Facts, Kind, Limits, Malformed, ReadOptions, Reason, WhyUnread,
+    WhyUnsupported,
+};
+
+fn words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
+fn page(resources: &[&str]) -> String {
+    let entries: Vec<String> = resources
+        .iter()
+        .map(|it| format!(r#"{{"resource": {it}}}"#))
+        .collect();
+    format!(
+        r#"{{"resourceType": "Bundle", "entry": [{}]}}"#,
+        entries.join(",")
+    )
+}
+
+fn bundle(resources: &[&str]) -> Bundle {
+    Bundle::from_json(&[&page(resources)]).expect("a bundle")
+}
+
+#[test]
+fn carebundles_records_are_written_as_another_program_writes_them() {
+    for (json, lines) in [
+        (
+            include_str!("golden/type2_diabetes.json"),
+            include_str!("golden/type2_diabetes.lines"),
+        ),
+        (
+            include_str!("golden/ckd_stage3.json"),
+            include_str!("golden/ckd_stage3.lines"),
+        ),
+    ] {
+        let bundle = Bundle::from_json(&[json]).expect("a bundle");
+        let found: Vec<String> = bundle
+            .records()
+            .iter()
+            .map(|record| record.line())
+            .collect();
+        for line in lines.lines() {
+            assert!(found.iter().any(|found| found == line), "lacks {line}");
+        }
+        assert!(lines.lines().count() > 5);
+        assert_eq!(bundle.patients().len(), 1);
+        assert_eq!(bundle.unread(), []);
+    }
+}
+
+#[test]
+fn a_budget_holds_at_its_bound_and_omissions_are_listed() {
+    let bundle =
+        Bundle::from_json(&[include_str!("golden/type2_diabetes.json")]).expect("a bundle");
+    let all = bundle
+        .excerpt(
+            "glucose",
+            &ExcerptOptions::default().with_budget(1 << 20),
+            &str::len,
+        )
+        .expect("an excerpt");
+    assert_eq!(all.tokens, all.text.len());
+    assert!(all.omitted.is_empty());
+    for budget in [all.tokens, all.tokens - 1, 900, 200, 1, 0] {
+        let options = ExcerptOptions::default().with_budget(budget);
+        let cut = bundle
+            .excerpt("glucose", &options, &str::len)
+            .expect("an excerpt");
+        assert!(cut.text.len() <= budget);
+        assert_eq!(cut.tokens, cut.text.len());
+        assert_eq!(cut.omitted.is_empty(), budget == all.tokens);
+        assert_eq!(cut.shown.len() + cut.omitted.len(), bundle.records().len());
+        assert!(
+            cut.omitted
+                .iter()
+                .all(|omitted| omitted.reason == Reason::OverBudget && omitted.tokens > 0)
+        );
+        assert_eq!(
+            cut.text,
+            bundle
+                .excerpt("glucose", &options, &str::len)
+                .expect("again")
+                .text
+        );
+    }
+}
+
+#[test]
+fn what_is_asked_for_comes_first_then_flags_then_time() {
+    let observation = |id: &str, title: &str, date: &str, code: &str| {
+        format!(
+            r#"{{"resourceType": "Observation", "id": "{id}", "code": {{"text": "{title}"}}, "effectiveDateTime": "{date}",
+            "interpretation": [{{"coding": [{{"code": "{code}"}}]}}]}}"#
+        )
+    };
+    let all = [
+        observation("old", "Glucose", "2016-01-01", "N"),
+        observation("other", "Sodium", "2026-01-01", "N"),
+        observation("flagged", "Potassium", "2026-01-01", "HH"),
+        observation("new", "Glucose", "2026-01-01T01:00:00Z", "N"),
+    ];
+    let bundle = bundle(&all.each_ref().map(String::as_str));
+    let excerpt = bundle
+        .excerpt("glucose?", &ExcerptOptions::default(), &words)
+        .expect("an excerpt");
+    let order: Vec<&str> = excerpt
+        .shown
+        .iter()
+        .map(|shown| shown.reference.as_str())
+        .collect();
+    assert_eq!(
+        order,
+        [
+            "Observation/new",
+            "Observation/flagged",
+            "Observation/old",
+            "Observation/other"
+        ]
+    );
+    let lines: Vec<&str> = excerpt
+        .text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(']').next().unwrap_or(""))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "[Observation/new",
+            "[Observation/other",
+            "[Observation/flagged",
+            "[Observation/old"
+        ]
+    );
+}
+
+#[test]
+fn standing_and_errors_are_never_mistaken() {
+    let condition = |id: &str, clinical: &str, verification: &str| {
+        format!(
+            r#"{{"resourceType": "Condition", "id": "{id}", "code": {{"text": "Asthma"}},
+            "clinicalStatus": {{"coding": [{{"code": "{clinical}"}}]}},
+            "verificationStatus": {{"coding": [{{"code": "{verification}"}}]}}}}"#
+        )
+    };
+    let all = [
+        condition("over", "resolved", "confirmed"),
+        condition("now", "active", "confirmed"),
+        condition("not", "active", "refuted"),
+        condition("error", "active", "entered-in-error"),
+    ];
+    let bundle = bundle(&all.each_ref().map(String::as_str));
+    let excerpt = bundle
+        .excerpt("", &ExcerptOptions::default(), &words)
+        .expect("an excerpt");
+    let order: Vec<&str> = excerpt
+        .shown
+        .iter()
+        .map(|shown| shown.reference.as_str())
+        .collect();
+    assert_eq!(order, ["Condition/now", "Condition/over", "Condition/not"]);
+    assert!(
+        excerpt
+            .text
+            .contains("[Condition/over] undated Asthma; status: resolved")
+    );
+    assert!(
+        excerpt
+            .text
+            .contains("[Condition/not] undated Asthma; verification: refuted; status: active")
+    );
+    assert_eq!(excerpt.omitted[0].reason, Reason::EnteredInError);
+}
+
+#[test]
+fn values_ranges_and_contained_resources() {
+    let bundle = bundle(&[
+        r#"{"resourceType": "Observation", "id": "k", "code": {"text": "Potassium"}, "valueQuantity": {"value": 6.10, "unit": "mmol/L"},
+            "referenceRange": [{"low": {"value": 3.5, "unit": "mmol/L"}, "high": {"value": 5.1, "unit": "mmol/L"}}]}"#,
+        r##"{"resourceType": "MedicationRequest", "id": "m", "status": "stopped", "medicationReference": {"reference": "#x"},
+            "doNotPerform": true, "contained": [{"resourceType": "Medication", "id": "x", "code": {"text": "Warfarin"}}]}"##,
+    ]);
+    let lines: Vec<String> = bundle
+        .records()
+        .iter()
+        .map(|record| record.line())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "[Observation/k] undated Potassium: 6.10 mmol/L; reference range: 3.5 to 5.1 mmol/L; compared: above the reference range",
+            "[MedicationRequest/m] undated Warfarin; order: DO NOT give or perform this; status: stopped",
+            "[MedicationRequest/m#x] undated Warfarin",
+        ]
+    );
+    assert!(bundle.records()[0].summary().abnormal);
+}
+
+#[test]
+fn patients_are_not_mixed_and_repeated_resources_come_once() {
+    let of = |id: &str, patient: &str, updated: &str| {
+        format!(
+            r#"{{"resourceType": "Procedure", "id": "{id}", "code": {{"text": "{updated}"}}, "meta": {{"lastUpdated": "{updated}"}},
+            "subject": {{"reference": "Patient/{patient}"}}}}"#
+        )
+    };
+    let first = page(&[
+        r#"{"resourceType": "Patient", "id": "a"}"#,
+        &of("1", "a", "2024"),
+        &of("2", "b", "2024"),
+    ]);
+    let second = page(&[&of("1", "a", "2025"), r#"{"resourceType": "Immunization"}"#]);
+    let bundle = Bundle::from_json(&[&first, &second]).expect("a bundle");
+    assert_eq!(bundle.patients().len(), 2);
+    assert!(matches!(
+        bundle.excerpt("", &ExcerptOptions::default(), &words),
+        Err(Error::SeveralPatients { found: 2 })
+    ));
+    let options = ExcerptOptions::default().with_patient(bundle.patients()[0].clone());
+    let excerpt = bundle.excerpt("", &options, &words).expect("an excerpt");
+    assert!(
+        excerpt.text.contains("[Procedure/1] undated 2025")
+            && !excerpt.text.contains("Procedure/2")
+    );
+    assert_eq!(excerpt.omitted[0].reason, Reason::OtherPatient);
+    let why: Vec<&WhyUnread> = bundle.unread().iter().map(|unread| &unread.why).collect();
+    assert_eq!(
+        why,
+        [
+            &WhyUnread::OtherKind("Immunization".to_owned()),
+            &WhyUnread::Repeated
+        ]
+    );
+}
+
+#[test]
+fn errors_name_the_place_and_nothing_of_the_patient() {
+    let bad = page(&[
+        r#"{"resourceType": "Observation", "id": "SECRET", "valueQuantity": {"value": "SECRET, expected a string"}}"#,
+    ]);
+    let error = Bundle::from_json(&[&bad]).expect_err("no number");
+    let Error::Resource {
+        place,
+        key,
+        expected,
+        found,
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (place.entry, place.kind, key.as_str()),
+        (0, Some(Kind::Observation), "valueQuantity.value")
+    );
+    assert_eq!((*expected, *found), ("a number", "a string"));
+    for text in [error.to_string(), format!("{error:?}")] {
+        assert!(!text.contains("SECRET"), "{text}");
+    }
+    let skip = ReadOptions::default().with_malformed(Malformed::Skip);
+    let bundle = Bundle::from_json_with(&[&bad], &skip).expect("a bundle");
+    assert_eq!(
+        bundle.unread()[0].why,
+        WhyUnread::Malformed("valueQuantity.value".to_owned())
+    );
+    assert!(matches!(
+        Bundle::from_json(&["{"]),
+        Err(Error::Syntax { line: 1, .. })
+    ));
+    assert!(matches!(
+        Bundle::from_json(&[r#"{"resourceType": "Patient"}"#]),
+        Err(Error::NotABundle { .. })
+    ));
+    let one = ReadOptions::default().with_limits(Limits::default().with_max_resources(1));
+    let two = page(&[r#"{"resourceType": "Patient"}"#, r#"{"resourceType": "X"}"#]);
+    assert!(matches!(
+        Bundle::from_json_with(&[&two], &one),
+        Err(Error::Limit {
+            what: "max_resources",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn facts_need_a_citation_of_what_was_shown() {
+    let bundle = bundle(&[
+        r#"{"resourceType": "Observation", "id": "1", "code": {"text": "HbA1c"}, "effectiveDateTime": "2026-01-05", "valueQuantity": {"value": 7.9}}"#,
+        r#"{"resourceType": "Condition", "id": "2", "code": {"text": "Asthma"}}"#,
+    ]);
+    let options = ExcerptOptions::default().with_kinds([Kind::Observation]);
+    let excerpt = bundle.excerpt("", &options, &words).expect("an excerpt");
+    let answer = "- 7.9 [Observation/1]\n- 9.7 (observation/1)\n- asthma [Condition/2]\n- x [Observation/3]\n- y\nNONE";
+    let facts = Facts::read(answer, &bundle, &excerpt);
+    assert_eq!(facts.facts.len(), 2);
+    assert!(facts.facts[0].unfounded_numbers.is_empty());
+    assert_eq!(facts.facts[1].unfounded_numbers, ["9.7"]);
+    assert_eq!(
+        facts.facts[0].date.as_ref().map(|date| date.as_str()),
+        Some("2026-01-05")
+    );
+    let why: Vec<&WhyUnsupported> = facts.unsupported.iter().map(|it| &it.why).collect();
+    assert!(matches!(
+        why[..],
+        [
+            WhyUnsupported::NotShown(_),
+            WhyUnsupported::UnknownRecord(1),
+            WhyUnsupported::NoCitation
+        ]
+    ));
+}
