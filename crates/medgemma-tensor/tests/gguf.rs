@@ -416,6 +416,9 @@ fn a_split_model_is_one_model() {
             assert_eq!(*file.bytes(&tensor.name).unwrap(), tensor.bytes[..]);
         }
         assert!(file.file("d.conv").ends_with("m-00002-of-00002.gguf"));
+        let parts = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"];
+        let parts = parts.map(|part| dir.path().join(part));
+        assert!(file.files().eq(&parts));
     }
 }
 

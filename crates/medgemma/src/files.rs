@@ -6,6 +6,7 @@ use medgemma_image::ImageProcessor;
 use medgemma_tensor::checkpoint::{Gguf, GgufPair, SafetensorsDir, WeightSource};
 use medgemma_tokenizer::Tokenizer;
 
+use crate::checksum;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::gguf;
@@ -113,6 +114,21 @@ impl Files {
             Self::Directory(dir) => Box::new(SafetensorsDir::open(&dir)?),
             Self::Gguf(pair) => pair,
         })
+    }
+
+    /// The files that decide what the model computes.
+    pub(crate) fn listed(&self) -> Result<Vec<PathBuf>> {
+        let pair = match self {
+            Self::Directory(dir) => return checksum::files_of(dir),
+            Self::Gguf(pair) => pair,
+        };
+        let models = std::iter::once(pair.text()).chain(pair.mmproj());
+        let tokenizer = pair.location().with_file_name(TOKENIZER);
+        Ok(models
+            .flat_map(Gguf::files)
+            .map(Path::to_path_buf)
+            .chain(tokenizer.is_file().then_some(tokenizer))
+            .collect())
     }
 
     /// Where what is computed from the weights may be kept: in their directory, under `name`,

@@ -123,6 +123,7 @@
 //! | ids and pixels in, logits out | [`Model`] |
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
 //! | a picture sorted into named classes | [`MedSigLip::classify`], [`Classification`], [`Calibration`] |
+//! | the same model known again | [`MedSigLip::checksum`], [`MedGemma::checksum`] |
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
 //! | the classes and prompts that MedSigLIP was evaluated with | [`classes`] |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
@@ -141,11 +142,12 @@
 //! a configuration · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
 //! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `memory.rs` what
-//! either model needs.
+//! either model needs · `checksum.rs` what tells one model from another.
 
 mod batch;
 mod calibration;
 mod chat;
+mod checksum;
 pub mod classes;
 mod classification;
 mod config;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use medgemma_gemma3::{Error as DecoderError, GenerateOptions as DecoderOptions};
@@ -29,6 +29,7 @@ use crate::writer::{Context, Writer, run};
 #[derive(Clone)]
 pub struct MedGemma {
     model: Model,
+    files: Arc<[PathBuf]>,
     text: Arc<Text>,
     prefixes: Option<Arc<PrefixCache>>,
 }
@@ -73,6 +74,7 @@ impl MedGemma {
         let files = Files::find(path, &options)?;
         let tokenizer = files.tokenizer()?;
         let special = SpecialTokens::of(&tokenizer)?;
+        let listed = files.listed()?;
         let prefix_cache = options.prefix_cache;
         let model = Model::from_files(path, files, device, options)?;
         special.check(&configured_ids(&model))?;
@@ -82,12 +84,18 @@ impl MedGemma {
         Ok(Self {
             prefixes,
             model,
+            files: listed.into(),
             text: Arc::new(Text {
                 tokenizer,
                 special,
                 stop_ids,
             }),
         })
+    }
+
+    /// The files that decide what the model computes.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// The part below: ids and pixels in, logits out.

@@ -10,6 +10,7 @@ use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
 use medgemma_tokenizer::{SiglipTextOptions, SiglipTokenizer};
 
+use crate::checksum;
 use crate::classification::{Class, Classification};
 use crate::embedding::Embedding;
 use crate::error::Result;
@@ -108,6 +109,7 @@ pub struct MedSigLip {
 
 struct Inner {
     dir: PathBuf,
+    files: Vec<PathBuf>,
     encoder: DualEncoder,
     processor: ImageProcessor,
     /// None where the directory has none: ids then come from elsewhere.
@@ -156,6 +158,7 @@ impl MedSigLip {
         let processor = image_processor(dir, &config, &options)?;
         let tokenizer = tokenizer(dir)?;
         let source = SafetensorsDir::open(dir)?;
+        let files = checksum::files_of(dir)?;
         let mut loader = Loader::new(&source, DUAL_RENAMES, device)?.with_ignored(IGNORED);
         memory_plan(&config, &loader, device, options.workload).check(
             dir,
@@ -179,6 +182,7 @@ impl MedSigLip {
         );
         let inner = Inner {
             dir: dir.to_path_buf(),
+            files,
             encoder,
             processor,
             tokenizer,
@@ -193,6 +197,11 @@ impl MedSigLip {
     #[must_use]
     pub fn config(&self) -> &SiglipConfig {
         self.inner.encoder.config()
+    }
+
+    /// The files that decide what the model computes.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.inner.files
     }
 
     /// The part below: pixel tensors and ids in, tensors out, every stage to be seen.

@@ -1,11 +1,10 @@
 //! The model, and what an index has to know of it.
 
 use std::error::Error;
-use std::fs;
 use std::path::Path;
 
 use medgemma::{Device, Embedding, Image, MedSigLip, Pixels};
-use medgemma_search::{Fingerprint, content_id, content_id_of_file};
+use medgemma_search::Fingerprint;
 
 /// A model whose embeddings an index can tell from those of all others.
 pub(crate) struct Encoder {
@@ -16,7 +15,7 @@ pub(crate) struct Encoder {
 impl Encoder {
     pub(crate) fn load(dir: &Path, device: &Device) -> Result<Self, Box<dyn Error>> {
         let model = MedSigLip::load(dir, device)?;
-        let fingerprint = Fingerprint::new(checksum(dir)?, model.config().embedding_size());
+        let fingerprint = Fingerprint::new(model.checksum()?, model.config().embedding_size());
         Ok(Self { model, fingerprint })
     }
 
@@ -34,22 +33,4 @@ impl Encoder {
         let mut embedded = self.model.embed_texts(&[text])?;
         Ok(embedded.swap_remove(0))
     }
-}
-
-/// One checksum of the weights and of what decides how they are used: a name would stay the same
-/// when the weights are trained on.
-fn checksum(dir: &Path) -> Result<String, Box<dyn Error>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".safetensors") || name.ends_with("config.json") {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    let mut all = String::new();
-    for name in names {
-        all += &format!("{name} {}\n", content_id_of_file(dir.join(&name))?);
-    }
-    Ok(content_id(all.as_bytes()))
 }

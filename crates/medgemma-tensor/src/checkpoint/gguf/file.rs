@@ -82,6 +82,11 @@ impl Gguf {
         &self.metadata
     }
 
+    /// The file, or all parts of a split model in their order.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.parts.iter().map(|part| part.path.as_path())
+    }
+
     /// Reads one file's header.
     fn parse(path: &Path, bytes: MappedBytes) -> Result<Self> {
         let mut reader = Reader::new(path, &bytes);
