@@ -2,6 +2,8 @@
 //! Confidentiality Profile, with options by name.
 
 mod burned_in;
+#[cfg(test)]
+mod canaries;
 mod data_set;
 mod echo;
 mod part10;

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use dicom_core::{Tag, Value};
+use dicom_core::Tag;
+use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 

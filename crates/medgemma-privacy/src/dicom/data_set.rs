@@ -1,8 +1,9 @@
 //! The profile carried out on a data set and, item by item, on all its sequences.
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-use dicom_core::value::PrimitiveValue;
-use dicom_core::{DataElement, Tag, VR, Value};
+use dicom_core::header::Header;
+use dicom_core::value::{PrimitiveValue, Value};
+use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;

@@ -2,18 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use dicom_core::{Tag, VR, Value};
+use dicom_core::header::Header;
+use dicom_core::value::Value;
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
+/// Retired, and in files.
+const OTHER_PATIENT_IDS: Tag = Tag(0x0010, 0x1000);
+const MEDICAL_RECORD_LOCATOR: Tag = Tag(0x0010, 0x1090);
+
 /// Numbers that stand for a person or a visit; names are found by their value representation.
 const NUMBERS: [Tag; 9] = [
     tags::PATIENT_ID,
-    tags::OTHER_PATIENT_I_DS,
+    OTHER_PATIENT_IDS,
     tags::ACCESSION_NUMBER,
     tags::ADMISSION_ID,
-    tags::MEDICAL_RECORD_LOCATOR,
+    MEDICAL_RECORD_LOCATOR,
     tags::ISSUER_OF_PATIENT_ID,
     tags::PATIENT_TELEPHONE_NUMBERS,
     tags::REQUESTED_PROCEDURE_ID,

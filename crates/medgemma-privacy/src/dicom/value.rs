@@ -1,7 +1,7 @@
 //! Values in place of values: dummies of each value representation, shifted dates, capped ages.
 
-use dicom_core::value::{C, PrimitiveValue};
-use dicom_core::{DataElement, Length, Tag, VR, Value};
+use dicom_core::value::{C, PrimitiveValue, Value};
+use dicom_core::{DataElement, Length, Tag, VR};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
