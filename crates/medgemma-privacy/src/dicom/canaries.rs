@@ -10,7 +10,7 @@ use dicom_object::mem::InMemElement;
 
 use super::profile::Action;
 use super::profile_table::TABLE;
-use super::value::{DUMMY, sequence, texts};
+use super::value::{sequence, texts};
 use super::{DicomDeidentifier, Limits, Retain, part10};
 use crate::key::Key;
 
@@ -101,8 +101,12 @@ fn every_attribute() -> Vec<InMemElement> {
 }
 
 fn file(syntax: &str) -> Vec<u8> {
-    let mut object = InMemDicomObject::from_element_iter(every_attribute());
-    let nested = InMemDicomObject::from_element_iter(every_attribute());
+    // Bytes in place of a sequence need a representation that says so.
+    let explicit = syntax != uids::IMPLICIT_VR_LITTLE_ENDIAN;
+    let kept = |element: &InMemElement| explicit || element.vr() != VR::UN;
+    let data_set =
+        || InMemDicomObject::from_element_iter(every_attribute().into_iter().filter(kept));
+    let (mut object, nested) = (data_set(), data_set());
     let deeper = InMemDicomObject::from_element_iter([sequence(KEPT_SEQUENCE, vec![nested])]);
     object.put(sequence(KEPT_SEQUENCE, vec![deeper]));
     part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.333.1").expect("a file")
@@ -148,7 +152,11 @@ fn nothing_of_any_listed_attribute_is_left() {
             report.private >= 2 && report.unknown >= 2 && report.graphics >= 4,
             "{report:?}"
         );
-        assert!(report.echoes >= 2 && report.unreadable >= 1, "{report:?}");
+        assert!(
+            report.echoes >= 2
+                && (report.unreadable == 2) == (syntax != uids::IMPLICIT_VR_LITTLE_ENDIAN),
+            "{report:?}"
+        );
         assert!(report.removed > 500 && report.uids > 100, "{report:?}");
     }
 }
@@ -233,10 +241,6 @@ fn each_attribute_gets_the_action_of_the_table() {
         .element(tags::CODE_VALUE)
         .expect("a code");
     assert_eq!(code.to_str().expect("text"), "113100");
-    assert_eq!(
-        text(tags::GRAPHIC_ANNOTATION_SEQUENCE).len() + DUMMY.len(),
-        DUMMY.len()
-    );
 }
 
 #[test]
@@ -274,13 +278,21 @@ fn options_keep_what_they_say() {
         assert_ne!(text(&plain, tag).as_deref(), Some(kept), "{option:?}");
     }
     // Texts that are kept or cleaned repeat a name here, and go for it; the element stays.
-    for (option, tag) in [
-        (Retain::DeviceIdentity, tags::STATION_NAME),
-        (Retain::InstitutionIdentity, tags::INSTITUTION_NAME),
-        (Retain::CleanedDescriptors, tags::STUDY_DESCRIPTION),
+    for (option, tag, otherwise) in [
+        (
+            Retain::DeviceIdentity,
+            tags::STATION_NAME,
+            Some("ANONYMIZED"),
+        ),
+        (
+            Retain::InstitutionIdentity,
+            tags::INSTITUTION_NAME,
+            Some("ANONYMIZED"),
+        ),
+        (Retain::CleanedDescriptors, tags::STUDY_DESCRIPTION, None),
     ] {
         assert_eq!(text(&with(option), tag).as_deref(), Some(""), "{option:?}");
-        assert_eq!(text(&plain, tag), None, "{option:?}");
+        assert_eq!(text(&plain, tag).as_deref(), otherwise, "{option:?}");
     }
     let modified = with(Retain::ModifiedDates);
     let date = text(&modified, tags::STUDY_DATE).expect("a date");

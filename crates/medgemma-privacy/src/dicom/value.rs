@@ -8,7 +8,7 @@ use dicom_object::mem::InMemElement;
 use crate::calendar::Day;
 
 /// What stands in texts whose value was replaced.
-pub(super) const DUMMY: &str = "ANONYMIZED";
+const DUMMY: &str = "ANONYMIZED";
 
 /// An element with a value that says nothing, valid for its representation.
 pub(super) fn dummy(tag: Tag, vr: VR) -> InMemElement {
