@@ -158,7 +158,8 @@ fn what_is_no_file_for_it_is_refused_by_name() {
 #[test]
 fn time_grows_with_the_text_and_no_faster() {
     let scrubber = Scrubber::new();
-    scrubber.scrub("Dr. Moore");
+    // Compiles the rules.
+    assert_eq!(scrubber.find("Dr. Moore").len(), 1);
     for piece in [
         "a", "1", "@", ".", " ", "-", "A", "Dr. ", "A. ", "1-", "1.", "a.", "a@", "1 ", "(", "+1 ",
         "Xaab ", "name: ", "MRN ", "1/", "www.", "http://", "Jan ", "\u{e9}", "van ", "Smith, ",

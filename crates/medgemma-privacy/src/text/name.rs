@@ -241,6 +241,16 @@ fn words(text: &str) -> Vec<Word<'_>> {
     words
 }
 
+/// How much what stands before a word makes it a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Anywhere,
+    /// Behind a relative or a role.
+    Likely,
+    /// Behind a title, or `Name:`.
+    Certain,
+}
+
 /// The words of a text, and what stands between them.
 struct Page<'a> {
     text: &'a str,
@@ -271,50 +281,50 @@ impl Page<'_> {
         if TITLES.contains(&plain.as_str()) && self.gap(at).trim() != ":" && !word.is_initial() {
             return 0;
         }
-        let run = self.run(at);
-        let forced = self.run_from(at, true);
         if let Some((before, gap)) = self.before(at) {
             let before = before.as_str();
             if TITLES.contains(&before) && matches!(gap, " " | ". " | ".") {
-                return forced;
+                return self.run(at, Place::Certain);
             }
-            let label = gap.trim_start().starts_with([':', '=']) && gap.trim().len() == 1;
-            if LABELS.contains(&before) && label {
-                return if before == "name" { forced } else { run };
+            if LABELS.contains(&before) && matches!(gap.trim(), ":" | "=") {
+                let certain = before == "name";
+                let place = if certain {
+                    Place::Certain
+                } else {
+                    Place::Likely
+                };
+                return self.run(at, place);
             }
-            if COMPANIONS.contains(&before) && matches!(gap, " " | ", ") && run > 0 {
-                return run;
-            }
-            if LINKS.contains(&before)
-                && gap == " "
-                && (run > 1 && !self.is_heading(at, run) || self.listed(at, run))
-            {
-                return run;
+            if COMPANIONS.contains(&before) && matches!(gap, " " | ", ") {
+                let run = self.run(at, Place::Likely);
+                if run > 0 {
+                    return run;
+                }
             }
         }
-        if run > 0 && (self.credential_after(at + run - 1) || self.listed(at, run)) {
-            return run;
+        let run = self.run(at, Place::Anywhere);
+        if run == 0 {
+            return 0;
         }
-        let unexplained = run > 1 && !self.starts_sentence(at) && !self.is_heading(at, run);
-        if unexplained { run } else { 0 }
+        let listed = self.listed(at, run);
+        let unexplained = run > 1 && !self.is_heading(at, run);
+        let linked = self
+            .before(at)
+            .is_some_and(|(before, gap)| LINKS.contains(&before.as_str()) && gap == " ");
+        let name = listed
+            || self.credential_after(at + run - 1)
+            || unexplained && (linked || !self.starts_sentence(at));
+        if name { run } else { 0 }
     }
 
-    fn run(&self, at: usize) -> usize {
-        self.run_from(at, false)
-    }
-
-    /// How many words from here can be one name; `forced`: the first is one whatever it is.
-    fn run_from(&self, at: usize, forced: bool) -> usize {
+    /// How many words from here can be one name.
+    fn run(&self, at: usize, place: Place) -> usize {
         let mut length = 0;
         let mut end = at;
         while end < self.words.len() && end - at < LONGEST {
             let word = self.words[end];
-            let plain = word.plain();
-            let particle = end > at && PARTICLES.contains(&plain.as_str());
-            let taken = word.is_capital()
-                && (!is_ordinary(&plain) || forced && end == at)
-                && !CREDENTIALS.contains(&plain.as_str())
-                && !TITLES.contains(&plain.as_str());
+            let particle = end > at && PARTICLES.contains(&word.plain().as_str());
+            let taken = self.can_be_name(end, end == at, place);
             if !(taken || word.is_initial() || particle) {
                 break;
             }
@@ -322,29 +332,50 @@ impl Page<'_> {
                 length = end + 1 - at;
             }
             let gap = self.gap(end);
-            let surname_first = end == at && gap == ", " && self.comma_name(end);
-            let joined =
-                gap == " " || gap == ". " && word.is_initial() || gap == "." && word.is_initial();
-            if !(joined || surname_first) || word.text.ends_with("'s") || word.text.ends_with("’s")
-            {
+            let surname_first = end == at && gap == ", " && self.comma_name(end, place);
+            let joined = gap == " " || matches!(gap, ". " | ".") && word.is_initial();
+            if !(joined || surname_first) || word.name_end() < word.end {
                 break;
             }
             end += 1;
         }
-        let initials = self.words[at..at + length]
-            .iter()
-            .all(|word| word.is_initial());
-        if initials { 0 } else { length }
+        let mut words = self.words[at..at + length].iter();
+        if words.all(|word| word.is_initial()) {
+            0
+        } else {
+            length
+        }
     }
 
-    /// `Doe, Jane`: a surname or a first name that the lists know, on either side of the comma.
-    fn comma_name(&self, at: usize) -> bool {
+    /// Whether a word can be part of a name, as the first of it or behind another part.
+    fn can_be_name(&self, at: usize, first: bool, place: Place) -> bool {
+        let word = self.words[at];
+        let plain = word.plain();
+        if !word.is_capital()
+            || CREDENTIALS.contains(&plain.as_str())
+            || TITLES.contains(&plain.as_str())
+        {
+            return false;
+        }
+        if !is_ordinary(&plain) || first && place == Place::Certain {
+            return true;
+        }
+        // An ordinary word that is a name as well: where a name is looked for, or in company.
+        let known = is_surname(&plain) || is_first_name(&plain);
+        let next = || {
+            let next = self.words.get(at + 1).filter(|_| self.gap(at) == " ");
+            next.is_some_and(|next| next.is_capital() && !is_ordinary(&next.plain()))
+        };
+        known && (!first || place == Place::Likely || is_first_name(&plain) && next())
+    }
+
+    /// `Doe, Jane`: where a name is looked for, or a surname or first name that the lists know.
+    fn comma_name(&self, at: usize, place: Place) -> bool {
         let Some(next) = self.words.get(at + 1) else {
             return false;
         };
-        next.is_capital()
-            && !is_ordinary(&next.plain())
-            && (is_first_name(&next.plain()) || is_surname(&self.words[at].plain()))
+        let known = is_first_name(&next.plain()) || is_surname(&self.words[at].plain());
+        self.can_be_name(at + 1, false, place) && (known || place != Place::Anywhere)
     }
 
     /// Whether a list knows part of these words as a name and nothing else.

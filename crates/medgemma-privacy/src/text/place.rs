@@ -8,7 +8,7 @@ use super::word::is_town;
 use super::{Finding, Identifier};
 
 /// A word of a proper name.
-const PROPER: &str = r"[A-Z][A-Za-z'’.\-]{0,30}";
+const PROPER: &str = r"(?:d['’]|(?:[Dd]e|[Ll]a|[Ll]e|du|del) )?[A-Z][A-Za-z'’.\-]{0,30}";
 const STREET: &str = r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Way|Terrace|Ter|Circle|Cir|Highway|Hwy|Square|Sq|Parkway|Pkwy|Trail|Trl|Close|Crescent|Row|Walk|Alley|Plaza|Loop|Path)";
 const STATE: &str = r"(?:A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]|Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming)";
 const INSTITUTION: &str = r"(?:Hospital|Hospitals|Clinic|Clinics|Infirmary|Hospice|Sanatorium|(?:Medical|Health|Cancer|Trauma|Heart|Imaging|Surgery|Surgical|Rehabilitation|Dialysis|Oncology|Care|Community|Nursing|Treatment) (?:Center|Centre|Centers|Group|Associates|Partners|System|Home|Facility)|Healthcare|Nursing Home|Assisted Living|University|College|Academy|Elementary|High School|Middle School|School|Church|Prison|Jail|Correctional Facility|Shelter|Manor|Retirement Community)";
@@ -30,7 +30,7 @@ static RULES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         format!(
             r"\b(?:(?:{PROPER}|of|and|the|for|at) ){{0,5}}{PROPER}(?:['’]s)? {INSTITUTION}\b(?: (?:of|at|in) {PROPER}(?: {PROPER}){{0,2}})?"
         ),
-        format!(r"\b(?:University|College|Hospital|Church|City|Town|County|Village|Borough|Parish) of ({PROPER}(?: {PROPER}){{0,2}})"),
+        format!(r"\b(?:University|College|Hospital|Church|City|Town|County|Village|Borough|Parish) of {PROPER}(?: {PROPER}){{0,2}}"),
         format!(r"\b({PROPER}(?: {PROPER}){{0,2}} (?:County|Township|Borough|Parish|Village|Heights|Beach))\b"),
         format!(
             r"\b(?i:lives? in|lived in|living in|resides? in|residing in|resident of|is from|was from|comes from|originally from|moved to|moved from|move to|relocated to|born in|raised in|native of|returned from|trip to|trips to|travel(?:l?ed|s)? to|travel(?:l?ed|s)? from|visit(?:ed|ing)? family in|hometown is|hometown of|works in|employed in|address(?: is)?:?|city:|town:|location:|transferred from|referred from|flown in from|brought in from|near) ({PROPER}(?:,? {PROPER}){{0,3}})"

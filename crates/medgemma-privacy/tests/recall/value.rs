@@ -150,7 +150,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// A value of this kind: the part before `_` is what it counts as, the part behind how it is written.
-pub fn of(kind: &str, rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn of(kind: &str, rng: &mut ChaCha8Rng) -> String {
     let first = *FIRST.choose(rng).unwrap();
     let last = *LAST.choose(rng).unwrap();
     let initial = char::from(b'A' + rng.random_range(0..26));
