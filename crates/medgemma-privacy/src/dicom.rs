@@ -12,7 +12,7 @@ mod profile_table;
 mod value;
 
 use dicom_core::value::PrimitiveValue;
-use dicom_core::{DataElement, VR};
+use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
@@ -160,27 +160,17 @@ impl DicomDeidentifier {
     /// [`Error`], all of its kinds: of a file that cannot be read whole nothing is given out.
     pub fn deidentify(&self, file: &[u8]) -> Result<Deidentified> {
         let part10::Part10 { meta, object } = part10::read(file, &self.limits)?;
-        let uid = |tag, in_meta: &str| -> Option<String> {
-            let text = object.get(tag).and_then(|element| element.to_str().ok());
-            let text = text.map(|text| text.trim_matches([' ', '\0']).to_owned());
-            text.into_iter()
-                .chain([in_meta.to_owned()])
-                .find(|uid| is_uid(uid))
-        };
-        let class = uid(tags::SOP_CLASS_UID, meta.media_storage_sop_class_uid());
+        let class = uid_of(
+            &object,
+            tags::SOP_CLASS_UID,
+            meta.media_storage_sop_class_uid(),
+        );
         let class = class.ok_or(Error::Missing {
             what: "SOP Class UID",
         })?;
         if class == uids::MEDIA_STORAGE_DIRECTORY_STORAGE {
             return Err(Error::Directory);
         }
-        let instance = uid(
-            tags::SOP_INSTANCE_UID,
-            meta.media_storage_sop_instance_uid(),
-        );
-        let instance = instance.ok_or(Error::Missing {
-            what: "SOP Instance UID",
-        })?;
         let mut pass = Pass {
             key: &self.key,
             retained: &self.retained,
@@ -195,13 +185,24 @@ impl DicomDeidentifier {
         let mut object = pass.data_set(object);
         self.declare(&mut object);
         let report = pass.report;
-        let other = |uid: String| match self.retained.contains(&Retain::Uids) {
-            true => uid,
-            false => other_uid(&self.key, &uid),
-        };
-        let (class, instance) = (other(class), other(instance));
+        // The meta information says what the data set now does; where that says nothing, its own.
+        let class = self.other(&class);
+        let instance = self.other(meta.media_storage_sop_instance_uid());
+        let instance = uid_of(&object, tags::SOP_INSTANCE_UID, &instance);
+        let instance = instance.ok_or(Error::Missing {
+            what: "SOP Instance UID",
+        })?;
         let bytes = part10::write(&object, meta.transfer_syntax(), &class, &instance)?;
         Ok(Deidentified { bytes, report })
+    }
+
+    /// A UID in place of another, unless they are retained.
+    fn other(&self, uid: &str) -> String {
+        if self.retained.contains(&Retain::Uids) {
+            uid.to_owned()
+        } else {
+            other_uid(&self.key, uid)
+        }
     }
 
     /// Says in the file what was done to it: PS3.15 E.1.1, and (0028,0303) of its date options.
@@ -248,6 +249,14 @@ impl DicomDeidentifier {
             object.put(element);
         }
     }
+}
+
+/// An attribute of the data set, or what stands for it elsewhere: the first that is a UID.
+fn uid_of(object: &InMemDicomObject, tag: Tag, elsewhere: &str) -> Option<String> {
+    let text = object.get(tag).and_then(|element| element.to_str().ok());
+    let text = text.map(|text| text.trim_matches([' ', '\0']).to_owned());
+    let mut candidates = text.into_iter().chain([elsewhere.to_owned()]);
+    candidates.find(|uid| is_uid(uid))
 }
 
 /// A small made-up file, for examples in the documentation.
