@@ -69,3 +69,40 @@ impl fmt::Debug for Key {
         f.write_str("Key")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_depends_on_key_purpose_and_value_and_on_nothing_else() {
+        let (one, other) = (Key::from_secret(b"one"), Key::from_secret(b"other"));
+        assert_eq!(one.uid("1.2.3"), Key::from_secret(b"one").uid("1.2.3"));
+        assert_ne!(one.uid("1.2.3"), one.uid("1.2.4"));
+        assert_ne!(one.uid("1.2.3"), other.uid("1.2.3"));
+        assert_ne!(one.pseudonym("Doe"), other.pseudonym("Doe"));
+        assert_ne!(one.derive("uid", b"1"), one.derive("days", b"1"));
+        let days: Vec<i64> = (0..500).map(|n| one.days(&n.to_string())).collect();
+        assert!(days.iter().all(|days| (-10 * 365..=-365).contains(days)));
+        assert!(days.iter().min() < Some(&-3600) && days.iter().max() > Some(&-420));
+        assert_ne!(
+            days,
+            (0..500)
+                .map(|n| other.days(&n.to_string()))
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(format!("{one:?}"), "Key");
+    }
+
+    /// A UUID of version 8 and the variant of RFC 9562, as a number of at most 39 digits.
+    #[test]
+    fn uids_are_uuids() {
+        let uid = Key::new([7; 32]).uid("1.2.3");
+        let number: u128 = uid
+            .strip_prefix("2.25.")
+            .and_then(|n| n.parse().ok())
+            .expect("a number");
+        assert_eq!((number >> 76 & 0xf, number >> 62 & 0b11), (8, 0b10));
+        assert!(uid.len() <= 44);
+    }
+}

@@ -22,7 +22,8 @@ SHORTEST = 4
 SAYS_NOTHING = {"0000", "00000", "0000.", "000000", "NONE", "UNKNOWN", "ANONYMIZED", "19000101", "19000101000000"}
 # Words that stay for another reason: of these files the manufacturer is the institution too, a patient is called
 # as the kind of image is, a description says what a code means.
-STAYS = {"TOSHIBA", "OFFIS", "PERFUSION", "PANCREAS", "ECHOCARDIOGRAM"}
+# "1200" and "HERE" stand in numbers and sentences.
+STAYS = {"TOSHIBA", "OFFIS", "PERFUSION", "PANCREAS", "ECHOCARDIOGRAM", "1200", "HERE", "ANONYMIZED"}
 
 
 def listed(folder):

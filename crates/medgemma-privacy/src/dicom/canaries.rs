@@ -313,3 +313,119 @@ fn options_keep_what_they_say() {
         "the same shift, the same time"
     );
 }
+
+fn small(elements: &[(Tag, VR, &str)]) -> Vec<u8> {
+    let always = [(tags::SOP_CLASS_UID, VR::UI, uids::CT_IMAGE_STORAGE)];
+    let elements = always.iter().chain(elements);
+    let elements = elements.map(|&(tag, vr, text)| texts(tag, vr, vec![text.to_owned()]));
+    let object = InMemDicomObject::from_element_iter(elements);
+    let syntax = uids::EXPLICIT_VR_LITTLE_ENDIAN;
+    part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3").expect("a file")
+}
+
+#[test]
+fn files_of_a_patient_belong_together_and_intervals_stay() {
+    let key = Key::from_secret(b"test");
+    let of = |patient: &str, date: &str| {
+        let file = small(&[
+            (tags::STUDY_DATE, VR::DA, date),
+            (tags::PATIENT_ID, VR::LO, patient),
+            (tags::STUDY_INSTANCE_UID, VR::UI, "1.2.4"),
+        ]);
+        let options = DicomDeidentifier::new(&key)
+            .retain(Retain::FullDates)
+            .retain(Retain::ModifiedDates);
+        let object = read(&options.deidentify(&file).expect("a file").bytes);
+        [tags::PATIENT_ID, tags::STUDY_DATE, tags::STUDY_INSTANCE_UID].map(|tag| {
+            object
+                .element(tag)
+                .expect("it is there")
+                .to_str()
+                .expect("text")
+                .into_owned()
+        })
+    };
+    let [first, second, other] = [
+        of("7", "20240228"),
+        of("7", "20240301"),
+        of("8", "20240228"),
+    ];
+    assert_eq!((&first[0], &first[2]), (&second[0], &second[2]));
+    let days = key.days("7");
+    for (date, found) in [((2024, 2, 28), &first[1]), ((2024, 3, 1), &second[1])] {
+        let day = crate::calendar::Day::new(date.0, date.1, date.2)
+            .expect("a day")
+            .plus(days);
+        assert_eq!(
+            found,
+            &format!("{:04}{:02}{:02}", day.year, day.month, day.day)
+        );
+    }
+    assert!(first[0] != other[0] && first[1] != other[1] && first[2] == other[2]);
+}
+
+#[test]
+fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
+    let file = small(&[
+        (tags::PATIENT_AGE, VR::AS, "097Y"),
+        (tags::PATIENT_NAME, VR::PN, "Quagmire^Zebulon"),
+        (tags::PATIENT_ID, VR::LO, "12-34567"),
+        (tags::MANUFACTURER_MODEL_NAME, VR::LO, "Scanner of zebulon"),
+        (tags::MANUFACTURER, VR::LO, "1234567 Ltd."),
+        (tags::CODE_MEANING, VR::LO, "Quagmires are wet"),
+    ]);
+    let options =
+        DicomDeidentifier::new(&Key::from_secret(b"test")).retain(Retain::PatientCharacteristics);
+    let clean = options.deidentify(&file).expect("a file");
+    let object = read(&clean.bytes);
+    let text = |tag| {
+        object
+            .element(tag)
+            .expect("it is there")
+            .to_str()
+            .expect("text")
+            .into_owned()
+    };
+    assert_eq!(text(tags::PATIENT_AGE), "090Y");
+    assert_eq!(
+        (
+            text(tags::MANUFACTURER_MODEL_NAME),
+            text(tags::MANUFACTURER)
+        ),
+        (String::new(), String::new())
+    );
+    assert_eq!(
+        text(tags::CODE_MEANING),
+        "Quagmires are wet",
+        "another word"
+    );
+    assert_eq!(clean.report.echoes, 2);
+}
+
+#[test]
+fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
+    use super::Warning::{
+        BurnedInAnnotation, Derived, Modality, RecognizableFeatures, SecondaryCapture,
+    };
+    let warnings = |elements: &[(Tag, VR, &str)]| {
+        let clean = DicomDeidentifier::new(&Key::from_secret(b"test")).deidentify(&small(elements));
+        clean.expect("a file").report.warnings
+    };
+    let ultrasound = (tags::MODALITY, VR::CS, "US");
+    let no = (tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
+    let yes = (tags::BURNED_IN_ANNOTATION, VR::CS, "YES");
+    let capture = (tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.7.2");
+    assert_eq!(warnings(&[(tags::MODALITY, VR::CS, "CT")]), []);
+    assert_eq!(warnings(&[ultrasound]), [Modality]);
+    assert_eq!(warnings(&[ultrasound, no]), []);
+    assert_eq!(warnings(&[yes]), [BurnedInAnnotation]);
+    assert_eq!(warnings(&[capture]), [SecondaryCapture]);
+    assert_eq!(
+        warnings(&[(tags::IMAGE_TYPE, VR::CS, "SECONDARY ")]),
+        [Derived]
+    );
+    assert_eq!(
+        warnings(&[(tags::RECOGNIZABLE_VISUAL_FEATURES, VR::CS, "YES"), no]),
+        [RecognizableFeatures]
+    );
+}
