@@ -68,6 +68,9 @@ impl Pass<'_> {
                 self.report.removed += 1;
                 None
             }
+            Step::Empty | Step::Replace if matches!(tag, tags::PATIENT_ID | tags::PATIENT_NAME) => {
+                Some(self.pseudonymous(&element))
+            }
             Step::Empty => Some(self.emptied(&element)),
             Step::Replace => Some(self.replaced(&element)),
             Step::Remap => Some(self.remapped(element)),
@@ -77,19 +80,21 @@ impl Pass<'_> {
         }
     }
 
-    /// Without its value; patients keep a pseudonym, by which their files belong together.
-    fn emptied(&mut self, element: &InMemElement) -> InMemElement {
-        let (tag, vr) = (element.tag(), element.vr());
-        if matches!(tag, tags::PATIENT_ID | tags::PATIENT_NAME) {
-            self.report.replaced += 1;
-            let value = element.to_str().unwrap_or_default();
-            let value = value.trim_matches([' ', '\0']);
-            if !value.is_empty() {
-                return texts(tag, vr, vec![self.key.pseudonym(value)]);
-            }
+    /// A pseudonym, by which files of a patient belong together; nothing where there was nothing.
+    fn pseudonymous(&mut self, element: &InMemElement) -> InMemElement {
+        let value = element.to_str().unwrap_or_default();
+        let value = value.trim_matches([' ', '\0']);
+        if value.is_empty() {
+            return self.emptied(element);
         }
+        self.report.replaced += 1;
+        let pseudonym = self.key.pseudonym(value);
+        texts(element.tag(), element.vr(), vec![pseudonym])
+    }
+
+    fn emptied(&mut self, element: &InMemElement) -> InMemElement {
         self.report.emptied += 1;
-        DataElement::empty(tag, vr)
+        DataElement::empty(element.tag(), element.vr())
     }
 
     fn replaced(&mut self, element: &InMemElement) -> InMemElement {
