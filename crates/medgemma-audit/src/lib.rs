@@ -47,3 +47,8 @@ mod verify;
 pub use error::{Error, Result, Wrong};
 pub use log::{Audit, AuditOptions, Clock, Receipt};
 pub use verify::{Verified, verify, verify_with_anchor};
+
+/// The README's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -57,3 +57,8 @@ pub use text::{Finding, Identifier, Scrubbed, Scrubber};
 
 #[doc(hidden)]
 pub use dicom::doc_example;
+
+/// The README's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
