@@ -364,6 +364,26 @@ fn files_of_a_patient_belong_together_and_intervals_stay() {
 }
 
 #[test]
+fn what_is_no_date_is_not_kept_as_one() {
+    let file = small(&[
+        (tags::STUDY_DATE, VR::DA, "Quagmire"),
+        (tags::SERIES_DATE, VR::DA, "202402"),
+    ]);
+    let options = DicomDeidentifier::new(&Key::from_secret(b"test")).retain(Retain::ModifiedDates);
+    let object = read(&options.deidentify(&file).expect("a file").bytes);
+    let text = |tag| {
+        object
+            .element(tag)
+            .expect("it is there")
+            .to_str()
+            .expect("text")
+            .into_owned()
+    };
+    assert_eq!(text(tags::STUDY_DATE), "");
+    assert_eq!(text(tags::SERIES_DATE).len(), 6);
+}
+
+#[test]
 fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
     let file = small(&[
         (tags::PATIENT_AGE, VR::AS, "097Y"),
