@@ -144,6 +144,19 @@ fn what_is_no_file_for_it_is_refused_by_name() {
             uid: "1.2.3.4.5".into()
         }
     );
+    // What is too long for a UID may be anything.
+    let unknown = refused(&header(&"1".repeat(66)));
+    assert_eq!(unknown, Error::TransferSyntax { uid: String::new() });
+    let mut limits = Limits::default();
+    limits.elements = 3;
+    let narrow = deidentifier().with_limits(limits).deidentify(&file());
+    assert_eq!(
+        narrow,
+        Err(Error::Limit {
+            what: "elements",
+            limit: 3
+        })
+    );
     let empty = &header(uids::EXPLICIT_VR_LITTLE_ENDIAN);
     deidentifier().deidentify(empty).unwrap();
     let mut directory = file();

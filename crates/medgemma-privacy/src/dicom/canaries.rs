@@ -364,6 +364,16 @@ fn files_of_a_patient_belong_together_and_intervals_stay() {
 }
 
 #[test]
+fn a_uid_that_only_the_meta_information_has_is_replaced_there() {
+    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let clean = deidentifier.deidentify(&small(&[])).expect("a file");
+    let part = part10::read(&clean.bytes, &Limits::default()).expect("a file");
+    assert!(part.object.get(tags::SOP_INSTANCE_UID).is_none());
+    let instance = part.meta.media_storage_sop_instance_uid();
+    assert_eq!(instance, Key::from_secret(b"test").uid("1.2.3"));
+}
+
+#[test]
 fn what_is_no_date_is_not_kept_as_one() {
     let file = small(&[
         (tags::STUDY_DATE, VR::DA, "Quagmire"),
