@@ -175,6 +175,17 @@ fn a_log_cut_at_any_byte_is_torn_or_lacks_the_anchor_and_can_be_gone_on_with() {
     }
 }
 
+/// Longer than the records that come to lie on its place.
+#[test]
+fn nothing_of_a_long_torn_line_is_left() {
+    let (_folder, path, _) = log(1);
+    let mut written = fs::read(&path).unwrap();
+    written.extend(vec![b'{'; 5000]);
+    fs::write(&path, written).unwrap();
+    drop(Audit::open(&path).unwrap());
+    assert_eq!(verify(&path).unwrap().records, 2);
+}
+
 #[test]
 fn records_say_when_and_what() {
     let folder = TempDir::new().unwrap();

@@ -168,3 +168,65 @@ fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrub(text: &str) -> String {
+        Scrubber::new().scrub(text).text
+    }
+
+    #[test]
+    fn a_name_that_was_found_once_is_found_again() {
+        assert_eq!(
+            scrub(
+                "Seen by Dr. Featherstone. Later Featherstone left, and Featherstone's pager rang."
+            ),
+            "Seen by Dr. [NAME]. Later [NAME] left, and [NAME]'s pager rang."
+        );
+        // But for words that name nobody by themselves.
+        assert_eq!(
+            scrub("Dr. Heart said: Heart size normal."),
+            "Dr. [NAME] said: Heart size normal."
+        );
+    }
+
+    #[test]
+    fn numbers_need_a_word_that_says_what_they_are() {
+        assert_eq!(
+            scrub("Unit 3, lead 2, study 2019, case 12."),
+            "Unit 3, lead 2, study 2019, case 12."
+        );
+        assert_eq!(scrub("Case 12345."), "Case [ID].");
+        assert_eq!(
+            scrub("BP 120/80, 5/5 strength, 2 of 1200 mL"),
+            "BP 120/80, 5/5 strength, 2 of 1200 mL"
+        );
+    }
+
+    #[test]
+    fn eponyms_are_no_names() {
+        let text = "Crohn disease, Foley catheter, Glasgow Coma Scale, Barrett's esophagus.";
+        assert_eq!(scrub(text), text);
+    }
+
+    #[test]
+    fn findings_are_where_they_say() {
+        let text = "Age 93, è vero; call (617) 555-0123.";
+        let scrubbed = Scrubber::new().scrub(text);
+        let found: Vec<(Identifier, &str)> = scrubbed
+            .findings
+            .iter()
+            .map(|finding| (finding.identifier, &text[finding.range.clone()]))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Identifier::Age, "93"),
+                (Identifier::Phone, "(617) 555-0123")
+            ]
+        );
+        assert_eq!(scrubbed.text, "Age [AGE], è vero; call [PHONE].");
+    }
+}

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use medgemma::audit::{
     Audit, AuditOptions, Error as AuditError, image_content, prompt_content, verify,
 };
-use medgemma::{Error, LoadOptions, MedGemma, Message, Sampling};
+use medgemma::{Error, Image, LoadOptions, MedGemma, Message, Sampling};
 use medgemma_testkit::checkpoint;
 use serde_json::Value;
 use support::{ask, cpu, essence, exactly, image, model, up_to};
@@ -273,4 +273,17 @@ fn the_log_has_no_word_and_with_a_key_no_guessable_digest() {
         assert!(!log.contains(&plain.digest(&content)));
         assert!(log.contains(&here.audit.digest(&content)));
     }
+}
+
+/// Laid out as documented, so that others can make the digest of a picture they have.
+#[test]
+fn pictures_of_the_same_samples_in_another_shape_have_another_digest() {
+    let samples = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    let [wide, square] = [(4, 1), (2, 2)].map(|(width, height)| {
+        image_content(&Image::from_rgb8(width, height, samples.clone()).unwrap())
+    });
+    assert_ne!(wide, square);
+    assert_eq!(wide[..16], [4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(wide[16..], samples);
+    assert_eq!(prompt_content(&[258, 1]), [2, 1, 0, 0, 1, 0, 0, 0]);
 }

@@ -34,9 +34,10 @@ pub(super) fn is_ordinary(word: &str) -> bool {
     ORDINARY_WORD.contains(word)
 }
 
-/// A town, as it is written.
+/// A town, as it is written; not one that stands for something else in clinical texts, as Glasgow does.
 pub(super) fn is_town(text: &str) -> bool {
-    TOWN.contains(text.to_lowercase().as_str())
+    let town = text.to_lowercase();
+    TOWN.contains(town.as_str()) && !is_ordinary(&town)
 }
 
 /// First names.
