@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use medgemma_gemma3::{Finish, Generated, Segment, Token};
+use medgemma_gemma3::{Finish, GenerateOptions as DecoderOptions, Generated, Segment, Token};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -11,6 +11,7 @@ use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::GenerateOptions;
 use crate::prompt::{Encoded, Prompt};
+use crate::recording::Recorder;
 use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage};
 use crate::transcript::Transcript;
 
@@ -103,6 +104,34 @@ pub(crate) fn generate(
         prompts.push(prompt);
     }
     let decoder_options = model.decoder_options(options)?;
+    let recorder = model.recorder();
+    let pending = match recorder {
+        Some(recorder) => {
+            let requests = prompts
+                .iter()
+                .map(|prompt| recorder.request(prompt, 0, options, &[]));
+            requests.collect::<Result<Vec<_>>>()?
+        }
+        None => Vec::new(),
+    };
+    let answered = answer(model, prompts, options, &decoder_options);
+    let Some(recorder) = recorder else {
+        return answered;
+    };
+    let replies = recorder.failures(&pending, answered)?;
+    for (pending, reply) in pending.iter().zip(&replies) {
+        recorder.reply(pending, reply)?;
+    }
+    Ok(replies)
+}
+
+/// The answers to these prompts, side by side.
+fn answer(
+    model: &MedGemma,
+    prompts: Vec<Prompt>,
+    options: &GenerateOptions,
+    decoder_options: &DecoderOptions,
+) -> Result<Vec<Reply>> {
     let mut lanes = prompts
         .into_iter()
         .map(|prompt| lane(model, prompt, options))
@@ -113,7 +142,7 @@ pub(crate) fn generate(
         .collect();
     let answers = model.model().decoder().generate_batch(
         &segments,
-        &decoder_options,
+        decoder_options,
         &mut |index, token| lanes[index].take(token),
     )?;
     let replies = lanes.into_iter().zip(answers);
@@ -154,14 +183,34 @@ pub(crate) fn score(
     answers: &[&str],
 ) -> Result<Vec<Score>> {
     let prompt = model.prompt(messages)?;
+    let texts = answers;
     let answers = answers
         .iter()
         .map(|text| model.tokenizer().encode(text))
         .collect::<std::result::Result<Vec<_>, _>>()?;
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
     model.check_context(0, prompt.ids.len(), longest)?;
-    let segments = lane(model, prompt, &GenerateOptions::default())?.segments;
-    let scores = model.model().decoder().score(&segments, &answers)?;
+    let options = GenerateOptions::default();
+    let request = |recorder: &Recorder| recorder.request(&prompt, 0, &options, texts);
+    let pending = model.recorder().map(request).transpose()?;
+    let scored = scores(model, prompt, &options, &answers);
+    let (Some(recorder), Some(pending)) = (model.recorder(), pending) else {
+        return scored;
+    };
+    let scores = recorder.failures(std::slice::from_ref(&pending), scored)?;
+    recorder.scores(&pending, &scores)?;
+    Ok(scores)
+}
+
+/// The scores of these answers to a prompt.
+fn scores(
+    model: &MedGemma,
+    prompt: Prompt,
+    options: &GenerateOptions,
+    answers: &[Vec<u32>],
+) -> Result<Vec<Score>> {
+    let segments = lane(model, prompt, options)?.segments;
+    let scores = model.model().decoder().score(&segments, answers)?;
     Ok(scores
         .into_iter()
         .map(|token_logprobs| Score { token_logprobs })

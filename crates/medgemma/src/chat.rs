@@ -159,13 +159,7 @@ impl Chat {
             (render_continuation(&turn)?, Place::Continuation)
         };
         let images: Vec<&Image> = message.images().collect();
-        Prompt::new(
-            self.model.model(),
-            self.model.tokenizer(),
-            &text,
-            &images,
-            place,
-        )
+        Prompt::new(&self.model, &text, &images, place)
     }
 }
 
@@ -210,6 +204,7 @@ impl Iterator for Stream<'_> {
 
 impl Drop for Stream<'_> {
     fn drop(&mut self) {
+        self.writer.give_up();
         self.history.extend(self.writer.turn());
     }
 }

@@ -29,6 +29,9 @@ pub enum Error {
     /// An image file or its processing.
     #[error(transparent)]
     Image(#[from] medgemma_image::Error),
+    /// The audit log cannot be written, so that nothing is answered.
+    #[error(transparent)]
+    Audit(#[from] medgemma_audit::Error),
     /// An image was given to a model without a vision tower.
     #[error("{images} image(s) given, but the model in {} is text only: load a multimodal checkpoint such as medgemma-4b-it", dir.display())]
     TextOnlyModel {

@@ -127,6 +127,7 @@
 //! | the same model known again | [`MedSigLip::checksum`], [`MedGemma::checksum`] |
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
 //! | the classes and prompts that MedSigLIP was evaluated with | [`classes`] |
+//! | a log of what was asked and answered that cannot be changed unnoticed | [`audit`], [`LoadOptions::with_audit`] |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!
@@ -143,9 +144,11 @@
 //! `config.rs` `config.json` and presets · `files.rs` what lies at a path · `gguf.rs` GGUF's metadata as
 //! a configuration · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
-//! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `memory.rs` what
+//! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `audit.rs` what is
+//! recorded, by `recording.rs` · `memory.rs` what
 //! either model needs · `checksum.rs` what tells one model from another.
 
+pub mod audit;
 mod batch;
 mod calibration;
 mod chat;
@@ -165,6 +168,7 @@ mod model;
 mod options;
 mod prefix;
 mod prompt;
+mod recording;
 mod reply;
 mod transcript;
 mod vision_cache;

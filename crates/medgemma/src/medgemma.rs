@@ -18,6 +18,7 @@ use crate::model::Model;
 use crate::options::{GenerateOptions, LoadOptions};
 use crate::prefix::PrefixCache;
 use crate::prompt::{Place, Prompt, stop_ids};
+use crate::recording::{Recorder, load_names};
 use crate::reply::Reply;
 use crate::writer::{Context, Writer, run};
 
@@ -32,6 +33,7 @@ pub struct MedGemma {
     files: Arc<[PathBuf]>,
     text: Arc<Text>,
     prefixes: Option<Arc<PrefixCache>>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 struct Text {
@@ -64,13 +66,14 @@ impl MedGemma {
     /// As [`MedGemma::load`], with a progress observer and choices of image processing.
     ///
     /// # Errors
-    /// As [`MedGemma::load`].
+    /// As [`MedGemma::load`]; [`Error::Audit`] if there is an audit log that cannot be written.
     pub fn load_with(
         path: impl AsRef<Path>,
         device: &Device,
-        options: LoadOptions<'_>,
+        mut options: LoadOptions<'_>,
     ) -> Result<Self> {
         let path = path.as_ref();
+        let (audit, (precision, kv_cache)) = (options.audit.take(), load_names(&options));
         let files = Files::find(path, &options)?;
         let tokenizer = files.tokenizer()?;
         let special = SpecialTokens::of(&tokenizer)?;
@@ -81,7 +84,7 @@ impl MedGemma {
         let stop_ids = stop_ids(&model, &special);
         let soft_token = model.config().multimodal.as_ref().map(|m| m.image_token_id);
         let prefixes = prefix_cache.map(|bytes| Arc::new(PrefixCache::new(bytes, soft_token)));
-        Ok(Self {
+        let mut loaded = Self {
             prefixes,
             model,
             files: listed.into(),
@@ -90,7 +93,14 @@ impl MedGemma {
                 special,
                 stop_ids,
             }),
-        })
+            recorder: None,
+        };
+        if let Some(audit) = audit {
+            let checksum = loaded.checksum()?;
+            let recorder = Recorder::new(audit, checksum, device.name(), precision, kv_cache)?;
+            loaded.recorder = Some(Arc::new(recorder));
+        }
+        Ok(loaded)
     }
 
     /// The files that decide what the model computes.
@@ -133,6 +143,11 @@ impl MedGemma {
 
     pub(crate) fn prefixes(&self) -> Option<&PrefixCache> {
         self.prefixes.as_deref()
+    }
+
+    /// What records the model's work, if anything does.
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_deref()
     }
 
     /// A new conversation. Many chats share one model; each owns what it has read.
@@ -199,7 +214,7 @@ impl MedGemma {
     /// A conversation as the decoder's ids and pixels.
     pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Prompt> {
         let (text, images) = conversation(messages)?;
-        Prompt::new(&self.model, self.tokenizer(), &text, &images, Place::Start)
+        Prompt::new(self, &text, &images, Place::Start)
     }
 
     /// The decoder's options for these.
@@ -245,7 +260,7 @@ impl MedGemma {
         images: &[&Image],
         options: &GenerateOptions,
     ) -> Result<Reply> {
-        let prompt = Prompt::new(&self.model, self.tokenizer(), text, images, Place::Start)?;
+        let prompt = Prompt::new(self, text, images, Place::Start)?;
         let mut cache = self.model.decoder().new_cache();
         let context = Context {
             cache: &mut cache,

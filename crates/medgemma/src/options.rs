@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use medgemma_audit::Audit;
 use medgemma_gemma3::{DEFAULT_CHUNK, Sampling, Speculation};
 use medgemma_image::Resizer;
 use medgemma_tensor::KvPrecision;
@@ -151,6 +152,9 @@ pub struct LoadOptions<'a> {
     pub cache_quantized: bool,
     /// Where the vision part is, if the model is a GGUF file.
     pub mmproj: Mmproj,
+    /// A log of what the model is asked and answers, in digests: see [`audit`](crate::audit). Loading
+    /// hashes the model's files for it, seconds for some gigabytes. `None`, the default, records nothing.
+    pub audit: Option<Audit>,
 }
 
 impl<'a> LoadOptions<'a> {
@@ -238,6 +242,13 @@ impl<'a> LoadOptions<'a> {
         self
     }
 
+    /// Sets [`audit`](Self::audit).
+    #[must_use]
+    pub fn with_audit(mut self, audit: Audit) -> Self {
+        self.audit = Some(audit);
+        self
+    }
+
     /// Sets [`pan_and_scan`](Self::pan_and_scan).
     #[must_use]
     pub fn with_pan_and_scan(mut self, on: bool) -> Self {
@@ -261,6 +272,7 @@ impl fmt::Debug for LoadOptions<'_> {
             .field("kv_cache", &self.kv_cache)
             .field("cache_quantized", &self.cache_quantized)
             .field("mmproj", &self.mmproj)
+            .field("audit", &self.audit)
             .finish()
     }
 }

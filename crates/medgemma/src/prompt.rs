@@ -11,6 +11,7 @@ use medgemma_tokenizer::special::BOS;
 use medgemma_tokenizer::{Error as TextError, SpecialTokens, Tokenizer, expand_images};
 
 use crate::error::Result;
+use crate::medgemma::MedGemma;
 use crate::model::Model;
 use crate::options::Progress;
 use crate::prefix::{Picture, PrefixCache};
@@ -19,6 +20,8 @@ use crate::prefix::{Picture, PrefixCache};
 pub(crate) struct Prompt {
     pub(crate) ids: Vec<u32>,
     pub(crate) pixels: Vec<Pixels>,
+    /// Digests of the images, where the model's work is recorded.
+    pub(crate) digests: Vec<String>,
 }
 
 /// Whether a prompt opens a context or follows what is there already.
@@ -34,12 +37,12 @@ impl Prompt {
     /// Expands the placeholders of `text`, one for each of `images`, and encodes the whole at once:
     /// newlines beside an image merge with its own, as they do in the reference.
     pub(crate) fn new(
-        model: &Model,
-        tokenizer: &Tokenizer,
+        whole: &MedGemma,
         text: &str,
         images: &[&Image],
         place: Place,
     ) -> Result<Self> {
+        let (model, tokenizer) = (whole.model(), whole.tokenizer());
         let mut pixels = Vec::with_capacity(images.len());
         let mut crops = Vec::with_capacity(images.len());
         let tokens_per_image = if images.is_empty() {
@@ -58,7 +61,13 @@ impl Prompt {
             Place::Continuation => continuation(tokenizer, &text)?,
         };
         model.check_ids(&ids, pixels.len())?;
-        Ok(Self { ids, pixels })
+        let recorder = whole.recorder();
+        let digests = recorder.map_or_else(Vec::new, |recorder| recorder.images(images));
+        Ok(Self {
+            ids,
+            pixels,
+            digests,
+        })
     }
 
     /// Encodes the images, except those that `prefixes` knows, and puts them in their places;

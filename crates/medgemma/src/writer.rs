@@ -14,6 +14,7 @@ use crate::medgemma::MedGemma;
 use crate::options::{GenerateOptions, Observer, Progress};
 use crate::prefix::Picture;
 use crate::prompt::Prompt;
+use crate::recording::{Pending, Recorder};
 use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 use crate::transcript::Transcript;
 
@@ -44,6 +45,8 @@ pub(crate) struct Writer<'a> {
     adopted: usize,
     /// What is to be kept for other conversations.
     keep: Option<Keep>,
+    /// What was recorded of it, and is to be completed.
+    pending: Option<Pending>,
     /// What the prompt became, for the conversation's history; empty until its images are encoded.
     pub(crate) prompt: Vec<Segment>,
 }
@@ -92,6 +95,10 @@ impl<'a> Writer<'a> {
         decoder_options.seen = seen;
         let transcript =
             Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
+        // From here on there is work.
+        let read = cache.len() + unread_tokens;
+        let request = |recorder: &Recorder| recorder.request(&prompt, read, options, &[]);
+        let pending = model.recorder().map(request).transpose()?;
         let (mut adopted, mut keep) = (0, None);
         if let Some(prefixes) = model
             .prefixes()
@@ -134,6 +141,7 @@ impl<'a> Writer<'a> {
             unread,
             adopted,
             keep,
+            pending,
             prompt: Vec::new(),
         })
     }
@@ -147,12 +155,30 @@ impl<'a> Writer<'a> {
             if self.finish.is_some() {
                 return Ok(None);
             }
-            if let Err(error) = self.advance() {
+            let advanced = self.advance();
+            if let Err(error) = self.recorded(advanced) {
                 self.stage = Stage::Ended;
                 self.finish = Some(FinishReason::Cancelled);
+                self.ready.clear();
                 return Err(error);
             }
         }
+    }
+
+    /// What came of a step, after it was recorded if it was the last: an answer whose record cannot be
+    /// written is not handed out whole.
+    fn recorded(&mut self, advanced: Result<()>) -> Result<()> {
+        let Some(recorder) = self.model.recorder() else {
+            return advanced;
+        };
+        if advanced.is_ok() && self.finish.is_none() {
+            return Ok(());
+        }
+        let Some(pending) = self.pending.take() else {
+            return advanced;
+        };
+        recorder.failures(std::slice::from_ref(&pending), advanced)?;
+        recorder.reply(&pending, &self.made())
     }
 
     /// One step: the images, or one token.
@@ -306,10 +332,24 @@ impl<'a> Writer<'a> {
 
     /// The reply as it stands; what was held back is given out first.
     pub(crate) fn reply(&mut self) -> Reply {
-        if self.finish.is_none() {
-            self.stage = Stage::Ended;
-            self.end(FinishReason::Cancelled);
+        self.give_up();
+        self.made()
+    }
+
+    /// Ends the answer, if it has not ended. There is nobody to return an error to; the audit log has a
+    /// request without a reply then, and refuses the next.
+    pub(crate) fn give_up(&mut self) {
+        if self.finish.is_some() {
+            return;
         }
+        self.stage = Stage::Ended;
+        self.end(FinishReason::Cancelled);
+        if let Err(error) = self.recorded(Ok(())) {
+            tracing::error!(%error, "an answer was given up, and that could not be recorded");
+        }
+    }
+
+    fn made(&self) -> Reply {
         Reply {
             text: self.transcript.text.clone(),
             reasoning: self.transcript.reasoning.clone(),

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
+use medgemma::audit::Audit;
 use medgemma::{Image, LoadOptions, MedGemma, Message, Part};
 use medgemma_testkit::{Fault, picture};
 use support::{load, speaker, up_to};
@@ -152,7 +153,12 @@ fn failures(model: &MedGemma, text_model: &MedGemma) -> Vec<String> {
 #[test]
 fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
     let log = capture();
-    let keeping = LoadOptions::default().with_prefix_cache(1 << 20);
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(folder.path().join("audit.jsonl")).unwrap();
+    let keeping = LoadOptions::default()
+        .with_prefix_cache(1 << 20)
+        .with_audit(audit.clone());
+    clean("options", &format!("{keeping:?} {audit:?}"), &[]);
     let dir = medgemma_testkit::checkpoint("mm-2025");
     let model = MedGemma::load_with(dir, &support::cpu(), keeping).unwrap();
     // Says " birnbaum": the answer of a model must not be logged either.
@@ -199,6 +205,17 @@ fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
     }
 
     assert!(model.prefix_cache_bytes() > 0, "something was kept");
+    let recorded = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
+    // Digests are hexadecimal, and four digits of a year may be among theirs.
+    let letters: Vec<&str> = WORDS
+        .into_iter()
+        .filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    assert!(
+        letters.iter().all(|word| !recorded.contains(word)),
+        "{recorded}"
+    );
+    assert!(recorded.contains("\"event\":\"scores\"") && recorded.contains("\"event\":\"reply\""));
     let logged = log.text();
     clean(
         "the log",

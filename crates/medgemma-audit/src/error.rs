@@ -1,0 +1,102 @@
+//! What can be wrong with a log. No message carries what a record says.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a log cannot be written, or must not be trusted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The log.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process, or another `Audit` of this one, writes to the log.
+    #[error("{} is being written to by somebody else: give each process its own log", path.display())]
+    Locked {
+        /// The log.
+        path: PathBuf,
+    },
+    /// A line is not the one that was written.
+    #[error("{}: line {line} {wrong}: the log was changed; compare it with a copy", path.display())]
+    Changed {
+        /// The log.
+        path: PathBuf,
+        /// Which line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        wrong: Wrong,
+    },
+    /// The last line has no end: a crash tore it, or somebody cut it.
+    #[error("{}: line {line} breaks off after {bytes} bytes: opening the log for writing cuts it off and records that", path.display())]
+    Torn {
+        /// The log.
+        path: PathBuf,
+        /// Which line, counted from 1.
+        line: u64,
+        /// How much there is of it.
+        bytes: u64,
+    },
+    /// No record has the hash that was kept.
+    #[error("{}: none of {records} records has the hash {anchor}: the log was cut off, or is another", path.display())]
+    AnchorMissing {
+        /// The log.
+        path: PathBuf,
+        /// Records that it has.
+        records: u64,
+        /// The hash that was kept.
+        anchor: String,
+    },
+    /// An earlier record could not be written.
+    #[error("{}: an earlier record was not written, so that no other is: open the log anew", path.display())]
+    Broken {
+        /// The log.
+        path: PathBuf,
+    },
+    /// A record is longer than a line may be, or no JSON.
+    #[error(
+        "a record of event {event:?} is no JSON or longer than {limit} bytes: record hashes, not contents"
+    )]
+    Record {
+        /// Its event.
+        event: &'static str,
+        /// Bytes of a line.
+        limit: usize,
+    },
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wrong {
+    /// It is no record of this crate.
+    Form,
+    /// Its content has another hash than it says.
+    Hash,
+    /// It follows another record than it says: one before it was changed, removed, added or moved.
+    Previous,
+    /// Its number is another than its place.
+    Sequence,
+    /// It is longer than any record.
+    Length,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Form => "is no record",
+            Self::Hash => "has another content than its hash is of",
+            Self::Previous => "follows another record than it says",
+            Self::Sequence => "has another number than its place",
+            Self::Length => "is longer than any record",
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! Appending: one record at a time, on disk before the caller goes on.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::line::encode;
+use crate::time::iso;
+use crate::verify::walk;
+
+/// Tells the time of a record.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// How a log is written.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct AuditOptions {
+    /// A secret that digests of contents are made with, by BLAKE3's keyed mode. Without one, the default,
+    /// a digest is the content's BLAKE3 hash, as `b3sum` prints it: whoever reads the log can find a short
+    /// question, or one of a known form with a name in it, by hashing guesses. With one only who has the
+    /// key can, and only who has it can show later that a content is the recorded one.
+    pub key: Option<[u8; 32]>,
+    /// Where times come from. `None`: the system's clock.
+    pub clock: Option<Clock>,
+}
+
+impl AuditOptions {
+    /// Sets [`key`](Self::key).
+    #[must_use]
+    pub fn with_key(mut self, key: [u8; 32]) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Sets [`clock`](Self::clock).
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+}
+
+impl fmt::Debug for AuditOptions {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditOptions")
+            .field("keyed", &self.key.is_some())
+            .field("clock", &self.clock.is_some())
+            .finish()
+    }
+}
+
+/// Which record was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// Its number, from 0.
+    pub sequence: u64,
+    /// Its hash: an anchor for [`verify_with_anchor`](crate::verify_with_anchor) if kept elsewhere.
+    pub hash: String,
+}
+
+/// A log open for appending. Clones write to the same log; the last one to go unlocks it.
+#[derive(Clone)]
+pub struct Audit {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    options: AuditOptions,
+    end: Mutex<End>,
+}
+
+/// Where the next record goes.
+struct End {
+    file: File,
+    records: u64,
+    last_hash: String,
+    /// A record was not written, or nobody knows whether it was.
+    broken: bool,
+}
+
+/// What opening a log records.
+#[derive(Serialize)]
+struct Opened {
+    /// Whether digests are made with a key.
+    keyed: bool,
+    /// Bytes of a last line that was cut off, being torn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    torn_bytes: Option<u64>,
+}
+
+impl Audit {
+    /// Opens a log for appending, or begins one, with default options. See [`Audit::open_with`].
+    ///
+    /// # Errors
+    /// As [`Audit::open_with`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, AuditOptions::default())
+    }
+
+    /// Opens a log for appending, or begins one. All of it is verified first; a torn last line is cut off.
+    /// That it was opened is recorded, and how much was cut off.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Changed`] if the log must not be trusted, [`Error::Io`].
+    pub fn open_with(path: impl AsRef<Path>, options: AuditOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let refused = |source| Error::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(refused)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Error::Locked {
+                path: path.to_path_buf(),
+            },
+            TryLockError::Error(source) => refused(source),
+        })?;
+        let walked = walk(path, &file, &mut |_| {})?;
+        if walked.torn.is_some() {
+            file.set_len(walked.bytes).map_err(refused)?;
+        }
+        file.seek(SeekFrom::Start(walked.bytes)).map_err(refused)?;
+        sync_folder(path).map_err(refused)?;
+        let body = Opened {
+            keyed: options.key.is_some(),
+            torn_bytes: walked.torn,
+        };
+        let audit = Self {
+            inner: Arc::new(Inner {
+                path: path.to_path_buf(),
+                options,
+                end: Mutex::new(End {
+                    file,
+                    records: walked.verified.records,
+                    last_hash: walked.verified.last_hash,
+                    broken: false,
+                }),
+            }),
+        };
+        audit.append("opened", &body)?;
+        Ok(audit)
+    }
+
+    /// Writes a record and waits until the disk has it. After an error nothing more is written: what is
+    /// on disk then ends with the last record that was acknowledged, or with a torn line.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Broken`], and [`Error::Record`] for a body that is no JSON or too long, which
+    /// breaks nothing.
+    pub fn append<T: Serialize>(&self, event: &'static str, body: &T) -> Result<Receipt> {
+        // Whoever panicked here left `broken` set.
+        let mut end = self
+            .inner
+            .end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if end.broken {
+            return Err(Error::Broken {
+                path: self.inner.path.clone(),
+            });
+        }
+        let now = self.inner.options.clock.as_ref();
+        let time = iso(now.map_or_else(SystemTime::now, |clock| clock()));
+        let (line, hash) = encode(end.records, &time, event, body, &end.last_hash)?;
+        end.broken = true;
+        let written = end.file.write_all(&line);
+        written
+            .and_then(|()| end.file.sync_data())
+            .map_err(|source| Error::Io {
+                path: self.inner.path.clone(),
+                source,
+            })?;
+        end.broken = false;
+        let sequence = end.records;
+        end.records += 1;
+        end.last_hash.clone_from(&hash);
+        Ok(Receipt { sequence, hash })
+    }
+
+    /// The last record: what to keep elsewhere as an anchor.
+    #[must_use]
+    pub fn last(&self) -> Receipt {
+        let end = self
+            .inner
+            .end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Receipt {
+            // Opening wrote one.
+            sequence: end.records.saturating_sub(1),
+            hash: end.last_hash.clone(),
+        }
+    }
+
+    /// What stands for a content in the log, 64 hexadecimal digits: its BLAKE3 hash, with the key if
+    /// there is one ([`AuditOptions::key`]).
+    #[must_use]
+    pub fn digest(&self, content: &[u8]) -> String {
+        match &self.inner.options.key {
+            Some(key) => blake3::keyed_hash(key, content).to_string(),
+            None => blake3::hash(content).to_string(),
+        }
+    }
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audit")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A file that was just made is there after a crash only if its folder is on disk too.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Elsewhere folders cannot be opened, and are written with the file.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that takes no more: here, a file that is open for reading only.
+    #[test]
+    fn after_a_record_that_was_not_written_there_is_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&path).expect("a log");
+        let read_only = File::open(&path).expect("a log");
+        let writable = {
+            let mut end = audit.inner.end.lock().expect("nobody panicked");
+            std::mem::replace(&mut end.file, read_only)
+        };
+        let first = audit.append("request", &0);
+        assert!(matches!(first, Err(Error::Io { .. })), "{first:?}");
+        audit.inner.end.lock().expect("nobody panicked").file = writable;
+        let second = audit.append("request", &0);
+        assert!(matches!(second, Err(Error::Broken { .. })), "{second:?}");
+        let verified = crate::verify(&path).expect("a whole log");
+        assert_eq!(verified.records, 1);
+    }
+}

@@ -1,0 +1,114 @@
+//! A whole log, line by line.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use crate::error::{Error, Result, Wrong};
+use crate::line::{LONGEST, NO_HASH, check};
+
+/// What a log that holds together has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Records.
+    pub records: u64,
+    /// The hash of the last, 64 hexadecimal digits, or zeros if there is none: what to keep elsewhere.
+    pub last_hash: String,
+}
+
+/// Every record of a log is as it was written and in its place, and the last is whole.
+///
+/// # Errors
+/// [`Error::Changed`] naming the first line that is wrong, [`Error::Torn`], [`Error::Io`].
+pub fn verify(path: impl AsRef<Path>) -> Result<Verified> {
+    whole(path.as_ref(), None)
+}
+
+/// As [`verify`], and one of the records has the hash that was kept elsewhere when it was the last.
+///
+/// # Errors
+/// As [`verify`], and [`Error::AnchorMissing`].
+pub fn verify_with_anchor(path: impl AsRef<Path>, anchor: &str) -> Result<Verified> {
+    whole(path.as_ref(), Some(anchor))
+}
+
+fn whole(path: &Path, anchor: Option<&str>) -> Result<Verified> {
+    let unread = |source| Error::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = File::open(path).map_err(unread)?;
+    let mut anchored = anchor.is_none();
+    let walked = walk(path, file, &mut |hash| anchored |= Some(hash) == anchor)?;
+    if let Some(bytes) = walked.torn {
+        return Err(Error::Torn {
+            path: path.to_path_buf(),
+            line: walked.verified.records + 1,
+            bytes,
+        });
+    }
+    match anchor {
+        Some(anchor) if !anchored => Err(Error::AnchorMissing {
+            path: path.to_path_buf(),
+            records: walked.verified.records,
+            anchor: anchor.to_owned(),
+        }),
+        _ => Ok(walked.verified),
+    }
+}
+
+/// What a log has, up to a torn last line.
+pub(crate) struct Walked {
+    pub(crate) verified: Verified,
+    /// Bytes of whole lines.
+    pub(crate) bytes: u64,
+    /// Bytes of a last line without an end.
+    pub(crate) torn: Option<u64>,
+}
+
+/// Reads on to the end, telling `each` of every hash.
+pub(crate) fn walk(path: &Path, file: impl Read, each: &mut dyn FnMut(&str)) -> Result<Walked> {
+    let mut reader = BufReader::new(file);
+    let mut walked = Walked {
+        verified: Verified {
+            records: 0,
+            last_hash: NO_HASH.to_owned(),
+        },
+        bytes: 0,
+        torn: None,
+    };
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let limit = LONGEST as u64 + 1;
+        let read = reader.by_ref().take(limit).read_until(b'\n', &mut line);
+        let read = read.map_err(|source| Error::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let number = walked.verified.records;
+        let changed = |wrong| Error::Changed {
+            path: path.to_path_buf(),
+            line: number + 1,
+            wrong,
+        };
+        if line.len() > LONGEST {
+            return Err(changed(Wrong::Length));
+        }
+        match line.strip_suffix(b"\n") {
+            Some(content) => {
+                let hash = check(content, number, &walked.verified.last_hash).map_err(changed)?;
+                each(&hash);
+                walked.verified.records += 1;
+                walked.verified.last_hash = hash;
+                walked.bytes += read as u64;
+            }
+            None if read == 0 => return Ok(walked),
+            None => {
+                walked.torn = Some(read as u64);
+                return Ok(walked);
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Other processes: one that writes at the same time, one that is killed, and the command.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use medgemma_audit::{Audit, Error, verify, verify_with_anchor};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// Names the log to the test below when it runs as a process of its own.
+const LOG: &str = "MEDGEMMA_AUDIT_TEST_LOG";
+
+/// Not a test but the other process: writes records, and prints the hash of each once it has it.
+#[test]
+#[ignore = "run by the tests of this file"]
+fn writer() {
+    let Some(path) = env::var_os(LOG) else { return };
+    let audit = Audit::open(path).unwrap();
+    let mut out = std::io::stdout();
+    loop {
+        let receipt = audit
+            .append("request", &json!({ "filler": "x".repeat(300) }))
+            .unwrap();
+        writeln!(out, "written {}", receipt.hash).unwrap();
+        out.flush().unwrap();
+    }
+}
+
+fn start_writer(path: &Path) -> Child {
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "writer", "--ignored", "--nocapture"])
+        .env(LOG, path)
+        .stdout(Stdio::piped())
+        .spawn();
+    child.unwrap()
+}
+
+#[test]
+fn a_killed_process_loses_nothing_it_was_told_is_written_and_locks_others_out_till_then() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    for round in 0..3 {
+        let mut child = start_writer(&path);
+        let mut told = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| line.split("written ").nth(1).map(str::to_owned));
+        let mut last = told.nth(20 + 7 * round).unwrap();
+        let error = Audit::open(&path).unwrap_err();
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What was on its way when it was killed counts as told. A line may have lost its end there.
+        while let Some(hash) = told.next().filter(|hash| hash.len() == 64) {
+            last = hash;
+        }
+        Audit::open(&path).unwrap();
+        verify_with_anchor(&path, &last).unwrap();
+    }
+    assert!(verify(&path).unwrap().records > 60);
+}
+
+fn command(arguments: &[&str]) -> Output {
+    let command = Command::new(env!("CARGO_BIN_EXE_medgemma-audit"))
+        .args(arguments)
+        .output();
+    command.unwrap()
+}
+
+#[test]
+fn the_command_says_what_it_found() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::open(&path).unwrap();
+    let first = audit.last().hash;
+    let last = audit
+        .append("request", &json!({ "secret": "Quagmire" }))
+        .unwrap()
+        .hash;
+    let log = path.to_str().unwrap();
+
+    let whole = command(&[log, &first]);
+    let said = String::from_utf8(whole.stdout).unwrap();
+    assert_eq!(whole.status.code(), Some(0));
+    assert_eq!(said, format!("2 records, unchanged\nlast hash: {last}\n"));
+
+    let other = command(&[log, &"0".repeat(64)]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(
+        String::from_utf8(other.stderr)
+            .unwrap()
+            .contains("cut off, or is another")
+    );
+
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() - 200;
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let changed = command(&[log]);
+    let said = String::from_utf8(changed.stderr).unwrap();
+    assert_eq!(changed.status.code(), Some(1));
+    assert!(
+        said.contains("line 2") && !said.contains("Quagmire"),
+        "{said}"
+    );
+    assert_eq!(command(&[]).status.code(), Some(2));
+    assert_eq!(command(&[&format!("{log}.none")]).status.code(), Some(1));
+}

@@ -1,0 +1,140 @@
+//! Signs that identifiers are in the pixels, where no profile of attributes reaches. They are read off
+//! attributes; pixels are not looked at.
+
+use std::fmt;
+
+use dicom_core::Tag;
+use dicom_core::value::Value;
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+/// A reason to look at the pixels before a file is given away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Burned In Annotation (0028,0301) is `YES`.
+    BurnedInAnnotation,
+    /// Recognizable Visual Features (0028,0302) is `YES`.
+    RecognizableFeatures,
+    /// A modality whose devices write names into the picture (ultrasound, endoscopy, photography,
+    /// secondary capture, film, documents), without a statement that there is no such text.
+    Modality,
+    /// Image Type (0008,0008) calls it derived, secondary or a screen, without such a statement.
+    Derived,
+    /// A class of objects that are made from others or from paper, without such a statement.
+    SecondaryCapture,
+    /// A frame is a JPEG with a comment or application data, which are kept as they are.
+    CompressedMetadata,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BurnedInAnnotation => "the file says that identifying text is burned into its pixels",
+            Self::RecognizableFeatures => "the file says that a person can be recognised in its pixels",
+            Self::Modality => "devices of this modality write names and dates into pixels, and the file does not say that there are none",
+            Self::Derived => "a derived or secondary image, which may be a screen with names on it",
+            Self::SecondaryCapture => "a secondary capture, which may be a screen or paper with names on it",
+            Self::CompressedMetadata => "a compressed frame holds a comment or application data, which was kept",
+        })
+    }
+}
+
+/// Of devices that show whom they examine, and of scans of paper.
+const MODALITIES: [&str; 16] = [
+    "US", "IVUS", "BDUS", "ES", "XC", "GM", "OP", "DOC", "OT", "SC", "DG", "HC", "FID", "RF",
+    "SMR", "ECG",
+];
+/// Parts of Image Type that say so.
+const DERIVED: [&str; 4] = ["DERIVED", "SECONDARY", "SCREEN SAVE", "OTHER"];
+/// Secondary Capture Image Storage and its multi-frame kinds; encapsulated documents.
+const CLASSES: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.104."];
+
+/// What speaks for identifiers in the pixels of a file, before it was changed.
+pub(super) fn warnings(object: &InMemDicomObject) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let values = |tag: Tag| -> Vec<String> {
+        let texts = object
+            .get(tag)
+            .and_then(|element| element.to_multi_str().ok());
+        let texts = texts.map(|texts| texts.into_owned()).unwrap_or_default();
+        texts
+            .iter()
+            .map(|text| text.trim_matches([' ', '\0']).to_owned())
+            .collect()
+    };
+    let says = |tag, what| values(tag).iter().any(|text| text == what);
+    let clear = says(tags::BURNED_IN_ANNOTATION, "NO");
+    let holds = |tag, list: &[&str]| values(tag).iter().any(|text| list.contains(&text.as_str()));
+    let class = values(tags::SOP_CLASS_UID);
+    let class = class.first().map(String::as_str).unwrap_or_default();
+    let mut warn = |warning, when: bool| {
+        if when {
+            warnings.push(warning);
+        }
+    };
+    warn(
+        Warning::BurnedInAnnotation,
+        says(tags::BURNED_IN_ANNOTATION, "YES"),
+    );
+    warn(
+        Warning::RecognizableFeatures,
+        says(tags::RECOGNIZABLE_VISUAL_FEATURES, "YES"),
+    );
+    warn(
+        Warning::Modality,
+        !clear && holds(tags::MODALITY, &MODALITIES),
+    );
+    warn(
+        Warning::Derived,
+        !clear && holds(tags::IMAGE_TYPE, &DERIVED),
+    );
+    let secondary = CLASSES.iter().any(|prefix| class.starts_with(prefix));
+    warn(Warning::SecondaryCapture, !clear && secondary);
+    let fragments = object.get(tags::PIXEL_DATA).map(|element| element.value());
+    if let Some(Value::PixelSequence(pixels)) = fragments {
+        let marked = pixels
+            .fragments()
+            .iter()
+            .any(|fragment| jpeg_metadata(fragment));
+        warn(Warning::CompressedMetadata, marked);
+    }
+    warnings
+}
+
+/// Whether the segments in front of a JPEG's data hold a comment, or application data other than the
+/// JFIF header's.
+fn jpeg_metadata(frame: &[u8]) -> bool {
+    let mut at = 2;
+    while frame.starts_with(&[0xFF, 0xD8])
+        && let Some(&[0xFF, marker, high, low, ref rest @ ..]) = frame.get(at..)
+    {
+        match marker {
+            0xFE | 0xE1..=0xED | 0xEF => return true,
+            0xE0 if !rest.starts_with(b"JFIF") => return true,
+            // Start of scan: data follow.
+            0xDA => return false,
+            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::jpeg_metadata;
+
+    #[test]
+    fn comments_and_application_data_of_a_jpeg_are_seen() {
+        let jfif = [0xFF, 0xD8, 0xFF, 0xE0, 0, 6, b'J', b'F', b'I', b'F'];
+        let comment = [0xFF, 0xFE, 0, 5, b'D', b'o', b'e'];
+        let scan = [0xFF, 0xDA, 0, 2, 0xFF, 0xFE];
+        assert!(!jpeg_metadata(&[&jfif[..], &scan].concat()));
+        assert!(jpeg_metadata(&[&jfif[..], &comment, &scan].concat()));
+        assert!(jpeg_metadata(
+            &[&[0xFF, 0xD8, 0xFF, 0xE1, 0, 2][..], &scan].concat()
+        ));
+        assert!(!jpeg_metadata(&comment));
+        assert!(!jpeg_metadata(&[]));
+    }
+}

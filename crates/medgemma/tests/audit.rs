@@ -1,0 +1,289 @@
+//! What the audit log says of each way to ask the model, when, and what it does not say.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use medgemma::audit::{
+    Audit, AuditOptions, Error as AuditError, image_content, prompt_content, verify,
+};
+use medgemma::{Error, Image, LoadOptions, MedGemma, Message, Sampling};
+use medgemma_testkit::checkpoint;
+use serde_json::Value;
+use support::{ask, cpu, essence, exactly, image, model, up_to};
+use tempfile::TempDir;
+
+struct Audited {
+    _folder: TempDir,
+    path: PathBuf,
+    audit: Audit,
+    model: MedGemma,
+}
+
+fn audited() -> Audited {
+    audited_by(AuditOptions::default())
+}
+
+fn audited_by(options: AuditOptions) -> Audited {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::open_with(&path, options).unwrap();
+    let options = LoadOptions::default().with_audit(audit.clone());
+    let model = MedGemma::load_with(checkpoint("mm-2025"), &cpu(), options).unwrap();
+    Audited {
+        _folder: folder,
+        path,
+        audit,
+        model,
+    }
+}
+
+/// The records after those of opening and loading.
+fn records(path: &Path) -> Vec<Value> {
+    verify(path).unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    let records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&records[0]["event"], &records[1]["event"]),
+        (&"opened".into(), &"loaded".into())
+    );
+    records[2..].to_vec()
+}
+
+fn events(path: &Path) -> Vec<String> {
+    let records = records(path);
+    records
+        .iter()
+        .map(|record| record["event"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_reply_is_recorded_with_all_that_made_it() {
+    let here = audited();
+    let loaded = std::fs::read_to_string(&here.path).unwrap();
+    let loaded: Value = serde_json::from_str(loaded.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(loaded["body"]["model"], model().checksum().unwrap());
+    assert_eq!(loaded["body"]["device"], here.model.model().device().name());
+
+    let picture = image("picture-a.png");
+    let message = || {
+        Message::user()
+            .image(picture.clone())
+            .text("What is shown?")
+    };
+    let sampling = Sampling::default().with_temperature(0.7).with_seed(41);
+    let options = up_to(6)
+        .with_sampling(sampling)
+        .with_stop_string("Wolverhampton");
+    let mut chat = here.model.chat();
+    let ids = chat.prompt_ids(&message()).unwrap();
+    let reply = chat.send_with(message(), &options).unwrap();
+    let second = chat.send_with(ask("And now?"), &exactly(3)).unwrap();
+
+    let records = records(&here.path);
+    assert_eq!(events(&here.path), ["request", "reply", "request", "reply"]);
+    let (request, answer) = (&records[0]["body"], &records[1]["body"]);
+    assert_eq!(request["model"], loaded["body"]["model"]);
+    assert_eq!(request["prompt"], here.audit.digest(&prompt_content(&ids)));
+    assert_eq!(request["prompt_tokens"], ids.len());
+    assert_eq!(
+        request["images"][0],
+        here.audit.digest(&image_content(&picture))
+    );
+    assert_eq!(request["images"].as_array().unwrap().len(), 1);
+    assert_eq!(request["options"]["seed"], 41);
+    assert_eq!(request["options"]["max_new_tokens"], 6);
+    assert_eq!(
+        request["options"]["stop_strings"][0],
+        here.audit.digest(b"Wolverhampton")
+    );
+    assert_eq!(answer["request"], records[0]["sequence"]);
+    assert_eq!(answer["output"], here.audit.digest(reply.text.as_bytes()));
+    assert_eq!(answer["usage"], serde_json::to_value(reply.usage).unwrap());
+    assert_eq!(
+        answer["finish"],
+        serde_json::to_value(reply.finish).unwrap()
+    );
+    let (request, answer) = (&records[2]["body"], &records[3]["body"]);
+    assert!(request["context_tokens"].as_u64().unwrap() >= ids.len() as u64);
+    assert_eq!(request["images"].as_array().unwrap().len(), 0);
+    assert_eq!(answer["output"], here.audit.digest(second.text.as_bytes()));
+}
+
+#[test]
+fn answers_are_the_same_with_and_without_a_log() {
+    let here = audited();
+    let message = || {
+        Message::user()
+            .image(image("picture-b.png"))
+            .text("What is shown?")
+    };
+    let with = here.model.generate(&[message()], &exactly(8)).unwrap();
+    let without = model().generate(&[message()], &exactly(8)).unwrap();
+    assert_eq!(essence(&with), essence(&without));
+}
+
+#[test]
+fn the_request_is_there_before_the_first_piece_and_the_reply_before_the_last() {
+    let here = audited();
+    let mut chat = here.model.chat();
+    let mut stream = chat.stream(ask("What is shown?"), &exactly(4)).unwrap();
+    assert_eq!(events(&here.path), ["request"]);
+    let mut last = None;
+    while let Some(piece) = stream.next() {
+        piece.unwrap();
+        last = Some(events(&here.path));
+    }
+    assert_eq!(last.unwrap(), ["request", "reply"]);
+    drop(stream.into_reply());
+    assert_eq!(events(&here.path), ["request", "reply"], "once");
+}
+
+#[test]
+fn an_answer_that_is_given_up_is_recorded_as_such() {
+    let here = audited();
+    let mut chat = here.model.chat();
+    // The tiny model says nothing before its last token, so that both are given up before a word.
+    drop(chat.stream(ask("What is shown?"), &exactly(9)).unwrap());
+    let reply = chat
+        .stream(ask("And now?"), &exactly(9))
+        .unwrap()
+        .into_reply();
+    let mut chat = here.model.chat();
+    let stopped = chat.stream_observed(ask("?"), &exactly(9), Box::new(|_| ControlFlow::Break(())));
+    assert!(stopped.unwrap().next().is_none());
+    let records = records(&here.path);
+    assert_eq!(events(&here.path), ["request", "reply"].repeat(3));
+    for at in [1, 3, 5] {
+        assert_eq!(records[at]["body"]["finish"], "cancelled", "{at}");
+    }
+    assert_eq!(
+        records[3]["body"]["output"],
+        here.audit.digest(reply.text.as_bytes())
+    );
+}
+
+#[test]
+fn batches_scores_and_completions_are_recorded() {
+    let here = audited();
+    let conversations = [vec![ask("What is shown?")], vec![ask("Which side?")]];
+    let replies = here
+        .model
+        .generate_batch(&conversations, &exactly(3))
+        .unwrap();
+    let scores = here.model.score(&conversations[0], &["yes", "no"]).unwrap();
+    let completed = here.model.complete("The chest", &[], &exactly(3)).unwrap();
+    let records = records(&here.path);
+    assert_eq!(
+        events(&here.path),
+        [
+            "request", "request", "reply", "reply", "request", "scores", "request", "reply"
+        ]
+    );
+    for (at, reply) in [(2, &replies[0]), (3, &replies[1]), (7, &completed)] {
+        assert_eq!(
+            records[at]["body"]["output"],
+            here.audit.digest(reply.text.as_bytes())
+        );
+    }
+    assert_eq!(records[2]["body"]["request"], records[0]["sequence"]);
+    assert_eq!(records[3]["body"]["request"], records[1]["sequence"]);
+    let numbers: Vec<u8> = scores
+        .iter()
+        .flat_map(|score| {
+            score
+                .token_logprobs
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+        })
+        .collect();
+    assert_eq!(records[5]["body"]["output"], here.audit.digest(&numbers));
+    let answers = &records[4]["body"]["options"]["answers"];
+    assert_eq!(answers[1], here.audit.digest(b"no"));
+}
+
+#[test]
+fn what_is_refused_before_any_work_is_no_request() {
+    let here = audited();
+    here.model
+        .generate(&[ask("<bos>")], &exactly(3))
+        .unwrap_err();
+    here.model
+        .generate(&[ask(&"long ".repeat(400))], &exactly(3))
+        .unwrap_err();
+    assert_eq!(events(&here.path), Vec::<String>::new());
+}
+
+/// A record of 1 MiB is refused by the log; a thousand stop strings make one, and then nothing is answered.
+#[test]
+fn what_cannot_be_recorded_is_not_answered() {
+    let here = audited();
+    let mut options = exactly(3);
+    options.stop_strings = (0..20_000).map(|number| format!("Q{number}")).collect();
+    let conversations = [vec![ask("What is shown?")]];
+    let errors = [
+        here.model
+            .chat()
+            .send_with(ask("What is shown?"), &options)
+            .unwrap_err(),
+        here.model
+            .generate(&conversations[0], &options)
+            .unwrap_err(),
+        here.model
+            .generate_batch(&conversations, &options)
+            .unwrap_err(),
+    ];
+    for error in errors {
+        let record = matches!(
+            &error,
+            Error::Audit(AuditError::Record {
+                event: "request",
+                ..
+            })
+        );
+        assert!(record, "{error}");
+    }
+    assert_eq!(events(&here.path), Vec::<String>::new());
+}
+
+#[test]
+fn the_log_has_no_word_and_with_a_key_no_guessable_digest() {
+    let here = audited_by(AuditOptions::default().with_key([3; 32]));
+    let question = "Is Zebulon Quagmire ill?";
+    let reply = here.model.generate(&[ask(question)], &exactly(5)).unwrap();
+    let log = std::fs::read_to_string(&here.path).unwrap();
+    for word in ["Zebulon", "Quagmire", "ill?"] {
+        assert!(!log.contains(word), "{log}");
+    }
+    let ids = here.model.prompt_ids(&[ask(question)]).unwrap();
+    for content in [prompt_content(&ids), reply.text.into_bytes()] {
+        let plain = TempDir::new().unwrap();
+        let plain = Audit::open(plain.path().join("plain")).unwrap();
+        assert!(!log.contains(&plain.digest(&content)));
+        assert!(log.contains(&here.audit.digest(&content)));
+    }
+}
+
+/// Laid out as documented, so that others can make the digest of a picture they have.
+#[test]
+fn pictures_of_the_same_samples_in_another_shape_have_another_digest() {
+    let samples = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    let [wide, square] = [(4, 1), (2, 2)].map(|(width, height)| {
+        image_content(&Image::from_rgb8(width, height, samples.clone()).unwrap())
+    });
+    assert_ne!(wide, square);
+    assert_eq!(wide[..16], [4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(wide[16..], samples);
+    assert_eq!(prompt_content(&[258, 1]), [2, 1, 0, 0, 1, 0, 0, 0]);
+}
