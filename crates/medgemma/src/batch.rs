@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use medgemma_gemma3::{Finish, Generated, Segment, Token};
+use medgemma_gemma3::{Generated, Segment, Token};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::GenerateOptions;
 use crate::prompt::{Encoded, Prompt};
-use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage};
+use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage, reason};
 use crate::transcript::Transcript;
 
 /// How likely the model finds one given answer. **Not for clinical use**: a likelihood under a
@@ -66,9 +66,7 @@ impl Lane {
         self.transcript.finish();
         let finish = match answer.finish {
             _ if self.transcript.stopped() => FinishReason::StopString,
-            Finish::Stop(_) => FinishReason::Stop,
-            Finish::Length => FinishReason::Length,
-            _ => FinishReason::Cancelled,
+            finish => reason(finish),
         };
         Reply {
             reasoning_cut_off: self.transcript.in_thought(),
@@ -121,7 +119,7 @@ pub(crate) fn generate(
 }
 
 fn lane(model: &MedGemma, prompt: Prompt, options: &GenerateOptions) -> Result<Lane> {
-    let transcript = Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
+    let transcript = Transcript::new(model.tokenizer(), model.special(), options)?;
     let tokens_per_image = model
         .model()
         .config()
@@ -154,10 +152,7 @@ pub(crate) fn score(
     answers: &[&str],
 ) -> Result<Vec<Score>> {
     let prompt = model.prompt(messages)?;
-    let answers = answers
-        .iter()
-        .map(|text| model.tokenizer().encode(text))
-        .collect::<std::result::Result<Vec<_>, _>>()?;
+    let answers = encode(model, answers)?;
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
     model.check_context(0, prompt.ids.len(), longest)?;
     let segments = lane(model, prompt, &GenerateOptions::default())?.segments;
@@ -166,4 +161,10 @@ pub(crate) fn score(
         .into_iter()
         .map(|token_logprobs| Score { token_logprobs })
         .collect())
+}
+
+/// The ids of given answers.
+pub(crate) fn encode(model: &MedGemma, answers: &[&str]) -> Result<Vec<Vec<u32>>> {
+    let encoded = answers.iter().map(|text| model.tokenizer().encode(text));
+    Ok(encoded.collect::<std::result::Result<Vec<_>, _>>()?)
 }

@@ -114,6 +114,9 @@
 //! | one answer without state | [`MedGemma::generate`]; for base models [`MedGemma::complete`] |
 //! | many answers | [`MedGemma::generate_batch`] |
 //! | the likelihood of given answers | [`MedGemma::score`] |
+//! | one of several given answers | [`Chat::choose`], [`Choice`] |
+//! | an answer as JSON, or as a value of a Rust type | feature `structured`: `Schema`, `GenerateOptions::with_schema`, [`Reply::parse`]; feature `schemars`: `Chat::ask` |
+//! | boxes, laboratory tables, sections of a report | the crate `medgemma-answers`, which takes what the model wrote |
 //! | reasoning apart from the answer | [`Chat::with_thinking`], [`Reply::reasoning`], [`Piece`] |
 //! | sampling, limits, stop strings | [`GenerateOptions`], [`Sampling`] |
 //! | an answer that repeats its input, faster | [`Speculation`] |
@@ -138,7 +141,8 @@
 //! `writer.rs` one answer being written · `transcript.rs` ids to text · `prompt.rs` messages to
 //! ids and pixels · `prefix.rs` what conversations share · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
 //! `config.rs` `config.json` and presets · `files.rs` what lies at a path · `gguf.rs` GGUF's metadata as
-//! a configuration · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
+//! a configuration · `schema.rs` and `grammar.rs` answers by a schema · `choice.rs` given answers compared ·
+//! `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
 //! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `memory.rs` what
 //! either model needs.
@@ -146,6 +150,7 @@
 mod batch;
 mod calibration;
 mod chat;
+mod choice;
 pub mod classes;
 mod classification;
 mod config;
@@ -153,6 +158,8 @@ mod embedding;
 mod error;
 mod files;
 mod gguf;
+#[cfg(feature = "structured")]
+mod grammar;
 mod medgemma;
 mod medsiglip;
 mod memory;
@@ -162,6 +169,8 @@ mod options;
 mod prefix;
 mod prompt;
 mod reply;
+#[cfg(feature = "structured")]
+mod schema;
 mod transcript;
 mod writer;
 
@@ -169,6 +178,7 @@ mod writer;
 pub use batch::Score;
 pub use calibration::Calibration;
 pub use chat::{Chat, Stream, THINK};
+pub use choice::{Choice, ChoiceScore};
 pub use classification::{Class, ClassScore, Classification, Probability};
 pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Preset};
 pub use embedding::Embedding;
@@ -179,7 +189,9 @@ pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_me
 pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
-pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
+pub use reply::{Answer, FinishReason, NOTICE, Piece, Reply, Timings, Usage};
+#[cfg(feature = "structured")]
+pub use schema::Schema;
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Speculation, Token};
 pub use medgemma_image::{Image, ImageBackend, ImageProcessor, Limits, Pixels, Resizer};

@@ -37,6 +37,8 @@ struct Text {
     tokenizer: Tokenizer,
     special: SpecialTokens,
     stop_ids: Vec<u32>,
+    #[cfg(feature = "structured")]
+    vocabulary: crate::grammar::Vocabulary,
 }
 
 impl fmt::Debug for MedGemma {
@@ -86,6 +88,8 @@ impl MedGemma {
                 tokenizer,
                 special,
                 stop_ids,
+                #[cfg(feature = "structured")]
+                vocabulary: crate::grammar::Vocabulary::default(),
             }),
         })
     }
@@ -205,7 +209,45 @@ impl MedGemma {
         if !options.ignore_stop_ids {
             decoder.stop_ids.clone_from(&self.text.stop_ids);
         }
+        #[cfg(feature = "structured")]
+        if let Some(schema) = &options.schema {
+            decoder.constraint = Some(self.constraint(schema, options)?);
+        }
         Ok(decoder)
+    }
+
+    /// The schema as the decoder follows it.
+    #[cfg(feature = "structured")]
+    fn constraint(
+        &self,
+        schema: &crate::Schema,
+        options: &GenerateOptions,
+    ) -> Result<Arc<dyn medgemma_gemma3::Constraint>> {
+        let refuse = |option, found: &str, expected| {
+            Err(DecoderError::InvalidOption {
+                option,
+                found: found.to_owned(),
+                expected,
+            }
+            .into())
+        };
+        if !options.stop_strings.is_empty() {
+            return refuse(
+                "stop_strings",
+                "set",
+                "none beside a schema: they would cut JSON",
+            );
+        }
+        if options.ignore_stop_ids {
+            return refuse("ignore_stop_ids", "true", "false beside a schema");
+        }
+        Ok(Arc::new(self.text.vocabulary.constraint(
+            schema,
+            &self.text.tokenizer,
+            &self.text.special,
+            &self.text.stop_ids,
+            self.model.config().text.vocab_size,
+        )?))
     }
 
     /// Refuses a prompt that does not fit, before its images are encoded.
