@@ -37,7 +37,7 @@ impl Vocabulary {
             Some(factory) => factory.clone(),
             None => {
                 let built = factory(&tokens(tokenizer, special, stop_ids, vocab_size))?;
-                self.0.get_or_init(|| built).clone()
+                self.0.get_or_init(|| Arc::new(built)).clone()
             }
         };
         let markers = special.thought_start.zip(special.thought_end);
@@ -78,14 +78,14 @@ fn tokens(
     Arc::new(ApproximateTokEnv::new(TokTrie::from(&info, &bytes)))
 }
 
-fn factory(tokens: &TokEnv) -> Result<Arc<ParserFactory>> {
+fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
     let capabilities = InferenceCapabilities::default();
     let slices = SlicedBiasComputer::json_slices();
     let mut factory = ParserFactory::new(tokens, capabilities, &slices).map_err(refused)?;
     factory.quiet();
     // Its errors would otherwise quote the answer.
     factory.limits_mut().verbose_errors = false;
-    Ok(Arc::new(factory))
+    Ok(factory)
 }
 
 /// The parser at the start of an answer.
