@@ -211,36 +211,23 @@ impl MedGemma {
         }
         #[cfg(feature = "structured")]
         if let Some(schema) = &options.schema {
-            decoder.constraint = Some(self.constraint(schema, options)?);
+            only_the_schema_ends_it(options)?;
+            decoder.constraint = Some(self.constraint(schema)?);
         }
         Ok(decoder)
     }
 
-    /// The schema as the decoder follows it.
+    /// A schema as the decoder follows it, for callers of [`Model::decoder`] and the like: the form
+    /// of [`medgemma_gemma3::GenerateOptions::constraint`]. The first one takes some tenths of a
+    /// second, for a tree of the vocabulary that later ones share.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] for one that is too large for a parser.
     #[cfg(feature = "structured")]
-    fn constraint(
+    pub fn constraint(
         &self,
         schema: &crate::Schema,
-        options: &GenerateOptions,
     ) -> Result<Arc<dyn medgemma_gemma3::Constraint>> {
-        let refuse = |option, found: &str, expected| {
-            Err(DecoderError::InvalidOption {
-                option,
-                found: found.to_owned(),
-                expected,
-            }
-            .into())
-        };
-        if !options.stop_strings.is_empty() {
-            return refuse(
-                "stop_strings",
-                "set",
-                "none beside a schema: they would cut JSON",
-            );
-        }
-        if options.ignore_stop_ids {
-            return refuse("ignore_stop_ids", "true", "false beside a schema");
-        }
         Ok(Arc::new(self.text.vocabulary.constraint(
             schema,
             &self.text.tokenizer,
@@ -294,6 +281,28 @@ impl MedGemma {
             Box::new(|_| ControlFlow::Continue(())),
         )?)
     }
+}
+
+/// Refuses what would end an answer within its JSON, or keep it from ending behind it.
+#[cfg(feature = "structured")]
+fn only_the_schema_ends_it(options: &GenerateOptions) -> Result<()> {
+    let (option, found, expected) = if !options.stop_strings.is_empty() {
+        (
+            "stop_strings",
+            "set",
+            "none beside a schema: they would cut JSON",
+        )
+    } else if options.ignore_stop_ids {
+        ("ignore_stop_ids", "true", "false beside a schema")
+    } else {
+        return Ok(());
+    };
+    Err(DecoderError::InvalidOption {
+        option,
+        found: found.to_owned(),
+        expected,
+    }
+    .into())
 }
 
 /// The text of a conversation up to the model's turn, and its images.

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Writes reports.jsonl: synthetic chest reports, half of them with one contradiction put in.
+
+python3 generate.py > reports.jsonl
+
+Nothing of it is a real report, and the sentences were written by the author of the rules, before any
+was run through them; so the figures that the rules reach on this set say how they behave on sentences
+like these, and not how often they are right on reports of hospitals.
+
+Each line: {"text": …, "expected": [{"kind": "negation" | "laterality", "finding": …}]}.
+"""
+
+import json
+import random
+
+SEED = 20261126
+REPORTS = 300
+
+# Finding: nouns, whether it has a side.
+FINDINGS = {
+    "pleural_effusion": (["pleural effusion", "effusion", "pleural fluid"], True),
+    "pneumothorax": (["pneumothorax", "apical pneumothorax"], True),
+    "consolidation": (["consolidation", "airspace consolidation"], True),
+    "atelectasis": (["atelectasis", "subsegmental atelectasis"], True),
+    "nodule": (["pulmonary nodule", "nodule"], True),
+    "fracture": (["rib fracture", "clavicle fracture"], True),
+    "pulmonary_edema": (["pulmonary edema", "interstitial edema"], False),
+    "pneumonia": (["pneumonia"], True),
+}
+
+PRESENT_SIDED = [
+    "There is a small {side} {noun}.",
+    "Moderate {side} {noun} is present.",
+    "{Side} {noun} is again seen.",
+    "A {noun} is seen on the {side}.",
+    "{Noun} in the {side} lung, unchanged since the prior examination.",
+    "The {side} hemithorax shows a new {noun}.",
+    "Interval development of a {side}-sided {noun}.",
+    "No significant change in the {side} {noun}.",
+    "Redemonstrated {noun}, {side}.",
+]
+PRESENT = [
+    "There is mild {noun}.",
+    "Findings are consistent with {noun}.",
+    "{Noun} has developed since the prior study.",
+    "Persistent {noun}.",
+    "Worsening {noun} is noted.",
+]
+ABSENT = [
+    "No {noun}.",
+    "There is no evidence of {noun}.",
+    "{Noun} is not identified.",
+    "No {noun} is seen.",
+    "Negative for {noun}.",
+    "Without {noun}.",
+    "The examination shows neither {noun} nor free air.",
+    "The previously described {noun} has resolved.",
+    "There is no longer any {noun}.",
+    "{Noun}: none.",
+    "I do not see a {noun}.",
+]
+ABSENT_SIDED = [
+    "No {side} {noun}.",
+    "No {noun} on the {side}.",
+    "There is no {side}-sided {noun}.",
+]
+HARMLESS = [
+    "No large {noun}.",
+    "{Noun} cannot be excluded.",
+    "Possible {noun}.",
+    "History of {noun}.",
+    "Evaluate for {noun}.",
+    "Findings may represent {noun}.",
+    "No new {noun}.",
+]
+FILL = [
+    "The mediastinal contours are within normal limits.",
+    "Degenerative changes of the thoracic spine.",
+    "Lines and tubes are in standard position.",
+    "The trachea is midline.",
+    "Surgical clips project over the upper abdomen.",
+    "Bony structures are intact.",
+    "The aorta is tortuous.",
+]
+LAYOUTS = [
+    "INDICATION: {indication}\nFINDINGS: {findings}\nIMPRESSION: {impression}",
+    "**Findings:**\n{findings}\n\n**Impression:**\n{impression}",
+    "Findings: {findings} Impression: {impression}",
+    "## Impression\n{impression}\n\n## Findings\n{findings}",
+    "Clinical history: {indication}\n\nFINDINGS\n{findings}\n\nCONCLUSION\n{impression}",
+]
+INDICATIONS = ["Cough and fever.", "Rule out pneumothorax.", "Shortness of breath, history of pneumonia.", "Fall."]
+
+
+def say(rng, templates, noun, side=None):
+    text = rng.choice(templates)
+    capital = noun[0].upper() + noun[1:]
+    side = side or ""
+    return text.format(noun=noun, Noun=capital, side=side, Side=side.capitalize())
+
+
+def report(rng, contradiction):
+    findings, impression, expected = [], [], []
+    chosen = rng.sample(sorted(FINDINGS), rng.randint(2, 4))
+    marked = rng.choice(chosen) if contradiction else None
+    for name in chosen:
+        nouns, sided = FINDINGS[name]
+        noun, other_noun = rng.choice(nouns), rng.choice(nouns)
+        side = rng.choice(["left", "right"])
+        other = "right" if side == "left" else "left"
+        if name == marked:
+            kind = rng.choice(["negation", "laterality"]) if sided else "negation"
+            if kind == "laterality":
+                findings.append(say(rng, PRESENT_SIDED, noun, side))
+                impression.append(say(rng, PRESENT_SIDED, other_noun, other))
+            else:
+                there = say(rng, PRESENT_SIDED, noun, side) if sided else say(rng, PRESENT, noun)
+                absent = say(rng, ABSENT, other_noun)
+                first, second = (there, absent) if rng.random() < 0.5 else (absent, there)
+                findings.append(first)
+                (impression if rng.random() < 0.8 else findings).append(second)
+            expected.append({"kind": kind, "finding": name})
+            continue
+        shape = rng.random()
+        if shape < 0.35:
+            findings.append(say(rng, PRESENT_SIDED, noun, side) if sided else say(rng, PRESENT, noun))
+            if rng.random() < 0.6:
+                impression.append(say(rng, PRESENT_SIDED, other_noun, side) if sided else say(rng, PRESENT, other_noun))
+            if sided and rng.random() < 0.3:
+                findings.append(say(rng, ABSENT_SIDED, noun, other))
+        elif shape < 0.7:
+            findings.append(say(rng, ABSENT, noun))
+            if rng.random() < 0.5:
+                impression.append(say(rng, ABSENT, other_noun))
+        else:
+            findings.append(say(rng, HARMLESS, noun))
+            impression.append(say(rng, HARMLESS + ABSENT[:4], other_noun))
+    findings += rng.sample(FILL, rng.randint(0, 3))
+    rng.shuffle(findings)
+    rng.shuffle(impression)
+    impression = impression or ["No acute disease."]
+    numbered = rng.random() < 0.4
+    joined = "\n".join(f"{i}. {s}" for i, s in enumerate(impression, 1)) if numbered else " ".join(impression)
+    text = rng.choice(LAYOUTS).format(
+        indication=rng.choice(INDICATIONS), findings=" ".join(findings), impression=joined
+    )
+    return {"text": text, "expected": expected}
+
+
+def main():
+    rng = random.Random(SEED)
+    for index in range(REPORTS):
+        print(json.dumps(report(rng, index % 2 == 0)))
+
+
+main()
