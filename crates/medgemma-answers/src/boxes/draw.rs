@@ -33,7 +33,7 @@ impl Mark {
     }
 }
 
-/// Colours that also those tell apart who see no red or no green (Okabe and Ito 2008), without black;
+/// Colours that also those tell apart who see no red or no green (Okabe and Ito 2008, without black);
 /// from the eighth box on they come again.
 const COLORS: [Rgb888; 7] = [
     Rgb888::new(230, 159, 0),

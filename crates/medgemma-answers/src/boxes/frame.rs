@@ -79,7 +79,7 @@ impl Frame {
             Fit::Stretch => (length, 0),
         };
         let pixel = |edge: f64| {
-            let at = edge / Region::SCALE * square as f64 - before as f64;
+            let at = edge * square as f64 / Region::SCALE - before as f64;
             at.clamp(0.0, length as f64)
         };
         let (from, to) = (pixel(from), pixel(to));

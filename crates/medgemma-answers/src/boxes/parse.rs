@@ -283,6 +283,7 @@ fn numbers_in(text: &str, at: usize, close: u8, candidates: &mut Vec<Candidate>)
 fn four_numbers(text: &str, from: usize) -> Option<([f64; 4], usize)> {
     let mut at = from;
     let mut numbers = [0.0; 4];
+    let mut ended = false;
     for (index, number) in numbers.iter_mut().enumerate() {
         let between: &[char] = if index == 0 {
             &[' ', '\n', '\t']
@@ -297,13 +298,15 @@ fn four_numbers(text: &str, from: usize) -> Option<([f64; 4], usize)> {
             .bytes()
             .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'))
             .count();
-        // A sentence may end behind the last one.
+        // A full stop: of a number without decimals, or of the sentence.
         let written = rest[..digits].trim_end_matches('.');
         *number = written.parse().ok()?;
-        at = text.len() - rest.len() + written.len();
+        ended = written.len() < digits;
+        at = text.len() - rest.len() + digits;
     }
     let goes_on = text[at..].trim_start_matches([',', ' ']);
-    (!goes_on.starts_with(|c: char| c.is_ascii_digit())).then_some((numbers, at))
+    let more = !ended && goes_on.starts_with(|c: char| c.is_ascii_digit());
+    (!more).then_some((numbers, at))
 }
 
 /// Four `<loc0123>` in a row and the words behind them; where to go on.

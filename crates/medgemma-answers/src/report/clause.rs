@@ -27,7 +27,7 @@ const TURNS: [&str; 8] = [
 const ARTICLES: [&str; 4] = ["a", "an", "the", "there"];
 
 /// The clauses of `text[range]`, each with its words. A clause ends with its sentence, at a
-/// semicolon, a colon, a word such as "but", and where "and there", ", a" or ", with" begins a
+/// semicolon, a word such as "but", and where "and there", ", a" or ", with" begins a
 /// statement of its own.
 pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Vec<Word>> {
     let mut clauses = Vec::new();
@@ -58,7 +58,7 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Vec<Word>> {
     clauses
 }
 
-/// Pieces that end with a full stop, a question mark, a semicolon, a colon or a line that is
+/// Pieces that end with a full stop, a question mark, a semicolon or a line that is
 /// followed by an empty one or by an item of a list. A point between digits ends nothing.
 fn sentences(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     let part = &text[range.clone()];
@@ -68,7 +68,7 @@ fn sentences(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
         let rest = &part[at + c.len_utf8()..];
         let ends = match c {
             '.' => !rest.starts_with(|next: char| next.is_ascii_digit()),
-            '?' | '!' | ';' | ':' => true,
+            '?' | '!' | ';' => true,
             '\n' => rest
                 .trim_start_matches([' ', '\t'])
                 .starts_with(|next: char| {
@@ -94,6 +94,7 @@ fn words(text: &str, range: Range<usize>) -> Vec<Word> {
     for (at, c) in part.char_indices().chain([(part.len(), ' ')]) {
         match (start, inside(c)) {
             (None, true) => start = Some(at),
+            (Some(from), false) if !part[from..at].contains(char::is_alphanumeric) => start = None,
             (Some(from), false) => {
                 words.push(Word {
                     lower: part[from..at].to_lowercase(),
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn words_know_their_place() {
-        let text = "Die Lunge: \u{c4}u\u{df}erst klar, ja";
+        let text = "Die Lunge? \u{c4}u\u{df}erst klar, ja";
         let found = clauses(text, 0..text.len());
         let word = &found[1][0];
         assert_eq!(

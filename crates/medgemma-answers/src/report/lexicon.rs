@@ -57,7 +57,7 @@ pub enum Finding {
 
 /// Phrases for findings: words in a row, `*` at the end of one for any ending. The first that fits
 /// counts, so longer ones come first.
-pub(super) const FINDINGS: [(&str, Finding); 45] = [
+pub(super) const FINDINGS: &[(&str, Finding)] = &[
     ("pericardial effusion*", Finding::PericardialEffusion),
     ("pleural effusion*", Finding::PleuralEffusion),
     ("effusion*", Finding::PleuralEffusion),
@@ -106,10 +106,10 @@ pub(super) const FINDINGS: [(&str, Finding); 45] = [
 ];
 
 /// Words that hold the heart's size.
-pub(super) const HEART: [&str; 3] = ["heart", "cardiac", "cardiomediastinal"];
+pub(super) const HEART: &[&str] = &["heart", "cardiac", "cardiomediastinal"];
 
 /// Phrases in front of what is not there, as in Chapman's NegEx (J Biomed Inform 34:301, 2001).
-pub(super) const DENY_BEFORE: [&str; 17] = [
+pub(super) const DENY_BEFORE: &[&str] = &[
     "no evidence of",
     "no evidence for",
     "no sign of",
@@ -130,7 +130,7 @@ pub(super) const DENY_BEFORE: [&str; 17] = [
 ];
 
 /// Phrases behind what is not there.
-pub(super) const DENY_BEHIND: [&str; 17] = [
+pub(super) const DENY_BEHIND: &[&str] = &[
     "not seen",
     "not identified",
     "not present",
@@ -140,8 +140,9 @@ pub(super) const DENY_BEHIND: [&str; 17] = [
     "not detected",
     "not demonstrated",
     "not appreciated",
-    "no longer",
     "absent",
+    "none",
+    "negative",
     "has resolved",
     "have resolved",
     "has cleared",
@@ -150,8 +151,11 @@ pub(super) const DENY_BEHIND: [&str; 17] = [
     "ruled out",
 ];
 
+/// Phrases that deny what is on either side of them.
+pub(super) const DENY_EITHER: &[&str] = &["no longer"];
+
 /// Phrases that begin as a denial and are none: what they speak of is there, or is not spoken of.
-pub(super) const NOT_DENIED: [&str; 22] = [
+pub(super) const NOT_DENIED: &[&str] = &[
     "no change",
     "no interval change",
     "no significant change",
@@ -168,7 +172,6 @@ pub(super) const NOT_DENIED: [&str; 22] = [
     "without significant change",
     "without interval change",
     "not only",
-    "no longer",
     "not significantly changed",
     "not changed",
     "not excluded",
@@ -177,7 +180,7 @@ pub(super) const NOT_DENIED: [&str; 22] = [
 ];
 
 /// Phrases in front of what may be there, or was once.
-pub(super) const DOUBT_BEFORE: [&str; 29] = [
+pub(super) const DOUBT_BEFORE: &[&str] = &[
     "cannot exclude",
     "can not exclude",
     "could represent",
@@ -210,7 +213,7 @@ pub(super) const DOUBT_BEFORE: [&str; 29] = [
 ];
 
 /// Phrases behind what may be there.
-pub(super) const DOUBT_BEHIND: [&str; 13] = [
+pub(super) const DOUBT_BEHIND: &[&str] = &[
     "cannot be excluded",
     "can not be excluded",
     "could not be excluded",
@@ -227,7 +230,7 @@ pub(super) const DOUBT_BEHIND: [&str; 13] = [
 ];
 
 /// Words between a denial and a finding that leave smaller or other ones possible.
-pub(super) const QUALIFIERS: [&str; 24] = [
+pub(super) const QUALIFIERS: &[&str] = &[
     "large",
     "significant",
     "significantly",
@@ -236,7 +239,6 @@ pub(super) const QUALIFIERS: [&str; 24] = [
     "substantial",
     "new",
     "definite",
-    "focal",
     "acute",
     "displaced",
     "tension",

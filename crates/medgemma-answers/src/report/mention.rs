@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clause::{Word, clauses};
 use super::lexicon::{
-    DENY_BEFORE, DENY_BEHIND, DOUBT_BEFORE, DOUBT_BEHIND, FINDINGS, Finding, HEART, NOT_DENIED,
-    QUALIFIERS, phrase_at,
+    DENY_BEFORE, DENY_BEHIND, DENY_EITHER, DOUBT_BEFORE, DOUBT_BEHIND, FINDINGS, Finding, HEART,
+    NOT_DENIED, QUALIFIERS, phrase_at,
 };
 
 /// A finding that a text speaks of.
@@ -126,6 +126,17 @@ fn terms(words: &[Word]) -> Vec<(Finding, Range<usize>)> {
     terms
 }
 
+/// What a phrase does to the findings on either side of it.
+#[derive(Debug, Clone, Copy)]
+enum Cue {
+    DenyBefore,
+    DenyBehind,
+    DenyEither,
+    DoubtBefore,
+    DoubtBehind,
+    None,
+}
+
 /// Phrases of denial and doubt in a clause, by their words.
 struct Cues {
     deny_before: Vec<Range<usize>>,
@@ -150,29 +161,42 @@ impl Cues {
                     .filter_map(|phrase| phrase_at(words, at, phrase));
                 lengths.max()
             };
-            let found = [
-                (longest(&DOUBT_BEHIND), Some(&mut cues.doubt_behind)),
-                (longest(&DENY_BEHIND), Some(&mut cues.deny_behind)),
-                (longest(&NOT_DENIED), None),
-                (longest(&DOUBT_BEFORE), Some(&mut cues.doubt_before)),
-                (longest(&DENY_BEFORE), Some(&mut cues.deny_before)),
+            // Where two are equally long, the first counts.
+            let lists = [
+                (DOUBT_BEHIND, Cue::DoubtBehind),
+                (DENY_EITHER, Cue::DenyEither),
+                (DENY_BEHIND, Cue::DenyBehind),
+                (NOT_DENIED, Cue::None),
+                (DOUBT_BEFORE, Cue::DoubtBefore),
+                (DENY_BEFORE, Cue::DenyBefore),
             ];
-            // The longest phrase counts; of equals the first.
-            let best = found
+            let best = lists
                 .into_iter()
-                .filter_map(|(length, cues)| Some((length?, cues)))
+                .filter_map(|(phrases, cue)| Some((longest(phrases)?, cue)))
                 .reduce(|best, other| if other.0 > best.0 { other } else { best });
             at += match best {
-                Some((length, cues)) => {
-                    if let Some(cues) = cues {
-                        cues.push(at..at + length);
-                    }
+                Some((length, cue)) => {
+                    cues.note(cue, at..at + length);
                     length
                 }
                 None => 1,
             };
         }
         cues
+    }
+
+    fn note(&mut self, cue: Cue, words: Range<usize>) {
+        match cue {
+            Cue::DoubtBehind => self.doubt_behind.push(words),
+            Cue::DoubtBefore => self.doubt_before.push(words),
+            Cue::DenyBehind => self.deny_behind.push(words),
+            Cue::DenyBefore => self.deny_before.push(words),
+            Cue::DenyEither => {
+                self.deny_before.push(words.clone());
+                self.deny_behind.push(words);
+            }
+            Cue::None => {}
+        }
     }
 
     /// What the clause says of the finding at these words, and whether it denies some kind of it only.

@@ -42,7 +42,7 @@ pub struct Section {
 }
 
 /// Headings in lower case.
-const HEADINGS: [(&str, SectionKind); 43] = [
+const HEADINGS: &[(&str, SectionKind)] = &[
     (
         "findings and impression",
         SectionKind::FindingsAndImpression,
