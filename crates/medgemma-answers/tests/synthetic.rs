@@ -28,27 +28,29 @@ fn found(text: &str) -> Found {
         .collect()
 }
 
-#[test]
-fn precision_and_recall_are_those_that_the_readme_states() {
+/// Right, wrong and missed contradictions, and reports without any of which none was told.
+fn judge(set: &str) -> [usize; 4] {
     let lines = include_str!("synthetic/reports.jsonl").lines();
-    let (mut right, mut wrong, mut missed, mut clean, mut reports) = (0, 0, 0, 0, 0);
+    let [mut right, mut wrong, mut missed, mut clean] = [0; 4];
     for line in lines {
         let line: Value = serde_json::from_str(line).expect("a line is JSON");
+        if line["set"] != set {
+            continue;
+        }
         let text = line["text"].as_str().expect("a text");
         let (expected, found) = (expected(&line), found(text));
         right += expected.intersection(&found).count();
         wrong += found.difference(&expected).count();
         missed += expected.difference(&found).count();
         clean += usize::from(expected.is_empty() && found.is_empty());
-        reports += 1;
-        if expected != found && std::env::args().any(|argument| argument == "--nocapture") {
-            println!("{text}\n  expected {expected:?}\n  found    {found:?}\n");
-        }
     }
-    println!(
-        "{reports} reports: {right} right, {wrong} wrong, {missed} missed; {clean} of 150 without are clean"
-    );
-    assert_eq!((right, wrong, missed, clean), (0, 0, 0, 0));
+    [right, wrong, missed, clean]
+}
+
+#[test]
+fn precision_and_recall_are_those_that_the_readme_states() {
+    // The readme's figures: another number, better or worse, is another sentence there.
+    assert_eq!([judge("seen"), judge("unseen")], [[0; 4]; 2]);
 }
 
 #[test]

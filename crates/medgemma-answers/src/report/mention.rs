@@ -226,7 +226,8 @@ impl Cues {
 /// Words between a finding and the side behind it.
 const PREPOSITIONS: [&str; 7] = ["on", "in", "at", "of", "within", "involving", "along"];
 
-/// The side that belongs to a finding: the nearest before it, else one behind a preposition.
+/// The side that belongs to a finding: the nearest before it, else the clause's last word if it is all
+/// that follows, else one behind a preposition.
 fn side(words: &[Word], before: Range<usize>, behind: Range<usize>) -> Option<Side> {
     let mut found: Option<Side> = None;
     for word in words[before].iter().rev() {
@@ -239,6 +240,12 @@ fn side(words: &[Word], before: Range<usize>, behind: Range<usize>) -> Option<Si
     }
     if found.is_some() {
         return found;
+    }
+    // "effusion, left."
+    if let [last] = &words[behind.clone()]
+        && behind.end == words.len()
+    {
+        return word_side(last);
     }
     let mut placed = false;
     for word in &words[behind] {
@@ -423,6 +430,10 @@ mod tests {
         assert_eq!(
             said("right and left effusions"),
             [(PleuralEffusion, Present, Some(Both))]
+        );
+        assert_eq!(
+            said("Effusion, left."),
+            [(PleuralEffusion, Present, Some(Left))]
         );
         assert_eq!(
             said("Bilateral effusions"),

@@ -3,18 +3,19 @@
 
 python3 generate.py > reports.jsonl
 
-Nothing of it is a real report, and the sentences were written by the author of the rules, before any
-was run through them; so the figures that the rules reach on this set say how they behave on sentences
-like these, and not how often they are right on reports of hospitals.
+Nothing of it is a real report, and all sentences were written by the author of the rules. The set
+"seen" was looked at and a rule was added for it; the sentences of "unseen" were written after that, and
+no rule was changed for them. So the figures say how the rules behave on sentences like these, and not
+how often they are right on reports of hospitals.
 
-Each line: {"text": …, "expected": [{"kind": "negation" | "laterality", "finding": …}]}.
+Each line: {"set": …, "text": …, "expected": [{"kind": "negation" | "laterality", "finding": …}]}.
 """
 
 import json
 import random
 
 SEED = 20261126
-REPORTS = 300
+REPORTS = {"seen": 300, "unseen": 200}
 
 # Finding: nouns, whether it has a side.
 FINDINGS = {
@@ -28,51 +29,99 @@ FINDINGS = {
     "pneumonia": (["pneumonia"], True),
 }
 
-PRESENT_SIDED = [
-    "There is a small {side} {noun}.",
-    "Moderate {side} {noun} is present.",
-    "{Side} {noun} is again seen.",
-    "A {noun} is seen on the {side}.",
-    "{Noun} in the {side} lung, unchanged since the prior examination.",
-    "The {side} hemithorax shows a new {noun}.",
-    "Interval development of a {side}-sided {noun}.",
-    "No significant change in the {side} {noun}.",
-    "Redemonstrated {noun}, {side}.",
-]
-PRESENT = [
-    "There is mild {noun}.",
-    "Findings are consistent with {noun}.",
-    "{Noun} has developed since the prior study.",
-    "Persistent {noun}.",
-    "Worsening {noun} is noted.",
-]
-ABSENT = [
-    "No {noun}.",
-    "There is no evidence of {noun}.",
-    "{Noun} is not identified.",
-    "No {noun} is seen.",
-    "Negative for {noun}.",
-    "Without {noun}.",
-    "The examination shows neither {noun} nor free air.",
-    "The previously described {noun} has resolved.",
-    "There is no longer any {noun}.",
-    "{Noun}: none.",
-    "I do not see a {noun}.",
-]
-ABSENT_SIDED = [
-    "No {side} {noun}.",
-    "No {noun} on the {side}.",
-    "There is no {side}-sided {noun}.",
-]
-HARMLESS = [
-    "No large {noun}.",
-    "{Noun} cannot be excluded.",
-    "Possible {noun}.",
-    "History of {noun}.",
-    "Evaluate for {noun}.",
-    "Findings may represent {noun}.",
-    "No new {noun}.",
-]
+SEEN = {
+    "present_sided": [
+        "There is a small {side} {noun}.",
+        "Moderate {side} {noun} is present.",
+        "{Side} {noun} is again seen.",
+        "A {noun} is seen on the {side}.",
+        "{Noun} in the {side} lung, unchanged since the prior examination.",
+        "The {side} hemithorax shows a new {noun}.",
+        "Interval development of a {side}-sided {noun}.",
+        "No significant change in the {side} {noun}.",
+        "Redemonstrated {noun}, {side}.",
+    ],
+    "present": [
+        "There is mild {noun}.",
+        "Findings are consistent with {noun}.",
+        "{Noun} has developed since the prior study.",
+        "Persistent {noun}.",
+        "Worsening {noun} is noted.",
+    ],
+    "absent": [
+        "No {noun}.",
+        "There is no evidence of {noun}.",
+        "{Noun} is not identified.",
+        "No {noun} is seen.",
+        "Negative for {noun}.",
+        "Without {noun}.",
+        "The examination shows neither {noun} nor free air.",
+        "The previously described {noun} has resolved.",
+        "There is no longer any {noun}.",
+        "{Noun}: none.",
+        "I do not see a {noun}.",
+    ],
+    "absent_sided": [
+        "No {side} {noun}.",
+        "No {noun} on the {side}.",
+        "There is no {side}-sided {noun}.",
+    ],
+    "harmless": [
+        "No large {noun}.",
+        "{Noun} cannot be excluded.",
+        "Possible {noun}.",
+        "History of {noun}.",
+        "Evaluate for {noun}.",
+        "Findings may represent {noun}.",
+        "No new {noun}.",
+    ],
+}
+UNSEEN = {
+    "present_sided": [
+        "Blunting of the {side} costophrenic angle by a {noun}.",
+        "On the {side}, a {noun} is demonstrated.",
+        "{Noun} persists within the {side} hemithorax.",
+        "Compared with the prior study, the {side} {noun} has increased.",
+        "The {noun} on the {side} side is slightly larger.",
+        "{Side} basal {noun}.",
+        "Stable appearance of the known {side} {noun}.",
+        "There is, in the {side} chest, a {noun}.",
+        "{Noun} of the {side} base has not changed.",
+    ],
+    "present": [
+        "The study shows {noun} of moderate degree.",
+        "New {noun}.",
+        "{Noun}, moderate.",
+        "{Noun} is not significantly changed.",
+        "Again there is {noun}.",
+    ],
+    "absent": [
+        "{Noun} has been excluded.",
+        "Neither lung shows {noun}.",
+        "The {noun} seen previously is gone.",
+        "No radiographic evidence for {noun}.",
+        "There are no signs of a {noun}.",
+        "{Noun} is absent.",
+        "I find no convincing {noun}.",
+        "Both lungs are free of {noun}.",
+        "Lack of {noun}.",
+        "Complete resolution of the {noun}.",
+    ],
+    "absent_sided": [
+        "The {side} side has no {noun}.",
+        "{Side} {noun} is not present.",
+        "No {noun} in the {side} chest.",
+    ],
+    "harmless": [
+        "{Noun} would be difficult to exclude.",
+        "Query {noun}.",
+        "No sizable {noun}.",
+        "The differential diagnosis includes {noun}.",
+        "If {noun} is suspected, CT may help.",
+        "Prior {noun} by report.",
+        "Please correlate clinically for {noun}.",
+    ],
+}
 FILL = [
     "The mediastinal contours are within normal limits.",
     "Degenerative changes of the thoracic spine.",
@@ -99,7 +148,7 @@ def say(rng, templates, noun, side=None):
     return text.format(noun=noun, Noun=capital, side=side, Side=side.capitalize())
 
 
-def report(rng, contradiction):
+def report(rng, say_of, contradiction):
     findings, impression, expected = [], [], []
     chosen = rng.sample(sorted(FINDINGS), rng.randint(2, 4))
     marked = rng.choice(chosen) if contradiction else None
@@ -111,11 +160,11 @@ def report(rng, contradiction):
         if name == marked:
             kind = rng.choice(["negation", "laterality"]) if sided else "negation"
             if kind == "laterality":
-                findings.append(say(rng, PRESENT_SIDED, noun, side))
-                impression.append(say(rng, PRESENT_SIDED, other_noun, other))
+                findings.append(say(rng, say_of["present_sided"], noun, side))
+                impression.append(say(rng, say_of["present_sided"], other_noun, other))
             else:
-                there = say(rng, PRESENT_SIDED, noun, side) if sided else say(rng, PRESENT, noun)
-                absent = say(rng, ABSENT, other_noun)
+                there = say(rng, say_of["present_sided"], noun, side) if sided else say(rng, say_of["present"], noun)
+                absent = say(rng, say_of["absent"], other_noun)
                 first, second = (there, absent) if rng.random() < 0.5 else (absent, there)
                 findings.append(first)
                 (impression if rng.random() < 0.8 else findings).append(second)
@@ -123,18 +172,18 @@ def report(rng, contradiction):
             continue
         shape = rng.random()
         if shape < 0.35:
-            findings.append(say(rng, PRESENT_SIDED, noun, side) if sided else say(rng, PRESENT, noun))
+            findings.append(say(rng, say_of["present_sided"], noun, side) if sided else say(rng, say_of["present"], noun))
             if rng.random() < 0.6:
-                impression.append(say(rng, PRESENT_SIDED, other_noun, side) if sided else say(rng, PRESENT, other_noun))
+                impression.append(say(rng, say_of["present_sided"], other_noun, side) if sided else say(rng, say_of["present"], other_noun))
             if sided and rng.random() < 0.3:
-                findings.append(say(rng, ABSENT_SIDED, noun, other))
+                findings.append(say(rng, say_of["absent_sided"], noun, other))
         elif shape < 0.7:
-            findings.append(say(rng, ABSENT, noun))
+            findings.append(say(rng, say_of["absent"], noun))
             if rng.random() < 0.5:
-                impression.append(say(rng, ABSENT, other_noun))
+                impression.append(say(rng, say_of["absent"], other_noun))
         else:
-            findings.append(say(rng, HARMLESS, noun))
-            impression.append(say(rng, HARMLESS + ABSENT[:4], other_noun))
+            findings.append(say(rng, say_of["harmless"], noun))
+            impression.append(say(rng, say_of["harmless"] + say_of["absent"][:4], other_noun))
     findings += rng.sample(FILL, rng.randint(0, 3))
     rng.shuffle(findings)
     rng.shuffle(impression)
@@ -148,9 +197,10 @@ def report(rng, contradiction):
 
 
 def main():
-    rng = random.Random(SEED)
-    for index in range(REPORTS):
-        print(json.dumps(report(rng, index % 2 == 0)))
+    for name, say_of in (("seen", SEEN), ("unseen", UNSEEN)):
+        rng = random.Random(SEED)
+        for index in range(REPORTS[name]):
+            print(json.dumps({"set": name, **report(rng, say_of, index % 2 == 0)}))
 
 
 main()
