@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::lexicon::{DENY_BEFORE, FINDINGS, phrase_at};
+
 /// A word in lower case, and its bytes in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
@@ -46,6 +48,8 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Vec<Word>> {
                 || (lower == "aside" && next == "from")
                 || (lower == "apart" && next == "from")
                 || (lower == "other" && next == "than");
+            // "On the left, a nodule": the place of what follows is no statement.
+            let own = own && states(&clause);
             if (own || TURNS.contains(&lower)) && !clause.is_empty() {
                 clauses.push(std::mem::take(&mut clause));
             }
@@ -56,6 +60,15 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Vec<Word>> {
         }
     }
     clauses
+}
+
+/// Whether words say something of a finding, or deny something.
+fn states(words: &[Word]) -> bool {
+    (0..words.len()).any(|at| {
+        let begins = |phrase: &str| phrase_at(words, at, phrase).is_some();
+        FINDINGS.iter().any(|(phrase, _)| begins(phrase))
+            || DENY_BEFORE.iter().any(|phrase| begins(phrase))
+    })
 }
 
 /// Pieces that end with a full stop, a question mark, a semicolon or a line that is
@@ -144,6 +157,7 @@ mod tests {
             ["no effusion", "but a mass"]
         );
         assert_eq!(split("No effusion, a mass"), ["no effusion", "a mass"]);
+        assert_eq!(split("On the left, a mass"), ["on the left a mass"]);
         assert_eq!(
             split("No mass and there is a cyst"),
             ["no mass and", "there is a cyst"]

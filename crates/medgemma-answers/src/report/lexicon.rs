@@ -127,6 +127,7 @@ pub(super) const DENY_BEFORE: &[&str] = &[
     "not",
     "nor",
     "neither",
+    "lack of",
 ];
 
 /// Phrases behind what is not there.
@@ -149,6 +150,15 @@ pub(super) const DENY_BEHIND: &[&str] = &[
     "have cleared",
     "resolved",
     "ruled out",
+    "has been excluded",
+    "have been excluded",
+    "is excluded",
+    "was excluded",
+    "is gone",
+    "are gone",
+    "has disappeared",
+    "have disappeared",
+    "not found",
 ];
 
 /// Phrases that deny what is on either side of them.
@@ -210,6 +220,11 @@ pub(super) const DOUBT_BEFORE: &[&str] = &[
     "question",
     "equivocal",
     "if",
+    "query",
+    "differential diagnosis",
+    "differential",
+    "correlate",
+    "correlation",
 ];
 
 /// Phrases behind what may be there.
@@ -227,6 +242,11 @@ pub(super) const DOUBT_BEHIND: &[&str] = &[
     "are unlikely",
     "unlikely",
     "less likely",
+    "difficult to exclude",
+    "hard to exclude",
+    "not ruled out",
+    "by report",
+    "by history",
 ];
 
 /// Words between a denial and a finding that leave smaller or other ones possible.

@@ -4,8 +4,9 @@
 python3 generate.py > reports.jsonl
 
 Nothing of it is a real report, and all sentences were written by the author of the rules. The set
-"seen" was looked at and a rule was added for it; the sentences of "unseen" were written after that, and
-no rule was changed for them. So the figures say how the rules behave on sentences like these, and not
+"seen" was looked at, its second half after the rules had met it once (73 right, 73 wrong, 27 missed of 100),
+and rules were added for it; the sentences of "unseen" were written after that, and no rule was changed
+for them. So the figures say how the rules behave on sentences like these, and not
 how often they are right on reports of hospitals.
 
 Each line: {"set": …, "text": …, "expected": [{"kind": "negation" | "laterality", "finding": …}]}.
@@ -15,7 +16,7 @@ import json
 import random
 
 SEED = 20261126
-REPORTS = {"seen": 300, "unseen": 200}
+REPORTS = 200
 
 # Finding: nouns, whether it has a side.
 FINDINGS = {
@@ -76,7 +77,7 @@ SEEN = {
         "No new {noun}.",
     ],
 }
-UNSEEN = {
+SEEN_LATER = {
     "present_sided": [
         "Blunting of the {side} costophrenic angle by a {noun}.",
         "On the {side}, a {noun} is demonstrated.",
@@ -120,6 +121,48 @@ UNSEEN = {
         "If {noun} is suspected, CT may help.",
         "Prior {noun} by report.",
         "Please correlate clinically for {noun}.",
+    ],
+}
+UNSEEN = {
+    "present_sided": [
+        "The {side} lung base shows a {noun}.",
+        "{Noun} has developed on the {side}.",
+        "A {side} {noun} has appeared in the interval.",
+        "Persistent {noun} involving the {side} lung.",
+        "The largest {noun} lies in the {side} lung.",
+        "Again noted is a {noun} in the {side} hemithorax.",
+        "Increase in size of the {side} {noun}.",
+        "{Side}: {noun}.",
+    ],
+    "present": [
+        "Imaging features of {noun}.",
+        "{Noun} is again evident.",
+        "Slight progression of {noun}.",
+        "Diffuse {noun}.",
+    ],
+    "absent": [
+        "{Noun} was not found.",
+        "There has been interval clearing of the {noun}.",
+        "No convincing evidence of {noun} is found.",
+        "Unremarkable, in particular no {noun}.",
+        "There is nothing to suggest {noun}.",
+        "{Noun} is no longer visible.",
+        "The examination is negative for {noun}.",
+        "Devoid of {noun}.",
+        "Not a single {noun} is seen.",
+    ],
+    "absent_sided": [
+        "The {side} lung is free of {noun}.",
+        "A {side} {noun} is not seen.",
+    ],
+    "harmless": [
+        "Could this be {noun}?",
+        "{Noun} is in the differential.",
+        "Follow-up for {noun} is recommended.",
+        "{Noun} is thought less likely.",
+        "Treated {noun} in the past.",
+        "A subtle {noun} would not be visible on this film.",
+        "No change to suggest new {noun}.",
     ],
 }
 FILL = [
@@ -197,9 +240,9 @@ def report(rng, say_of, contradiction):
 
 
 def main():
-    for name, say_of in (("seen", SEEN), ("unseen", UNSEEN)):
+    for name, say_of in (("seen", SEEN), ("seen", SEEN_LATER), ("unseen", UNSEEN)):
         rng = random.Random(SEED)
-        for index in range(REPORTS[name]):
+        for index in range(REPORTS):
             print(json.dumps({"set": name, **report(rng, say_of, index % 2 == 0)}))
 
 
