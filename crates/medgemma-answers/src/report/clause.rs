@@ -163,8 +163,8 @@ mod tests {
             ["no mass and", "there is a cyst"]
         );
         assert_eq!(
-            split("clear apart from a cyst; normal"),
-            ["clear", "apart from a cyst", "normal"]
+            split("no mass apart from a cyst; normal"),
+            ["no mass", "apart from a cyst", "normal"]
         );
         assert_eq!(
             split("one\n- two\nthree\n\nfour"),

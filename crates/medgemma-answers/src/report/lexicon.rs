@@ -128,6 +128,8 @@ pub(super) const DENY_BEFORE: &[&str] = &[
     "nor",
     "neither",
     "lack of",
+    "nothing to suggest",
+    "devoid of",
 ];
 
 /// Phrases behind what is not there.
@@ -159,6 +161,7 @@ pub(super) const DENY_BEHIND: &[&str] = &[
     "has disappeared",
     "have disappeared",
     "not found",
+    "not visible",
 ];
 
 /// Phrases that deny what is on either side of them.
@@ -225,6 +228,9 @@ pub(super) const DOUBT_BEFORE: &[&str] = &[
     "differential",
     "correlate",
     "correlation",
+    "follow-up for",
+    "followup for",
+    "treated",
 ];
 
 /// Phrases behind what may be there.
@@ -247,6 +253,12 @@ pub(super) const DOUBT_BEHIND: &[&str] = &[
     "not ruled out",
     "by report",
     "by history",
+    "in the differential",
+    "in the past",
+    "would not be",
+    "may not be",
+    "might not be",
+    "could not be",
 ];
 
 /// Words between a denial and a finding that leave smaller or other ones possible.

@@ -66,17 +66,22 @@ pub fn mentions(text: &str, range: Range<usize>) -> Vec<Mention> {
     let mut found = Vec::new();
     for words in clauses(text, range) {
         let terms = terms(&words);
-        let denials = Cues::of(&words);
+        let cues = Cues::of(&words);
         let span = match (words.first(), words.last()) {
             (Some(first), Some(last)) => first.span.start..last.span.end,
             _ => continue,
         };
+        let asked = text[span.end..].trim_start().starts_with('?');
         for (index, (finding, at)) in terms.iter().enumerate() {
             let before = index.checked_sub(1).map_or(0, |before| terms[before].1.end);
             let behind = terms
                 .get(index + 1)
                 .map_or(words.len(), |(_, next)| next.start);
-            let (polarity, qualified) = denials.judge(&words, at);
+            let (polarity, qualified) = if asked {
+                (Polarity::Uncertain, false)
+            } else {
+                cues.judge(&words, at)
+            };
             found.push(Mention {
                 finding: *finding,
                 polarity,
@@ -396,6 +401,7 @@ mod tests {
             said("No change in the left effusion"),
             [(PleuralEffusion, Present, Some(Left))]
         );
+        assert_eq!(said("Pneumonia?"), [(Pneumonia, Uncertain, None)]);
         assert_eq!(said("History of pneumonia"), [(Pneumonia, Uncertain, None)]);
         assert_eq!(
             said("The effusion is no longer seen"),

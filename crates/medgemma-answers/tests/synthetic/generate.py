@@ -3,11 +3,16 @@
 
 python3 generate.py > reports.jsonl
 
-Nothing of it is a real report, and all sentences were written by the author of the rules. The set
-"seen" was looked at, its second half after the rules had met it once (73 right, 73 wrong, 27 missed of 100),
-and rules were added for it; the sentences of "unseen" were written after that, and no rule was changed
-for them. So the figures say how the rules behave on sentences like these, and not
-how often they are right on reports of hospitals.
+Nothing of it is a real report, and all sentences were written by the author of the rules, in three rounds.
+The sentences of a round were written before the rules had met them, and rules were added for them after
+that. What the rules found when they met each round first, in right, wrong and missed contradictions:
+
+first    135, 15, 15 of 150
+second    73, 73, 27 of 100
+third     89, 76, 11 of 100
+
+Those of the second and third are the figures to expect on unfamiliar sentences, of which about a third
+were made to mislead; what is found now in this file only says that nothing got worse.
 
 Each line: {"set": …, "text": …, "expected": [{"kind": "negation" | "laterality", "finding": …}]}.
 """
@@ -16,7 +21,7 @@ import json
 import random
 
 SEED = 20261126
-REPORTS = 200
+REPORTS = 160
 
 # Finding: nouns, whether it has a side.
 FINDINGS = {
@@ -30,7 +35,7 @@ FINDINGS = {
     "pneumonia": (["pneumonia"], True),
 }
 
-SEEN = {
+FIRST = {
     "present_sided": [
         "There is a small {side} {noun}.",
         "Moderate {side} {noun} is present.",
@@ -77,7 +82,7 @@ SEEN = {
         "No new {noun}.",
     ],
 }
-SEEN_LATER = {
+SECOND = {
     "present_sided": [
         "Blunting of the {side} costophrenic angle by a {noun}.",
         "On the {side}, a {noun} is demonstrated.",
@@ -123,7 +128,7 @@ SEEN_LATER = {
         "Please correlate clinically for {noun}.",
     ],
 }
-UNSEEN = {
+THIRD = {
     "present_sided": [
         "The {side} lung base shows a {noun}.",
         "{Noun} has developed on the {side}.",
@@ -240,7 +245,7 @@ def report(rng, say_of, contradiction):
 
 
 def main():
-    for name, say_of in (("seen", SEEN), ("seen", SEEN_LATER), ("unseen", UNSEEN)):
+    for name, say_of in (("first", FIRST), ("second", SECOND), ("third", THIRD)):
         rng = random.Random(SEED)
         for index in range(REPORTS):
             print(json.dumps({"set": name, **report(rng, say_of, index % 2 == 0)}))
