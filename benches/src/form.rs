@@ -62,6 +62,13 @@ impl ConstraintState for Timed {
         result
     }
 
+    fn permits(&mut self, id: u32) -> std::result::Result<bool, ConstraintError> {
+        let begun = Instant::now();
+        let result = self.inner.permits(id);
+        self.note(begun);
+        result
+    }
+
     fn accept(&mut self, id: u32) -> std::result::Result<(), ConstraintError> {
         let begun = Instant::now();
         let result = self.inner.accept(id);

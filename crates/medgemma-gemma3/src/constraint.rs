@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::error::Error;
+
 /// A form that answers must have. One value serves any number of answers at once.
 pub trait Constraint: fmt::Debug + Send + Sync {
     /// The state before the first token of an answer.
@@ -25,6 +27,13 @@ pub trait ConstraintState: Send {
     /// When the state cannot tell; an answer ends there.
     fn allow(&mut self, allowed: &mut TokenSet) -> Result<(), ConstraintError>;
 
+    /// Whether one id may come next: what [`ConstraintState::allow`] would say of it, for less. Greedy
+    /// choice asks for the likeliest id first, and for all of them only when that one may not come.
+    ///
+    /// # Errors
+    /// As [`ConstraintState::allow`].
+    fn permits(&mut self, id: u32) -> Result<bool, ConstraintError>;
+
     /// Takes note of a token that was chosen, one of those allowed. Stop ids are not told.
     ///
     /// # Errors
@@ -38,6 +47,47 @@ pub trait ConstraintState: Send {
 
 /// Why a form could not be followed.
 pub type ConstraintError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where one answer stands in its form, as the sampler asks for it.
+pub(crate) struct Form {
+    state: Box<dyn ConstraintState>,
+    /// What may come next; kept to be filled again.
+    allowed: TokenSet,
+}
+
+impl Form {
+    pub(crate) fn begin(constraint: &dyn Constraint, vocab_size: usize) -> Result<Self, Error> {
+        let state = constraint.begin();
+        Ok(Self {
+            state: state.map_err(|source| Error::Constraint {
+                position: 0,
+                source,
+            })?,
+            allowed: TokenSet::empty(vocab_size),
+        })
+    }
+
+    pub(crate) fn allowed(&mut self, position: usize) -> Result<&TokenSet, Error> {
+        self.allowed.clear();
+        let told = self.state.allow(&mut self.allowed);
+        told.map_err(|source| Error::Constraint { position, source })?;
+        Ok(&self.allowed)
+    }
+
+    pub(crate) fn permits(&mut self, id: u32, position: usize) -> Result<bool, Error> {
+        let told = self.state.permits(id);
+        told.map_err(|source| Error::Constraint { position, source })
+    }
+
+    pub(crate) fn accept(&mut self, id: u32, position: usize) -> Result<(), Error> {
+        let told = self.state.accept(id);
+        told.map_err(|source| Error::Constraint { position, source })
+    }
+
+    pub(crate) fn finished(&self) -> bool {
+        self.state.finished()
+    }
+}
 
 /// Ids of a vocabulary, one bit each.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use medgemma_tensor::vec_from;
 
 use crate::cache::KvCache;
-use crate::constraint::{Constraint, ConstraintState, TokenSet};
-use crate::error::{Error, Result};
+use crate::constraint::{Constraint, Form};
+use crate::error::Result;
 use crate::model::{DEFAULT_CHUNK, Decoder};
 use crate::sampling::{Sampler, Sampling, Token};
 use crate::segment::Segment;
@@ -401,35 +401,22 @@ struct Writer {
     failed: bool,
 }
 
-/// Where the answer stands in the form that it must have.
-struct Form {
-    state: Box<dyn ConstraintState>,
-    /// What may come next; kept to be filled again.
-    allowed: TokenSet,
-}
-
 impl Writer {
     fn new(prompt: &[Segment], options: &GenerateOptions, vocab_size: usize) -> Result<Self> {
         let read = prompt.iter().flat_map(|segment| match segment {
             Segment::Tokens(ids) => ids.as_slice(),
             Segment::Embeddings(_) => &[],
         });
-        let form = options.constraint.as_ref().map(|constraint| {
-            let state = constraint.begin();
-            Ok::<_, Error>(Form {
-                state: state.map_err(|source| Error::Constraint {
-                    position: 0,
-                    source,
-                })?,
-                allowed: TokenSet::empty(vocab_size),
-            })
-        });
+        let form = match &options.constraint {
+            Some(constraint) => Some(Form::begin(constraint.as_ref(), vocab_size)?),
+            None => None,
+        };
         Ok(Self {
             sampler: Sampler::new(
                 options.sampling.clone(),
                 options.seen.iter().chain(read).copied(),
             )?,
-            form: form.transpose()?,
+            form,
             stop_ids: options.stop_ids.clone(),
             remaining: options.max_new_tokens,
             finish: None,
@@ -443,7 +430,7 @@ impl Writer {
 
     /// Whether the answer has its whole form, tokens that were chosen ahead counted.
     fn complete(&self) -> bool {
-        self.form.as_ref().is_some_and(|form| form.state.finished())
+        self.form.as_ref().is_some_and(Form::finished)
     }
 
     /// Whether nothing more is to be written; notes why, if it is the form or the limit.
@@ -461,15 +448,11 @@ impl Writer {
     /// The token for `position`, which the answer's form takes note of at once: the row after it
     /// may be chosen from before it is written.
     fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
-        let refused = |source| Error::Constraint { position, source };
-        let Some(form) = &mut self.form else {
-            return self.sampler.choose(logits, position, None);
-        };
-        form.allowed.clear();
-        form.state.allow(&mut form.allowed).map_err(refused)?;
-        let token = self.sampler.choose(logits, position, Some(&form.allowed))?;
-        if !self.stop_ids.contains(&token.id) {
-            form.state.accept(token.id).map_err(refused)?;
+        let token = self.sampler.choose(logits, position, self.form.as_mut())?;
+        if let Some(form) = &mut self.form
+            && !self.stop_ids.contains(&token.id)
+        {
+            form.accept(token.id, position)?;
         }
         Ok(token)
     }

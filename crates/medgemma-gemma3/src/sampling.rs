@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::constraint::TokenSet;
+use crate::constraint::{Form, TokenSet};
 use crate::error::{Error, Result};
 use crate::summary::Summary;
 
@@ -180,25 +180,33 @@ impl Sampler {
         })
     }
 
-    /// Chooses the token for `position` from its logits over the vocabulary, among the `allowed`
-    /// ones if not all are. Its log-probability is the model's, as if all were.
+    /// Chooses the token for `position` from its logits over the vocabulary, among those that a form
+    /// allows if there is one. Its log-probability is the model's, as if all were allowed.
     pub(crate) fn choose(
         &mut self,
         logits: &[f32],
         position: usize,
-        allowed: Option<&TokenSet>,
+        form: Option<&mut Form>,
     ) -> Result<Token> {
         let summary = Summary::of(logits);
         if !summary.log_sum_exp.is_finite() {
             return Err(Error::NonFiniteLogits { position });
         }
-        let id = match allowed {
+        let id = match form {
             None if self.sampling.is_argmax() => Some(summary.argmax),
-            Some(allowed) if self.sampling.is_argmax() => allowed.argmax(logits),
-            _ => self.choose_modified(logits, allowed),
+            Some(form) if self.sampling.is_argmax() => {
+                // Most of the time the model wants what the form does: one id is soon looked at.
+                if form.permits(id_of(summary.argmax), position)? {
+                    Some(summary.argmax)
+                } else {
+                    form.allowed(position)?.argmax(logits)
+                }
+            }
+            None => self.choose_modified(logits, None),
+            Some(form) => self.choose_modified(logits, Some(form.allowed(position)?)),
         };
         let id = id.ok_or(Error::NothingAllowed { position })?;
-        let token = u32::try_from(id).expect("a vocabulary has fewer than 2³² entries");
+        let token = id_of(id);
         self.seen.insert(token);
         Ok(Token {
             id: token,
@@ -292,10 +300,15 @@ impl Sampler {
     }
 }
 
+/// The id of a row of the vocabulary.
+fn id_of(index: usize) -> u32 {
+    u32::try_from(index).expect("a vocabulary has fewer than 2³² entries")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Sampler, Sampling};
-    use crate::constraint::TokenSet;
+    use crate::constraint::{Constraint, ConstraintError, ConstraintState, Form, TokenSet};
     use crate::error::Error;
 
     /// Probabilities 0.4, 0.3, 0.2, 0.1 in a shuffled order.
@@ -462,19 +475,47 @@ mod tests {
         }
     }
 
+    /// Always the same ids.
+    #[derive(Debug, Clone, Copy)]
+    struct Only(&'static [u32]);
+
+    impl Constraint for Only {
+        fn begin(&self) -> Result<Box<dyn ConstraintState>, ConstraintError> {
+            Ok(Box::new(*self))
+        }
+    }
+
+    impl ConstraintState for Only {
+        fn allow(&mut self, allowed: &mut TokenSet) -> Result<(), ConstraintError> {
+            self.0.iter().for_each(|&id| allowed.insert(id));
+            Ok(())
+        }
+
+        fn permits(&mut self, id: u32) -> Result<bool, ConstraintError> {
+            Ok(self.0.contains(&id))
+        }
+
+        fn accept(&mut self, _id: u32) -> Result<(), ConstraintError> {
+            Ok(())
+        }
+
+        fn finished(&self) -> bool {
+            false
+        }
+    }
+
     #[test]
     fn only_what_is_allowed_is_drawn_and_probabilities_stay_the_models() {
-        let mut allowed = TokenSet::empty(4);
-        allowed.insert(0);
-        allowed.insert(2);
+        let form = |ids| Form::begin(&Only(ids), 4).expect("it begins");
         let greedy = Sampling::default();
         let penalised = greedy.clone().with_repetition_penalty(1.5);
         for (sampling, most) in [(greedy, 0.2_f32), (penalised, 0.2), (random(), 0.2)] {
             let mut sampler = Sampler::new(sampling.clone(), []).expect("valid options");
+            let mut allowed = form(&[0, 2]);
             let mut counts = [0_u32; 4];
             for _ in 0..3000 {
                 sampler.seen.clear();
-                let token = sampler.choose(&logits(), 0, Some(&allowed));
+                let token = sampler.choose(&logits(), 0, Some(&mut allowed));
                 let token = token.expect("two are allowed");
                 counts[token.id as usize] += 1;
                 if token.id == 0 {
@@ -489,7 +530,7 @@ mod tests {
                 2000
             };
             assert!(counts[0].abs_diff(expected) < 130, "{counts:?}");
-            let none = sampler.choose(&logits(), 7, Some(&TokenSet::empty(4)));
+            let none = sampler.choose(&logits(), 7, Some(&mut form(&[])));
             let error = none.expect_err("nothing is allowed");
             assert!(
                 matches!(error, Error::NothingAllowed { position: 7 }),

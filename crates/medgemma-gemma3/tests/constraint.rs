@@ -53,6 +53,10 @@ impl ConstraintState for State {
         Ok(())
     }
 
+    fn permits(&mut self, id: u32) -> Result<bool, ConstraintError> {
+        Ok(id as usize % 3 == self.written % 3 || Some(id) == self.stop)
+    }
+
     fn accept(&mut self, id: u32) -> Result<(), ConstraintError> {
         if id as usize % 3 != self.written % 3 || self.written == self.length {
             return Err("a token that cannot follow".into());
@@ -271,6 +275,10 @@ impl ConstraintState for Broken {
             _ => allowed.insert_all(),
         }
         Ok(())
+    }
+
+    fn permits(&mut self, _id: u32) -> Result<bool, ConstraintError> {
+        Ok(*self == Self::Accept)
     }
 
     fn accept(&mut self, _id: u32) -> Result<(), ConstraintError> {

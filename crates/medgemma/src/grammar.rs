@@ -73,9 +73,17 @@ fn tokens(
         })
         .map(Option::unwrap_or_default)
         .collect();
-    let end = stop_ids.iter().copied().find(|id| ids.contains(id));
-    let info = TokRxInfo::new(ids.end, end.unwrap_or(INVALID_TOKEN));
-    Arc::new(ApproximateTokEnv::new(TokTrie::from(&info, &bytes)))
+    let ends: Vec<u32> = stop_ids
+        .iter()
+        .copied()
+        .filter(|id| ids.contains(id))
+        .collect();
+    let info = TokRxInfo::new(ids.end, ends.first().copied().unwrap_or(INVALID_TOKEN));
+    let mut tree = TokTrie::from(&info, &bytes);
+    if !ends.is_empty() {
+        tree = tree.with_eos_tokens(&ends);
+    }
+    Arc::new(ApproximateTokEnv::new(tree))
 }
 
 fn factory(tokens: &TokEnv) -> Result<ParserFactory> {
@@ -187,15 +195,32 @@ impl ConstraintState for JsonState {
         let mask = self.matcher.compute_mask_or_eos();
         let mask = mask.map_err(|_| Stuck(self.matcher.stop_reason()))?;
         allowed.insert_words(mask.as_slice());
-        if self.stop_ids.iter().any(|&id| allowed.contains(id)) {
-            self.stop_ids.iter().for_each(|&id| allowed.insert(id));
-        }
         if self.phase == Phase::Start
             && let Some((start, _)) = self.markers
         {
             allowed.insert(start);
         }
         Ok(())
+    }
+
+    fn permits(&mut self, id: u32) -> std::result::Result<bool, ConstraintError> {
+        let tokens = self.matcher.tok_env();
+        let tokens = tokens.map_err(|_| Stuck(self.matcher.stop_reason()))?;
+        let tree = tokens.tok_trie();
+        if id as usize >= tree.vocab_size() {
+            return Ok(false);
+        }
+        let stop = self.stop_ids.contains(&id);
+        let begins = self.markers.is_some_and(|(start, _)| start == id);
+        match self.phase {
+            Phase::Thought => return Ok(!stop && !begins),
+            Phase::Start if begins => return Ok(true),
+            // An id without text would pass for no text at all.
+            _ if !stop && tree.token(id).is_empty() => return Ok(false),
+            _ => {}
+        }
+        let valid = self.matcher.validate_tokens(&[id]);
+        Ok(valid.map_err(|_| Stuck(self.matcher.stop_reason()))? == 1)
     }
 
     fn accept(&mut self, id: u32) -> std::result::Result<(), ConstraintError> {

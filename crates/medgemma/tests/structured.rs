@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use medgemma::{
     Error, FinishReason, GenerateOptions, Image, Message, Reply, Sampling, Schema, Speculation,
 };
+use medgemma_gemma3::TokenSet;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use schemars::JsonSchema;
@@ -36,6 +37,9 @@ fn written(schema: Value) -> Reply {
         .send_with(ask("Say it."), &by(schema, 400))
         .unwrap()
 }
+
+/// `<eos>` and `<end_of_turn>` of `mm-2025`.
+const STOPS: [u32; 2] = [1, 9];
 
 /// Whether a value fulfils a schema, for the keywords that these tests use.
 fn fulfils(value: &Value, schema: &Value) -> bool {
@@ -169,6 +173,53 @@ fn random_models_write_json_of_any_schema() {
     let (complete, all) = (complete.into_inner(), all.into_inner());
     println!("{complete} of {all} answers came to their end");
     assert!(10 * complete > 7 * all, "{complete} of {all}");
+}
+
+#[test]
+fn one_id_is_judged_as_all_are() {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(40)
+    };
+    TestRunner::new(config)
+        .run(
+            &(schemas(), any::<u64>(), any::<bool>()),
+            |(schema, seed, reasoning)| {
+                let schema = Schema::from_value(schema).unwrap();
+                let schema = if reasoning {
+                    schema
+                } else {
+                    schema.without_reasoning()
+                };
+                let form = model().constraint(&schema).unwrap();
+                let mut state = form.begin().unwrap();
+                let ids = u32::try_from(model().model().config().text.vocab_size).unwrap();
+                for step in 0..30_u64 {
+                    if state.finished() {
+                        break;
+                    }
+                    let mut allowed = TokenSet::empty(ids as usize);
+                    state.allow(&mut allowed).unwrap();
+                    let mut next = Vec::new();
+                    for id in 0..ids {
+                        let permitted = state.permits(id).unwrap();
+                        prop_assert_eq!(permitted, allowed.contains(id), "{} at {}", id, step);
+                        if permitted && !STOPS.contains(&id) {
+                            next.push(id);
+                        }
+                    }
+                    prop_assert!(!state.permits(ids + 5).unwrap());
+                    if next.is_empty() {
+                        break;
+                    }
+                    let drawn =
+                        seed.rotate_left(u32::try_from(step).unwrap() * 7) % next.len() as u64;
+                    state.accept(next[usize::try_from(drawn).unwrap()]).unwrap();
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
 }
 
 #[derive(Debug, Deserialize, JsonSchema, PartialEq)]
