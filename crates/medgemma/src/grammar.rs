@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::schema::Schema;
 
-/// A model's tokens as a tree of bytes, made when the first schema is used: some tenths of a second
+/// A model's tokens as a tree of bytes, made when the first schema is used: a second or two
 /// for 262 thousand tokens, and shared by all answers after that.
 #[derive(Default)]
 pub(crate) struct Vocabulary(OnceLock<Arc<ParserFactory>>);

@@ -218,8 +218,8 @@ impl MedGemma {
     }
 
     /// A schema as the decoder follows it, for callers of [`Model::decoder`] and the like: the form
-    /// of [`medgemma_gemma3::GenerateOptions::constraint`]. The first one takes some tenths of a
-    /// second, for a tree of the vocabulary that later ones share.
+    /// of [`medgemma_gemma3::GenerateOptions::constraint`]. The first one takes a second or two
+    /// more, for a tree of the vocabulary that later ones share.
     ///
     /// # Errors
     /// [`Error::Schema`] for one that is too large for a parser.
