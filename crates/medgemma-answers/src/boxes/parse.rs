@@ -411,6 +411,10 @@ mod tests {
         }
         let two = "[[400, 300, 800, 700], [100, 520, 180, 910.5]]";
         assert_eq!(found(two), [(HEART, None), (CLAVICLE, None)]);
+        assert_eq!(
+            found("[0, 1, 800, 700]"),
+            [([0.0, 1.0, 800.0, 700.0], None)]
+        );
         assert_eq!(found("[0, 0, 1, 1]"), [([0.0, 0.0, 1000.0, 1000.0], None)]);
     }
 

@@ -140,7 +140,7 @@ fn fields(line: &str, under: Option<char>) -> Option<(char, Vec<&str>)> {
         '|' => line.trim_matches('|'),
         _ => line,
     };
-    let fields: Vec<&str> = inner.split(mark).map(|field| clean(field)).collect();
+    let fields: Vec<&str> = inner.split(mark).map(clean).collect();
     // Commas and semicolons part sentences, too: only a header makes a table of them.
     let table = matches!(mark, '|' | '\t') || under == Some(mark) || columns(&fields).is_some();
     table.then_some((mark, fields))

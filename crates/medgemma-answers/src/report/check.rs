@@ -104,10 +104,8 @@ fn laterality(of: &[&(Part, Mention)]) -> Option<Contradiction> {
 
 /// Whether two sides have something in common; one that is not told may be any.
 fn meet(a: Option<Side>, b: Option<Side>) -> bool {
-    match (a, b) {
-        (Some(Side::Left), Some(Side::Right)) | (Some(Side::Right), Some(Side::Left)) => false,
-        _ => true,
-    }
+    let apart = [Some(Side::Left), Some(Side::Right)];
+    a == b || !(apart.contains(&a) && apart.contains(&b))
 }
 
 fn pair(kind: ContradictionKind, a: &Mention, b: &Mention) -> Contradiction {
