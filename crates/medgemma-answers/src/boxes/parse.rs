@@ -477,6 +477,10 @@ mod tests {
         assert_eq!(problem("Final Answer: [1e999, 0, 1, 1]"), []);
         assert_eq!(problem("[1, 2, 3]  [1, 2, 3, 4, 5] (12, 13)  no box"), []);
         assert_eq!(problem("Final Answer: 1, 2, 3, 4, 5"), []);
+        assert_eq!(
+            problem("measured (400, 300, 800, 700 mm) and [400 300 800 700"),
+            []
+        );
     }
 
     #[test]
