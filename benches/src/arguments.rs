@@ -107,6 +107,9 @@ pub(crate) struct Arguments {
     /// What `generate` continues.
     #[arg(long, value_enum, default_value_t = PromptText::Copy)]
     pub(crate) text: PromptText,
+    /// A JSON schema that the answer of `generate` is written by, of which the time is told apart.
+    #[arg(long)]
+    pub(crate) schema: Option<PathBuf>,
     /// Times that the figure is taken; the median counts.
     #[arg(long, default_value_t = 5)]
     pub(crate) runs: usize,

@@ -1,14 +1,17 @@
-//! A greedy answer to a text, token by token as the library writes it, with and without speculation.
+//! A greedy answer to a text, token by token as the library writes it, with and without speculation,
+//! with and without a schema.
 //! Ids are those of a real text here, since what can be guessed depends on them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use medgemma::Speculation;
 use medgemma_bench::TEXT;
-use medgemma_gemma3::{Decoder, Drafts, GenerateOptions, Segment};
+use medgemma_gemma3::{Constraint, Decoder, Drafts, GenerateOptions, Segment};
 
 use crate::arguments::{Arguments, PromptText};
 use crate::engine::{self, Result};
+use crate::form::Form;
 use crate::line::Figure;
 
 /// What a model that knows it writes down without a word of the prompt. "New", "North" and "South"
@@ -28,6 +31,8 @@ struct Answer {
     drafts: Drafts,
     /// From the first token to the last.
     seconds: f64,
+    /// Of these, on the schema.
+    form_seconds: f64,
 }
 
 /// Tokens written a second after the first.
@@ -42,22 +47,39 @@ pub(crate) fn generate(arguments: &Arguments) -> Result<Figure> {
     if count < 2 {
         return Err("the time counts from the first token: --tokens must be 2 or more".into());
     }
-    let plain = answer(decoder, &prompt, count, Speculation::Off)?;
+    let form = match &arguments.schema {
+        Some(path) => Some(Form::read(path, &model)?),
+        None => None,
+    };
+    let plain = answer(decoder, &prompt, count, Speculation::Off, form.as_ref())?;
+    // By a schema the answer may end before its time.
+    let count = plain.tokens.len();
+    if count < 2 {
+        return Err("the schema's answer has one token: nothing is to be timed".into());
+    }
     let mut seconds = Vec::with_capacity(arguments.runs);
+    let (mut free, mut shares) = (Vec::new(), Vec::new());
     let mut drafts = plain.drafts;
     for run in 0..=arguments.runs {
-        let found = answer(decoder, &prompt, count, arguments.speculation.into())?;
+        let guessing = arguments.speculation.into();
+        let found = answer(decoder, &prompt, count, guessing, form.as_ref())?;
         same(&plain.tokens, &found.tokens)?;
         // Guesses depend on the text alone: they are the same in every run.
         drafts = found.drafts;
         if run > 0 {
             seconds.push(found.seconds);
         }
+        if run > 0 && form.is_some() {
+            shares.push(found.form_seconds / found.seconds);
+            free.push(answer(decoder, &prompt, count, guessing, None)?.seconds);
+        }
     }
     Ok(Figure {
         weight_bytes: Some(model.model().report().bytes),
         prompt_tokens: Some(prompt.len()),
         drafts: Some(drafts),
+        free_runs: form.as_ref().map(|_| Figure::rates(count - 1, &free).runs),
+        form_shares: form.as_ref().map(|_| shares),
         ..Figure::rates(count - 1, &seconds)
     })
 }
@@ -78,16 +100,19 @@ fn answer(
     prompt: &[u32],
     count: usize,
     speculation: Speculation,
+    form: Option<&Form>,
 ) -> Result<Answer> {
     let mut options = GenerateOptions::default();
     options.max_new_tokens = count;
     options.speculation = speculation;
+    options.constraint = form.map(|form| Arc::new(form.clone()) as Arc<dyn Constraint>);
     let mut cache = decoder.new_cache();
     let prompt = vec![Segment::Tokens(prompt.to_vec())];
     let mut generation = decoder.generate(prompt, &mut cache, &options, Box::new(|_, _| true))?;
     let mut tokens = Vec::with_capacity(count);
     let first = generation.next().ok_or("nothing was written")??;
     tokens.push((first.id, first.logprob));
+    form.map(Form::take_seconds);
     let start = Instant::now();
     for token in generation.by_ref() {
         let token = token?;
@@ -95,6 +120,7 @@ fn answer(
     }
     Ok(Answer {
         seconds: start.elapsed().as_secs_f64(),
+        form_seconds: form.map_or(0.0, Form::take_seconds),
         drafts: generation.drafts(),
         tokens,
     })

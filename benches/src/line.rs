@@ -1,6 +1,7 @@
 //! The line that the program prints.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
 use medgemma_gemma3::Drafts;
@@ -24,6 +25,10 @@ pub(crate) struct Figure {
     pub(crate) prompt_tokens: Option<usize>,
     /// How guessing went in one run, where there was a choice of it.
     pub(crate) drafts: Option<Drafts>,
+    /// The same without the schema, in turn with the others, where there was one.
+    pub(crate) free_runs: Option<Vec<f64>>,
+    /// The schema's part of the time of each run.
+    pub(crate) form_shares: Option<Vec<f64>>,
     /// The most memory at once, where another process took the figure.
     pub(crate) peak_rss_bytes: Option<u64>,
     /// Which of several figures of a stage this is.
@@ -40,6 +45,8 @@ impl Figure {
             cache_bytes: None,
             prompt_tokens: None,
             drafts: None,
+            free_runs: None,
+            form_shares: None,
             peak_rss_bytes: None,
             what: None,
         }
@@ -80,6 +87,12 @@ struct Line<'a> {
     drafted_tokens: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    median_without_schema: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_share: Option<f64>,
     cpu: Option<String>,
     path: &'static str,
     model: Option<String>,
@@ -109,12 +122,12 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
         text: guessed.then(|| word(&arguments.text)),
         drafted_tokens: figure.drafts.map(|drafts| drafts.proposed),
         accepted_tokens: figure.drafts.map(|drafts| drafts.accepted),
+        schema: shown(arguments.schema.as_deref()),
+        median_without_schema: figure.free_runs.as_deref().map(median),
+        schema_share: figure.form_shares.as_deref().map(median),
         cpu: machine::cpu(),
         path: engine::instructions(),
-        model: arguments
-            .model
-            .as_ref()
-            .map(|path| path.display().to_string()),
+        model: shown(arguments.model.as_deref()),
         precision: arguments.precision.to_string(),
         kv: arguments.kv.to_string(),
         threads: arguments.threads,
@@ -136,13 +149,24 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
                 drafts.accepted, drafts.proposed
             )
         });
+        let free = line.median_without_schema.zip(line.schema_share);
+        let schema = free.map_or_else(String::new, |(free, share)| {
+            format!(
+                ", {free:.4} without the schema, which took {:.2} %",
+                100.0 * share
+            )
+        });
         writeln!(
             out,
-            "{}{what}: {:.4} {}{drafts}",
+            "{}{what}: {:.4} {}{drafts}{schema}",
             line.stage, line.median, line.unit
         )?;
     }
     Ok(out.flush()?)
+}
+
+fn shown(path: Option<&Path>) -> Option<String> {
+    path.map(|path| path.display().to_string())
 }
 
 /// A choice as it is written on the command line.

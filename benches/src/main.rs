@@ -5,6 +5,7 @@ mod arguments;
 mod embed;
 mod engine;
 mod first_token;
+mod form;
 mod generate;
 mod limit;
 mod line;

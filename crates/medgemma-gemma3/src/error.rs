@@ -71,4 +71,22 @@ pub enum Error {
         /// Position of the token that was being predicted.
         position: usize,
     },
+    /// A [`crate::Constraint`] could not be followed. The message has no word of the answer.
+    #[error(
+        "the answer's form could not be followed at position {position}: simplify it, or leave it out"
+    )]
+    Constraint {
+        /// Position of the token that was being chosen.
+        position: usize,
+        /// What the constraint says.
+        source: crate::ConstraintError,
+    },
+    /// A [`crate::Constraint`] that is not complete allows no token of the vocabulary.
+    #[error(
+        "the answer's form allows no token at position {position}: the tokenizer lacks what it asks for"
+    )]
+    NothingAllowed {
+        /// Position of the token that was being chosen.
+        position: usize,
+    },
 }

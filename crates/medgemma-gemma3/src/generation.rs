@@ -3,11 +3,13 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use medgemma_tensor::vec_from;
 
 use crate::cache::KvCache;
+use crate::constraint::{Constraint, Form};
 use crate::error::Result;
 use crate::model::{DEFAULT_CHUNK, Decoder};
 use crate::sampling::{Sampler, Sampling, Token};
@@ -28,8 +30,12 @@ pub struct GenerateOptions {
     pub seen: Vec<u32>,
     /// Rows of one prefill pass.
     pub chunk: usize,
-    /// Whether tokens are drafted ahead; off by default.
+    /// Whether tokens are drafted ahead; off by default. Drafts that a constraint does not allow
+    /// are wrong guesses, no more.
     pub speculation: Speculation,
+    /// The form that the answer must have; none by default. Each prompt of a batch has a state of
+    /// its own.
+    pub constraint: Option<Arc<dyn Constraint>>,
 }
 
 impl Default for GenerateOptions {
@@ -41,6 +47,7 @@ impl Default for GenerateOptions {
             seen: Vec::new(),
             chunk: DEFAULT_CHUNK,
             speculation: Speculation::Off,
+            constraint: None,
         }
     }
 }
@@ -51,6 +58,8 @@ impl Default for GenerateOptions {
 pub enum Finish {
     /// The model chose this token, one of the stop ids; it is not part of the answer.
     Stop(Token),
+    /// The answer fulfils its [`Constraint`], and nothing could follow.
+    Complete,
     /// `max_new_tokens` were written.
     Length,
     /// The caller's progress function or observer asked to stop.
@@ -99,7 +108,8 @@ impl Generation<'_> {
     }
 
     fn step(&mut self) -> Result<Option<Token>> {
-        if self.writer.at_limit() {
+        // The writer knows of tokens that were verified ahead; they are still to be given out.
+        if self.verified.is_empty() && self.writer.at_limit() {
             return Ok(None);
         }
         let token = match self.verified.pop_front() {
@@ -174,7 +184,7 @@ impl Generation<'_> {
         };
         let mut id = first.id;
         for (row, &guess) in logits.zip(draft) {
-            if guess != id {
+            if guess != id || self.writer.complete() {
                 break;
             }
             // Numbers that are not finite are met again, and told, when their row is read alone.
@@ -251,7 +261,7 @@ impl Decoder {
         progress: Progress<'a>,
     ) -> Result<Generation<'a>> {
         self.check_prompt(&prompt, cache, options.max_new_tokens)?;
-        let writer = Writer::new(&prompt, options)?;
+        let writer = Writer::new(&prompt, options, self.config.vocab_size)?;
         Ok(Generation {
             decoder: self,
             cache,
@@ -294,7 +304,7 @@ impl Decoder {
             self.check_prompt(prompt, &cache, options.max_new_tokens)?;
             lanes.push(BatchLane {
                 cache,
-                writer: Writer::new(prompt, options)?,
+                writer: Writer::new(prompt, options, self.config.vocab_size)?,
                 tokens: Vec::new(),
                 prefill: Duration::ZERO,
                 decode: Duration::ZERO,
@@ -381,9 +391,10 @@ impl BatchLane {
     }
 }
 
-/// Chooses tokens until a stop id or the limit.
+/// Chooses tokens until a stop id, the end of the answer's form or the limit.
 struct Writer {
     sampler: Sampler,
+    form: Option<Form>,
     stop_ids: Vec<u32>,
     remaining: usize,
     finish: Option<Finish>,
@@ -391,16 +402,21 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(prompt: &[Segment], options: &GenerateOptions) -> Result<Self> {
+    fn new(prompt: &[Segment], options: &GenerateOptions, vocab_size: usize) -> Result<Self> {
         let read = prompt.iter().flat_map(|segment| match segment {
             Segment::Tokens(ids) => ids.as_slice(),
             Segment::Embeddings(_) => &[],
         });
+        let form = match &options.constraint {
+            Some(constraint) => Some(Form::begin(constraint.as_ref(), vocab_size)?),
+            None => None,
+        };
         Ok(Self {
             sampler: Sampler::new(
                 options.sampling.clone(),
                 options.seen.iter().chain(read).copied(),
             )?,
+            form,
             stop_ids: options.stop_ids.clone(),
             remaining: options.max_new_tokens,
             finish: None,
@@ -412,17 +428,33 @@ impl Writer {
         self.finish.is_some() || self.failed
     }
 
-    /// Whether nothing more is to be written; notes the limit as the reason when it is one.
+    /// Whether the answer has its whole form, tokens that were chosen ahead counted.
+    fn complete(&self) -> bool {
+        self.form.as_ref().is_some_and(Form::finished)
+    }
+
+    /// Whether nothing more is to be written; notes why, if it is the form or the limit.
     fn at_limit(&mut self) -> bool {
-        if self.remaining == 0 && !self.ended() {
-            self.finish = Some(Finish::Length);
+        if !self.ended() {
+            if self.complete() {
+                self.finish = Some(Finish::Complete);
+            } else if self.remaining == 0 {
+                self.finish = Some(Finish::Length);
+            }
         }
         self.ended()
     }
 
-    /// The token for `position`.
+    /// The token for `position`, which the answer's form takes note of at once: the row after it
+    /// may be chosen from before it is written.
     fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
-        self.sampler.choose(logits, position)
+        let token = self.sampler.choose(logits, position, self.form.as_mut())?;
+        if let Some(form) = &mut self.form
+            && !self.stop_ids.contains(&token.id)
+        {
+            form.accept(token.id, position)?;
+        }
+        Ok(token)
     }
 
     /// Counts a token as written, unless it is a stop id, which ends the answer.

@@ -9,6 +9,7 @@ mod attention;
 mod block;
 mod cache;
 mod config;
+mod constraint;
 mod error;
 mod generation;
 mod mlp;
@@ -26,6 +27,7 @@ mod weights;
 // The public interface is:
 pub use cache::KvCache;
 pub use config::{LayerType, RopeParameters, TextConfig};
+pub use constraint::{Constraint, ConstraintError, ConstraintState, TokenSet};
 pub use error::{Error, Result};
 pub use generation::{Drafts, Finish, GenerateOptions, Generated, Generation, Progress};
 pub use model::{DEFAULT_CHUNK, Decoder, Stage};

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::constraint::{Form, TokenSet};
 use crate::error::{Error, Result};
 use crate::summary::Summary;
 
@@ -179,28 +180,54 @@ impl Sampler {
         })
     }
 
-    /// Chooses the token for `position` from its logits over the vocabulary.
-    pub(crate) fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
+    /// Chooses the token for `position` from its logits over the vocabulary, among those that a form
+    /// allows if there is one. Its log-probability is the model's, as if all were allowed.
+    pub(crate) fn choose(
+        &mut self,
+        logits: &[f32],
+        position: usize,
+        form: Option<&mut Form>,
+    ) -> Result<Token> {
         let summary = Summary::of(logits);
         if !summary.log_sum_exp.is_finite() {
             return Err(Error::NonFiniteLogits { position });
         }
-        let id = if self.sampling.is_argmax() {
-            summary.argmax
-        } else {
-            let penalised = self.penalise(logits);
-            if self.sampling.temperature == 0.0 {
-                Summary::of(&penalised).argmax
-            } else {
-                self.draw(&penalised)
+        let id = match form {
+            None if self.sampling.is_argmax() => Some(summary.argmax),
+            Some(form) if self.sampling.is_argmax() => {
+                // Most of the time the model wants what the form does: one id is soon looked at.
+                if form.permits(id_of(summary.argmax), position)? {
+                    Some(summary.argmax)
+                } else {
+                    form.allowed(position)?.argmax(logits)
+                }
             }
+            None => self.choose_modified(logits, None),
+            Some(form) => self.choose_modified(logits, Some(form.allowed(position)?)),
         };
-        let token = u32::try_from(id).expect("a vocabulary has fewer than 2³² entries");
+        let id = id.ok_or(Error::NothingAllowed { position })?;
+        let token = id_of(id);
         self.seen.insert(token);
         Ok(Token {
             id: token,
             logprob: logits[id] - summary.log_sum_exp,
         })
+    }
+
+    /// By temperature, penalty and filters.
+    fn choose_modified(&mut self, logits: &[f32], allowed: Option<&TokenSet>) -> Option<usize> {
+        let mut row = self.penalise(logits);
+        if let Some(allowed) = allowed {
+            row = allowed.masked(&row);
+        }
+        let summary = Summary::of(&row);
+        if summary.highest == f32::NEG_INFINITY {
+            None
+        } else if self.sampling.temperature == 0.0 {
+            Some(summary.argmax)
+        } else {
+            Some(self.draw(&row, summary.highest))
+        }
     }
 
     /// Divides positive and multiplies negative logits of seen tokens.
@@ -221,8 +248,9 @@ impl Sampler {
         logits
     }
 
-    fn draw(&mut self, logits: &[f32]) -> usize {
-        let candidates = self.candidates(logits);
+    /// `highest`: the largest of the logits.
+    fn draw(&mut self, logits: &[f32], highest: f32) -> usize {
+        let candidates = self.candidates(logits, highest);
         let total: f64 = candidates.iter().map(|&(_, weight)| weight).sum();
         let mut target = self.rng.random::<f64>() * total;
         for &(id, weight) in &candidates {
@@ -236,14 +264,15 @@ impl Sampler {
     }
 
     /// Tokens that may be drawn with their unnormalised probabilities, likeliest first.
-    fn candidates(&self, logits: &[f32]) -> Vec<(usize, f64)> {
+    fn candidates(&self, logits: &[f32], highest: f32) -> Vec<(usize, f64)> {
         let temperature = f64::from(self.sampling.temperature);
-        let highest = f64::from(Summary::of(logits).highest);
-        let weight = |logit: f32| ((f64::from(logit) - highest) / temperature).exp();
+        let weight = |logit: f32| ((f64::from(logit) - f64::from(highest)) / temperature).exp();
+        // What is not allowed is −∞: it must not be drawn even by a rounding.
         let mut candidates: Vec<(usize, f64)> = logits
             .iter()
-            .map(|&logit| weight(logit))
             .enumerate()
+            .filter(|&(_, &logit)| logit > f32::NEG_INFINITY)
+            .map(|(id, &logit)| (id, weight(logit)))
             .collect();
         // Ties are broken by id, so that the order and with it the draw is the same everywhere.
         let likelier = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
@@ -271,9 +300,15 @@ impl Sampler {
     }
 }
 
+/// The id of a row of the vocabulary.
+fn id_of(index: usize) -> u32 {
+    u32::try_from(index).expect("a vocabulary has fewer than 2³² entries")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Sampler, Sampling};
+    use crate::constraint::{Constraint, ConstraintError, ConstraintState, Form, TokenSet};
     use crate::error::Error;
 
     /// Probabilities 0.4, 0.3, 0.2, 0.1 in a shuffled order.
@@ -289,7 +324,7 @@ mod tests {
         let mut counts = vec![0; 4];
         for _ in 0..20_000 {
             sampler.seen.clear();
-            counts[sampler.choose(&logits(), 0).expect("finite").id as usize] += 1;
+            counts[sampler.choose(&logits(), 0, None).expect("finite").id as usize] += 1;
         }
         counts
     }
@@ -305,10 +340,16 @@ mod tests {
     #[test]
     fn greedy_takes_the_first_of_the_largest_and_reports_its_probability() {
         let mut sampler = Sampler::new(Sampling::default(), []).expect("valid options");
-        let token = sampler.choose(&logits(), 0).expect("finite");
+        let token = sampler.choose(&logits(), 0, None).expect("finite");
         assert_eq!(token.id, 1);
         assert!((token.logprob - 0.4_f32.ln()).abs() < 1e-6);
-        assert_eq!(sampler.choose(&[1.0, 3.0, 3.0], 0).expect("finite").id, 1);
+        assert_eq!(
+            sampler
+                .choose(&[1.0, 3.0, 3.0], 0, None)
+                .expect("finite")
+                .id,
+            1
+        );
     }
 
     #[test]
@@ -383,7 +424,7 @@ mod tests {
             let mut sampler =
                 Sampler::new(Sampling { seed, ..random() }, []).expect("valid options");
             (0..32)
-                .map(|_| sampler.choose(&logits(), 0).expect("finite").id)
+                .map(|_| sampler.choose(&logits(), 0, None).expect("finite").id)
                 .collect::<Vec<_>>()
         };
         assert_eq!(run(1), run(1));
@@ -403,7 +444,7 @@ mod tests {
         );
         assert_eq!(
             sampler
-                .choose(&[4.0, 3.0, -1.0, -1.0], 0)
+                .choose(&[4.0, 3.0, -1.0, -1.0], 0, None)
                 .expect("finite")
                 .id,
             1
@@ -411,7 +452,7 @@ mod tests {
         // token 1 has now been written, so token 0 (2.0) beats it (1.5)
         assert_eq!(
             sampler
-                .choose(&[4.0, 3.0, -1.0, -1.0], 0)
+                .choose(&[4.0, 3.0, -1.0, -1.0], 0, None)
                 .expect("finite")
                 .id,
             0
@@ -426,9 +467,73 @@ mod tests {
             vec![f32::NEG_INFINITY; 3],
             vec![f32::INFINITY, 0.0],
         ] {
-            let error = sampler.choose(&logits, 5).expect_err("not finite");
+            let error = sampler.choose(&logits, 5, None).expect_err("not finite");
             assert!(
                 matches!(error, Error::NonFiniteLogits { position: 5 }),
+                "{error}"
+            );
+        }
+    }
+
+    /// Always the same ids.
+    #[derive(Debug, Clone, Copy)]
+    struct Only(&'static [u32]);
+
+    impl Constraint for Only {
+        fn begin(&self) -> Result<Box<dyn ConstraintState>, ConstraintError> {
+            Ok(Box::new(*self))
+        }
+    }
+
+    impl ConstraintState for Only {
+        fn allow(&mut self, allowed: &mut TokenSet) -> Result<(), ConstraintError> {
+            self.0.iter().for_each(|&id| allowed.insert(id));
+            Ok(())
+        }
+
+        fn permits(&mut self, id: u32) -> Result<bool, ConstraintError> {
+            Ok(self.0.contains(&id))
+        }
+
+        fn accept(&mut self, _id: u32) -> Result<(), ConstraintError> {
+            Ok(())
+        }
+
+        fn finished(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn only_what_is_allowed_is_drawn_and_probabilities_stay_the_models() {
+        let form = |ids| Form::begin(&Only(ids), 4).expect("it begins");
+        let greedy = Sampling::default();
+        let penalised = greedy.clone().with_repetition_penalty(1.5);
+        for (sampling, most) in [(greedy, 0.2_f32), (penalised, 0.2), (random(), 0.2)] {
+            let mut sampler = Sampler::new(sampling.clone(), []).expect("valid options");
+            let mut allowed = form(&[0, 2]);
+            let mut counts = [0_u32; 4];
+            for _ in 0..3000 {
+                sampler.seen.clear();
+                let token = sampler.choose(&logits(), 0, Some(&mut allowed));
+                let token = token.expect("two are allowed");
+                counts[token.id as usize] += 1;
+                if token.id == 0 {
+                    assert!((token.logprob - most.ln()).abs() < 1e-6);
+                }
+            }
+            assert_eq!((counts[1], counts[3]), (0, 0));
+            // 0.2 and 0.1 are 2 to 1 among themselves
+            let expected = if sampling.temperature == 0.0 {
+                3000
+            } else {
+                2000
+            };
+            assert!(counts[0].abs_diff(expected) < 130, "{counts:?}");
+            let none = sampler.choose(&logits(), 7, Some(&mut form(&[])));
+            let error = none.expect_err("nothing is allowed");
+            assert!(
+                matches!(error, Error::NothingAllowed { position: 7 }),
                 "{error}"
             );
         }

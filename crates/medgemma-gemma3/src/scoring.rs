@@ -18,7 +18,19 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::prefill`], for the prompt followed by any of the continuations.
     pub fn score(&self, prompt: &[Segment], continuations: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
-        let mut cache = self.new_cache();
+        self.score_after(self.new_cache(), prompt, continuations)
+    }
+
+    /// As [`Decoder::score`], for a prompt that follows what `cache` has read.
+    ///
+    /// # Errors
+    /// As [`Decoder::score`].
+    pub fn score_after(
+        &self,
+        mut cache: KvCache,
+        prompt: &[Segment],
+        continuations: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>> {
         for continuation in continuations {
             self.check_prompt(
                 &[prompt, &[Segment::Tokens(continuation.clone())]].concat(),

@@ -57,7 +57,7 @@ impl Detokenizer {
 }
 
 /// The byte of a token such as `<0xE2>`; the same test as the library's ByteFallback.
-fn byte_of(token: &str) -> Option<u8> {
+pub(crate) fn byte_of(token: &str) -> Option<u8> {
     let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
     if digits.len() != 2 {
         return None;

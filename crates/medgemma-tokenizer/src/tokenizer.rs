@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::detokenize::byte_of;
 use crate::error::{Error, Result};
 use crate::file::{self, Parts};
 use crate::gguf::{self, GgufVocabulary};
@@ -161,6 +162,22 @@ impl Tokenizer {
     /// Whether `id` is of a token that the file marks as special.
     pub fn is_special(&self, id: u32) -> bool {
         self.inner.parts.special_ids.contains(&id)
+    }
+
+    /// The bytes that a token adds to a text: UTF-8 of whole characters, or one byte of a character that several byte
+    /// tokens spell. `None` for an id without a token, and for tokens that the file marks as special, which are no text.
+    ///
+    /// The bytes of a reply's ids, one after the other, are what [`Detokenizer`](crate::Detokenizer) makes of them
+    /// without special tokens, as long as they are UTF-8.
+    pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
+        if self.is_special(id) {
+            return None;
+        }
+        let text = self.replace(self.token(id)?);
+        Some(match byte_of(&text) {
+            Some(byte) if self.has_byte_fallback() => vec![byte],
+            _ => text.into_bytes(),
+        })
     }
 
     /// What the decoder makes of one token before bytes are joined.

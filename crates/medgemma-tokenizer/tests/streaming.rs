@@ -276,3 +276,28 @@ fn an_empty_stop_string_is_refused() {
     let mut none = StopStrings::new::<&str>(&[]).unwrap();
     assert_eq!(none.push("all of it"), "all of it");
 }
+
+#[test]
+fn the_bytes_of_ids_are_the_text_that_is_streamed() {
+    let tokenizer = tokenizer();
+    let text = "The left lung, \u{80ba} \u{1f600} \"quoted\"\n\n\tend  ";
+    let ids = tokenizer.encode(text).unwrap();
+    let bytes: Vec<u8> = ids
+        .iter()
+        .flat_map(|&id| tokenizer.token_bytes(id).unwrap())
+        .collect();
+    assert_eq!(String::from_utf8(bytes).unwrap(), text);
+    let count = u32::try_from(tokenizer.vocab_size()).unwrap();
+    for id in 0..count + 9 {
+        let text = tokenizer.token_bytes(id);
+        let none = tokenizer.is_special(id) || tokenizer.token(id).is_none();
+        assert_eq!(text.is_none(), none, "{id}");
+        let mut stream = Detokenizer::new(&tokenizer, false);
+        let streamed = stream.push(id) + &stream.finish();
+        let shown = text.unwrap_or_default();
+        // A byte of several that spell a character is none alone.
+        if let Ok(shown) = String::from_utf8(shown) {
+            assert_eq!(streamed, shown, "{id}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use medgemma_gemma3::{Finish, GenerateOptions as DecoderOptions, Generated, Segment, Token};
+use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generated, Segment, Token};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::message::Message;
 use crate::options::GenerateOptions;
 use crate::prompt::{Encoded, Prompt};
 use crate::recording::Recorder;
-use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage};
+use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage, reason};
 use crate::transcript::Transcript;
 
 /// How likely the model finds one given answer. **Not for clinical use**: a likelihood under a
@@ -67,9 +67,7 @@ impl Lane {
         self.transcript.finish();
         let finish = match answer.finish {
             _ if self.transcript.stopped() => FinishReason::StopString,
-            Finish::Stop(_) => FinishReason::Stop,
-            Finish::Length => FinishReason::Length,
-            _ => FinishReason::Cancelled,
+            finish => reason(finish),
         };
         Reply {
             reasoning_cut_off: self.transcript.in_thought(),
@@ -150,7 +148,7 @@ fn answer(
 }
 
 fn lane(model: &MedGemma, prompt: Prompt, options: &GenerateOptions) -> Result<Lane> {
-    let transcript = Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
+    let transcript = Transcript::new(model.tokenizer(), model.special(), options)?;
     let tokens_per_image = model
         .model()
         .config()
@@ -184,10 +182,7 @@ pub(crate) fn score(
 ) -> Result<Vec<Score>> {
     let prompt = model.prompt(messages)?;
     let texts = answers;
-    let answers = answers
-        .iter()
-        .map(|text| model.tokenizer().encode(text))
-        .collect::<std::result::Result<Vec<_>, _>>()?;
+    let answers = encode(model, texts)?;
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
     model.check_context(0, prompt.ids.len(), longest)?;
     let options = GenerateOptions::default();
@@ -215,4 +210,10 @@ fn scores(
         .into_iter()
         .map(|token_logprobs| Score { token_logprobs })
         .collect())
+}
+
+/// The ids of given answers.
+pub(crate) fn encode(model: &MedGemma, answers: &[&str]) -> Result<Vec<Vec<u32>>> {
+    let encoded = answers.iter().map(|text| model.tokenizer().encode(text));
+    Ok(encoded.collect::<std::result::Result<Vec<_>, _>>()?)
 }

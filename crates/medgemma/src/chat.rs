@@ -7,11 +7,15 @@ use medgemma_gemma3::{KvCache, Segment};
 use medgemma_image::Image;
 use medgemma_tokenizer::{render, render_continuation};
 
+use crate::batch::{Score, encode};
+use crate::choice::{self, Choice};
 use crate::error::Result;
 use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::{GenerateOptions, Observer};
 use crate::prompt::{Place, Prompt};
+#[cfg(feature = "schemars")]
+use crate::reply::Answer;
 use crate::reply::{Piece, Reply};
 use crate::writer::{Context, Writer, cut};
 
@@ -127,11 +131,7 @@ impl Chat {
         observer: Observer<'a>,
     ) -> Result<Stream<'a>> {
         let prompt = self.prompt(&message)?;
-        let said = self.context_len();
-        if self.cache.len() > said && !self.cache.truncate(said) {
-            // An earlier turn was given up while it was being read: what it left is not ours.
-            self.cache = self.model.model().decoder().new_cache();
-        }
+        self.forget_unsaid();
         let context = Context {
             unread: cut(&self.history, self.cache.len()..usize::MAX),
             seen: tokens(&self.history),
@@ -143,6 +143,81 @@ impl Chat {
             history: &mut self.history,
             ended: false,
         })
+    }
+
+    /// Sends a message and waits for an answer of the type `T`, written by its schema
+    /// ([`Schema::of`](crate::Schema::of)), with default options.
+    ///
+    /// The schema is not shown to the model: say in the message what is wanted.
+    ///
+    /// # Errors
+    /// As [`Chat::ask_with`].
+    #[cfg(feature = "schemars")]
+    pub fn ask<T>(&mut self, message: Message) -> Result<Answer<T>>
+    where
+        T: serde::de::DeserializeOwned + schemars::JsonSchema,
+    {
+        self.ask_with(message, &GenerateOptions::default())
+    }
+
+    /// As [`Chat::ask`]. A schema in the options stands in for that of the type.
+    ///
+    /// # Errors
+    /// As [`Chat::send`]; [`crate::Error::Schema`] for a type that no schema can be followed of, and as
+    /// [`Reply::parse`]: [`crate::Error::AnswerCutOff`] when `max_new_tokens` were too few.
+    #[cfg(feature = "schemars")]
+    pub fn ask_with<T>(&mut self, message: Message, options: &GenerateOptions) -> Result<Answer<T>>
+    where
+        T: serde::de::DeserializeOwned + schemars::JsonSchema,
+    {
+        let mut options = options.clone();
+        if options.schema.is_none() {
+            options.schema = Some(crate::Schema::of::<T>()?);
+        }
+        let reply = self.send_with(message, &options)?;
+        let value = reply.parse()?;
+        Ok(Answer { value, reply })
+    }
+
+    /// How likely the model finds each of `answers` as its reply to `message`, without writing any:
+    /// the message is read once, and the conversation stays as it is. A thinking model does not
+    /// reason before it.
+    ///
+    /// # Errors
+    /// [`crate::Error::EmptyChoice`], and as [`Chat::stream`], before any work.
+    pub fn choose(&self, message: &Message, answers: &[&str]) -> Result<Choice> {
+        choice::check(answers)?;
+        let prompt = self.prompt(message)?;
+        let mut context = self.clone();
+        context.forget_unsaid();
+        let unread = cut(&self.history, context.cache.len()..usize::MAX);
+        let tokens = choice::length(&unread) + prompt.ids.len();
+        let ids = encode(&self.model, answers)?;
+        let longest = ids.iter().map(Vec::len).max().unwrap_or(0);
+        self.model
+            .check_context(context.cache.len(), tokens, longest)?;
+        let model = self.model.model();
+        let encoded = prompt.segments(model, self.model.prefixes(), &mut |_| {
+            ControlFlow::Continue(())
+        })?;
+        let segments = [unread, encoded.unwrap_or_default().segments].concat();
+        let scores = model
+            .decoder()
+            .score_after(context.cache, &segments, &ids)?;
+        let scores = scores
+            .into_iter()
+            .map(|token_logprobs| Score { token_logprobs })
+            .collect();
+        Ok(Choice::of(answers, scores))
+    }
+
+    /// Drops from the cache what is not part of the conversation.
+    fn forget_unsaid(&mut self) {
+        let said = self.context_len();
+        if self.cache.len() > said && !self.cache.truncate(said) {
+            // An earlier turn was given up while it was being read: what it left is not ours.
+            self.cache = self.model.model().decoder().new_cache();
+        }
     }
 
     /// The text of this turn: the whole template at the start, later what follows the last reply.

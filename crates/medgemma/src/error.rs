@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::memory::{MemoryPlan, megabytes};
+use crate::reply::FinishReason;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -169,5 +170,49 @@ pub enum Error {
         expected: &'static str,
         /// What was given.
         found: String,
+    },
+    /// An answer was to be parsed that ended before its time.
+    #[error("the answer was cut off{} after {tokens} tokens ({finish:?}): raise max_new_tokens, or bound the strings and arrays of the schema", if *reasoning { " while it was reasoning" } else { "" })]
+    AnswerCutOff {
+        /// Why it ended.
+        finish: FinishReason,
+        /// Tokens that were written.
+        tokens: usize,
+        /// Whether the answer proper had not begun.
+        reasoning: bool,
+    },
+    /// An answer was to be parsed that is no JSON.
+    #[error("the answer is no JSON at line {line}, column {column}: give the options a schema")]
+    NotJson {
+        /// Line in the answer, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+    },
+    /// An answer is JSON, but not of the type that was asked for.
+    #[error(
+        "the answer at line {line}, column {column} does not fit into {wanted}: give the options the schema of that type, and bounds to its numbers"
+    )]
+    OtherType {
+        /// Line in the answer, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+        /// The type.
+        wanted: &'static str,
+    },
+    /// A schema that no answer can be written by.
+    #[error("the JSON schema cannot be used: {reason}")]
+    Schema {
+        /// What is wrong with it, or what of it is not supported.
+        reason: String,
+    },
+    /// Choices that cannot be scored.
+    #[error("choice {index} of {count} is empty: give at least one choice, and a text to each")]
+    EmptyChoice {
+        /// Which, counted from 0.
+        index: usize,
+        /// How many were given.
+        count: usize,
     },
 }

@@ -114,6 +114,9 @@
 //! | one answer without state | [`MedGemma::generate`]; for base models [`MedGemma::complete`] |
 //! | many answers | [`MedGemma::generate_batch`] |
 //! | the likelihood of given answers | [`MedGemma::score`] |
+//! | one of several given answers | [`Chat::choose`], [`Choice`] |
+//! | an answer as JSON, or as a value of a Rust type | feature `structured`: `Schema`, `GenerateOptions::with_schema`, [`Reply::parse`]; feature `schemars`: `Chat::ask` |
+//! | boxes, laboratory tables, sections of a report | the crate `medgemma-answers`, which takes what the model wrote |
 //! | reasoning apart from the answer | [`Chat::with_thinking`], [`Reply::reasoning`], [`Piece`] |
 //! | sampling, limits, stop strings | [`GenerateOptions`], [`Sampling`] |
 //! | an answer that repeats its input, faster | [`Speculation`] |
@@ -142,7 +145,8 @@
 //! ids and pixels · `prefix.rs` what conversations share ·
 //! `vision_cache.rs` encoded images, kept · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
 //! `config.rs` `config.json` and presets · `files.rs` what lies at a path · `gguf.rs` GGUF's metadata as
-//! a configuration · `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
+//! a configuration · `schema.rs` and `grammar.rs` answers by a schema · `choice.rs` given answers compared ·
+//! `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
 //! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `audit.rs` what is
 //! recorded, by `recording.rs` · `memory.rs` what
@@ -153,6 +157,7 @@ mod batch;
 mod calibration;
 mod chat;
 mod checksum;
+mod choice;
 pub mod classes;
 mod classification;
 mod config;
@@ -160,6 +165,8 @@ mod embedding;
 mod error;
 mod files;
 mod gguf;
+#[cfg(feature = "structured")]
+mod grammar;
 mod medgemma;
 mod medsiglip;
 mod memory;
@@ -170,6 +177,8 @@ mod prefix;
 mod prompt;
 mod recording;
 mod reply;
+#[cfg(feature = "structured")]
+mod schema;
 mod transcript;
 mod vision_cache;
 mod writer;
@@ -178,6 +187,7 @@ mod writer;
 pub use batch::Score;
 pub use calibration::Calibration;
 pub use chat::{Chat, Stream, THINK};
+pub use choice::{Choice, ChoiceScore};
 pub use classification::{Class, ClassScore, Classification, Probability};
 pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Preset};
 pub use embedding::Embedding;
@@ -188,7 +198,9 @@ pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_me
 pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
-pub use reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
+pub use reply::{Answer, FinishReason, NOTICE, Piece, Reply, Timings, Usage};
+#[cfg(feature = "structured")]
+pub use schema::Schema;
 pub use vision_cache::{VisionCache, VisionCacheUse};
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Speculation, Token};

@@ -40,6 +40,8 @@ struct Text {
     tokenizer: Tokenizer,
     special: SpecialTokens,
     stop_ids: Vec<u32>,
+    #[cfg(feature = "structured")]
+    vocabulary: crate::grammar::Vocabulary,
 }
 
 impl fmt::Debug for MedGemma {
@@ -92,6 +94,8 @@ impl MedGemma {
                 tokenizer,
                 special,
                 stop_ids,
+                #[cfg(feature = "structured")]
+                vocabulary: crate::grammar::Vocabulary::default(),
             }),
             recorder: None,
         };
@@ -228,7 +232,32 @@ impl MedGemma {
         if !options.ignore_stop_ids {
             decoder.stop_ids.clone_from(&self.text.stop_ids);
         }
+        #[cfg(feature = "structured")]
+        if let Some(schema) = &options.schema {
+            only_the_schema_ends_it(options)?;
+            decoder.constraint = Some(self.constraint(schema)?);
+        }
         Ok(decoder)
+    }
+
+    /// A schema as the decoder follows it, for callers of [`Model::decoder`] and the like: the form
+    /// of [`medgemma_gemma3::GenerateOptions::constraint`]. The first one takes a second or two
+    /// more, for a tree of the vocabulary that later ones share.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] for one that is too large for a parser.
+    #[cfg(feature = "structured")]
+    pub fn constraint(
+        &self,
+        schema: &crate::Schema,
+    ) -> Result<Arc<dyn medgemma_gemma3::Constraint>> {
+        Ok(Arc::new(self.text.vocabulary.constraint(
+            schema,
+            &self.text.tokenizer,
+            &self.text.special,
+            &self.text.stop_ids,
+            self.model.config().text.vocab_size,
+        )?))
     }
 
     /// Refuses a prompt that does not fit, before its images are encoded.
@@ -275,6 +304,28 @@ impl MedGemma {
             Box::new(|_| ControlFlow::Continue(())),
         )?)
     }
+}
+
+/// Refuses what would end an answer within its JSON, or keep it from ending behind it.
+#[cfg(feature = "structured")]
+fn only_the_schema_ends_it(options: &GenerateOptions) -> Result<()> {
+    let (option, found, expected) = if !options.stop_strings.is_empty() {
+        (
+            "stop_strings",
+            "set",
+            "none beside a schema: they would cut JSON",
+        )
+    } else if options.ignore_stop_ids {
+        ("ignore_stop_ids", "true", "false beside a schema")
+    } else {
+        return Ok(());
+    };
+    Err(DecoderError::InvalidOption {
+        option,
+        found: found.to_owned(),
+        expected,
+    }
+    .into())
 }
 
 /// The text of a conversation up to the model's turn, and its images.

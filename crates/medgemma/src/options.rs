@@ -36,6 +36,11 @@ pub struct GenerateOptions {
     /// batches. Off by default, since several tokens at once are summed in another order than one,
     /// which can decide between two that are equally likely but for rounding.
     pub speculation: Speculation,
+    /// The schema that the answer fulfils as JSON, see [`Schema`](crate::Schema). Not together with
+    /// [`stop_strings`](Self::stop_strings) and [`ignore_stop_ids`](Self::ignore_stop_ids). Default
+    /// `None`.
+    #[cfg(feature = "structured")]
+    pub schema: Option<crate::Schema>,
 }
 
 impl Default for GenerateOptions {
@@ -47,11 +52,30 @@ impl Default for GenerateOptions {
             ignore_stop_ids: false,
             prefill_chunk: DEFAULT_CHUNK,
             speculation: Speculation::Off,
+            #[cfg(feature = "structured")]
+            schema: None,
         }
     }
 }
 
 impl GenerateOptions {
+    /// Sets [`schema`](Self::schema).
+    #[cfg(feature = "structured")]
+    #[must_use]
+    pub fn with_schema(mut self, schema: crate::Schema) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
+    /// Whether the answer is written by a schema.
+    pub(crate) fn has_schema(&self) -> bool {
+        #[cfg(feature = "structured")]
+        let found = self.schema.is_some();
+        #[cfg(not(feature = "structured"))]
+        let found = false;
+        found
+    }
+
     /// Sets [`max_new_tokens`](Self::max_new_tokens).
     #[must_use]
     pub fn with_max_new_tokens(mut self, tokens: usize) -> Self {

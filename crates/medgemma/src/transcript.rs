@@ -6,6 +6,7 @@ use medgemma_tokenizer::{
 };
 
 use crate::error::Result;
+use crate::options::GenerateOptions;
 use crate::reply::Piece;
 
 /// The reply so far.
@@ -15,6 +16,8 @@ pub(crate) struct Transcript {
     stops: StopStrings,
     thought_start: Option<u32>,
     thought_end: Option<u32>,
+    /// Whether the answer is taken as it is written: what only looks like a marker in it is text.
+    verbatim: bool,
     /// The answer so far.
     pub(crate) text: String,
     /// The reasoning so far; `None` before any began.
@@ -25,14 +28,15 @@ impl Transcript {
     pub(crate) fn new(
         tokenizer: &Tokenizer,
         special: &SpecialTokens,
-        stop_strings: &[String],
+        options: &GenerateOptions,
     ) -> Result<Self> {
         Ok(Self {
             detokenizer: Detokenizer::new(tokenizer, false),
             thoughts: ThoughtParser::new(),
-            stops: StopStrings::new(stop_strings)?,
+            stops: StopStrings::new(&options.stop_strings)?,
             thought_start: special.thought_start,
             thought_end: special.thought_end,
+            verbatim: options.has_schema(),
             text: String::new(),
             reasoning: None,
         })
@@ -40,6 +44,13 @@ impl Transcript {
 
     /// Takes one token; returns what is now certain.
     pub(crate) fn push(&mut self, id: u32) -> Vec<Piece> {
+        let marker = Some(id) == self.thought_start || Some(id) == self.thought_end;
+        if self.verbatim && !marker && !self.thoughts.in_thought() {
+            let text = self.detokenizer.push(id);
+            let mut pieces = Vec::new();
+            self.answer(text, &mut pieces);
+            return pieces;
+        }
         // The markers go past the detokeniser: some tokenizers count them as special and drop them.
         let text = if Some(id) == self.thought_start {
             self.reasoning.get_or_insert_default();
@@ -56,6 +67,11 @@ impl Transcript {
     /// Ends the reply; returns what was held back.
     pub(crate) fn finish(&mut self) -> Vec<Piece> {
         let text = self.detokenizer.finish();
+        if self.verbatim && !self.thoughts.in_thought() {
+            let mut pieces = Vec::new();
+            self.answer(text, &mut pieces);
+            return pieces;
+        }
         let mut pieces = self.thoughts.push(&text);
         pieces.extend(self.thoughts.finish());
         let mut pieces = self.take(pieces);

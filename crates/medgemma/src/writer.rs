@@ -5,9 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use medgemma_gemma3::{
-    Finish, GenerateOptions as DecoderOptions, Generation, KvCache, Segment, Token,
-};
+use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generation, KvCache, Segment, Token};
 
 use crate::error::Result;
 use crate::medgemma::MedGemma;
@@ -15,7 +13,7 @@ use crate::options::{GenerateOptions, Observer, Progress};
 use crate::prefix::Picture;
 use crate::prompt::Prompt;
 use crate::recording::{Pending, Recorder};
-use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage};
+use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, reason};
 use crate::transcript::Transcript;
 
 /// The conversation that an answer continues.
@@ -93,8 +91,7 @@ impl<'a> Writer<'a> {
         model.check_context(cache.len(), tokens, options.max_new_tokens)?;
         let mut decoder_options = model.decoder_options(options)?;
         decoder_options.seen = seen;
-        let transcript =
-            Transcript::new(model.tokenizer(), model.special(), &options.stop_strings)?;
+        let transcript = Transcript::new(model.tokenizer(), model.special(), options)?;
         // From here on there is work.
         let read = cache.len() + unread_tokens;
         let request = |recorder: &Recorder| recorder.request(&prompt, read, options, &[]);
@@ -219,7 +216,7 @@ impl<'a> Writer<'a> {
                 }
                 match token {
                     Some(token) => self.take(token),
-                    None => self.end(reason(generation.finish())),
+                    None => self.end(generation.finish().map_or(FinishReason::Cancelled, reason)),
                 }
                 if self.finish.is_none() {
                     self.stage = Stage::Running(generation);
@@ -388,14 +385,6 @@ pub(crate) fn cut(segments: &[Segment], positions: Range<usize>) -> Vec<Segment>
 pub(crate) fn run(mut writer: Writer<'_>) -> Result<Reply> {
     while writer.next()?.is_some() {}
     Ok(writer.reply())
-}
-
-fn reason(finish: Option<Finish>) -> FinishReason {
-    match finish {
-        Some(Finish::Stop(_)) => FinishReason::Stop,
-        Some(Finish::Length) => FinishReason::Length,
-        _ => FinishReason::Cancelled,
-    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

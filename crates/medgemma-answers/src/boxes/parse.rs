@@ -1,0 +1,529 @@
+//! Boxes in what a model wrote: JSON with or without a fence, whole or cut off, bare lists, numbers
+//! after "Final Answer:", fractions of 1, `<loc0123>` tokens.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A place on the picture that the model saw, in thousandths of its sides.
+/// 0 ≤ y0 < y1 ≤ 1000, and so for x.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Region {
+    /// Upper edge.
+    pub y0: f64,
+    /// Left edge.
+    pub x0: f64,
+    /// Lower edge.
+    pub y1: f64,
+    /// Right edge.
+    pub x1: f64,
+}
+
+impl Region {
+    /// What both sides of the model's picture are divided into.
+    pub const SCALE: f64 = 1000.0;
+
+    /// A region; `None` where the numbers are none: outside of 0..=1000, or without area.
+    #[must_use]
+    pub fn new(y0: f64, x0: f64, y1: f64, x1: f64) -> Option<Self> {
+        Self::judge([y0, x0, y1, x1]).ok()
+    }
+
+    fn judge([y0, x0, y1, x1]: [f64; 4]) -> Result<Self, BoxProblem> {
+        let inside = |value: f64| (0.0..=Self::SCALE).contains(&value);
+        if ![y0, x0, y1, x1].into_iter().all(inside) {
+            return Err(BoxProblem::OutOfRange);
+        }
+        if y0 >= y1 || x0 >= x1 {
+            return Err(BoxProblem::NoArea);
+        }
+        Ok(Self { y0, x0, y1, x1 })
+    }
+}
+
+/// A box with what is in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Located {
+    /// Where.
+    pub region: Region,
+    /// What, if the model said so.
+    pub label: Option<String>,
+    /// The bytes of the text that say it: the JSON value, list or tokens that it is part of.
+    pub span: Range<usize>,
+}
+
+/// Why four numbers are no box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BoxProblem {
+    /// A number is negative or above 1000.
+    OutOfRange,
+    /// An edge is not before the one opposite.
+    NoArea,
+}
+
+/// Four numbers in the place of a box that are none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SkippedBox {
+    /// Why.
+    pub problem: BoxProblem,
+    /// The bytes of the text.
+    pub span: Range<usize>,
+}
+
+/// What there is of boxes in a text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Boxes {
+    /// In the order of the text; one that comes again with the same label is left out.
+    pub boxes: Vec<Located>,
+    /// What looked like a box.
+    pub skipped: Vec<SkippedBox>,
+}
+
+/// Finds the boxes in a model's answer. Numbers are `[y0, x0, y1, x1]` in thousandths, or all four
+/// between 0 and 1: then fractions, as MedGemma 1.5's report writes them.
+///
+/// What follows the last "Final Answer:" counts alone, if there are four numbers in it. Objects with
+/// `box_2d` (also `box`, `bbox`, `bounding_box`) count alone where there are any; else each list of
+/// four numbers does, each run of four `<loc0123>` (0 to 1023) with the words behind it as its label,
+/// or four numbers right behind "Final Answer:".
+///
+/// Any text may be given; time and memory grow with its length.
+#[must_use]
+pub fn boxes(text: &str) -> Boxes {
+    if let Some(start) = after_final_answer(text) {
+        let found = find(text, start, true);
+        if !found.boxes.is_empty() || !found.skipped.is_empty() {
+            return found;
+        }
+    }
+    find(text, 0, false)
+}
+
+/// Four numbers in the text.
+struct Candidate {
+    numbers: [f64; 4],
+    label: Option<String>,
+    span: Range<usize>,
+    /// Whether a key or tokens say that they are a box.
+    keyed: bool,
+    /// Whether they may be fractions of 1.
+    fractions: bool,
+}
+
+/// Keys of a box in an object.
+const BOX_KEYS: [&str; 4] = ["box_2d", "box", "bbox", "bounding_box"];
+
+/// Keys of what is in it.
+const LABEL_KEYS: [&str; 3] = ["label", "name", "object"];
+
+/// Where the text behind the last "Final Answer:" begins. A colon may be absent.
+fn after_final_answer(text: &str) -> Option<usize> {
+    const MARK: &str = "final answer";
+    let bytes = text.as_bytes();
+    let marks = bytes
+        .windows(MARK.len())
+        .rposition(|window| window.eq_ignore_ascii_case(MARK.as_bytes()))?;
+    Some(marks + MARK.len())
+}
+
+/// Boxes from `start` on.
+fn find(text: &str, start: usize, answer: bool) -> Boxes {
+    let mut candidates = Vec::new();
+    let mut at = start;
+    while let Some(step) = text[at..].find(['[', '{', '(', '<']) {
+        at += step;
+        at = match text.as_bytes()[at] {
+            b'<' => locations(text, at, &mut candidates),
+            b'(' => numbers_in(text, at, b')', &mut candidates),
+            _ => json(text, at, &mut candidates),
+        };
+    }
+    if answer && candidates.is_empty() {
+        let plain = text[start..].trim_start_matches([':', '*', ' ', '\n', '"']);
+        let from = text.len() - plain.len();
+        if let Some((numbers, end)) = four_numbers(text, from) {
+            candidates.push(Candidate {
+                numbers,
+                label: None,
+                span: from..end,
+                keyed: false,
+                fractions: true,
+            });
+        }
+    }
+    let keyed = candidates.iter().any(|candidate| candidate.keyed);
+    let mut found = Boxes::default();
+    let mut known = HashSet::new();
+    for candidate in candidates {
+        if keyed && !candidate.keyed {
+            continue;
+        }
+        let (span, label) = (candidate.span, candidate.label);
+        let numbers = if candidate.fractions {
+            thousandths(candidate.numbers)
+        } else {
+            candidate.numbers
+        };
+        match Region::judge(numbers) {
+            Ok(region) => {
+                if known.insert((numbers.map(f64::to_bits), label.clone())) {
+                    found.boxes.push(Located {
+                        region,
+                        label,
+                        span,
+                    });
+                }
+            }
+            Err(problem) => found.skipped.push(SkippedBox { problem, span }),
+        }
+    }
+    found
+}
+
+/// Fractions are told by all four being at most 1: a box of a thousandth is none that is meant.
+fn thousandths(numbers: [f64; 4]) -> [f64; 4] {
+    if numbers.iter().all(|number| *number <= 1.0) {
+        numbers.map(|number| number * Region::SCALE)
+    } else {
+        numbers
+    }
+}
+
+/// A JSON value at `at`, if there is one; where to go on. One that is cut off or damaged is entered
+/// instead: its whole parts are found one by one.
+fn json(text: &str, at: usize, candidates: &mut Vec<Candidate>) -> usize {
+    let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
+    match values.next() {
+        Some(Ok(value)) => {
+            let end = at + values.byte_offset();
+            walk(&value, &(at..end), candidates);
+            end
+        }
+        // Not even JSON: `[1, 2, 3, 4.]`, or with other brackets inside.
+        _ if text.as_bytes()[at] == b'[' => numbers_in(text, at, b']', candidates),
+        _ => at + 1,
+    }
+}
+
+/// The boxes of a JSON value, which is at most 128 levels deep.
+fn walk(value: &Value, span: &Range<usize>, candidates: &mut Vec<Candidate>) {
+    match value {
+        Value::Object(map) => {
+            let numbers = BOX_KEYS.iter().find_map(|key| map.get(*key).and_then(four));
+            if let Some(numbers) = numbers {
+                let label = LABEL_KEYS
+                    .iter()
+                    .find_map(|key| map.get(*key)?.as_str())
+                    .map(str::to_owned);
+                candidates.push(Candidate {
+                    numbers,
+                    label,
+                    span: span.clone(),
+                    keyed: true,
+                    fractions: true,
+                });
+            } else {
+                map.values().for_each(|value| walk(value, span, candidates));
+            }
+        }
+        Value::Array(list) => match four(value) {
+            Some(numbers) => candidates.push(Candidate {
+                numbers,
+                label: None,
+                span: span.clone(),
+                keyed: false,
+                fractions: true,
+            }),
+            None => list.iter().for_each(|value| walk(value, span, candidates)),
+        },
+        _ => {}
+    }
+}
+
+/// An array of four numbers, which may be written as texts.
+fn four(value: &Value) -> Option<[f64; 4]> {
+    let list = value.as_array()?;
+    let number = |value: &Value| match value {
+        Value::String(text) => text.trim().parse().ok().filter(|x: &f64| x.is_finite()),
+        other => other.as_f64(),
+    };
+    let numbers: Vec<f64> = list.iter().map(number).collect::<Option<_>>()?;
+    numbers.try_into().ok()
+}
+
+/// Four numbers between the bracket at `at` and `close`; where to go on.
+fn numbers_in(text: &str, at: usize, close: u8, candidates: &mut Vec<Candidate>) -> usize {
+    let Some((numbers, end)) = four_numbers(text, at + 1) else {
+        return at + 1;
+    };
+    let rest = text[end..].trim_start_matches([',', ' ', '\n', '\t']);
+    let end = text.len() - rest.len();
+    if text.as_bytes().get(end) != Some(&close) {
+        return at + 1;
+    }
+    candidates.push(Candidate {
+        numbers,
+        label: None,
+        span: at..end + 1,
+        keyed: false,
+        fractions: true,
+    });
+    end + 1
+}
+
+/// Exactly four numbers from `from` on, with commas or spaces between; their end.
+fn four_numbers(text: &str, from: usize) -> Option<([f64; 4], usize)> {
+    let mut at = from;
+    let mut numbers = [0.0; 4];
+    let mut ended = false;
+    for (index, number) in numbers.iter_mut().enumerate() {
+        let between: &[char] = if index == 0 {
+            &[' ', '\n', '\t']
+        } else {
+            &[',', ' ', '\n', '\t']
+        };
+        let rest = text[at..].trim_start_matches(between);
+        if index > 0 && rest.len() == text.len() - at {
+            return None;
+        }
+        let digits = rest
+            .bytes()
+            .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'))
+            .count();
+        // A full stop: of a number without decimals, or of the sentence.
+        let written = rest[..digits].trim_end_matches('.');
+        *number = written.parse().ok()?;
+        ended = written.len() < digits;
+        at = text.len() - rest.len() + digits;
+    }
+    let goes_on = text[at..].trim_start_matches([',', ' ']);
+    let more = !ended && goes_on.starts_with(|c: char| c.is_ascii_digit());
+    (!more).then_some((numbers, at))
+}
+
+/// Four `<loc0123>` in a row and the words behind them; where to go on.
+fn locations(text: &str, start: usize, candidates: &mut Vec<Candidate>) -> usize {
+    /// Steps of a side, of which the tokens count 0 to 1023.
+    const STEPS: f64 = 1024.0;
+    let mut at = start;
+    let mut numbers = [0.0; 4];
+    for number in &mut numbers {
+        let rest = text[at..].trim_start_matches(' ');
+        let Some(digits) = rest.strip_prefix("<loc") else {
+            return start + 1;
+        };
+        let count = digits
+            .bytes()
+            .take(5)
+            .take_while(u8::is_ascii_digit)
+            .count();
+        let (step, rest) = digits.split_at(count);
+        let (Ok(step), Some(rest)) = (step.parse::<u16>(), rest.strip_prefix('>')) else {
+            return start + 1;
+        };
+        *number = f64::from(step) / STEPS * Region::SCALE;
+        at = text.len() - rest.len();
+    }
+    let label = text[at..]
+        .split([';', '\n', '<'])
+        .next()
+        .unwrap_or_default();
+    let end = at + label.len();
+    let label = label.trim();
+    candidates.push(Candidate {
+        numbers,
+        label: (!label.is_empty()).then(|| label.to_owned()),
+        span: start..end,
+        keyed: true,
+        fractions: false,
+    });
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{BoxProblem, Boxes, Region, boxes};
+
+    /// Numbers in the order of the text, and labels.
+    fn found(text: &str) -> Vec<([f64; 4], Option<String>)> {
+        let Boxes { boxes, .. } = boxes(text);
+        boxes
+            .into_iter()
+            .map(|found| {
+                let Region { y0, x0, y1, x1 } = found.region;
+                ([y0, x0, y1, x1], found.label)
+            })
+            .collect()
+    }
+
+    fn labelled(numbers: [f64; 4], label: &str) -> ([f64; 4], Option<String>) {
+        (numbers, Some(label.to_owned()))
+    }
+
+    const HEART: [f64; 4] = [400.0, 300.0, 800.0, 700.0];
+    const CLAVICLE: [f64; 4] = [100.0, 520.0, 180.0, 910.5];
+
+    #[test]
+    fn a_fenced_list_of_objects() {
+        let text = "The heart is seen.\nFinal Answer: ```json\n[\n  {\"box_2d\": [400, 300, 800, 700], \
+            \"label\": \"heart\"},\n {\"label\": \"left \\u0063lavicle\", \"box_2d\": [100, 520, 180, 910.5]}\n]\n```";
+        assert_eq!(
+            found(text),
+            [
+                labelled(HEART, "heart"),
+                labelled(CLAVICLE, "left clavicle")
+            ]
+        );
+        let single = "```json[{\"box_2d\": [400, 300, 800, 700]}]```";
+        assert_eq!(found(single), [(HEART, None)]);
+        let alone = "{\"box_2d\": [\"400\", \"300\", \" 800\", \"700\"], \"label\": \"heart\"} is my answer.";
+        assert_eq!(found(alone), [labelled(HEART, "heart")]);
+        let within =
+            "{\"answer\": {\"boxes\": [{\"bbox\": [400, 300, 800, 700], \"name\": \"heart\"}]}}";
+        assert_eq!(found(within), [labelled(HEART, "heart")]);
+    }
+
+    #[test]
+    fn lists_without_keys() {
+        for text in [
+            "[400, 300, 800, 700]",
+            "The heart is at [400,300,800,700].",
+            "[[400, 300, 800, 700]]",
+            "Final Answer: [400, 300, 800, 700]",
+            "Final Answer: (400, 300, 800, 700)",
+            "**Final Answer:** 400, 300, 800, 700.",
+            "final answer: 400 300 800 700\nThank you",
+            "Final Answer: [400 300 800 700]",
+            "Final Answer: [400., 300., 800., 700.]",
+            "[0.4, 0.3, 0.8, 0.7]",
+        ] {
+            assert_eq!(found(text), [(HEART, None)], "{text}");
+        }
+        let two = "[[400, 300, 800, 700], [100, 520, 180, 910.5]]";
+        assert_eq!(found(two), [(HEART, None), (CLAVICLE, None)]);
+        assert_eq!(
+            found("[0, 1, 800, 700]"),
+            [([0.0, 1.0, 800.0, 700.0], None)]
+        );
+        assert_eq!(found("[0, 0, 1, 1]"), [([0.0, 0.0, 1000.0, 1000.0], None)]);
+    }
+
+    #[test]
+    fn location_tokens() {
+        let text = "<loc0256><loc0512><loc0768><loc1023> left lung ; <loc0000><loc0000><loc0512><loc0512> mass\nrest";
+        let most = 1023.0 / 1024.0 * 1000.0;
+        assert_eq!(
+            found(text),
+            [
+                labelled([250.0, 500.0, 750.0, most], "left lung"),
+                labelled([0.0, 0.0, 500.0, 500.0], "mass")
+            ]
+        );
+        // All four are below one thousandth's worth of 1: tokens, not fractions.
+        let corner = found("<loc0000><loc0000><loc0001><loc0001>");
+        assert_eq!(corner, [([0.0, 0.0, 0.976_562_5, 0.976_562_5], None)]);
+        assert_eq!(found("<loc0256><loc0512><loc0768> three"), []);
+        assert_eq!(found("<loc0256><loc0512><loc0768><locfour>"), []);
+    }
+
+    #[test]
+    fn the_final_answer_counts_alone_if_it_has_a_box() {
+        let text = "First I thought [1, 2, 300, 400]. Final Answer: [1, 2, 3, 4] no. FINAL ANSWER: [400, 300, 800, 700]";
+        assert_eq!(found(text), [(HEART, None)]);
+        assert_eq!(
+            found("It is at [400, 300, 800, 700]. Final Answer: the heart"),
+            [(HEART, None)]
+        );
+        let keyed = "As in [1, 2, 300, 400]: {\"box_2d\": [400, 300, 800, 700]} (5, 6, 700, 800)";
+        assert_eq!(
+            found(keyed),
+            [(HEART, None)],
+            "references are no boxes beside a key"
+        );
+    }
+
+    #[test]
+    fn one_that_is_cut_off_leaves_those_before_it() {
+        let text = "```json\n[{\"box_2d\": [400, 300, 800, 700], \"label\": \"heart\"}, {\"box_2d\": [100, 52";
+        assert_eq!(found(text), [labelled(HEART, "heart")]);
+        let repeated = "[{\"box_2d\": [400, 300, 800, 700]}, {\"box_2d\": [400, 300, 800, 700]}]";
+        assert_eq!(found(repeated), [(HEART, None)]);
+    }
+
+    #[test]
+    fn what_is_no_box_is_told_and_not_mended() {
+        let problem = |text: &str| {
+            let Boxes { boxes, skipped } = boxes(text);
+            assert_eq!(boxes, [], "{text}");
+            skipped
+                .into_iter()
+                .map(|skipped| skipped.problem)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(problem("[800, 300, 400, 700]"), [BoxProblem::NoArea]);
+        assert_eq!(problem("[400, 300, 400, 700]"), [BoxProblem::NoArea]);
+        assert_eq!(problem("[400, 300, 800, 1001]"), [BoxProblem::OutOfRange]);
+        assert_eq!(problem("[-1, 300, 800, 700]"), [BoxProblem::OutOfRange]);
+        assert_eq!(problem("Final Answer: [1e999, 0, 1, 1]"), []);
+        assert_eq!(problem("[1, 2, 3]  [1, 2, 3, 4, 5] (12, 13)  no box"), []);
+        assert_eq!(problem("Final Answer: 1, 2, 3, 4, 5"), []);
+        assert_eq!(
+            problem("measured (400, 300, 800, 700 mm) and [400 300 800 700"),
+            []
+        );
+    }
+
+    #[test]
+    fn labels_may_say_anything() {
+        let text =
+            r#"[{"box_2d": [400, 300, 800, 700], "label": "a [1, 2, 3, 4] \"b\" } Final answer"}]"#;
+        // The mark within the label has nothing behind it: the whole text counts.
+        assert_eq!(
+            found(text),
+            [labelled(HEART, "a [1, 2, 3, 4] \"b\" } Final answer")]
+        );
+    }
+
+    #[test]
+    fn hostile_text_takes_no_longer_than_its_length() {
+        let begun = std::time::Instant::now();
+        for piece in [
+            "[",
+            "[1,",
+            "{\"a\":",
+            "[\"",
+            "(1,2,3,",
+            "<loc",
+            "<loc00",
+            "[1,2,3,4]",
+            "Final Answer:",
+        ] {
+            let text = piece.repeat(300_000 / piece.len());
+            let _ = boxes(&text);
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        assert!(seconds < 20.0, "{seconds} s");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_and_every_box_is_one(text in "(?s).{0,80}|[\\[\\]{}(),.0-9 \"<>loc:-]{0,80}") {
+            for found in boxes(&text).boxes {
+                let Region { y0, x0, y1, x1 } = found.region;
+                prop_assert!(0.0 <= y0 && y0 < y1 && y1 <= 1000.0);
+                prop_assert!(0.0 <= x0 && x0 < x1 && x1 <= 1000.0);
+                prop_assert!(text.get(found.span).is_some());
+            }
+        }
+    }
+}

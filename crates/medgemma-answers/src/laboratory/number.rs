@@ -1,0 +1,74 @@
+//! Numbers as laboratories write them.
+
+/// A number at the beginning of a text, and what follows it. A comma is a decimal comma, unless
+/// groups of exactly three digits follow it and no zero stands alone before it: `1,234` and
+/// `12,345.6` are thousands, `3,5` and `0,125` are not.
+pub(super) fn leading_number(text: &str) -> Option<(f64, &str)> {
+    let (sign, digits) = match text.strip_prefix(['-', '\u{2212}']) {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let length = digits
+        .char_indices()
+        .take_while(|&(at, c)| {
+            let next = digits[at + c.len_utf8()..].chars().next();
+            let goes_on = next.is_some_and(|next| next.is_ascii_digit());
+            c.is_ascii_digit() || (matches!(c, '.' | ',') && goes_on)
+        })
+        .map(|(at, c)| at + c.len_utf8())
+        .last()?;
+    let (written, rest) = digits.split_at(length);
+    let value: f64 = plain(written)?.parse().ok()?;
+    Some((sign * value, rest))
+}
+
+/// With a point for decimals and nothing for thousands; `None` for numbers such as `1.2.3`.
+fn plain(written: &str) -> Option<String> {
+    let parts: Vec<&str> = written.split(',').collect();
+    let grouped = |parts: &[&str]| {
+        parts[0].len() <= 3
+            && parts[0] != "0"
+            && parts[1..].iter().enumerate().all(|(index, part)| {
+                let whole = part.split('.').next().unwrap_or_default();
+                whole.len() == 3 && (whole.len() == part.len() || index + 2 == parts.len())
+            })
+    };
+    let number = match parts.len() {
+        1 => written.to_owned(),
+        _ if grouped(&parts) => parts.concat(),
+        2 if !written.contains('.') => parts.join("."),
+        _ => return None,
+    };
+    (number.matches('.').count() <= 1).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leading_number;
+
+    #[test]
+    fn commas_are_decimals_or_thousands() {
+        for (text, value, rest) in [
+            ("12.5 g/dL", 12.5, " g/dL"),
+            ("3,5-5,1", 3.5, "-5,1"),
+            ("1,234", 1234.0, ""),
+            ("12,345.6", 12345.6, ""),
+            ("1,234,567", 1_234_567.0, ""),
+            ("0,125", 0.125, ""),
+            ("-2.0 to 2.0", -2.0, " to 2.0"),
+            ("\u{2212}3", -3.0, ""),
+            ("+1", 1.0, ""),
+            ("7.", 7.0, "."),
+            ("250, low", 250.0, ", low"),
+            ("5x10^9/L", 5.0, "x10^9/L"),
+        ] {
+            assert_eq!(leading_number(text), Some((value, rest)), "{text}");
+        }
+        for text in ["", "-", "x5", "1.2.3", "1,2,3", ".5"] {
+            assert_eq!(leading_number(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What a line of a laboratory report says.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::number::leading_number;
+
+/// A laboratory report as data. `serde_json` writes it as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LabReport {
+    /// One for each analyte, in the order of the text.
+    pub rows: Vec<LabRow>,
+    /// Lines of a table that have no analyte and value.
+    pub skipped: Vec<SkippedLine>,
+}
+
+/// One analyte.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LabRow {
+    /// What was measured, as written.
+    pub analyte: String,
+    /// The result.
+    pub value: LabValue,
+    /// Its unit, as written.
+    pub unit: Option<String>,
+    /// Where it should lie.
+    pub range: Option<ReferenceRange>,
+    /// What the report says of it.
+    pub flag: Option<Flag>,
+    /// The bytes of the text that say it.
+    pub span: Range<usize>,
+}
+
+/// A result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LabValue {
+    /// A number.
+    Number(f64),
+    /// Less than a number: below what can be measured.
+    Below(f64),
+    /// More than a number.
+    Above(f64),
+    /// Words: "negative", "see comment".
+    Text(String),
+}
+
+/// Where a result should lie, as written and as numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReferenceRange {
+    /// As written.
+    pub text: String,
+    /// The smallest normal value; `None` without one.
+    pub low: Option<f64>,
+    /// The largest normal value; `None` without one.
+    pub high: Option<f64>,
+}
+
+/// What a laboratory says of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Flag {
+    /// Below the range.
+    Low,
+    /// Above the range.
+    High,
+    /// Dangerously below it.
+    CriticalLow,
+    /// Dangerously above it.
+    CriticalHigh,
+    /// Within it.
+    Normal,
+    /// Outside of it, without a direction.
+    Abnormal,
+}
+
+/// A line that could not be read as a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SkippedLine {
+    /// The bytes of the text.
+    pub span: Range<usize>,
+}
+
+impl LabValue {
+    /// A result and the unit that may follow it in the same field; `None` for nothing.
+    pub(super) fn read(text: &str) -> Option<(Self, Option<String>)> {
+        let text = text.trim();
+        if text.is_empty()
+            || text
+                .chars()
+                .all(|c| matches!(c, '-' | '\u{2013}' | '\u{2014}'))
+        {
+            return None;
+        }
+        let (kind, rest) = comparator(text);
+        let Some((number, rest)) = leading_number(rest.trim_start()) else {
+            return Some((Self::Text(text.to_owned()), None));
+        };
+        let unit = rest.trim();
+        // "1+", "2 of 3", "12-15": words, in which a number stands first.
+        if unit.starts_with(['+', '-', ',', '/', ':', '\u{2013}']) {
+            return Some((Self::Text(text.to_owned()), None));
+        }
+        let value = match kind {
+            Some(Comparator::Below) => Self::Below(number),
+            Some(Comparator::Above) => Self::Above(number),
+            None => Self::Number(number),
+        };
+        Some((value, (!unit.is_empty()).then(|| unit.to_owned())))
+    }
+}
+
+impl ReferenceRange {
+    /// A range as written; without numbers where it has none.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let text = text
+            .trim()
+            .trim_matches(|c| matches!(c, '(' | ')' | '[' | ']'))
+            .trim();
+        if text.is_empty()
+            || text
+                .chars()
+                .all(|c| matches!(c, '-' | '\u{2013}' | '\u{2014}'))
+        {
+            return None;
+        }
+        let (low, high) = bounds(text).unwrap_or((None, None));
+        Some(Self {
+            text: text.to_owned(),
+            low,
+            high,
+        })
+    }
+}
+
+/// Words in front of a range that say nothing.
+const RANGE_WORDS: [&str; 8] = [
+    "reference range",
+    "reference",
+    "normal range",
+    "ref range",
+    "normal",
+    "range",
+    "ref",
+    "nl",
+];
+
+fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
+    let mut rest = text;
+    for word in RANGE_WORDS {
+        if let Some(after) = strip_word(rest, word) {
+            rest = after.trim_start_matches(['.', ':', ' ', '=']);
+        }
+    }
+    if let (Some(kind), rest) = comparator(rest) {
+        let (number, _) = leading_number(rest.trim_start())?;
+        return Some(match kind {
+            Comparator::Below => (None, Some(number)),
+            Comparator::Above => (Some(number), None),
+        });
+    }
+    let (low, rest) = leading_number(rest)?;
+    // A unit may stand at both ends: "12 g/dL - 16 g/dL".
+    let between = rest
+        .find(['-', '\u{2013}', '\u{2014}', '\u{2212}'])
+        .map(|at| {
+            let dash = rest[at..].chars().next().map_or(1, char::len_utf8);
+            &rest[at + dash..]
+        });
+    let rest = between.or_else(|| rest.find(" to ").map(|at| &rest[at + " to ".len()..]))?;
+    let (high, _) = leading_number(rest.trim_start())?;
+    (low <= high).then_some((Some(low), Some(high)))
+}
+
+/// Which side of a number is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparator {
+    Below,
+    Above,
+}
+
+fn comparator(text: &str) -> (Option<Comparator>, &str) {
+    const SIGNS: [(&str, Comparator); 11] = [
+        ("<=", Comparator::Below),
+        (">=", Comparator::Above),
+        ("\u{2264}", Comparator::Below),
+        ("\u{2265}", Comparator::Above),
+        ("<", Comparator::Below),
+        (">", Comparator::Above),
+        ("up to", Comparator::Below),
+        ("less than", Comparator::Below),
+        ("below", Comparator::Below),
+        ("greater than", Comparator::Above),
+        ("above", Comparator::Above),
+    ];
+    for (sign, kind) in SIGNS {
+        if let Some(rest) = strip_word(text, sign) {
+            return (Some(kind), rest);
+        }
+    }
+    (None, text)
+}
+
+/// The text behind a word of ASCII, in capitals or not.
+pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (begin, rest) = text.split_at_checked(word.len())?;
+    begin.eq_ignore_ascii_case(word).then_some(rest)
+}
+
+impl Flag {
+    /// A flag as written; `None` for words that are none.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let text = text
+            .trim()
+            .trim_matches(|c| matches!(c, '*' | '(' | ')' | '[' | ']'))
+            .trim();
+        Some(match text.to_lowercase().as_str() {
+            "l" | "low" | "\u{2193}" | "below" | "decreased" | "below normal" => Self::Low,
+            "h" | "high" | "\u{2191}" | "above" | "elevated" | "increased" | "above normal" => {
+                Self::High
+            }
+            "ll" | "critical low" | "critically low" | "low critical" | "\u{2193}\u{2193}" => {
+                Self::CriticalLow
+            }
+            "hh" | "critical high" | "critically high" | "high critical" | "\u{2191}\u{2191}" => {
+                Self::CriticalHigh
+            }
+            "n"
+            | "normal"
+            | "wnl"
+            | "within normal limits"
+            | "within range"
+            | "in range"
+            | "ok" => Self::Normal,
+            "a" | "abnormal" | "abn" | "out of range" => Self::Abnormal,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Flag, LabValue, ReferenceRange};
+
+    fn bounds(text: &str) -> (Option<f64>, Option<f64>) {
+        let range = ReferenceRange::read(text).expect("something is written");
+        (range.low, range.high)
+    }
+
+    #[test]
+    fn ranges_in_the_usual_forms() {
+        for text in [
+            "12.0-16.0",
+            "12 \u{2013} 16",
+            "(12.0 to 16.0)",
+            "12-16 g/dL",
+            "12 g/dL - 16 g/dL",
+            "Ref: 12-16",
+            "Reference range 12,0-16,0",
+            "normal: 12\u{2014}16",
+        ] {
+            assert_eq!(bounds(text), (Some(12.0), Some(16.0)), "{text}");
+        }
+        for text in [
+            "< 5",
+            "<5.0 mg/L",
+            "\u{2264}5",
+            "<=5",
+            "up to 5",
+            "Less than 5",
+        ] {
+            assert_eq!(bounds(text), (None, Some(5.0)), "{text}");
+        }
+        assert_eq!(bounds(">= 60"), (Some(60.0), None));
+        assert_eq!(bounds("-2 - +2"), (Some(-2.0), Some(2.0)));
+        assert_eq!(bounds("3,500-11,000"), (Some(3500.0), Some(11000.0)));
+        for text in ["negative", "16-12", "see note", "12"] {
+            assert_eq!(bounds(text), (None, None), "{text}");
+        }
+        assert_eq!(ReferenceRange::read(" - "), None);
+        assert_eq!(
+            ReferenceRange::read("negative").expect("words").text,
+            "negative"
+        );
+    }
+
+    #[test]
+    fn values_with_units_and_comparators() {
+        let read = |text| LabValue::read(text).expect("something is written");
+        assert_eq!(
+            read("10.2 g/dL"),
+            (LabValue::Number(10.2), Some("g/dL".to_owned()))
+        );
+        assert_eq!(read("<0.01"), (LabValue::Below(0.01), None));
+        assert_eq!(
+            read("> 200 U/L"),
+            (LabValue::Above(200.0), Some("U/L".to_owned()))
+        );
+        assert_eq!(read("negative").0, LabValue::Text("negative".to_owned()));
+        assert_eq!(read("1+").0, LabValue::Text("1+".to_owned()));
+        assert_eq!(
+            read("10-15 /hpf").0,
+            LabValue::Text("10-15 /hpf".to_owned())
+        );
+        assert_eq!(LabValue::read("--"), None);
+    }
+
+    #[test]
+    fn flags_by_letter_arrow_and_word() {
+        assert_eq!(Flag::read("L"), Some(Flag::Low));
+        assert_eq!(Flag::read("(H)"), Some(Flag::High));
+        assert_eq!(Flag::read("\u{2191}"), Some(Flag::High));
+        assert_eq!(Flag::read("**Critical high**"), Some(Flag::CriticalHigh));
+        assert_eq!(Flag::read("within normal limits"), Some(Flag::Normal));
+        assert_eq!(Flag::read("hello"), None);
+    }
+}

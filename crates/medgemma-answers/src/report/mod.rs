@@ -1,0 +1,12 @@
+//! Reports in words: sections, findings with polarity and side, contradictions between them.
+
+mod check;
+mod clause;
+mod lexicon;
+mod mention;
+mod sections;
+
+pub use check::{Contradiction, ContradictionKind, contradictions};
+pub use lexicon::Finding;
+pub use mention::{Mention, Polarity, Side, mentions};
+pub use sections::{Section, SectionKind, sections};
