@@ -14,6 +14,8 @@ use crate::plane::Plane;
 pub struct Volume {
     /// The planes, from the lowest position along the normal on.
     pub planes: Vec<Plane>,
+    /// `CT`, `MR`, … as the files say; none of NIfTI, which does not say it.
+    pub modality: Option<String>,
     /// Millimetres between columns, between rows and between planes.
     pub spacing: [f64; 3],
     /// From column, row and plane, counted from 0, to the patient's millimetres: x to the left, y to the back, z to
@@ -148,8 +150,10 @@ impl Volume {
             ));
         }
         remarks.dedup();
+        let modality = slices.first().and_then(|slice| slice.file.facts().modality);
         Ok(Self {
             planes,
+            modality,
             spacing: [columns, rows, between],
             affine,
             remarks,
@@ -205,6 +209,7 @@ impl Volume {
         });
         Self {
             planes: planes.collect(),
+            modality: self.modality.clone(),
             spacing: source.map(|from| self.spacing[from]),
             affine,
             remarks: self.remarks.clone(),

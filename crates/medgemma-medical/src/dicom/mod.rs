@@ -75,6 +75,16 @@ pub struct Dicom {
     notices: Vec<Notice>,
 }
 
+/// What recipes ask of a grey frame before they choose how it becomes 8 bits.
+pub(crate) struct GreyFacts {
+    /// Whether small values are white.
+    pub(crate) monochrome1: bool,
+    /// Whether samples are stored as unsigned bytes.
+    pub(crate) bytes: bool,
+    /// Whether the file has a VOI LUT that can be read.
+    pub(crate) voi_table: bool,
+}
+
 impl Dicom {
     /// Reads a file.
     ///
@@ -262,15 +272,51 @@ impl Dicom {
 
     fn grey_frame(&self, index: usize) -> Result<Frame> {
         let frame = self.frame(index)?;
-        if frame.photometric.is_grey() {
-            return Ok(frame);
+        self.check_grey(frame.photometric)?;
+        Ok(frame)
+    }
+
+    fn check_grey(&self, photometric: Photometric) -> Result<()> {
+        if photometric.is_grey() {
+            return Ok(());
         }
         Err(Error::file(
             &self.origin,
             name(tags::PHOTOMETRIC_INTERPRETATION),
-            "MONOCHROME1 or MONOCHROME2; take `rgb` for colour",
-            format!("{:?}", frame.photometric),
+            "MONOCHROME1 or MONOCHROME2; take `Dicom::rgb` for colour",
+            format!("{photometric:?}"),
         ))
+    }
+
+    /// What the file says of a grey frame, which is not unpacked for it.
+    pub(crate) fn grey_facts(&self, index: usize) -> Result<GreyFacts> {
+        let layout = self.layout_of(index)?;
+        self.check_grey(layout.photometric)?;
+        let groups = self.functional_groups(index);
+        let voi = Voi::read(&self.view(), &groups, layout.signed, &mut Vec::new());
+        Ok(GreyFacts {
+            monochrome1: layout.photometric == Photometric::Monochrome1,
+            bytes: layout.allocated == 8 && !layout.signed,
+            voi_table: matches!(voi, Voi::Table(_)),
+        })
+    }
+
+    /// A grey frame after modality LUT and VOI LUT, in bytes: 255 is the greatest value that the table can hold.
+    pub(crate) fn table_levels(&self, index: usize) -> Result<Plane> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        let Voi::Table(table) = self.voi_of(index, &frame) else {
+            return Err(Error::file(
+                &self.origin,
+                name(tags::VOILUT_SEQUENCE),
+                "a table that can be read; choose a window",
+                "none",
+            ));
+        };
+        Self::plane(&frame, |value| {
+            let entry = table.get(whole(modality.apply(value)));
+            f64::from(colour::level(f64::from(entry) / table.maximum()))
+        })
     }
 
     fn modality(&self, index: usize, frame: &Frame) -> Modality {

@@ -131,6 +131,7 @@ impl Nifti {
         let [x, y, z] = affine;
         Ok(Volume {
             planes,
+            modality: None,
             spacing,
             affine: [x.map(|v| -v), y.map(|v| -v), z],
             remarks,

@@ -6,12 +6,14 @@
 
 use medgemma_image::Image;
 
+use super::modality::check_volume;
 use super::record::{Channels, CtRecord, Recipe};
 use super::sampler::Sampler;
-use super::volume::{PreparedVolume, choose, square};
+use super::volume::{PreparedVolume, choose, positions, square};
 use super::window::Window;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
+use crate::volume::Volume;
 
 /// Which windows of Hounsfield units become the three channels.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -133,6 +135,17 @@ impl CtRecipe {
     pub fn with_pad_to_square(mut self, pad: bool) -> Self {
         self.pad_to_square = pad;
         self
+    }
+
+    /// Windows the slices of a volume, from its lowest plane on. The training's volumes were axial; turn others by
+    /// [`Volume::axial`], as what comes from NIfTI.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a volume of DICOM files that are no CT, planes that are mirrored or turned, and as
+    /// [`prepare`](Self::prepare).
+    pub fn prepare_volume(&self, volume: &Volume) -> Result<PreparedVolume> {
+        check_volume(volume, "CT")?;
+        self.prepare(&volume.planes, Some(&positions(volume)?))
     }
 
     /// Windows the slices that the sampler chooses.

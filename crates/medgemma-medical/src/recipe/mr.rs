@@ -5,12 +5,14 @@
 
 use medgemma_image::Image;
 
+use super::modality::check_volume;
 use super::record::{MrRecord, Recipe};
 use super::sampler::Sampler;
-use super::volume::{PreparedVolume, choose, square};
+use super::volume::{PreparedVolume, choose, positions, square};
 use super::window::to_byte;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
+use crate::volume::Volume;
 
 /// How a volume of MR becomes pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,15 @@ impl MrRecipe {
     pub fn with_pad_to_square(mut self, pad: bool) -> Self {
         self.pad_to_square = pad;
         self
+    }
+
+    /// Stretches the slices of a volume, from its lowest plane on.
+    ///
+    /// # Errors
+    /// As [`CtRecipe::prepare_volume`](crate::CtRecipe::prepare_volume), for a volume that is no MR.
+    pub fn prepare_volume(&self, volume: &Volume) -> Result<PreparedVolume> {
+        check_volume(volume, "MR")?;
+        self.prepare(&volume.planes, Some(&positions(volume)?))
     }
 
     /// Stretches the slices that the sampler chooses: `(v − least) / (greatest − least) · 255` in f64, rounded half to

@@ -31,7 +31,7 @@ pub enum Recipe {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct XrayRecord {
-    /// How values became 8 bits: `window`, `full range`, or `8 bits as they were`.
+    /// How values became 8 bits: `window`, `VOI LUT`, `full range`, or `8 bits as they were`.
     pub voi: String,
     /// The window, where there was one.
     pub window: Option<Window>,

@@ -7,6 +7,7 @@ use super::record::{Order, Recipe};
 use super::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
+use crate::volume::Volume;
 
 /// A volume as the model will see it: one picture for each slice shown.
 #[derive(Debug, Clone)]
@@ -110,6 +111,30 @@ fn check_order(positions: &[f64], slices: usize) -> Result<()> {
         "places along the normal that all grow or all shrink: sort the slices by them, and leave out what was taken twice",
         found,
     ))
+}
+
+/// Places of the planes along their normal, for volumes that lie as a radiologist looks at them.
+///
+/// A volume whose planes are mirrored or upside down is refused: NIfTI files come in any order of axes. Columns have to
+/// run to the patient's left (or, of sagittal planes, to the back), rows to the back (or to the feet).
+pub(super) fn positions(volume: &Volume) -> Result<Vec<f64>> {
+    let direction = |index: usize| {
+        let column = volume.affine.map(|row| row[index]);
+        let axis = (0..3).max_by(|&a, &b| column[a].abs().total_cmp(&column[b].abs()));
+        axis.map(|axis| (axis, column[axis] > 0.0))
+    };
+    let columns = matches!(direction(0), Some((0 | 1, true)));
+    let rows = matches!(direction(1), Some((1, true) | (2, false)));
+    if !(columns && rows) {
+        return Err(Error::argument(
+            "volume",
+            "planes that lie as a radiologist looks at them: Volume::axial turns them",
+            "mirrored or turned planes",
+        ));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "no volume has 2^53 planes")]
+    let places = (0..volume.planes.len()).map(|plane| plane as f64 * volume.spacing[2]);
+    Ok(places.collect())
 }
 
 /// `[values]` of a grey byte each as a picture, square if wanted.

@@ -6,10 +6,12 @@
 
 use medgemma_image::Image;
 
+use super::modality::check_radiograph;
 use super::prompt::{Item, Prompt};
 use super::record::{Recipe, XrayRecord};
 use super::volume::square;
 use super::window::{Window, to_byte};
+use crate::dicom::Dicom;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
 
@@ -30,8 +32,11 @@ pub enum Voi {
     /// those are rounded to 8 bits.
     #[default]
     FullRange,
-    /// The values are 0 to 255 already: of an 8-bit file without a window, or after a VOI LUT that the reader applied.
+    /// The values are 0 to 255 already: of an 8-bit file without a window.
     EightBit,
+    /// The VOI LUT of the file, which [`XrayRecipe::prepare_frame`] applies; [`XrayRecipe::prepare`] takes values that
+    /// it made, 0 to 255.
+    Table,
 }
 
 /// How a radiograph becomes a picture.
@@ -90,6 +95,52 @@ impl PreparedXray {
 }
 
 impl XrayRecipe {
+    /// The recipe for a frame of a radiograph, by what the file says: its first window, whatever shape it names (the
+    /// serving code knows the linear one only); else its VOI LUT, which the serving code ignores; else unsigned bytes
+    /// as they are; else all values of the frame. MONOCHROME1 is inverted.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a file that says it is no radiograph, or a frame that is not there; [`Error::File`] for
+    /// colour, and for files without pixels.
+    pub fn for_frame(file: &Dicom, frame: usize) -> Result<Self> {
+        check_radiograph(file.facts().modality.as_deref())?;
+        let facts = file.grey_facts(frame)?;
+        #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
+        let voi = match file.windows(frame).first() {
+            Some(window) => Voi::Window {
+                center: window.center as f32,
+                width: window.width as f32,
+            },
+            None if facts.voi_table => Voi::Table,
+            None if facts.bytes => Voi::EightBit,
+            None => Voi::FullRange,
+        };
+        Ok(Self::default()
+            .with_voi(voi)
+            .with_monochrome1(facts.monochrome1))
+    }
+
+    /// Makes the picture of a frame: the modality LUT, then this recipe.
+    ///
+    /// ```no_run
+    /// use medgemma_medical::{Dicom, Limits, XrayRecipe};
+    ///
+    /// let file = Dicom::open("chest.dcm", &Limits::default())?;
+    /// let prepared = XrayRecipe::for_frame(&file, 0)?.prepare_frame(&file, 0)?;
+    /// # Ok::<(), medgemma_medical::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`] for colour, damaged pixels, or [`Voi::Table`] of a file without one; otherwise as
+    /// [`prepare`](Self::prepare).
+    pub fn prepare_frame(&self, file: &Dicom, frame: usize) -> Result<PreparedXray> {
+        let plane = match self.voi {
+            Voi::Table => file.table_levels(frame)?,
+            _ => file.grey(frame)?,
+        };
+        self.prepare(&plane)
+    }
+
     /// Sets [`voi`](Self::voi).
     #[must_use]
     pub fn with_voi(mut self, voi: Voi) -> Self {
@@ -128,7 +179,7 @@ impl XrayRecipe {
     ///
     /// # Errors
     /// [`Error::Argument`] for a window narrower than 2, values that are infinite or no numbers, or
-    /// [`Voi::EightBit`] of values that are no bytes.
+    /// [`Voi::EightBit`] or [`Voi::Table`] of values that are no bytes.
     pub fn prepare(&self, plane: &Plane) -> Result<PreparedXray> {
         let values = plane.values();
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
@@ -152,7 +203,7 @@ impl XrayRecipe {
                 ("window", Some(window), bytes.map(invert).collect())
             }
             Voi::FullRange => ("full range", None, self.full_range(values)),
-            Voi::EightBit => {
+            Voi::EightBit | Voi::Table => {
                 let is_byte = |v: &&f32| (0.0..=255.0).contains(*v) && v.fract() == 0.0;
                 if let Some(value) = values.iter().find(|v| !is_byte(v)) {
                     let expected =
@@ -160,7 +211,11 @@ impl XrayRecipe {
                     return Err(Error::argument("voi", expected, value.to_string()));
                 }
                 let bytes = values.iter().map(|&v| to_byte(v.into()));
-                ("8 bits as they were", None, bytes.map(invert).collect())
+                let told = match self.voi {
+                    Voi::Table => "VOI LUT",
+                    _ => "8 bits as they were",
+                };
+                (told, None, bytes.map(invert).collect())
             }
         };
         let image = Image::from_gray8(plane.columns(), plane.rows(), grey)?;

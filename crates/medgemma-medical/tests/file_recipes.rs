@@ -1,0 +1,321 @@
+//! From files to pictures: readers and recipes joined, against pydicom, nibabel and the published arithmetic in numpy
+//! (`golden/generate_file_recipes.py`). Tests that need the fetched files are run by `.ci/run`.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use medgemma_image::Image;
+use medgemma_medical::{
+    CtRecipe, Dicom, Limits, MrRecipe, Nifti, Recipe, Sampler, Voi, Volume, XrayRecipe,
+};
+use serde::Deserialize;
+use support::writer::Writer;
+
+#[derive(Deserialize)]
+struct Golden {
+    xray: BTreeMap<String, Picture>,
+    ct: BTreeMap<String, Vec<Picture>>,
+    mr: BTreeMap<String, Vec<Picture>>,
+}
+
+#[derive(Deserialize)]
+struct Picture {
+    size: [usize; 2],
+    crc: u32,
+    at: Vec<u8>,
+}
+
+impl Picture {
+    fn check(&self, found: &Image, what: &str) {
+        assert_eq!([found.height(), found.width()], self.size, "{what}");
+        let bytes = found.as_rgb8();
+        let at: Vec<u8> = support::places(bytes.len()).map(|i| bytes[i]).collect();
+        assert_eq!(at, self.at, "{what}");
+        assert_eq!(crc32fast::hash(bytes), self.crc, "{what}");
+    }
+}
+
+fn golden() -> Golden {
+    let path = support::root().join("tests/golden/file_recipes.json");
+    serde_json::from_str(&std::fs::read_to_string(path).expect("goldens")).expect("JSON")
+}
+
+fn open(path: impl AsRef<Path>) -> Dicom {
+    Dicom::open(path, &Limits::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn series(name: &str) -> Volume {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(support::fixture("series").join(name))
+        .expect("a folder of fixtures")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    let files: Vec<Dicom> = paths.iter().map(open).collect();
+    Volume::from_dicom(&files).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// One slice of the folder `series/mr`.
+fn magnetic(name: &str) -> Volume {
+    Volume::from_dicom(&[open(support::fixture("series/mr").join(name))]).expect("one slice")
+}
+
+fn nifti(name: &str) -> Volume {
+    let file = Nifti::open(support::fetched(name), &Limits::default());
+    file.and_then(|file| file.volume(0)).expect("a volume")
+}
+
+fn check_all(expected: &[Picture], found: &[Image], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
+        expected.check(found, &format!("{what}, slice {index}"));
+    }
+}
+
+fn check_xray(name: &str, file: &Dicom, voi: &str, inverted: bool) {
+    let prepared = XrayRecipe::for_frame(file, 0)
+        .and_then(|recipe| recipe.prepare_frame(file, 0))
+        .unwrap_or_else(|error| panic!("{error}"));
+    golden().xray[name].check(prepared.image(), name);
+    let Recipe::Xray(record) = prepared.recipe() else {
+        panic!("X-ray");
+    };
+    assert_eq!((record.voi.as_str(), record.inverted), (voi, inverted));
+}
+
+#[test]
+fn a_radiograph_is_windowed_and_inverted_as_its_file_says() {
+    // Rescaled by 0.684 and 200, then its window, then inverted.
+    let file = open(support::fixture("series/cr/6154"));
+    check_xray("series/cr/6154", &file, "window", true);
+    let recipe = XrayRecipe::for_frame(&file, 0).expect("a radiograph");
+    let window = Voi::Window {
+        center: 1600.0,
+        width: 2800.0,
+    };
+    assert_eq!(
+        recipe,
+        XrayRecipe::default()
+            .with_voi(window)
+            .with_monochrome1(true)
+    );
+    check_xray(
+        "image_dfl.dcm",
+        &open(support::fixture("image_dfl.dcm")),
+        "8 bits as they were",
+        false,
+    );
+}
+
+#[test]
+#[ignore = "needs fetched files"]
+fn radiographs_of_full_size_and_tables() {
+    for (name, voi, inverted) in [
+        ("RG1_UNCR.dcm", "window", true),
+        ("RG3_UNCR.dcm", "window", true),
+        ("mlut_18.dcm", "full range", false),
+        ("vlut_04.dcm", "VOI LUT", false),
+    ] {
+        check_xray(name, &open(support::fetched(name)), voi, inverted);
+    }
+}
+
+/// A radiograph of three samples.
+fn made(photometric: &str, allocated: u16, stored: u16, signed: u16) -> Writer {
+    Writer::new(support::writer::EXPLICIT)
+        .text(0x0008, 0x0060, b"CS", "DX")
+        .us(0x0028, 0x0002, 1)
+        .text(0x0028, 0x0004, b"CS", photometric)
+        .us(0x0028, 0x0010, 1)
+        .us(0x0028, 0x0011, 3)
+        .us(0x0028, 0x0100, allocated)
+        .us(0x0028, 0x0101, stored)
+        .us(0x0028, 0x0102, stored - 1)
+        .us(0x0028, 0x0103, signed)
+}
+
+fn table(writer: Writer) -> Writer {
+    let descriptor: Vec<u8> = [3u16, 10, 12]
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    let entries: Vec<u8> = [0u16, 4095, 1000]
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    let item = Writer::new(support::writer::EXPLICIT)
+        .element(0x0028, 0x3002, b"US", &descriptor)
+        .element(0x0028, 0x3006, b"OW", &entries);
+    writer.sequence(0x0028, 0x3010, &[item])
+}
+
+fn windowed(writer: Writer) -> Writer {
+    writer
+        .text(0x0028, 0x1050, b"DS", "11\\500")
+        .text(0x0028, 0x1051, b"DS", "2\\900")
+}
+
+/// How the recipe sees the file, and its row of grey.
+fn row(writer: &Writer) -> (Voi, Vec<u8>) {
+    let file = Dicom::read(writer.file(), &Limits::default()).expect("a file");
+    let recipe = XrayRecipe::for_frame(&file, 0)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .with_pad_to_square(false);
+    let prepared = recipe.prepare_frame(&file, 0).expect("a picture");
+    let grey = prepared.image().as_rgb8().iter().step_by(3).copied();
+    (recipe.voi, grey.collect())
+}
+
+#[test]
+fn the_first_window_goes_before_the_table_and_both_before_what_is_stored() {
+    let samples = [10, 11, 12];
+    let window = Voi::Window {
+        center: 11.0,
+        width: 2.0,
+    };
+    let both = windowed(made("MONOCHROME2", 16, 12, 0));
+    let both = table(both).pixels(&samples);
+    assert_eq!(row(&both), (window, vec![0, 128, 255]));
+    let table_alone = table(made("MONOCHROME2", 16, 12, 0)).pixels(&samples);
+    assert_eq!(row(&table_alone), (Voi::Table, vec![0, 255, 62]));
+    let inverted = table(made("MONOCHROME1", 16, 12, 0)).pixels(&samples);
+    assert_eq!(row(&inverted), (Voi::Table, vec![255, 0, 193]));
+    let wide = made("MONOCHROME2", 16, 8, 0).pixels(&samples);
+    assert_eq!(
+        row(&wide),
+        (Voi::FullRange, vec![0, 127, 255]),
+        "16 bits are no bytes"
+    );
+    let bytes = made("MONOCHROME1", 8, 8, 0).element(0x7FE0, 0x0010, b"OB", &[10, 11, 12, 0]);
+    assert_eq!(row(&bytes), (Voi::EightBit, vec![245, 244, 243]));
+    let signed = made("MONOCHROME2", 8, 8, 1).element(0x7FE0, 0x0010, b"OB", &[0xFF, 0, 1, 0]);
+    assert_eq!(row(&signed), (Voi::FullRange, vec![0, 127, 255]));
+}
+
+#[test]
+fn what_is_no_radiograph_is_refused_with_what_to_do() {
+    let refused = |path: &str, words: &[&str]| {
+        let error = XrayRecipe::for_frame(&open(support::fixture(path)), 0).unwrap_err();
+        for word in words {
+            assert!(error.to_string().contains(word), "{path}: {error}");
+        }
+    };
+    refused("series/ct/17106", &["CtRecipe", "found CT"]);
+    refused("series/mr/4981", &["MrRecipe", "found MR"]);
+    refused("JPGExtended.dcm", &["Dicom::display", "found NM"]);
+    refused("SC_rgb_small_odd.dcm", &["Dicom::rgb", "Rgb"]);
+    let named = Writer::new(support::writer::EXPLICIT).text(0x0008, 0x0060, b"CS", "DOE^JANE");
+    let file = Dicom::read(named.file(), &Limits::default()).expect("a file");
+    let error = XrayRecipe::for_frame(&file, 0).unwrap_err().to_string();
+    assert!(
+        error.contains("another modality") && !error.contains("DOE"),
+        "{error}"
+    );
+    let silent = Writer::grey(1, 2, false).pixels(&[1, 2]);
+    let silent = Dicom::read(silent.file(), &Limits::default()).expect("a file");
+    assert!(
+        XrayRecipe::for_frame(&silent, 0).is_ok(),
+        "a file that says nothing"
+    );
+    assert!(XrayRecipe::for_frame(&silent, 1).is_err(), "no such frame");
+    let recipe = XrayRecipe::default().with_voi(Voi::Table);
+    let error = recipe.prepare_frame(&silent, 0).unwrap_err().to_string();
+    assert!(error.contains("VOILUTSequence"), "{error}");
+}
+
+#[test]
+fn ct_series_are_shown_from_the_feet_up() {
+    for name in ["ct", "ct-two-acquisitions"] {
+        let volume = series(name);
+        let prepared = CtRecipe::default().prepare_volume(&volume).expect(name);
+        check_all(&golden().ct[name], prepared.images(), name);
+        let Recipe::Ct(record) = prepared.recipe() else {
+            panic!("CT");
+        };
+        assert!(record.order.order_checked);
+        assert_eq!(record.order.slices_given, 2, "the last acquisition alone");
+        let error = MrRecipe::default().prepare_volume(&volume).unwrap_err();
+        assert!(error.to_string().contains("CtRecipe reads CT"), "{error}");
+        // Turning what lies well changes nothing.
+        let turned = CtRecipe::default()
+            .prepare_volume(&volume.axial())
+            .expect(name);
+        assert_eq!(turned.images(), prepared.images());
+    }
+}
+
+#[test]
+fn mr_is_stretched_axial_or_sagittal() {
+    for name in ["4981", "5011"] {
+        let volume = magnetic(name);
+        let prepared = MrRecipe::default().prepare_volume(&volume).expect(name);
+        check_all(&golden().mr[&format!("mr/{name}")], prepared.images(), name);
+        let error = CtRecipe::default().prepare_volume(&volume).unwrap_err();
+        assert!(error.to_string().contains("MrRecipe reads MR"), "{error}");
+    }
+}
+
+#[test]
+#[ignore = "needs fetched files"]
+fn a_slice_of_full_size_and_nifti() {
+    let head = Volume::from_dicom(&[open(support::fetched("693_UNCR.dcm"))]).expect("a slice");
+    let prepared = CtRecipe::default().prepare_volume(&head).expect("CT");
+    check_all(&golden().ct["693_UNCR.dcm"], prepared.images(), "693");
+    for name in ["anatomical.nii", "example4d.nii.gz"] {
+        let volume = nifti(name);
+        let error = MrRecipe::default().prepare_volume(&volume).unwrap_err();
+        assert!(error.to_string().contains("Volume::axial"), "{error}");
+        let volume = volume.axial();
+        let prepared = MrRecipe::default().prepare_volume(&volume).expect(name);
+        check_all(&golden().mr[name], prepared.images(), name);
+        let prepared = CtRecipe::default().prepare_volume(&volume).expect(name);
+        check_all(&golden().ct[name], prepared.images(), name);
+    }
+}
+
+#[test]
+fn planes_that_are_mirrored_or_turned_are_refused() {
+    let mut volume = series("ct");
+    let upright = volume.affine;
+    let prepare = |volume: &Volume| CtRecipe::default().prepare_volume(volume);
+    for (column, row, right) in [
+        ([1, 0, 0], [0, 1, 0], true),   // axial
+        ([1, 0, 0], [0, 0, -1], true),  // coronal
+        ([0, 1, 0], [0, 0, -1], true),  // sagittal
+        ([-1, 0, 0], [0, 1, 0], false), // mirrored
+        ([1, 0, 0], [0, -1, 0], false), // upside down
+        ([1, 0, 0], [0, 0, 1], false),  // head below
+        ([0, 1, 0], [1, 0, 0], false),  // on the side
+        ([0, 0, 1], [0, 1, 0], false),
+    ] {
+        for axis in 0..3 {
+            // A little oblique, as many a series is.
+            volume.affine[axis][0] = f64::from(column[axis]) + 0.1;
+            volume.affine[axis][1] = f64::from(row[axis]) - 0.1;
+        }
+        assert_eq!(prepare(&volume).is_ok(), right, "{column:?} {row:?}");
+    }
+    volume.affine = upright;
+    // A silent volume is taken for what the recipe reads.
+    volume.modality = None;
+    assert!(prepare(&volume).is_ok());
+    assert!(MrRecipe::default().prepare_volume(&volume).is_ok());
+    volume.modality = Some("DOE^JANE".to_owned());
+    let error = prepare(&volume).unwrap_err().to_string();
+    assert!(
+        error.contains("another modality") && !error.contains("DOE"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_sampler_counts_planes_of_the_volume() {
+    let recipe = CtRecipe::default().with_sampler(Sampler::Slices(vec![1]));
+    let prepared = recipe.prepare_volume(&series("ct")).expect("CT");
+    check_all(
+        &golden().ct["ct"][1..],
+        prepared.images(),
+        "the upper slice",
+    );
+}
