@@ -57,6 +57,34 @@ pub enum Remark {
     SpacingUnknown,
 }
 
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DerivedDropped(count) => write!(f, "{count} derived slices left out"),
+            Self::LocalizersDropped(count) => write!(f, "{count} localizers left out"),
+            Self::AcquisitionsDropped(count) => {
+                write!(
+                    f,
+                    "{count} slices of other acquisitions than the last left out"
+                )
+            }
+            Self::DuplicatesDropped(count) => {
+                write!(f, "{count} slices with the number of another left out")
+            }
+            Self::UnplacedDropped(count) => {
+                write!(f, "{count} slices without a place in the patient left out")
+            }
+            Self::Gap { after, missing } => {
+                write!(f, "{missing} slices missing after the one at {after}")
+            }
+            Self::Uneven { smallest, largest } => {
+                write!(f, "slices {smallest:.3} to {largest:.3} mm apart")
+            }
+            Self::SpacingUnknown => f.write_str("distances unknown, taken as 1 mm"),
+        }
+    }
+}
+
 /// A slice and where it lies.
 struct Slice<'a> {
     file: &'a Dicom,

@@ -201,7 +201,10 @@ fn what_is_no_radiograph_is_refused_with_what_to_do() {
             assert!(error.to_string().contains(word), "{path}: {error}");
         }
     };
-    refused("series/ct/17106", &["CtRecipe", "found CT"]);
+    refused(
+        "series/ct/17106",
+        &["17106: (0008,0060) Modality", "CtRecipe", "found CT"],
+    );
     refused("series/mr/4981", &["MrRecipe", "found MR"]);
     refused("JPGExtended.dcm", &["Dicom::display", "found NM"]);
     refused("SC_rgb_small_odd.dcm", &["Dicom::rgb", "Rgb"]);

@@ -4,8 +4,10 @@ use std::fmt;
 
 use dicom_dictionary_std::tags;
 
-use super::element::View;
+use super::Dicom;
+use super::element::{View, name};
 use super::layout::Photometric;
+use crate::error::Error;
 
 /// Typed attributes. Absent and empty ones are none.
 ///
@@ -73,6 +75,13 @@ impl Facts {
     #[must_use]
     pub fn is_localizer(&self) -> bool {
         self.image_type.iter().any(|kind| kind == "LOCALIZER")
+    }
+}
+
+impl Dicom {
+    /// The error of a recipe that is for another modality.
+    pub(crate) fn other_modality(&self, expected: String, found: String) -> Error {
+        Error::file(&self.origin, name(tags::MODALITY), expected, found)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a file says that it is (0008,0060): a recipe refuses values that mean something else than what it was made for.
 
+use crate::dicom::Dicom;
 use crate::error::{Error, Result};
 use crate::volume::Volume;
 
@@ -13,20 +14,17 @@ const NAMED: [&str; 16] = [
 ];
 
 /// Refuses a file that says it is no radiograph. One that says nothing is taken.
-pub(super) fn check_radiograph(modality: Option<&str>) -> Result<()> {
-    let Some(other) = modality.filter(|modality| !RADIOGRAPHS.contains(modality)) else {
+pub(super) fn check_radiograph(file: &Dicom) -> Result<()> {
+    let modality = file.facts().modality;
+    let Some(other) = modality.filter(|modality| !RADIOGRAPHS.contains(&modality.as_str())) else {
         return Ok(());
     };
-    let todo = match other {
+    let todo = match other.as_str() {
         "CT" => "CtRecipe reads CT, of a Volume",
         "MR" => "MrRecipe reads MR, of a Volume",
         _ => "no recipe is published for others; Dicom::display and Dicom::rgb show them",
     };
-    Err(Error::argument(
-        "file",
-        format!("a radiograph: {todo}"),
-        name(other),
-    ))
+    Err(file.other_modality(format!("a radiograph: {todo}"), name(&other)))
 }
 
 /// Refuses a volume that says it is of another modality. NIfTI says nothing and is taken.

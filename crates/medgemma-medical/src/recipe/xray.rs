@@ -100,10 +100,10 @@ impl XrayRecipe {
     /// as they are; else all values of the frame. MONOCHROME1 is inverted.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a file that says it is no radiograph, or a frame that is not there; [`Error::File`] for
-    /// colour, and for files without pixels.
+    /// [`Error::File`] for a file that says it is no radiograph, for colour, and for files without pixels;
+    /// [`Error::Argument`] for a frame that is not there.
     pub fn for_frame(file: &Dicom, frame: usize) -> Result<Self> {
-        check_radiograph(file.facts().modality.as_deref())?;
+        check_radiograph(file)?;
         let facts = file.grey_facts(frame)?;
         #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
         let voi = match file.windows(frame).first() {
