@@ -179,6 +179,11 @@ fn the_first_window_goes_before_the_table_and_both_before_what_is_stored() {
     assert_eq!(row(&both), (window, vec![0, 128, 255]));
     let table_alone = table(made("MONOCHROME2", 16, 12, 0)).pixels(&samples);
     assert_eq!(row(&table_alone), (Voi::Table, vec![0, 255, 62]));
+    let rescaled = made("MONOCHROME2", 16, 12, 0)
+        .text(0x0028, 0x1052, b"DS", "-1000")
+        .text(0x0028, 0x1053, b"DS", "1");
+    let rescaled = table(rescaled).pixels(&[1010, 1011, 1012]);
+    assert_eq!(row(&rescaled), (Voi::Table, vec![0, 255, 62]));
     let inverted = table(made("MONOCHROME1", 16, 12, 0)).pixels(&samples);
     assert_eq!(row(&inverted), (Voi::Table, vec![255, 0, 193]));
     let wide = made("MONOCHROME2", 16, 8, 0).pixels(&samples);

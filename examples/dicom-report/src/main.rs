@@ -1,0 +1,97 @@
+//! A radiograph as the hospital stores it, prepared as MedGemma was trained to read it: what was done as JSON, the picture
+//! as PNG, and what a model says of it.
+
+mod arguments;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use clap::Parser;
+use image::{ImageFormat, RgbImage};
+use medgemma::{Device, GenerateOptions, Image, MedGemma, Message, NOTICE};
+use medgemma_medical::{Dicom, Item, Limits, Prompt, XrayRecipe};
+
+/// Said before the shipped model says anything.
+const DEMONSTRATION: &str = "This is the tiny demonstration model, NOT MedGemma: it tells kinds of pictures apart and \
+knows no medicine. For MedGemma, get the weights from Google and pass --model DIR.";
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let file = Dicom::open(&arguments.file, &Limits::default())?;
+    let recipe = XrayRecipe::for_frame(&file, arguments.frame)?;
+    let prepared = recipe.prepare_frame(&file, arguments.frame)?;
+    let mut err = io::stderr();
+    for notice in file.notices() {
+        writeln!(err, "notice: {notice}")?;
+    }
+    if file.facts().burned_in_annotation != Some(false) {
+        writeln!(
+            err,
+            "notice: the file does not say that no text is burned into the picture; it may name the patient"
+        )?;
+    }
+    writeln!(
+        io::stdout(),
+        "{}",
+        serde_json::to_string(prepared.recipe())?
+    )?;
+    if let Some(path) = &arguments.out {
+        save(prepared.image(), path)?;
+    }
+    if arguments.pixels_only {
+        return Ok(());
+    }
+    if arguments.is_demonstration() {
+        writeln!(err, "{DEMONSTRATION}")?;
+    }
+    let device: Device = arguments.device.parse()?;
+    let model = MedGemma::load(&arguments.model, &device)?;
+    report(
+        &model,
+        prepared.prompt(&arguments.prompt),
+        arguments.max_new_tokens,
+    )
+}
+
+/// The answer to standard output as it is written, and always the notice.
+fn report(model: &MedGemma, prompt: Prompt, tokens: usize) -> Result<(), Box<dyn Error>> {
+    let mut chat = model.chat();
+    let options = GenerateOptions::default().with_max_new_tokens(tokens);
+    let mut out = io::stdout().lock();
+    for piece in &mut chat.stream(message(prompt), &options)? {
+        write!(out, "{}", piece?)?;
+        out.flush()?;
+    }
+    Ok(writeln!(out, "\n{NOTICE}")?)
+}
+
+/// Pictures and words in the order of training.
+fn message(prompt: Prompt) -> Message {
+    let items = prompt.into_items().into_iter();
+    items.fold(Message::user(), |message, item| match item {
+        Item::Image(image) => message.image(image),
+        Item::Text(text) => message.text(text),
+        _ => message,
+    })
+}
+
+fn save(image: &Image, path: &Path) -> Result<(), Box<dyn Error>> {
+    let size = |side: usize| u32::try_from(side);
+    let (width, height) = (size(image.width())?, size(image.height())?);
+    let picture =
+        RgbImage::from_raw(width, height, image.as_rgb8().to_vec()).ok_or("no picture")?;
+    let saved = picture.save_with_format(path, ImageFormat::Png);
+    Ok(saved.map_err(|error| format!("cannot write `{}`: {error}", path.display()))?)
+}

@@ -1,0 +1,67 @@
+//! The program as a user runs it: JSON, picture of both, answer, errors.
+
+use std::process::{Command, Output};
+
+use image::ImageReader;
+use serde_json::Value;
+
+const FIXTURES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../crates/medgemma-medical/tests/fixtures"
+);
+
+fn run(arguments: &[&str]) -> Output {
+    // From a folder that is not the example's: the shipped model must be found from anywhere.
+    Command::new(env!("CARGO_BIN_EXE_longitudinal"))
+        .args(arguments)
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+#[test]
+fn the_earlier_is_first_in_picture_recipe_and_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("pair.png");
+    let [small, large] = ["series/cr/6154", "image_dfl.dcm"].map(|n| format!("{FIXTURES}/{n}"));
+    let output = run(&[&small, &large, "--out", &out.to_string_lossy()]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let lines: Vec<&str> = stdout.lines().collect();
+    let recipe: Value = serde_json::from_str(lines[0]).expect("JSON");
+    assert_eq!(recipe["modality"], "longitudinal");
+    assert_eq!(recipe["before"]["voi"], "window");
+    assert_eq!(recipe["after"]["voi"], "8 bits as they were");
+    assert!(
+        stdout.contains("not MedGemma") && stderr.contains("NOT MedGemma"),
+        "{stdout}{stderr}"
+    );
+    assert_eq!(lines.last(), Some(&medgemma::NOTICE), "{stdout}");
+    let picture = ImageReader::open(&out).expect("a file").decode();
+    let picture = picture.expect("a PNG").into_rgb8();
+    assert_eq!(picture.dimensions(), (16 + 512, 512));
+    // The first bytes that numpy made of each, at 13 of its bytes: `file_recipes.json`.
+    assert_eq!(picture.get_pixel(4, 0)[1], 116);
+    assert_eq!(picture.get_pixel(16 + 4, 0)[1], 213);
+    assert_eq!(picture.get_pixel(0, 16)[0], 0, "black below the smaller");
+}
+
+#[test]
+fn the_file_at_fault_is_named() {
+    let [radiograph, slice] =
+        ["series/cr/6154", "series/ct/17106"].map(|n| format!("{FIXTURES}/{n}"));
+    for pair in [[&radiograph, &slice], [&slice, &radiograph]] {
+        let output = run(&[pair[0], pair[1], "--pixels-only"]);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let error = stderr.lines().last().unwrap_or_default();
+        assert!(
+            error.starts_with("error: ") && error.contains("ct/17106: "),
+            "{stderr}"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! A whole-slide image as MedGemma 1.5 was trained to read it: patches with tissue, a sample where there are too many, the
+//! words first. The slide is never in memory.
+
+mod arguments;
+mod canvas;
+mod sheets;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use clap::Parser;
+use image::{ImageFormat, RgbImage};
+use medgemma::{Device, GenerateOptions, MedGemma, Message, NOTICE};
+use medgemma_medical::{Item, Prompt, Recipe, Slide, slide_instruction};
+
+/// Said before the shipped model says anything.
+const DEMONSTRATION: &str = "This is the tiny demonstration model, NOT MedGemma: it tells kinds of pictures apart and \
+knows no medicine. For MedGemma, get the weights from Google and pass --model DIR.";
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut slide = Slide::open(&arguments.slide)?;
+    let prepared = arguments.recipe().prepare(&mut slide)?;
+    let recipe = serde_json::to_string(prepared.recipe())?;
+    writeln!(io::stdout(), "{recipe}")?;
+    if let (Some(path), Recipe::Slide(record)) = (&arguments.overview, prepared.recipe()) {
+        save(&sheets::overview(&mut slide, record)?, path)?;
+    }
+    if let Some(path) = &arguments.montage {
+        save(&sheets::montage(prepared.images())?, path)?;
+    }
+    if arguments.pixels_only {
+        return Ok(());
+    }
+    if arguments.is_demonstration() {
+        writeln!(io::stderr(), "{DEMONSTRATION}")?;
+    }
+    let device: Device = arguments.device.parse()?;
+    let model = MedGemma::load(&arguments.model, &device)?;
+    let instruction = slide_instruction(&arguments.organ, &arguments.procedure);
+    describe(
+        &model,
+        prepared.prompt(&instruction),
+        arguments.max_new_tokens,
+    )
+}
+
+/// The answer to standard output as it is written, and always the notice.
+fn describe(model: &MedGemma, prompt: Prompt, tokens: usize) -> Result<(), Box<dyn Error>> {
+    let mut chat = model.chat();
+    let options = GenerateOptions::default().with_max_new_tokens(tokens);
+    let mut out = io::stdout().lock();
+    for piece in &mut chat.stream(message(prompt), &options)? {
+        write!(out, "{}", piece?)?;
+        out.flush()?;
+    }
+    Ok(writeln!(out, "\n{NOTICE}")?)
+}
+
+/// Words and pictures in the order of training.
+fn message(prompt: Prompt) -> Message {
+    let items = prompt.into_items().into_iter();
+    items.fold(Message::user(), |message, item| match item {
+        Item::Image(image) => message.image(image),
+        Item::Text(text) => message.text(text),
+        _ => message,
+    })
+}
+
+fn save(picture: &RgbImage, path: &Path) -> Result<(), String> {
+    let saved = picture.save_with_format(path, ImageFormat::Png);
+    saved.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+}
