@@ -199,6 +199,34 @@ fn the_first_window_goes_before_the_table_and_both_before_what_is_stored() {
 }
 
 #[test]
+fn each_frame_has_its_own_window() {
+    let empty = || Writer::new(support::writer::EXPLICIT);
+    let group = |center: &str| {
+        let window = empty()
+            .text(0x0028, 0x1050, b"DS", center)
+            .text(0x0028, 0x1051, b"DS", "2");
+        empty().sequence(0x0028, 0x9132, &[window])
+    };
+    let file = made("MONOCHROME2", 16, 12, 0)
+        .text(0x0028, 0x0008, b"IS", "2")
+        .sequence(0x5200, 0x9230, &[group("2"), group("11")])
+        .pixels(&[1, 2, 3, 12, 11, 10]);
+    let file = Dicom::read(file.file(), &Limits::default()).expect("a file");
+    for (frame, expected) in [(0, [0, 128, 255]), (1, [255, 128, 0])] {
+        let recipe = XrayRecipe::for_frame(&file, frame).expect("a radiograph");
+        let prepared = recipe.prepare_frame(&file, frame).expect("a picture");
+        let grey: Vec<u8> = prepared
+            .image()
+            .as_rgb8()
+            .iter()
+            .step_by(3)
+            .copied()
+            .collect();
+        assert_eq!(grey[3..6], expected, "frame {frame}");
+    }
+}
+
+#[test]
 fn what_is_no_radiograph_is_refused_with_what_to_do() {
     let refused = |path: &str, words: &[&str]| {
         let error = XrayRecipe::for_frame(&open(support::fixture(path)), 0).unwrap_err();
@@ -245,11 +273,12 @@ fn ct_series_are_shown_from_the_feet_up() {
         assert_eq!(record.order.slices_given, 2, "the last acquisition alone");
         let error = MrRecipe::default().prepare_volume(&volume).unwrap_err();
         assert!(error.to_string().contains("CtRecipe reads CT"), "{error}");
-        // Turning what lies well changes nothing.
+        // Turning what lies well changes nothing, and what it is stays known.
         let turned = CtRecipe::default()
             .prepare_volume(&volume.axial())
             .expect(name);
         assert_eq!(turned.images(), prepared.images());
+        assert!(MrRecipe::default().prepare_volume(&volume.axial()).is_err());
     }
 }
 
@@ -270,6 +299,17 @@ fn a_slice_of_full_size_and_nifti() {
     let head = Volume::from_dicom(&[open(support::fetched("693_UNCR.dcm"))]).expect("a slice");
     let prepared = CtRecipe::default().prepare_volume(&head).expect("CT");
     check_all(&golden().ct["693_UNCR.dcm"], prepared.images(), "693");
+    // One file of two frames, whose columns run to the right.
+    let name = "eCT_Supplemental.dcm";
+    let mirrored = Volume::from_dicom(&[open(support::fetched(name))]).expect("two frames");
+    let error = CtRecipe::default().prepare_volume(&mirrored).unwrap_err();
+    assert!(error.to_string().contains("Volume::axial"), "{error}");
+    let prepared = CtRecipe::default().prepare_volume(&mirrored.axial());
+    check_all(
+        &golden().ct[name],
+        prepared.expect("CT").images(),
+        "enhanced",
+    );
     for name in ["anatomical.nii", "example4d.nii.gz"] {
         let volume = nifti(name);
         let error = MrRecipe::default().prepare_volume(&volume).unwrap_err();

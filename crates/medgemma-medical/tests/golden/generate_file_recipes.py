@@ -66,6 +66,17 @@ def stack(paths, acquisition):
     return [np.asarray(apply_modality_lut(file.pixel_array, file), np.float64) for file in files]
 
 
+def enhanced(path):
+    """An enhanced CT whose columns run to the right: turned, from the feet up."""
+    file = pydicom.dcmread(path)
+    shared = file.SharedFunctionalGroupsSequence[0]
+    scale = shared.PixelValueTransformationSequence[0]
+    assert list(shared.PlaneOrientationSequence[0].ImageOrientationPatient) == [-1, 0, 0, 0, 1, 0]
+    frames = zip(file.PerFrameFunctionalGroupsSequence, file.pixel_array, strict=True)
+    frames = sorted(frames, key=lambda frame: frame[0].PlanePositionSequence[0].ImagePositionPatient[2])
+    return [frame[:, ::-1] * float(scale.RescaleSlope) + float(scale.RescaleIntercept) for _, frame in frames]
+
+
 def axial(path):
     """The first volume of a NIfTI file: columns to the left, rows to the back, planes to the head."""
     image = nibabel.load(path)
@@ -102,6 +113,7 @@ def main():
     for name, acquisition in [("ct", 45), ("ct-two-acquisitions", 2)]:
         found["ct"][name] = ct(stack((series / name).iterdir(), acquisition))
     found["ct"]["693_UNCR.dcm"] = ct(stack([fetched / "dicom/693_UNCR.dcm"], 6))
+    found["ct"]["eCT_Supplemental.dcm"] = ct(enhanced(fetched / "dicom/eCT_Supplemental.dcm"))
     found["mr"]["mr/4981"] = mr(stack([series / "mr/4981"], 5))
     sagittal = pydicom.dcmread(series / "mr/5011")
     found["mr"]["mr/5011"] = mr([sagittal.pixel_array])

