@@ -4,10 +4,12 @@
 //! said here, once for all formats.
 
 mod aperio;
+mod dicom;
 mod directory;
 mod jpeg;
 mod limits;
 mod problem;
+mod source;
 mod tiff;
 mod tile;
 mod tiles;
@@ -15,12 +17,14 @@ mod tiles;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use medgemma_image::Image;
 
+use self::dicom::{DicomSlide, is_dicom};
 pub use self::limits::SlideLimits;
 pub use self::problem::SlideProblem;
+use self::source::Source;
 use self::tiff::TiffSlide;
 use self::tiles::Tiles;
 use crate::error::{Error, Result};
@@ -39,6 +43,29 @@ pub struct Level {
     pub tile_height: usize,
     /// Pixels of level 0 under one pixel of this, on a side: the mean of both axes, 1 for level 0.
     pub downsample: f64,
+}
+
+impl Level {
+    /// A level under one of size `finest`, all sides as width and height.
+    fn below(finest: [u64; 2], [width, height]: [usize; 2], tile: [usize; 2]) -> Self {
+        let [across, down] = finest.map(|side| side as f64);
+        Self {
+            width,
+            height,
+            tile_width: tile[0],
+            tile_height: tile[1],
+            downsample: (across / width as f64 + down / height as f64) / 2.0,
+        }
+    }
+}
+
+/// Levels are one picture at several sizes: their sides may differ by rounding, and by the last tile that some writers
+/// leave out.
+const SAME_SHAPE: f64 = 0.05;
+
+fn same_shape(a: [u64; 2], b: [u64; 2]) -> bool {
+    let shape = |[width, height]: [u64; 2]| width as f64 / height.max(1) as f64;
+    (shape(a) / shape(b) - 1.0).abs() <= SAME_SHAPE
 }
 
 /// A picture of the glass that lies in the file beside the pyramid. Its pixels are never read: labels and macro pictures
@@ -68,7 +95,7 @@ pub enum AssociatedKind {
     Other,
 }
 
-/// A format of whole-slide images. Implemented for TIFF here; a reader of another format implements it to have regions,
+/// A format of whole-slide images. Implemented for TIFF and DICOM here; a reader of another format implements it to have regions,
 /// magnifications and patches.
 pub trait TileSource: Send {
     /// The levels, the finest first, at least one.
@@ -100,7 +127,7 @@ pub trait TileSource: Send {
 ///
 /// let mut slide = Slide::open(file)?;
 /// let coarse = slide.levels().len() - 1;
-/// let region = slide.region(coarse, 10, 20, 64, 48)?; // in pixels of that level
+/// let region = slide.region(coarse, 10, 5, 64, 48)?; // in pixels of that level
 /// assert_eq!((region.width(), region.height()), (64, 48));
 /// # Ok(())
 /// # }
@@ -121,10 +148,12 @@ impl fmt::Debug for Slide {
 }
 
 impl Slide {
-    /// Opens an SVS or another tiled TIFF, also a `BigTIFF`, with the default [`SlideLimits`].
+    /// Opens an SVS or another tiled TIFF, also a `BigTIFF`; a DICOM file of whole-slide microscopy, as a slide of one
+    /// level; or a folder of such DICOM files, each a level or a picture beside them. With the default [`SlideLimits`].
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Slide`] for what is damaged, too large, or not supported.
+    /// [`Error::Io`]; [`Error::Slide`] for what is damaged, too large, or not supported; [`Error::File`] for attributes
+    /// of DICOM that are.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, &SlideLimits::default())
     }
@@ -135,8 +164,42 @@ impl Slide {
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, limits: &SlideLimits) -> Result<Self> {
         let path = path.as_ref();
+        if path.is_dir() {
+            return Self::open_folder(path, limits);
+        }
         let file = File::open(path).map_err(Error::io(path, "open"))?;
         Self::read(BufReader::new(file), path, limits)
+    }
+
+    /// The files of one DICOM slide, in any order.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`Error::Slide`] for files of several series.
+    pub fn open_files(paths: &[impl AsRef<Path>], limits: &SlideLimits) -> Result<Self> {
+        let Some(first) = paths.first() else {
+            return Err(Error::argument("paths", "one file or more", "none"));
+        };
+        let sources = paths.iter().map(|path| opened(path.as_ref()));
+        let slide = DicomSlide::read(sources, first.as_ref(), false, limits)?;
+        Ok(Self::from_source(Box::new(slide), limits))
+    }
+
+    /// The DICOM files in a folder; what is in it beside them is passed over.
+    fn open_folder(path: &Path, limits: &SlideLimits) -> Result<Self> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(Error::io(path, "list"))? {
+            let file = entry.map_err(Error::io(path, "list"))?.path();
+            if file.is_file() {
+                files.push(file);
+            }
+        }
+        files.sort();
+        let sources = files.iter().filter_map(|file| match opened(file) {
+            Ok((mut source, path)) => is_dicom(&mut source).then_some(Ok((source, path))),
+            Err(error) => Some(Err(error)),
+        });
+        let slide = DicomSlide::read(sources, path, true, limits)?;
+        Ok(Self::from_source(Box::new(slide), limits))
     }
 
     /// As [`open_with`](Self::open_with), from anything that can be read at any place; errors call it `name`.
@@ -148,8 +211,15 @@ impl Slide {
         name: impl AsRef<Path>,
         limits: &SlideLimits,
     ) -> Result<Self> {
-        let source = TiffSlide::read(Box::new(file), name.as_ref(), limits)?;
-        Ok(Self::from_source(Box::new(source), limits))
+        let name = name.as_ref();
+        let mut source = source(Box::new(file), name)?;
+        let source: Box<dyn TileSource> = if is_dicom(&mut source) {
+            let one = [Ok((source, name.to_owned()))];
+            Box::new(DicomSlide::read(one, name, false, limits)?)
+        } else {
+            Box::new(TiffSlide::read(source, name, limits)?)
+        };
+        Ok(Self::from_source(source, limits))
     }
 
     /// A slide of another format.
@@ -284,4 +354,19 @@ impl Slide {
         }
         Ok(found)
     }
+}
+
+fn opened(path: &Path) -> Result<(Source, PathBuf)> {
+    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    Ok((
+        source(Box::new(BufReader::new(file)), path)?,
+        path.to_owned(),
+    ))
+}
+
+fn source(file: Box<dyn source::ReadSeek>, path: &Path) -> Result<Source> {
+    Source::new(file).map_err(|problem| Error::Slide {
+        path: path.to_owned(),
+        problem,
+    })
 }

@@ -26,6 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = (file.display(index), file.rgb(index));
     }
     if let Ok(volume) = Volume::from_dicom(&[file]) {
-        assert_eq!(volume.axial().axial().planes.len(), volume.axial().planes.len());
+        assert_eq!(
+            volume.axial().axial().planes.len(),
+            volume.axial().planes.len()
+        );
     }
 });

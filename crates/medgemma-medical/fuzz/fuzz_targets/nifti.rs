@@ -23,10 +23,15 @@ fn read(bytes: Vec<u8>) {
         return;
     };
     for index in 0..file.volumes().min(3) {
-        let volume = file.volume(index).expect("checked against the length of the data");
+        let volume = file
+            .volume(index)
+            .expect("checked against the length of the data");
         let turned = volume.axial();
         let values = |planes: &[medgemma_medical::Plane]| {
-            planes.iter().map(|plane| plane.values().len()).sum::<usize>()
+            planes
+                .iter()
+                .map(|plane| plane.values().len())
+                .sum::<usize>()
         };
         assert_eq!(values(&volume.planes), values(&turned.planes));
     }

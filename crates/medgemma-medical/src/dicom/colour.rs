@@ -31,6 +31,15 @@ pub(crate) fn rgb8(frame: &Frame, view: &View<'_>, origin: &Origin) -> Result<Ve
     }
 }
 
+/// Grey in three equal channels, `MONOCHROME1` turned round; for slides, whose grey has no window.
+pub(crate) fn grey8(frame: &Frame) -> Vec<u8> {
+    let inverted = frame.photometric == Photometric::Monochrome1;
+    eight_bits(frame)
+        .into_iter()
+        .flat_map(|level| [if inverted { 255 - level } else { level }; 3])
+        .collect()
+}
+
 /// The stored range spread over 0 to 255, halves upwards.
 fn eight_bits(frame: &Frame) -> Vec<u8> {
     let (low, high) = frame.range();

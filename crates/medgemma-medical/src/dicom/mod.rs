@@ -8,6 +8,7 @@
 //! | tables, windows, colour | `lut`, `colour` |
 //! | plane in the patient, attributes | `geometry`, `facts` |
 //! | what was ignored | `notice` |
+//! | files that are not in memory: slides | `head` |
 
 mod codec;
 mod colour;
@@ -16,6 +17,7 @@ mod facts;
 mod fragments;
 mod frame;
 mod geometry;
+mod head;
 mod layout;
 mod lut;
 mod notice;
@@ -33,15 +35,18 @@ use medgemma_image::Image;
 use crate::error::{Error, Origin, Result};
 use crate::limits::Limits;
 use crate::plane::Plane;
-use element::{DataSet, Value, View, name};
+use element::{DataSet, Value};
 use frame::ByteOrder;
 use layout::Layout;
 use lut::{Modality, Voi};
 
+pub(crate) use codec::jpeg_2000::Stream as Jpeg2000;
+pub(crate) use element::{View, name};
 pub use facts::Facts;
 pub use frame::Frame;
 pub use geometry::Geometry;
 pub(crate) use geometry::dot;
+pub(crate) use head::{FrameDecoder, Head};
 pub use layout::Photometric;
 pub use lut::{VoiWindow, WindowShape};
 pub use notice::Notice;
@@ -223,24 +228,8 @@ impl Dicom {
             .and_then(|group| fragments.get(group.clone()))
             .map(|fragments| fragments::joined(&self.bytes, fragments))
             .ok_or_else(|| self.damaged(index, "no fragment"))?;
-        let codec::Decoded {
-            mut data,
-            precision,
-            photometric,
-        } = codec::decode(&bytes, self.syntax, layout)
-            .map_err(|codec::Fault(found)| self.damaged(index, found))?;
-        // Streams of JPEG-LS and JPEG 2000 state their bits; those of the others fill what is allocated.
-        let bits = match self.syntax {
-            TransferSyntax::JpegLsLossless
-            | TransferSyntax::JpegLsNearLossless
-            | TransferSyntax::Jpeg2000Lossless
-            | TransferSyntax::Jpeg2000 => precision,
-            _ => layout.stored,
-        };
-        for sample in &mut data {
-            *sample = frame::extend(*sample, bits, layout.signed);
-        }
-        Ok((data, photometric.unwrap_or(layout.photometric)))
+        codec::unpack(&bytes, self.syntax, layout)
+            .map_err(|codec::Fault(found)| self.damaged(index, found))
     }
 
     fn layout_of(&self, index: usize) -> Result<&Layout> {

@@ -4,13 +4,8 @@
 //! mebibyte of them (131 072 tiles of a `BigTIFF`; large slides have more). Here a place is read when its tile is.
 //! TIFF 6.0, Adobe 1992; `BigTIFF`, AWare Systems.
 
-use std::io::{Read, Seek, SeekFrom};
-
 use super::problem::SlideProblem;
-
-/// A file, or what stands for one.
-pub(super) trait ReadSeek: Read + Seek + Send {}
-impl<T: Read + Seek + Send> ReadSeek for T {}
+use super::source::Source;
 
 type Result<T> = std::result::Result<T, SlideProblem>;
 
@@ -20,8 +15,7 @@ const LONGEST_LIST: u64 = 16;
 
 /// An open file and how its numbers are written.
 pub(super) struct Numbers {
-    file: Box<dyn ReadSeek>,
-    len: u64,
+    file: Source,
     little: bool,
     big: bool,
 }
@@ -57,19 +51,22 @@ pub(super) struct Directory {
     pub(super) microns: Option<f64>,
 }
 
+impl Directory {
+    /// Width and height.
+    pub(super) fn sides(&self) -> [u64; 2] {
+        [self.width, self.height]
+    }
+}
+
 const fn damaged(what: &'static str) -> SlideProblem {
     SlideProblem::Damaged { what }
 }
 
 impl Numbers {
     /// Reads the header; the place of the first directory.
-    pub(super) fn open(mut file: Box<dyn ReadSeek>) -> Result<(Self, u64)> {
-        let len = file
-            .seek(SeekFrom::End(0))
-            .map_err(|_| damaged("its end cannot be found"))?;
+    pub(super) fn open(file: Source) -> Result<(Self, u64)> {
         let mut numbers = Self {
             file,
-            len,
             little: true,
             big: false,
         };
@@ -264,17 +261,7 @@ impl Numbers {
 
     /// Some bytes of the file; all must be there.
     pub(super) fn bytes(&mut self, at: u64, count: u64) -> Result<Vec<u8>> {
-        let end = at.checked_add(count);
-        if end.is_none_or(|end| end > self.len) {
-            return Err(damaged("it ends before what it refers to"));
-        }
-        let mut bytes = vec![0; usize::try_from(count).map_err(|_| damaged("too long"))?];
-        let read = self
-            .file
-            .seek(SeekFrom::Start(at))
-            .and_then(|_| self.file.read_exact(&mut bytes));
-        read.map_err(|_| damaged("it cannot be read to its end"))?;
-        Ok(bytes)
+        self.file.bytes(at, count)
     }
 
     /// Up to 8 bytes as a number.

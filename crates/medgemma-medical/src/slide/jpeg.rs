@@ -6,28 +6,19 @@ use zune_core::bytestream::ZCursor;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-/// What the three components are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colour {
-    /// Red, green, blue, or grey.
-    AsStored,
-    /// Luminance and two differences, of the full range (JFIF).
-    YCbCr,
-}
-
 pub(super) struct Decoded {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) samples: Vec<u8>,
 }
 
-/// Decodes a tile of at most `most` pixels a side and exactly `components` samples a pixel.
+/// Decodes a tile of at most `most` pixels a side and exactly `components` samples a pixel, in the colours that they
+/// are stored in.
 pub(super) fn decode(
     stored: &[u8],
     tables: &[u8],
     most: [usize; 2],
     components: usize,
-    colour: Colour,
 ) -> Result<Decoded, &'static str> {
     let file = joined(stored, tables)?;
     // A header that claims more than the directory does is refused before anything is reserved for it.
@@ -47,12 +38,7 @@ pub(super) fn decode(
     // Asked for in the colours that it is in, it is not converted.
     decoder.set_options(options.jpeg_set_out_colorspace(stored_as));
     let info = decoder.info().ok_or("its JPEG header is broken")?;
-    let mut samples = decoder.decode().map_err(|_| "its JPEG data is broken")?;
-    if colour == Colour::YCbCr {
-        for pixel in samples.as_chunks_mut::<3>().0 {
-            *pixel = to_rgb(*pixel);
-        }
-    }
+    let samples = decoder.decode().map_err(|_| "its JPEG data is broken")?;
     Ok(Decoded {
         width: info.width.into(),
         height: info.height.into(),
@@ -75,13 +61,13 @@ fn joined(stored: &[u8], tables: &[u8]) -> Result<Vec<u8>, &'static str> {
     Ok([tables, tile].concat())
 }
 
-/// JFIF's conversion in libjpeg's fixed point, 16 bits behind the comma.
+/// JFIF's conversion (luminance and two differences of the full range) in libjpeg's fixed point, 16 bits behind the comma.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "clamped to what a byte holds"
 )]
-fn to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+pub(super) fn to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
     let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
     let red = y + ((91_881 * cr + HALF) >> 16);

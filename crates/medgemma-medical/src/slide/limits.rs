@@ -12,8 +12,13 @@ pub struct SlideLimits {
     pub max_tile_bytes: u64,
     /// Decoded tiles that are kept for the next region. Default 67 108 864.
     pub max_cached_bytes: usize,
-    /// Most pictures in one file. Default 256.
+    /// Most pictures in one file, most files of one DICOM slide. Default 256.
     pub max_pictures: usize,
+    /// Most tiles of one level of a DICOM slide: 8 bytes are kept for each. Default 4 194 304.
+    pub max_tiles: u64,
+    /// Most bytes in front of the pixels of a DICOM file, where a sparse one lists its tiles. While the file is opened they
+    /// take up to eight times as many. Default 67 108 864.
+    pub max_header_bytes: u64,
 }
 
 impl Default for SlideLimits {
@@ -24,6 +29,8 @@ impl Default for SlideLimits {
             max_tile_bytes: 64 << 20,
             max_cached_bytes: 64 << 20,
             max_pictures: 256,
+            max_tiles: 4 << 20,
+            max_header_bytes: 64 << 20,
         }
     }
 }
@@ -61,6 +68,20 @@ impl SlideLimits {
     #[must_use]
     pub fn with_max_pictures(mut self, pictures: usize) -> Self {
         self.max_pictures = pictures;
+        self
+    }
+
+    /// Sets [`max_tiles`](Self::max_tiles).
+    #[must_use]
+    pub fn with_max_tiles(mut self, tiles: u64) -> Self {
+        self.max_tiles = tiles;
+        self
+    }
+
+    /// Sets [`max_header_bytes`](Self::max_header_bytes).
+    #[must_use]
+    pub fn with_max_header_bytes(mut self, bytes: u64) -> Self {
+        self.max_header_bytes = bytes;
         self
     }
 }

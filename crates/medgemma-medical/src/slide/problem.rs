@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SlideProblem {
-    /// It is no TIFF.
-    #[error("expected a TIFF (SVS) file, found other bytes at its beginning")]
+    /// It is neither TIFF nor DICOM.
+    #[error("expected a TIFF (SVS) or DICOM file, found other bytes at its beginning")]
     NotTiff,
     /// The file breaks its own rules.
     #[error("the file is damaged: {what}; fetch it again")]

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use medgemma_image::Image;
 
 use super::aperio::Description;
-use super::directory::{Directory, Numbers, ReadSeek, Values};
+use super::directory::{Directory, Numbers, Values};
 use super::limits::SlideLimits;
 use super::problem::SlideProblem;
+use super::source::Source;
 use super::tile::Coding;
-use super::{Associated, AssociatedKind, Level, TileSource};
+use super::{Associated, AssociatedKind, Level, TileSource, same_shape};
 use crate::error::{Error, Result};
 
 /// An open TIFF pyramid.
@@ -33,12 +34,8 @@ struct Picture {
     coding: Coding,
 }
 
-/// Levels are one picture at several sizes: their sides may differ by rounding, and by the last tile that some writers
-/// leave out.
-const SAME_SHAPE: f64 = 0.05;
-
 impl TiffSlide {
-    pub(super) fn read(file: Box<dyn ReadSeek>, path: &Path, limits: &SlideLimits) -> Result<Self> {
+    pub(super) fn read(file: Source, path: &Path, limits: &SlideLimits) -> Result<Self> {
         Self::parse(file, path, limits).map_err(|problem| Error::Slide {
             path: path.to_owned(),
             problem,
@@ -46,7 +43,7 @@ impl TiffSlide {
     }
 
     fn parse(
-        file: Box<dyn ReadSeek>,
+        file: Source,
         path: &Path,
         limits: &SlideLimits,
     ) -> std::result::Result<Self, SlideProblem> {
@@ -77,7 +74,11 @@ impl TiffSlide {
                 .is_none_or(|level| directory.width < level.width as u64);
             let named = Description::parse(&directory.description);
             let beside = named.is_label || named.is_macro || directory.subfile == 9;
-            if is_tiled(&directory) && smaller && same_shape(directory, &finest) && !beside {
+            if is_tiled(&directory)
+                && smaller
+                && same_shape(directory.sides(), finest.sides())
+                && !beside
+            {
                 slide.add_level(directory, &finest, limits)?;
             } else {
                 slide.associated.push(Associated {
@@ -119,16 +120,14 @@ impl TiffSlide {
             None => Vec::new(),
         };
         let coding = Coding::new(directory, tables, self.numbers.is_little())?;
-        let ratio = |fine: u64, coarse: u64| fine as f64 / coarse as f64;
-        self.levels.push(Level {
-            width: to_usize(directory.width)?,
-            height: to_usize(directory.height)?,
-            tile_width: to_usize(directory.tile_width)?,
-            tile_height: to_usize(directory.tile_height)?,
-            downsample: (ratio(finest.width, directory.width)
-                + ratio(finest.height, directory.height))
-                / 2.0,
-        });
+        self.levels.push(Level::below(
+            [finest.width, finest.height],
+            [to_usize(directory.width)?, to_usize(directory.height)?],
+            [
+                to_usize(directory.tile_width)?,
+                to_usize(directory.tile_height)?,
+            ],
+        ));
         self.pictures.push(Picture {
             offsets,
             counts,
@@ -226,18 +225,13 @@ fn to_usize(side: u64) -> std::result::Result<usize, SlideProblem> {
     usize::try_from(side).map_err(|_| SlideProblem::Damaged { what: "too large" })
 }
 
-fn same_shape(a: &Directory, b: &Directory) -> bool {
-    let shape = |d: &Directory| d.width as f64 / d.height.max(1) as f64;
-    (shape(a) / shape(b) - 1.0).abs() <= SAME_SHAPE
-}
-
 /// What a picture beside the pyramid is, by its name, its `NewSubfileType` (9: macro, as Aperio writes), its shape.
 fn kind(directory: &Directory, named: &Description, finest: &Directory) -> AssociatedKind {
     if named.is_label {
         AssociatedKind::Label
     } else if named.is_macro || directory.subfile == 9 {
         AssociatedKind::Macro
-    } else if same_shape(directory, finest) {
+    } else if same_shape(directory.sides(), finest.sides()) {
         AssociatedKind::Thumbnail
     } else if directory.subfile == 1 {
         AssociatedKind::Label

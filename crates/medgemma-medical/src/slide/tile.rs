@@ -1,5 +1,5 @@
-//! One tile from stored bytes to RGB: JPEG by `jpeg`, everything else by the crate `tiff`, which is given a file of just
-//! that tile.
+//! One tile from stored bytes to RGB: JPEG by `jpeg`, JPEG 2000 by the decoder that DICOM has, everything else by the crate
+//! `tiff`, which is given a file of just that tile.
 
 use std::io::Cursor;
 
@@ -9,6 +9,7 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use super::directory::Directory;
 use super::jpeg;
 use super::problem::SlideProblem;
+use crate::dicom::Jpeg2000;
 
 /// How the tiles of one picture are stored.
 #[derive(Debug, Clone)]
@@ -24,6 +25,10 @@ pub(super) struct Coding {
 }
 
 const JPEG: u64 = 7;
+/// Aperio's numbers for JPEG 2000: of luminance and two differences, which pairs of pixels may share; of red, green, blue.
+const JPEG_2000_YCBCR: u64 = 33_003;
+const JPEG_2000_RGB: u64 = 33_005;
+/// `PhotometricInterpretation`.
 const YCBCR: u64 = 6;
 
 impl Coding {
@@ -41,14 +46,7 @@ impl Coding {
             ..
         } = directory;
         match compression {
-            1 | 5 | JPEG | 8 | 32_773 | 32_946 => {}
-            33_003 | 33_005 | 34_712 => {
-                let what = format!("JPEG 2000 in TIFF (compression {compression})");
-                return Err(unsupported(
-                    what,
-                    "convert the slide to JPEG tiles, as with `vips tiffsave --tile --pyramid --compression jpeg`",
-                ));
-            }
+            1 | 5 | JPEG | 8 | 32_773 | 32_946 | JPEG_2000_YCBCR | JPEG_2000_RGB => {}
             _ => {
                 let what = format!("compression {compression}");
                 return Err(unsupported(
@@ -71,7 +69,7 @@ impl Coding {
         let known = match photometric {
             0 | 1 => samples == 1,
             2 => samples == 3 || samples == 4,
-            YCBCR => samples == 3 && compression == JPEG,
+            YCBCR => samples == 3 && matches!(compression, JPEG | JPEG_2000_YCBCR),
             _ => false,
         };
         if !known {
@@ -100,18 +98,28 @@ impl Coding {
     /// Decodes a tile; what is wrong with it otherwise.
     pub(super) fn decode(&self, stored: &[u8]) -> Result<Image, &'static str> {
         let (width, height) = (self.width as usize, self.height as usize);
-        let (width, height, samples) = if self.compression == JPEG {
-            let colour = if self.photometric == YCBCR {
-                jpeg::Colour::YCbCr
-            } else {
-                jpeg::Colour::AsStored
-            };
-            let components =
-                usize::try_from(self.samples).map_err(|_| "it has too many samples")?;
-            let decoded = jpeg::decode(stored, &self.tables, [width, height], components, colour)?;
-            (decoded.width, decoded.height, decoded.samples)
-        } else {
-            (width, height, self.by_library(stored)?)
+        let components = usize::try_from(self.samples).map_err(|_| "it has too many samples")?;
+        let jpeg::Decoded {
+            width,
+            height,
+            samples,
+        } = match self.compression {
+            JPEG => {
+                let decoded = jpeg::decode(stored, &self.tables, [width, height], components)?;
+                converted(decoded, self.photometric == YCBCR)
+            }
+            // The number says the colours, whatever the directory calls them: so openslide reads them.
+            JPEG_2000_YCBCR | JPEG_2000_RGB => jpeg_2000(
+                stored,
+                [width, height],
+                components,
+                self.compression == JPEG_2000_YCBCR,
+            )?,
+            _ => jpeg::Decoded {
+                width,
+                height,
+                samples: self.by_library(stored)?,
+            },
         };
         let mut rgb = match self.samples {
             1 => samples.iter().flat_map(|&grey| [grey; 3]).collect(),
@@ -121,12 +129,16 @@ impl Coding {
                 .collect(),
             _ => samples,
         };
-        if self.photometric == 0 && self.compression == JPEG {
+        if self.photometric == 0 && !self.is_by_library() {
             // The library inverts what it decodes.
             rgb.iter_mut().for_each(|value| *value = 255 - *value);
         }
         Image::from_rgb8(width, height, rgb)
             .map_err(|_| "it has another size than its directory says")
+    }
+
+    fn is_by_library(&self) -> bool {
+        !matches!(self.compression, JPEG | JPEG_2000_YCBCR | JPEG_2000_RGB)
     }
 
     /// Puts a file around the tile, whose only strip it is, and lets the library read it.
@@ -202,4 +214,46 @@ impl Coding {
         file.extend(stored);
         Ok(file)
     }
+}
+
+/// A tile of at most `most` pixels a side.
+fn jpeg_2000(
+    stored: &[u8],
+    most: [usize; 2],
+    components: usize,
+    is_ycbcr: bool,
+) -> Result<jpeg::Decoded, &'static str> {
+    let stream = Jpeg2000::find(stored).map_err(|_| "it is no JPEG 2000")?;
+    let size = &stream.size;
+    // Refused before anything is reserved for it.
+    if size.columns > most[0] || size.rows > most[1] {
+        return Err("its JPEG 2000 header is larger than the tile");
+    }
+    if size.components != components || size.precision != 8 {
+        return Err("its JPEG 2000 header has other samples than its directory");
+    }
+    if size.shared && !is_ycbcr {
+        return Err("its pixels share samples of red, green and blue");
+    }
+    let samples = stream
+        .samples()
+        .map_err(|_| "its JPEG 2000 data is broken")?;
+    #[expect(clippy::cast_possible_truncation, reason = "8 bits, as checked above")]
+    let samples = samples.into_iter().map(|sample| sample as u8).collect();
+    let decoded = jpeg::Decoded {
+        width: size.columns,
+        height: size.rows,
+        samples,
+    };
+    // The decoder has converted those that are shared.
+    Ok(converted(decoded, is_ycbcr && !size.shared))
+}
+
+fn converted(mut decoded: jpeg::Decoded, is_ycbcr: bool) -> jpeg::Decoded {
+    if is_ycbcr {
+        for pixel in decoded.samples.as_chunks_mut::<3>().0 {
+            *pixel = jpeg::to_rgb(*pixel);
+        }
+    }
+    decoded
 }

@@ -1,11 +1,12 @@
 //! The compressed forms of a frame, one module each: bytes to samples, before any sign or colour.
 
+use super::frame;
 use super::layout::{Layout, Photometric};
 use super::transfer_syntax::TransferSyntax;
 
 pub(super) mod bits;
 mod jpeg;
-mod jpeg_2000;
+pub(crate) mod jpeg_2000;
 mod jpeg_extended;
 mod jpeg_header;
 mod jpeg_ls;
@@ -23,20 +24,40 @@ pub(super) struct Decoded {
 
 /// What is wrong with a stream, in words that hold nothing of its content.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault(pub(super) String);
+pub(crate) struct Fault(pub(crate) String);
 
 impl Fault {
-    pub(super) fn new(found: impl Into<String>) -> Self {
+    pub(crate) fn new(found: impl Into<String>) -> Self {
         Self(found.into())
     }
 }
 
-/// Unpacks one frame.
-pub(super) fn decode(
+/// One frame: its samples as stored, with their signs, and what they mean.
+pub(super) fn unpack(
     bytes: &[u8],
     syntax: TransferSyntax,
     layout: &Layout,
-) -> Result<Decoded, Fault> {
+) -> Result<(Vec<u32>, Photometric), Fault> {
+    let Decoded {
+        mut data,
+        precision,
+        photometric,
+    } = decode(bytes, syntax, layout)?;
+    // Streams of JPEG-LS and JPEG 2000 state their bits; those of the others fill what is allocated.
+    let bits = match syntax {
+        TransferSyntax::JpegLsLossless
+        | TransferSyntax::JpegLsNearLossless
+        | TransferSyntax::Jpeg2000Lossless
+        | TransferSyntax::Jpeg2000 => precision,
+        _ => layout.stored,
+    };
+    for sample in &mut data {
+        *sample = frame::extend(*sample, bits, layout.signed);
+    }
+    Ok((data, photometric.unwrap_or(layout.photometric)))
+}
+
+fn decode(bytes: &[u8], syntax: TransferSyntax, layout: &Layout) -> Result<Decoded, Fault> {
     match syntax {
         TransferSyntax::Rle => rle::decode(bytes, layout),
         TransferSyntax::JpegBaseline
@@ -46,7 +67,7 @@ pub(super) fn decode(
             jpeg_ls::decode(bytes, layout)
         }
         TransferSyntax::Jpeg2000Lossless | TransferSyntax::Jpeg2000 => {
-            guarded(|| jpeg_2000::decode(bytes, layout))
+            jpeg_2000::decode(bytes, layout)
         }
         TransferSyntax::ImplicitLittleEndian
         | TransferSyntax::ExplicitLittleEndian
@@ -57,7 +78,7 @@ pub(super) fn decode(
 
 /// `jpeg-decoder` and `hayro-jpeg2000` are other people's: should one of them panic on a hostile stream, that is an error
 /// of the stream. What it was working on is dropped.
-fn guarded(decode: impl FnOnce() -> Result<Decoded, Fault>) -> Result<Decoded, Fault> {
+fn guarded<T>(decode: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
         .unwrap_or_else(|_| Err(Fault::new("a stream on which the decoder gave up")))
 }
