@@ -171,9 +171,10 @@ impl XrayRecipe {
     /// let window = Voi::Window { center: 1000.0, width: 200.0 };
     /// let recipe = XrayRecipe::default().with_voi(window).with_monochrome1(true);
     /// let prepared = recipe.prepare(&plane)?;
-    /// // 0, 127.5 and 255 before black and white change places; what is padded stays black.
+    /// // 0, 127 (a hair below a half, as numpy's slope has it) and 255 before black and white change places; what is
+    /// // padded stays black.
     /// let grey: Vec<u8> = prepared.image().as_rgb8().iter().step_by(3).copied().collect();
-    /// assert_eq!(grey, [0, 0, 0, 255, 127, 0, 0, 0, 0]);
+    /// assert_eq!(grey, [0, 0, 0, 255, 128, 0, 0, 0, 0]);
     /// # Ok::<(), medgemma_medical::Error>(())
     /// ```
     ///
