@@ -1,6 +1,6 @@
 //! JPEG tiles. The tables that the tiles of a picture share are put in front, and the colour is what TIFF's directory
 //! says, whatever markers the tile has: so does libtiff, and Aperio stores RGB in tiles without or with contradicting
-//! Adobe markers.
+//! Adobe markers. By `zune-jpeg`, which `medgemma-image` links; DICOM needs lossless JPEG, and so another decoder.
 
 use zune_core::bytestream::ZCursor;
 use zune_core::options::DecoderOptions;

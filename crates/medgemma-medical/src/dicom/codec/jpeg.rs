@@ -1,5 +1,6 @@
-//! JPEG: baseline, extended and lossless, ITU-T T.81. Eight bits and lossless by the crate `jpeg-decoder`; twelve bits
-//! by `jpeg_extended`, since no kept crate reads them.
+//! JPEG: baseline, extended and lossless, ITU-T T.81. Eight bits and lossless by the crate `jpeg-decoder` (`zune-jpeg`, as
+//! the rest of this workspace has it, reads no lossless JPEG); twelve bits by `jpeg_extended`, since no kept crate reads
+//! them.
 
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
