@@ -1,6 +1,12 @@
 //! From files to pictures: readers and recipes joined, against pydicom, nibabel and the published arithmetic in numpy
 //! (`golden/generate_file_recipes.py`). Tests that need the fetched files are run by `.ci/run`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and files made for it are small"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/model");
 #[derive(Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
-    /// An SVS or another tiled TIFF.
+    /// An SVS or another tiled TIFF, a DICOM file, or a folder with the DICOM files of one slide.
     pub(crate) slide: PathBuf,
     /// 5, 10 or 20, as in training.
     #[arg(long, value_name = "TIMES", default_value_t = 10.0)]
