@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use medgemma_image::Image;
 use medgemma_medical::{AssociatedKind, Slide, SlideLimits};
 use support::golden::{Golden, slide};
-use support::writer::Writer;
+use support::writer::{EXPLICIT, Writer};
 
 fn path(name: &str) -> PathBuf {
     slide("dicom").join(name)
@@ -180,8 +180,12 @@ impl Seek for Sparse {
 
 /// The attributes of a slide of tiles of 256, without pixels.
 fn described(side: u32) -> Writer {
+    described_in(EXPLICIT, side)
+}
+
+fn described_in(syntax: &str, side: u32) -> Writer {
     let across = side.div_ceil(256);
-    Writer::new("1.2.840.10008.1.2.1")
+    Writer::new(syntax)
         .text(0x0008, 0x0008, b"CS", r"ORIGINAL\PRIMARY\VOLUME\NONE")
         .text(0x0008, 0x0016, b"UI", "1.2.840.10008.5.1.4.1.1.77.1.6")
         .text(0x0020, 0x9311, b"CS", "TILED_FULL")
@@ -246,6 +250,25 @@ fn compressed_frames_are_read_from_their_places_only() {
     found.region(0, 40, 40, 1, 1).unwrap();
     let one = read.load(Ordering::Relaxed) - before;
     assert!(one > 0 && one < len / 4, "{one} of {len} for one tile");
+}
+
+#[test]
+fn the_only_frame_may_have_fragments_without_a_table() {
+    // RLE: three segments of 512 runs of 128 equal bytes.
+    let mut frame = vec![3, 0, 0, 0];
+    for segment in 0..15u32 {
+        let begins = if segment < 3 { 64 + segment * 1024 } else { 0 };
+        frame.extend(begins.to_le_bytes());
+    }
+    for value in [7, 8, 9] {
+        frame.extend([129, value].repeat(512));
+    }
+    let file =
+        described_in("1.2.840.10008.1.2.5", 256).fragments(&[&frame[..1000], &frame[1000..]]);
+    let limits = SlideLimits::default();
+    let mut found = Slide::read(Cursor::new(file.file()), "one.dcm", &limits).unwrap();
+    let image = whole(&mut found, 0);
+    assert_eq!(image.as_rgb8(), [7, 8, 9].repeat(256 * 256));
 }
 
 #[test]
@@ -324,6 +347,9 @@ fn what_is_not_supported_is_named() {
         Slide::read(Cursor::new(file.file()), "odd.dcm", &SlideLimits::default())
     };
     assert!(pixels(described(256)).is_ok());
+    // One frame has one place.
+    let alone = described(256).text(0x0020, 0x9311, b"CS", "TILED_SPARSE");
+    assert!(pixels(alone).is_ok());
     for (writer, name) in [
         (described(256).us(0x0028, 0x0100, 16), "BitsAllocated"),
         (
@@ -343,7 +369,7 @@ fn what_is_not_supported_is_named() {
             "NumberOfFrames",
         ),
         (
-            described(256).text(0x0020, 0x9311, b"CS", "TILED_SPARSE"),
+            described(512).text(0x0020, 0x9311, b"CS", "TILED_SPARSE"),
             "ColumnPosition",
         ),
         (

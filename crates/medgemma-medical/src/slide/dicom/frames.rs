@@ -130,8 +130,11 @@ fn in_the_file(table: &[u64], count: usize, first: u64, len: u64) -> Option<Vec<
     (starts.len() == count && ascending && inside).then_some(starts)
 }
 
-/// Without a table: every fragment is a frame.
+/// Without a table: every fragment is a frame, or all of them are the only one.
 fn scan(source: &mut Source, first: u64, count: usize) -> Result<Vec<u64>> {
+    if count == 1 {
+        return Ok(vec![first]);
+    }
     let mut starts = Vec::new();
     let mut at = first;
     // A file may end without the mark of its end.

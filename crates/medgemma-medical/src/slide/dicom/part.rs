@@ -231,7 +231,8 @@ fn tiles(
     let [rows, columns] = decoder.size();
     let (across, down) = (width.div_ceil(columns), height.div_ceil(rows));
     let organization = view.text(tags::DIMENSION_ORGANIZATION_TYPE);
-    if organization.as_deref() == Some("TILED_FULL") {
+    // The smallest level may be one frame, of which nothing more is said.
+    if organization.as_deref() == Some("TILED_FULL") || (across, down) == (1, 1) {
         if decoder.count() != across * down {
             return Err(Error::file(
                 origin,
