@@ -159,7 +159,7 @@ impl Read for Sparse {
             .min(buffer.len());
         for (place, at) in buffer[..left].iter_mut().zip(self.at..) {
             let known = usize::try_from(at).ok().and_then(|at| self.front.get(at));
-            *place = known.copied().unwrap_or_else(|| (at / 3 % 251) as u8);
+            *place = known.copied().unwrap_or((at / 3 % 251) as u8);
         }
         self.at += left as u64;
         self.read.fetch_add(left, Ordering::Relaxed);

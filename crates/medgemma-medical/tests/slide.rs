@@ -178,6 +178,26 @@ fn jpeg_2000_tiles_are_openslides() {
 }
 
 #[test]
+fn a_jpeg_2000_header_larger_than_its_tile_is_refused() {
+    let mut file = std::fs::read(slide("jpeg2000.tif")).unwrap();
+    let start = file
+        .windows(4)
+        .position(|marker| marker == [0xFF, 0x4F, 0xFF, 0x51])
+        .unwrap();
+    // Width of the picture, and of its only tile: ISO/IEC 15444-1, A.5.1.
+    for place in [8, 24] {
+        file[start + place..][..4].copy_from_slice(&33u32.to_be_bytes());
+    }
+    let limits = SlideLimits::default();
+    let mut found = Slide::read(std::io::Cursor::new(file), "wide.svs", &limits).unwrap();
+    let text = found.region(0, 0, 0, 1, 1).unwrap_err().to_string();
+    assert!(
+        text.contains("wide.svs") && text.contains("larger than the tile"),
+        "{text}"
+    );
+}
+
+#[test]
 fn every_region_is_a_part_of_the_whole() {
     for name in [
         "lzw_big_endian.tif",
