@@ -14,7 +14,7 @@
 //!         "code": {"text": "Hemoglobin A1c", "coding": [{"system": "http://loinc.org", "code": "4548-4"}]},
 //!         "effectiveDateTime": "2026-01-05", "valueQuantity": {"value": 7.90, "unit": "%"},
 //!         "interpretation": [{"coding": [{"code": "H"}]}]}},
-//!     {"resource": {"resourceType": "Condition", "id": "htn", "code": {"text": "Hypertension"},
+//!     {"resource": {"resourceType": "Condition", "id": "htn", "code": {"text": "Essential hypertension, treated for some years"},
 //!         "clinicalStatus": {"coding": [{"code": "active"}]}}}]}"#;
 //! let bundle = Bundle::from_json(&[page])?; // or Bundle::read(&["page-1.json", "page-2.json"])
 //!

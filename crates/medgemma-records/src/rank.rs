@@ -6,11 +6,13 @@ use crate::kind::Kind;
 use crate::summary::Standing;
 use crate::text::{synonyms, words};
 
-/// Points that a record gets for each reason to show it. The defaults put what was asked for by name above what was
-/// asked for by kind, that above everything flagged, and time last.
+/// Points that a record gets for each reason to show it. The defaults put the patient first, what was asked for by name
+/// above what was asked for by kind, that above everything flagged, and time last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Weights {
+    /// It is the patient's own line, with sex and date of birth, on which the meaning of most others depends. Default 100.
+    pub patient: u32,
     /// One of its codes stands in the question, or is asked for. Default 80.
     pub code: u32,
     /// For each word of the question in its title, at most three times. Default 30.
@@ -28,6 +30,7 @@ pub struct Weights {
 impl Default for Weights {
     fn default() -> Self {
         Self {
+            patient: 100,
             code: 80,
             word: 30,
             kind: 40,
@@ -39,6 +42,13 @@ impl Default for Weights {
 }
 
 impl Weights {
+    /// Sets [`patient`](Self::patient).
+    #[must_use]
+    pub fn with_patient(mut self, points: u32) -> Self {
+        self.patient = points;
+        self
+    }
+
     /// Sets [`code`](Self::code).
     #[must_use]
     pub fn with_code(mut self, points: u32) -> Self {
@@ -136,6 +146,7 @@ impl Wanted {
                 points += i64::from(weight);
             }
         };
+        add(record.kind() == Kind::Patient, weights.patient);
         add(self.kinds.contains(&record.kind()), weights.kind);
         let has = |code: &str| {
             self.codes

@@ -1,8 +1,8 @@
 //! The navigator with scripted models, obedient and hostile.
 
 use medgemma_records::{
-    Ask, AskError, Bundle, Error, NavigatorOptions, Reason, Stage, StageOptions, Step, Stop,
-    navigate,
+    Ask, AskError, Bundle, Call, Error, Match, NavigatorOptions, Omitted, Outcome, Reason, Stage,
+    StageOptions, Step, Stop, navigate,
 };
 use proptest::prelude::*;
 
@@ -35,6 +35,13 @@ impl Ask for Script {
     fn count_tokens(&self, text: &str) -> usize {
         text.len().div_ceil(4)
     }
+}
+
+fn asked(outcome: &Outcome) -> impl Iterator<Item = &Call> {
+    outcome.trace.iter().filter_map(|step| match step {
+        Step::Asked(call) => Some(call),
+        _ => None,
+    })
 }
 
 fn bundle() -> Bundle {
@@ -140,24 +147,124 @@ fn calls_are_bounded_and_the_last_is_the_answer() {
 }
 
 #[test]
+fn all_tokens_together_are_bounded_and_the_answers_are_set_aside() {
+    let stages = |options: NavigatorOptions| {
+        let set = |options: NavigatorOptions, stage| {
+            options.with_stage(stage, StageOptions::new(0.0, 50))
+        };
+        Stage::ALL.into_iter().fold(options, set)
+    };
+    let of = |total| {
+        let options = NavigatorOptions::default()
+            .with_max_prompt_tokens(1000)
+            .with_max_total_tokens(total);
+        stages(options).with_retries(5).with_max_calls(200)
+    };
+    let talk = || Script::new(|_, _| "word ".repeat(40));
+    let mut ended = Vec::new();
+    for total in (1050..9000).step_by(250) {
+        let mut model = talk();
+        let outcome = navigate(&bundle(), "HbA1c?", &mut model, &of(total)).expect("an outcome");
+        let counted: usize = asked(&outcome)
+            .map(|call| call.prompt_tokens + call.answer_tokens)
+            .sum();
+        assert_eq!(outcome.tokens, counted);
+        assert!(counted <= total, "{counted} of {total}");
+        assert_eq!(model.asked.last().map(|asked| asked.0), Some(Stage::Answer));
+        assert!(!outcome.answer.is_empty());
+        ended.push(outcome.stopped);
+    }
+    assert_eq!(ended.first(), Some(&Some(Stop::Tokens)));
+    assert!(ended.iter().all(|stop| *stop == Some(Stop::Tokens)));
+    let outcome = navigate(&bundle(), "HbA1c?", &mut talk(), &of(100_000)).expect("an outcome");
+    assert_eq!(outcome.stopped, None);
+    let refused = |options: &NavigatorOptions| match navigate(&bundle(), "?", &mut talk(), options)
+    {
+        Err(Error::Option { option, .. }) => option,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&of(1049)), "max_total_tokens");
+    assert_eq!(refused(&of(2000).with_max_calls(0)), "max_calls");
+    for stage in [
+        StageOptions::new(f64::NAN, 1),
+        StageOptions::new(-0.1, 1),
+        StageOptions::new(0.0, 0),
+    ] {
+        assert_eq!(refused(&of(2000).with_stage(Stage::Facts, stage)), "stages");
+    }
+}
+
+#[test]
+fn kinds_excerpts_and_retries_are_bounded() {
+    let run = |options: &NavigatorOptions| {
+        let mut model = Script::new(|stage, _| match stage {
+            Stage::Kinds => r#"["Condition", "Observation", "Encounter"]"#.to_owned(),
+            Stage::Search => "no search".to_owned(),
+            _ => "NONE".to_owned(),
+        });
+        let outcome = navigate(&bundle(), "?", &mut model, options).expect("an outcome");
+        let calls = |stage| model.asked.iter().filter(|asked| asked.0 == stage).count();
+        (Stage::ALL.map(calls), outcome)
+    };
+    let options = NavigatorOptions::default();
+    assert_eq!(run(&options).0, [1, 6, 3, 1]);
+    assert_eq!(run(&options.clone().with_retries(0)).0, [1, 3, 3, 1]);
+    assert_eq!(run(&options.clone().with_max_kinds(2)).0, [1, 4, 2, 1]);
+    assert_eq!(run(&options.clone().with_max_kinds(0)).0, [0, 0, 0, 1]);
+    // The observations need two prompts of this size.
+    let narrow = options.with_retries(0).with_max_prompt_tokens(480);
+    for (excerpts, observed) in [(1, 1), (2, 2), (5, 2)] {
+        let (calls, outcome) = run(&narrow.clone().with_max_excerpts(excerpts));
+        assert_eq!(calls, [1, 3, 2 + observed, 1]);
+        // Records are shown once, and those that no prompt had room for are listed.
+        let shown: usize = asked(&outcome)
+            .filter(|call| call.stage == Stage::Facts)
+            .map(|call| call.prompt.matches("\n[").count())
+            .sum();
+        let left = outcome
+            .omitted
+            .iter()
+            .filter(|omitted| omitted.reason == Reason::OverBudget);
+        assert_eq!(shown + left.count(), 4 + 13 + 1);
+    }
+}
+
+#[test]
+fn a_search_goes_by_code_then_title_then_category_then_takes_all() {
+    for (search, by, records) in [
+        (r#"{"codes": ["4548-4", "8302-2"]}"#, Match::Code, 2),
+        (r#"{"codes": ["Body weight", "4548-4"]}"#, Match::Code, 1),
+        (r#"{"codes": ["cholesterol"]}"#, Match::Title, 3),
+        (r#"{"category": "vital-signs"}"#, Match::Category, 8),
+        (r#"{"codes": ["nothing"]}"#, Match::Everything, 13),
+        ("all", Match::Everything, 13),
+    ] {
+        let mut model = Script::new(move |stage, _| match stage {
+            Stage::Kinds => r#"["Observation"]"#.to_owned(),
+            _ => search.to_owned(),
+        });
+        let outcome = navigate(&bundle(), "?", &mut model, &NavigatorOptions::default());
+        let outcome = outcome.expect("an outcome");
+        let found = outcome.trace.iter().find_map(|step| match step {
+            Step::Found { records, by, .. } => Some((*by, *records)),
+            _ => None,
+        });
+        assert_eq!(found, Some((by, records)), "{search}");
+    }
+}
+
+#[test]
 fn prompts_keep_to_their_tokens() {
-    for tokens in [500, 700, 1000] {
+    for (tokens, all_fit) in [(440, false), (480, false), (1000, true)] {
         let mut model = Script::new(|_, _| "[\"Observation\"]".to_owned());
         let options = NavigatorOptions::default()
             .with_max_prompt_tokens(tokens)
             .with_max_excerpts(1);
         let outcome = navigate(&bundle(), "?", &mut model, &options).expect("an outcome");
-        for step in &outcome.trace {
-            if let Step::Asked(call) = step {
-                assert!(call.prompt_tokens <= tokens);
-            }
-        }
-        assert!(
-            outcome
-                .omitted
-                .iter()
-                .any(|omitted| omitted.reason == Reason::OverBudget)
-        );
+        let longest = asked(&outcome).map(|call| call.prompt_tokens).max();
+        assert!(longest <= Some(tokens));
+        let left_out = |omitted: &Omitted| omitted.reason == Reason::OverBudget;
+        assert_eq!(!outcome.omitted.iter().any(left_out), all_fit, "{tokens}");
     }
     let options = NavigatorOptions::default().with_max_prompt_tokens(50);
     let error = navigate(

@@ -5,7 +5,7 @@ use crate::fhir::{Encounter, Patient, Practitioner};
 use super::draft::joined;
 use super::{Draft, Standing};
 
-/// Sex and age are what a prompt needs of a patient; the birth date is the record's date.
+/// Sex and age are what a prompt needs of a patient. A date of birth is no date of a record: by time, a patient is undated.
 pub(crate) fn patient(draft: &mut Draft<'_>, patient: &Patient) {
     draft.title("patient".to_owned());
     draft.say_text("sex", patient.gender.as_deref());

@@ -72,7 +72,8 @@ def lines(data):
             yield f"[{name}] {date(it['effectiveDateTime'])} {title(it['code'])}; results: {results}; status: {it['status']}"
 
 
-for profile, seed, extra in [("type2_diabetes", 42, ["--panels", "lean"]), ("ckd_stage3", 7, ["--panels", "lean", "--no-vitals"])]:
-    data = bundle(profile, seed, *extra)
-    (HERE / f"{profile}.json").write_text(minified(data) + "\n")
-    (HERE / f"{profile}.lines").write_text("".join(line + "\n" for line in lines(data)))
+if __name__ == "__main__":
+    for profile, seed, extra in [("type2_diabetes", 42, ["--panels", "lean"]), ("ckd_stage3", 7, ["--panels", "lean", "--no-vitals"])]:
+        data = bundle(profile, seed, *extra)
+        (HERE / f"{profile}.json").write_text(minified(data) + "\n")
+        (HERE / f"{profile}.lines").write_text("".join(line + "\n" for line in lines(data)))
