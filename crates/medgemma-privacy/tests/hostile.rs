@@ -144,9 +144,11 @@ fn what_is_no_file_for_it_is_refused_by_name() {
             uid: "1.2.3.4.5".into()
         }
     );
-    // What is too long for a UID may be anything.
-    let unknown = refused(&header(&"1".repeat(66)));
-    assert_eq!(unknown, Error::TransferSyntax { uid: String::new() });
+    // What is no UID may be anything.
+    for no_uid in ["1".repeat(66), "Quagmire^Zebulon".into()] {
+        let unknown = refused(&header(&no_uid));
+        assert_eq!(unknown, Error::TransferSyntax { uid: String::new() });
+    }
     let mut limits = Limits::default();
     limits.elements = 3;
     let narrow = deidentifier().with_limits(limits).deidentify(&file());

@@ -36,7 +36,12 @@ struct Encoding {
 impl Encoding {
     fn of(uid: &str) -> Result<Self> {
         let unknown = || Error::TransferSyntax {
-            uid: if true { uid.to_owned() } else { String::new() },
+            // What is no UID may be a name.
+            uid: if is_uid(uid) {
+                uid.to_owned()
+            } else {
+                String::new()
+            },
         };
         let deflated = uid == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
         // The data set in it is encoded so; inflating is done here, where it has a limit.
