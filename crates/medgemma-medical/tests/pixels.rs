@@ -324,3 +324,27 @@ fn the_file_names_the_shape_of_its_window() {
         assert_eq!(file.windows(0)[0].shape, shape, "{name}");
     }
 }
+
+/// Written by pyjpegls 1.5.1. No fixture and no fetched file has a run that tells these apart.
+#[test]
+fn runs_of_jpeg_ls_end_in_darker_and_in_brighter_samples() {
+    const STREAM: &str = "ffd8fff7000b08000c001001011100ffda000801010000000007950000018395000001db8618c401e9e4\
+                          db2de35000007c71ce000000c1ce7388539ce000090f1ad6f5a807739c67518c6204631bf47c6b5bd6\
+                          a10e666f933338999bd4bc6b5bd6a0ffd9";
+    let stream: Vec<u8> = (0..STREAM.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&STREAM[at..at + 2], 16).expect("digits"))
+        .collect();
+    let file = Writer::new("1.2.840.10008.1.2.4.80")
+        .us(0x0028, 0x0002, 1)
+        .text(0x0028, 0x0004, b"CS", "MONOCHROME2")
+        .us(0x0028, 0x0010, 12)
+        .us(0x0028, 0x0011, 16)
+        .us(0x0028, 0x0100, 8)
+        .us(0x0028, 0x0101, 8)
+        .us(0x0028, 0x0102, 7)
+        .us(0x0028, 0x0103, 0)
+        .fragments(&[&stream]);
+    let expected = (0..12 * 16).map(|at| [10, 200, 90][(at % 16 / 5 + at / 16 / 3 * 2) % 3]);
+    assert_eq!(stored(&read(&file), 0), expected.collect::<Vec<i64>>());
+}
