@@ -73,17 +73,12 @@ pub(super) fn open(
         return Ok(Some((series, Part::Beside(found))));
     }
     only_one(&view, &origin)?;
-    let tile_sides = [tags::ROWS, tags::COLUMNS].map(|tag| view.integer(tag).unwrap_or_default());
-    let frames = view.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    let [rows, columns] = tile_sides;
-    check(
-        "max_tile_side",
-        limits.max_tile_side as u64,
-        rows.max(columns),
-    )
-    .map_err(slide)?;
-    check("max_tiles", limits.max_tiles, frames).map_err(slide)?;
-    // Both are checked above, by the names that they have for slides.
+    let sides = [tags::ROWS, tags::COLUMNS].map(|tag| view.integer(tag).unwrap_or_default());
+    let longest = sides[0].max(sides[1]);
+    check("max_tile_side", limits.max_tile_side as u64, longest).map_err(slide)?;
+    let tiles_stored = view.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
+    check("max_tiles", limits.max_tiles, tiles_stored).map_err(slide)?;
+    // Sides and frames are checked above, by the names that they have for slides.
     let unbounded = Limits::default()
         .with_max_pixels(u64::MAX)
         .with_max_frames(u64::MAX)
