@@ -31,9 +31,9 @@
 //! |---|---|---|
 //! | `opened` | [`Audit::open`] | whether digests are keyed; bytes of a torn line that was cut off |
 //! | `loaded` | the model is loaded | its checksum, device, precision |
-//! | `request` | before any work on it | digests of prompt and images, sampling, seed, limits |
+//! | `request` | before any work on it | digests of prompt, images, stop strings, schema and given answers; sampling, seed, limits |
 //! | `reply` | before the last of an answer is handed out | digests of answer and reasoning, why it ended, tokens, milliseconds |
-//! | `scores` | before scores are handed out | digest of them |
+//! | `scores` | before scores or a choice are handed out | digest of them |
 //! | `failed` | an error came of a request | |
 //!
 //! A record that cannot be written is an error, and the model does nothing more after it. Only a stream

@@ -11,7 +11,7 @@ use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::GenerateOptions;
 use crate::prompt::{Encoded, Prompt};
-use crate::recording::Recorder;
+use crate::recording::scoring;
 use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage, reason};
 use crate::transcript::Transcript;
 
@@ -185,16 +185,9 @@ pub(crate) fn score(
     let answers = encode(model, texts)?;
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
     model.check_context(0, prompt.ids.len(), longest)?;
-    let options = GenerateOptions::default();
-    let request = |recorder: &Recorder| recorder.request(&prompt, 0, &options, texts);
-    let pending = model.recorder().map(request).transpose()?;
-    let scored = scores(model, prompt, &options, &answers);
-    let (Some(recorder), Some(pending)) = (model.recorder(), pending) else {
-        return scored;
-    };
-    let scores = recorder.failures(std::slice::from_ref(&pending), scored)?;
-    recorder.scores(&pending, &scores)?;
-    Ok(scores)
+    scoring(model.recorder(), prompt, 0, texts, |prompt| {
+        scores(model, prompt, &GenerateOptions::default(), &answers)
+    })
 }
 
 /// The scores of these answers to a prompt.

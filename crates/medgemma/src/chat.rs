@@ -14,6 +14,7 @@ use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::{GenerateOptions, Observer};
 use crate::prompt::{Place, Prompt};
+use crate::recording::scoring;
 #[cfg(feature = "schemars")]
 use crate::reply::Answer;
 use crate::reply::{Piece, Reply};
@@ -191,23 +192,25 @@ impl Chat {
         let mut context = self.clone();
         context.forget_unsaid();
         let unread = cut(&self.history, context.cache.len()..usize::MAX);
-        let tokens = choice::length(&unread) + prompt.ids.len();
+        let before = context.cache.len() + choice::length(&unread);
         let ids = encode(&self.model, answers)?;
         let longest = ids.iter().map(Vec::len).max().unwrap_or(0);
         self.model
-            .check_context(context.cache.len(), tokens, longest)?;
+            .check_context(before, prompt.ids.len(), longest)?;
         let model = self.model.model();
-        let encoded = prompt.segments(model, self.model.prefixes(), &mut |_| {
-            ControlFlow::Continue(())
+        let scores = scoring(self.model.recorder(), prompt, before, answers, |prompt| {
+            let encoded = prompt.segments(model, self.model.prefixes(), &mut |_| {
+                ControlFlow::Continue(())
+            })?;
+            let segments = [unread, encoded.unwrap_or_default().segments].concat();
+            let scores = model
+                .decoder()
+                .score_after(context.cache, &segments, &ids)?;
+            Ok(scores
+                .into_iter()
+                .map(|token_logprobs| Score { token_logprobs })
+                .collect())
         })?;
-        let segments = [unread, encoded.unwrap_or_default().segments].concat();
-        let scores = model
-            .decoder()
-            .score_after(context.cache, &segments, &ids)?;
-        let scores = scores
-            .into_iter()
-            .map(|token_logprobs| Score { token_logprobs })
-            .collect();
         Ok(Choice::of(answers, scores))
     }
 

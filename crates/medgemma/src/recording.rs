@@ -42,7 +42,7 @@ struct Request<'a> {
     options: Options<'a>,
 }
 
-/// [`GenerateOptions`], stop strings as digests.
+/// [`GenerateOptions`], stop strings and schema as digests.
 #[derive(Serialize)]
 struct Options<'a> {
     max_new_tokens: usize,
@@ -54,10 +54,24 @@ struct Options<'a> {
     seed: u64,
     stop_strings: Vec<String>,
     ignore_stop_ids: bool,
+    prefill_chunk: usize,
     speculation: String,
+    #[cfg(feature = "structured")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Form>,
     /// Digests of the answers that are to be scored.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     answers: &'a [String],
+}
+
+/// What an answer is written by.
+#[cfg(feature = "structured")]
+#[derive(Serialize)]
+struct Form {
+    /// Digest of [`Schema::json`](crate::Schema::json).
+    json: String,
+    /// Whether a thought may come first.
+    reasoning: bool,
 }
 
 /// What came of it, before it is handed out.
@@ -133,7 +147,17 @@ impl Recorder {
                 .map(|text| self.audit.digest(text.as_bytes()))
                 .collect()
         };
-        let sampling = &options.sampling;
+        // All of them: what is forgotten here is missed when somebody asks how an answer came about.
+        let GenerateOptions {
+            max_new_tokens,
+            sampling,
+            stop_strings,
+            ignore_stop_ids,
+            prefill_chunk,
+            speculation,
+            #[cfg(feature = "structured")]
+            schema,
+        } = options;
         let request = Request {
             model: &self.model,
             prompt: self.audit.digest(&prompt_content(&prompt.ids)),
@@ -141,16 +165,22 @@ impl Recorder {
             context_tokens,
             images: &prompt.digests,
             options: Options {
-                max_new_tokens: options.max_new_tokens,
+                max_new_tokens: *max_new_tokens,
                 temperature: sampling.temperature,
                 top_k: sampling.top_k,
                 top_p: sampling.top_p,
                 min_p: sampling.min_p,
                 repetition_penalty: sampling.repetition_penalty,
                 seed: sampling.seed,
-                stop_strings: digests(&mut options.stop_strings.iter().map(String::as_str)),
-                ignore_stop_ids: options.ignore_stop_ids,
-                speculation: format!("{:?}", options.speculation),
+                stop_strings: digests(&mut stop_strings.iter().map(String::as_str)),
+                ignore_stop_ids: *ignore_stop_ids,
+                prefill_chunk: *prefill_chunk,
+                speculation: format!("{speculation:?}"),
+                #[cfg(feature = "structured")]
+                schema: schema.as_ref().map(|schema| Form {
+                    json: self.audit.digest(schema.json().as_bytes()),
+                    reasoning: schema.reasoning(),
+                }),
                 answers: &digests(&mut answers.iter().copied()),
             },
         };
@@ -173,7 +203,7 @@ impl Recorder {
         Ok(())
     }
 
-    pub(crate) fn scores(&self, pending: &Pending, scores: &[Score]) -> Result<()> {
+    fn scores(&self, pending: &Pending, scores: &[Score]) -> Result<()> {
         let numbers = scores.iter().flat_map(|score| &score.token_logprobs);
         let bytes: Vec<u8> = numbers.flat_map(|number| number.to_le_bytes()).collect();
         let scored = Scored {
@@ -194,6 +224,25 @@ impl Recorder {
         }
         result
     }
+}
+
+/// What `work` makes of a prompt behind `context_tokens` of its conversation: scores of `answers`, recorded
+/// if anything records.
+pub(crate) fn scoring(
+    recorder: Option<&Recorder>,
+    prompt: Prompt,
+    context_tokens: usize,
+    answers: &[&str],
+    work: impl FnOnce(Prompt) -> Result<Vec<Score>>,
+) -> Result<Vec<Score>> {
+    let Some(recorder) = recorder else {
+        return work(prompt);
+    };
+    let options = GenerateOptions::default();
+    let pending = recorder.request(&prompt, context_tokens, &options, answers)?;
+    let scores = recorder.failures(std::slice::from_ref(&pending), work(prompt))?;
+    recorder.scores(&pending, &scores)?;
+    Ok(scores)
 }
 
 /// How keys and values, precision and the like are named in a record.

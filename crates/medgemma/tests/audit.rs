@@ -213,6 +213,73 @@ fn batches_scores_and_completions_are_recorded() {
     assert_eq!(answers[1], here.audit.digest(b"no"));
 }
 
+/// Behind a turn: what was read before counts, and what is said of it is digests.
+#[test]
+fn choices_are_recorded() {
+    let here = audited();
+    let mut chat = here.model.chat();
+    chat.send_with(ask("What is shown?"), &exactly(3)).unwrap();
+    let picture = image("picture-a.png");
+    let question = || Message::user().image(picture.clone()).text("Which side?");
+    let ids = chat.prompt_ids(&question()).unwrap();
+    let choice = chat.choose(&question(), &["left", "right"]).unwrap();
+    let mut without = model().chat();
+    without
+        .send_with(ask("What is shown?"), &exactly(3))
+        .unwrap();
+    assert_eq!(
+        without.choose(&question(), &["left", "right"]).unwrap(),
+        choice
+    );
+
+    assert_eq!(
+        events(&here.path),
+        ["request", "reply", "request", "scores"]
+    );
+    let records = records(&here.path);
+    let (request, scores) = (&records[2]["body"], &records[3]["body"]);
+    assert_eq!(request["prompt"], here.audit.digest(&prompt_content(&ids)));
+    assert_eq!(request["context_tokens"], chat.context_len());
+    assert_eq!(
+        request["images"][0],
+        here.audit.digest(&image_content(&picture))
+    );
+    let answers = &request["options"]["answers"];
+    assert_eq!(answers[0], here.audit.digest(b"left"));
+    assert_eq!(answers[1], here.audit.digest(b"right"));
+    let scored = choice.answers.iter().map(|answer| &answer.score);
+    let numbers: Vec<u8> = scored
+        .flat_map(|score| &score.token_logprobs)
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
+    assert_eq!(scores["request"], records[2]["sequence"]);
+    assert_eq!(scores["output"], here.audit.digest(&numbers));
+}
+
+#[cfg(feature = "structured")]
+#[test]
+fn the_schema_that_an_answer_is_written_by_is_recorded() {
+    let here = audited();
+    let json = r#"{"type":"boolean"}"#;
+    let schema = medgemma::Schema::from_json(json).unwrap();
+    let written = up_to(20).with_schema(schema.without_reasoning());
+    let reply = here
+        .model
+        .chat()
+        .send_with(ask("Is it?"), &written)
+        .unwrap();
+    here.model.generate(&[ask("Is it?")], &exactly(2)).unwrap();
+    let records = records(&here.path);
+    let recorded = &records[0]["body"]["options"]["schema"];
+    assert_eq!(recorded["json"], here.audit.digest(json.as_bytes()));
+    assert_eq!(recorded["reasoning"], false);
+    assert_eq!(
+        records[1]["body"]["output"],
+        here.audit.digest(reply.text.as_bytes())
+    );
+    assert_eq!(records[2]["body"]["options"].get("schema"), None);
+}
+
 #[test]
 fn what_is_refused_before_any_work_is_no_request() {
     let here = audited();

@@ -135,6 +135,12 @@ fn failures(model: &MedGemma, text_model: &MedGemma) -> Vec<String> {
             .complete("Zebulon <start_of_image>", &[], &up_to(2))
             .err(),
     );
+    take(model.chat().choose(&patient(), &[QUESTION, ""]).err());
+    let long = QUESTION.repeat(40);
+    take(model.chat().choose(&patient(), &[&long]).err());
+    let question = [Message::user().text(QUESTION)];
+    let answer = text_model.generate(&question, &up_to(9)).unwrap();
+    take(answer.parse::<u32>().err());
     take(MedGemma::load(Fault::MissingTensor.directory().path(), &support::cpu()).err());
     errors
         .iter()
@@ -200,6 +206,8 @@ fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
     clean("a batch", &format!("{replies:?}"), &[]);
     let scores = model.score(&[patient()], &[QUESTION]).unwrap();
     assert!(scores[0].total() < 0.0);
+    let choice = model.chat().choose(&patient(), &[QUESTION, STOP]).unwrap();
+    assert_eq!(choice.answers.len(), 2);
     for text in failures(&model, &speaker) {
         clean("an error", &text, &[]);
     }
