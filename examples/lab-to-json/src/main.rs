@@ -1,0 +1,75 @@
+//! A picture of a laboratory report in, typed JSON out: the answer is written by the schema of a Rust type, so that
+//! reading it cannot fail on syntax.
+
+mod arguments;
+mod form;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use clap::Parser;
+use form::{LabTests, QUESTION};
+use medgemma::{Device, GenerateOptions, Image, MedGemma, Message, NOTICE};
+use medgemma_answers::{LabValue, lab_report};
+
+/// Said before the shipped model says anything.
+const DEMONSTRATION: &str = "This is the tiny demonstration model, NOT MedGemma: it cannot read. Its JSON has the form \
+that was asked for, and nothing of the report in it. For MedGemma, get the weights from Google and pass --model DIR.";
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let report = Image::open(&arguments.image)?;
+    if arguments.is_demonstration() {
+        writeln!(io::stderr(), "{DEMONSTRATION}")?;
+    }
+    let device: Device = arguments.device.parse()?;
+    let model = MedGemma::load(&arguments.model, &device)?;
+    let message = Message::user().image(report).text(QUESTION);
+    // As in the evaluation: the list at once, no reasoning before it.
+    let schema = form::schema(arguments.tests)?.without_reasoning();
+    let options = GenerateOptions::default()
+        .with_max_new_tokens(arguments.max_new_tokens)
+        .with_schema(schema);
+    let tests: LabTests = model.chat().ask_with(message, &options)?.value;
+    let json = serde_json::to_string_pretty(&tests)?;
+    writeln!(io::stdout(), "{json}")?;
+    Ok(outside(&json, tests.0.len())?)
+}
+
+/// How many tests there are, which of them lie outside of their range as it was read, and the notice: aside, so that
+/// standard output is JSON and nothing else.
+fn outside(json: &str, tests: usize) -> io::Result<()> {
+    let mut err = io::stderr();
+    let read = lab_report(json);
+    let mut compared = 0;
+    for row in &read.rows {
+        let (LabValue::Number(value), Some(range)) = (&row.value, &row.range) else {
+            continue;
+        };
+        if range.low.is_none() && range.high.is_none() {
+            continue;
+        }
+        compared += 1;
+        if range.low.is_some_and(|low| *value < low) || range.high.is_some_and(|high| *value > high)
+        {
+            writeln!(
+                err,
+                "outside of its range: {} {value} ({})",
+                row.analyte, range.text
+            )?;
+        }
+    }
+    writeln!(err, "tests: {tests}, with a number and a range: {compared}")?;
+    writeln!(err, "{NOTICE}")
+}

@@ -1,0 +1,108 @@
+//! The program as a user runs it: boxes on pixels of a picture that is not square, and the shipped model's answers.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use image::{ImageReader, RgbImage};
+use serde_json::Value;
+
+/// 659 x 700: 20 columns are put before it, 21 behind it.
+const CHEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images/chest.png");
+
+fn run(arguments: &[&str]) -> Output {
+    // From a folder that is not the example's: the shipped model must be found from anywhere.
+    Command::new(env!("CARGO_BIN_EXE_locate"))
+        .args(arguments)
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+fn picture(path: impl AsRef<Path>) -> RgbImage {
+    let picture = ImageReader::open(path).expect("a file").decode();
+    picture.expect("a PNG").into_rgb8()
+}
+
+#[test]
+fn boxes_come_off_the_padding_and_onto_the_picture() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("boxes.png");
+    let answer = "The heart is here. Final Answer: ```json\n[{\"box_2d\": [500, 300, 800, 700], \"label\": \"heart\"}, \
+        {\"box_2d\": [800, 300, 500, 700], \"label\": \"none\"}, {\"box_2d\": [0, 0, 900, 20], \"label\": \"padding\"}]\n```";
+    let output = run(&[
+        CHEST,
+        "heart",
+        "--answer",
+        answer,
+        "--out",
+        &out.to_string_lossy(),
+    ]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let line = stdout.lines().find(|line| line.contains("x0_y0_x1_y1"));
+    let found: Value = serde_json::from_str(line.expect("a box")).expect("JSON");
+    assert_eq!(found["label"], "heart");
+    // Thousandths of 700, less the 20 columns.
+    let place: Vec<f64> = serde_json::from_value(found["x0_y0_x1_y1"].clone()).expect("numbers");
+    assert_eq!(place, [190.0, 350.0, 470.0, 560.0]);
+    assert!(
+        stderr.contains("no box: NoArea") && stderr.contains("in the padding"),
+        "{stderr}"
+    );
+    assert!(
+        stdout.ends_with(&format!("{}\n", medgemma::NOTICE)),
+        "{stdout}"
+    );
+    let (before, after) = (picture(CHEST), picture(&out));
+    assert_eq!(before.dimensions(), after.dimensions());
+    for (x, y, drawn) in [
+        (190, 450, true),
+        (469, 450, true),
+        (330, 559, true),
+        (187, 450, false),
+        (472, 450, false),
+        (330, 450, false),
+        (330, 562, false),
+    ] {
+        let same = before.get_pixel(x, y) == after.get_pixel(x, y);
+        assert_eq!(!same, drawn, "at {x}, {y}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_box_draws_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("boxes.png");
+    let output = run(&[CHEST, "heart", "--out", &out.to_string_lossy()]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    assert!(
+        stderr.contains("NOT MedGemma") && stderr.contains("no box"),
+        "{stderr}"
+    );
+    assert!(
+        !out.exists() && stdout.contains("Not for clinical use"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn by_schema_the_answer_is_a_list_of_boxes_or_of_none() {
+    let output = run(&[CHEST, "heart", "--by-schema"]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let list: Value = serde_json::from_str(stdout.lines().next().expect("a line")).expect("JSON");
+    for found in list.as_array().expect("a list") {
+        let edges = found["box_2d"].as_array().expect("a box");
+        assert_eq!(edges.len(), 4);
+        assert!(
+            edges
+                .iter()
+                .all(|edge| edge.as_u64().is_some_and(|edge| edge <= 1000))
+        );
+    }
+}
