@@ -98,13 +98,30 @@ fn lengths_are_compared_with_what_is_there() {
         available: 2,
     };
     assert_eq!(error, claimed);
-    // In the meta information: Private Information of 4 GB.
+    // In the meta information: Private Information of 4 GB, of every representation with lengths of 32 bits,
+    // and of what is none.
+    for vr in [b"OB", b"OV", b"SV", b"UV", b"UN", b"??", b"\xFF\0"] {
+        let mut bytes = header(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        let (tag, length) = ([2, 0, 2, 1], [0, 0, 0xF0, 0xFF, 0xFF, 0xFF, 1, 2]);
+        bytes.extend([&tag[..], vr, &length].concat());
+        assert_eq!(
+            deidentifier().deidentify(&bytes),
+            Err(Error::MetaInformation),
+            "{vr:?}"
+        );
+    }
+    // The transfer syntax: its representation damaged, the text after it read as a length.
     let mut bytes = header(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    bytes.extend_from_slice(&[2, 0, 2, 1, b'O', b'B', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF, 1, 2]);
+    let at = bytes
+        .windows(6)
+        .position(|w| w == [2, 0, 0x10, 0, b'U', b'I']);
+    bytes[at.unwrap() + 4] = b'?';
+    let begun = Instant::now();
     assert_eq!(
         deidentifier().deidentify(&bytes),
         Err(Error::MetaInformation)
     );
+    assert!(begun.elapsed().as_millis() < 100, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -144,11 +161,10 @@ fn what_is_no_file_for_it_is_refused_by_name() {
             uid: "1.2.3.4.5".into()
         }
     );
-    // What is no UID may be anything.
-    for no_uid in ["1".repeat(66), "Quagmire^Zebulon".into()] {
-        let unknown = refused(&header(&no_uid));
-        assert_eq!(unknown, Error::TransferSyntax { uid: String::new() });
-    }
+    // What is no UID may be anything: longer than one, or no digits, which the reader refuses before.
+    let unknown = refused(&header(&"1".repeat(66)));
+    assert_eq!(unknown, Error::TransferSyntax { uid: String::new() });
+    assert_eq!(refused(&header("Quagmire^Zebulon")), Error::MetaInformation);
     let mut limits = Limits::default();
     limits.elements = 3;
     let narrow = deidentifier().with_limits(limits).deidentify(&file());

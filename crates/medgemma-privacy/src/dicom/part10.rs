@@ -20,6 +20,11 @@ use crate::error::{Error, Result};
 
 const PREAMBLE: usize = 128;
 const MAGIC: &[u8] = b"DICM";
+/// Representations whose length takes two bytes: PS3.5, table 7.1-2.
+const SHORT: [&[u8]; 21] = [
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN",
+    b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
+];
 
 /// A file taken apart.
 pub(super) struct Part10 {
@@ -120,14 +125,12 @@ fn meta_end(bytes: &[u8]) -> Result<usize> {
     };
     let mut at = MAGIC.len();
     while number(at, 2) == Some(2) {
-        let long = matches!(
-            bytes.get(at + 4..at + 6),
-            Some(b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"SQ" | b"UC" | b"UN" | b"UR" | b"UT")
-        );
-        let (header, len) = if long {
-            (12, number(at + 8, 4))
-        } else {
+        // As the reader has it: what is no representation at all has four bytes of length, too.
+        let vr = bytes.get(at + 4..at + 6).unwrap_or_default();
+        let (header, len) = if SHORT.iter().any(|short| *short == vr) {
             (8, number(at + 6, 2))
+        } else {
+            (12, number(at + 8, 4))
         };
         at = len
             .and_then(|len| at.checked_add(header)?.checked_add(len))
