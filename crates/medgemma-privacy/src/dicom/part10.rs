@@ -127,7 +127,7 @@ fn meta_end(bytes: &[u8]) -> Result<usize> {
     while number(at, 2) == Some(2) {
         // As the reader has it: what is no representation at all has four bytes of length, too.
         let vr = bytes.get(at + 4..at + 6).unwrap_or_default();
-        let (header, len) = if SHORT.iter().any(|short| *short == vr) {
+        let (header, len) = if SHORT.contains(&vr) {
             (8, number(at + 6, 2))
         } else {
             (12, number(at + 8, 4))
