@@ -37,11 +37,14 @@ pub(super) const SLAB: usize = 5 * CHUNK;
 /// Groups of a slab.
 const SLAB_GROUPS: usize = SLAB / GROUP;
 
-/// Tokens from which on the kernel of `path` is faster than that for a few: it computes 16 at once.
-/// None if there is none.
-pub(super) fn least(path: Path) -> Option<usize> {
+/// Tokens from which on the kernel of `path` is faster than that for a few: it computes 16 at once, in
+/// AVX2 also 8. None if there is none.
+pub(super) fn least(path: Path, format: Format) -> Option<usize> {
     match path {
-        Path::Avx2 | Path::Avx512 => Some(13),
+        // Two planes are multiplied where the kernel for a few has one.
+        Path::Avx2 if many_avx2::planes_of(format) == 2 => Some(12),
+        Path::Avx2 => Some(8),
+        Path::Avx512 => Some(13),
         _ => None,
     }
 }
@@ -94,6 +97,7 @@ fn place(tiles: usize, row: usize, tile: usize) -> usize {
 pub(super) struct Tiles {
     lines: Lines,
     groups: usize,
+    tokens: usize,
     count: usize,
     stride: usize,
 }
@@ -126,6 +130,7 @@ impl Tiles {
         Self {
             lines,
             groups,
+            tokens: m,
             count,
             stride,
         }
@@ -200,6 +205,8 @@ pub(super) struct Product<'a> {
     pub(super) lines: &'a [Line],
     /// Lines from a tile to the next.
     pub(super) stride: usize,
+    /// Tokens of the tiles, which but for the last are full.
+    pub(super) tokens: usize,
     /// Six for each tile.
     pub(super) sums: &'a mut [Lanes],
 }
@@ -215,6 +222,7 @@ fn piece_sums(
     let format = weight.format();
     let padded = rows.len().next_multiple_of(ROWS);
     let mut sums = vec![Lanes([0.0; TILE]); padded * piece.len()];
+    let tokens = piece.start * TILE..tiles.tokens.min(piece.end * TILE);
     let mut slab = Slab::new(path, format, padded);
     for start in (0..tiles.groups).step_by(SLAB_GROUPS) {
         let groups = SLAB_GROUPS.min(tiles.groups - start);
@@ -232,6 +240,7 @@ fn piece_sums(
                 groups,
                 lines,
                 stride,
+                tokens: tokens.len(),
                 sums,
             };
             // SAFETY: the processor has the path (`Cpu`'s promise).

@@ -9,6 +9,7 @@
 //! of four, multiplied as rows of their own.
 
 use core::arch::x86_64::*;
+use std::hint::black_box;
 
 use crate::lines::Line;
 use crate::matrix::Format;
@@ -20,8 +21,8 @@ use super::many::{Lanes, Product, ROWS, SLAB, TILE};
 use super::pack_avx2::round_group;
 use super::packed::{CHUNK, Order};
 
-/// Two registers: the tokens of a tile.
-type Pair = [__m256i; 2];
+/// Tokens of a register: half a tile.
+const LANES: usize = TILE / 2;
 
 /// Parts of an integer that are multiplied by themselves.
 pub(super) const fn planes_of(format: Format) -> usize {
@@ -38,8 +39,8 @@ const fn middle(format: Format) -> i16 {
     }
 }
 
-/// Parts of a group of activations that groups of weights are as long as.
-const fn halves_of(format: Format) -> usize {
+/// Groups of weights to a group of activations.
+const fn parts_of(format: Format) -> usize {
     if matches!(format, Format::Q6K) { 2 } else { 1 }
 }
 
@@ -54,7 +55,7 @@ pub(super) const fn lines_of(format: Format) -> usize {
     if middle(format) == 0 {
         begin_of(format)
     } else {
-        begin_of(format) + halves_of(format)
+        begin_of(format) + parts_of(format)
     }
 }
 
@@ -74,21 +75,34 @@ pub(super) fn pack(format: Format, x: &[f32], cols: usize, tokens: usize, lines:
         }
     }
     let (integers, rest) = lines.split_at_mut(8);
-    store_lanes(&mut rest[0], &scales);
-    if order.offsets {
-        store_lanes(&mut rest[1], &totals);
+    for side in 0..2 {
+        store(
+            &mut rest[0],
+            side,
+            _mm256_castps_si256(load_lanes(&scales, side)),
+        );
+        if order.offsets {
+            store(
+                &mut rest[1],
+                side,
+                _mm256_castps_si256(load_lanes(&totals, side)),
+            );
+        }
     }
     if middle(format) != 0 {
         let middle = _mm256_set1_epi16(-middle(format));
-        let groups = integers.chunks_exact(8 / halves_of(format));
+        let groups = integers.chunks_exact(8 / parts_of(format));
         for (begin, integers) in rest[begin_of(format) - 8..].iter_mut().zip(groups) {
             let mut sums = [_mm256_setzero_si256(); 2];
             for line in integers {
-                for (sum, x) in sums.iter_mut().zip(load(line)) {
-                    *sum = _mm256_add_epi16(*sum, _mm256_maddubs_epi16(_mm256_set1_epi8(1), x));
+                for (side, sum) in sums.iter_mut().enumerate() {
+                    let pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), load(line, side));
+                    *sum = _mm256_add_epi16(*sum, pairs);
                 }
             }
-            store(begin, sums.map(|sum| _mm256_mullo_epi16(sum, middle)));
+            for (side, sum) in sums.into_iter().enumerate() {
+                store(begin, side, _mm256_mullo_epi16(sum, middle));
+            }
         }
     }
 }
@@ -102,6 +116,34 @@ pub(super) fn unpack_chunk(
     scales: &mut [f32],
     offsets: &mut [f32],
 ) {
+    macro_rules! of {
+        ($format:ident) => {{
+            const FORMAT: u8 = Format::$format as u8;
+            unpack_as::<FORMAT>(bytes, q, scales, offsets)
+        }};
+    }
+    match format {
+        Format::Q8_0 => of!(Q8_0),
+        Format::Q4_0 => of!(Q4_0),
+        Format::Q4_1 => of!(Q4_1),
+        Format::Q5_0 => of!(Q5_0),
+        Format::Q5_1 => of!(Q5_1),
+        Format::Q4K => of!(Q4K),
+        Format::Q5K => of!(Q5K),
+        Format::Q6K => of!(Q6K),
+        Format::F32 | Format::F16 | Format::Bf16 => panic!("{format} has no blocks"),
+    }
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn unpack_as<const FORMAT: u8>(
+    bytes: &[u8],
+    q: &mut [u8],
+    scales: &mut [f32],
+    offsets: &mut [f32],
+) {
+    let format = const { format_of(FORMAT) };
+    let order = const { Order::new(format_of(FORMAT)) };
     let size = CHUNK / format.block_len() * format.block_bytes();
     assert!(
         bytes.len() == size
@@ -112,33 +154,17 @@ pub(super) fn unpack_chunk(
     );
     // SAFETY: it is.
     let chunk = unsafe { unpack(format, bytes.as_ptr()) };
-    let order = Order::new(format);
-    let mut put = |plane: usize, index: usize, both: __m256i| {
-        let pieces = [
-            _mm256_castsi256_si128(both),
-            _mm256_extracti128_si256::<1>(both),
-        ];
-        for (place, piece) in order.pieces[2 * index..].iter().zip(pieces) {
-            let to: &mut [u8; 16] = q[plane * CHUNK + usize::from(*place) * 16..]
-                .first_chunk_mut()
-                .expect("16 pieces");
-            // SAFETY: it is 16 bytes.
-            unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), piece) };
-        }
-    };
-    for (index, both) in chunk.q.into_iter().enumerate() {
+    let (q, upper) = q.split_at_mut(CHUNK);
+    for (index, &both) in chunk.q.iter().enumerate() {
         if matches!(format, Format::Q8_0) {
             // From signed to 128 too much.
             let both = _mm256_xor_si256(both, _mm256_set1_epi8(i8::MIN));
             let mask = _mm256_set1_epi8(15);
-            put(0, index, _mm256_and_si256(both, mask));
-            put(
-                1,
-                index,
-                _mm256_and_si256(_mm256_srli_epi16::<4>(both), mask),
-            );
+            place(order, q, index, _mm256_and_si256(both, mask));
+            let both = _mm256_and_si256(_mm256_srli_epi16::<4>(both), mask);
+            place(order, upper, index, both);
         } else {
-            put(0, index, both);
+            place(order, q, index, both);
         }
     }
     // SAFETY: they are 64 and 32 bytes.
@@ -146,6 +172,21 @@ pub(super) fn unpack_chunk(
         _mm256_storeu_ps(scales.as_mut_ptr(), chunk.factors[0]);
         _mm256_storeu_ps(scales[8..].as_mut_ptr(), chunk.factors[1]);
         _mm256_storeu_ps(offsets.as_mut_ptr(), chunk.factors[1]);
+    }
+}
+
+/// Writes two pieces, register `index` of a chunk, where they are in the row.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn place(order: Order, q: &mut [u8], index: usize, both: __m256i) {
+    let pieces = [
+        _mm256_castsi256_si128(both),
+        _mm256_extracti128_si256::<1>(both),
+    ];
+    for (&place, piece) in order.pieces[2 * index..].iter().zip(pieces) {
+        let place: &mut [u8; 16] = &mut q.as_chunks_mut().0[usize::from(place)];
+        // SAFETY: it is 16 bytes.
+        unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), piece) };
     }
 }
 
@@ -157,8 +198,13 @@ pub(super) fn multiply(format: Format, product: Product<'_>) {
             const FORMAT: u8 = Format::$format as u8;
             let mut product = product;
             let sums = std::mem::take(&mut product.sums);
-            for sums in sums.chunks_exact_mut(ROWS) {
-                multiply_tile::<FORMAT>(&product, sums.first_chunk_mut().expect("six rows"));
+            for (tile, sums) in sums.chunks_exact_mut(ROWS).enumerate() {
+                let sums = sums.first_chunk_mut().expect("six rows");
+                if product.tokens > tile * TILE + LANES {
+                    multiply_tile::<FORMAT, 2>(&product, sums);
+                } else {
+                    multiply_tile::<FORMAT, 1>(&product, sums);
+                }
                 product.lines = &product.lines[product.stride.min(product.lines.len())..];
             }
         }};
@@ -174,13 +220,15 @@ pub(super) fn multiply(format: Format, product: Product<'_>) {
     }
 }
 
-/// Adds the products of six rows with a tile.
+/// Adds the products of six rows with the first `SIDES` halves of a tile.
 #[target_feature(enable = "avx2,fma")]
-fn multiply_tile<const FORMAT: u8>(product: &Product<'_>, sums: &mut [Lanes; ROWS]) {
+fn multiply_tile<const FORMAT: u8, const SIDES: usize>(
+    product: &Product<'_>,
+    sums: &mut [Lanes; ROWS],
+) {
     let format = const { format_of(FORMAT) };
-    let order = const { Order::new(format_of(FORMAT)) };
     let planes = const { planes_of(format_of(FORMAT)) };
-    let halves = const { halves_of(format_of(FORMAT)) };
+    let parts = const { parts_of(format_of(FORMAT)) };
     let stride = const { lines_of(format_of(FORMAT)) };
     let (slab, groups) = (product.slab, product.groups);
     let last_row = product.row + ROWS;
@@ -188,133 +236,152 @@ fn multiply_tile<const FORMAT: u8>(product: &Product<'_>, sums: &mut [Lanes; ROW
         groups * GROUP <= SLAB
             && slab.q.len() >= last_row * planes * SLAB
             && slab.scales.len() >= last_row * (SLAB / 16)
-            && slab.offsets.len() >= last_row * (SLAB / 32)
-            && product.lines.len() >= groups * stride,
+            && slab.offsets.len() >= last_row * (SLAB / 32),
         "slices of a product"
     );
-    let (zero, one) = (_mm256_setzero_si256(), _mm256_set1_epi16(1));
+    // A pass is a part of a group times as many rows as have six planes. The compiler is not to know
+    // how few passes and steps there are: unrolled, they take more registers than it has.
+    let (passes, steps) = black_box((parts * planes, 8 / parts));
     for group in 0..groups {
-        let line = |index: usize| load(&product.lines[group * stride + index]);
-        let scales = line(8).map(|scales| _mm256_castsi256_ps(scales));
-        for half in 0..halves {
-            let begin = if middle(format) == 0 {
-                [zero; 2]
-            } else {
-                line(begin_of(format) + half)
-            };
+        let lines = &product.lines[group * stride..][..stride];
+        let floats = |index: usize| sides(|side| _mm256_castsi256_ps(load(&lines[index], side)));
+        let scales: [__m256; SIDES] = floats(8);
+        for pass in 0..passes {
+            let (part, first) = (pass / planes, pass % planes * (ROWS / planes));
+            let begin = sides(|side| match middle(format) {
+                0 => _mm256_setzero_si256(),
+                _ => load(&lines[begin_of(format) + part], side),
+            });
             // Factors are 16 for a chunk of eight groups.
-            let at = if halves == 2 {
-                group * 2 + half
+            let at = if parts == 2 {
+                group * 2 + part
             } else {
                 group / 8 * 16 + group % 8
             };
-            for first in (0..ROWS).step_by(ROWS / planes) {
-                let mut acc = [[zero; 2]; ROWS];
-                for (index, acc) in acc.iter_mut().enumerate() {
-                    if index % planes == planes - 1 {
-                        *acc = begin;
+            let row = product.row + first;
+            let column = group / 8 * planes * CHUNK + group % 8 * GROUP + part * (GROUP / 2);
+            // SAFETY: by the assertion: these rows have `SLAB` integers in each plane.
+            let acc = unsafe {
+                let q = slab.q.as_ptr().add(row * planes * SLAB + column);
+                sums_of::<FORMAT, SIDES>(q, &lines[part * 4..][..steps], begin)
+            };
+            for (index, acc) in acc.chunks_exact(planes).enumerate() {
+                let row = row + index;
+                let products = widened::<FORMAT, SIDES>(acc, begin);
+                // SAFETY: by the assertion: a row has as many factors as these have groups.
+                let (scale, offset) = unsafe {
+                    (
+                        _mm256_set1_ps(*slab.scales.as_ptr().add(row * (SLAB / 16) + at)),
+                        _mm256_set1_ps(*slab.offsets.as_ptr().add(row * (SLAB / 32) + group)),
+                    )
+                };
+                let sums = &mut sums[first + index];
+                for side in 0..SIDES {
+                    let factor = _mm256_mul_ps(scale, scales[side]);
+                    let product = _mm256_cvtepi32_ps(products[side]);
+                    let mut total = _mm256_fmadd_ps(product, factor, load_lanes(sums, side));
+                    if const { Order::new(format_of(FORMAT)).offsets } {
+                        let x: [__m256; SIDES] = floats(9);
+                        total = _mm256_fmadd_ps(offset, x[side], total);
                     }
-                }
-                for step in half * (8 / halves)..(half + 1) * (8 / halves) {
-                    let x = line(step);
-                    for (index, acc) in acc.iter_mut().enumerate() {
-                        let (row, plane) = (product.row + first + index / planes, index % planes);
-                        let at = row * planes * SLAB
-                            + (group / 8 * planes + plane) * CHUNK
-                            + group % 8 * GROUP
-                            + step * 4;
-                        // SAFETY: by the assertion: a row has `SLAB` integers in each plane.
-                        let q = unsafe { slab.q.as_ptr().add(at).cast::<i32>().read_unaligned() };
-                        let q = _mm256_set1_epi32(q);
-                        for (acc, x) in acc.iter_mut().zip(x) {
-                            *acc = _mm256_add_epi16(*acc, _mm256_maddubs_epi16(q, x));
-                        }
-                    }
-                }
-                for (index, acc) in acc.chunks_exact(planes).enumerate() {
-                    let row = first + index;
-                    let products: Pair = std::array::from_fn(|side| {
-                        let last = acc[planes - 1][side];
-                        if planes == 2 {
-                            let upper = _mm256_madd_epi16(last, _mm256_set1_epi16(16));
-                            _mm256_add_epi32(upper, _mm256_madd_epi16(acc[0][side], one))
-                        } else if order.offsets && middle(format) != 0 {
-                            // With offsets it is `q` that counts.
-                            let undone = _mm256_madd_epi16(begin[side], one);
-                            _mm256_sub_epi32(_mm256_madd_epi16(last, one), undone)
-                        } else {
-                            _mm256_madd_epi16(last, one)
-                        }
-                    });
-                    // SAFETY: by the assertion: a row has as many factors as these have groups.
-                    let (scale, offset) = unsafe {
-                        let row = product.row + row;
-                        (
-                            _mm256_set1_ps(*slab.scales.as_ptr().add(row * (SLAB / 16) + at)),
-                            _mm256_set1_ps(*slab.offsets.as_ptr().add(row * (SLAB / 32) + group)),
-                        )
-                    };
-                    let mut totals = load_lanes(&sums[row]);
-                    for side in 0..2 {
-                        let factor = _mm256_mul_ps(scale, scales[side]);
-                        let product = _mm256_cvtepi32_ps(products[side]);
-                        totals[side] = _mm256_fmadd_ps(product, factor, totals[side]);
-                        if order.offsets {
-                            let sums = _mm256_castsi256_ps(line(9)[side]);
-                            totals[side] = _mm256_fmadd_ps(offset, sums, totals[side]);
-                        }
-                    }
-                    sums[row] = lanes(totals);
+                    store_lanes(sums, side, total);
                 }
             }
         }
     }
 }
 
+/// The sums of a group in 16 bits, of `ROWS` planes of rows from `q` on; the last plane of each row
+/// begins with `begin`.
+///
+/// # Safety
+/// The rows are `SLAB` integers for each plane, and `q` is a group's first in the first plane.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load(line: &Line) -> Pair {
-    let line = line.0.as_ptr().cast::<__m256i>();
-    // SAFETY: a line is 64 aligned bytes.
-    unsafe { [_mm256_load_si256(line), _mm256_load_si256(line.add(1))] }
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn store(line: &mut Line, value: Pair) {
-    let line = line.0.as_mut_ptr().cast::<__m256i>();
-    // SAFETY: a line is 64 aligned bytes.
-    unsafe {
-        _mm256_store_si256(line, value[0]);
-        _mm256_store_si256(line.add(1), value[1]);
+unsafe fn sums_of<const FORMAT: u8, const SIDES: usize>(
+    q: *const u8,
+    x: &[Line],
+    begin: [__m256i; SIDES],
+) -> [[__m256i; SIDES]; ROWS] {
+    let planes = const { planes_of(format_of(FORMAT)) };
+    let mut acc: [[__m256i; SIDES]; ROWS] = std::array::from_fn(|index| {
+        if index % planes == planes - 1 {
+            begin
+        } else {
+            [_mm256_setzero_si256(); SIDES]
+        }
+    });
+    for (step, x) in x.iter().enumerate() {
+        let x: [__m256i; SIDES] = sides(|side| load(x, side));
+        for (index, acc) in acc.iter_mut().enumerate() {
+            let at = index / planes * planes * SLAB + index % planes * CHUNK + step * 4;
+            // SAFETY: the caller's word.
+            let q = _mm256_set1_epi32(unsafe { q.add(at).cast::<i32>().read_unaligned() });
+            for (acc, x) in acc.iter_mut().zip(x) {
+                *acc = _mm256_add_epi16(*acc, _mm256_maddubs_epi16(q, x));
+            }
+        }
     }
+    acc
+}
+
+/// The sums of a group of one row, from those of its planes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn widened<const FORMAT: u8, const SIDES: usize>(
+    planes: &[[__m256i; SIDES]],
+    begin: [__m256i; SIDES],
+) -> [__m256i; SIDES] {
+    let one = _mm256_set1_epi16(1);
+    sides(|side| match (const { format_of(FORMAT) }, planes) {
+        (_, [lower, upper]) => _mm256_add_epi32(
+            _mm256_madd_epi16(lower[side], one),
+            _mm256_madd_epi16(upper[side], _mm256_set1_epi16(16)),
+        ),
+        // Here what was taken off counts.
+        (Format::Q5_1 | Format::Q5K, _) => _mm256_sub_epi32(
+            _mm256_madd_epi16(planes[0][side], one),
+            _mm256_madd_epi16(begin[side], one),
+        ),
+        _ => _mm256_madd_epi16(planes[0][side], one),
+    })
+}
+
+/// One of each half of a tile.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn sides<T, const SIDES: usize>(side: impl FnMut(usize) -> T) -> [T; SIDES] {
+    std::array::from_fn(side)
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn store_lanes(line: &mut Line, lanes: &Lanes) {
-    store(
-        line,
-        load_lanes(lanes).map(|half| _mm256_castps_si256(half)),
-    );
+fn load(line: &Line, side: usize) -> __m256i {
+    let half: &[u8; 32] = &line.0.as_chunks().0[side];
+    // SAFETY: half a line is 32 aligned bytes.
+    unsafe { _mm256_load_si256(half.as_ptr().cast()) }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load_lanes(lanes: &Lanes) -> [__m256; 2] {
-    let lanes = lanes.0.as_ptr();
-    // SAFETY: lanes are 64 aligned bytes.
-    unsafe { [_mm256_load_ps(lanes), _mm256_load_ps(lanes.add(8))] }
+fn store(line: &mut Line, side: usize, value: __m256i) {
+    let half: &mut [u8; 32] = &mut line.0.as_chunks_mut().0[side];
+    // SAFETY: half a line is 32 aligned bytes.
+    unsafe { _mm256_store_si256(half.as_mut_ptr().cast(), value) };
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn lanes(values: [__m256; 2]) -> Lanes {
-    let mut lanes = Lanes([0.0; TILE]);
-    // SAFETY: as for `load_lanes`.
-    unsafe {
-        _mm256_store_ps(lanes.0.as_mut_ptr(), values[0]);
-        _mm256_store_ps(lanes.0.as_mut_ptr().add(8), values[1]);
-    }
-    lanes
+fn load_lanes(lanes: &Lanes, side: usize) -> __m256 {
+    let half: &[f32; LANES] = &lanes.0.as_chunks().0[side];
+    // SAFETY: half of the lanes is 32 aligned bytes.
+    unsafe { _mm256_load_ps(half.as_ptr()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_lanes(lanes: &mut Lanes, side: usize, value: __m256) {
+    let half: &mut [f32; LANES] = &mut lanes.0.as_chunks_mut().0[side];
+    // SAFETY: half of the lanes is 32 aligned bytes.
+    unsafe { _mm256_store_ps(half.as_mut_ptr(), value) };
 }

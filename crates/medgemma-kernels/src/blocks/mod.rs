@@ -75,7 +75,7 @@ pub(crate) fn linear_many(
         return;
     }
     #[cfg(target_arch = "x86_64")]
-    if cols > 0 && many::least(cpu.path()).is_some_and(|least| m >= least) {
+    if cols > 0 && many::least(cpu.path(), weight.format()).is_some_and(|least| m >= least) {
         return many::linear(cpu, x, weight, bias, out);
     }
     few::linear(cpu, x, weight, bias, out);
