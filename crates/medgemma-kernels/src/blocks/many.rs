@@ -76,7 +76,8 @@ pub(super) fn linear(
             for row in (0..piece_rows.len()).step_by(TILE) {
                 let next = piece_rows.len().min(row + TILE);
                 let sums = (row..next).map(|row| &sums[place(piece_tiles.len(), row, index)].0);
-                // SAFETY: this piece alone writes its rows of its tokens.
+                // SAFETY: the processor has the path (`Cpu`'s promise); this piece alone writes its
+                // rows of its tokens.
                 unsafe { write_sums(cpu.path(), sums, tile * TILE, first + row, &out) };
             }
         }
@@ -121,9 +122,11 @@ impl Tiles {
                 let lines = unsafe { cells.part((tile * groups + group) * stride, stride) };
                 let x = &x[tokens.start * cols + group * GROUP..];
                 // SAFETY: the processor has the path (`Cpu`'s promise).
-                match path {
-                    Path::Avx2 => unsafe { many_avx2::pack(format, x, cols, tokens.len(), lines) },
-                    _ => unsafe { many_avx512::pack(format, x, cols, tokens.len(), lines) },
+                unsafe {
+                    match path {
+                        Path::Avx2 => many_avx2::pack(format, x, cols, tokens.len(), lines),
+                        _ => many_avx512::pack(format, x, cols, tokens.len(), lines),
+                    }
                 }
             }
         });
@@ -184,11 +187,11 @@ impl Slab {
             let scales = &mut self.scales[at / 16..][..16];
             let offsets = &mut self.offsets[at / 32..][..8];
             // SAFETY: the processor has the path (`Cpu`'s promise).
-            match self.path {
-                Path::Avx2 => unsafe {
-                    many_avx2::unpack_chunk(format, whole, q, scales, offsets);
-                },
-                _ => unsafe { many_avx512::unpack_chunk(format, whole, q, scales, offsets) },
+            unsafe {
+                match self.path {
+                    Path::Avx2 => many_avx2::unpack_chunk(format, whole, q, scales, offsets),
+                    _ => many_avx512::unpack_chunk(format, whole, q, scales, offsets),
+                }
             }
         }
     }
@@ -244,9 +247,11 @@ fn piece_sums(
                 sums,
             };
             // SAFETY: the processor has the path (`Cpu`'s promise).
-            match path {
-                Path::Avx2 => unsafe { many_avx2::multiply(format, product) },
-                _ => unsafe { many_avx512::multiply(format, product) },
+            unsafe {
+                match path {
+                    Path::Avx2 => many_avx2::multiply(format, product),
+                    _ => many_avx512::multiply(format, product),
+                }
             }
         }
     }
