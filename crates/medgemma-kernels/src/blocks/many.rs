@@ -9,14 +9,15 @@
 
 use std::ops::Range;
 
-use crate::cpu::Cpu;
+use crate::cells::Cells;
+use crate::cpu::{Cpu, Path};
+use crate::linear::{Output, write_sums};
 use crate::lines::{Line, Lines};
 use crate::matrix::{Format, Matrix};
 
 use super::activations::GROUP;
-use super::many_avx512;
-use super::packed::{CHUNK, LONGEST, Order};
-use crate::cells::Cells;
+use super::packed::{CHUNK, LONGEST};
+use super::{many_avx2, many_avx512};
 
 /// Tokens of a tile: the lanes of a register.
 pub(super) const TILE: usize = 16;
@@ -36,8 +37,20 @@ pub(super) const SLAB: usize = 5 * CHUNK;
 /// Groups of a slab.
 const SLAB_GROUPS: usize = SLAB / GROUP;
 
-/// As [`super::linear_many`], whose checks have been made and which has asked for the path; there
-/// are rows, columns and `m > 0`.
+/// Tokens from which on the kernel of `path` is faster than that for a few: it computes 16 at once, in
+/// AVX2 also 8. None if there is none.
+pub(super) fn least(path: Path, format: Format) -> Option<usize> {
+    match path {
+        // Two planes are multiplied where the kernel for a few has one.
+        Path::Avx2 if many_avx2::planes_of(format) == 2 => Some(12),
+        Path::Avx2 => Some(8),
+        Path::Avx512 => Some(13),
+        _ => None,
+    }
+}
+
+/// As [`super::linear_many`], whose checks have been made and which has asked [`least`]; there are
+/// rows, columns and `m > 0`.
 pub(super) fn linear(
     cpu: &Cpu,
     x: &[f32],
@@ -46,28 +59,26 @@ pub(super) fn linear(
     out: &mut [f32],
 ) {
     let (rows, cols) = (weight.rows(), weight.cols());
-    let m = out.len() / rows;
-    let tiles = Tiles::pack(cpu, weight.format(), x, m, cols);
+    let out = Output::new(out, rows, bias);
+    let tiles = Tiles::pack(cpu, weight.format(), x, out.m(), cols);
     let blocks = tiles.count.div_ceil(PIECE_TILES);
     let mut chunk = PIECE_ROWS;
     while chunk > ROWS && rows.div_ceil(chunk) * blocks < 4 * cpu.pool().threads() {
         chunk /= 2;
     }
-    let cells = Cells::new(out);
     cpu.pool().run(rows.div_ceil(chunk) * blocks, &|piece| {
         // Neighbouring pieces share weights: what one thread reads another finds in the cache.
         let (first, block) = (piece / blocks * chunk, piece % blocks);
         let piece_rows = first..rows.min(first + chunk);
         let piece_tiles = block * PIECE_TILES..tiles.count.min((block + 1) * PIECE_TILES);
-        let sums = piece_sums(weight, piece_rows.clone(), &tiles, piece_tiles.clone());
-        let tokens = piece_tiles.start * TILE..m.min(piece_tiles.end * TILE);
-        for token in tokens.clone() {
-            // SAFETY: this piece alone writes its rows of its tokens.
-            let out = unsafe { cells.part(token * rows + first, piece_rows.len()) };
-            let (tile, lane) = ((token - tokens.start) / TILE, token % TILE);
-            for (row, out) in out.iter_mut().enumerate() {
-                let sum = sums[place(piece_tiles.len(), row, tile)].0[lane];
-                *out = sum + bias.map_or(0.0, |bias| bias[first + row]);
+        let sums = piece_sums(cpu.path(), weight, &piece_rows, &tiles, &piece_tiles);
+        for (index, tile) in piece_tiles.clone().enumerate() {
+            for row in (0..piece_rows.len()).step_by(TILE) {
+                let next = piece_rows.len().min(row + TILE);
+                let sums = (row..next).map(|row| &sums[place(piece_tiles.len(), row, index)].0);
+                // SAFETY: the processor has the path (`Cpu`'s promise); this piece alone writes its
+                // rows of its tokens.
+                unsafe { write_sums(cpu.path(), sums, tile * TILE, first + row, &out) };
             }
         }
     });
@@ -87,13 +98,18 @@ fn place(tiles: usize, row: usize, tile: usize) -> usize {
 pub(super) struct Tiles {
     lines: Lines,
     groups: usize,
+    tokens: usize,
     count: usize,
     stride: usize,
 }
 
 impl Tiles {
     fn pack(cpu: &Cpu, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
-        let stride = lines_of(format);
+        let path = cpu.path();
+        let stride = match path {
+            Path::Avx2 => many_avx2::lines_of(format),
+            _ => many_avx512::lines_of(format),
+        };
         let (count, groups) = (m.div_ceil(TILE), cols / GROUP);
         let mut lines = Lines::any(count * groups * stride);
         let cells = Cells::new(&mut lines);
@@ -105,51 +121,58 @@ impl Tiles {
                 // SAFETY: this piece alone writes its groups of its tile.
                 let lines = unsafe { cells.part((tile * groups + group) * stride, stride) };
                 let x = &x[tokens.start * cols + group * GROUP..];
-                // SAFETY: the caller of `linear` has asked for the path.
-                unsafe { many_avx512::pack(Order::new(format), x, cols, tokens.len(), lines) };
+                // SAFETY: the processor has the path (`Cpu`'s promise).
+                unsafe {
+                    match path {
+                        Path::Avx2 => many_avx2::pack(format, x, cols, tokens.len(), lines),
+                        _ => many_avx512::pack(format, x, cols, tokens.len(), lines),
+                    }
+                }
             }
         });
         Self {
             lines,
             groups,
+            tokens: m,
             count,
             stride,
         }
     }
 }
 
-/// Lines of a group of a tile: eight of integers, four of each token in a line; the scales; and
-/// what the sums begin with or, for formats with offsets, the integers' sums times the scale. Those
-/// of `Q6_K` begin twice.
-pub(super) const fn lines_of(format: Format) -> usize {
-    if matches!(format, Format::Q6K) {
-        11
-    } else {
-        10
-    }
-}
-
 /// Some rows of weights, a slab of columns, as bytes.
 pub(super) struct Slab {
-    /// Integers, `z` included, `SLAB` for each row.
+    /// Integers, `z` included, `SLAB` for each row: chunk by chunk, in each plane by plane.
     pub(super) q: Vec<u8>,
     /// `SLAB / 16` for each row: 16 for each chunk, of which formats with groups of 32 use eight.
     pub(super) scales: Vec<f32>,
     /// `SLAB / 32` for each row.
     pub(super) offsets: Vec<f32>,
+    path: Path,
+    format: Format,
+    /// Parts of an integer, bytes of their own.
+    planes: usize,
 }
 
 impl Slab {
-    fn new(rows: usize) -> Self {
+    fn new(path: Path, format: Format, rows: usize) -> Self {
+        let planes = match path {
+            Path::Avx2 => many_avx2::planes_of(format),
+            _ => 1,
+        };
         Self {
-            q: vec![0; rows * SLAB],
+            path,
+            format,
+            planes,
+            q: vec![0; rows * planes * SLAB],
             scales: vec![0.0; rows * (SLAB / 16)],
             offsets: vec![0.0; rows * SLAB_GROUPS],
         }
     }
 
     /// Unpacks columns of a row, a whole number of blocks, as row `index`.
-    fn fill(&mut self, index: usize, format: Format, bytes: &[u8]) {
+    fn fill(&mut self, index: usize, bytes: &[u8]) {
+        let format = self.format;
         let size = CHUNK / format.block_len() * format.block_bytes();
         for (chunk, bytes) in bytes.chunks(size).enumerate() {
             let mut last = [0; LONGEST];
@@ -160,11 +183,16 @@ impl Slab {
                 &last[..size]
             };
             let at = index * SLAB + chunk * CHUNK;
-            let q = &mut self.q[at..at + CHUNK];
+            let q = &mut self.q[self.planes * at..][..self.planes * CHUNK];
             let scales = &mut self.scales[at / 16..][..16];
             let offsets = &mut self.offsets[at / 32..][..8];
-            // SAFETY: the caller of `linear` has asked for the path.
-            unsafe { many_avx512::unpack_chunk(format, whole, q, scales, offsets) };
+            // SAFETY: the processor has the path (`Cpu`'s promise).
+            unsafe {
+                match self.path {
+                    Path::Avx2 => many_avx2::unpack_chunk(format, whole, q, scales, offsets),
+                    _ => many_avx512::unpack_chunk(format, whole, q, scales, offsets),
+                }
+            }
         }
     }
 }
@@ -180,27 +208,31 @@ pub(super) struct Product<'a> {
     pub(super) lines: &'a [Line],
     /// Lines from a tile to the next.
     pub(super) stride: usize,
+    /// Tokens of the tiles, which but for the last are full.
+    pub(super) tokens: usize,
     /// Six for each tile.
     pub(super) sums: &'a mut [Lanes],
 }
 
 /// The sums of a piece: as [`place`] says.
 fn piece_sums(
+    path: Path,
     weight: Matrix<'_>,
-    rows: Range<usize>,
+    rows: &Range<usize>,
     tiles: &Tiles,
-    piece: Range<usize>,
+    piece: &Range<usize>,
 ) -> Vec<Lanes> {
     let format = weight.format();
     let padded = rows.len().next_multiple_of(ROWS);
     let mut sums = vec![Lanes([0.0; TILE]); padded * piece.len()];
-    let mut slab = Slab::new(padded);
+    let tokens = piece.start * TILE..tiles.tokens.min(piece.end * TILE);
+    let mut slab = Slab::new(path, format, padded);
     for start in (0..tiles.groups).step_by(SLAB_GROUPS) {
         let groups = SLAB_GROUPS.min(tiles.groups - start);
         let bytes_of = |groups: usize| groups * GROUP / format.block_len() * format.block_bytes();
         for (index, row) in rows.clone().enumerate() {
             let bytes = &weight.row(row)[bytes_of(start)..][..bytes_of(groups)];
-            slab.fill(index, format, bytes);
+            slab.fill(index, bytes);
         }
         let stride = tiles.groups * tiles.stride;
         let lines = &tiles.lines[piece.start * stride + start * tiles.stride..];
@@ -211,10 +243,16 @@ fn piece_sums(
                 groups,
                 lines,
                 stride,
+                tokens: tokens.len(),
                 sums,
             };
-            // SAFETY: the caller of `linear` has asked for the path.
-            unsafe { many_avx512::multiply(format, product) };
+            // SAFETY: the processor has the path (`Cpu`'s promise).
+            unsafe {
+                match path {
+                    Path::Avx2 => many_avx2::multiply(format, product),
+                    _ => many_avx512::multiply(format, product),
+                }
+            }
         }
     }
     sums

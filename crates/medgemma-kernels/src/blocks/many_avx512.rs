@@ -7,13 +7,25 @@ use crate::matrix::Format;
 use super::activations::{GROUP, TINY};
 use super::avx512::unpack;
 use super::decode::format_of;
-use super::many::{Lanes, Product, ROWS, SLAB, TILE, lines_of};
+use super::many::{Lanes, Product, ROWS, SLAB, TILE};
 use super::packed::{CHUNK, Order};
 use crate::lines::Line;
 
+/// Lines of a group of a tile: eight of integers, four of each token in a line; the scales; and
+/// what the sums begin with or, for formats with offsets, the integers' sums times the scale. Those
+/// of `Q6_K` begin twice.
+pub(super) const fn lines_of(format: Format) -> usize {
+    if matches!(format, Format::Q6K) {
+        11
+    } else {
+        10
+    }
+}
+
 /// Rounds and packs a group of `tokens` rows of `x`, which are `cols` apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-pub(super) fn pack(order: Order, x: &[f32], cols: usize, tokens: usize, lines: &mut [Line]) {
+pub(super) fn pack(format: Format, x: &[f32], cols: usize, tokens: usize, lines: &mut [Line]) {
+    let order = Order::new(format);
     let row = |token: usize| {
         let x: &[f32; GROUP] = x[token * cols..].first_chunk().expect("a group of a row");
         // SAFETY: it is twice 64 bytes.

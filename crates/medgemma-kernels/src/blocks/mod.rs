@@ -17,6 +17,8 @@ mod few_neon;
 #[cfg(target_arch = "x86_64")]
 mod many;
 #[cfg(target_arch = "x86_64")]
+mod many_avx2;
+#[cfg(target_arch = "x86_64")]
 mod many_avx512;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx2;
@@ -35,18 +37,12 @@ mod unpack_avx2;
 mod unpack_avx512;
 
 use crate::cpu::Cpu;
-#[cfg(target_arch = "x86_64")]
-use crate::cpu::Path;
 use crate::matrix::Matrix;
 
 pub(crate) use few::MOST;
 pub use quantize::{Quantizer, quantize, quantize_matrix};
 pub use unpack::dequantize;
 pub(crate) use unpack::unpack_bf16;
-
-/// Rows of activations from which on the kernel for many is the faster one: it computes 16 at once.
-#[cfg(target_arch = "x86_64")]
-const LEAST: usize = 13;
 
 /// `out = x · weightᵀ + bias`: `x` is `[m, cols]`, `weight` `[rows, cols]` in blocks, `bias`
 /// `[rows]`, `out` `[m, rows]`, all row-major. The arithmetic is said in [`few`].
@@ -79,7 +75,7 @@ pub(crate) fn linear_many(
         return;
     }
     #[cfg(target_arch = "x86_64")]
-    if cpu.path() == Path::Avx512 && cols > 0 && m >= LEAST {
+    if cols > 0 && many::least(cpu.path(), weight.format()).is_some_and(|least| m >= least) {
         return many::linear(cpu, x, weight, bias, out);
     }
     few::linear(cpu, x, weight, bias, out);

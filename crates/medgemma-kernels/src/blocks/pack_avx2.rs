@@ -58,7 +58,7 @@ pub(super) fn fill(order: Order, x: &[f32; CHUNK], lines: &mut [Line]) {
 /// integers.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn round_group(x: &[f32; GROUP], integers: &mut [u8; GROUP]) -> (f32, f32) {
+pub(super) fn round_group(x: &[f32; GROUP], integers: &mut [u8; GROUP]) -> (f32, f32) {
     // SAFETY: it is 128 bytes.
     let x: [__m256; 4] =
         [0, 1, 2, 3].map(|index| unsafe { _mm256_loadu_ps(x[index * 8..].as_ptr()) });

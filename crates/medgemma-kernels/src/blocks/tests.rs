@@ -86,24 +86,29 @@ fn tolerance(format: Format, row: &[u8], x: &[f32]) -> f32 {
     magnitudes * 2e-6 + 1e-30
 }
 
-type Linear = fn(&Cpu, &[f32], Matrix<'_>, Option<&[f32]>, &mut [f32]);
-
-fn check_few(format: Format, m: usize, rows: usize, cols: usize, threads: usize, seed: u64) {
-    check(linear_many, format, [m, rows, cols], threads, seed);
-}
-
-fn check(linear: Linear, format: Format, shape: [usize; 3], threads: usize, seed: u64) {
+fn check(format: Format, shape: [usize; 3], threads: usize, seed: u64) {
     let [m, rows, cols] = shape;
     let bytes = blocks(format, rows, cols, seed);
-    let weight = Matrix::new(format, rows, cols, &bytes);
     let x = activations(m * cols, seed);
     let bias: Vec<f32> = activations(rows, seed + 1);
     let bias = (seed.is_multiple_of(2)).then_some(&bias[..]);
+    compare(
+        m,
+        &x,
+        Matrix::new(format, rows, cols, &bytes),
+        bias,
+        threads,
+    );
+}
+
+/// All paths against the plain Rust one.
+fn compare(m: usize, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, threads: usize) {
+    let (format, rows, cols) = (weight.format(), weight.rows(), weight.cols());
     let mut expected = vec![0.0; m * rows];
-    linear(&Cpu::new(1, Path::Scalar), &x, weight, bias, &mut expected);
+    linear_many(&Cpu::new(1, Path::Scalar), x, weight, bias, &mut expected);
     for path in Path::available() {
         let mut out = vec![f32::NAN; m * rows];
-        linear(&Cpu::new(threads, path), &x, weight, bias, &mut out);
+        linear_many(&Cpu::new(threads, path), x, weight, bias, &mut out);
         for (index, (out, expected)) in out.iter().zip(&expected).enumerate() {
             let (token, row) = (index / rows, index % rows);
             let most = tolerance(format, weight.row(row), &x[token * cols..][..cols])
@@ -127,7 +132,7 @@ proptest! {
         seed in 0u64..1000,
     ) {
         for format in FORMATS {
-            check_few(format, m, rows, blocks * format.block_len(), threads, seed);
+            check(format, [m, rows, blocks * format.block_len()], threads, seed);
         }
     }
 }
@@ -145,7 +150,7 @@ proptest! {
         for format in FORMATS {
             let blocks = if format.block_len() == 256 { blocks / 6 } else { blocks };
             let shape = [m, rows, blocks * format.block_len()];
-            check(linear_many, format, shape, threads, seed);
+            check(format, shape, threads, seed);
         }
     }
 }
@@ -155,15 +160,60 @@ proptest! {
 #[test]
 fn many_rows_of_several_pieces_and_slabs() {
     for format in FORMATS {
-        check(linear_many, format, [260, 50, 1536], 3, 5);
+        check(format, [260, 50, 1536], 3, 5);
+    }
+}
+
+/// Where the kernels change: a few, half a tile, a tile, and what is left over of each.
+#[test]
+fn numbers_of_rows_around_tiles() {
+    for format in FORMATS {
+        for m in [7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 24, 25, 32, 33] {
+            check(format, [m, 13, 512], 2, m as u64);
+        }
+    }
+}
+
+/// Integers of a group that add up to the most that there is, of either sign: no sum may saturate or
+/// wrap.
+#[test]
+fn the_largest_integers_do_not_overflow() {
+    let (m, rows, cols) = (20, 7, 512);
+    for format in FORMATS {
+        let row = format.row_bytes(cols).expect("whole blocks");
+        let mut bytes = blocks(format, rows, cols, 6);
+        // All numbers of a row alike, the most and the least of each format among them.
+        let patterns = [0xff, 0, 0x7f, 0x80, 0x0f, 0xf0, 0x55];
+        for (block, index) in bytes.chunks_exact_mut(format.block_bytes()).zip(0..) {
+            let pattern = patterns[index * format.block_bytes() / row];
+            let head = match format {
+                Format::Q8_0 | Format::Q4_0 | Format::Q5_0 => 2,
+                Format::Q6K => {
+                    block[..192].fill(pattern);
+                    continue;
+                }
+                Format::Q4_1 | Format::Q5_1 => 4,
+                _ => 16,
+            };
+            block[head..].fill(pattern);
+        }
+        let x: Vec<f32> = (0..m * cols)
+            .map(|index| match index / cols % 4 {
+                0 => 1.0,
+                1 => -1.0,
+                2 => [1.0, -1.0][index / 32 % 2],
+                _ => [1.0, -1.0][index % 2],
+            })
+            .collect();
+        compare(m, &x, Matrix::new(format, rows, cols, &bytes), None, 2);
     }
 }
 
 #[test]
 fn few_rows_of_real_widths() {
     for format in FORMATS {
-        check_few(format, 1, 50, 2560, 2, 1);
-        check_few(format, 3, 20, 10240, 3, 2);
+        check(format, [1, 50, 2560], 2, 1);
+        check(format, [3, 20, 10240], 3, 2);
     }
 }
 

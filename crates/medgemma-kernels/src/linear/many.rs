@@ -186,7 +186,9 @@ fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: 
                         let sums = &sums[(first + index * group.rows) * LANES..];
                         sums.first_chunk().expect("the sums of a row")
                     });
-                    write_sums(cpu.path(), sums, tile * LANES, row, out);
+                    // SAFETY: the processor has the path (`Cpu`'s promise); this piece alone writes
+                    // its rows of its tokens.
+                    unsafe { write_sums(cpu.path(), sums, tile * LANES, row, out) };
                 }
             }
         });
@@ -244,7 +246,10 @@ fn piece_sums(
 
 /// Turns up to `LANES` rows of a tile's sums, each of `LANES` tokens, into outputs: `row` and those
 /// behind it of `token` and those behind it, as far as there are any.
-fn write_sums<'a>(
+///
+/// # Safety
+/// The processor has `path`, and no other thread writes these outputs.
+pub(crate) unsafe fn write_sums<'a>(
     path: Path,
     sums: impl ExactSizeIterator<Item = &'a [f32; LANES]>,
     token: usize,
@@ -254,14 +259,13 @@ fn write_sums<'a>(
     let rows = sums.len();
     #[cfg(target_arch = "x86_64")]
     if path >= Path::Avx512 {
-        // SAFETY: the processor has the path (`Cpu`'s promise); this piece alone writes its rows
-        // of its tokens.
+        // SAFETY: the caller's word.
         return unsafe { super::avx512_turn::write_sums(sums, token, row, out) };
     }
     let mut turned = [[0.0; LANES]; LANES];
     turn_sums(path, sums, &mut turned);
     for (token, values) in (token..out.m().min(token + LANES)).zip(&turned) {
-        // SAFETY: this piece alone writes its rows of its tokens.
+        // SAFETY: the caller's word.
         unsafe { out.put(token, row, &values[..rows]) };
     }
 }

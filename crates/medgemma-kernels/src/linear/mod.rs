@@ -40,7 +40,9 @@ use crate::matrix::Matrix;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(crate) use avx512_turn::turn_sums;
-use output::Output;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use many::write_sums;
+pub(crate) use output::Output;
 use panel::Weights;
 
 /// `out = x · weightᵀ + bias`: `x` is `[m, cols]`, `weight` `[rows, cols]`, `bias` `[rows]`, `out`

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 /// Outputs and the bias that is added to them. Each place is written by one piece of work.
-pub(super) struct Output<'a> {
+pub(crate) struct Output<'a> {
     start: *mut f32,
     m: usize,
     rows: usize,
@@ -17,7 +17,7 @@ unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
     /// `out` is a whole number of rows of `rows` numbers, `bias` has `rows`.
-    pub(super) fn new(out: &'a mut [f32], rows: usize, bias: Option<&'a [f32]>) -> Self {
+    pub(crate) fn new(out: &'a mut [f32], rows: usize, bias: Option<&'a [f32]>) -> Self {
         assert!(bias.is_none_or(|bias| bias.len() == rows), "bias of rows");
         Self {
             start: out.as_mut_ptr(),
@@ -29,7 +29,7 @@ impl<'a> Output<'a> {
     }
 
     /// Rows of `x`.
-    pub(super) fn m(&self) -> usize {
+    pub(crate) fn m(&self) -> usize {
         self.m
     }
 
