@@ -2,6 +2,8 @@
 //! a folder that can be de-identified into another, under its own name. OPTION is one of `dates`, `uids`,
 //! `device`, `institution`, `patient`, `descriptors`.
 
+#![allow(clippy::print_stdout, reason = "a command tells what it did")]
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;

@@ -300,7 +300,7 @@ fn options_keep_what_they_say() {
     );
     assert_ne!(date, "19310723");
     assert!(
-        date < "19300724".to_owned() && date > "19210701".to_owned(),
+        date.as_str() < "19300724" && date.as_str() > "19210701",
         "{date}"
     );
     let acquired = text(&modified, tags::ACQUISITION_DATE_TIME).expect("a time");

@@ -4,6 +4,7 @@
 //! to expect of real ones from above.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::print_stdout, reason = "the figures are what it is for")]
 
 mod value;
 
