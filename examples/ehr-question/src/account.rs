@@ -1,0 +1,159 @@
+//! What was done, for whoever has to check the answer.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use medgemma::NOTICE;
+use medgemma_records::{Bundle, Call, Match, Outcome, Reason, Stage, Step, Stop, WhyUnsupported};
+
+/// What was read of the bundle and what was not.
+pub(crate) fn record(bundle: &Bundle, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "Record: {} resources read, {} not",
+        bundle.records().len(),
+        bundle.unread().len()
+    )?;
+    for unread in bundle.unread() {
+        writeln!(out, "  not read: {}: {:?}", unread.place, unread.why)?;
+    }
+    if bundle.has_more_pages() {
+        writeln!(out, "  the record has further pages that were not given")?;
+    }
+    Ok(())
+}
+
+/// Steps, facts, what was left out, the answer, the notice.
+pub(crate) fn outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nSteps ({} calls, {} tokens):",
+        outcome.calls, outcome.tokens
+    )?;
+    for taken in &outcome.trace {
+        step(taken, out)?;
+    }
+    writeln!(out, "\nFacts with sources: {}", outcome.facts.len())?;
+    for fact in &outcome.facts {
+        writeln!(out, "  - {fact}")?;
+        if !fact.unfounded_numbers.is_empty() {
+            writeln!(
+                out,
+                "    numbers that no source has: {}",
+                fact.unfounded_numbers.join(", ")
+            )?;
+        }
+    }
+    for fact in &outcome.left_out {
+        writeln!(out, "  - no room in the answer's prompt: {fact}")?;
+    }
+    writeln!(
+        out,
+        "Statements without a source, not used: {}",
+        outcome.unsupported.len()
+    )?;
+    for statement in &outcome.unsupported {
+        writeln!(
+            out,
+            "  - {} ({})",
+            statement.text,
+            unsupported(&statement.why)
+        )?;
+    }
+    omitted(outcome, out)?;
+    writeln!(out, "\nAnswer:\n{}", outcome.answer)?;
+    for source in &outcome.cited {
+        writeln!(out, "  cites {source}")?;
+    }
+    for name in &outcome.unfounded_citations {
+        writeln!(out, "  cites {name}, which it was not shown")?;
+    }
+    if outcome.cited.is_empty() {
+        writeln!(
+            out,
+            "  cites no record: nothing in the record supports this answer"
+        )?;
+    }
+    writeln!(out, "\n{NOTICE}")
+}
+
+fn step(step: &Step, out: &mut impl Write) -> io::Result<()> {
+    match step {
+        Step::Asked(call) => asked(call, out),
+        Step::Kinds { kinds, picked } => {
+            let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+            let by = match picked {
+                true => "picked by the model",
+                false => "the model picked none; by the question's words",
+            };
+            writeln!(out, "  -> kinds: {} ({by})", names.join(", "))
+        }
+        Step::Found { kind, records, by } => {
+            let by = match by {
+                Match::Code => "by code",
+                Match::Title => "by title",
+                Match::Category => "by category",
+                _ => "all: the search named nothing that there is",
+            };
+            writeln!(out, "  -> {kind}: {records} found ({by})")
+        }
+        Step::Stopped(Stop::Calls) => writeln!(out, "  -> stopped: no calls left but the answer's"),
+        _ => writeln!(out, "  -> stopped: no tokens left but the answer's"),
+    }
+}
+
+fn asked(call: &Call, out: &mut impl Write) -> io::Result<()> {
+    let of = call
+        .kind
+        .map_or_else(String::new, |kind| format!(" {kind}"));
+    let again = if call.attempt > 0 { ", again" } else { "" };
+    let (prompt, answer) = (call.prompt_tokens, call.answer_tokens);
+    write!(
+        out,
+        "  {}{of}{again}: {prompt} tokens in, {answer} out",
+        call.stage
+    )?;
+    match (call.stage, call.was_read) {
+        (Stage::Kinds | Stage::Search, true) => writeln!(out, ": {}", call.answer.trim()),
+        (_, true) => writeln!(out),
+        (Stage::Facts, false) => writeln!(out, "; cites nothing that it was shown"),
+        (_, false) => writeln!(out, "; could not be read"),
+    }
+}
+
+fn unsupported(why: &WhyUnsupported) -> String {
+    match why {
+        WhyUnsupported::UnknownRecord(_) => "cites what is not in the record".to_owned(),
+        WhyUnsupported::NotShown(record) => format!("cites {record}, which it was not shown"),
+        _ => "cites nothing".to_owned(),
+    }
+}
+
+/// Every resource that no prompt showed, by reason.
+fn omitted(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "Resources that the model was not shown: {}",
+        outcome.omitted.len()
+    )?;
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for omitted in &outcome.omitted {
+        let names = by_reason.entry(reason(omitted.reason)).or_default();
+        names.push(omitted.reference.as_str());
+    }
+    for (reason, names) in by_reason {
+        writeln!(out, "  {reason}: {}", names.join(", "))?;
+    }
+    Ok(())
+}
+
+fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::OverBudget => "no room",
+        Reason::OtherKind => "kind not picked",
+        Reason::OtherCode => "not searched for",
+        Reason::OtherPatient => "another patient's",
+        Reason::EnteredInError => "entered in error",
+        _ => "not reached",
+    }
+}

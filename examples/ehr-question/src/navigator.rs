@@ -1,0 +1,85 @@
+//! MedGemma as the navigator asks it: kinds and codes by a schema that allows only those of the record, all else in words.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use medgemma::{GenerateOptions, MedGemma, Message, Sampling, Schema};
+use medgemma_records::{Ask, AskError, Bundle, Reference, Stage, StageOptions};
+use serde_json::json;
+
+/// Codes of one search, and kinds, at most: lists without an end could fill any number of tokens.
+const MOST: usize = 8;
+
+/// A model, and what it may choose among in this record.
+pub(crate) struct Navigator {
+    model: MedGemma,
+    kinds: Schema,
+    search: Schema,
+}
+
+impl Navigator {
+    pub(crate) fn new(
+        model: MedGemma,
+        bundle: &Bundle,
+        patient: Option<&Reference>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let manifest = bundle.manifest(patient)?;
+        let kinds: Vec<&str> = manifest
+            .kinds
+            .iter()
+            .map(|entry| entry.kind.name())
+            .collect();
+        if kinds.is_empty() {
+            return Err("the bundle has no resource that could be asked about".into());
+        }
+        let records = bundle.records().iter();
+        let codes = records.flat_map(|record| &record.summary().codes);
+        let codes: BTreeSet<&str> = codes.map(|code| code.code.as_str()).collect();
+        let codes = match codes.is_empty() {
+            true => json!({"type": "array", "maxItems": 0}),
+            false => json!({"type": "array", "items": {"enum": codes}, "maxItems": MOST}),
+        };
+        let search = json!({
+            "type": "object",
+            "properties": {"resource": {"enum": kinds}, "codes": codes},
+            "required": ["resource", "codes"]
+        });
+        let kinds =
+            json!({"type": "array", "items": {"enum": kinds}, "minItems": 1, "maxItems": MOST});
+        Ok(Self {
+            model,
+            kinds: Schema::from_value(kinds)?,
+            search: Schema::from_value(search)?,
+        })
+    }
+}
+
+impl Ask for Navigator {
+    fn ask(
+        &mut self,
+        stage: Stage,
+        prompt: &str,
+        options: &StageOptions,
+    ) -> Result<String, AskError> {
+        #[expect(clippy::cast_possible_truncation, reason = "temperatures are small")]
+        let sampling = Sampling::default().with_temperature(options.temperature as f32);
+        let generate = GenerateOptions::default()
+            .with_max_new_tokens(options.max_tokens)
+            .with_sampling(sampling);
+        let generate = match stage {
+            Stage::Kinds => generate.with_schema(self.kinds.clone()),
+            Stage::Search => generate.with_schema(self.search.clone()),
+            _ => generate,
+        };
+        let message = Message::user().text(prompt);
+        Ok(self.model.chat().send_with(message, &generate)?.text)
+    }
+
+    /// What cannot be counted does not fit.
+    fn count_tokens(&self, text: &str) -> usize {
+        self.model
+            .tokenizer()
+            .encode(text)
+            .map_or(usize::MAX, |ids| ids.len())
+    }
+}
