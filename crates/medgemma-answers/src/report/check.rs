@@ -173,6 +173,7 @@ mod tests {
             "Findings: Bilateral effusions. Impression: Left effusion larger than before.",
             "Findings: Small effusion. No large effusion. Impression: Small effusion.",
             "Findings: Left and right nodules. Impression: Right nodule.",
+            "Findings: Small left effusion. Larger right effusion. Impression: Right effusion.",
             "Findings: Possible pneumonia. Impression: No pneumonia.",
             "Indication: Pneumothorax? Findings: No pneumothorax. Impression: Normal.",
             "Comparison: Effusion in May. Findings: No effusion. Impression: None.",
