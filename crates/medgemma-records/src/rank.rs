@@ -203,3 +203,46 @@ fn newest(bundle: &Bundle) -> Option<&Date> {
         .filter_map(|record| record.summary().date.as_ref())
         .max()
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{Wanted, Weights};
+    use crate::Bundle;
+
+    /// Points of an undated condition of this title and clinical status.
+    fn points(question: &str, title: &str, status: &str) -> i64 {
+        let json = format!(
+            r#"{{"resourceType": "Bundle", "type": "collection", "entry": [{{"resource": {{
+                "resourceType": "Condition", "id": "c", "subject": {{"reference": "Patient/p"}},
+                "clinicalStatus": {{"coding": [{{"code": "{status}"}}]}},
+                "code": {{"text": "{title}"}}}}}}]}}"#
+        );
+        let bundle = Bundle::from_json(&[&json]).expect("a bundle");
+        let record = bundle.records().first().expect("a record");
+        Wanted::new(question, &[]).points(record, None, &Weights::default())
+    }
+
+    #[test]
+    fn words_count_each_and_at_most_three_times() {
+        let title = "Acute bacterial lobar pneumonia";
+        let of = |question: &str| points(question, title, "unknown");
+        assert_eq!(of("fracture?"), 0);
+        for (question, words) in [
+            ("pneumonia?", 1),
+            ("lobar pneumonia?", 2),
+            ("bacterial lobar pneumonia?", 3),
+            ("acute bacterial lobar pneumonia?", 3),
+            ("pneumonia, pneumonia, pneumonia?", 1),
+        ] {
+            assert_eq!(of(question), words * 30, "{question}");
+        }
+    }
+
+    #[test]
+    fn what_is_over_loses_what_holds_now_gains() {
+        for (status, expected) in [("active", 15), ("resolved", -15), ("unknown", 0)] {
+            assert_eq!(points("anything?", "Asthma", status), expected, "{status}");
+        }
+    }
+}

@@ -278,7 +278,7 @@ fn is_name(text: &str) -> bool {
 fn typed(kind: Kind, json: &str) -> std::result::Result<Resource, Fault> {
     Ok(match kind {
         Kind::Patient => Resource::Patient(parse(json)?),
-        Kind::Condition => Resource::Condition(parse(json)?),
+        Kind::Condition => Resource::Condition(Box::new(parse(json)?)),
         Kind::AllergyIntolerance => Resource::AllergyIntolerance(parse(json)?),
         Kind::MedicationRequest => Resource::MedicationRequest(parse(json)?),
         Kind::MedicationStatement => Resource::MedicationStatement(parse(json)?),

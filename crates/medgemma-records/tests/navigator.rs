@@ -6,9 +6,11 @@ use medgemma_records::{
 };
 use proptest::prelude::*;
 
+type Say = dyn FnMut(Stage, &str) -> String;
+
 /// Answers by stage; the last answer of a stage goes on for ever.
 struct Script {
-    say: Box<dyn FnMut(Stage, &str) -> String>,
+    say: Box<Say>,
     asked: Vec<(Stage, StageOptions)>,
 }
 

@@ -1,5 +1,7 @@
 //! Choosing among given answers by how likely the model finds each: no token is written.
 
+use std::fmt;
+
 use medgemma_gemma3::Segment;
 use serde::Serialize;
 
@@ -15,8 +17,8 @@ pub struct Choice {
     pub answers: Vec<ChoiceScore>,
 }
 
-/// One of the given answers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One of the given answers. `Debug` prints the length of its text only.
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ChoiceScore {
     /// The answer as given.
@@ -29,6 +31,17 @@ pub struct ChoiceScore {
     /// The same over [`Score::mean`], the log-probability for each token: for answers that differ
     /// in length. Answers of which one begins with another are only fairly compared by this.
     pub probability_per_token: f32,
+}
+
+impl fmt::Debug for ChoiceScore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChoiceScore")
+            .field("text", &format_args!("{} bytes", self.text.len()))
+            .field("score", &self.score)
+            .field("probability", &self.probability)
+            .field("probability_per_token", &self.probability_per_token)
+            .finish()
+    }
 }
 
 impl Choice {
@@ -128,6 +141,8 @@ mod tests {
         assert!((share - mean / (mean + 0.5)).abs() < 1e-6, "{share}");
         assert_eq!((choice.likeliest(), choice.likeliest_per_token()), (0, 1));
         assert_eq!(choice.answers[1].text, "yes it is");
+        let shown = format!("{choice:?}");
+        assert!(!shown.contains("yes") && shown.contains("9 bytes"), "{shown}");
         // Far below what exp() can show.
         let far = Choice::of(&["a", "b"], vec![score(&[-2000.0]), score(&[-2001.0])]);
         assert!((far.answers[0].probability - 0.731).abs() < 1e-3);

@@ -27,7 +27,7 @@ pub(crate) enum Resource {
     Patient(Patient),
     Encounter(Encounter),
     Practitioner(Practitioner),
-    Condition(Condition),
+    Condition(Box<Condition>),
     Observation(Box<Observation>),
     AllergyIntolerance(AllergyIntolerance),
     FamilyMemberHistory(FamilyMemberHistory),

@@ -98,5 +98,5 @@ pub fn navigate(
     options: &NavigatorOptions,
 ) -> Result<Outcome> {
     options.check()?;
-    run::Run::new(bundle, question, model, options)?.to_the_end()
+    run::Run::new(bundle, question, model, options)?.finish()
 }

@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    pub(crate) fn to_the_end(mut self) -> Result<Outcome> {
+    pub(crate) fn finish(mut self) -> Result<Outcome> {
         let manifest = self.bundle.manifest(self.patient)?;
         let kinds = self.kinds(&manifest)?;
         for kind in &kinds {
@@ -225,12 +225,13 @@ impl<'a> Run<'a> {
                 .iter()
                 .any(|category| is_one_of(category))
         };
-        let ways: [(Match, &dyn Fn(&Record) -> bool); 3] = [
-            (Match::Code, &by_code),
-            (Match::Title, &by_title),
-            (Match::Category, &by_category),
-        ];
-        for (by, fits) in ways {
+        for by in [Match::Code, Match::Title, Match::Category] {
+            let fits = |record: &Record| match by {
+                Match::Code => by_code(record),
+                Match::Title => by_title(record),
+                Match::Category => by_category(record),
+                Match::Everything => true,
+            };
             let found: Vec<usize> = all
                 .iter()
                 .copied()
