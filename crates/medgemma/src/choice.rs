@@ -142,7 +142,10 @@ mod tests {
         assert_eq!((choice.likeliest(), choice.likeliest_per_token()), (0, 1));
         assert_eq!(choice.answers[1].text, "yes it is");
         let shown = format!("{choice:?}");
-        assert!(!shown.contains("yes") && shown.contains("9 bytes"), "{shown}");
+        assert!(
+            !shown.contains("yes") && shown.contains("9 bytes"),
+            "{shown}"
+        );
         // Far below what exp() can show.
         let far = Choice::of(&["a", "b"], vec![score(&[-2000.0]), score(&[-2001.0])]);
         assert!((far.answers[0].probability - 0.731).abs() < 1e-3);

@@ -141,7 +141,7 @@ fn the_request_is_there_before_the_first_piece_and_the_reply_before_the_last() {
     let mut stream = chat.stream(ask("What is shown?"), &exactly(4)).unwrap();
     assert_eq!(events(&here.path), ["request"]);
     let mut last = None;
-    while let Some(piece) = stream.next() {
+    for piece in stream.by_ref() {
         piece.unwrap();
         last = Some(events(&here.path));
     }
