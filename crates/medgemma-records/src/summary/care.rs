@@ -44,20 +44,8 @@ pub(crate) fn service_request(draft: &mut Draft<'_>, request: &ServiceRequest) {
     draft.say_all("site", &request.body_site);
     draft.say_reasons(&request.reason_code, &request.reason_reference);
     draft.say_named("ordered by", &request.requester);
-    draft.say_text(
-        "intent",
-        request
-            .intent
-            .as_deref()
-            .filter(|intent| *intent != "order"),
-    );
-    draft.say_text(
-        "priority",
-        request
-            .priority
-            .as_deref()
-            .filter(|priority| *priority != "routine"),
-    );
+    draft.say_unless("order", "intent", request.intent.as_deref());
+    draft.say_unless("routine", "priority", request.priority.as_deref());
     draft.say_notes(&request.note);
     draft.status(request.status.as_deref(), codes::order_standing);
 }

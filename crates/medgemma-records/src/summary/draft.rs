@@ -51,6 +51,11 @@ impl<'a> Draft<'a> {
         self.say(label, text);
     }
 
+    /// Says a text unless it is `usual`, which nobody needs to be told.
+    pub(crate) fn say_unless(&mut self, usual: &str, label: &'static str, text: Option<&str>) {
+        self.say_text(label, text.filter(|text| *text != usual));
+    }
+
     pub(crate) fn say_all<'b>(
         &mut self,
         label: &'static str,

@@ -99,20 +99,8 @@ pub(crate) fn request(draft: &mut Draft<'_>, request: &MedicationRequest) {
         .for_each(|part| dosage(draft, part));
     draft.say_reasons(&request.reason_code, &request.reason_reference);
     draft.say_named("prescribed by", &request.requester);
-    draft.say_text(
-        "intent",
-        request
-            .intent
-            .as_deref()
-            .filter(|intent| *intent != "order"),
-    );
-    draft.say_text(
-        "priority",
-        request
-            .priority
-            .as_deref()
-            .filter(|priority| *priority != "routine"),
-    );
+    draft.say_unless("order", "intent", request.intent.as_deref());
+    draft.say_unless("routine", "priority", request.priority.as_deref());
     draft.say_notes(&request.note);
     draft.status(request.status.as_deref(), codes::order_standing);
 }
