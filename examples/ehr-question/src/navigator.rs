@@ -48,8 +48,8 @@ impl Navigator {
             json!({"type": "array", "items": {"enum": kinds}, "minItems": 1, "maxItems": MOST});
         Ok(Self {
             model,
-            kinds: Schema::from_value(kinds)?,
-            search: Schema::from_value(search)?,
+            kinds: Schema::from_value(kinds)?.without_reasoning(),
+            search: Schema::from_value(search)?.without_reasoning(),
         })
     }
 }
