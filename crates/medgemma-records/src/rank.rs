@@ -245,4 +245,26 @@ mod tests {
             assert_eq!(points("anything?", "Asthma", status), expected, "{status}");
         }
     }
+
+    /// Whether an observation of `value` mg against a range up to 10 of `unit` is taken for abnormal.
+    fn is_abnormal(value: &str, unit: &str) -> bool {
+        let json = format!(
+            r#"{{"resourceType": "Bundle", "type": "collection", "entry": [{{"resource": {{
+                "resourceType": "Observation", "id": "o", "subject": {{"reference": "Patient/p"}},
+                "status": "final", "code": {{"text": "Glucose"}},
+                "valueQuantity": {{{value}, "unit": "mg"}},
+                "referenceRange": [{{"high": {{"value": 10, "unit": "{unit}"}}}}]}}}}]}}"#
+        );
+        let bundle = Bundle::from_json(&[&json]).expect("a bundle");
+        bundle.records()[0].summary().abnormal
+    }
+
+    #[test]
+    fn only_what_is_beyond_doubt_is_abnormal() {
+        assert!(is_abnormal(r#""value": 10.5"#, "mg"));
+        assert!(!is_abnormal(r#""value": 10"#, "mg"), "the bound itself");
+        assert!(!is_abnormal(r#""value": 10.5"#, "g"), "another unit");
+        let above = r#""value": 10.5, "comparator": "<""#;
+        assert!(!is_abnormal(above, "mg"), "less than a number");
+    }
 }
