@@ -81,17 +81,17 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
-/// Draws the picture anew: `cargo test --workspace --test lab_to_json -- --ignored`.
-#[test]
-#[ignore = "writes into the checkout"]
-fn draw_the_report() {
-    drawn().save(REPORT).expect("written");
-}
-
 #[test]
 fn the_picture_is_the_one_that_is_drawn_here() {
     let picture = ImageReader::open(REPORT).expect("a file").decode();
-    assert_eq!(picture.expect("a PNG").into_luma8(), drawn());
+    if picture.expect("a PNG").into_luma8() != drawn() {
+        let new = std::env::temp_dir().join("report.png");
+        drawn().save(&new).expect("written");
+        panic!(
+            "{REPORT} differs from what is drawn here, {}",
+            new.display()
+        );
+    }
 }
 
 #[test]
