@@ -22,8 +22,8 @@ const LARGEST: u64 = (1 << 53) - 1;
 ///
 /// Three things are narrower than the standard, for answers that end and that every reader takes:
 /// objects with named properties and without `additionalProperties` (none with `allOf` anywhere)
-/// have no others; numbers without bounds lie within ±(2⁵³ − 1) and have no exponent; texts have no
-/// `\u` escapes, since every character can stand for itself.
+/// have no others; numbers without bounds lie within ±(2⁵³ − 1) and have no exponent, and integers no
+/// `-0`; texts have no `\u` escapes, since every character can stand for itself.
 ///
 /// A thinking model reasons before the JSON if it wants to, in any words, see
 /// [`Reply::reasoning`](crate::Reply::reasoning); [`Schema::without_reasoning`] forbids it. The
@@ -119,10 +119,11 @@ const LIST: [&str; 4] = ["prefixItems", "anyOf", "oneOf", "allOf"];
 /// Keywords whose value has a schema to each name.
 const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
-/// Closes objects and bounds numbers, in `schema` and all within.
+/// Closes objects, bounds numbers and leaves out `-0`, in `schema` and all within.
 fn narrow(schema: &mut Value, closing: bool) {
     let Value::Object(map) = schema else { return };
     bound_numbers(map);
+    part_at_zero(map);
     // Alternatives beside properties of their own are read together: each would forbid the other's.
     let mixed = ["anyOf", "oneOf", "$ref"]
         .iter()
@@ -176,6 +177,39 @@ fn bound_numbers(map: &mut Map<String, Value>) {
     if maximum.is_none() && minimum.is_none_or(|minimum| minimum <= largest) {
         map.insert("maximum".to_owned(), json!(largest));
     }
+}
+
+/// Reads integers of either sign as negative ones or others: one range of both would have `-0`,
+/// which no integer type of serde takes.
+fn part_at_zero(map: &mut Map<String, Value>) {
+    let is = |name: &str, found: &Value| match found {
+        Value::Array(types) => types.iter().any(|one| one == name),
+        one => one == name,
+    };
+    let integers = map
+        .get("type")
+        .is_some_and(|found| is("integer", found) && !is("number", found));
+    let bound = |key: &str| map.get(key).and_then(Value::as_f64);
+    let signs = bound("minimum").is_none_or(|least| least <= -1.0)
+        && bound("exclusiveMinimum").is_none_or(|below| below < -1.0)
+        && bound("maximum").is_none_or(|most| most >= 0.0)
+        && bound("exclusiveMaximum").is_none_or(|above| above > 0.0);
+    if !integers || !signs || map.contains_key("enum") || map.contains_key("const") {
+        return;
+    }
+    let mut others = std::mem::take(map);
+    for definitions in ["$defs", "definitions"] {
+        if let Some(kept) = others.remove(definitions) {
+            map.insert(definitions.to_owned(), kept);
+        }
+    }
+    let mut negative = others.clone();
+    negative.remove("exclusiveMaximum");
+    negative.insert("type".to_owned(), json!("integer"));
+    negative.insert("maximum".to_owned(), json!(-1));
+    others.remove("exclusiveMinimum");
+    others.insert("minimum".to_owned(), json!(0));
+    map.insert("anyOf".to_owned(), json!([negative, others]));
 }
 
 /// Whether a key occurs anywhere.
@@ -241,6 +275,32 @@ mod tests {
         assert_eq!(narrowed(large.clone()), large);
         let listed = json!({"type": "integer", "enum": [1, 2]});
         assert_eq!(narrowed(listed.clone()), listed);
+    }
+
+    #[test]
+    fn integers_of_either_sign_are_parted_at_zero() {
+        let parted = narrowed(json!({
+            "type": ["integer", "null"], "exclusiveMinimum": -5, "maximum": 7,
+            "$defs": {"a": {"type": "null"}},
+        }));
+        let negative = json!({"type": "integer", "exclusiveMinimum": -5, "maximum": -1});
+        let others = json!({"type": ["integer", "null"], "minimum": 0, "maximum": 7});
+        let whole = json!({"anyOf": [negative, others], "$defs": {"a": {"type": "null"}}});
+        assert_eq!(parted, whole);
+        let above = narrowed(json!({"type": "integer", "minimum": -1, "exclusiveMaximum": 1}));
+        let negative = json!({"type": "integer", "minimum": -1, "maximum": -1});
+        let others = json!({"type": "integer", "minimum": 0, "exclusiveMaximum": 1});
+        assert_eq!(above, json!({"anyOf": [negative, others]}));
+        for one_sign in [
+            json!({"type": "integer", "minimum": -0.5, "maximum": 3}),
+            json!({"type": "integer", "exclusiveMinimum": -1, "maximum": 3}),
+            json!({"type": "integer", "minimum": -9, "maximum": -0.5}),
+            json!({"type": "integer", "minimum": -9, "exclusiveMaximum": 0}),
+            json!({"type": "number", "minimum": -9, "maximum": 9}),
+            json!({"type": ["integer", "number"], "minimum": -9, "maximum": 9}),
+        ] {
+            assert_eq!(narrowed(one_sign.clone()), one_sign);
+        }
     }
 
     #[test]

@@ -381,6 +381,24 @@ fn numbers_without_bounds_are_those_that_every_reader_takes() {
     }
 }
 
+#[test]
+fn integers_have_no_negative_zero() {
+    let schema = json!({
+        "type": "array", "minItems": 8, "maxItems": 8,
+        "items": {"type": "integer", "minimum": -1, "maximum": 1},
+    });
+    let mut seen = [false; 3];
+    for seed in 0..12 {
+        let hot = Sampling::default().with_temperature(9.0).with_seed(seed);
+        let options = by(schema.clone(), 60).with_sampling(hot);
+        let reply = model().generate(&[ask("hello")], &options).unwrap();
+        for integer in reply.parse::<Vec<i8>>().unwrap() {
+            seen[usize::try_from(integer + 1).unwrap()] = true;
+        }
+    }
+    assert_eq!(seen, [true; 3]);
+}
+
 /// The start marker, "th", "ou", "g", "h", "t", a newline as a byte, " look", " show", the end marker.
 const THOUGHT: [u32; 10] = [6, 272, 312, 405, 406, 418, 26, 327, 329, 7];
 
