@@ -135,6 +135,7 @@ mod tests {
     fn ages_above_89_are_ninety() {
         assert_eq!(capped_age("089Y"), "089Y");
         assert_eq!(capped_age("090Y"), "090Y");
+        assert_eq!(capped_age("091Y"), "090Y");
         assert_eq!(capped_age("104Y "), "090Y");
         assert_eq!(capped_age("090D"), "090D");
     }
