@@ -4,6 +4,9 @@
 //! **Not for clinical use.** What is read out of a model's answer is as right as the answer; a
 //! qualified person must verify both.
 //!
+//! `Debug` shows sizes, kinds and places in the text, no word and no number of it, since `{:?}` ends in
+//! logs and panic messages. Fields and `serde` have it all.
+//!
 //! # Boxes
 //! ```
 //! use medgemma_answers::{Fit, Frame, Mark, boxes, draw, localization_prompt};

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use clap::Parser;
 use medgemma::{Device, GenerateOptions, Image, LoadOptions, MedGemma, Message, NOTICE, Schema};
-use medgemma_answers::{Boxes, Fit, Frame, Mark, boxes, draw, localization_prompt};
+use medgemma_answers::{Boxes, Fit, Frame, Mark, Region, boxes, draw, localization_prompt};
 use schemars::JsonSchema;
 use serde_json::json;
 
@@ -100,7 +100,10 @@ fn marks(found: &Boxes, frame: &Frame) -> io::Result<Vec<Mark>> {
     for found in &found.boxes {
         match frame.pixels(&found.region) {
             Some(place) => marks.push(Mark::new(place, found.label.clone().unwrap_or_default())),
-            None => writeln!(err, "passed over, in the padding: {:?}", found.region)?,
+            None => {
+                let Region { y0, x0, y1, x1, .. } = found.region;
+                writeln!(err, "passed over, in the padding: [{y0}, {x0}, {y1}, {x1}]")?;
+            }
         }
     }
     Ok(marks)

@@ -50,7 +50,7 @@ fn boxes_come_off_the_padding_and_onto_the_picture() {
     let place: Vec<f64> = serde_json::from_value(found["x0_y0_x1_y1"].clone()).expect("numbers");
     assert_eq!(place, [190.0, 350.0, 470.0, 560.0]);
     assert!(
-        stderr.contains("no box: NoArea") && stderr.contains("in the padding"),
+        stderr.contains("no box: NoArea") && stderr.contains("in the padding: [0, 0, 900, 20]"),
         "{stderr}"
     );
     assert!(

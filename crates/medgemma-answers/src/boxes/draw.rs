@@ -1,5 +1,7 @@
 //! Boxes and their names on a picture.
 
+use std::fmt;
+
 use embedded_graphics::Pixel;
 use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::mono_font::iso_8859_1::FONT_10X20;
@@ -13,14 +15,23 @@ use image::{ExtendedColorType, ImageEncoder};
 use super::frame::{MAX_SIDE, PixelBox};
 use crate::error::{Error, Result};
 
-/// A box to be drawn, and what is written at it; an empty label leaves the box alone.
-#[derive(Debug, Clone, PartialEq)]
+/// A box to be drawn, and what is written at it; an empty label leaves the box alone. `Debug`
+/// shows the label's size only.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Mark {
     /// Where.
     pub place: PixelBox,
     /// What is there.
     pub label: String,
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mark")
+            .field("label_bytes", &self.label.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Mark {

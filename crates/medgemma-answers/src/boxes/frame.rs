@@ -1,5 +1,7 @@
 //! From thousandths of the picture that the model saw to pixels of the one that was given.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::parse::Region;
@@ -29,8 +31,9 @@ pub struct Frame {
 }
 
 /// A box in pixels of the picture as it was given: from the upper left corner of one pixel to the
-/// lower right corner of another, with fractions. 0 ≤ x0 < x1 ≤ width, 0 ≤ y0 < y1 ≤ height.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// lower right corner of another, with fractions. 0 ≤ x0 < x1 ≤ width, 0 ≤ y0 < y1 ≤ height. `Debug`
+/// does not show where.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PixelBox {
     /// Left edge.
@@ -41,6 +44,12 @@ pub struct PixelBox {
     pub x1: f64,
     /// Lower edge.
     pub y1: f64,
+}
+
+impl fmt::Debug for PixelBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PixelBox").finish_non_exhaustive()
+    }
 }
 
 impl Frame {

@@ -2,14 +2,15 @@
 //! after "Final Answer:", fractions of 1, `<loc0123>` tokens.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A place on the picture that the model saw, in thousandths of its sides.
-/// 0 ≤ y0 < y1 ≤ 1000, and so for x.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// 0 ≤ y0 < y1 ≤ 1000, and so for x. `Debug` does not show where, which the model said of a patient.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Region {
     /// Upper edge.
@@ -20,6 +21,12 @@ pub struct Region {
     pub y1: f64,
     /// Right edge.
     pub x1: f64,
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region").finish_non_exhaustive()
+    }
 }
 
 impl Region {
@@ -44,8 +51,8 @@ impl Region {
     }
 }
 
-/// A box with what is in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A box with what is in it. `Debug` shows sizes only.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Located {
     /// Where.
@@ -54,6 +61,15 @@ pub struct Located {
     pub label: Option<String>,
     /// The bytes of the text that say it: the JSON value, list or tokens that it is part of.
     pub span: Range<usize>,
+}
+
+impl fmt::Debug for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Located")
+            .field("label_bytes", &self.label.as_ref().map(String::len))
+            .field("span", &self.span)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why four numbers are no box.

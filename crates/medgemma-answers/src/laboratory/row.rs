@@ -1,12 +1,13 @@
 //! What a line of a laboratory report says.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::number::leading_number;
 
-/// A laboratory report as data. `serde_json` writes it as it stands.
+/// A laboratory report as data. `serde_json` writes it as it stands; `Debug` shows sizes only.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LabReport {
@@ -16,8 +17,8 @@ pub struct LabReport {
     pub skipped: Vec<SkippedLine>,
 }
 
-/// One analyte.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One analyte. `Debug` shows sizes only.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LabRow {
     /// What was measured, as written.
@@ -34,8 +35,22 @@ pub struct LabRow {
     pub span: Range<usize>,
 }
 
-/// A result.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl fmt::Debug for LabRow {
+    /// Not even the flag, which says that a patient is ill.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LabRow")
+            .field("analyte_bytes", &self.analyte.len())
+            .field("value", &self.value)
+            .field("unit_bytes", &self.unit.as_ref().map(String::len))
+            .field("range", &self.range)
+            .field("flagged", &self.flag.is_some())
+            .field("span", &self.span)
+            .finish()
+    }
+}
+
+/// A result. `Debug` shows its kind, and of words their size.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LabValue {
@@ -49,8 +64,19 @@ pub enum LabValue {
     Text(String),
 }
 
-/// Where a result should lie, as written and as numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl fmt::Debug for LabValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(_) => f.write_str("Number"),
+            Self::Below(_) => f.write_str("Below"),
+            Self::Above(_) => f.write_str("Above"),
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+        }
+    }
+}
+
+/// Where a result should lie, as written and as numbers. `Debug` shows sizes only.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReferenceRange {
     /// As written.
@@ -59,6 +85,16 @@ pub struct ReferenceRange {
     pub low: Option<f64>,
     /// The largest normal value; `None` without one.
     pub high: Option<f64>,
+}
+
+impl fmt::Debug for ReferenceRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReferenceRange")
+            .field("text_bytes", &self.text.len())
+            .field("has_low", &self.low.is_some())
+            .field("has_high", &self.high.is_some())
+            .finish()
+    }
 }
 
 /// What a laboratory says of a result.

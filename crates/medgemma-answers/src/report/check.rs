@@ -1,13 +1,16 @@
 //! What a report says twice and differently.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::lexicon::Finding;
 use super::mention::{Mention, Polarity, Side, mentions};
 use super::sections::{SectionKind, sections};
 
-/// Two places of a report that cannot both be right; a person must see which is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Two places of a report that cannot both be right; a person must see which is. `Debug` shows only in
+/// what they differ, and where.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Contradiction {
     /// In what they differ.
@@ -18,6 +21,16 @@ pub struct Contradiction {
     pub first: Mention,
     /// The second.
     pub second: Mention,
+}
+
+impl fmt::Debug for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contradiction")
+            .field("kind", &self.kind)
+            .field("first", &self.first)
+            .field("second", &self.second)
+            .finish_non_exhaustive()
+    }
 }
 
 /// In what two places differ.

@@ -1,5 +1,6 @@
 //! What a text says of each finding: there or not, and on which side.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ use super::lexicon::{
     NOT_DENIED, QUALIFIERS, phrase_at,
 };
 
-/// A finding that a text speaks of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A finding that a text speaks of. `Debug` shows only where.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Mention {
     /// What.
@@ -24,6 +25,15 @@ pub struct Mention {
     pub qualified: bool,
     /// The bytes of the clause that says it.
     pub span: Range<usize>,
+}
+
+impl fmt::Debug for Mention {
+    /// What is found, there or not, and on which side, is what a log must not know of a patient.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mention")
+            .field("span", &self.span)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether something is there.
