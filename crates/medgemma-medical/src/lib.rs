@@ -20,6 +20,7 @@ mod nifti;
 mod plane;
 mod recipe;
 mod slide;
+mod unpack;
 mod volume;
 
 // The public interface:

@@ -1,7 +1,7 @@
 //! How much a medical file may ask for before it is refused. Lengths and dimensions are checked as they are read and
 //! before memory is reserved for what they announce, so that a header that lies costs nothing.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::error::{Error, Origin, Result};
@@ -12,9 +12,14 @@ use crate::error::{Error, Origin, Result};
 pub struct Limits {
     /// Largest file in bytes. Default 1 GiB: a cine of a cardiac laboratory passes.
     pub max_file_bytes: u64,
-    /// Largest number of bytes that a compressed file (deflated DICOM, gzipped NIfTI), or one frame with all its
-    /// samples at 4 bytes each, may unpack to. Default 1 GiB.
+    /// Largest number of bytes that a compressed file (deflated DICOM, gzipped NIfTI) may unpack to, or that one frame
+    /// may take while it is decoded: 8 for each sample, 20 of JPEG 2000, with what it is decoded to.
+    /// Default 1 GiB.
     pub max_decompressed_bytes: u64,
+    /// Largest number of bytes of a deflated DICOM file beside its pixels. Default 64 MiB.
+    pub max_header_bytes: u64,
+    /// Largest number of bytes of a volume at 4 for each value. Default 4 GiB: two thousand slices of CT take half.
+    pub max_volume_bytes: u64,
     /// Largest number of pixels of one frame. Default 67 108 864 (8192 × 8192): three times a mammogram.
     pub max_pixels: u64,
     /// Largest number of frames or slices of one file. Default 65 536.
@@ -29,6 +34,8 @@ impl Default for Limits {
         Self {
             max_file_bytes: 1 << 30,
             max_decompressed_bytes: 1 << 30,
+            max_header_bytes: 64 << 20,
+            max_volume_bytes: 4 << 30,
             max_pixels: 64 << 20,
             max_frames: 1 << 16,
             max_elements: 1 << 20,
@@ -48,6 +55,20 @@ impl Limits {
     #[must_use]
     pub fn with_max_decompressed_bytes(mut self, bytes: u64) -> Self {
         self.max_decompressed_bytes = bytes;
+        self
+    }
+
+    /// Sets the largest number of bytes of a deflated file beside its pixels.
+    #[must_use]
+    pub fn with_max_header_bytes(mut self, bytes: u64) -> Self {
+        self.max_header_bytes = bytes;
+        self
+    }
+
+    /// Sets the largest number of bytes of a volume.
+    #[must_use]
+    pub fn with_max_volume_bytes(mut self, bytes: u64) -> Self {
+        self.max_volume_bytes = bytes;
         self
     }
 
@@ -85,6 +106,16 @@ impl Limits {
         )
     }
 
+    pub(crate) fn check_header(&self, origin: &Origin, found: u64) -> Result<()> {
+        check(origin, "max_header_bytes", self.max_header_bytes, found)
+    }
+
+    /// Refuses a volume of `values` values where its file was opened with this limit.
+    pub(crate) fn check_volume(origin: &Origin, limit: u64, values: u64) -> Result<()> {
+        let found = values.saturating_mul(size_of::<f32>() as u64);
+        check(origin, "max_volume_bytes", limit, found)
+    }
+
     pub(crate) fn check_pixels(&self, origin: &Origin, rows: u64, columns: u64) -> Result<()> {
         let found = rows.saturating_mul(columns);
         check(origin, "max_pixels", self.max_pixels, found)
@@ -111,29 +142,6 @@ impl Limits {
             .map_err(Error::io(path, "be read"))?;
         self.check_file(&origin, bytes.len() as u64)?;
         Ok(bytes)
-    }
-
-    /// What `reader` unpacks to, unless it is more than allowed. `part` names what is unpacked.
-    pub(crate) fn unpack(
-        &self,
-        origin: &Origin,
-        part: &'static str,
-        reader: impl Read,
-    ) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let outcome = reader
-            .take(self.max_decompressed_bytes.saturating_add(1))
-            .read_to_end(&mut bytes);
-        self.check_decompressed(origin, bytes.len() as u64)?;
-        match outcome {
-            Ok(_) => Ok(bytes),
-            Err(_) => Err(Error::file(
-                origin,
-                part,
-                "an undamaged compressed stream; fetch the file again",
-                format!("a stream that breaks after {} unpacked bytes", bytes.len()),
-            )),
-        }
     }
 }
 

@@ -102,7 +102,8 @@ impl Volume {
     ///
     /// # Errors
     /// [`Error::Series`] for files of several series, slices of different size, spacing or direction, two slices at one
-    /// place, or none at all; otherwise as [`Dicom::grey`].
+    /// place, or none at all; [`Error::Limit`] for more than the first file was opened with; otherwise as
+    /// [`Dicom::grey`].
     pub fn from_dicom(files: &[Dicom]) -> Result<Self> {
         let mut remarks = Vec::new();
         let files = chosen(files, &mut remarks)?;
@@ -136,6 +137,10 @@ impl Volume {
                 ));
             }
         }
+        let values = slices.iter().map(|slice| slice.file.area());
+        slices[0]
+            .file
+            .check_volume(values.fold(0, u64::saturating_add))?;
         slices.sort_by(|a, b| {
             a.geometry
                 .along(normal)

@@ -170,7 +170,14 @@ fn a_deflated_bomb_is_refused_at_the_limit() {
         "{error}"
     );
 
+    // 256 x 256 bytes in each of 1024 planes.
+    let mut header = vec![0; 352];
+    header[..4].copy_from_slice(&348i32.to_le_bytes());
+    header[40..48].copy_from_slice(&[3, 0, 0, 1, 0, 1, 0, 4]);
+    header[70] = 2;
+    header[344..348].copy_from_slice(b"n+1\0");
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(&header).expect("in memory");
     for _ in 0..64 {
         packer.write_all(&vec![0; 1 << 20]).expect("in memory");
     }

@@ -117,6 +117,12 @@ impl FrameDecoder {
         [self.layout.rows, self.layout.columns]
     }
 
+    /// Samples of a pixel, and bytes that each takes at most while a frame is decoded.
+    pub(crate) fn cost(&self) -> [u64; 2] {
+        let samples = self.layout.samples as u64;
+        [samples, codec::bytes_per_sample(self.syntax)]
+    }
+
     /// How many frames the file says it has.
     pub(crate) fn count(&self) -> usize {
         self.layout.frames

@@ -3,6 +3,7 @@
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
+use super::codec;
 use super::element::{Value, View, name};
 use super::notice::Notice;
 use super::transfer_syntax::TransferSyntax;
@@ -154,7 +155,9 @@ impl Layout {
                 "the other form",
             ));
         }
-        limits.check_decompressed(origin, (rows * columns * samples * size_of::<u32>()) as u64)?;
+        let of_frame = (rows * columns * samples) as u64;
+        let taken = of_frame.saturating_mul(codec::bytes_per_sample(syntax));
+        limits.check_decompressed(origin, taken)?;
         Ok(Some(Self {
             rows,
             columns,
@@ -167,6 +170,16 @@ impl Layout {
             signed,
             planar,
         }))
+    }
+
+    /// Bytes of all frames where they are not compressed.
+    pub(crate) fn native_length(&self) -> u64 {
+        let samples = (self.frame_samples() as u64).saturating_mul(self.frames as u64);
+        let halved = self.photometric == Photometric::YbrFull422;
+        let samples = if halved { samples / 3 * 2 } else { samples };
+        samples
+            .saturating_mul(u64::from(self.allocated))
+            .div_ceil(8)
     }
 
     /// Samples of one frame.

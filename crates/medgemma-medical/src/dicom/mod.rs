@@ -40,6 +40,7 @@ use frame::ByteOrder;
 use layout::Layout;
 use lut::{Modality, Voi};
 
+pub(crate) use codec::jpeg::check_length as check_jpeg_length;
 pub(crate) use codec::jpeg_2000::Stream as Jpeg2000;
 pub(crate) use element::{View, name};
 pub use facts::Facts;
@@ -78,6 +79,7 @@ pub struct Dicom {
     layout: Option<Layout>,
     groups: Vec<Range<usize>>,
     notices: Vec<Notice>,
+    max_volume_bytes: u64,
 }
 
 /// What recipes ask of a grey frame before they choose how it becomes 8 bits.
@@ -130,9 +132,10 @@ impl Dicom {
                     groups = fragments::by_frame(&view, all, layout, syntax, &origin)?;
                 }
                 Some(Value::Bytes(range)) => {
-                    let expected = native_length(layout);
-                    if range.len() > expected + 1 {
-                        notices.push(Notice::PixelDataTooLong(range.len() - expected));
+                    let expected = usize::try_from(layout.native_length()).unwrap_or(usize::MAX);
+                    let beyond = range.len().saturating_sub(expected);
+                    if beyond > 1 {
+                        notices.push(Notice::PixelDataTooLong(beyond));
                     }
                 }
                 _ => {}
@@ -155,6 +158,7 @@ impl Dicom {
             layout,
             groups,
             notices,
+            max_volume_bytes: limits.max_volume_bytes,
         })
     }
 
@@ -356,6 +360,17 @@ impl Dicom {
         Plane::new(frame.rows, frame.columns, values.collect())
     }
 
+    /// Refuses a volume of which this file is a part, by the limits that it was opened with.
+    pub(crate) fn check_volume(&self, values: u64) -> Result<()> {
+        Limits::check_volume(&self.origin, self.max_volume_bytes, values)
+    }
+
+    /// Values of one frame.
+    pub(crate) fn area(&self) -> u64 {
+        let layout = self.layout.as_ref();
+        layout.map_or(0, |layout| layout.rows as u64 * layout.columns as u64)
+    }
+
     /// The windows that the file proposes for a frame, in its order.
     #[must_use]
     pub fn windows(&self, index: usize) -> Vec<VoiWindow> {
@@ -470,14 +485,6 @@ fn whole(value: f64) -> i64 {
     )]
     let whole = value as i64;
     whole
-}
-
-/// Bytes of all frames of uncompressed pixel data.
-fn native_length(layout: &Layout) -> usize {
-    let samples = layout.frame_samples() * layout.frames;
-    let halved = layout.photometric == Photometric::YbrFull422;
-    let samples = if halved { samples / 3 * 2 } else { samples };
-    (samples * layout.allocated as usize).div_ceil(8)
 }
 
 /// Notices of what a viewer would draw and this crate does not.

@@ -117,6 +117,9 @@ const SECOND: Offsets = Offsets {
 };
 
 impl Header {
+    /// Bytes of the header of the second version, which is the longer one.
+    pub(super) const LONGEST: u64 = 540;
+
     pub(super) fn read(bytes: &[u8], origin: &Origin) -> Result<Self> {
         let size = bytes.first_chunk::<4>().copied().unwrap_or_default();
         let (big_endian, offsets) = match (i32::from_le_bytes(size), i32::from_be_bytes(size)) {

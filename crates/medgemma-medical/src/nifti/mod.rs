@@ -12,6 +12,7 @@ use std::path::Path;
 use crate::error::{Error, Origin, Result};
 use crate::limits::Limits;
 use crate::plane::Plane;
+use crate::unpack::Unpacker;
 use crate::volume::{Remark, Volume, length};
 use header::{Datatype, Header};
 
@@ -23,6 +24,7 @@ pub struct Nifti {
     origin: Origin,
     header: Header,
     bytes: Vec<u8>,
+    max_volume_bytes: u64,
 }
 
 impl Nifti {
@@ -47,13 +49,15 @@ impl Nifti {
 
     fn parse(bytes: Vec<u8>, limits: &Limits, origin: Origin) -> Result<Self> {
         limits.check_file(&origin, bytes.len() as u64)?;
-        let bytes = if bytes.starts_with(&[0x1F, 0x8B]) {
-            let packed = flate2::read::MultiGzDecoder::new(bytes.as_slice());
-            limits.unpack(&origin, "gzip", packed)?
-        } else {
-            bytes
+        let packed = bytes.starts_with(&[0x1F, 0x8B]);
+        let mut unpacker = packed.then(|| {
+            let reader = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+            Unpacker::new(reader, &origin, "gzip")
+        });
+        let header = match &mut unpacker {
+            Some(unpacker) => Header::read(unpacker.up_to(Header::LONGEST)?, &origin)?,
+            None => Header::read(&bytes, &origin)?,
         };
-        let header = Header::read(&bytes, &origin)?;
         let [columns, rows, planes, volumes] = header.size;
         limits.check_pixels(&origin, rows as u64, columns as u64)?;
         limits.check_frames(&origin, (planes as u64).saturating_mul(volumes as u64))?;
@@ -62,6 +66,16 @@ impl Nifti {
         let needed = values
             .saturating_mul(volumes as u64)
             .saturating_mul(header.datatype.bytes() as u64);
+        // What stands behind the data is of no use, however much it unpacks to.
+        let bytes = match unpacker {
+            Some(mut unpacker) => {
+                let end = needed.saturating_add(header.offset as u64);
+                limits.check_decompressed(&origin, end)?;
+                unpacker.up_to(end)?;
+                unpacker.into_bytes()
+            }
+            None => bytes,
+        };
         let held = bytes.len().saturating_sub(header.offset) as u64;
         if held < needed {
             return Err(Error::file(
@@ -78,6 +92,7 @@ impl Nifti {
             origin,
             header,
             bytes,
+            max_volume_bytes: limits.max_volume_bytes,
         })
     }
 
@@ -91,7 +106,8 @@ impl Nifti {
     /// [`Volume::axial`]. The affine is that of `sform`, else of `qform`, else of the spacings alone.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a volume that is not there.
+    /// [`Error::Argument`] for a volume that is not there, [`Error::Limit`] for one larger than the limits that the file
+    /// was opened with.
     pub fn volume(&self, index: usize) -> Result<Volume> {
         if index >= self.volumes() {
             return Err(Error::argument(
@@ -108,6 +124,8 @@ impl Nifti {
             ..
         } = self.header;
         let area = columns * rows;
+        let values = (area as u64).saturating_mul(planes as u64);
+        Limits::check_volume(&self.origin, self.max_volume_bytes, values)?;
         let length_of_plane = area * datatype.bytes();
         let planes = (0..planes)
             .map(|plane| {

@@ -6,6 +6,8 @@ use zune_core::bytestream::ZCursor;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use crate::dicom::check_jpeg_length;
+
 pub(super) struct Decoded {
     pub(super) width: usize,
     pub(super) height: usize,
@@ -21,6 +23,7 @@ pub(super) fn decode(
     components: usize,
 ) -> Result<Decoded, &'static str> {
     let file = joined(stored, tables)?;
+    check_jpeg_length(stored).map_err(|_| "it is shorter than any JPEG of its size")?;
     // A header that claims more than the directory does is refused before anything is reserved for it.
     let options = DecoderOptions::default()
         .set_max_width(most[0])

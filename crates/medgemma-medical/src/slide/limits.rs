@@ -1,13 +1,19 @@
 //! How much of a slide may be in memory at once, and how strange its file may be. The slide itself may have any size.
 
+use super::problem::SlideProblem;
+
 /// Bounds on what reading a slide takes. All are checked before memory is reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SlideLimits {
     /// Most pixels of one region. Default 67 108 864 (8192 × 8192, 192 MiB).
     pub max_region_pixels: u64,
-    /// Longest side of a tile. Default 8192.
+    /// Longest side of a tile. Default 4096; scanners write 240 to 1024.
     pub max_tile_side: usize,
+    /// Most bytes that a tile takes while it is decoded, by its size and its compression: for each sample 4 of JPEG, 20 of
+    /// JPEG 2000, 1 of others, in DICOM 8, 20 and 8; and 6 for each pixel. Default 536 870 912, which tiles of 4096 pixels
+    /// a side keep to but for JPEG 2000: those may have 2800.
+    pub max_decoding_bytes: u64,
     /// Most bytes of one tile as stored, and of shared JPEG tables. Default 67 108 864.
     pub max_tile_bytes: u64,
     /// Decoded tiles that are kept for the next region. Default 67 108 864.
@@ -25,7 +31,8 @@ impl Default for SlideLimits {
     fn default() -> Self {
         Self {
             max_region_pixels: 64 << 20,
-            max_tile_side: 8192,
+            max_tile_side: 4096,
+            max_decoding_bytes: 512 << 20,
             max_tile_bytes: 64 << 20,
             max_cached_bytes: 64 << 20,
             max_pictures: 256,
@@ -47,6 +54,13 @@ impl SlideLimits {
     #[must_use]
     pub fn with_max_tile_side(mut self, pixels: usize) -> Self {
         self.max_tile_side = pixels;
+        self
+    }
+
+    /// Sets [`max_decoding_bytes`](Self::max_decoding_bytes).
+    #[must_use]
+    pub fn with_max_decoding_bytes(mut self, bytes: u64) -> Self {
+        self.max_decoding_bytes = bytes;
         self
     }
 
@@ -83,5 +97,24 @@ impl SlideLimits {
     pub fn with_max_header_bytes(mut self, bytes: u64) -> Self {
         self.max_header_bytes = bytes;
         self
+    }
+
+    /// Refuses tiles of `sides` and `samples` a pixel that take more than is allowed while they are decoded.
+    pub(super) fn check_decoding(
+        &self,
+        sides: [u64; 2],
+        samples: u64,
+        bytes_per_sample: u64,
+    ) -> Result<(), SlideProblem> {
+        let of_pixel = samples.saturating_mul(bytes_per_sample) + 6;
+        let found = sides[0].saturating_mul(sides[1]).saturating_mul(of_pixel);
+        if found <= self.max_decoding_bytes {
+            return Ok(());
+        }
+        Err(SlideProblem::Limit {
+            what: "max_decoding_bytes",
+            limit: self.max_decoding_bytes,
+            found,
+        })
     }
 }

@@ -120,6 +120,8 @@ impl TiffSlide {
             None => Vec::new(),
         };
         let coding = Coding::new(directory, tables, self.numbers.is_little())?;
+        let sides = [directory.tile_width, directory.tile_height];
+        limits.check_decoding(sides, directory.samples, coding.bytes_per_sample())?;
         self.levels.push(Level::below(
             [finest.width, finest.height],
             [to_usize(directory.width)?, to_usize(directory.height)?],

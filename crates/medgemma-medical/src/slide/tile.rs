@@ -95,6 +95,16 @@ impl Coding {
         })
     }
 
+    /// Bytes that a sample takes at most while a tile is decoded.
+    pub(super) fn bytes_per_sample(&self) -> u64 {
+        match self.compression {
+            // Progressive ones are kept as coefficients.
+            JPEG => 4,
+            JPEG_2000_YCBCR | JPEG_2000_RGB => Jpeg2000::BYTES_PER_SAMPLE,
+            _ => 1,
+        }
+    }
+
     /// Decodes a tile; what is wrong with it otherwise.
     pub(super) fn decode(&self, stored: &[u8]) -> Result<Image, &'static str> {
         let (width, height) = (self.width as usize, self.height as usize);

@@ -1,6 +1,7 @@
 //! Expected values of pydicom, and where the files are that they belong to.
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
+pub(crate) mod blank;
 pub(crate) mod golden;
 pub(crate) mod writer;
 

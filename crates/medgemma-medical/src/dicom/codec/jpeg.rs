@@ -4,16 +4,19 @@
 
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
-use super::jpeg_header::{FrameHeader, SOS, frame_header, segment};
+use super::jpeg_header::{Component, FrameHeader, SOS, frame_header, segment};
 use super::{Decoded, Fault, agree, jpeg_extended};
 use crate::dicom::layout::{Layout, Photometric};
 
 pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
+    let found = find(bytes)?;
+    check_codes(bytes, &found)?;
     let Found {
         frame,
         lossless,
         jfif,
-    } = find(bytes)?;
+        ..
+    } = found;
     agree(
         layout,
         frame.rows,
@@ -71,7 +74,44 @@ fn reason(error: &jpeg_decoder::Error) -> &'static str {
 struct Found {
     frame: FrameHeader,
     lossless: bool,
+    progressive: bool,
     jfif: bool,
+}
+
+/// Refuses a stream that is too short for the picture which its header announces, before anything is reserved for it.
+pub(crate) fn check_length(bytes: &[u8]) -> Result<(), Fault> {
+    check_codes(bytes, &find(bytes)?)
+}
+
+/// A code has at least one bit; each sample of lossless JPEG has one, each block of the others two, of progressive JPEG
+/// one (F.1.2, G.1.2, H.1.2).
+fn check_codes(bytes: &[u8], found: &Found) -> Result<(), Fault> {
+    let frame = &found.frame;
+    let most = |side: fn(&Component) -> usize| frame.components.iter().map(side).max();
+    let (across, down) = (most(|c| c.horizontal), most(|c| c.vertical));
+    // A.1.1: sides of a component whose samples pixels may share.
+    let share = |pixels: usize, factor: usize, most: Option<usize>| {
+        (pixels * factor).div_ceil(most.unwrap_or(1).max(1))
+    };
+    let codes = frame.components.iter().map(|component| {
+        let width = share(frame.columns, component.horizontal, across);
+        let height = share(frame.rows, component.vertical, down);
+        match (found.lossless, found.progressive) {
+            (true, _) => width * height,
+            (_, true) => width.div_ceil(8) * height.div_ceil(8),
+            _ => width.div_ceil(8) * height.div_ceil(8) * 2,
+        }
+    });
+    let least = codes.sum::<usize>() / 8;
+    if bytes.len() >= least {
+        return Ok(());
+    }
+    Err(Fault::new(format!(
+        "{} bytes, where {} x {} pixels take {least} or more",
+        bytes.len(),
+        frame.columns,
+        frame.rows
+    )))
 }
 
 /// The frame header, looked for up to the first scan.
@@ -86,6 +126,7 @@ fn find(bytes: &[u8]) -> Result<Found, Fault> {
                 return Ok(Found {
                     frame: frame_header(segment.body)?,
                     lossless: segment.marker == 0xC3,
+                    progressive: segment.marker == 0xC2,
                     jfif,
                 });
             }

@@ -3,7 +3,7 @@
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::{Decoded, Fault, agree, guarded};
+use super::{Decoded, Fault, agree, guarded, jpeg_2000_structure};
 use crate::dicom::layout::{Layout, Photometric};
 
 /// Above this, the steps of the transform leave the whole numbers of f32.
@@ -41,6 +41,9 @@ pub(crate) struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
+    /// What a sample takes at most while it is decoded, and decoded.
+    pub(crate) const BYTES_PER_SAMPLE: u64 = 20;
+
     pub(crate) fn find(bytes: &'a [u8]) -> Result<Self, Fault> {
         // An even length is asked of fragments; some writers put the codestream into a JP2 file, which DICOM forbids.
         let start = bytes
@@ -72,6 +75,7 @@ impl<'a> Stream<'a> {
                 "{precision} bits; at most {MAX_PRECISION} are read"
             )));
         }
+        jpeg_2000_structure::check(self.bytes, &self.size)?;
         let settings = DecodeSettings::default();
         let image =
             Image::new(self.bytes, &settings).map_err(|_| Fault::new("a broken main header"))?;
@@ -114,6 +118,10 @@ pub(crate) struct Size {
     /// Whether pixels share samples of the second and third component: luminance and differences, of which the decoder
     /// makes red, green and blue.
     pub(crate) shared: bool,
+    /// Width and height of a tile within the stream.
+    pub(super) tile: [usize; 2],
+    /// How many there are.
+    pub(super) tiles: usize,
 }
 
 impl Size {
@@ -167,6 +175,8 @@ impl Size {
             precision: u32::from(first[0] & 0x7F) + 1,
             signed: first[0] & 0x80 != 0,
             shared,
+            tile: [tile_width.min(columns), tile_height.min(rows)],
+            tiles,
         })
     }
 }

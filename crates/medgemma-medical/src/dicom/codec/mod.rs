@@ -5,8 +5,9 @@ use super::layout::{Layout, Photometric};
 use super::transfer_syntax::TransferSyntax;
 
 pub(super) mod bits;
-mod jpeg;
+pub(crate) mod jpeg;
 pub(crate) mod jpeg_2000;
+mod jpeg_2000_structure;
 mod jpeg_extended;
 mod jpeg_header;
 mod jpeg_ls;
@@ -55,6 +56,17 @@ pub(super) fn unpack(
         *sample = frame::extend(*sample, bits, layout.signed);
     }
     Ok((data, photometric.unwrap_or(layout.photometric)))
+}
+
+/// Bytes that a sample takes at most while its frame is decoded, what it becomes included: `tests/memory.rs`. Structure
+/// of JPEG 2000 beyond what is usual is bounded in `jpeg_2000_structure`.
+pub(crate) fn bytes_per_sample(syntax: TransferSyntax) -> u64 {
+    match syntax {
+        TransferSyntax::Jpeg2000Lossless | TransferSyntax::Jpeg2000 => {
+            jpeg_2000::Stream::BYTES_PER_SAMPLE
+        }
+        _ => 8,
+    }
 }
 
 fn decode(bytes: &[u8], syntax: TransferSyntax, layout: &Layout) -> Result<Decoded, Fault> {

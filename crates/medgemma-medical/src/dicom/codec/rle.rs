@@ -17,6 +17,15 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
         )));
     }
     let area = layout.rows * layout.columns;
+    // Two bytes make at most 128.
+    if bytes.len().saturating_mul(64) < area * expected {
+        return Err(Fault::new(format!(
+            "{} bytes, fewer than {} x {} pixels take",
+            bytes.len(),
+            layout.columns,
+            layout.rows
+        )));
+    }
     let mut data = vec![0u32; area * layout.samples];
     for segment in 0..expected {
         let start = word(segment + 1);

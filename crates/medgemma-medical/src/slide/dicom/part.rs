@@ -84,6 +84,11 @@ pub(super) fn open(
         .with_max_frames(u64::MAX)
         .with_max_decompressed_bytes(u64::MAX);
     let decoder = head.frames(&unbounded, &origin)?;
+    let tile = decoder.size().map(|side| side as u64);
+    let [samples, of_sample] = decoder.cost();
+    limits
+        .check_decoding(tile, samples, of_sample)
+        .map_err(slide)?;
     let sparse = tiles(&view, &decoder, [height, width], &origin)?;
     let pixels = head.pixels.unwrap_or_default();
     let frames = Frames::find(&mut source, &head, &decoder, pixels).map_err(slide)?;

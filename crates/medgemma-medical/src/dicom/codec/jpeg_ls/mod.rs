@@ -62,6 +62,9 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
                 let rest = bytes.get(at..).unwrap_or_default();
                 let data = &rest[..data_length(rest)];
                 let (interleave, near, count) = scan_header(found.body)?;
+                if planes.len() + count > frame.components.len() {
+                    return Err(Fault::new("more components than announced"));
+                }
                 let parameters = Parameters::new(frame.precision, near, &presets)?;
                 let mut decoded = scan::decode(
                     data,
