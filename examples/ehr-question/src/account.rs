@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use medgemma::NOTICE;
-use medgemma_records::{Bundle, Call, Match, Outcome, Reason, Stage, Step, Stop, WhyUnsupported};
+use medgemma_records::{
+    Bundle, Call, Match, Outcome, Reason, Stage, Step, Stop, WhyUnread, WhyUnsupported,
+};
 
 /// What was read of the bundle and what was not.
 pub(crate) fn record(bundle: &Bundle, out: &mut impl Write) -> io::Result<()> {
@@ -15,12 +17,22 @@ pub(crate) fn record(bundle: &Bundle, out: &mut impl Write) -> io::Result<()> {
         bundle.unread().len()
     )?;
     for unread in bundle.unread() {
-        writeln!(out, "  not read: {}: {:?}", unread.place, unread.why)?;
+        writeln!(out, "  not read: {}: {}", unread.place, why(&unread.why))?;
     }
     if bundle.has_more_pages() {
         writeln!(out, "  the record has further pages that were not given")?;
     }
     Ok(())
+}
+
+fn why(why: &WhyUnread) -> String {
+    match why {
+        WhyUnread::OtherKind(name) => format!("{name} is no kind that is read"),
+        WhyUnread::NoKind => "says no kind".to_owned(),
+        WhyUnread::Repeated => "comes again, as new or newer".to_owned(),
+        WhyUnread::Malformed(key) => format!("breaks the rules of FHIR at `{key}`"),
+        _ => "cannot be read".to_owned(),
+    }
 }
 
 /// Steps, facts, what was left out, the answer, the notice.
@@ -155,5 +167,88 @@ fn reason(reason: Reason) -> &'static str {
         Reason::OtherPatient => "another patient's",
         Reason::EnteredInError => "entered in error",
         _ => "not reached",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use medgemma_records::{Ask, AskError, NavigatorOptions, Stage, StageOptions, navigate};
+
+    use super::*;
+
+    /// Two results, of which one is searched for.
+    const BUNDLE: &str = r#"{"resourceType": "Bundle", "type": "collection", "entry": [
+        {"resource": {"resourceType": "Patient", "id": "p"}},
+        {"resource": {"resourceType": "Observation", "id": "a1c", "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4", "display": "HbA1c"}]},
+            "subject": {"reference": "Patient/p"}, "valueQuantity": {"value": 7.1, "unit": "%"}}},
+        {"resource": {"resourceType": "Observation", "id": "na", "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "2951-2", "display": "Sodium"}]},
+            "subject": {"reference": "Patient/p"}, "valueQuantity": {"value": 139, "unit": "mmol/L"}}}]}"#;
+
+    /// Answers as a model that keeps to what it was told, but for one invention of each kind.
+    struct Scripted;
+
+    impl Ask for Scripted {
+        fn ask(
+            &mut self,
+            stage: Stage,
+            _: &str,
+            _: &StageOptions,
+        ) -> std::result::Result<String, AskError> {
+            Ok(match stage {
+                Stage::Kinds => r#"["Observation"]"#,
+                Stage::Search => r#"{"resource": "Observation", "codes": ["4548-4"]}"#,
+                Stage::Facts => {
+                    "- HbA1c is 7.1 %, aim 6.5 [Observation/a1c]\n- Sodium is low [Observation/na]\n\
+                     - Iron is low [Observation/fe]\n- The patient is well"
+                }
+                _ => "Not quite [Observation/a1c], as before [Observation/na].",
+            }
+            .to_owned())
+        }
+
+        fn count_tokens(&self, text: &str) -> usize {
+            text.split_whitespace().count()
+        }
+    }
+
+    #[test]
+    fn facts_sources_inventions_and_omissions_are_told_apart() {
+        let bundle = Bundle::from_json(&[BUNDLE]).expect("a bundle");
+        let found = navigate(
+            &bundle,
+            "HbA1c?",
+            &mut Scripted,
+            &NavigatorOptions::default(),
+        );
+        let mut out = Vec::new();
+        record(&bundle, &mut out).expect("written");
+        outcome(&found.expect("an answer"), &mut out).expect("written");
+        // Tokens are those of prompts, which may be worded anew.
+        let tokens = |line: &&str| !line.contains(" tokens");
+        let found = String::from_utf8(out).expect("UTF-8");
+        let found: Vec<&str> = found.lines().filter(tokens).collect();
+        let expected = "Record: 3 resources read, 0 not
+
+  -> kinds: Observation (picked by the model)
+  -> Observation: 1 found (by code)
+
+Facts with sources: 1
+  - HbA1c is 7.1 %, aim 6.5 [Observation/a1c]
+    numbers that no source has: 6.5
+Statements without a source, not used: 3
+  - Sodium is low (cites Observation/na, which it was not shown)
+  - Iron is low (cites what is not in the record)
+  - The patient is well (cites nothing)
+Resources that the model was not shown: 1
+  not searched for: Observation/na
+
+Answer:
+Not quite [Observation/a1c], as before [Observation/na].
+  cites Observation/a1c
+  cites Observation/na, which it was not shown
+";
+        assert_eq!(found.join("\n"), format!("{expected}\n{NOTICE}"));
     }
 }

@@ -11,13 +11,17 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use clap::Parser;
 use medgemma::{Device, MedGemma};
-use medgemma_records::{Bundle, NavigatorOptions, Stage, StageOptions, navigate};
+use medgemma_records::{
+    Bundle, NavigatorOptions, Record, Reference, Stage, StageOptions, navigate,
+};
 use navigator::Navigator;
 
 /// Said before the shipped model says anything.
 const DEMONSTRATION: &str = "This is the tiny demonstration model, NOT MedGemma: it was made for pictures and can read no \
 record. What it picks is arbitrary, and its answers are wrong. For MedGemma, get the weights from Google and pass --model DIR.";
 
+/// Patients that an error names.
+const LISTED: usize = 20;
 /// Tokens of a conversation around its text.
 const TEMPLATE: usize = 64;
 
@@ -39,10 +43,8 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let bundle = Bundle::read(&[&arguments.bundle])?;
     let mut options = NavigatorOptions::default().with_max_calls(arguments.max_calls);
-    if let Some(name) = &arguments.patient {
-        let mut patients = bundle.patients().iter();
-        let patient = patients.find(|patient| patient.as_str() == name);
-        options = options.with_patient(patient.ok_or("no such patient in the bundle")?.clone());
+    if let Some(patient) = chosen(&bundle, arguments)? {
+        options = options.with_patient(patient.clone());
     }
     account::record(&bundle, &mut io::stdout())?;
     if arguments.is_demonstration() {
@@ -55,6 +57,42 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut navigator = Navigator::new(model, &bundle, options.patient.as_ref())?;
     let outcome = navigate(&bundle, &arguments.question, &mut navigator, &options)?;
     Ok(account::outcome(&outcome, &mut io::stdout())?)
+}
+
+/// The patient of `--patient`, by the name in citations or by FHIR's; of a record of one nobody has to be named.
+fn chosen<'a>(
+    bundle: &'a Bundle,
+    arguments: &Arguments,
+) -> Result<Option<&'a Reference>, Box<dyn Error>> {
+    let patients = bundle.patients();
+    let listed = match patients {
+        [] => "no patients: leave --patient out".to_owned(),
+        [one] => format!("one patient: {one}"),
+        several => {
+            let names: Vec<&str> = several.iter().take(LISTED).map(Reference::as_str).collect();
+            let more = several.len() - names.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            format!("{} patients: {}{more}", several.len(), names.join(", "))
+        }
+    };
+    let file = arguments.bundle.display();
+    let Some(name) = &arguments.patient else {
+        return match patients.len() {
+            0 | 1 => Ok(None),
+            _ => Err(format!("{file}: expected the record of one patient, found those of {listed}; choose with --patient").into()),
+        };
+    };
+    let full = bundle.find(name).map(Record::reference);
+    let found = patients
+        .iter()
+        .find(|patient| patient.as_str() == name || Some(*patient) == full);
+    let unknown =
+        || format!("--patient: expected a patient of {file}, found `{name}`; it has {listed}");
+    Ok(Some(found.ok_or_else(unknown)?))
 }
 
 /// Prompts of `budget` tokens, and answers for which the model's context then has room.

@@ -30,7 +30,7 @@ impl Navigator {
             .map(|entry| entry.kind.name())
             .collect();
         if kinds.is_empty() {
-            return Err("the bundle has no resource that could be asked about".into());
+            return Err("expected a bundle with resources of the kinds that are read, found none: give the patient's record".into());
         }
         let records = bundle.records().iter();
         let codes = records.flat_map(|record| &record.summary().codes);
