@@ -8,7 +8,7 @@
 //! | slices in order along the normal | [`Volume`] |
 //! | values of one plane, after the modality's rescaling | [`Plane`] |
 //! | whole-slide images by region | [`Slide`] |
-//! | planes and slides to what the model was trained with | [`XrayRecipe`], [`CtRecipe`], [`MrRecipe`], [`PatchRecipe`], [`longitudinal`] |
+//! | planes and slides to what the model was trained with | [`XrayRecipe`], [`CtRecipe`], [`MrRecipe`], [`PatchRecipe`], [`PhotoRecipe`], [`longitudinal`] |
 //!
 //! A recipe gives pictures, a [`Prompt`] in the order of training, and a [`Recipe`]: what was done, to be kept beside the
 //! answer. `docs/medical-input.md` says for each modality which recipe, by which source, held by which test.
@@ -33,8 +33,9 @@ pub use crate::nifti::Nifti;
 pub use crate::plane::Plane;
 pub use crate::recipe::{
     Channels, CtPreset, CtRecipe, CtRecord, Item, LONGITUDINAL_QUESTION, MrRecipe, MrRecord, Order,
-    PATCH, PatchRecipe, PatchRecord, PreparedPatches, PreparedVolume, PreparedXray, Prompt, Recipe,
-    Sampler, Tissue, Voi, Window, XrayRecipe, XrayRecord, longitudinal, slide_instruction,
+    PATCH, PatchRecipe, PatchRecord, PhotoRecipe, PhotoRecord, PreparedPatches, PreparedPicture,
+    PreparedVolume, Prompt, Recipe, Sampler, Tissue, Voi, Window, XrayRecipe, XrayRecord,
+    longitudinal, slide_instruction,
 };
 pub use crate::slide::{
     Associated, AssociatedKind, Level, Slide, SlideLimits, SlideProblem, TileSource,

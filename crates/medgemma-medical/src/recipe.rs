@@ -17,6 +17,8 @@ mod modality;
 mod mr;
 mod pair;
 mod patches;
+mod photo;
+mod picture;
 mod prompt;
 mod record;
 mod sampler;
@@ -29,10 +31,14 @@ pub use ct::{CtPreset, CtRecipe};
 pub use mr::MrRecipe;
 pub use pair::{LONGITUDINAL_QUESTION, longitudinal};
 pub use patches::{PATCH, PatchRecipe, PreparedPatches, slide_instruction};
+pub use photo::PhotoRecipe;
+pub use picture::PreparedPicture;
 pub use prompt::{Item, Prompt};
-pub use record::{Channels, CtRecord, MrRecord, Order, PatchRecord, Recipe, XrayRecord};
+pub use record::{
+    Channels, CtRecord, MrRecord, Order, PatchRecord, PhotoRecord, Recipe, XrayRecord,
+};
 pub use sampler::Sampler;
 pub use tissue::Tissue;
 pub use volume::PreparedVolume;
 pub use window::Window;
-pub use xray::{PreparedXray, Voi, XrayRecipe};
+pub use xray::{Voi, XrayRecipe};

@@ -17,6 +17,7 @@ use medgemma_medical::{
     CtRecipe, Dicom, Limits, MrRecipe, Nifti, Recipe, Sampler, Voi, Volume, XrayRecipe,
 };
 use serde::Deserialize;
+use support::picture::Picture;
 use support::writer::Writer;
 
 #[derive(Deserialize)]
@@ -24,23 +25,6 @@ struct Golden {
     xray: BTreeMap<String, Picture>,
     ct: BTreeMap<String, Vec<Picture>>,
     mr: BTreeMap<String, Vec<Picture>>,
-}
-
-#[derive(Deserialize)]
-struct Picture {
-    size: [usize; 2],
-    crc: u32,
-    at: Vec<u8>,
-}
-
-impl Picture {
-    fn check(&self, found: &Image, what: &str) {
-        assert_eq!([found.height(), found.width()], self.size, "{what}");
-        let bytes = found.as_rgb8();
-        let at: Vec<u8> = support::places(bytes.len()).map(|i| bytes[i]).collect();
-        assert_eq!(at, self.at, "{what}");
-        assert_eq!(crc32fast::hash(bytes), self.crc, "{what}");
-    }
 }
 
 fn golden() -> Golden {
@@ -246,7 +230,10 @@ fn what_is_no_radiograph_is_refused_with_what_to_do() {
     );
     refused("series/mr/4981", &["MrRecipe", "found MR"]);
     refused("JPGExtended.dcm", &["Dicom::display", "found NM"]);
-    refused("SC_rgb_small_odd.dcm", &["Dicom::rgb", "Rgb"]);
+    refused(
+        "SC_rgb_small_odd.dcm",
+        &["PhotoRecipe", "Dicom::rgb", "Rgb"],
+    );
     let named = Writer::new(support::writer::EXPLICIT).text(0x0008, 0x0060, b"CS", "DOE^JANE");
     let file = Dicom::read(named.file(), &Limits::default()).expect("a file");
     let error = XrayRecipe::for_frame(&file, 0).unwrap_err().to_string();

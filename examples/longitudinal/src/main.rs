@@ -11,7 +11,7 @@ use arguments::Arguments;
 use clap::Parser;
 use image::{ImageFormat, Rgb, RgbImage};
 use medgemma::{Device, GenerateOptions, Image, MedGemma, Message, NOTICE};
-use medgemma_medical::{Dicom, Item, Limits, PreparedXray, Prompt, XrayRecipe, longitudinal};
+use medgemma_medical::{Dicom, Item, Limits, PreparedPicture, Prompt, XrayRecipe, longitudinal};
 
 /// Said before the shipped model says anything.
 const DEMONSTRATION: &str = "This is the tiny demonstration model, NOT MedGemma: it tells kinds of pictures apart and \
@@ -48,7 +48,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     compare(&model, prompt, arguments.max_new_tokens)
 }
 
-fn prepared(path: &Path) -> Result<PreparedXray, Box<dyn Error>> {
+fn prepared(path: &Path) -> Result<PreparedPicture, Box<dyn Error>> {
     let file = Dicom::open(path, &Limits::default())?;
     for notice in file.notices() {
         writeln!(io::stderr(), "notice: {}: {notice}", path.display())?;

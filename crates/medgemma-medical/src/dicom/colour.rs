@@ -25,7 +25,7 @@ pub(crate) fn rgb8(frame: &Frame, view: &View<'_>, origin: &Origin) -> Result<Ve
         Photometric::Monochrome1 | Photometric::Monochrome2 => Err(Error::file(
             origin,
             name(tags::PHOTOMETRIC_INTERPRETATION),
-            "colour; take `display` for grey",
+            "colour; `Dicom::display` shows grey",
             "MONOCHROME1 or MONOCHROME2",
         )),
     }

@@ -9,6 +9,9 @@ use super::element::{View, name};
 use super::layout::Photometric;
 use crate::error::Error;
 
+/// VL Whole Slide Microscopy Image Storage: what (0008,0016) of a slide's files says.
+pub(crate) const WHOLE_SLIDE: &str = "1.2.840.10008.5.1.4.1.1.77.1.6";
+
 /// Typed attributes. Absent and empty ones are none.
 ///
 /// `Debug` leaves the identifiers out: with them a study can be found in its archive.

@@ -33,18 +33,34 @@ pub enum Photometric {
 }
 
 impl Photometric {
+    const ALL: [Self; 8] = [
+        Self::Monochrome1,
+        Self::Monochrome2,
+        Self::PaletteColor,
+        Self::Rgb,
+        Self::YbrFull,
+        Self::YbrFull422,
+        Self::YbrIct,
+        Self::YbrRct,
+    ];
+
     fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "MONOCHROME1" => Self::Monochrome1,
-            "MONOCHROME2" => Self::Monochrome2,
-            "PALETTE COLOR" => Self::PaletteColor,
-            "RGB" => Self::Rgb,
-            "YBR_FULL" => Self::YbrFull,
-            "YBR_FULL_422" => Self::YbrFull422,
-            "YBR_ICT" => Self::YbrIct,
-            "YBR_RCT" => Self::YbrRct,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|found| found.name() == name)
+    }
+
+    /// Its name in (0028,0004).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Monochrome1 => "MONOCHROME1",
+            Self::Monochrome2 => "MONOCHROME2",
+            Self::PaletteColor => "PALETTE COLOR",
+            Self::Rgb => "RGB",
+            Self::YbrFull => "YBR_FULL",
+            Self::YbrFull422 => "YBR_FULL_422",
+            Self::YbrIct => "YBR_ICT",
+            Self::YbrRct => "YBR_RCT",
+        }
     }
 
     /// Whether one sample a pixel is a grey value.

@@ -44,6 +44,7 @@ pub(crate) use codec::jpeg::check_length as check_jpeg_length;
 pub(crate) use codec::jpeg_2000::Stream as Jpeg2000;
 pub(crate) use element::{View, name};
 pub use facts::Facts;
+pub(crate) use facts::WHOLE_SLIDE;
 pub use frame::Frame;
 pub use geometry::Geometry;
 pub(crate) use geometry::dot;
@@ -90,6 +91,15 @@ pub(crate) struct GreyFacts {
     pub(crate) bytes: bool,
     /// Whether the file has a VOI LUT that can be read.
     pub(crate) voi_table: bool,
+}
+
+/// A colour frame in 8-bit red, green, blue.
+pub(crate) struct Colours {
+    pub(crate) image: Image,
+    /// What its samples were taken for.
+    pub(crate) photometric: Photometric,
+    /// Bits of a sample before.
+    pub(crate) bits: u32,
 }
 
 impl Dicom {
@@ -276,7 +286,7 @@ impl Dicom {
         Err(Error::file(
             &self.origin,
             name(tags::PHOTOMETRIC_INTERPRETATION),
-            "MONOCHROME1 or MONOCHROME2; take `Dicom::rgb` for colour",
+            "MONOCHROME1 or MONOCHROME2; PhotoRecipe reads colour, `Dicom::rgb` shows it",
             format!("{photometric:?}"),
         ))
     }
@@ -431,10 +441,24 @@ impl Dicom {
     /// # Errors
     /// As [`frame`](Self::frame), and [`Error::File`] for grey and for palettes that cannot be read.
     pub fn rgb(&self, index: usize) -> Result<Image> {
+        Ok(self.colours(index)?.image)
+    }
+
+    /// As [`rgb`](Self::rgb), with what it was made of.
+    pub(crate) fn colours(&self, index: usize) -> Result<Colours> {
         let frame = self.frame(index)?;
         let samples = colour::rgb8(&frame, &self.view(), &self.origin)?;
-        Ok(Image::from_rgb8(frame.columns, frame.rows, samples)
-            .expect("a colour has three samples a pixel"))
+        Ok(Colours {
+            image: Image::from_rgb8(frame.columns, frame.rows, samples)
+                .expect("a colour has three samples a pixel"),
+            photometric: frame.photometric,
+            bits: frame.bits,
+        })
+    }
+
+    /// Whether the file says by an ICC profile what its colours look like.
+    pub(crate) fn has_colour_profile(&self) -> bool {
+        self.notices.contains(&Notice::ColourProfileIgnored)
     }
 
     /// Where a frame lies in the patient; none if the file does not say it whole.

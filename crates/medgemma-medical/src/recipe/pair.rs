@@ -1,8 +1,8 @@
 //! Two radiographs of one patient, the earlier first (notebook of the longitudinal comparison).
 
+use super::picture::PreparedPicture;
 use super::prompt::{Item, Prompt};
 use super::record::Recipe;
-use super::xray::PreparedXray;
 
 /// What the notebook asks, its line break included.
 pub const LONGITUDINAL_QUESTION: &str = "Provide a comparison of these two images and include details from\n\
@@ -20,7 +20,7 @@ the image which students should take note of when reading longitudinal CXR";
 /// # Ok::<(), medgemma_medical::Error>(())
 /// ```
 #[must_use]
-pub fn longitudinal(before: PreparedXray, after: PreparedXray, question: &str) -> Prompt {
+pub fn longitudinal(before: PreparedPicture, after: PreparedPicture, question: &str) -> Prompt {
     let (earlier, before) = before.into_parts();
     let (later, after) = after.into_parts();
     let items = vec![

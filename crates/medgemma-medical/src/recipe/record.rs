@@ -18,6 +18,8 @@ pub enum Recipe {
     Mr(MrRecord),
     /// Patches of a whole slide.
     Slide(PatchRecord),
+    /// A photograph, or another picture in colour.
+    Photo(PhotoRecord),
     /// Two pictures, the earlier first.
     Longitudinal {
         /// What was done to the earlier.
@@ -37,6 +39,20 @@ pub struct XrayRecord {
     pub window: Option<Window>,
     /// Whether black and white changed places (MONOCHROME1).
     pub inverted: bool,
+    /// Whether black was put at two sides to make it square.
+    pub padded_to_square: bool,
+}
+
+/// What was done to a photograph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PhotoRecord {
+    /// What became red, green and blue, by DICOM's name: `RGB`, `YBR_FULL`, `PALETTE COLOR` and so on.
+    pub colours: String,
+    /// Bits of a sample; more than 8 were spread over 8.
+    pub bits: u32,
+    /// Whether the file has an ICC profile, which was not applied.
+    pub colour_profile_ignored: bool,
     /// Whether black was put at two sides to make it square.
     pub padded_to_square: bool,
 }

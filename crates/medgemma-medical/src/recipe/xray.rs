@@ -7,7 +7,7 @@
 use medgemma_image::Image;
 
 use super::modality::check_radiograph;
-use super::prompt::{Item, Prompt};
+use super::picture::PreparedPicture;
 use super::record::{Recipe, XrayRecord};
 use super::volume::square;
 use super::window::{Window, to_byte};
@@ -62,38 +62,6 @@ impl Default for XrayRecipe {
     }
 }
 
-/// A radiograph as the model will see it.
-#[derive(Debug, Clone)]
-pub struct PreparedXray {
-    image: Image,
-    recipe: Recipe,
-}
-
-impl PreparedXray {
-    /// The picture.
-    #[must_use]
-    pub fn image(&self) -> &Image {
-        &self.image
-    }
-
-    /// What was done.
-    #[must_use]
-    pub fn recipe(&self) -> &Recipe {
-        &self.recipe
-    }
-
-    /// The message as in the model card's example: the picture, then the question.
-    #[must_use]
-    pub fn prompt(self, question: &str) -> Prompt {
-        let items = vec![Item::Image(self.image), Item::Text(question.to_owned())];
-        Prompt::new(items, self.recipe)
-    }
-
-    pub(super) fn into_parts(self) -> (Image, Recipe) {
-        (self.image, self.recipe)
-    }
-}
-
 impl XrayRecipe {
     /// The recipe for a frame of a radiograph, by what the file says: its first window, whatever shape it names (the
     /// serving code knows the linear one only); else its VOI LUT, which the serving code ignores; else unsigned bytes
@@ -133,7 +101,7 @@ impl XrayRecipe {
     /// # Errors
     /// [`Error::File`] for colour, damaged pixels, or [`Voi::Table`] of a file without one; otherwise as
     /// [`prepare`](Self::prepare).
-    pub fn prepare_frame(&self, file: &Dicom, frame: usize) -> Result<PreparedXray> {
+    pub fn prepare_frame(&self, file: &Dicom, frame: usize) -> Result<PreparedPicture> {
         let plane = match self.voi {
             Voi::Table => file.table_levels(frame)?,
             _ => file.grey(frame)?,
@@ -181,7 +149,7 @@ impl XrayRecipe {
     /// # Errors
     /// [`Error::Argument`] for a window narrower than 2, values that are infinite or no numbers, or
     /// [`Voi::EightBit`] or [`Voi::Table`] of values that are no bytes.
-    pub fn prepare(&self, plane: &Plane) -> Result<PreparedXray> {
+    pub fn prepare(&self, plane: &Plane) -> Result<PreparedPicture> {
         let values = plane.values();
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(Error::argument("plane", "finite values", value.to_string()));
@@ -226,10 +194,10 @@ impl XrayRecipe {
             inverted: self.monochrome1,
             padded_to_square: self.pad_to_square,
         };
-        Ok(PreparedXray {
-            image: square(image, self.pad_to_square),
-            recipe: Recipe::Xray(record),
-        })
+        Ok(PreparedPicture::new(
+            square(image, self.pad_to_square),
+            Recipe::Xray(record),
+        ))
     }
 
     /// Least to greatest in 16 bits, cut; inverted there; then 8 bits, rounded half to even. A picture of one value is

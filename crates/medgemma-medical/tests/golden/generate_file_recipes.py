@@ -2,8 +2,8 @@
 
     python generate_file_recipes.py FOLDER
 
-FOLDER is what .ci/fetch-medical filled. Needs numpy 2.4.6, pydicom 3.0.2, nibabel 5.4.2 and safetensors 0.8.0. Writes
-file_recipes.json beside itself: of each picture size, CRC-32 of its bytes and 24 of them.
+FOLDER is what .ci/fetch-medical filled. Needs numpy 2.4.6, pydicom 3.0.2, pylibjpeg 2.1.0 with
+pylibjpeg-openjpeg 2.6.0 and pylibjpeg-rle 2.2.0, nibabel 5.4.2 and safetensors 0.8.0. Writes file_recipes.json beside itself: of each picture size, CRC-32 of its bytes and 24 of them.
 """
 
 import json
@@ -14,7 +14,7 @@ import zlib
 import nibabel
 import numpy as np
 import pydicom
-from pydicom.pixels import apply_modality_lut, apply_voi_lut
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
 
 import generate_recipes as published
 
@@ -56,6 +56,19 @@ def radiograph(path):
         wide = 65535 - wide if inverted else wide
         return told(grey(published.padded(np.round(wide / 257).astype(np.uint8))))
     return told(grey(published.padded(255 - image if inverted else image)))
+
+
+def photograph(path, index=0):
+    """pydicom's red, green and blue, in 8 bits."""
+    file = pydicom.dcmread(path)
+    if file.PhotometricInterpretation == "PALETTE COLOR":
+        rgb = apply_color_lut(pixel_array(file, index=index), file)
+        most = 2 ** int(file.RedPaletteColorLookupTableDescriptor[2]) - 1
+    else:
+        rgb = pixel_array(file, index=index)
+        most = 2 ** int(file.BitsStored) - 1
+    rgb = np.round(rgb / most * 255).astype(np.uint8)
+    return told(np.stack([published.padded(rgb[..., c]) for c in range(3)], axis=-1))
 
 
 def stack(paths, acquisition):
@@ -105,11 +118,26 @@ def mr(slices):
 def main():
     fetched, small = pathlib.Path(sys.argv[1]), HERE.parent / "fixtures"
     series = small / "series"
-    found = {"xray": {}, "ct": {}, "mr": {}}
+    found = {"xray": {}, "photo": {}, "ct": {}, "mr": {}}
     for path in [series / "cr/6154", small / "image_dfl.dcm"]:
         found["xray"][str(path.relative_to(small))] = radiograph(path)
     for name in ["RG1_UNCR.dcm", "RG3_UNCR.dcm", "mlut_18.dcm", "vlut_04.dcm"]:
         found["xray"][name] = radiograph(fetched / "dicom" / name)
+    for name in ["SC_rgb_small_odd.dcm", "SC_rgb_small_odd_big_endian.dcm", "SC_rgb_rle_32bit.dcm"]:
+        found["photo"][name] = photograph(small / name)
+    found["photo"]["SC_rgb_rle_16bit_2frame.dcm"] = photograph(small / "SC_rgb_rle_16bit_2frame.dcm", 1)
+    # Of ultrasound and secondary captures; the first five are wider than high.
+    for name in [
+        "dicom/US1_J2KR.dcm",
+        "dicom/OBXXXX1A_rle_2frame.dcm",
+        "dicom/gdcm-US-ALOKA-16.dcm",
+        "dicom/color-pl.dcm",
+        "dicom-small/examples_palette.dcm",
+        "dicom-small/SC_ybr_full_422_uncompressed.dcm",
+        "dicom-small/GDCMJ2K_TextGBR.dcm",
+    ]:
+        path = fetched / name
+        found["photo"][path.name] = photograph(path)
     for name, acquisition in [("ct", 45), ("ct-two-acquisitions", 2)]:
         found["ct"][name] = ct(stack((series / name).iterdir(), acquisition))
     found["ct"]["693_UNCR.dcm"] = ct(stack([fetched / "dicom/693_UNCR.dcm"], 6))

@@ -3,6 +3,7 @@
 
 pub(crate) mod blank;
 pub(crate) mod golden;
+pub(crate) mod picture;
 pub(crate) mod writer;
 
 use std::collections::BTreeMap;

@@ -7,16 +7,13 @@ use dicom_dictionary_std::tags;
 use medgemma_image::Image;
 
 use super::frames::Frames;
-use crate::dicom::{FrameDecoder, Head, View, name};
+use crate::dicom::{FrameDecoder, Head, View, WHOLE_SLIDE, name};
 use crate::error::{Error, Origin, Result};
 use crate::limits::Limits;
 use crate::slide::limits::SlideLimits;
 use crate::slide::problem::SlideProblem;
 use crate::slide::source::Source;
 use crate::slide::{Associated, AssociatedKind};
-
-/// VL Whole Slide Microscopy Image Storage.
-const WHOLE_SLIDE: &str = "1.2.840.10008.5.1.4.1.1.77.1.6";
 
 /// How much of a file is read at first; most have their pixels within it.
 const BEGINNING: u64 = 1 << 20;
