@@ -19,8 +19,8 @@ const LINE: u32 = 18;
 const SHOWN: Rgb888 = Rgb888::new(0x00, 0x80, 0x30);
 const NOT_SHOWN: Rgb888 = Rgb888::new(0xA0, 0xA0, 0xA0);
 
-/// The coarsest level, with every whole patch as a box: grey for glass or what the sample left out, green and numbered
-/// for what the model is shown.
+/// The slide, with every whole patch as a box: grey for glass or what the sample left out, green and numbered for what
+/// the model is shown.
 ///
 /// # Errors
 /// Those of reading the level.
@@ -28,7 +28,11 @@ pub(crate) fn overview(
     slide: &mut Slide,
     record: &PatchRecord,
 ) -> Result<RgbImage, Box<dyn Error>> {
-    let coarse = slide.levels().len() - 1;
+    // The last levels of a pyramid may be too small to see tissue on, and the one before it too large to read.
+    let levels = slide.levels().iter();
+    let mut sides = levels.map(|level| level.width.max(level.height));
+    let fit = sides.rposition(|side| (OVERVIEW..=8 * OVERVIEW).contains(&side));
+    let coarse = fit.unwrap_or(slide.levels().len() - 1);
     let (level, read) = (slide.levels()[coarse], slide.levels()[record.level]);
     let whole = slide.region(coarse, 0, 0, level.width, level.height)?;
     let small = fitted(&whole, OVERVIEW)?;
