@@ -301,11 +301,17 @@ fn limits_by_their_own_names() {
             SlideLimits::default().with_max_tiles(19),
             "SlideLimits::max_tiles",
         ),
+        (
+            // 8 for each of three samples, 6 for the pixel.
+            SlideLimits::default().with_max_decoding_bytes(32 * 32 * 30 - 1),
+            "SlideLimits::max_decoding_bytes",
+        ),
     ] {
         let text = error(with(limits));
         assert!(text.contains(name) && text.contains("b.dcm"), "{text}");
     }
-    assert!(with(SlideLimits::default().with_max_tiles(20)).is_ok());
+    let enough = SlideLimits::default().with_max_decoding_bytes(32 * 32 * 30);
+    assert!(with(enough.with_max_tiles(20)).is_ok());
     let mut tight = with(SlideLimits::default().with_max_tile_bytes(3071)).unwrap();
     let text = tight.region(0, 0, 0, 1, 1).unwrap_err().to_string();
     assert!(text.contains("SlideLimits::max_tile_bytes"), "{text}");

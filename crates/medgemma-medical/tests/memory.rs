@@ -456,7 +456,7 @@ fn a_tile_takes_what_its_limit_says_and_no_more() {
         let deflate = {
             let mut packer =
                 flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-            zeros(&mut packer, SIDE * SIDE * 3 >> 20);
+            zeros(&mut packer, (SIDE * SIDE * 3) >> 20);
             packer.finish().expect("in memory")
         };
         for (name, compression, photometric, samples, of_sample, tile) in [

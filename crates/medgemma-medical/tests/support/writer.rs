@@ -1,4 +1,8 @@
 //! A DICOM file of a few elements, explicit and little-endian, as a test wants it.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "lengths of elements made for a test are small"
+)]
 
 /// Elements in the order in which they were put in.
 #[derive(Clone)]
