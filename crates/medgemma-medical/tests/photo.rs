@@ -12,6 +12,7 @@ use medgemma_medical::{
     Dicom, Item, Limits, PhotoRecipe, Recipe, Volume, XrayRecipe, longitudinal,
 };
 use serde::Deserialize;
+use support::blank;
 use support::picture::Picture;
 use support::writer::{EXPLICIT, Writer};
 
@@ -118,6 +119,19 @@ fn padded_to_a_square_or_as_it_is_with_a_record_and_a_question() {
     assert!(
         matches!(prompt.items(), [Item::Image(_), Item::Text(text)] if text == "What is it?"),
         "{prompt:?}"
+    );
+
+    // A codec that turns its colours back itself.
+    let stream = blank::jpeg_2000(4, 4, 3, blank::USUAL);
+    let turned = blank::description(8, "1.2.840.10008.1.2.4.90", [4, 4], 3)
+        .text(0x0028, 0x0004, b"CS", "YBR_RCT")
+        .fragments(&[&stream]);
+    let turned = Dicom::read(turned.file(), &Limits::default()).unwrap();
+    let turned = PhotoRecipe::default().prepare_frame(&turned, 0).unwrap();
+    assert!(
+        matches!(turned.recipe(), Recipe::Photo(record) if record.colours == "RGB"),
+        "{:?}",
+        turned.recipe()
     );
 
     let flat = PhotoRecipe::default().with_pad_to_square(false);

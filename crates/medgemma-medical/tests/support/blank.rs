@@ -4,6 +4,26 @@
     reason = "sides of pictures made for the test have 16 bits"
 )]
 
+use super::writer::Writer;
+
+/// What stands in front of pixels: grey of one sample, else red, green, blue.
+pub(crate) fn description(
+    bits: u16,
+    syntax: &str,
+    [rows, columns]: [usize; 2],
+    samples: u16,
+) -> Writer {
+    let name = if samples == 1 { "MONOCHROME2" } else { "RGB" };
+    Writer::new(syntax)
+        .us(0x0028, 0x0002, samples)
+        .text(0x0028, 0x0004, b"CS", name)
+        .us(0x0028, 0x0006, 0)
+        .us(0x0028, 0x0010, rows as u16)
+        .us(0x0028, 0x0011, columns as u16)
+        .us(0x0028, 0x0100, bits)
+        .us(0x0028, 0x0101, bits)
+}
+
 /// Which frames of JPEG.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Jpeg {

@@ -4,6 +4,7 @@
 pub(crate) mod blank;
 pub(crate) mod golden;
 pub(crate) mod picture;
+pub(crate) mod resident;
 pub(crate) mod writer;
 
 use std::collections::BTreeMap;

@@ -91,7 +91,7 @@ fn check_codes(bytes: &[u8], found: &Found) -> Result<(), Fault> {
     let (across, down) = (most(|c| c.horizontal), most(|c| c.vertical));
     // A.1.1: sides of a component whose samples pixels may share.
     let share = |pixels: usize, factor: usize, most: Option<usize>| {
-        (pixels * factor).div_ceil(most.unwrap_or(1).max(1))
+        (pixels * factor).div_ceil(most.unwrap_or(1).max(1)) as u64
     };
     let codes = frame.components.iter().map(|component| {
         let width = share(frame.columns, component.horizontal, across);
@@ -102,8 +102,8 @@ fn check_codes(bytes: &[u8], found: &Found) -> Result<(), Fault> {
             _ => width.div_ceil(8) * height.div_ceil(8) * 2,
         }
     });
-    let least = codes.sum::<usize>() / 8;
-    if bytes.len() >= least {
+    let least = codes.sum::<u64>() / 8;
+    if bytes.len() as u64 >= least {
         return Ok(());
     }
     Err(Fault::new(format!(
