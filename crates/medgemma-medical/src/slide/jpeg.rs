@@ -23,7 +23,8 @@ pub(super) fn decode(
     components: usize,
 ) -> Result<Decoded, &'static str> {
     let file = joined(stored, tables)?;
-    check_jpeg_length(stored).map_err(|_| "it is shorter than any JPEG of its size")?;
+    check_jpeg_length(stored)
+        .map_err(|_| "its JPEG is broken, or announces more than its bytes can hold")?;
     // A header that claims more than the directory does is refused before anything is reserved for it.
     let options = DecoderOptions::default()
         .set_max_width(most[0])
