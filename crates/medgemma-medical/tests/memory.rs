@@ -163,12 +163,16 @@ fn structure_of_jpeg_2000_is_bounded() {
             layers: 32,
             ..small
         };
-        let precincts = Cut {
-            layers: 1,
-            precinct: Some(1),
+        let precincts = |exponent| Cut {
+            precinct: Some(exponent),
             ..USUAL
         };
-        for (name, cut) in [("layers", layers), ("precincts", precincts)] {
+        for (name, cut) in [
+            ("layers", layers),
+            ("precincts", precincts(1)),
+            // Neither these nor the code-blocks that they cut are too many alone.
+            ("precincts of eight", precincts(3)),
+        ] {
             for in_tile in [false, true] {
                 let stream = blank::jpeg_2000(SIDE, SIDE, 1, Cut { in_tile, ..cut });
                 refused(
