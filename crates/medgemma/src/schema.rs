@@ -1,15 +1,15 @@
 //! JSON schemas: what an answer must look like.
 
+mod narrow;
+mod numbers;
+
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::narrow::narrowed;
 use crate::error::Result;
 use crate::grammar;
-
-/// Numbers without a bound of their own end here: 2⁵³ − 1, up to which every integer is the same in
-/// every JSON reader (RFC 7493 §2.2).
-const LARGEST: u64 = (1 << 53) - 1;
 
 /// A JSON schema that answers are written by: at every token, the model can only choose among those
 /// with which the answer can still become JSON of this schema.
@@ -17,13 +17,15 @@ const LARGEST: u64 = (1 << 53) - 1;
 /// `type`, `enum`, `const`, `properties`, `required`, `additionalProperties`, `patternProperties`,
 /// `items`, `prefixItems`, `minItems`, `maxItems`, `minLength`, `maxLength`, `pattern`, `format`,
 /// `minimum`, `maximum` and their exclusive kinds, `multipleOf`, `anyOf`, `allOf`, `$ref` within the
-/// schema, `$defs`; annotations are passed over, any other keyword is an error. `oneOf` is read as
-/// `anyOf`. Properties come in the order of the schema, on one line.
+/// schema, `$defs`; any other keyword of JSON Schema is an error. Annotations are passed over, and so are
+/// words that JSON Schema does not know: mind the spelling. `oneOf` is read as `anyOf`. Properties come
+/// in the order of the schema, on one line.
 ///
-/// Three things are narrower than the standard, for answers that end and that every reader takes:
-/// objects with named properties and without `additionalProperties` (none with `allOf` anywhere)
-/// have no others; numbers without bounds lie within ±(2⁵³ − 1) and have no exponent, and integers no
-/// `-0`; texts have no `\u` escapes, since every character can stand for itself.
+/// Some things are narrower than the standard, for answers that end and that every reader takes:
+/// objects with named properties and without `additionalProperties` have no others; numbers without
+/// bounds lie within ±(2⁵³ − 1) and have no exponent, integers no `-0`, and those of a `format` such as
+/// `int32` fit into it; texts have no `\u` escapes, since every character can stand for itself.
+/// `docs/structured.md` has the table.
 ///
 /// A thinking model reasons before the JSON if it wants to, in any words, see
 /// [`Reply::reasoning`](crate::Reply::reasoning); [`Schema::without_reasoning`] forbids it. The
@@ -54,12 +56,10 @@ impl Schema {
     /// [`crate::Error::Schema`] for a keyword or a value that is not supported, for one that nothing
     /// fulfils, and for one that is too large.
     pub fn from_value(value: Value) -> Result<Self> {
-        let mut prepared = match &value {
-            Value::Bool(true) => json!({}),
-            other => other.clone(),
+        let prepared = match &value {
+            Value::Bool(true) => narrowed(&json!({})),
+            other => narrowed(other),
         };
-        let closing = !mentions(&prepared, "allOf");
-        narrow(&mut prepared, closing);
         grammar::check(&prepared)?;
         Ok(Self {
             given: value,
@@ -110,198 +110,11 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// Keywords whose value is a schema.
-const ONE: [&str; 3] = ["items", "additionalProperties", "additionalItems"];
-
-/// Keywords whose value is a list of schemas.
-const LIST: [&str; 4] = ["prefixItems", "anyOf", "oneOf", "allOf"];
-
-/// Keywords whose value has a schema to each name.
-const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
-
-/// Closes objects, bounds numbers and leaves out `-0`, in `schema` and all within.
-fn narrow(schema: &mut Value, closing: bool) {
-    let Value::Object(map) = schema else { return };
-    bound_numbers(map);
-    part_at_zero(map);
-    // Alternatives beside properties of their own are read together: each would forbid the other's.
-    let mixed = ["anyOf", "oneOf", "$ref"]
-        .iter()
-        .any(|key| map.contains_key(*key));
-    let own = map.contains_key("properties");
-    let open = ["additionalProperties", "patternProperties"];
-    if closing && own && !mixed && !open.iter().any(|key| map.contains_key(*key)) {
-        map.insert("additionalProperties".to_owned(), Value::Bool(false));
-    }
-    for (key, value) in map {
-        let key = key.as_str();
-        let closing = closing && !(own && ["anyOf", "oneOf"].contains(&key));
-        match value {
-            Value::Object(named) if NAMED.contains(&key) => {
-                named
-                    .values_mut()
-                    .for_each(|schema| narrow(schema, closing));
-            }
-            Value::Array(list) if LIST.contains(&key) => {
-                list.iter_mut().for_each(|schema| narrow(schema, closing));
-            }
-            value if ONE.contains(&key) => narrow(value, closing),
-            _ => {}
-        }
-    }
-}
-
-/// Gives both bounds to a schema of numbers.
-fn bound_numbers(map: &mut Map<String, Value>) {
-    let numeric = |name: &Value| name == "number" || name == "integer";
-    let numbers = match map.get("type") {
-        Some(Value::Array(types)) => types.iter().any(numeric),
-        Some(name) => numeric(name),
-        None => false,
-    };
-    if !numbers || map.contains_key("enum") || map.contains_key("const") {
-        return;
-    }
-    let given = |keys: [&str; 2]| {
-        let bounds = keys.iter().filter_map(|key| map.get(*key)?.as_f64());
-        bounds.reduce(f64::max)
-    };
-    #[allow(clippy::cast_precision_loss, reason = "2⁵³ − 1 is exact in f64")]
-    let largest = LARGEST as f64;
-    let minimum = given(["minimum", "exclusiveMinimum"]);
-    let maximum = given(["maximum", "exclusiveMaximum"]);
-    // A bound beyond the usual ones says that larger numbers are wanted.
-    if minimum.is_none() && maximum.is_none_or(|maximum| maximum >= -largest) {
-        map.insert("minimum".to_owned(), json!(-largest));
-    }
-    if maximum.is_none() && minimum.is_none_or(|minimum| minimum <= largest) {
-        map.insert("maximum".to_owned(), json!(largest));
-    }
-}
-
-/// Reads integers of either sign as negative ones or others: one range of both would have `-0`,
-/// which no integer type of serde takes.
-fn part_at_zero(map: &mut Map<String, Value>) {
-    let is = |name: &str, found: &Value| match found {
-        Value::Array(types) => types.iter().any(|one| one == name),
-        one => one == name,
-    };
-    let integers = map
-        .get("type")
-        .is_some_and(|found| is("integer", found) && !is("number", found));
-    let bound = |key: &str| map.get(key).and_then(Value::as_f64);
-    let signs = bound("minimum").is_none_or(|least| least <= -1.0)
-        && bound("exclusiveMinimum").is_none_or(|below| below < -1.0)
-        && bound("maximum").is_none_or(|most| most >= 0.0)
-        && bound("exclusiveMaximum").is_none_or(|above| above > 0.0);
-    if !integers || !signs || map.contains_key("enum") || map.contains_key("const") {
-        return;
-    }
-    let mut others = std::mem::take(map);
-    for definitions in ["$defs", "definitions"] {
-        if let Some(kept) = others.remove(definitions) {
-            map.insert(definitions.to_owned(), kept);
-        }
-    }
-    let mut negative = others.clone();
-    negative.remove("exclusiveMaximum");
-    negative.insert("type".to_owned(), json!("integer"));
-    negative.insert("maximum".to_owned(), json!(-1));
-    others.remove("exclusiveMinimum");
-    others.insert("minimum".to_owned(), json!(0));
-    map.insert("anyOf".to_owned(), json!([negative, others]));
-}
-
-/// Whether a key occurs anywhere.
-fn mentions(value: &Value, key: &str) -> bool {
-    match value {
-        Value::Object(map) => {
-            map.contains_key(key) || map.values().any(|value| mentions(value, key))
-        }
-        Value::Array(list) => list.iter().any(|value| mentions(value, key)),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    use super::{Schema, narrow};
-
-    fn narrowed(mut schema: Value) -> Value {
-        narrow(&mut schema, true);
-        schema
-    }
-
-    #[test]
-    fn objects_with_named_properties_are_closed_unless_they_say_otherwise() {
-        let text = json!({"type": "string"});
-        let closed = |schema: Value| narrowed(schema)["additionalProperties"] == json!(false);
-        assert!(closed(json!({"properties": {"a": text}})));
-        assert!(!closed(
-            json!({"properties": {"a": text}, "additionalProperties": true})
-        ));
-        assert!(!closed(
-            json!({"properties": {"a": text}, "patternProperties": {"^x": text}})
-        ));
-        assert!(
-            !closed(json!({"type": "object"})),
-            "a map of anything stays one"
-        );
-        let nested = narrowed(json!({"items": {"properties": {"a": {"properties": {"b": text}}}}}));
-        assert_eq!(
-            nested["items"]["properties"]["a"]["additionalProperties"],
-            json!(false)
-        );
-        let either = narrowed(json!({"anyOf": [{"properties": {"a": text}}]}));
-        assert_eq!(either["anyOf"][0]["additionalProperties"], json!(false));
-        // The tag of an enum beside what belongs to each variant: closing one would forbid the other.
-        let tagged = json!({"properties": {"kind": text}, "oneOf": [{"properties": {"a": text}}]});
-        assert_eq!(narrowed(tagged.clone()), tagged);
-    }
-
-    #[test]
-    fn numbers_get_the_bounds_they_lack() {
-        let largest = json!(9_007_199_254_740_991.0);
-        let both = narrowed(json!({"type": ["number", "null"]}));
-        assert_eq!(
-            (&both["minimum"], &both["maximum"]),
-            (&json!(-9_007_199_254_740_991.0), &largest)
-        );
-        let one = narrowed(json!({"type": "integer", "exclusiveMinimum": 3}));
-        assert_eq!((one.get("minimum"), &one["maximum"]), (None, &largest));
-        let large = json!({"type": "integer", "minimum": 1e17});
-        assert_eq!(narrowed(large.clone()), large);
-        let listed = json!({"type": "integer", "enum": [1, 2]});
-        assert_eq!(narrowed(listed.clone()), listed);
-    }
-
-    #[test]
-    fn integers_of_either_sign_are_parted_at_zero() {
-        let parted = narrowed(json!({
-            "type": ["integer", "null"], "exclusiveMinimum": -5, "maximum": 7,
-            "$defs": {"a": {"type": "null"}},
-        }));
-        let negative = json!({"type": "integer", "exclusiveMinimum": -5, "maximum": -1});
-        let others = json!({"type": ["integer", "null"], "minimum": 0, "maximum": 7});
-        let whole = json!({"anyOf": [negative, others], "$defs": {"a": {"type": "null"}}});
-        assert_eq!(parted, whole);
-        let above = narrowed(json!({"type": "integer", "minimum": -1, "exclusiveMaximum": 1}));
-        let negative = json!({"type": "integer", "minimum": -1, "maximum": -1});
-        let others = json!({"type": "integer", "minimum": 0, "exclusiveMaximum": 1});
-        assert_eq!(above, json!({"anyOf": [negative, others]}));
-        for one_sign in [
-            json!({"type": "integer", "minimum": -0.5, "maximum": 3}),
-            json!({"type": "integer", "exclusiveMinimum": -1, "maximum": 3}),
-            json!({"type": "integer", "minimum": -9, "maximum": -0.5}),
-            json!({"type": "integer", "minimum": -9, "exclusiveMaximum": 0}),
-            json!({"type": "number", "minimum": -9, "maximum": 9}),
-            json!({"type": ["integer", "number"], "minimum": -9, "maximum": 9}),
-        ] {
-            assert_eq!(narrowed(one_sign.clone()), one_sign);
-        }
-    }
+    use super::Schema;
 
     #[test]
     fn what_cannot_be_followed_is_refused_with_its_reason() {

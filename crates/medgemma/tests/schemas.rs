@@ -1,0 +1,536 @@
+//! Answers drawn from all that a schema allows, as no model would write them: each fulfils the schema, and
+//! the type that the schema is of reads it. `MEDGEMMA_SCHEMA_CASES` sets how many are drawn.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::num::{NonZeroI32, NonZeroI64, NonZeroU8};
+use std::ops::{Bound, Range};
+use std::time::Duration;
+
+use medgemma::Schema;
+use medgemma_gemma3::TokenSet;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Number, Value, json};
+use support::model;
+
+fn cases(usual: u32) -> u32 {
+    let wanted = std::env::var("MEDGEMMA_SCHEMA_CASES").ok();
+    wanted.map_or(usual, |wanted| wanted.parse().unwrap())
+}
+
+/// `<eos>` and `<end_of_turn>` of `mm-2025`.
+const STOPS: [u32; 2] = [1, 9];
+
+/// Numbers without pattern (xorshift64).
+struct Draws(u64);
+
+impl Draws {
+    fn new(seed: u64) -> Self {
+        let mut draws = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        for _ in 0..9 {
+            draws.below(2);
+        }
+        draws
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap() % limit
+    }
+}
+
+/// An answer drawn among the allowed ids, digits and signs more often than others, and after some tokens
+/// whatever closes something; `None` for one without an end.
+fn draw(schema: &Schema, seed: u64) -> Option<String> {
+    let model = model();
+    let mut state = model.constraint(schema).unwrap().begin().unwrap();
+    let mut draws = Draws::new(seed);
+    let mut allowed = TokenSet::empty(model.model().config().text.vocab_size);
+    let mut text = Vec::new();
+    let calm = draws.below(60);
+    for step in 0..500 {
+        allowed.clear();
+        if !state.finished() {
+            state.allow(&mut allowed).unwrap();
+        }
+        let ids = 0..u32::try_from(allowed.vocab_size()).unwrap();
+        let (stops, next): (Vec<u32>, Vec<u32>) = ids
+            .filter(|&id| allowed.contains(id))
+            .partition(|id| STOPS.contains(id));
+        let may_end = state.finished() || !stops.is_empty();
+        if may_end && (next.is_empty() || step > calm || draws.below(4) == 0) {
+            return Some(String::from_utf8(text).unwrap());
+        }
+        let bytes = |id: &u32| model.tokenizer().token_bytes(*id).unwrap();
+        let such = |bytes_of: &dyn Fn(&[u8]) -> bool| -> Vec<u32> {
+            let such = next.iter().copied();
+            such.filter(|id| bytes_of(&bytes(id))).collect()
+        };
+        let closing = such(&|bytes| matches!(bytes, b"\"" | b"]" | b"}"));
+        let number = such(&|bytes| matches!(bytes, [b'0'..=b'9' | b'-' | b'.' | b'e' | b'E']));
+        let among = if step > calm && !closing.is_empty() {
+            &closing
+        } else if !number.is_empty() && draws.below(3) > 0 {
+            &number
+        } else {
+            &next
+        };
+        let id = among[draws.below(among.len())];
+        text.extend(bytes(&id));
+        state.accept(id).unwrap();
+    }
+    None
+}
+
+/// Every answer to a type's schema that comes to an end is one of that type; all of them.
+fn read<T: DeserializeOwned + JsonSchema>() -> Vec<T> {
+    let schema = Schema::of::<T>().unwrap().without_reasoning();
+    let drawn = (0..u64::from(cases(60))).filter_map(|seed| draw(&schema, seed));
+    let read: Vec<T> = drawn
+        .map(|text| {
+            let wanted = std::any::type_name::<T>();
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{wanted}: {error}: {text}"))
+        })
+        .collect();
+    assert!(!read.is_empty());
+    read
+}
+
+macro_rules! read {
+    ($($wanted:ty),* $(,)?) => { $( read::<$wanted>(); )* };
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+struct Size {
+    millimetres: u8,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+struct Doubt {
+    why: Option<i16>,
+    certain: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "kind", deny_unknown_fields)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+enum Inside {
+    Size(Size),
+    Doubt(Doubt),
+    Plain { change: i8 },
+    Nothing,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "kind", content = "what")]
+#[allow(dead_code, reason = "the fields are read by serde")]
+enum Beside {
+    Size(Size),
+    Pair(u8, i32),
+    Nothing,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+enum Untagged {
+    Size(Size),
+    Count(i32),
+    Words(String),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+enum Outside {
+    Size(Size),
+    Doubt(Doubt),
+    Pair(u8, u32),
+    Nothing,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+struct Flat {
+    count: u32,
+    #[serde(flatten)]
+    inside: Inside,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+struct Branch {
+    value: i8,
+    #[schemars(length(max = 2))]
+    branches: Vec<Branch>,
+    next: Option<Box<Branch>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+struct Open {
+    whatever: Value,
+    #[serde(flatten)]
+    others: HashMap<String, i32>,
+}
+
+/// What `schemars` says of these types is enough to write what `serde` reads.
+#[test]
+fn types_read_what_their_schemas_allow() {
+    read![
+        u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, u128, i128, f32, f64
+    ];
+    read![
+        bool,
+        char,
+        String,
+        (),
+        NonZeroU8,
+        NonZeroI32,
+        NonZeroI64,
+        Number
+    ];
+    read![
+        Option<i32>,
+        Vec<u16>,
+        VecDeque<i32>,
+        [i8; 3],
+        (u8, i16, f32),
+        Box<u32>
+    ];
+    read![HashMap<String, i32>, BTreeMap<u64, bool>, BTreeMap<i64, i8>];
+    read![Value, Map<String, Value>, Vec<Value>, Result<i32, String>];
+    read![Duration, Range<i32>, Bound<u8>, Ipv4Addr, Ipv6Addr];
+    read![Size, Beside, Untagged, Outside, Branch, Open];
+}
+
+/// Each variant can come, and nothing else with it.
+#[test]
+fn enums_with_a_tag_inside_have_all_their_variants() {
+    let mut seen = [false; 4];
+    let flat = read::<Flat>().into_iter().map(|flat| flat.inside);
+    for variant in read::<Inside>().into_iter().chain(flat) {
+        seen[match variant {
+            Inside::Size(_) => 0,
+            Inside::Doubt(_) => 1,
+            Inside::Plain { .. } => 2,
+            Inside::Nothing => 3,
+        }] = true;
+    }
+    assert_eq!(seen, [true; 4]);
+}
+
+/// Whether a value fulfils a schema, for the keywords that are drawn here.
+fn fulfils(value: &Value, schema: &Value, root: &Value) -> bool {
+    let Value::Object(schema) = schema else {
+        return schema == &Value::Bool(true);
+    };
+    schema.iter().all(|(key, said)| match key.as_str() {
+        "type" => match said {
+            Value::Array(types) => types.iter().any(|kind| is_a(value, kind)),
+            kind => is_a(value, kind),
+        },
+        "const" => equal(value, said),
+        "enum" => said.as_array().unwrap().iter().any(|one| equal(value, one)),
+        "anyOf" | "oneOf" => {
+            let mut options = said.as_array().unwrap().iter();
+            options.any(|one| fulfils(value, one, root))
+        }
+        "allOf" => {
+            let mut all = said.as_array().unwrap().iter();
+            all.all(|one| fulfils(value, one, root))
+        }
+        "$ref" => {
+            let place = said.as_str().unwrap().strip_prefix('#').unwrap();
+            fulfils(value, root.pointer(place).unwrap(), root)
+        }
+        _ => match value {
+            Value::Number(number) => number_fulfils(number, key, said),
+            Value::String(text) => text_fulfils(text, key, said),
+            Value::Array(items) => match key.as_str() {
+                "minItems" => items.len() as u64 >= said.as_u64().unwrap(),
+                "maxItems" => items.len() as u64 <= said.as_u64().unwrap(),
+                "prefixItems" => {
+                    let mut pairs = items.iter().zip(said.as_array().unwrap());
+                    pairs.all(|(item, said)| fulfils(item, said, root))
+                }
+                "items" => {
+                    let before = schema.get("prefixItems").and_then(Value::as_array);
+                    let mut others = items.iter().skip(before.map_or(0, Vec::len));
+                    others.all(|item| fulfils(item, said, root))
+                }
+                _ => true,
+            },
+            Value::Object(map) => match key.as_str() {
+                "required" => {
+                    let mut names = said.as_array().unwrap().iter();
+                    names.all(|name| map.contains_key(name.as_str().unwrap()))
+                }
+                "properties" => map.iter().all(|(name, value)| {
+                    said.get(name).is_none_or(|said| fulfils(value, said, root))
+                }),
+                "additionalProperties" => map.iter().all(|(name, value)| {
+                    let named = schema.get("properties").and_then(|named| named.get(name));
+                    named.is_some() || fulfils(value, said, root)
+                }),
+                _ => true,
+            },
+            _ => true,
+        },
+    })
+}
+
+fn is_a(value: &Value, kind: &Value) -> bool {
+    match kind.as_str().unwrap() {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        // As serde reads it: no fraction, no -0.
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        _ => value.is_object(),
+    }
+}
+
+fn equal(value: &Value, other: &Value) -> bool {
+    match (value.as_f64(), other.as_f64()) {
+        (Some(value), Some(other)) => value.to_bits() == other.to_bits() || value == other,
+        _ => value == other,
+    }
+}
+
+fn number_fulfils(number: &Number, key: &str, said: &Value) -> bool {
+    let whole = number
+        .as_i128()
+        .zip(said.as_number().and_then(Number::as_i128));
+    let order = match whole {
+        Some((number, bound)) => number.cmp(&bound),
+        // What is said otherwise than by a number is no matter of numbers.
+        None => match (number.as_f64(), said.as_f64()) {
+            (Some(number), Some(bound)) => number.total_cmp(&bound),
+            _ => return true,
+        },
+    };
+    match key {
+        "minimum" => order.is_ge(),
+        "maximum" => order.is_le(),
+        "exclusiveMinimum" => order.is_gt(),
+        "exclusiveMaximum" => order.is_lt(),
+        "multipleOf" => match whole {
+            Some((number, step)) => number % step == 0,
+            None => {
+                let times = number.as_f64().unwrap() / said.as_f64().unwrap();
+                (times - times.round()).abs() < 1e-9
+            }
+        },
+        _ => true,
+    }
+}
+
+fn text_fulfils(text: &str, key: &str, said: &Value) -> bool {
+    let length = text.chars().count() as u64;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match (key, said.as_str().unwrap_or_default()) {
+        ("minLength", _) => length >= said.as_u64().unwrap(),
+        ("maxLength", _) => length <= said.as_u64().unwrap(),
+        ("pattern", "^[A-Z]{2}[0-9]{1,3}$") => {
+            let (letters, number) = text.split_at_checked(2).unwrap_or_default();
+            letters.bytes().all(|byte| byte.is_ascii_uppercase())
+                && digits(number)
+                && (1..=3).contains(&number.len())
+        }
+        ("pattern", "[0-9]{2}") => text
+            .as_bytes()
+            .windows(2)
+            .any(|two| two.iter().all(u8::is_ascii_digit)),
+        ("format", "date") => is_date(text),
+        ("format", "date-time") => {
+            is_date(&text[..10]) && matches!(text.as_bytes()[10], b't' | b'T')
+        }
+        ("format", "uuid") => {
+            let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+            lengths == [8, 4, 4, 4, 12]
+        }
+        _ => true,
+    }
+}
+
+/// Whether there was, or will be, that day.
+fn is_date(text: &str) -> bool {
+    let numbers: Vec<u32> = text
+        .split('-')
+        .map_while(|part| part.parse().ok())
+        .collect();
+    let [year, month, day] = numbers[..] else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    (1..=12).contains(&month) && (1..=days).contains(&day)
+}
+
+/// Bounds of either kind around one number, or of the far ends of integers, or none.
+fn integers() -> impl Strategy<Value = Value> {
+    let near = [0, -9, 255, 1 << 31, 1 << 53, i64::MAX, i64::MIN];
+    let middle = prop::sample::select(near.to_vec());
+    let around = (middle, -12_i64..12, 0_i64..40).prop_map(|(middle, low, wide)| {
+        let low = middle.saturating_add(low);
+        (low, low.saturating_add(wide))
+    });
+    let kinds = (around, 0_u8..9, 0_u8..4).prop_map(|((low, high), bounds, kind)| {
+        let mut schema = match bounds {
+            0 | 1 => json!({"minimum": low, "maximum": high}),
+            2 => json!({"exclusiveMinimum": low, "maximum": high}),
+            3 => json!({"minimum": low, "exclusiveMaximum": high}),
+            4 => json!({"exclusiveMinimum": low, "exclusiveMaximum": high}),
+            5 => json!({"minimum": low}),
+            6 => json!({"exclusiveMaximum": high}),
+            7 => json!({"minimum": low, "maximum": high, "multipleOf": 3}),
+            _ => json!({}),
+        };
+        schema["type"] = [
+            json!("integer"),
+            json!(["integer", "null"]),
+            json!(["string", "integer"]),
+            json!("integer"),
+        ][usize::from(kind)]
+        .clone();
+        if kind == 3 {
+            schema["format"] = json!("int32");
+        }
+        schema
+    });
+    kinds.prop_filter("some integer fulfils it", |schema| {
+        Schema::from_value(schema.clone()).is_ok()
+    })
+}
+
+fn numbers() -> impl Strategy<Value = Value> {
+    let step = prop::sample::select(vec![1.0, 0.25, 0.1, 1e-3]);
+    let kinds = (-9_i32..9, 0_i32..9, step, 0_u8..9);
+    let kinds = kinds.prop_map(|(low, wide, step, bounds)| {
+        let (low, high) = (f64::from(low) * step, f64::from(low + wide) * step);
+        let mut schema = match bounds {
+            0 | 1 => json!({"minimum": low, "maximum": high}),
+            2 => json!({"exclusiveMinimum": low, "maximum": high}),
+            3 => json!({"minimum": low, "exclusiveMaximum": high}),
+            4 => json!({"exclusiveMinimum": low, "exclusiveMaximum": high}),
+            5 => json!({"exclusiveMinimum": low}),
+            6 => json!({"maximum": high}),
+            7 => json!({"minimum": low, "maximum": high, "multipleOf": 0.5}),
+            _ => json!({}),
+        };
+        schema["type"] = json!("number");
+        schema
+    });
+    kinds.prop_filter("some number fulfils it", |schema| {
+        Schema::from_value(schema.clone()).is_ok()
+    })
+}
+
+fn schemas() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        3 => integers(),
+        3 => numbers(),
+        1 => prop::sample::select(vec![
+            json!(true),
+            json!({}),
+            json!({"type": "array", "maxItems": 3}),
+            json!({"type": "boolean"}),
+            json!({"const": [1, -2, {"a": null}]}),
+            json!({"enum": [-3, 0, 1.5, "x", null]}),
+            json!({"type": "string", "pattern": "^[A-Z]{2}[0-9]{1,3}$"}),
+            json!({"type": "string", "pattern": "[0-9]{2}", "maxLength": 5}),
+            json!({"type": "string", "minLength": 1, "maxLength": 3}),
+            json!({"type": "string", "format": "date"}),
+            json!({"type": "string", "format": "date-time"}),
+            json!({"type": "string", "format": "uuid"}),
+        ]),
+    ];
+    let value = leaf.prop_recursive(3, 10, 3, |inner| {
+        let named = prop::collection::vec((inner.clone(), any::<bool>()), 1..4);
+        let named = named.prop_map(|named| {
+            let name = |at: usize| ["b", "größe", "a"][at];
+            let must: Vec<&str> = (0..named.len()).filter(|&at| named[at].1).map(name).collect();
+            let named = named.into_iter().enumerate();
+            let named: Map<String, Value> = named.map(|(at, (one, _))| (name(at).to_owned(), one)).collect();
+            json!({"type": "object", "properties": named, "required": must})
+        });
+        prop_oneof![
+            (inner.clone(), 0_usize..3, 0_usize..2).prop_map(|(items, least, more)| {
+                json!({"type": "array", "items": items, "minItems": least, "maxItems": least + more})
+            }),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(|items| {
+                json!({"type": "array", "minItems": items.len(), "prefixItems": items, "items": false})
+            }),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(|options| json!({"anyOf": options})),
+            inner.clone().prop_map(|others| json!({"type": "object", "additionalProperties": others})),
+            (named.clone(), named.clone()).prop_map(|(one, other)| {
+                json!({
+                    "type": "object", "properties": {"kind": {"enum": ["x", "y"]}}, "required": ["kind"],
+                    "oneOf": [one, other],
+                })
+            }),
+            named,
+        ]
+    });
+    (value, any::<bool>()).prop_map(|(value, again)| {
+        if again {
+            let more = json!({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/one"}]});
+            let named = json!({"value": value, "next": more});
+            let one = json!({"type": "object", "properties": named, "required": ["value", "next"]});
+            json!({"$ref": "#/$defs/one", "$defs": {"one": one}})
+        } else {
+            value
+        }
+    })
+}
+
+#[test]
+fn whatever_is_drawn_fulfils_the_schema() {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases(200))
+    };
+    let mut runner = TestRunner::new(config);
+    let ran = runner.run(&(schemas(), any::<u64>()), |(schema, seed)| {
+        let form = Schema::from_value(schema.clone())
+            .unwrap()
+            .without_reasoning();
+        for seed in [seed, !seed] {
+            let Some(text) = draw(&form, seed) else {
+                continue;
+            };
+            let value: Value = match serde_json::from_str(&text) {
+                Ok(value) => value,
+                Err(error) => return Err(TestCaseError::fail(format!("{error}: {text}"))),
+            };
+            prop_assert!(fulfils(&value, &schema, &schema), "{text} by {schema}");
+        }
+        Ok(())
+    });
+    ran.unwrap();
+}
