@@ -185,6 +185,39 @@ fn structure_of_jpeg_2000_is_bounded() {
     });
 }
 
+/// What the bound counts is what the decoder takes: of any structure, what is not refused stays below it.
+#[test]
+fn whatever_the_structure_of_jpeg_2000_its_bound_holds() {
+    const SIDE: usize = 512;
+    let most = (SIDE * SIDE) as u64 * (20 + 32) + BESIDE;
+    measured(
+        "whatever_the_structure_of_jpeg_2000_its_bound_holds",
+        || {
+            let (mut read, mut refused) = (0, 0);
+            for precinct in [None, Some(1), Some(2), Some(3), Some(4), Some(6)] {
+                for (block, layers) in [(2, 1), (2, 2), (3, 8), (4, 32), (6, 32)] {
+                    for tile in [SIDE, 100, 16] {
+                        let cut = Cut {
+                            tile,
+                            layers,
+                            block,
+                            precinct,
+                            in_tile: false,
+                        };
+                        let stream = blank::jpeg_2000(SIDE, SIDE, 1, cut);
+                        let file = file(JPEG_2000, SIDE, 1, &stream);
+                        let file = Dicom::read(file, &Limits::default()).expect("a header");
+                        let (frame, taken) = peak(|| file.frame(0).is_ok());
+                        assert!(taken <= most, "{cut:?}: {taken} bytes, {most} allowed");
+                        *if frame { &mut read } else { &mut refused } += 1;
+                    }
+                }
+            }
+            assert!(read > 30 && refused > 15, "{read} read, {refused} refused");
+        },
+    );
+}
+
 #[test]
 fn many_small_tiles_of_jpeg_2000_are_bounded() {
     const SIDE: usize = 508;

@@ -92,7 +92,7 @@ pub(crate) fn jpeg_ls(rows: usize, columns: usize) -> Vec<u8> {
 }
 
 /// How a JPEG 2000 stream is cut.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
     pub(crate) tile: usize,
     pub(crate) layers: u16,
