@@ -10,7 +10,7 @@ mod support;
 
 use medgemma_medical::{Dicom, Error, Limits};
 use support::blank::{self, Cut, Jpeg, USUAL};
-use support::resident::{BESIDE, measured, peak};
+use support::resident::{BESIDE, measured, peak, reserved};
 
 const RLE: &str = "1.2.840.10008.1.2.5";
 const JPEG: &str = "1.2.840.10008.1.2.4.50";
@@ -105,7 +105,7 @@ fn a_frame_takes_what_its_limit_says_and_no_more() {
 }
 
 fn refused(what: &str, bytes: Vec<u8>, words: &str) {
-    let (outcome, taken) = peak(|| {
+    let (outcome, taken) = reserved(|| {
         let file = Dicom::read(bytes, &Limits::default());
         file.and_then(|file| file.frame(0).map(drop))
     });

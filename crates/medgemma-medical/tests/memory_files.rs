@@ -12,7 +12,7 @@ use std::io::{Cursor, Write as _};
 
 use medgemma_medical::{Dicom, Error, Limits, Nifti, Slide, SlideLimits, SlideProblem, Volume};
 use support::blank::{self, Jpeg, USUAL};
-use support::resident::{BESIDE, measured, peak};
+use support::resident::{BESIDE, measured, peak, reserved};
 use support::writer::{EXPLICIT, Writer};
 
 const JPEG_2000: &str = "1.2.840.10008.1.2.4.90";
@@ -53,6 +53,12 @@ fn of_a_gzipped_file_no_more_is_unpacked_than_its_header_says() {
             let (volume, taken) =
                 peak(|| Nifti::read(bomb, &Limits::default()).and_then(|f| f.volume(0)));
             assert_eq!(volume.expect("a small picture").planes.len(), 2);
+            assert!(taken < BESIDE, "{taken} bytes");
+            // A header that lies: 250 MB, of which none is there.
+            let lie = packed(&nifti(1000, 1000, 250), 0);
+            let (outcome, taken) = reserved(|| Nifti::read(lie, &Limits::default()));
+            let error = outcome.expect_err("no data").to_string();
+            assert!(error.contains("found 0 bytes"), "{error}");
             assert!(taken < BESIDE, "{taken} bytes");
             // 64 MiB, with the header.
             let (limits, whole) = (
@@ -147,7 +153,7 @@ fn a_volume_takes_no_more_than_allowed() {
             [Dicom::read(bytes.clone(), &limits).expect("a file")]
         };
         let files = open(whole - 1);
-        let (outcome, taken) = peak(|| Volume::from_dicom(&files));
+        let (outcome, taken) = reserved(|| Volume::from_dicom(&files));
         let error = outcome.expect_err("one byte more");
         assert!(
             matches!(error, Error::Limit { what: "max_volume_bytes", found, .. } if found == whole),

@@ -22,17 +22,27 @@ pub(crate) fn measured(test: &str, body: impl FnOnce()) {
     assert!(run.status.success() && said.contains("1 passed"), "{said}");
 }
 
-fn resident() -> u64 {
+/// A line of the system's account of this process, in bytes.
+fn account(of: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("of Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.expect("a peak").trim().trim_end_matches("kB").trim();
+    let line = status.lines().find_map(|line| line.strip_prefix(of));
+    let kilobytes = line
+        .expect("an account")
+        .trim_matches([':', '\t', ' ', 'k', 'B']);
     kilobytes.parse::<u64>().expect("a number") * 1024
 }
 
 /// What `work` gives, and the most bytes that were resident in it beyond those before.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, u64) {
     std::fs::write("/proc/self/clear_refs", "5").expect("of Linux");
-    let before = resident();
+    let before = account("VmHWM");
     let found = work();
-    (found, resident().saturating_sub(before))
+    (found, account("VmHWM").saturating_sub(before))
+}
+
+/// What `work` gives, and how many bytes more were reserved in it, used or not, than ever before in this process.
+pub(crate) fn reserved<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let before = account("VmPeak");
+    let found = work();
+    (found, account("VmPeak").saturating_sub(before))
 }
