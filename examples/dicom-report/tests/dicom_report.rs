@@ -4,11 +4,19 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use image::ImageReader;
+use medgemma::{GenerateOptions, MedGemma, Message};
+use medgemma_medical::{Dicom, Limits, XrayRecipe};
 use serde_json::Value;
 
 const MEDICAL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../crates/medgemma-medical/tests"
+);
+
+/// Random weights: what they say changes with the words of a question, and with where the pictures stand.
+const RANDOM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../crates/medgemma-testkit/checkpoints/mm-2025"
 );
 
 fn run(arguments: &[&str]) -> Output {
@@ -43,6 +51,17 @@ fn bytes_at(path: &Path) -> Vec<u8> {
         .collect()
 }
 
+/// What the random model says to this message, in 12 tokens.
+fn answer(message: Message) -> String {
+    let device = "best".parse().expect("a device");
+    let model = MedGemma::load(RANDOM, &device).expect("a model");
+    let options = GenerateOptions::default().with_max_new_tokens(12);
+    model
+        .generate(&[message], &options)
+        .expect("an answer")
+        .text
+}
+
 #[test]
 fn the_picture_is_the_one_that_numpy_makes_and_the_recipe_says_how() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -51,6 +70,8 @@ fn the_picture_is_the_one_that_numpy_makes_and_the_recipe_says_how() {
     let output = run(&[
         &fixture(name),
         "--pixels-only",
+        "--model",
+        "/nowhere/no model is loaded",
         "--out",
         &out.to_string_lossy(),
     ]);
@@ -77,6 +98,79 @@ fn a_model_reports_and_says_what_it_is() {
     assert!(stdout.contains("not MedGemma"), "{stdout}");
     assert_eq!(lines.last(), Some(&medgemma::NOTICE), "{stdout}");
     assert!(stderr.contains("NOT MedGemma"), "{stderr}");
+}
+
+#[test]
+fn the_model_is_shown_this_picture_and_then_asked_this_question() {
+    let path = fixture("series/cr/6154");
+    let question = "Is the heart enlarged?";
+    let output = run(&[
+        &path,
+        "--prompt",
+        question,
+        "--model",
+        RANDOM,
+        "--max-new-tokens",
+        "12",
+    ]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains("NOT MedGemma"), "{stderr}");
+    let file = Dicom::open(&path, &Limits::default()).expect("a file");
+    let recipe = XrayRecipe::for_frame(&file, 0).expect("a recipe");
+    let prepared = recipe.prepare_frame(&file, 0).expect("a picture");
+    let image = || prepared.image().clone();
+    let expected = answer(Message::user().image(image()).text(question));
+    assert_ne!(
+        expected,
+        answer(Message::user().text(question).image(image()))
+    );
+    assert!(
+        stdout.ends_with(&format!("}}\n{expected}\n{}\n", medgemma::NOTICE)),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn the_frame_is_the_one_that_was_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [file, out] = ["two.dcm", "frame.png"].map(|name| folder.path().join(name));
+    std::fs::write(&file, two_frames()).expect("written");
+    let picture = |frame: &str| {
+        let paths = [&file, &out].map(|path| path.to_string_lossy());
+        let output = run(&[
+            &paths[0],
+            "--pixels-only",
+            "--frame",
+            frame,
+            "--out",
+            &paths[1],
+        ]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        bytes_at(&out)
+    };
+    let [first, second] = ["0", "1"].map(picture);
+    assert_eq!(first, expected("series/cr/6154"));
+    assert_ne!(second, first);
+}
+
+/// The radiograph of 16 x 16, and the same upside down as a second frame.
+fn two_frames() -> Vec<u8> {
+    let file = std::fs::read(fixture("series/cr/6154")).expect("a file");
+    let at = |tag: &[u8]| {
+        let place = file.windows(tag.len()).position(|bytes| bytes == tag);
+        place.expect("the attribute is there")
+    };
+    // Explicit, little-endian: Rows, behind Number of Frames; the values last.
+    let (rows, values) = (at(b"\x28\x00\x10\x00US"), at(b"\xe0\x7f\x10\x00OW"));
+    let frame = &file[values + 12..][..16 * 16 * 2];
+    let mut two = file[..rows].to_vec();
+    two.extend(b"\x28\x00\x08\x00IS\x02\x002 ");
+    two.extend(&file[rows..values + 8]);
+    two.extend(1024_u32.to_le_bytes());
+    two.extend(frame);
+    two.extend(frame.chunks(32).rev().flatten());
+    two
 }
 
 #[test]

@@ -44,13 +44,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let tests: LabTests = model.chat().ask_with(message, &options)?.value;
     let json = serde_json::to_string_pretty(&tests)?;
     writeln!(io::stdout(), "{json}")?;
-    Ok(outside(&json, tests.0.len())?)
+    Ok(outside(&json, tests.0.len(), &mut io::stderr())?)
 }
 
 /// How many tests there are, which of them lie outside of their range as it was read, and the notice: aside, so that
 /// standard output is JSON and nothing else.
-fn outside(json: &str, tests: usize) -> io::Result<()> {
-    let mut err = io::stderr();
+fn outside(json: &str, tests: usize, err: &mut impl Write) -> io::Result<()> {
     let read = lab_report(json);
     let mut compared = 0;
     for row in &read.rows {
@@ -72,4 +71,31 @@ fn outside(json: &str, tests: usize) -> io::Result<()> {
     }
     writeln!(err, "tests: {tests}, with a number and a range: {compared}")?;
     writeln!(err, "{NOTICE}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_outside_of_the_range_beside_them_are_told() {
+        let json = r#"[
+            {"name": "Haemoglobin", "result": "10.2", "unit": "g/dL", "range": "12.0 - 16.0"},
+            {"name": "White cells", "result": "7.4", "unit": "10^9/L", "range": "4.0 - 11.0"},
+            {"name": "Potassium", "result": "5.9", "unit": "mmol/L", "range": "3.5 - 5.1"},
+            {"name": "Troponin", "result": "22", "unit": "ng/L", "range": "< 14"},
+            {"name": "Sodium", "result": "145", "unit": "mmol/L", "range": "135 - 145"},
+            {"name": "Urea", "result": "7.1", "unit": "mmol/L", "range": null},
+            {"name": "HIV", "result": "negative", "unit": null, "range": "negative"}]"#;
+        let mut told = Vec::new();
+        outside(json, 7, &mut told).expect("written");
+        let told = String::from_utf8(told).expect("UTF-8");
+        let expected = format!(
+            "outside of its range: Haemoglobin 10.2 (12.0 - 16.0)\n\
+             outside of its range: Potassium 5.9 (3.5 - 5.1)\n\
+             outside of its range: Troponin 22 (< 14)\n\
+             tests: 7, with a number and a range: 5\n{NOTICE}\n"
+        );
+        assert_eq!(told, expected);
+    }
 }

@@ -1,5 +1,8 @@
 //! The program as a user runs it, on a report that is drawn here.
 
+#[path = "../src/form.rs"]
+mod form;
+
 use std::process::{Command, Output};
 
 use embedded_graphics::mono_font::MonoTextStyle;
@@ -9,6 +12,7 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Baseline, Text};
 use image::{GrayImage, ImageReader, Luma};
+use medgemma::{GenerateOptions, MedGemma, Message};
 use serde_json::Value;
 
 /// The picture beside the README.
@@ -67,6 +71,12 @@ fn drawn() -> GrayImage {
     }
     paper.0
 }
+
+/// Random weights: what they say changes with the words of a question, and with where the pictures stand.
+const RANDOM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../crates/medgemma-testkit/checkpoints/mm-2025"
+);
 
 fn run(arguments: &[&str]) -> Output {
     // From a folder that is not the example's: the shipped model must be found from anywhere.
@@ -129,6 +139,51 @@ fn standard_output_is_json_of_the_form() {
         stderr.ends_with(&format!("{}\n", medgemma::NOTICE)),
         "{stderr}"
     );
+}
+
+#[test]
+fn the_model_is_shown_the_report_and_then_asked_to_answer_at_once() {
+    let output = run(&[
+        REPORT,
+        "--tests",
+        "1",
+        "--model",
+        RANDOM,
+        "--max-new-tokens",
+        "200",
+    ]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains("NOT MedGemma"), "{stderr}");
+    let device = "best".parse().expect("a device");
+    let model = MedGemma::load(RANDOM, &device).expect("a model");
+    let report = medgemma::Image::open(REPORT).expect("a picture");
+    let message = Message::user().image(report).text(form::QUESTION);
+    let schema = form::schema(Some(1)).expect("a schema");
+    let options = GenerateOptions::default()
+        .with_max_new_tokens(200)
+        .with_schema(schema.without_reasoning());
+    let answer = model.chat().ask_with::<form::LabTests>(message, &options);
+    let expected = serde_json::to_string_pretty(&answer.expect("an answer").value);
+    assert_eq!(stdout, expected.expect("JSON") + "\n");
+}
+
+#[test]
+fn the_question_asks_for_the_keys_of_the_form_in_its_order() {
+    let schema = form::schema(None).expect("a schema");
+    let schema: Value = serde_json::from_str(&schema.json()).expect("JSON");
+    assert_eq!(schema["maxItems"], 60);
+    let (_, asked) = form::QUESTION.split_once("must include: ").expect("keys");
+    let asked: Vec<&str> = asked
+        .split(", ")
+        .map(|key| key.split(' ').next().expect("a key"))
+        .collect();
+    let form: Vec<&String> = schema["$defs"]["LabTest"]["properties"]
+        .as_object()
+        .expect("keys")
+        .keys()
+        .collect();
+    assert_eq!(form, asked);
 }
 
 #[test]

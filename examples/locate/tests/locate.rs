@@ -4,10 +4,18 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use image::{ImageReader, RgbImage};
+use medgemma::{GenerateOptions, Image, LoadOptions, MedGemma, Message};
+use medgemma_answers::localization_prompt;
 use serde_json::Value;
 
 /// 659 x 700: 20 columns are put before it, 21 behind it.
 const CHEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images/chest.png");
+
+/// Random weights: what they say changes with the words of a question, and with where the pictures stand.
+const RANDOM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../crates/medgemma-testkit/checkpoints/mm-2025"
+);
 
 fn run(arguments: &[&str]) -> Output {
     // From a folder that is not the example's: the shipped model must be found from anywhere.
@@ -27,6 +35,20 @@ fn picture(path: impl AsRef<Path>) -> RgbImage {
     picture.expect("a PNG").into_rgb8()
 }
 
+/// What the random model says to this message, in 12 tokens.
+fn answer(message: Message) -> String {
+    let device = "best".parse().expect("a device");
+    let model = MedGemma::load_with(
+        RANDOM,
+        &device,
+        LoadOptions::default().with_pad_to_square(true),
+    )
+    .expect("a model");
+    let options = GenerateOptions::default().with_max_new_tokens(12);
+    let reply = model.generate(&[message], &options);
+    reply.expect("an answer").text
+}
+
 #[test]
 fn boxes_come_off_the_padding_and_onto_the_picture() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -36,6 +58,9 @@ fn boxes_come_off_the_padding_and_onto_the_picture() {
     let output = run(&[
         CHEST,
         "heart",
+        // No model is loaded, so that none is needed.
+        "--device",
+        "abacus",
         "--answer",
         answer,
         "--out",
@@ -74,6 +99,35 @@ fn boxes_come_off_the_padding_and_onto_the_picture() {
 }
 
 #[test]
+fn the_model_is_shown_the_padded_picture_and_then_asked_for_the_place() {
+    let asked = |picture: &str| {
+        let output = run(&[
+            picture,
+            "left clavicle",
+            "--model",
+            RANDOM,
+            "--max-new-tokens",
+            "12",
+        ]);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{stderr}");
+        assert!(!stderr.contains("NOT MedGemma"), "{stderr}");
+        let image = Image::open(picture).expect("a picture");
+        let question = localization_prompt("left clavicle");
+        let expected = answer(Message::user().image(image).text(question));
+        let expected = format!("{expected}\n{}\n", medgemma::NOTICE);
+        assert_eq!(stdout, expected);
+    };
+    asked(CHEST);
+    // Half of it: padding is half of what the model is shown.
+    let folder = tempfile::tempdir().expect("a folder");
+    let half = folder.path().join("half.png");
+    let narrow = image::imageops::crop_imm(&picture(CHEST), 0, 0, 330, 700).to_image();
+    narrow.save(&half).expect("written");
+    asked(&half.to_string_lossy());
+}
+
+#[test]
 fn an_answer_without_a_box_draws_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("boxes.png");
@@ -103,6 +157,36 @@ fn by_schema_the_answer_is_a_list_of_boxes_or_of_none() {
             edges
                 .iter()
                 .all(|edge| edge.as_u64().is_some_and(|edge| edge <= 1000))
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_and_ends_with_exit_code_1() {
+    let answer = r#"[{"box_2d": [500, 300, 800, 700], "label": "heart"}]"#;
+    for (arguments, words) in [
+        (vec!["/nowhere/a.png", "heart"], "/nowhere/a.png"),
+        (vec![CHEST, "heart", "--model", "/nowhere"], "/nowhere"),
+        (vec![CHEST, "heart", "--device", "abacus"], "abacus"),
+        (
+            vec![
+                CHEST,
+                "heart",
+                "--answer",
+                answer,
+                "--out",
+                "/nowhere/a.png",
+            ],
+            "cannot write `/nowhere/a.png`",
+        ),
+    ] {
+        let output = run(&arguments);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let error = stderr.lines().last().unwrap_or_default();
+        assert!(
+            error.starts_with("error: ") && error.contains(words),
+            "{stderr}"
         );
     }
 }

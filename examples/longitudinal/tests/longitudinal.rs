@@ -3,11 +3,19 @@
 use std::process::{Command, Output};
 
 use image::ImageReader;
+use medgemma::{GenerateOptions, MedGemma, Message};
+use medgemma_medical::{Dicom, Limits, XrayRecipe};
 use serde_json::Value;
 
 const FIXTURES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../crates/medgemma-medical/tests/fixtures"
+);
+
+/// Random weights: what they say changes with the words of a question, and with where the pictures stand.
+const RANDOM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../crates/medgemma-testkit/checkpoints/mm-2025"
 );
 
 fn run(arguments: &[&str]) -> Output {
@@ -21,6 +29,15 @@ fn run(arguments: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// What the random model says to this message, in 12 tokens.
+fn answer(message: Message) -> String {
+    let device = "best".parse().expect("a device");
+    let model = MedGemma::load(RANDOM, &device).expect("a model");
+    let options = GenerateOptions::default().with_max_new_tokens(12);
+    let reply = model.generate(&[message], &options);
+    reply.expect("an answer").text
 }
 
 #[test]
@@ -48,6 +65,60 @@ fn the_earlier_is_first_in_picture_recipe_and_message() {
     assert_eq!(picture.get_pixel(4, 0)[1], 116);
     assert_eq!(picture.get_pixel(16 + 4, 0)[1], 213);
     assert_eq!(picture.get_pixel(0, 16)[0], 0, "black below the smaller");
+}
+
+#[test]
+fn the_model_is_shown_both_and_then_asked() {
+    let paths = ["series/cr/6154", "image_dfl.dcm"].map(|n| format!("{FIXTURES}/{n}"));
+    let question = "Is the effusion larger?";
+    let output = run(&[
+        &paths[0],
+        &paths[1],
+        "--question",
+        question,
+        "--model",
+        RANDOM,
+        "--max-new-tokens",
+        "12",
+    ]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains("NOT MedGemma"), "{stderr}");
+    // Of both files, each by its name.
+    for path in &paths {
+        let told = format!("notice: {path}: the file does not say that no text is burned");
+        assert!(stderr.contains(&told), "{stderr}");
+    }
+    let image = |path: &String| {
+        let file = Dicom::open(path, &Limits::default()).expect("a file");
+        let recipe = XrayRecipe::for_frame(&file, 0).expect("a recipe");
+        let prepared = recipe.prepare_frame(&file, 0).expect("a picture");
+        prepared.image().clone()
+    };
+    let pair = || {
+        Message::user()
+            .image(image(&paths[0]))
+            .image(image(&paths[1]))
+    };
+    let expected = answer(pair().text(question));
+    assert!(
+        stdout.ends_with(&format!("}}\n{expected}\n{}\n", medgemma::NOTICE)),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn pixels_only_loads_no_model() {
+    let path = format!("{FIXTURES}/series/cr/6154");
+    let output = run(&[
+        &path,
+        &path,
+        "--pixels-only",
+        "--model",
+        "/nowhere/no model",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).lines().count(), 1, "the recipe alone");
 }
 
 #[test]
