@@ -286,20 +286,18 @@ pub(crate) fn cut(
         }
     }
     // What the parts take does not quite say what the whole takes, and the notice takes its share: the whole is counted,
-    // and the last of it goes until it fits.
+    // and of its last lines go as many as have the excess, until it fits. One at a time would count long texts too often.
     let (text, whole) = loop {
         let text = assemble(bundle, &kept, ranked);
         let whole = count(&text);
         if whole <= budget {
             break (text, whole);
         }
-        if kept.is_empty() {
+        let Some(others) = kept.len().checked_sub(1) else {
             break (String::new(), 0);
-        }
-        let mut excess = whole - budget;
-        while let Some((at, _)) = kept.pop_if(|_| excess > 0) {
-            excess = excess.saturating_sub(tokens[&at].max(1));
-        }
+        };
+        let fitting = (kept.len() as u128 * budget as u128).div_ceil(whole as u128);
+        kept.truncate(usize::try_from(fitting).map_or(others, |fitting| fitting.min(others)));
     };
     let is_kept = |at: usize| kept.iter().any(|(kept, _)| *kept == at);
     let left_out = ranked.iter().filter(|(at, _)| !is_kept(*at));

@@ -45,6 +45,7 @@
 mod bundle;
 mod cite;
 mod date;
+mod decode;
 mod error;
 mod excerpt;
 mod facts;

@@ -7,9 +7,9 @@ use crate::kind::Kind;
 
 /// The name of one record of a bundle, as prompts show it and as facts cite it: `Observation/a1c-7`.
 ///
-/// A resource whose id is short is called as FHIR calls it. One without an id, or with one above
-/// [`Reference::MAX_ID`] characters (a UUID takes 25 tokens and more, and models copy it badly), is called by its number among
-/// its kind: `Observation/#12`. `#` cannot stand in an id, so the two never meet. A contained resource is called
+/// A resource whose id is short is called as FHIR calls it. One without an id, with one above
+/// [`Reference::MAX_ID`] characters (a UUID takes 25 tokens and more, and models copy it badly), or with one that ends in a
+/// full stop or hyphen (nobody could tell it from a sentence's), is called by its number among its kind: `Observation/#12`. `#` cannot stand in an id, so the two never meet. A contained resource is called
 /// by both: `MedicationRequest/7#med1`.
 ///
 /// `Debug` shows the kind only, since ids are made from patients' numbers in places.

@@ -113,6 +113,7 @@ mod tests {
         );
         assert_eq!(cut, 0);
         assert_eq!(clean("<\u{200b}bos>", 100).0, "< bos>");
+        assert_eq!(clean("<|im_start|>a |<| b", 100).0, "< |im_start|>a |< | b");
         assert_eq!(clean(" \n ", 100).0, "");
     }
 

@@ -11,6 +11,7 @@ type Say = dyn FnMut(Stage, &str) -> String;
 /// Answers by stage; the last answer of a stage goes on for ever.
 struct Script {
     say: Box<Say>,
+    count: fn(&str) -> usize,
     asked: Vec<(Stage, StageOptions)>,
 }
 
@@ -18,6 +19,7 @@ impl Script {
     fn new(say: impl FnMut(Stage, &str) -> String + 'static) -> Self {
         Self {
             say: Box::new(say),
+            count: |text| text.len().div_ceil(4),
             asked: Vec::new(),
         }
     }
@@ -35,7 +37,7 @@ impl Ask for Script {
     }
 
     fn count_tokens(&self, text: &str) -> usize {
-        text.len().div_ceil(4)
+        (self.count)(text)
     }
 }
 
@@ -196,6 +198,46 @@ fn all_tokens_together_are_bounded_and_the_answers_are_set_aside() {
     }
 }
 
+/// A call that could take what is set aside for the answer is not made; one that just leaves it is.
+#[test]
+fn tokens_are_bounded_by_what_a_call_may_take() {
+    let of = |total| {
+        let options = NavigatorOptions::default()
+            .with_max_prompt_tokens(1000)
+            .with_max_total_tokens(total)
+            .with_max_calls(200);
+        Stage::ALL.into_iter().fold(options, |options, stage| {
+            options.with_stage(stage, StageOptions::new(0.0, 60))
+        })
+    };
+    let run = |total| {
+        // It says less than it may.
+        let mut model = Script::new(|_, _| "[\"Observation\"]".to_owned());
+        navigate(&bundle(), "HbA1c?", &mut model, &of(total)).expect("an outcome")
+    };
+    let before_the_answer = |outcome: &Outcome| {
+        asked(outcome)
+            .filter(|call| call.stage != Stage::Answer)
+            .count()
+    };
+    let free = run(100_000);
+    assert!(free.stopped.is_none() && before_the_answer(&free) >= 4);
+    let mut taken = 0;
+    let calls: Vec<&Call> = asked(&free)
+        .filter(|call| call.stage != Stage::Answer)
+        .collect();
+    for (number, call) in calls.into_iter().enumerate() {
+        let least = taken + call.prompt_tokens + 60 + 1000 + 60;
+        taken += call.prompt_tokens + call.answer_tokens;
+        let tight = run(least);
+        assert!(before_the_answer(&tight) > number, "{least}");
+        let tighter = run(least - 1);
+        assert_eq!(before_the_answer(&tighter), number, "{least}");
+        assert_eq!(tighter.stopped, Some(Stop::Tokens));
+        assert!(!tighter.answer.is_empty());
+    }
+}
+
 #[test]
 fn kinds_excerpts_and_retries_are_bounded() {
     let run = |options: &NavigatorOptions| {
@@ -277,6 +319,64 @@ fn prompts_keep_to_their_tokens() {
     )
     .expect_err("no room");
     assert!(matches!(error, Error::NoRoom { .. }));
+}
+
+/// Parts of a prompt may take less each than they take together.
+#[test]
+fn prompts_keep_to_their_tokens_where_lines_are_dear_together() {
+    let answers = |stage: Stage, prompt: &str| match stage {
+        Stage::Kinds => r#"["Observation"]"#.to_owned(),
+        Stage::Search => "{\"codes\": []}".to_owned(),
+        Stage::Facts => {
+            let names = prompt
+                .lines()
+                .filter_map(|line| line.strip_prefix('[')?.split_once(']'));
+            let facts = names.map(|(name, said)| format!("-{said} [{name}]"));
+            facts.collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    };
+    let run = |limit| {
+        let mut model = Script::new(answers);
+        model.count = |text| text.len() / 4 + 20 * text.lines().count().saturating_sub(1);
+        let options = NavigatorOptions::default().with_max_prompt_tokens(limit);
+        navigate(&bundle(), "?", &mut model, &options)
+    };
+    // What is said to be needed is enough, and one less is not.
+    let mut least = 50;
+    let mut too_long = Vec::new();
+    while let Err(error) = run(least) {
+        let Error::NoRoom {
+            stage,
+            needed,
+            limit,
+            ..
+        } = error
+        else {
+            panic!("{error}")
+        };
+        assert!(needed > limit && limit == least);
+        let one_less = run(needed - 1);
+        assert!(matches!(one_less, Err(Error::NoRoom { needed: again, .. }) if again == needed));
+        too_long.push(stage);
+        least = needed;
+    }
+    assert_eq!(too_long.first(), Some(&Stage::Kinds));
+    let mut left_out = 0;
+    for limit in least..least + 700 {
+        let outcome = run(limit).expect("an outcome");
+        for call in asked(&outcome) {
+            assert!(call.prompt_tokens <= limit, "{:?} in {limit}", call.stage);
+        }
+        // A fact was left out because it, and the request for a second answer, have no room.
+        if let Some(fact) = outcome.left_out.first() {
+            let answered = asked(&outcome).last().map_or(0, |call| call.prompt_tokens);
+            let fact = fact.to_string().len() / 4 + 20;
+            assert!(answered + fact + 30 > limit, "{answered} of {limit}");
+            left_out += 1;
+        }
+    }
+    assert!(left_out > 0, "{least}");
 }
 
 proptest! {

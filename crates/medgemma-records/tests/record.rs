@@ -89,6 +89,63 @@ fn a_budget_holds_at_its_bound_and_omissions_are_listed() {
 }
 
 #[test]
+fn a_record_that_is_too_long_keeps_no_other_out() {
+    let long = "severe ".repeat(50);
+    let bundle = bundle(&[
+        &format!(
+            r#"{{"resourceType": "Condition", "id": "long", "code": {{"text": "Asthma"}}, "note": [{{"text": "{long}"}}]}}"#
+        ),
+        r#"{"resourceType": "Condition", "id": "short", "code": {"text": "Hay fever"}}"#,
+        r#"{"resourceType": "Procedure", "id": "last", "code": {"text": "Spirometry"}}"#,
+    ]);
+    let options = ExcerptOptions::default().with_budget(40);
+    let excerpt = bundle
+        .excerpt("asthma?", &options, &words)
+        .expect("an excerpt");
+    let shown: Vec<&str> = excerpt
+        .shown
+        .iter()
+        .map(|shown| shown.reference.as_str())
+        .collect();
+    assert_eq!(shown, ["Condition/short", "Procedure/last"]);
+    assert_eq!(excerpt.omitted.len(), 1);
+    assert_eq!(excerpt.omitted[0].reference.as_str(), "Condition/long");
+    assert_eq!(excerpt.omitted[0].reason, Reason::OverBudget);
+    assert!(
+        excerpt
+            .text
+            .ends_with("(Left out for lack of room: 1 Condition.)\n")
+    );
+}
+
+/// A text of many lines may take far more than its lines. It is not counted again for each of them: records come in tens of
+/// thousands.
+#[test]
+fn the_whole_is_counted_a_few_times_however_much_has_to_go() {
+    let all: Vec<String> = (0..300)
+        .map(|id| {
+            format!(
+                r#"{{"resourceType": "Condition", "id": "{id}", "code": {{"text": "Asthma"}}}}"#
+            )
+        })
+        .collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let wholes = std::cell::Cell::new(0);
+    let count = |text: &str| {
+        let lines = text.lines().count();
+        wholes.set(wholes.get() + usize::from(lines > 1));
+        words(text) + 5 * (lines - 1)
+    };
+    let options = ExcerptOptions::default().with_budget(900);
+    let excerpt = bundle(&all)
+        .excerpt("", &options, &count)
+        .expect("an excerpt");
+    assert!(wholes.get() <= 4, "{}", wholes.get());
+    assert!(excerpt.tokens <= 900 && excerpt.shown.len() > 40);
+    assert_eq!(excerpt.shown.len() + excerpt.omitted.len(), 300);
+}
+
+#[test]
 fn what_is_asked_for_comes_first_then_flags_then_time() {
     let observation = |id: &str, title: &str, date: &str, code: &str| {
         format!(
@@ -173,6 +230,49 @@ fn standing_and_errors_are_never_mistaken() {
             .contains("[Condition/not] undated Asthma; verification: refuted; status: active")
     );
     assert_eq!(excerpt.omitted[0].reason, Reason::EnteredInError);
+}
+
+#[test]
+fn what_was_entered_in_error_is_shown_of_no_kind() {
+    let of = |kind: &str, status: &str| {
+        format!(r#"{{"resourceType": "{kind}", "id": "{status}", "status": "{status}"}}"#)
+    };
+    let kinds = [
+        Kind::MedicationRequest,
+        Kind::MedicationStatement,
+        Kind::MedicationAdministration,
+        Kind::Medication,
+        Kind::Observation,
+        Kind::DiagnosticReport,
+        Kind::Procedure,
+        Kind::ServiceRequest,
+        Kind::Encounter,
+        Kind::FamilyMemberHistory,
+    ];
+    let all = kinds.map(|kind| {
+        [
+            of(kind.name(), "entered-in-error"),
+            of(kind.name(), "unknown"),
+        ]
+    });
+    let all: Vec<&str> = all.iter().flatten().map(String::as_str).collect();
+    let excerpt = bundle(&all)
+        .excerpt("", &ExcerptOptions::default(), &words)
+        .expect("an excerpt");
+    assert!(!excerpt.text.contains("entered-in-error"));
+    assert!(
+        excerpt
+            .shown
+            .iter()
+            .all(|it| kinds.contains(&it.reference.kind()))
+    );
+    assert_eq!(excerpt.shown.len(), kinds.len());
+    let left_out: Vec<(Kind, Reason)> = excerpt
+        .omitted
+        .iter()
+        .map(|it| (it.kind, it.reason))
+        .collect();
+    assert_eq!(left_out, kinds.map(|kind| (kind, Reason::EnteredInError)));
 }
 
 #[test]
@@ -310,4 +410,77 @@ fn facts_need_a_citation_of_what_was_shown() {
             WhyUnsupported::NoCitation
         ]
     ));
+}
+
+#[test]
+fn a_fact_that_is_said_again_is_one_fact() {
+    let bundle = bundle(&[
+        r#"{"resourceType": "Condition", "id": "1", "code": {"text": "Asthma"}}"#,
+        r#"{"resourceType": "Condition", "id": "2", "code": {"text": "Asthma"}}"#,
+    ]);
+    let excerpt = bundle
+        .excerpt("", &ExcerptOptions::default(), &words)
+        .expect("an excerpt");
+    let answer = "- asthma [Condition/1]\n1. **asthma** (condition/1)\n- asthma [Condition/2]";
+    let facts = Facts::read(answer, &bundle, &excerpt);
+    let said: Vec<String> = facts.facts.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["asthma [Condition/1]", "asthma [Condition/2]"]);
+    assert_eq!(facts.unsupported, []);
+}
+
+#[test]
+fn every_record_can_be_cited_as_it_is_shown() {
+    let of = |id: &str| {
+        format!(r#"{{"resourceType": "Condition", "id": "{id}", "code": {{"text": "Asthma"}}}}"#)
+    };
+    let all = [
+        "a.b-c",
+        "end.",
+        "end-",
+        "A.B-C",
+        "0123456789abcdef",
+        "0123456789abcdefg",
+        "no id!",
+    ]
+    .map(of);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let bundle = bundle(&all);
+    let names: Vec<&str> = bundle
+        .records()
+        .iter()
+        .map(|it| it.reference().as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Condition/a.b-c",
+            "Condition/#2",
+            "Condition/#3",
+            "Condition/A.B-C",
+            "Condition/0123456789abcdef",
+            "Condition/#6",
+            "Condition/#7",
+        ]
+    );
+    let excerpt = bundle
+        .excerpt("", &ExcerptOptions::default(), &words)
+        .expect("an excerpt");
+    for name in names {
+        let answer = format!("Wheezes, as of {name}.");
+        let facts = Facts::read(&answer, &bundle, &excerpt);
+        let sources: Vec<&str> = facts
+            .facts
+            .iter()
+            .map(|fact| fact.source.as_str())
+            .collect();
+        assert_eq!(sources, [name]);
+    }
+    // FHIR's own name is taken too; in another case only where one record can be meant.
+    let found = |name: &str| bundle.find(name).map(|it| it.reference().as_str());
+    assert_eq!(found("Condition/0123456789abcdefg"), Some("Condition/#6"));
+    assert_eq!(
+        found("condition/0123456789ABCDEF"),
+        Some("Condition/0123456789abcdef")
+    );
+    assert_eq!(found("condition/a.b-c"), None);
 }

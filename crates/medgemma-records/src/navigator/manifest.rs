@@ -69,8 +69,8 @@ fn called(record: &Record) -> String {
 
 impl Manifest {
     /// As the model reads it, in at most `budget` tokens: a line for each kind, with as many titles as fit in all lines
-    /// alike. `None` if not even the kinds fit.
-    pub(crate) fn text(&self, budget: usize, count: &dyn Fn(&str) -> usize) -> Option<String> {
+    /// alike. The kinds are always said, even where they alone take more.
+    pub(crate) fn text(&self, budget: usize, count: &dyn Fn(&str) -> usize) -> String {
         let longest = self
             .kinds
             .iter()
@@ -82,9 +82,9 @@ impl Manifest {
             (count(&text) <= budget).then_some(text)
         };
         if let Some(text) = fits(longest) {
-            return Some(text);
+            return text;
         }
-        let mut best = fits(0)?;
+        let mut best = self.with_titles(0);
         // More titles take more tokens: the largest number that fits lies between one that does and one that does not.
         let (mut fitting, mut too_many) = (0, longest);
         while too_many - fitting > 1 {
@@ -94,16 +94,11 @@ impl Manifest {
                 None => too_many = middle,
             }
         }
-        Some(best)
+        best
     }
 
     /// The line of one kind, with as many titles as fit.
-    pub(crate) fn line(
-        &self,
-        kind: Kind,
-        budget: usize,
-        count: &dyn Fn(&str) -> usize,
-    ) -> Option<String> {
+    pub(crate) fn line(&self, kind: Kind, budget: usize, count: &dyn Fn(&str) -> usize) -> String {
         let only = Self {
             kinds: self
                 .kinds
@@ -140,5 +135,69 @@ impl Manifest {
             text.push('\n');
         }
         text
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn manifest(observed: &[&str]) -> Manifest {
+        let of = |kind: &str, title: &str| {
+            format!(
+                r#"{{"resource": {{"resourceType": "{kind}", "code": {{"text": "{title}"}}}}}}"#
+            )
+        };
+        let entries: Vec<String> = observed
+            .iter()
+            .map(|title| of("Observation", title))
+            .chain([of("Condition", "Asthma")])
+            .collect();
+        let page = format!(
+            r#"{{"resourceType": "Bundle", "entry": [{}]}}"#,
+            entries.join(",")
+        );
+        let bundle = Bundle::from_json(&[&page]).expect("a bundle");
+        bundle.manifest(None).expect("a manifest")
+    }
+
+    #[test]
+    fn what_there_is_most_of_comes_first_then_by_title() {
+        let manifest = manifest(&["Urea", "Sodium", "Iron", "Sodium", "Calcium"]);
+        let kinds: Vec<(Kind, usize)> = manifest
+            .kinds
+            .iter()
+            .map(|it| (it.kind, it.records))
+            .collect();
+        assert_eq!(kinds, [(Kind::Condition, 1), (Kind::Observation, 5)]);
+        let titles: Vec<(&str, usize)> = manifest.kinds[1]
+            .titles
+            .iter()
+            .map(|(title, records)| (title.as_str(), *records))
+            .collect();
+        assert_eq!(
+            titles,
+            [("Sodium", 2), ("Calcium", 1), ("Iron", 1), ("Urea", 1)]
+        );
+    }
+
+    #[test]
+    fn as_many_titles_are_listed_as_fit() {
+        let manifest = manifest(&["Urea", "Sodium", "Iron", "Sodium", "Calcium"]);
+        let texts = [
+            "Condition: 1\nObservation: 5\n",
+            "Condition: 1; Asthma\nObservation: 5; Sodium (2 times); and 3 others\n",
+            "Condition: 1; Asthma\nObservation: 5; Sodium (2 times); Calcium; and 2 others\n",
+            "Condition: 1; Asthma\nObservation: 5; Sodium (2 times); Calcium; Iron; and 1 others\n",
+            "Condition: 1; Asthma\nObservation: 5; Sodium (2 times); Calcium; Iron; Urea\n",
+        ];
+        for budget in 0..100 {
+            let best = texts.iter().rev().find(|text| text.len() <= budget);
+            let best = best.unwrap_or(&texts[0]);
+            assert_eq!(&manifest.text(budget, &str::len), best, "{budget}");
+        }
+        let line = manifest.line(Kind::Observation, 30, &str::len);
+        assert_eq!(line, "Observation: 5\n");
     }
 }

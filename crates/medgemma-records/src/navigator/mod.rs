@@ -4,11 +4,14 @@
 //! What differs: the record is a local [`Bundle`] in place of a server; a fact counts only with a citation that holds;
 //! calls, tokens and retries are bounded; prompts are our own.
 
+mod coverage;
+mod dialogue;
 mod manifest;
 mod options;
 mod parse;
 mod prompts;
 mod run;
+mod search;
 mod stage;
 mod trace;
 

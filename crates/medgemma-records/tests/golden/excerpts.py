@@ -105,10 +105,9 @@ def excerpt(name, question, budget, kinds):
         if used + need <= budget:
             shown, used = [*shown, it], used + need
             headed.add(it["kind"])
-    # The last ones go until the whole, with what it says of the others, fits: as many at once as make up for the excess.
+    # The last ones go until the whole, with what it says of the others, fits: as many as have the excess, and one at least.
     while (whole := count(text := written(shown, [it for it in ranked if it not in shown]))) > budget and shown:
-        while whole > budget and shown:
-            whole -= shown.pop()["tokens"]
+        shown = shown[:min(-(-len(shown) * budget // whole), len(shown) - 1)]
     if whole > budget:
         text = ""
     left = [[it["name"], "OverBudget", it["tokens"]] for it in ranked if it not in shown]

@@ -1,0 +1,150 @@
+//! What resources are called, and which one a reference of FHIR's points at: <https://hl7.org/fhir/R4/references.html>.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fhir::Resource;
+use crate::kind::Kind;
+use crate::read::Typed;
+use crate::reference::{Reference, is_id};
+
+/// A URL without the version that it may end with.
+pub(crate) fn unversioned(url: &str) -> &str {
+    url.split_once("/_history/")
+        .map_or(url, |(resource, _)| resource)
+}
+
+/// Names of resources, and what references between them point at.
+pub(crate) struct Names<'a> {
+    pub(crate) resources: &'a [Typed],
+    pub(crate) references: Vec<Reference>,
+    /// By `fullUrl`, and by `Kind/id`; `None` where several are called so.
+    targets: BTreeMap<String, Option<usize>>,
+    /// Contained resources by container and id.
+    contained: BTreeMap<(usize, &'a str), usize>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(resources: &'a [Typed]) -> Self {
+        let mut names = Self {
+            resources,
+            references: Vec::with_capacity(resources.len()),
+            targets: BTreeMap::new(),
+            contained: BTreeMap::new(),
+        };
+        let (mut taken, mut numbers) = (BTreeSet::new(), BTreeMap::new());
+        for (at, typed) in resources.iter().enumerate() {
+            let number = numbers
+                .entry((typed.kind, typed.container))
+                .or_insert(0_usize);
+            *number += 1;
+            let id = typed
+                .id
+                .as_deref()
+                .map(|id| id.trim_start_matches('#'))
+                .filter(|id| is_id(id));
+            // Behind a citation these two are a sentence's.
+            let is_plain = |id: &&str| id.len() <= Reference::MAX_ID && !id.ends_with(['.', '-']);
+            let short = id.filter(is_plain);
+            let (by_id, by_number) = match typed.container {
+                Some(container) => {
+                    let container = names.references[container].as_str();
+                    (
+                        short.map(|id| format!("{container}#{id}")),
+                        format!("{container}#{}{number}", typed.kind),
+                    )
+                }
+                None => (
+                    short.map(|id| format!("{}/{id}", typed.kind)),
+                    format!("{}/#{number}", typed.kind),
+                ),
+            };
+            let name = by_id
+                .filter(|name| !taken.contains(name))
+                .unwrap_or(by_number);
+            taken.insert(name.clone());
+            names.references.push(Reference::new(typed.kind, &name));
+            match (typed.container, id) {
+                (Some(container), Some(id)) => {
+                    names.contained.entry((container, id)).or_insert(at);
+                }
+                (None, id) => {
+                    let own = id.map(|id| format!("{}/{id}", typed.kind));
+                    let url = typed
+                        .full_url
+                        .as_deref()
+                        .map(|url| unversioned(url).to_owned());
+                    for target in own.into_iter().chain(url) {
+                        let entry = names.targets.entry(target).or_insert(Some(at));
+                        *entry = entry.filter(|first| *first == at);
+                    }
+                }
+                (Some(_), None) => {}
+            }
+        }
+        names
+    }
+
+    /// The resource that `reference` points at from the resource `from`.
+    pub(crate) fn target(&self, reference: &str, from: usize) -> Option<usize> {
+        let typed = &self.resources[from];
+        let outer = typed.container.unwrap_or(from);
+        if let Some(id) = reference.strip_prefix('#') {
+            return self.contained.get(&(outer, id)).copied();
+        }
+        let reference = unversioned(reference);
+        // Relative to the server that the resource itself came from, where its URL tells.
+        let own = format!("{}/{}", typed.kind, typed.id.as_deref().unwrap_or_default());
+        let base = self.resources[outer]
+            .full_url
+            .as_deref()
+            .and_then(|url| unversioned(url).strip_suffix(&own));
+        let beside = base.and_then(|base| self.targets.get(&format!("{base}{reference}")));
+        if let Some(found) = beside.or_else(|| self.targets.get(reference)) {
+            return *found;
+        }
+        // An absolute URL to a page whose entries have lost theirs.
+        let mut parts = reference.rsplitn(3, '/');
+        let (id, kind) = (parts.next()?, parts.next()?);
+        let at = (*self.targets.get(&format!("{kind}/{id}"))?)?;
+        self.resources[at].full_url.is_none().then_some(at)
+    }
+
+    /// The resource that a reference points at.
+    pub(crate) fn resource(&self, reference: &str, from: usize) -> Option<&'a Resource> {
+        Some(&self.resources[self.target(reference, from)?].resource)
+    }
+
+    /// The name of the resource that a reference points at.
+    pub(crate) fn name(&self, reference: &str, from: usize) -> Option<&Reference> {
+        Some(&self.references[self.target(reference, from)?])
+    }
+
+    /// The names, and which record each may be cited by: as shown, as in FHIR, and both in lower case.
+    pub(crate) fn into_parts(self) -> (Vec<Reference>, BTreeMap<String, Option<usize>>) {
+        let mut cited: BTreeMap<String, Option<usize>> = BTreeMap::new();
+        let shown = self
+            .references
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (name.to_string(), Some(at)));
+        cited.extend(shown.clone());
+        let is_own = |name: &String| {
+            name.split_once('/')
+                .is_some_and(|(kind, _)| Kind::from_name(kind).is_some())
+        };
+        let fhir = self.targets.into_iter().filter(|(name, _)| is_own(name));
+        let others: Vec<(String, Option<usize>)> = fhir.chain(shown).collect();
+        for (name, at) in &others {
+            cited.entry(name.clone()).or_insert(*at);
+        }
+        let mut lower: BTreeMap<String, Option<usize>> = BTreeMap::new();
+        for (name, at) in others {
+            let entry = lower.entry(name.to_ascii_lowercase()).or_insert(at);
+            *entry = entry.filter(|first| Some(*first) == at);
+        }
+        for (name, at) in lower {
+            cited.entry(name).or_insert(at);
+        }
+        (self.references, cited)
+    }
+}
