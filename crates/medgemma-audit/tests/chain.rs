@@ -203,6 +203,7 @@ fn records_say_when_and_what() {
     assert_eq!(line["hash"], receipt.hash);
     let first: Value = serde_json::from_str(&lines(&path)[0]).unwrap();
     assert_eq!(first["body"]["keyed"], false);
+    assert_eq!(first["previous"], "0".repeat(64));
     assert_eq!(line["previous"], first["hash"]);
     assert_eq!(
         verify_with_anchor(&path, first["hash"].as_str().unwrap())
@@ -223,6 +224,8 @@ fn digests_are_blake3_and_with_a_key_nobodys_guess() {
         "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
     );
     let keyed = open("keyed", AuditOptions::default().with_key([7; 32]));
+    let said: Value = serde_json::from_str(&lines(&folder.path().join("keyed"))[0]).unwrap();
+    assert_eq!(said["body"]["keyed"], true);
     let other = open("other", AuditOptions::default().with_key([8; 32]));
     let digests = [&plain, &keyed, &other].map(|audit| audit.digest(b"Is it broken?"));
     assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
@@ -257,6 +260,14 @@ fn a_record_that_is_too_long_is_refused_and_breaks_nothing() {
     audit.append("request", &numbers).unwrap_err();
     audit.append("request", &json!({})).unwrap();
     assert_eq!(verify(&path).unwrap().records, 3);
+    // The longest that can be written can be read.
+    let last = |path: &Path| lines(path).pop().unwrap().len();
+    audit.append("request", &"").unwrap();
+    let room = (1 << 20) - last(&path);
+    audit.append("request", &"x".repeat(room)).unwrap();
+    assert_eq!(last(&path), 1 << 20);
+    audit.append("request", &"x".repeat(room + 1)).unwrap_err();
+    assert_eq!(verify(&path).unwrap().records, 5);
     // Nor is a line read that no record can be.
     fs::write(&path, "{".repeat(3 << 20)).unwrap();
     assert_eq!(wrong(&path), (1, Wrong::Length));

@@ -58,7 +58,8 @@ impl ConstraintState for State {
     }
 
     fn accept(&mut self, id: u32) -> Result<(), ConstraintError> {
-        if id as usize % 3 != self.written % 3 || self.written == self.length {
+        let follows = id as usize % 3 == self.written % 3 && self.written < self.length;
+        if !follows || Some(id) == self.stop {
             return Err("a token that cannot follow".into());
         }
         self.written += 1;
@@ -200,6 +201,39 @@ fn draws_stay_within_the_form_and_follow_the_seed() {
     assert_ne!(answers[0], answers[2]);
 }
 
+/// Filters choose among what the form allows: before it, they could leave nothing.
+#[test]
+fn filters_come_after_the_form() {
+    let decoder = model();
+    let hot = || Sampling::default().with_temperature(1.5).with_seed(5);
+    for sampling in [
+        hot().with_top_k(1),
+        hot().with_top_p(1e-6),
+        hot().with_min_p(1.0),
+        hot().with_top_k(2).with_repetition_penalty(1.4),
+    ] {
+        let mut options = options(20, by_threes(20));
+        options.sampling = sampling;
+        let (tokens, finish, ..) = run(&decoder, &options);
+        assert_eq!(finish, Some(Finish::Complete));
+        follows(&tokens);
+    }
+    // One candidate is the likeliest of the allowed.
+    let mut one = options(20, by_threes(20));
+    let (greedy, ..) = run(&decoder, &one);
+    one.sampling = hot().with_top_k(1);
+    assert_eq!(ids(&run(&decoder, &one).0), ids(&greedy));
+}
+
+#[test]
+fn words_are_added_to_what_a_set_has() {
+    let mut set = TokenSet::empty(40);
+    set.insert(1);
+    set.insert_words(&[1 << 2, 1]);
+    let found: Vec<u32> = (0..40).filter(|&id| set.contains(id)).collect();
+    assert_eq!(found, [1, 2, 32]);
+}
+
 #[test]
 fn every_answer_of_a_batch_has_a_state_of_its_own() {
     let decoder = model();
@@ -311,7 +345,11 @@ fn a_form_that_fails_ends_the_answer_with_its_reason() {
         };
         let source = std::error::Error::source(&error).map(ToString::to_string);
         assert_eq!(source.as_deref(), Some(reason), "{error}");
-        assert!(matches!(error, Error::Constraint { .. }));
+        let expected = if broken == Broken::Begin { 0 } else { 4 };
+        assert!(
+            matches!(error, Error::Constraint { position, .. } if position == expected),
+            "{error}"
+        );
     }
     let options = options(5, Arc::new(Broken::Nothing));
     let mut cache = decoder.new_cache();

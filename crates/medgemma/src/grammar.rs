@@ -78,7 +78,7 @@ fn tokens(
         .copied()
         .filter(|id| ids.contains(id))
         .collect();
-    let info = TokRxInfo::new(ids.end, ends.first().copied().unwrap_or(INVALID_TOKEN));
+    let info = TokRxInfo::new(ids.end, INVALID_TOKEN);
     let mut tree = TokTrie::from(&info, &bytes);
     if !ends.is_empty() {
         tree = tree.with_eos_tokens(&ends);
@@ -242,8 +242,7 @@ impl ConstraintState for JsonState {
 
     fn finished(&self) -> bool {
         // An error stops the parser, too: it is told at the next choice.
-        let complete = [StopReason::NoExtension, StopReason::EndOfSentence];
-        self.phase == Phase::Json && complete.contains(&self.matcher.stop_reason())
+        self.matcher.stop_reason() == StopReason::NoExtension
     }
 }
 

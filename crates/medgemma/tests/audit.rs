@@ -289,7 +289,130 @@ fn what_is_refused_before_any_work_is_no_request() {
     here.model
         .generate(&[ask(&"long ".repeat(400))], &exactly(3))
         .unwrap_err();
+    let long = "long ".repeat(400);
+    let chat = here.model.chat();
+    chat.choose(&ask("Which?"), &["a", &long]).unwrap_err();
+    chat.choose(&ask(&long), &["a"]).unwrap_err();
+    chat.choose(&ask("Which?"), &["a", ""]).unwrap_err();
     assert_eq!(events(&here.path), Vec::<String>::new());
+    // What was said before counts, too.
+    let mut chat = here.model.chat();
+    let limit = here.model.model().config().text.max_position_embeddings;
+    while chat.context_len() < limit / 2 {
+        chat.send_with(ask(&"long ".repeat(20)), &exactly(3))
+            .unwrap();
+    }
+    let before = events(&here.path).len();
+    let mut question = "long ".repeat(20);
+    while chat.prompt_ids(&ask(&question)).unwrap().len() + chat.context_len() <= limit {
+        question += "long ";
+    }
+    chat.choose(&ask(&question), &["a"]).unwrap_err();
+    assert_eq!(events(&here.path).len(), before);
+}
+
+/// What made an answer, name by name: a value that stays at its default here would hide that it is not recorded.
+#[test]
+fn every_option_is_recorded() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::open(&path).unwrap();
+    let loaded = LoadOptions::default()
+        .with_audit(audit.clone())
+        .with_kv_cache(medgemma::KvPrecision::Int8);
+    let precision = loaded.precision.to_string();
+    let model = MedGemma::load_with(checkpoint("mm-2025"), &cpu(), loaded).unwrap();
+    let mut options = up_to(5)
+        .with_stop_string("Wolverhampton")
+        .with_ignore_stop_ids(true)
+        .with_speculation(medgemma::Speculation::PromptLookup)
+        .with_sampling(
+            Sampling::default()
+                .with_temperature(0.5)
+                .with_top_k(7)
+                .with_top_p(0.75)
+                .with_min_p(0.125)
+                .with_repetition_penalty(1.5)
+                .with_seed(99),
+        );
+    options.prefill_chunk = 33;
+    let pictures = ["picture-a.png", "picture-b.png"].map(image);
+    let [a, b] = pictures.clone();
+    let message = Message::user().image(a).image(b).text("What is shown?");
+    let reply = model.generate(&[message], &options).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let said: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let about = &said[1]["body"];
+    assert_eq!(about["precision"], precision);
+    assert_eq!(about["kv_cache"], "Int8");
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        said[2]["body"]["options"],
+        serde_json::json!({
+            "max_new_tokens": 5, "temperature": 0.5, "top_k": 7, "top_p": 0.75, "min_p": 0.125,
+            "repetition_penalty": 1.5, "seed": 99, "stop_strings": [audit.digest(b"Wolverhampton")],
+            "ignore_stop_ids": true, "prefill_chunk": 33, "speculation": "PromptLookup",
+        })
+    );
+    let digests = pictures.map(|picture| audit.digest(&image_content(&picture)));
+    assert_eq!(said[2]["body"]["images"], serde_json::json!(digests));
+    let times = [
+        ("images_ms", reply.timings.images),
+        ("prefill_ms", reply.timings.prefill),
+        ("decode_ms", reply.timings.decode),
+    ];
+    for (name, time) in times {
+        assert_eq!(
+            said[3]["body"][name],
+            u64::try_from(time.as_millis()).unwrap()
+        );
+    }
+}
+
+/// Reasoning is told apart from the answer, and as little of it.
+#[test]
+fn reasoning_is_recorded_as_a_digest() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::open(&path).unwrap();
+    // A thought of " look", and " show".
+    let scratch = support::speaker(&[6, 272, 312, 405, 406, 418, 26, 327, 7, 329]);
+    let options = LoadOptions::default().with_audit(audit.clone());
+    let model = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap();
+    let reply = model.generate(&[ask("hello")], &exactly(10)).unwrap();
+    let thought = reply.reasoning.as_deref().unwrap();
+    let body = records(&path)[1]["body"].clone();
+    assert_eq!(body["reasoning"], audit.digest(thought.as_bytes()));
+    assert_eq!(body["output"], audit.digest(reply.text.as_bytes()));
+    assert_ne!(body["reasoning"], body["output"]);
+}
+
+/// A model whose numbers are none: each request of a batch has an end in the log.
+#[test]
+fn what_failed_is_recorded_for_each_request() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let key = "language_model.model.layers.7.mlp.down_proj.weight";
+    let scratch = medgemma_testkit::Scratch::of("mm-2025");
+    let scratch = scratch.edit(|tensors| tensors.map(key, |_| f32::NAN));
+    let options = LoadOptions::default().with_audit(Audit::open(&path).unwrap());
+    let model = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap();
+    let both = [vec![ask("What?")], vec![ask("Where?")]];
+    model.generate_batch(&both, &exactly(2)).unwrap_err();
+    model.generate(&both[0], &exactly(2)).unwrap_err();
+    assert_eq!(
+        events(&path),
+        [
+            "request", "request", "failed", "failed", "request", "failed"
+        ]
+    );
+    let records = records(&path);
+    for (at, request) in [(2, 0), (3, 1), (5, 4)] {
+        assert_eq!(records[at]["body"]["request"], records[request]["sequence"]);
+    }
 }
 
 /// A record of 1 MiB is refused by the log; a thousand stop strings make one, and then nothing is answered.

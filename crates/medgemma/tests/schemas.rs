@@ -237,6 +237,81 @@ fn enums_with_a_tag_inside_have_all_their_variants() {
     assert_eq!(seen, [true; 4]);
 }
 
+/// The form itself: on one line, a space behind commas and colons or none, no `\u`.
+#[test]
+fn there_is_one_line_with_few_spaces_and_no_numbered_escapes() {
+    let yes = json!({"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 2});
+    let two = json!({"type": "object", "properties": {"a": yes}, "required": ["a"]});
+    let schema = Schema::from_value(two).unwrap().without_reasoning();
+    let (mut narrow, mut wide) = (0, 0);
+    for seed in 0..200 {
+        let text = draw(&schema, seed).unwrap();
+        let tight = text.replace(": ", ":").replace(", ", ",");
+        assert!(!tight.contains(char::is_whitespace), "{text}");
+        narrow += usize::from(text.contains(":[") && text.contains(",t"));
+        wide += usize::from(text.contains(": [") && text.contains(", t"));
+    }
+    assert!(narrow > 5 && wide > 5, "{narrow} and {wide}");
+
+    let model = model();
+    let text = Schema::from_value(json!({"type": "string"})).unwrap();
+    let form = model.constraint(&text.without_reasoning()).unwrap();
+    let mut state = form.begin().unwrap();
+    let id = |byte: u8| {
+        let mut ids = 0..u32::try_from(model.model().config().text.vocab_size).unwrap();
+        ids.find(|id| model.tokenizer().token_bytes(*id).as_deref() == Some(&[byte]))
+            .unwrap()
+    };
+    for byte in *b"\"\\" {
+        assert!(state.permits(id(byte)).unwrap());
+        state.accept(id(byte)).unwrap();
+    }
+    assert!(state.permits(id(b'n')).unwrap() && state.permits(id(b'"')).unwrap());
+    assert!(!state.permits(id(b'u')).unwrap() && !state.permits(id(b'/')).unwrap());
+    // What cannot follow is an error, which has no word of the answer; it ends nothing as if complete.
+    let error = state.accept(id(b'u')).unwrap_err();
+    assert!(!state.finished());
+    let told = format!("{error} {error:?}");
+    assert!(
+        told.contains("parser stopped") && !told.contains('\\'),
+        "{told}"
+    );
+    let mut allowed = TokenSet::empty(model.model().config().text.vocab_size);
+    assert!(state.allow(&mut allowed).is_err() && state.permits(id(b'n')).is_err());
+}
+
+/// Every token that ends a turn may end an answer that is one, and none before.
+#[test]
+fn any_stop_ends_an_answer_that_could_go_on() {
+    let model = model();
+    let number = json!({"type": "integer", "minimum": 0, "maximum": 99});
+    let form = Schema::from_value(number).unwrap().without_reasoning();
+    let mut state = model.constraint(&form).unwrap().begin().unwrap();
+    let vocab_size = model.model().config().text.vocab_size;
+    for complete in [false, true] {
+        let mut allowed = TokenSet::empty(vocab_size);
+        state.allow(&mut allowed).unwrap();
+        for stop in STOPS {
+            assert_eq!(allowed.contains(stop), complete);
+            assert_eq!(state.permits(stop).unwrap(), complete);
+        }
+        let digit = (0..).find(|id| model.tokenizer().token_bytes(*id).as_deref() == Some(b"5"));
+        state.accept(digit.unwrap()).unwrap();
+    }
+    assert!(state.finished(), "two digits are all");
+}
+
+#[test]
+fn alternatives_that_overlap_are_read_as_any_of_them() {
+    let low = json!({"type": "integer", "minimum": 0, "maximum": 5});
+    let high = json!({"type": "integer", "minimum": 3, "maximum": 9});
+    let schema = Schema::from_value(json!({"oneOf": [low, high]})).unwrap();
+    let schema = schema.without_reasoning();
+    let drawn = (0..100).map(|seed| draw(&schema, seed).unwrap());
+    let drawn: std::collections::BTreeSet<String> = drawn.collect();
+    assert_eq!(drawn.len(), 10, "{drawn:?}");
+}
+
 /// Whether a value fulfils a schema, for the keywords that are drawn here.
 fn fulfils(value: &Value, schema: &Value, root: &Value) -> bool {
     let Value::Object(schema) = schema else {
@@ -363,7 +438,8 @@ fn text_fulfils(text: &str, key: &str, said: &Value) -> bool {
             .any(|two| two.iter().all(u8::is_ascii_digit)),
         ("format", "date") => is_date(text),
         ("format", "date-time") => {
-            is_date(&text[..10]) && matches!(text.as_bytes()[10], b't' | b'T')
+            let (date, time) = text.split_at_checked(10).unwrap_or_default();
+            is_date(date) && time.starts_with(['t', 'T'])
         }
         ("format", "uuid") => {
             let lengths: Vec<usize> = text.split('-').map(str::len).collect();

@@ -304,6 +304,21 @@ fn an_answer_that_is_cut_off_is_told_before_it_is_parsed() {
         assert_eq!(error.to_string(), expected.to_string());
         assert!(error.to_string().contains("max_new_tokens"));
     }
+    // Given up by the caller.
+    let mut chat = model().chat();
+    let options = by(json!({"enum": ["a long answer of the model"]}), 40);
+    let stream = chat.stream(ask("Say it."), &options).unwrap();
+    let error = stream.into_reply().parse::<String>().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::AnswerCutOff {
+                finish: FinishReason::Cancelled,
+                ..
+            }
+        ),
+        "{error}"
+    );
     // A number could go on until the limit, and be JSON by chance: it is cut off all the same.
     let options = by(
         json!({"type": "integer", "minimum": 100_000, "maximum": 999_999}),
@@ -435,8 +450,17 @@ fn a_thinking_model_reasons_first_and_in_any_words() {
 
 #[test]
 fn a_turn_cannot_end_within_a_thought() {
-    // The model wants to end its turn after three tokens of a thought.
+    // The model wants to end its turn after three tokens of a thought, and does without a schema.
     let thinker = load(speaker(&THOUGHT[..8]).path());
+    let free = thinker.chat().send_with(ask("hello"), &up_to(40)).unwrap();
+    assert_eq!(free.finish, FinishReason::Stop);
+    assert!(matches!(
+        free.parse::<String>(),
+        Err(Error::AnswerCutOff {
+            reasoning: true,
+            ..
+        })
+    ));
     let options = thinking_by(json!({"enum": ["left"]}), 40);
     let reply = thinker.chat().send_with(ask("hello"), &options).unwrap();
     assert_ne!(reply.finish, FinishReason::Stop);
@@ -461,6 +485,7 @@ fn batches_and_drafts_write_what_is_written_alone() {
         .send_with(ask("Which lobes?"), &guessing)
         .unwrap();
     assert_eq!(ids(&guessed), ids(&alone));
+    assert_eq!(guessed.finish, FinishReason::Complete);
     assert!(guessed.usage.accepted_tokens > 20, "{:?}", guessed.usage);
     let both = [vec![ask("Which lobes?")], vec![ask("And there?")]];
     let batch = model().generate_batch(&both, &options).unwrap();
@@ -528,6 +553,33 @@ fn choices_are_scored_behind_the_conversation_and_leave_it_as_it_was() {
         chat.choose(&ask("And?"), &[]),
         Err(Error::EmptyChoice { count: 0, .. })
     ));
+}
+
+/// A turn that was given up while it was being read is not part of what a choice follows.
+#[test]
+fn a_choice_follows_what_was_said_and_nothing_else() {
+    let answers = ["left", "right"];
+    let mut chat = literate().chat();
+    chat.send_with(ask("Is it there?"), &up_to(3)).unwrap();
+    let expected = chat.choose(&ask("Which side?"), &answers).unwrap();
+    let mut done = 0;
+    let observer = Box::new(move |_| {
+        done += 1;
+        if done > 1 {
+            std::ops::ControlFlow::Break(())
+        } else {
+            std::ops::ControlFlow::Continue(())
+        }
+    });
+    let mut options = up_to(3);
+    options.prefill_chunk = 2;
+    let long = ask("Which of all the sides that there are?");
+    let given_up = chat.stream_observed(long, &options, observer);
+    assert!(given_up.unwrap().next().is_none());
+    let found = chat.choose(&ask("Which side?"), &answers).unwrap();
+    for (found, expected) in found.answers.iter().zip(&expected.answers) {
+        assert!((found.score.total() - expected.score.total()).abs() < 1e-3);
+    }
 }
 
 #[test]

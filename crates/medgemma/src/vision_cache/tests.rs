@@ -253,3 +253,132 @@ fn a_folder_that_cannot_be_made_is_refused_and_one_that_vanishes_is_done_without
     fs::remove_dir(&place).unwrap();
     assert_eq!(tower.get(&cache, 1.0)[1], 2.0);
 }
+
+/// What does not fit makes no room for itself, and what just fits is kept.
+#[test]
+fn memory_keeps_what_just_fits_and_gives_up_nothing_for_what_does_not() {
+    let (cache, tower) = (memory(EACH), Tower::new(2.0));
+    tower.get(&cache, 1.0);
+    assert_eq!(cache.told().images, 1);
+    let large = SoftTokens::from_vec(vec![0.0; 12], [4, 3], &Device::cpu().unwrap());
+    cache.keep([7; 32], large, |_| ());
+    tower.get(&cache, 1.0);
+    assert_eq!((tower.calls(), cache.told().images), (1, 1));
+}
+
+#[test]
+fn what_a_file_had_is_in_memory_afterwards() {
+    let folder = TempDir::new().unwrap();
+    let tower = Tower::new(2.0);
+    for value in [1.0, 2.0] {
+        tower.get(&on_disk(folder.path(), 9), value);
+    }
+    tower.calls();
+    let options = VisionCache::in_memory(1 << 10).with_folder(folder.path(), 9 * FILE);
+    let cache = Encodings::new(options).unwrap();
+    for value in [1.0, 2.0, 1.0, 2.0, 3.0] {
+        tower.get(&cache, value);
+    }
+    let told = cache.told();
+    assert_eq!(
+        (told.from_folder, told.from_memory, told.encoded),
+        (2, 2, 1)
+    );
+    assert_eq!(tower.calls(), 2, "the pattern once, and the third image");
+}
+
+/// More numbers than are hashed at a time; the last alone is another.
+#[test]
+fn every_number_of_an_image_counts() {
+    let cache = memory(1 << 20);
+    let mut data = vec![0.5_f32; 5000];
+    for at in [0, 4095, 4096, 4999] {
+        data[at] = f32::from_bits(data[at].to_bits() + 1);
+        let (data, shape) = (data.clone(), [1, 50, 100]);
+        let key = super::key(&Pixels { data, shape });
+        cache.keep(
+            key,
+            SoftTokens::from_vec(vec![0.0; 6], [2, 3], &Device::cpu().unwrap()),
+            |_| (),
+        );
+    }
+    assert_eq!(cache.told().images, 4);
+}
+
+/// As the head of `folder.rs` has it, and under a name that model, device and version are part of.
+#[test]
+fn a_file_is_laid_out_as_it_says() {
+    let folder = TempDir::new().unwrap();
+    let soft = Tower::new(2.0).get(&on_disk(folder.path(), 9), 1.0);
+    let numbers =
+        |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+    let sides = |sides: &[u64]| -> Vec<u8> { sides.iter().flat_map(|s| s.to_le_bytes()).collect() };
+    let pattern: Vec<f32> = super::pattern([3, 1, 1]).data;
+    let encoded: Vec<f32> = pattern.iter().chain(&pattern).map(|x| x * 2.0).collect();
+    let device = Device::cpu().unwrap();
+    let model = [
+        b"medgemma vision model\0".as_slice(),
+        env!("CARGO_PKG_VERSION").as_bytes(),
+        b"\0",
+        device.name().as_bytes(),
+        &sides(&[2, 3]),
+        &numbers(&encoded),
+    ];
+    let image = [
+        b"medgemma pixels\0".as_slice(),
+        &sides(&[3, 1, 1]),
+        &numbers(&pixels(1.0).data),
+    ];
+    let hash = |parts: &[&[u8]]| blake3::hash(&parts.concat());
+    let key = hash(&[hash(&model).as_bytes(), hash(&image).as_bytes()]);
+    let file = folder.path().join(format!("{key}.soft"));
+    let numbers = numbers(&soft);
+    let checksum = blake3::hash(&numbers);
+    let expected = [
+        b"MGSOFT01".as_slice(),
+        &sides(&[2, 3]),
+        key.as_bytes(),
+        checksum.as_bytes(),
+        &numbers,
+    ];
+    assert_eq!(fs::read(file).unwrap(), expected.concat());
+    assert!(pattern.iter().all(|x| (-1.0..=1.0).contains(x)) && pattern[0] != pattern[1]);
+}
+
+#[test]
+fn the_oldest_file_goes_first_wherever_it_stands() {
+    for oldest in 0..3 {
+        let folder = TempDir::new().unwrap();
+        let (cache, tower) = (on_disk(folder.path(), 3), Tower::new(2.0));
+        for value in [1.0, 2.0, 3.0] {
+            tower.get(&cache, value);
+        }
+        let mut all = files(folder.path());
+        all.sort();
+        for (at, path) in all.iter().enumerate() {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            let age = Duration::from_secs(if at == oldest { 900 } else { 100 + at as u64 });
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+        tower.get(&cache, 4.0);
+        let kept: Vec<bool> = all.iter().map(|path| path.exists()).collect();
+        let expected: Vec<bool> = (0..3).map(|at| at != oldest).collect();
+        assert_eq!(kept, expected);
+    }
+}
+
+/// A folder of just one file's bytes, and a place that is taken by something else.
+#[test]
+fn a_file_that_just_fits_is_written_and_of_one_that_cannot_nothing_is_left() {
+    let folder = TempDir::new().unwrap();
+    let tower = Tower::new(2.0);
+    tower.get(&on_disk(folder.path(), 1), 1.0);
+    let [file] = &files(folder.path())[..] else {
+        panic!("one file");
+    };
+    fs::remove_file(file).unwrap();
+    fs::create_dir(file).unwrap();
+    fs::write(file.join("x"), "x").unwrap();
+    assert_eq!(tower.get(&on_disk(folder.path(), 9), 1.0)[1], 2.0);
+    assert_eq!(files(folder.path()), [file.clone()]);
+}
