@@ -11,19 +11,15 @@ use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 
+use super::deflated;
 use super::element::{DataSet, Element, Value, View, name};
-use super::layout::Layout;
 use super::notice::Notice;
 use super::transfer_syntax::TransferSyntax;
 use crate::error::{Error, Origin, Result};
 use crate::limits::Limits;
-use crate::unpack::Unpacker;
 
 /// Sequences within sequences; no object of the standard comes near.
 const MAX_DEPTH: usize = 24;
-
-/// How much of a deflated data set is unpacked before it is asked how much there is to come.
-const FIRST_PIECE: u64 = 1 << 20;
 
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
@@ -85,7 +81,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits, origin: &Origin) -> Result<P
     let at = cursor.at;
     let (bytes, at) = if syntax == TransferSyntax::Deflated {
         (
-            inflated(bytes.get(at..).unwrap_or_default(), limits, origin)?,
+            deflated::unpacked(bytes.get(at..).unwrap_or_default(), limits, origin)?,
             0,
         )
     } else {
@@ -103,45 +99,9 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits, origin: &Origin) -> Result<P
     })
 }
 
-/// A deflated data set: as many bytes as its pixels take by its own description, and no more beside them than allowed.
-fn inflated(packed: &[u8], limits: &Limits, origin: &Origin) -> Result<Vec<u8>> {
-    let reader = flate2::read::DeflateDecoder::new(packed);
-    let mut unpacker = Unpacker::new(reader, origin, "deflated data set");
-    let mut length = FIRST_PIECE;
-    loop {
-        let bytes = unpacker.up_to(length.saturating_add(1))?;
-        limits.check_decompressed(origin, bytes.len() as u64)?;
-        if bytes.len() as u64 <= length {
-            return Ok(unpacker.into_bytes());
-        }
-        let pixels = described(bytes, limits, origin)?;
-        limits.check_header(origin, length.saturating_sub(pixels) + 1)?;
-        let most = pixels.saturating_add(limits.max_header_bytes);
-        length = (length * 4).min(most).min(limits.max_decompressed_bytes);
-    }
-}
-
-/// Bytes of all frames by the description in front of them; 0 of a data set that is cut off before its pixels.
-fn described(beginning: &[u8], limits: &Limits, origin: &Origin) -> Result<u64> {
-    let mut cursor = Cursor::new(beginning, 0, limits, origin);
-    let set = match cursor.data_set(beginning.len(), true, 0) {
-        Ok(set) => set,
-        Err(Error::File { .. }) => return Ok(0),
-        Err(error) => return Err(error),
-    };
-    let view = View {
-        bytes: beginning,
-        big_endian: false,
-        set: &set,
-    };
-    let layout = Layout::read(
-        &view,
-        TransferSyntax::Deflated,
-        limits,
-        origin,
-        &mut Vec::new(),
-    )?;
-    Ok(layout.map_or(0, |layout| layout.native_length()))
+/// Explicit little-endian elements, from the first byte on.
+pub(super) fn explicit(bytes: &[u8], limits: &Limits, origin: &Origin) -> Result<DataSet> {
+    Cursor::new(bytes, 0, limits, origin).data_set(bytes.len(), true, 0)
 }
 
 /// A UID for an error: only if it is one, since a broken file may have anything in its place.
