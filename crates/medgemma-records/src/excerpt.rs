@@ -176,9 +176,10 @@ impl Bundle {
         options: &ExcerptOptions,
         count: &dyn Fn(&str) -> usize,
     ) -> Result<Excerpt> {
-        let (candidates, mut omitted) = self.candidates(options, count)?;
+        let patient = self.chosen(options.patient.as_ref())?;
+        let (candidates, mut omitted) = self.candidates(patient, options, count);
         let wanted = Wanted::new(question, &options.codes);
-        let ranked = ranked(self, &candidates, &wanted, &options.weights);
+        let ranked = ranked(self, patient, &candidates, &wanted, &options.weights);
         let mut excerpt = cut(self, &ranked, options.budget, count);
         excerpt.omitted.append(&mut omitted);
         Ok(excerpt)
@@ -187,10 +188,10 @@ impl Bundle {
     /// Records that may be shown, and the others with why.
     fn candidates(
         &self,
+        patient: Option<&Reference>,
         options: &ExcerptOptions,
         count: &dyn Fn(&str) -> usize,
-    ) -> Result<(Vec<usize>, Vec<Omitted>)> {
-        let patient = self.chosen(options.patient.as_ref())?;
+    ) -> (Vec<usize>, Vec<Omitted>) {
         let (mut candidates, mut omitted) = (Vec::new(), Vec::new());
         for (at, record) in self.records().iter().enumerate() {
             let kind = record.kind();
@@ -205,7 +206,7 @@ impl Bundle {
                 )),
             }
         }
-        Ok((candidates, omitted))
+        (candidates, omitted)
     }
 
     /// Whose records are read: the one that was chosen, or the only one.

@@ -3,6 +3,7 @@
 use crate::bundle::{Bundle, Record};
 use crate::date::Date;
 use crate::kind::Kind;
+use crate::reference::Reference;
 use crate::summary::Standing;
 use crate::text::{synonyms, words};
 
@@ -179,12 +180,13 @@ impl Wanted {
 /// `candidates`, best first: by points, then the newer, then as they stand in the pages. Undated ones are the oldest.
 pub(crate) fn ranked(
     bundle: &Bundle,
+    patient: Option<&Reference>,
     candidates: &[usize],
     wanted: &Wanted,
     weights: &Weights,
 ) -> Vec<(usize, i64)> {
     let records = bundle.records();
-    let newest = newest(bundle);
+    let newest = newest(bundle, patient);
     let points = |at: &usize| (*at, wanted.points(&records[*at], newest, weights));
     let mut ranked: Vec<(usize, i64)> = candidates.iter().map(points).collect();
     ranked.sort_by(|(a, points_a), (b, points_b)| {
@@ -194,12 +196,14 @@ pub(crate) fn ranked(
     ranked
 }
 
-/// The newest date of a bundle's clinical records: what is recent is measured from there, never from today. Patients'
-/// and ill-dated records aside, a record of the future would make all others old; it is what the record says.
-fn newest(bundle: &Bundle) -> Option<&Date> {
+/// The newest date of all that may be shown of a patient, of whatever kind: what is recent is measured from there, never
+/// from today. A record that is dated in the future makes the others old; it is what the record says.
+fn newest<'a>(bundle: &'a Bundle, patient: Option<&Reference>) -> Option<&'a Date> {
+    let may_be_shown = |record: &&Record| bundle.unfit(record, patient).is_none();
     bundle
         .records()
         .iter()
+        .filter(may_be_shown)
         .filter_map(|record| record.summary().date.as_ref())
         .max()
 }

@@ -484,3 +484,58 @@ fn every_record_can_be_cited_as_it_is_shown() {
     );
     assert_eq!(found("condition/a.b-c"), None);
 }
+
+#[test]
+fn what_was_entered_in_error_is_not_named_by_others_nor_makes_them_old() {
+    let bundle = bundle(&[
+        r#"{"resourceType": "Condition", "id": "wrong", "code": {"text": "Gout"}, "recordedDate": "2099-01-01",
+            "verificationStatus": {"coding": [{"code": "entered-in-error"}]}}"#,
+        r#"{"resourceType": "Condition", "id": "right", "code": {"text": "Asthma"}}"#,
+        r#"{"resourceType": "Observation", "id": "wrong", "status": "entered-in-error"}"#,
+        r#"{"resourceType": "Observation", "id": "right", "status": "final"}"#,
+        r#"{"resourceType": "Encounter", "id": "1", "period": {"start": "2026-01-01"}, "diagnosis": [
+            {"condition": {"reference": "Condition/wrong"}}, {"condition": {"reference": "Condition/right"}}],
+            "reasonReference": [{"reference": "Condition/wrong", "display": "Gout"}]}"#,
+        r#"{"resourceType": "DiagnosticReport", "id": "1", "effectiveDateTime": "2025-06-01", "result": [
+            {"reference": "Observation/wrong"}, {"reference": "Observation/right"}]}"#,
+    ]);
+    let excerpt = bundle
+        .excerpt("", &ExcerptOptions::default(), &words)
+        .expect("an excerpt");
+    assert_eq!(
+        excerpt.text,
+        "## Condition\n[Condition/right] undated Asthma\n\
+         ## Observation\n[Observation/right] undated unnamed; status: final\n\
+         ## DiagnosticReport\n[DiagnosticReport/1] 2025-06-01 unnamed; results: Observation/right\n\
+         ## Encounter\n[Encounter/1] 2026-01-01 unnamed; diagnosis: Asthma\n"
+    );
+    let points: Vec<i64> = excerpt.shown.iter().map(|shown| shown.points).collect();
+    assert_eq!(points, [20, 20, 0, 0]);
+}
+
+#[test]
+fn files_are_read_up_to_their_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("page.json");
+    let text = page(&[r#"{"resourceType": "Condition", "code": {"text": "Ménière's disease"}}"#]);
+    std::fs::write(&path, format!("\u{feff}{text}")).expect("a file");
+    let bundle = Bundle::read(&[&path]).expect("a bundle");
+    assert_eq!(bundle.records().len(), 1);
+    let size = text.len() + 3;
+    let within = |bytes| {
+        let options = ReadOptions::default().with_limits(Limits::default().with_max_bytes(bytes));
+        Bundle::read_with(&[&path], &options)
+    };
+    assert!(within(size).is_ok());
+    // Some of these bounds lie within a letter.
+    for bytes in 0..size {
+        let error = within(bytes).expect_err("a limit");
+        let at = error.to_string();
+        assert!(matches!(error, Error::Limit { what: "max_bytes", limit, .. } if limit == bytes));
+        assert!(at.starts_with(&path.display().to_string()));
+    }
+    std::fs::write(&path, b"\xff{}").expect("a file");
+    assert!(matches!(Bundle::read(&[&path]), Err(Error::Io { .. })));
+    std::fs::remove_file(&path).expect("to be removed");
+    assert!(matches!(Bundle::read(&[&path]), Err(Error::Io { .. })));
+}

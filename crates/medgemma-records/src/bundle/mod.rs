@@ -7,7 +7,7 @@ mod subjects;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::error::{Error, Origin, Place, Result};
@@ -116,8 +116,9 @@ impl Bundle {
         let mut read = Read::default();
         for path in paths {
             let path = path.as_ref();
-            let text = text_of(path, &options.limits)?;
-            read.page(&text, &Origin::File(path.to_owned()), options)?;
+            let origin = Origin::File(path.to_owned());
+            let text = text_of(path, &origin, &options.limits)?;
+            read.page(&text, &origin, options)?;
         }
         Ok(Self::new(read, &options.limits))
     }
@@ -228,7 +229,7 @@ impl fmt::Debug for Bundle {
 }
 
 /// The text of a file, of which no more is read than the limit allows.
-fn text_of(path: &Path, limits: &Limits) -> Result<String> {
+fn text_of(path: &Path, origin: &Origin, limits: &Limits) -> Result<String> {
     let failed = |source| Error::Io {
         path: path.to_owned(),
         source,
@@ -237,7 +238,16 @@ fn text_of(path: &Path, limits: &Limits) -> Result<String> {
     let most = u64::try_from(limits.max_bytes)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
-    let mut text = String::new();
-    file.take(most).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    // Before the text is looked at: where reading stopped may be within a letter.
+    if bytes.len() > limits.max_bytes {
+        return Err(Error::Limit {
+            origin: origin.clone(),
+            what: "max_bytes",
+            limit: limits.max_bytes,
+            found: bytes.len(),
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| failed(io::Error::other(error.utf8_error())))
 }

@@ -39,3 +39,30 @@ pub(crate) enum Resource {
     Procedure(Procedure),
     ServiceRequest(ServiceRequest),
 }
+
+impl Resource {
+    /// Whether it was entered in error, as its status says, or of problems and allergies the verification.
+    pub(crate) fn is_void(&self) -> bool {
+        const VOID: &str = "entered-in-error";
+        let is_void = |verification: &Option<CodeableConcept>| {
+            let mut codings = verification.iter().flat_map(|concept| &concept.coding);
+            codings.any(|coding| coding.code.as_deref() == Some(VOID))
+        };
+        let status = match self {
+            Self::Patient(_) | Self::Practitioner(_) => return false,
+            Self::Condition(condition) => return is_void(&condition.verification_status),
+            Self::AllergyIntolerance(allergy) => return is_void(&allergy.verification_status),
+            Self::Encounter(encounter) => &encounter.status,
+            Self::Observation(observation) => &observation.status,
+            Self::FamilyMemberHistory(history) => &history.status,
+            Self::MedicationRequest(request) => &request.status,
+            Self::MedicationStatement(statement) => &statement.status,
+            Self::MedicationAdministration(given) => &given.status,
+            Self::Medication(medication) => &medication.status,
+            Self::DiagnosticReport(report) => &report.status,
+            Self::Procedure(procedure) => &procedure.status,
+            Self::ServiceRequest(request) => &request.status,
+        };
+        status.as_deref() == Some(VOID)
+    }
+}

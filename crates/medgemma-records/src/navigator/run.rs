@@ -125,7 +125,13 @@ impl<'a> Run<'a> {
 
     fn ranked(&self, candidates: &[usize], terms: &[String]) -> Vec<(usize, i64)> {
         let wanted = Wanted::new(self.question, terms);
-        ranked(self.bundle, candidates, &wanted, &self.options.weights)
+        ranked(
+            self.bundle,
+            self.patient,
+            candidates,
+            &wanted,
+            &self.options.weights,
+        )
     }
 
     /// Searches one kind, and has the facts of what is found written down.

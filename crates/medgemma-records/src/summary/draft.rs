@@ -93,14 +93,15 @@ impl<'a> Draft<'a> {
         self.say(label, joined(texts, ", "));
     }
 
+    /// As above, of one; nothing of what was entered in error.
     pub(crate) fn named(&mut self, reference: &Reference) -> Option<String> {
-        if let Some(display) = self.text(reference.display.as_deref()) {
-            return Some(display);
+        let target = reference.reference.as_deref();
+        let target = target.and_then(|target| self.names.resource(target, self.from));
+        if target.is_some_and(Resource::is_void) {
+            return None;
         }
-        let resource = self
-            .names
-            .resource(reference.reference.as_deref()?, self.from)?;
-        self.text(title(resource).as_deref())
+        self.text(reference.display.as_deref())
+            .or_else(|| self.text(title(target?).as_deref()))
     }
 
     /// Title and codes.
@@ -155,9 +156,8 @@ impl<'a> Draft<'a> {
         self.summary.value = value;
     }
 
-    /// The status, what it says of now, and whether the resource is an error. `standing` of `entered-in-error` is past.
+    /// The status, and what it says of now.
     pub(crate) fn status(&mut self, status: Option<&str>, standing: fn(&str) -> Standing) {
-        self.summary.void |= status == Some("entered-in-error");
         self.summary.standing = status.map_or(Standing::Unclear, standing);
         self.summary.status = self.text(status);
     }
@@ -165,10 +165,6 @@ impl<'a> Draft<'a> {
     /// Whatever the status said.
     pub(crate) fn standing(&mut self, standing: Standing) {
         self.summary.standing = standing;
-    }
-
-    pub(crate) fn void(&mut self) {
-        self.summary.void = true;
     }
 
     pub(crate) fn abnormal(&mut self) {

@@ -114,7 +114,10 @@ impl Summary {
             Resource::Procedure(procedure) => care::procedure(&mut draft, procedure),
             Resource::ServiceRequest(request) => care::service_request(&mut draft, request),
         }
-        draft.finish()
+        Self {
+            void: resource.is_void(),
+            ..draft.finish()
+        }
     }
 
     /// As an excerpt shows it, behind the record's name: date, title, codes, value, details, status.

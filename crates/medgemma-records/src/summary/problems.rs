@@ -20,10 +20,8 @@ fn statuses(
         draft.standing(Standing::Past);
     }
     let verified = verification.and_then(|concept| codes::codes(concept).next());
-    match verified {
-        Some("refuted") => draft.standing(Standing::Past),
-        Some("entered-in-error") => draft.void(),
-        _ => {}
+    if verified == Some("refuted") {
+        draft.standing(Standing::Past);
     }
     // Confirmed is what is expected; all else changes what the line means.
     if verified != Some("confirmed") {

@@ -174,8 +174,10 @@ pub(crate) fn report(draft: &mut Draft<'_>, report: &DiagnosticReport) {
     draft.say_text("conclusion", report.conclusion.as_deref());
     draft.say_all("conclusion", &report.conclusion_code);
     let results = report.result.iter().filter_map(|result| {
-        let name = draft.names.name(result.reference.as_deref()?, draft.from)?;
-        Some(name.to_string())
+        let target = result.reference.as_deref()?;
+        let resource = draft.names.resource(target, draft.from)?;
+        let name = draft.names.name(target, draft.from)?;
+        (!resource.is_void()).then(|| name.to_string())
     });
     let results = results.collect();
     draft.say("results", joined(results, ", "));
