@@ -257,19 +257,14 @@ fn there_is_one_line_with_few_spaces_and_no_numbered_escapes() {
     let text = Schema::from_value(json!({"type": "string"})).unwrap();
     let form = model.constraint(&text.without_reasoning()).unwrap();
     let mut state = form.begin().unwrap();
-    let id = |byte: u8| {
-        let mut ids = 0..u32::try_from(model.model().config().text.vocab_size).unwrap();
-        ids.find(|id| model.tokenizer().token_bytes(*id).as_deref() == Some(&[byte]))
-            .unwrap()
-    };
-    for byte in *b"\"\\" {
-        assert!(state.permits(id(byte)).unwrap());
-        state.accept(id(byte)).unwrap();
+    for next in *b"\"\\" {
+        assert!(state.permits(byte(next)).unwrap());
+        state.accept(byte(next)).unwrap();
     }
-    assert!(state.permits(id(b'n')).unwrap() && state.permits(id(b'"')).unwrap());
-    assert!(!state.permits(id(b'u')).unwrap() && !state.permits(id(b'/')).unwrap());
+    assert!(state.permits(byte(b'n')).unwrap() && state.permits(byte(b'"')).unwrap());
+    assert!(!state.permits(byte(b'u')).unwrap() && !state.permits(byte(b'/')).unwrap());
     // What cannot follow is an error, which has no word of the answer; it ends nothing as if complete.
-    let error = state.accept(id(b'u')).unwrap_err();
+    let error = state.accept(byte(b'u')).unwrap_err();
     assert!(!state.finished());
     let told = format!("{error} {error:?}");
     assert!(
@@ -277,7 +272,62 @@ fn there_is_one_line_with_few_spaces_and_no_numbered_escapes() {
         "{told}"
     );
     let mut allowed = TokenSet::empty(model.model().config().text.vocab_size);
-    assert!(state.allow(&mut allowed).is_err() && state.permits(id(b'n')).is_err());
+    assert!(state.allow(&mut allowed).is_err() && state.permits(byte(b'n')).is_err());
+}
+
+/// The token of one byte.
+fn byte(byte: u8) -> u32 {
+    let model = model();
+    let mut ids = 0..u32::try_from(model.model().config().text.vocab_size).unwrap();
+    ids.find(|id| model.tokenizer().token_bytes(*id).as_deref() == Some(&[byte]))
+        .unwrap()
+}
+
+/// Whether a text can be written by a schema, byte by byte.
+fn allows(schema: &Schema, text: &str) -> bool {
+    let mut state = model().constraint(schema).unwrap().begin().unwrap();
+    let followed = text.bytes().all(|next| {
+        let id = byte(next);
+        let permitted = state.permits(id).unwrap();
+        if permitted {
+            state.accept(id).unwrap();
+        }
+        permitted
+    });
+    followed && (state.finished() || state.permits(STOPS[0]).unwrap())
+}
+
+#[test]
+fn dates_are_of_days_that_there_are() {
+    for (format, time) in [("date", ""), ("date-time", "T07:30:00Z")] {
+        let schema = json!({"type": "string", "format": format});
+        let schema = Schema::from_value(schema).unwrap().without_reasoning();
+        for (date, real) in [
+            ("2024-02-29", true),
+            ("2023-02-29", false),
+            ("1900-02-29", false),
+            ("2000-02-29", true),
+            ("1996-02-29", true),
+            ("1998-02-29", false),
+            ("2023-02-28", true),
+            ("2023-02-30", false),
+            ("2023-11-30", true),
+            ("2023-11-31", false),
+            ("2023-12-31", true),
+            ("2023-10-09", true),
+            ("2023-01-29", true),
+            ("2023-13-01", false),
+            ("2023-00-01", false),
+            ("2023-02-00", false),
+        ] {
+            let text = format!("\"{date}{time}\"");
+            assert_eq!(allows(&schema, &text), real, "{text}");
+        }
+    }
+    // A pattern of one's own is followed beside the format, as it is.
+    let own = json!({"type": "string", "format": "date", "pattern": "^2023"});
+    let own = Schema::from_value(own).unwrap().without_reasoning();
+    assert!(allows(&own, "\"2023-02-29\"") && !allows(&own, "\"2024-02-29\""));
 }
 
 /// Every token that ends a turn may end an answer that is one, and none before.
@@ -295,8 +345,7 @@ fn any_stop_ends_an_answer_that_could_go_on() {
             assert_eq!(allowed.contains(stop), complete);
             assert_eq!(state.permits(stop).unwrap(), complete);
         }
-        let digit = (0..).find(|id| model.tokenizer().token_bytes(*id).as_deref() == Some(b"5"));
-        state.accept(digit.unwrap()).unwrap();
+        state.accept(byte(b'5')).unwrap();
     }
     assert!(state.finished(), "two digits are all");
 }

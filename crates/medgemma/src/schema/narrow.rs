@@ -139,17 +139,17 @@ impl Narrowing<'_> {
 
     /// Narrows schemas of the value itself, each beside all but its alternatives.
     fn in_place(&self, map: &mut Map<String, Value>, beside: &Names, copied: &[String]) {
+        // Before any is closed: each then has the names of all.
+        let given = map.clone();
         for key in IN_PLACE {
-            let given = map.clone();
+            let mut others = given.clone();
+            if key != "allOf" {
+                others.retain(|other, _| other != key);
+            }
+            let mut beside = beside.clone();
+            self.names(&others, &mut beside, 0);
             let list = map.get_mut(key).and_then(Value::as_array_mut);
-            for (index, one) in list.into_iter().flatten().enumerate() {
-                let mut others = given.clone();
-                match others.get_mut(key) {
-                    Some(Value::Array(all)) if key == "allOf" => drop(all.remove(index)),
-                    _ => others.retain(|other, _| other != key),
-                }
-                let mut beside = beside.clone();
-                self.names(&others, &mut beside, 0);
+            for one in list.into_iter().flatten() {
                 self.schema(one, Some(&beside), copied);
             }
         }

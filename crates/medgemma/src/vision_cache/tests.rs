@@ -380,5 +380,5 @@ fn a_file_that_just_fits_is_written_and_of_one_that_cannot_nothing_is_left() {
     fs::create_dir(file).unwrap();
     fs::write(file.join("x"), "x").unwrap();
     assert_eq!(tower.get(&on_disk(folder.path(), 9), 1.0)[1], 2.0);
-    assert_eq!(files(folder.path()), [file.clone()]);
+    assert_eq!(&files(folder.path()), std::slice::from_ref(file));
 }

@@ -100,6 +100,31 @@ fn schemas_of_one_object_are_closed_together() {
         json!({"b": text(), "c": yes})
     );
 
+    let two = narrowed(&json!({"anyOf": [one], "oneOf": [{"properties": {"c": text()}}]}));
+    assert_eq!(
+        two["anyOf"][0]["properties"],
+        json!({"b": text(), "c": yes})
+    );
+    let three = narrowed(&json!({
+        "properties": {"kind": text()}, "allOf": [{"properties": {"d": text()}}],
+        "anyOf": [one, {"properties": {"c": text()}}],
+    }));
+    assert_eq!(
+        three["anyOf"][0]["properties"],
+        json!({"b": text(), "kind": yes, "d": yes})
+    );
+    assert_eq!(
+        three["allOf"][0]["properties"],
+        json!({"d": text(), "kind": yes, "b": yes, "c": yes})
+    );
+    let deep = narrowed(&json!({
+        "properties": {"kind": text()}, "allOf": [{"anyOf": [one, text()]}],
+    }));
+    assert_eq!(
+        deep["allOf"][0]["anyOf"][0]["properties"],
+        json!({"b": text(), "kind": yes})
+    );
+
     // A reference beside others is copied, and stays as it is for those who refer to it alone.
     let copied = narrowed(&json!({
         "properties": {"kind": text()}, "$ref": "#/$defs/one",
@@ -114,6 +139,16 @@ fn schemas_of_one_object_are_closed_together() {
     assert_eq!(copied["$defs"]["two"], json!({"$ref": "#/$defs/one"}));
     let alone = json!({"$ref": "#/$defs/one", "description": "one", "$defs": {"one": false}});
     assert_eq!(narrowed(&alone), alone);
+
+    let each = narrowed(&json!({
+        "properties": {"kind": text()}, "oneOf": [{"$ref": "#/$defs/one"}, text()],
+        "$defs": {"one": one},
+    }));
+    assert_eq!(each["properties"], json!({"kind": text(), "b": yes}));
+    assert_eq!(
+        each["oneOf"][0]["allOf"][0]["properties"],
+        json!({"b": text(), "kind": yes})
+    );
 
     // Nor is what is no definition narrowed where it is.
     let elsewhere = json!({"$ref": "#/components/one", "components": {"one": one}});
@@ -132,6 +167,10 @@ fn schemas_of_one_object_are_closed_together() {
         assert_eq!(any.get("additionalProperties"), None);
         assert_eq!(any["anyOf"][0]["additionalProperties"], no);
     }
+    let strict = json!({"properties": {"b": text()}, "additionalProperties": false});
+    let own = narrowed(&json!({"properties": {"a": text()}, "allOf": [strict]}));
+    assert_eq!(own["additionalProperties"], no);
+
     // What refers to itself beside others ends.
     let round = json!({
         "$ref": "#/$defs/a",
@@ -414,6 +453,11 @@ fn integers_of_either_sign_are_parted_at_zero() {
         ),
         (
             json!({"minimum": i64::MIN, "maximum": i64::MAX}),
+            Some((-end, -1)),
+            Some((0, end)),
+        ),
+        (
+            json!({"minimum": -1e300, "maximum": 1e300}),
             Some((-end, -1)),
             Some((0, end)),
         ),
