@@ -58,8 +58,6 @@ fn next(text: &str) -> Option<(&str, String, &str)> {
 
 /// Marks go, with brackets that hold nothing else, and the white space that they leave.
 fn tidy(text: &str) -> String {
-    const OPEN: [char; 3] = ['[', '(', '`'];
-    const CLOSE: [char; 3] = [']', ')', '`'];
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('\u{1}') {
@@ -67,6 +65,9 @@ fn tidy(text: &str) -> String {
         let mut after = &rest[at..];
         // All citations of one pair of brackets, with what stands between them.
         after = after.trim_start_matches(['\u{1}', ',', ';', ' ']);
+        if after.starts_with(CLOSE) {
+            before = without_lead(before);
+        }
         while let (Some(open), Some(close)) = (before.chars().next_back(), after.chars().next()) {
             let pair = OPEN.iter().position(|mark| *mark == open);
             if pair.is_none() || pair != CLOSE.iter().position(|mark| *mark == close) {
@@ -83,13 +84,26 @@ fn tidy(text: &str) -> String {
         rest = after.trim_start();
     }
     out.push_str(rest);
-    let out = out.trim().trim_end_matches([',', ';', ':']);
-    let said = ["source", "sources", "see", "from", "reference", "cited"];
-    // `… (source)`, where the citation was within.
-    let empty = said
-        .iter()
-        .find_map(|word| out.strip_suffix(&format!("({word})")));
-    empty.unwrap_or(out).trim().to_owned()
+    out.trim().trim_end_matches([',', ';', ':']).to_owned()
+}
+
+const OPEN: [char; 3] = ['[', '(', '`'];
+const CLOSE: [char; 3] = [']', ')', '`'];
+
+/// Words that lead to a citation and say nothing themselves.
+const LEADS: [&str; 6] = ["source", "sources", "see", "from", "reference", "cited"];
+
+/// Without the lead that a bracket begins with: `… (Source: `.
+fn without_lead(before: &str) -> &str {
+    let words = before.trim_end_matches([':', ' ']);
+    let letters = words.bytes().rev().take_while(u8::is_ascii_alphabetic);
+    let (bracket, last) = words.split_at(words.len() - letters.count());
+    let is_lead = LEADS.iter().any(|lead| lead.eq_ignore_ascii_case(last));
+    if is_lead && bracket.ends_with(OPEN) {
+        bracket
+    } else {
+        before
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +124,8 @@ mod tests {
             "[OBSERVATION/12] HbA1c was 7.9 %.",
             "HbA1c was 7.9 % Observation/12.",
             "HbA1c was 7.9 % [[Observation/12]].",
+            "HbA1c was 7.9 % [Source: Observation/12].",
+            "HbA1c was 7.9 % (see Observation/12).",
         ] {
             assert_eq!(
                 taken(line),
@@ -141,6 +157,7 @@ mod tests {
             "MyObservation/1",
             "Observation/ 1",
             "a (b)",
+            "a (source)",
         ] {
             assert_eq!(taken(line), (line.to_owned(), vec![]), "{line}");
         }

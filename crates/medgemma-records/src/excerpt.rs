@@ -270,35 +270,41 @@ pub(crate) fn cut(
         .iter()
         .map(|(at, _)| (*at, count(&line(&records[*at]))))
         .collect();
-    let mut headed: Vec<Kind> = Vec::new();
-    let (mut kept, mut used) = (Vec::new(), 0_usize);
-    for (at, points) in ranked {
-        let kind = records[*at].kind();
-        let head = if headed.contains(&kind) {
-            0
-        } else {
-            count(&heading(kind))
-        };
-        let needed = used.saturating_add(tokens[at]).saturating_add(head);
-        if needed <= budget {
-            used = needed;
-            headed.push(kind);
-            kept.push((*at, *points));
+    let best = |room: usize| {
+        let mut headed: Vec<Kind> = Vec::new();
+        let (mut kept, mut used) = (Vec::new(), 0_usize);
+        for (at, points) in ranked {
+            let kind = records[*at].kind();
+            let head = if headed.contains(&kind) {
+                0
+            } else {
+                count(&heading(kind))
+            };
+            let needed = used.saturating_add(tokens[at]).saturating_add(head);
+            if needed <= room {
+                used = needed;
+                headed.push(kind);
+                kept.push((*at, *points));
+            }
         }
-    }
+        (kept, used)
+    };
     // What the parts take does not quite say what the whole takes, and the notice takes its share: the whole is counted,
-    // and of its last lines go as many as have the excess, until it fits. One at a time would count long texts too often.
-    let (text, whole) = loop {
+    // and its parts get less room by as much as it is too long, until it fits.
+    let mut room = budget;
+    let (kept, text, whole) = loop {
+        let (kept, used) = best(room);
         let text = assemble(bundle, &kept, ranked);
         let whole = count(&text);
         if whole <= budget {
-            break (text, whole);
+            break (kept, text, whole);
         }
-        let Some(others) = kept.len().checked_sub(1) else {
-            break (String::new(), 0);
-        };
-        let fitting = (kept.len() as u128 * budget as u128).div_ceil(whole as u128);
-        kept.truncate(usize::try_from(fitting).map_or(others, |fitting| fitting.min(others)));
+        if used == 0 {
+            break (Vec::new(), String::new(), 0);
+        }
+        // Less than was used, so that something goes each time.
+        let share = room as u128 * budget as u128 / whole as u128;
+        room = usize::try_from(share).map_or(used - 1, |share| share.min(used - 1));
     };
     let is_kept = |at: usize| kept.iter().any(|(kept, _)| *kept == at);
     let left_out = ranked.iter().filter(|(at, _)| !is_kept(*at));

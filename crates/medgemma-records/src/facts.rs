@@ -237,10 +237,10 @@ mod tests {
 
     #[test]
     fn lines_lose_their_bullets_and_headings_go() {
-        let answer = "## Facts\nHere is what I found:\n- one [Observation/1]\n 2. two\n* **three**\n-5 mmol\nNONE.\n```\n\n";
+        let answer = "## Facts\nHere is what I found:\n- one [Observation/1]\n 2. two\n7.9 %\n* **three**\n-5 mmol\nNONE.\n```\n\n";
         assert_eq!(
             plain_lines(answer),
-            ["one [Observation/1]", "two", "three", "-5 mmol"]
+            ["one [Observation/1]", "two", "7.9 %", "three", "-5 mmol"]
         );
     }
 }

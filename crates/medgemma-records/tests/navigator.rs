@@ -239,6 +239,82 @@ fn tokens_are_bounded_by_what_a_call_may_take() {
 }
 
 #[test]
+fn a_model_that_talks_too_much_is_still_asked_for_the_answer() {
+    let mut model = Script::new(|stage, _| match stage {
+        Stage::Answer => "Unknown.".to_owned(),
+        _ => "é".repeat(1 << 20),
+    });
+    let set_aside = 8192 + 8000;
+    let options = NavigatorOptions::default().with_max_total_tokens(set_aside + 4000);
+    let outcome = navigate(&bundle(), "?", &mut model, &options).expect("an outcome");
+    assert_eq!(outcome.stopped, Some(Stop::Tokens));
+    assert_eq!(outcome.answer, "Unknown.");
+    assert!(outcome.tokens > set_aside + 4000);
+    assert!(asked(&outcome).all(|call| call.answer.len() <= 1 << 18));
+}
+
+#[test]
+fn an_answer_that_cannot_be_asked_for_again_is_no_stop() {
+    let run = |max_calls| {
+        let mut model = Script::new(|stage, _| match stage {
+            Stage::Answer => String::new(),
+            _ => "[\"Condition\"]".to_owned(),
+        });
+        let options = NavigatorOptions::default().with_max_calls(max_calls);
+        navigate(&bundle(), "?", &mut model, &options).expect("an outcome")
+    };
+    let all = run(32).calls;
+    let outcome = run(all - 1);
+    assert_eq!((outcome.calls, outcome.stopped), (all - 1, None));
+    assert_eq!(run(all - 2).stopped, Some(Stop::Calls));
+}
+
+#[test]
+fn the_answer_is_told_what_is_missing_and_may_cite_the_patient() {
+    let page = r#"{"resourceType": "Bundle", "link": [{"relation": "next"}], "entry": [
+        {"resource": {"resourceType": "Patient", "id": "p", "gender": "female"}},
+        {"resource": {"resourceType": "Condition", "id": "c", "verificationStatus": {"coding": [{"code": "entered-in-error"}]}}},
+        {"resource": {"resourceType": "Observation", "id": "1", "note": [{"text": "NOTE"}]}},
+        {"resource": {"resourceType": "Observation", "id": "2"}}]}"#;
+    let run = |note: &str, max_prompt| {
+        let page = page.replace("NOTE", note);
+        let bundle = Bundle::from_json(&[&page]).expect("a bundle");
+        let mut model = Script::new(|stage, _| match stage {
+            Stage::Answer => "A woman [Patient/p], see [Observation/1].".to_owned(),
+            _ => "[\"Observation\"]".to_owned(),
+        });
+        let options = NavigatorOptions::default().with_max_prompt_tokens(max_prompt);
+        navigate(&bundle, "?", &mut model, &options).expect("an outcome")
+    };
+    let prompt = |outcome: &Outcome| {
+        asked(outcome)
+            .last()
+            .map(|call| call.prompt.clone())
+            .unwrap_or_default()
+    };
+    let whole = run("short", 8192);
+    assert!(prompt(&whole).contains("The record has further pages"));
+    assert!(!prompt(&whole).contains("Not all was read"));
+    let cited: Vec<&str> = whole.cited.iter().map(|it| it.as_str()).collect();
+    assert_eq!(cited, ["Patient/p"]);
+    assert_eq!(whole.unfounded_citations, ["Observation/1"]);
+    let reasons = |outcome: &Outcome| {
+        let omitted = outcome.omitted.iter();
+        omitted
+            .map(|it| (it.reference.to_string(), it.reason))
+            .collect::<Vec<_>>()
+    };
+    let error = ("Condition/c".to_owned(), Reason::EnteredInError);
+    assert_eq!(reasons(&whole), [error.clone()]);
+    let cut = run(&"long ".repeat(700), 600);
+    assert!(prompt(&cut).contains("Not all was read: 1 resources"));
+    assert_eq!(
+        reasons(&cut),
+        [error, ("Observation/1".to_owned(), Reason::OverBudget)]
+    );
+}
+
+#[test]
 fn kinds_excerpts_and_retries_are_bounded() {
     let run = |options: &NavigatorOptions| {
         let mut model = Script::new(|stage, _| match stage {
@@ -368,6 +444,9 @@ fn prompts_keep_to_their_tokens_where_lines_are_dear_together() {
         for call in asked(&outcome) {
             assert!(call.prompt_tokens <= limit, "{:?} in {limit}", call.stage);
         }
+        // What is too long at first is shortened, not given up.
+        let was_read = asked(&outcome).any(|call| call.stage == Stage::Facts);
+        assert!(was_read || limit < least + 280, "{limit}, {least}");
         // A fact was left out because it, and the request for a second answer, have no room.
         if let Some(fact) = outcome.left_out.first() {
             let answered = asked(&outcome).last().map_or(0, |call| call.prompt_tokens);

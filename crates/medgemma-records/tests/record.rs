@@ -1,28 +1,12 @@
 //! Reading, excerpts and facts: carebundle's bundles against lines written by another program, and cases by hand.
 
+mod pages;
+
 use medgemma_records::{
     Bundle, Error, ExcerptOptions, Facts, Kind, Limits, Malformed, ReadOptions, Reason, WhyUnread,
     WhyUnsupported,
 };
-
-fn words(text: &str) -> usize {
-    text.split_whitespace().count()
-}
-
-fn page(resources: &[&str]) -> String {
-    let entries: Vec<String> = resources
-        .iter()
-        .map(|it| format!(r#"{{"resource": {it}}}"#))
-        .collect();
-    format!(
-        r#"{{"resourceType": "Bundle", "entry": [{}]}}"#,
-        entries.join(",")
-    )
-}
-
-fn bundle(resources: &[&str]) -> Bundle {
-    Bundle::from_json(&[&page(resources)]).expect("a bundle")
-}
+use pages::{bundle, page, words};
 
 #[test]
 fn carebundles_records_are_written_as_another_program_writes_them() {
@@ -538,4 +522,26 @@ fn files_are_read_up_to_their_limit() {
     assert!(matches!(Bundle::read(&[&path]), Err(Error::Io { .. })));
     std::fs::remove_file(&path).expect("to be removed");
     assert!(matches!(Bundle::read(&[&path]), Err(Error::Io { .. })));
+}
+
+#[test]
+fn a_fact_of_several_records_has_the_newest_date_and_each_source_once() {
+    let bundle = bundle(&[
+        r#"{"resourceType": "Observation", "id": "1", "effectiveDateTime": "2025-01-05", "valueQuantity": {"value": 7}}"#,
+        r#"{"resourceType": "Observation", "id": "2", "effectiveDateTime": "2026-01-05", "valueQuantity": {"value": 8}}"#,
+        r#"{"resourceType": "Observation", "id": "3"}"#,
+    ]);
+    let excerpt = bundle
+        .excerpt("", &ExcerptOptions::default(), &words)
+        .expect("an excerpt");
+    let answer = "Rose from 7 [Observation/1] to 8 [Observation/2, observation/1, Observation/3]";
+    let facts = Facts::read(answer, &bundle, &excerpt);
+    let fact = &facts.facts[0];
+    let sources: Vec<&str> = fact.sources().map(|it| it.as_str()).collect();
+    assert_eq!(sources, ["Observation/1", "Observation/2", "Observation/3"]);
+    assert_eq!(
+        fact.date.as_ref().map(|date| date.as_str()),
+        Some("2026-01-05")
+    );
+    assert!(fact.unfounded_numbers.is_empty());
 }

@@ -213,11 +213,8 @@ impl<'a> Run<'a> {
         for shown in &excerpt.shown {
             self.coverage.show(&shown.reference);
         }
-        for fact in last.facts {
-            if !self.facts.contains(&fact) {
-                self.facts.push(fact);
-            }
-        }
+        // None of them is there already: no record is in two excerpts.
+        self.facts.append(&mut last.facts);
         self.unsupported.append(&mut last.unsupported);
         Ok(excerpt)
     }

@@ -99,17 +99,21 @@ def excerpt(name, question, budget, kinds):
         it.update(at=at, points=points(it, question, newest), tokens=count(it["line"]))
     asked = [it for it in all_records if not kinds or it["kind"] in {*kinds, "Patient"}]
     ranked = sorted(asked, key=lambda it: (-it["points"], by_time(it), it["at"]))
-    shown, used, headed = [], 0, set()
-    for it in ranked:
-        need = it["tokens"] + (0 if it["kind"] in headed else count(f"## {it['kind']}\n"))
-        if used + need <= budget:
-            shown, used = [*shown, it], used + need
-            headed.add(it["kind"])
-    # The last ones go until the whole, with what it says of the others, fits: as many as have the excess, and one at least.
-    while (whole := count(text := written(shown, [it for it in ranked if it not in shown]))) > budget and shown:
-        shown = shown[:min(-(-len(shown) * budget // whole), len(shown) - 1)]
+    # Where the whole, with what it says of the others, does not fit, its parts get less room by as much as it is too long.
+    room = budget
+    while True:
+        shown, used, headed = [], 0, set()
+        for it in ranked:
+            need = it["tokens"] + (0 if it["kind"] in headed else count(f"## {it['kind']}\n"))
+            if used + need <= room:
+                shown, used = [*shown, it], used + need
+                headed.add(it["kind"])
+        whole = count(text := written(shown, [it for it in ranked if it not in shown]))
+        if whole <= budget or not used:
+            break
+        room = min(room * budget // whole, used - 1)
     if whole > budget:
-        text = ""
+        shown, text = [], ""
     left = [[it["name"], "OverBudget", it["tokens"]] for it in ranked if it not in shown]
     left += [[it["name"], "OtherKind", it["tokens"]] for it in all_records if it not in asked]
     return dict(bundle=name, question=question, budget=budget, kinds=kinds, tokens=count(text), text=text.splitlines(),

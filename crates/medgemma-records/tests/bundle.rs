@@ -1,0 +1,240 @@
+//! Pages as one record: references, versions, whose a resource is, what is not read.
+
+mod pages;
+
+use medgemma_records::{
+    Bundle, Error, ExcerptOptions, Kind, Limits, Reason, Record, Reference, WhyUnread,
+};
+use medgemma_records::{ReadOptions, Unread};
+use pages::{bundle, page, words};
+
+/// A page of resources with their URLs.
+fn page_with_urls(entries: &[(&str, &str)]) -> String {
+    let entries: Vec<String> = entries
+        .iter()
+        .map(|(url, it)| format!(r#"{{"fullUrl": "{url}", "resource": {it}}}"#))
+        .collect();
+    format!(
+        r#"{{"resourceType": "Bundle", "entry": [{}]}}"#,
+        entries.join(",")
+    )
+}
+
+fn lines(bundle: &Bundle) -> Vec<String> {
+    bundle.records().iter().map(Record::line).collect()
+}
+
+fn why(unread: &[Unread]) -> Vec<&WhyUnread> {
+    unread.iter().map(|it| &it.why).collect()
+}
+
+#[test]
+fn references_lead_to_the_resource_of_their_own_server() {
+    let observation = r#"{"resourceType": "Observation", "id": "1"}"#;
+    let report = |id: &str, reference: &str| {
+        format!(
+            r#"{{"resourceType": "DiagnosticReport", "id": "{id}", "result": [{{"reference": "{reference}"}}]}}"#
+        )
+    };
+    let bundle = Bundle::from_json(&[
+        &page_with_urls(&[
+            ("https://a/Observation/1", observation),
+            ("https://b/Observation/1", observation),
+            (
+                "https://a/DiagnosticReport/r1",
+                &report("r1", "Observation/1"),
+            ),
+            (
+                "https://b/DiagnosticReport/r2",
+                &report("r2", "Observation/1"),
+            ),
+            (
+                "https://a/DiagnosticReport/r3",
+                &report("r3", "https://b/Observation/1/_history/4"),
+            ),
+            (
+                "https://a/Observation/9",
+                r#"{"resourceType": "Observation", "id": "9"}"#,
+            ),
+        ]),
+        &page(&[
+            r#"{"resourceType": "Observation", "id": "8"}"#,
+            // Which of the two is not told.
+            &report("r4", "Observation/1"),
+            &report("r5", "https://c/Observation/8"),
+            &report("r6", "Observation/8/_history/2"),
+            // Another server's.
+            &report("r7", "https://c/Observation/9"),
+        ]),
+    ])
+    .expect("a bundle");
+    let reports: Vec<String> = lines(&bundle)
+        .into_iter()
+        .filter(|line| line.contains("Report"))
+        .collect();
+    assert_eq!(
+        reports,
+        [
+            "[DiagnosticReport/r1] undated unnamed; results: Observation/1",
+            "[DiagnosticReport/r2] undated unnamed; results: Observation/#2",
+            "[DiagnosticReport/r3] undated unnamed; results: Observation/#2",
+            "[DiagnosticReport/r4] undated unnamed",
+            "[DiagnosticReport/r5] undated unnamed; results: Observation/8",
+            "[DiagnosticReport/r6] undated unnamed; results: Observation/8",
+            "[DiagnosticReport/r7] undated unnamed",
+        ]
+    );
+}
+
+#[test]
+fn contained_resources_refer_to_each_other() {
+    let bundle = bundle(&[
+        r##"{"resourceType": "MedicationRequest", "id": "m", "contained": [
+            {"resourceType": "MedicationStatement", "id": "s", "medicationReference": {"reference": "#x"}},
+            {"resourceType": "Medication", "id": "x", "code": {"text": "Warfarin"}}]}"##,
+    ]);
+    assert_eq!(
+        lines(&bundle)[1],
+        "[MedicationRequest/m#s] undated Warfarin"
+    );
+}
+
+#[test]
+fn the_newest_version_stays_with_what_it_contains() {
+    let of = |version: &str, updated: &str| {
+        format!(
+            r#"{{"resourceType": "Procedure", "id": "1", "code": {{"text": "{version}"}}, "meta": {{"lastUpdated": "{updated}"}},
+            "contained": [{{"resourceType": "Medication", "id": "x", "code": {{"text": "{version}"}}}}]}}"#
+        )
+    };
+    for (first, second, kept) in [
+        ("2024", "2025", "b"),
+        ("2025", "2024", "a"),
+        ("2025", "2025", "a"),
+    ] {
+        let (first, second) = (of("a", first), of("b", second));
+        let url = "https://a/Procedure/1/_history/";
+        let with_urls =
+            page_with_urls(&[(&format!("{url}1"), &first), (&format!("{url}2"), &second)]);
+        for text in [page(&[&first, &second]), with_urls] {
+            let bundle = Bundle::from_json(&[&text]).expect("a bundle");
+            assert_eq!(
+                lines(&bundle),
+                [
+                    format!("[Procedure/1] undated {kept}"),
+                    format!("[Procedure/1#x] undated {kept}")
+                ]
+            );
+            assert_eq!(why(bundle.unread()), [&WhyUnread::Repeated; 2]);
+        }
+    }
+}
+
+#[test]
+fn each_resource_is_its_patients_and_no_others() {
+    let of = |kind: &str, id: &str, subject: &str| {
+        format!(
+            r#"{{"resourceType": "{kind}", "id": "{id}", "subject": {{"reference": "{subject}"}},
+            "contained": [{{"resourceType": "Condition", "id": "c"}}]}}"#
+        )
+    };
+    let bundle = bundle(&[
+        r#"{"resourceType": "Patient", "id": "a"}"#,
+        r#"{"resourceType": "Practitioner", "id": "d"}"#,
+        &of("Procedure", "1", "Patient/a"),
+        &of("Procedure", "2", "https://x/Patient/b"),
+        &of("Observation", "3", "Practitioner/d"),
+        &of("Observation", "4", "Group/g"),
+        &of("Observation", "5", "https://x/Patient/b"),
+    ]);
+    let patients: Vec<&str> = bundle.patients().iter().map(Reference::as_str).collect();
+    assert_eq!(patients, ["Patient/a", "Patient/b"]);
+    let of: Vec<Option<&str>> = bundle
+        .records()
+        .iter()
+        .map(|it| it.patient().map(Reference::as_str))
+        .collect();
+    let (a, b) = (Some("Patient/a"), Some("Patient/b"));
+    assert_eq!(of, [a, None, a, a, b, b, None, None, None, None, b, b]);
+
+    // A practitioner may be shown with any patient, what is of nobody with none.
+    let options = ExcerptOptions::default().with_patient(bundle.patients()[0].clone());
+    let excerpt = bundle.excerpt("", &options, &words).expect("an excerpt");
+    let mut shown: Vec<&str> = excerpt
+        .shown
+        .iter()
+        .map(|it| it.reference.as_str())
+        .collect();
+    shown.sort_unstable();
+    assert_eq!(
+        shown,
+        [
+            "Patient/a",
+            "Practitioner/d",
+            "Procedure/1",
+            "Procedure/1#c"
+        ]
+    );
+    assert!(
+        excerpt
+            .omitted
+            .iter()
+            .all(|it| it.reason == Reason::OtherPatient)
+    );
+
+    let stranger = pages::bundle(&[r#"{"resourceType": "Patient", "id": "z"}"#]);
+    let options = ExcerptOptions::default().with_patient(stranger.patients()[0].clone());
+    let refused = bundle.excerpt("", &options, &words);
+    assert!(matches!(refused, Err(Error::UnknownPatient)));
+}
+
+#[test]
+fn a_record_is_whole_when_its_last_page_is_there() {
+    let first = r#"{"resourceType": "Bundle", "link": [{"relation": "next"}]}"#;
+    let last = r#"{"resourceType": "Bundle", "link": [{"relation": "self"}]}"#;
+    for (pages, more) in [
+        (&[][..], false),
+        (&[first], true),
+        (&[first, last], false),
+        (&[first, first], true),
+        (&[last], false),
+    ] {
+        let bundle = Bundle::from_json(pages).expect("a bundle");
+        assert_eq!(bundle.has_more_pages(), more, "{pages:?}");
+    }
+}
+
+#[test]
+fn what_is_not_read_is_counted_and_named_by_its_kind_only() {
+    let other = page(&[
+        r#"{"resourceType": "Immunization"}"#,
+        r#"{"resourceType": "Patient"}"#,
+    ]);
+    let within = |resources| {
+        let limits = Limits::default().with_max_resources(resources);
+        Bundle::from_json_with(&[&other], &ReadOptions::default().with_limits(limits))
+    };
+    assert_eq!(
+        within(2).expect("a bundle").records()[0].kind(),
+        Kind::Patient
+    );
+    assert!(matches!(
+        within(1),
+        Err(Error::Limit {
+            what: "max_resources",
+            ..
+        })
+    ));
+
+    let long = |letters: usize| format!(r#"{{"resourceType": "{}"}}"#, "X".repeat(letters));
+    let bundle = bundle(&[&long(40), &long(41), r#"{"resourceType": "peter"}"#, "{}"]);
+    assert_eq!(
+        why(bundle.unread()),
+        [
+            &WhyUnread::OtherKind("X".repeat(40)),
+            &WhyUnread::NoKind,
+            &WhyUnread::NoKind,
+            &WhyUnread::NoKind
+        ]
+    );
+}
