@@ -77,7 +77,8 @@ impl<'a> Dialogue<'a> {
             }
             fittings += 1;
             budget = match fittings {
-                ..MAX_FITTINGS => budget.saturating_sub(needed - limit),
+                // From what was used: less room for what left room would change nothing.
+                ..MAX_FITTINGS => count(&text).min(budget).saturating_sub(needed - limit),
                 _ => 0,
             };
         }
