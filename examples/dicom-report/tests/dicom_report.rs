@@ -132,6 +132,24 @@ fn the_model_is_shown_this_picture_and_then_asked_this_question() {
 }
 
 #[test]
+fn what_is_odd_about_the_file_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bare = folder.path().join("bare.dcm");
+    let file = std::fs::read(fixture("series/cr/6154")).expect("a file");
+    // Without the 128 bytes and the four letters that a file begins with.
+    std::fs::write(&bare, &file[132..]).expect("written");
+    let output = run(&[&bare.to_string_lossy(), "--pixels-only"]);
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let notices = stderr.lines().filter(|line| line.starts_with("notice: "));
+    let notices: Vec<&str> = notices.collect();
+    assert!(
+        notices.len() == 2 && notices[0].contains("preamble"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn the_frame_is_the_one_that_was_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let [file, out] = ["two.dcm", "frame.png"].map(|name| folder.path().join(name));

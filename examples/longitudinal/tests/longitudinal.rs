@@ -108,6 +108,21 @@ fn the_model_is_shown_both_and_then_asked() {
 }
 
 #[test]
+fn what_is_odd_about_a_file_is_told_by_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bare = folder.path().join("bare.dcm");
+    let whole = format!("{FIXTURES}/series/cr/6154");
+    // Without the 128 bytes and the four letters that a file begins with.
+    let file = std::fs::read(&whole).expect("a file");
+    std::fs::write(&bare, &file[132..]).expect("written");
+    let output = run(&[&whole, &bare.to_string_lossy(), "--pixels-only"]);
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let odd = |line: &&str| line.contains("bare.dcm: ") && line.contains("preamble");
+    assert_eq!(stderr.lines().filter(odd).count(), 1, "{stderr}");
+}
+
+#[test]
 fn pixels_only_loads_no_model() {
     let path = format!("{FIXTURES}/series/cr/6154");
     let output = run(&[

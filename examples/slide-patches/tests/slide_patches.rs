@@ -28,8 +28,8 @@ const COLOURS: [Option<[u8; 3]>; 6] = [
     Some([200, 90, 150]),
     Some([120, 60, 160]),
     Some([220, 140, 190]),
-    None,
     Some([90, 40, 110]),
+    None,
 ];
 const GLASS: [u8; 3] = [245, 244, 245];
 /// Dark and without colour: tissue by brightness, not by colour.
@@ -134,7 +134,7 @@ fn overview_and_montage_show_the_patches_of_the_record() {
             &pictures[1],
         ],
     );
-    let shown = json!([[896, 0], [1792, 0], [0, 896], [1792, 896]]);
+    let shown = json!([[896, 0], [1792, 0], [0, 896], [896, 896]]);
     assert_eq!(record["patches_shown"], shown);
     let (overview, montage) = (picture(&overview), picture(&montage));
     assert_eq!(overview.dimensions(), (1200, 800));
