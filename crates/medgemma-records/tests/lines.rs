@@ -27,6 +27,10 @@ fn values_of_all_types_keep_their_units_and_bounds() {
             ": 1:128",
         ),
         (
+            r#""valueRatio": {"numerator": {"value": 5, "unit": "mg"}, "denominator": {"value": 2}}"#,
+            ": 5 mg / 2",
+        ),
+        (
             r#""valueRange": {"low": {"value": 3.50, "unit": "g"}}"#,
             ": at least 3.50 g",
         ),

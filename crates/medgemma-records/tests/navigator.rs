@@ -304,13 +304,13 @@ fn the_answer_is_told_what_is_missing_and_may_cite_the_patient() {
             .map(|it| (it.reference.to_string(), it.reason))
             .collect::<Vec<_>>()
     };
-    let error = ("Condition/c".to_owned(), Reason::EnteredInError);
-    assert_eq!(reasons(&whole), [error.clone()]);
+    let error = || ("Condition/c".to_owned(), Reason::EnteredInError);
+    assert_eq!(reasons(&whole), [error()]);
     let cut = run(&"long ".repeat(700), 600);
     assert!(prompt(&cut).contains("Not all was read: 1 resources"));
     assert_eq!(
         reasons(&cut),
-        [error, ("Observation/1".to_owned(), Reason::OverBudget)]
+        [error(), ("Observation/1".to_owned(), Reason::OverBudget)]
     );
 }
 

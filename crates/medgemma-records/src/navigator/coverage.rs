@@ -39,12 +39,12 @@ impl Coverage {
         not_shown.map(move |record| {
             let kind = record.kind();
             let none_picked = stopped && kinds.is_empty();
-            let other_kind = !kinds.contains(&kind) && !(none_picked && kind.can_be_picked());
+            let was_asked_for = kinds.contains(&kind) || (none_picked && kind.can_be_picked());
             let passed_over = || self.passed_over.get(record.reference()).copied();
             let reason = bundle
                 .unfit(record, patient)
                 .or_else(passed_over)
-                .or(other_kind.then_some(Reason::OtherKind));
+                .or((!was_asked_for).then_some(Reason::OtherKind));
             (record, reason.unwrap_or(Reason::NotReached))
         })
     }
