@@ -5,7 +5,7 @@ mod numbers;
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::narrow::narrowed;
 use crate::error::Result;
@@ -56,10 +56,7 @@ impl Schema {
     /// [`crate::Error::Schema`] for a keyword or a value that is not supported, for one that nothing
     /// fulfils, and for one that is too large.
     pub fn from_value(value: Value) -> Result<Self> {
-        let prepared = match &value {
-            Value::Bool(true) => narrowed(&json!({})),
-            other => narrowed(other),
-        };
+        let prepared = narrowed(&value);
         grammar::check(&prepared)?;
         Ok(Self {
             given: value,
@@ -140,5 +137,14 @@ mod tests {
                 .contains("no JSON")
         );
         Schema::from_value(json!(true)).expect("anything is a form, too");
+    }
+
+    #[test]
+    fn a_schema_is_shown_as_it_was_given_and_not_in_logs() {
+        let given = json!({"type": "integer", "description": "of Zebulon"});
+        let schema = Schema::from_value(given.clone()).expect("a form");
+        assert_eq!(schema.json(), given.to_string());
+        let debugged = format!("{schema:?}");
+        assert!(!debugged.contains("Zebulon"), "{debugged}");
     }
 }

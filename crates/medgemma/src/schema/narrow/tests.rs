@@ -140,6 +140,16 @@ fn schemas_of_one_object_are_closed_together() {
     let alone = json!({"$ref": "#/$defs/one", "description": "one", "$defs": {"one": false}});
     assert_eq!(narrowed(&alone), alone);
 
+    let named = narrowed(&json!({
+        "properties": {"kind": text()}, "$ref": "#/$defs/one",
+        "$defs": {"one": {"$id": "urn:one", "properties": {}, "$defs": {"x": text()}}},
+    }));
+    let copy = &named["allOf"][0];
+    assert_eq!(
+        (copy.get("$id"), copy.get("$defs")),
+        (None, None),
+        "an address would be another's"
+    );
     let each = narrowed(&json!({
         "properties": {"kind": text()}, "oneOf": [{"$ref": "#/$defs/one"}, text()],
         "$defs": {"one": one},
