@@ -1,6 +1,6 @@
 //! Records → the text that a model reads, within a budget of tokens, and a list of what is not in it. Own design.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::bundle::{Bundle, Record};
@@ -270,30 +270,11 @@ pub(crate) fn cut(
         .iter()
         .map(|(at, _)| (*at, count(&line(&records[*at]))))
         .collect();
-    let best = |room: usize| {
-        let mut headed: Vec<Kind> = Vec::new();
-        let (mut kept, mut used) = (Vec::new(), 0_usize);
-        for (at, points) in ranked {
-            let kind = records[*at].kind();
-            let head = if headed.contains(&kind) {
-                0
-            } else {
-                count(&heading(kind))
-            };
-            let needed = used.saturating_add(tokens[at]).saturating_add(head);
-            if needed <= room {
-                used = needed;
-                headed.push(kind);
-                kept.push((*at, *points));
-            }
-        }
-        (kept, used)
-    };
     // What the parts take does not quite say what the whole takes, and the notice takes its share: the whole is counted,
     // and its parts get less room by as much as it is too long, until it fits.
     let mut room = budget;
     let (kept, text, whole) = loop {
-        let (kept, used) = best(room);
+        let (kept, used) = best(records, ranked, &tokens, room, count);
         let text = assemble(bundle, &kept, ranked);
         let whole = count(&text);
         if whole <= budget {
@@ -306,8 +287,8 @@ pub(crate) fn cut(
         let share = room as u128 * budget as u128 / whole as u128;
         room = usize::try_from(share).map_or(used - 1, |share| share.min(used - 1));
     };
-    let is_kept = |at: usize| kept.iter().any(|(kept, _)| *kept == at);
-    let left_out = ranked.iter().filter(|(at, _)| !is_kept(*at));
+    let positions: BTreeSet<usize> = kept.iter().map(|(at, _)| *at).collect();
+    let left_out = ranked.iter().filter(|(at, _)| !positions.contains(at));
     Excerpt {
         text,
         tokens: whole,
@@ -328,6 +309,33 @@ pub(crate) fn cut(
             })
             .collect(),
     }
+}
+
+/// The best of `ranked` of which the lines, and a heading for each kind, fit into `room` tokens, and what they take of it.
+fn best(
+    records: &[Record],
+    ranked: &[(usize, i64)],
+    tokens: &BTreeMap<usize, usize>,
+    room: usize,
+    count: &dyn Fn(&str) -> usize,
+) -> (Vec<(usize, i64)>, usize) {
+    let mut headed = BTreeSet::new();
+    let (mut kept, mut used) = (Vec::new(), 0_usize);
+    for (at, points) in ranked {
+        let kind = records[*at].kind();
+        let head = if headed.contains(&kind) {
+            0
+        } else {
+            count(&heading(kind))
+        };
+        let needed = used.saturating_add(tokens[at]).saturating_add(head);
+        if needed <= room {
+            used = needed;
+            headed.insert(kind);
+            kept.push((*at, *points));
+        }
+    }
+    (kept, used)
 }
 
 /// Headings, lines, and what was left out of `ranked`.
