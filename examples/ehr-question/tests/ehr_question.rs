@@ -106,6 +106,17 @@ fn all_that_was_read_done_and_left_out_is_listed() {
         let of_kind = |entry: &Value| entry["resource"]["resourceType"] == kind;
         assert!(entries.iter().any(of_kind), "{kind}");
     }
+    // Nor can what it picks and searches be other JSON than that of its stage.
+    assert!(!account.contains("could not be read"), "{account}");
+    let searches = lines.iter().filter(|line| line.starts_with("  search "));
+    let searches: Vec<Value> = searches
+        .filter_map(|line| serde_json::from_str(line.split_once(" out: ")?.1).ok())
+        .collect();
+    assert!(!searches.is_empty(), "{account}");
+    assert!(
+        searches.iter().all(|search| search["codes"].is_array()),
+        "{account}"
+    );
     let heading = "Resources that the model was not shown: ";
     let at = lines
         .iter()
