@@ -449,6 +449,33 @@ fn a_thinking_model_reasons_first_and_in_any_words() {
 }
 
 #[test]
+fn a_thought_begins_before_the_json_or_not_at_all() {
+    let form = Schema::from_value(json!({"enum": ["left"]})).unwrap();
+    let form = model().constraint(&form).unwrap();
+    let vocab_size = model().model().config().text.vocab_size;
+    let (start, end) = (THOUGHT[0], THOUGHT[9]);
+    for thinks in [false, true] {
+        let mut state = form.begin().unwrap();
+        let mut allowed = TokenSet::empty(vocab_size);
+        state.allow(&mut allowed).unwrap();
+        assert!(allowed.contains(start) && !allowed.contains(end));
+        let first = if thinks {
+            state.accept(start).unwrap();
+            end
+        } else {
+            (0..)
+                .find(|&id| allowed.contains(id) && id != start)
+                .unwrap()
+        };
+        state.accept(first).unwrap();
+        assert!(!state.permits(start).unwrap() && !state.permits(end).unwrap());
+        allowed.clear();
+        state.allow(&mut allowed).unwrap();
+        assert!(!allowed.contains(start) && !allowed.contains(end));
+    }
+}
+
+#[test]
 fn a_turn_cannot_end_within_a_thought() {
     // The model wants to end its turn after three tokens of a thought, and does without a schema.
     let thinker = load(speaker(&THOUGHT[..8]).path());
@@ -473,7 +500,7 @@ fn a_turn_cannot_end_within_a_thought() {
 fn batches_and_drafts_write_what_is_written_alone() {
     let item = json!({"enum": ["left lower lobe", "right lower lobe"]});
     let schema = json!({"type": "array", "items": item, "minItems": 9, "maxItems": 9});
-    let options = by(schema, 400);
+    let options = by(schema.clone(), 400);
     let alone = model()
         .chat()
         .send_with(ask("Which lobes?"), &options)
@@ -487,6 +514,18 @@ fn batches_and_drafts_write_what_is_written_alone() {
     assert_eq!(ids(&guessed), ids(&alone));
     assert_eq!(guessed.finish, FinishReason::Complete);
     assert!(guessed.usage.accepted_tokens > 20, "{:?}", guessed.usage);
+    // The same again: behind an answer, a draft has the end of its turn.
+    let options = by(json!({"enum": ["left lower lobe"]}), 60);
+    let guessing = options.with_speculation(Speculation::PromptLookup);
+    let mut chat = model().chat();
+    let mut accepted = 0;
+    for _ in 0..6 {
+        let reply = chat.send_with(ask("Which?"), &guessing).unwrap();
+        assert_eq!(reply.finish, FinishReason::Complete);
+        accepted += reply.usage.accepted_tokens;
+    }
+    assert!(accepted > 0);
+    let options = by(schema, 400);
     let both = [vec![ask("Which lobes?")], vec![ask("And there?")]];
     let batch = model().generate_batch(&both, &options).unwrap();
     assert_eq!(essence(&batch[0]), essence(&alone));
