@@ -16,6 +16,10 @@ VISION_4B = 3.4e12 + 2.1e12
 IMAGE_SIGLIP = 2.0 * 1024 * 27 * (4 * 1152 * 1152 + 2 * 1152 * 4304) + 4.0 * 27 * 1024 * 1024 * 1152
 
 
+# The side of a machine's limit that was taken right after one of our figures.
+LIMIT = "limit"
+
+
 @dataclass(frozen=True)
 class Command:
     """One side's way to the figure."""
@@ -56,6 +60,10 @@ class Group:
     busy: bool = False
     # Whether it is worth doing under AVX2 alone as well.
     narrow: bool = True
+
+    def bound_by_memory(self):
+        """Whether a row asks for its share of memory's speed."""
+        return any(row.bound and row.bound[0] == "memory" for row in self.rows)
 
 
 def commands(stage, files, forms, torch=True):
@@ -181,7 +189,7 @@ def groups(peers, gemma_270m):
     return [
         Group("decode", commands([*decode, "--context", "512"], big, three),
               [Row(f"decode, {spoken[form]}, tok/s", form, form, over_llama=rate[form],
-                   bound=("memory", big.text(form)), of_limit=0.95) for form in three], rounds=2, runs=3),
+                   bound=("memory", big.text(form)), of_limit=0.95) for form in three], rounds=8, runs=1),
         Group("decode-quantised", commands([*decode, "--context", "512"], big, ("int8", "int4"), torch=False),
               [Row(f"decode, {form} made from bf16, tok/s", form, None, None) for form in ("int8", "int4")],
               rounds=2, runs=3, narrow=False),
@@ -190,7 +198,7 @@ def groups(peers, gemma_270m):
               rounds=1, runs=5),
         Group("decode-270m", commands(["--stage", "decode", "--tokens", "64"], small, ("q4_k_m",)),
               [Row("270M decode, Q4_K_M, tok/s", "q4_k_m", "q4_k_m", over_llama=1.3,
-                   bound=("memory", small.file))], rounds=5, runs=3),
+                   bound=("memory", small.file))], rounds=8, runs=2),
         Group("prefill", commands(["--stage", "prefill", "--tokens", "512"], big, three),
               [Row(f"prefill 512, {spoken[form]}, tok/s", form, form, over_torch=3.0, bound=arithmetic, of_limit=0.4)
                for form in three]),

@@ -5,6 +5,8 @@ import statistics
 from dataclasses import replace
 from pathlib import Path
 
+from rows import LIMIT
+
 SIDES = ("ours", "llama.cpp", "PyTorch")
 
 
@@ -45,6 +47,18 @@ class Results:
                 for run in line["runs"]]
         return max(runs, default=None)
 
+    def rounds(self, group, side, form):
+        """The median of each round, by its number; of a limit, memory's."""
+        lines = [one for one in self.of(group, side, form) if one.get("what", "memory") == "memory"]
+        return {one["round"]: one["median"] for one in lines if "round" in one}
+
+    def paired(self, group, ours, other, scale=1.0):
+        """The median over the rounds of our figure, times `scale`, over another one; None unless at
+        least five rounds have both. Both are the (side, form) of rates, not of seconds."""
+        first, second = self.rounds(group, *ours), self.rounds(group, *other)
+        ratios = [scale * first[at] / second[at] for at in first.keys() & second.keys()]
+        return statistics.median(ratios) if len(ratios) >= 5 else None
+
 
 def speed(line):
     """More is better."""
@@ -58,11 +72,11 @@ def number(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def ratio(ours, theirs, smaller_is_better, wanted):
-    """How many times as fast we are, and whether that is enough."""
+def ratio(ours, theirs, smaller_is_better, wanted, paired=None):
+    """How many times as fast we are, and whether that is enough; `paired`, where the rounds say it."""
     if ours is None or theirs is None:
         return "–"
-    times = theirs / ours if smaller_is_better else ours / theirs
+    times = paired or (theirs / ours if smaller_is_better else ours / theirs)
     return f"{times:.2f} ×{verdict(times, wanted)}"
 
 
@@ -73,8 +87,8 @@ def verdict(value, wanted, scale=1, unit=""):
     return f" (≥ {wanted * scale:g}{unit}: {'yes' if value >= wanted else '**no**'})"
 
 
-def share(results, row, ours, smaller_is_better):
-    """How much of the machine's limit we reach."""
+def share(results, row, ours, smaller_is_better, group):
+    """How much of the machine's limit we reach: of the limit in the same round, if it was taken."""
     if row.bound is None or ours is None:
         return "–"
     kind, work = row.bound
@@ -83,6 +97,9 @@ def share(results, row, ours, smaller_is_better):
         if not file.exists():  # removed since
             return "–"
         limit, work = results.limit("memory"), file.stat().st_size
+        beside = results.paired(group, ("ours", row.ours), (LIMIT, row.ours), work)
+        if beside is not None:
+            return f"{100 * beside:.0f} %{verdict(beside, row.of_limit, 100, ' %')}"
     else:
         limit = results.limit("bf16")
     if limit is None:
@@ -103,8 +120,11 @@ def rows_of(results, group):
             continue
         less = row.title.endswith(", s")
         flash = any(line.get("flash") == "on" for line in results.of(group.name, "llama.cpp", row.llama))
-        cells = [row.title, number(ours), number(llama) + (" fa" if flash else ""), number(torch), ratio(ours, llama, less, row.over_llama),
-                 ratio(ours, torch, less, row.over_torch), share(results, row, ours, less)]
+        beside = {side: None if less else results.paired(group.name, ("ours", row.ours), (side, form))
+                  for side, form in (("llama.cpp", row.llama), ("PyTorch", row.torch))}
+        cells = [row.title, number(ours), number(llama) + (" fa" if flash else ""), number(torch),
+                 ratio(ours, llama, less, row.over_llama, beside["llama.cpp"]),
+                 ratio(ours, torch, less, row.over_torch, beside["PyTorch"]), share(results, row, ours, less, group.name)]
         yield "| " + " | ".join(cells) + " |"
 
 
