@@ -1,11 +1,11 @@
-//! A greedy answer to a text, token by token as the library writes it, with and without speculation,
+//! An answer to a text, greedy if nothing else is asked, token by token as the library writes it, with and without speculation,
 //! with and without a schema.
 //! Ids are those of a real text here, since what can be guessed depends on them.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use medgemma::Speculation;
+use medgemma::Sampling;
 use medgemma_bench::TEXT;
 use medgemma_gemma3::{Constraint, Decoder, Drafts, GenerateOptions, Segment};
 
@@ -51,7 +51,8 @@ pub(crate) fn generate(arguments: &Arguments) -> Result<Figure> {
         Some(path) => Some(Form::read(path, &model)?),
         None => None,
     };
-    let plain = answer(decoder, &prompt, count, Speculation::Off, form.as_ref())?;
+    let mut options = options(arguments, count);
+    let plain = answer(decoder, &prompt, &options, form.as_ref())?;
     // By a schema the answer may end before its time.
     let count = plain.tokens.len();
     if count < 2 {
@@ -60,9 +61,10 @@ pub(crate) fn generate(arguments: &Arguments) -> Result<Figure> {
     let mut seconds = Vec::with_capacity(arguments.runs);
     let (mut free, mut shares) = (Vec::new(), Vec::new());
     let mut drafts = plain.drafts;
+    options.max_new_tokens = count;
+    options.speculation = arguments.speculation.into();
     for run in 0..=arguments.runs {
-        let guessing = arguments.speculation.into();
-        let found = answer(decoder, &prompt, count, guessing, form.as_ref())?;
+        let found = answer(decoder, &prompt, &options, form.as_ref())?;
         same(&plain.tokens, &found.tokens)?;
         // Guesses depend on the text alone: they are the same in every run.
         drafts = found.drafts;
@@ -71,14 +73,16 @@ pub(crate) fn generate(arguments: &Arguments) -> Result<Figure> {
         }
         if run > 0 && form.is_some() {
             shares.push(found.form_seconds / found.seconds);
-            free.push(answer(decoder, &prompt, count, guessing, None)?.seconds);
+            // It may end before its time, too.
+            let answer = answer(decoder, &prompt, &options, None)?;
+            free.extend(Figure::rates(answer.tokens.len() - 1, &[answer.seconds]).runs);
         }
     }
     Ok(Figure {
         weight_bytes: Some(model.model().report().bytes),
         prompt_tokens: Some(prompt.len()),
         drafts: Some(drafts),
-        free_runs: form.as_ref().map(|_| Figure::rates(count - 1, &free).runs),
+        free_runs: form.as_ref().map(|_| free),
         form_shares: form.as_ref().map(|_| shares),
         ..Figure::rates(count - 1, &seconds)
     })
@@ -95,21 +99,31 @@ fn text(kind: PromptText) -> String {
     }
 }
 
+/// Of plain decoding.
+fn options(arguments: &Arguments, count: usize) -> GenerateOptions {
+    let mut options = GenerateOptions::default();
+    options.max_new_tokens = count;
+    if arguments.sampled {
+        options.sampling = Sampling::default()
+            .with_temperature(1.0)
+            .with_top_k(64)
+            .with_top_p(0.95);
+    }
+    options
+}
+
 fn answer(
     decoder: &Decoder,
     prompt: &[u32],
-    count: usize,
-    speculation: Speculation,
+    options: &GenerateOptions,
     form: Option<&Form>,
 ) -> Result<Answer> {
-    let mut options = GenerateOptions::default();
-    options.max_new_tokens = count;
-    options.speculation = speculation;
+    let mut options = options.clone();
     options.constraint = form.map(|form| Arc::new(form.clone()) as Arc<dyn Constraint>);
     let mut cache = decoder.new_cache();
     let prompt = vec![Segment::Tokens(prompt.to_vec())];
     let mut generation = decoder.generate(prompt, &mut cache, &options, Box::new(|_, _| true))?;
-    let mut tokens = Vec::with_capacity(count);
+    let mut tokens = Vec::with_capacity(options.max_new_tokens);
     let first = generation.next().ok_or("nothing was written")??;
     tokens.push((first.id, first.logprob));
     form.map(Form::take_seconds);

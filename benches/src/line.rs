@@ -84,6 +84,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sampled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     drafted_tokens: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted_tokens: Option<usize>,
@@ -120,6 +122,7 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
         prompt_tokens: figure.prompt_tokens,
         speculation: guessed.then(|| word(&arguments.speculation)),
         text: guessed.then(|| word(&arguments.text)),
+        sampled: guessed.then_some(arguments.sampled),
         drafted_tokens: figure.drafts.map(|drafts| drafts.proposed),
         accepted_tokens: figure.drafts.map(|drafts| drafts.accepted),
         schema: shown(arguments.schema.as_deref()),
