@@ -48,9 +48,9 @@ class Results:
         return max(runs, default=None)
 
     def rounds(self, group, side, form):
-        """The median of each round, by its number; of a limit, memory's."""
+        """The median of each round, by run and number; of a limit, memory's."""
         lines = [one for one in self.of(group, side, form) if one.get("what", "memory") == "memory"]
-        return {one["round"]: one["median"] for one in lines if "round" in one}
+        return {(one["run"], one["round"]): one["median"] for one in lines if "round" in one}
 
     def paired(self, group, ours, other, scale=1.0):
         """The median over the rounds of our figure, times `scale`, over another one; None unless at

@@ -1,7 +1,7 @@
 //! Compressed streams, unpacked piece by piece, as far as the file says that it goes: a small stream can unpack to a
 //! thousand times its length.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use crate::error::{Error, Origin, Result};
 
@@ -42,19 +42,34 @@ impl<'a, R: Read> Unpacker<'a, R> {
             match outcome {
                 Ok(read) if (read as u64) < piece => return Ok(&self.bytes),
                 Ok(_) => {}
-                Err(_) => {
-                    return Err(Error::file(
-                        self.origin,
-                        self.part,
-                        "an undamaged compressed stream; fetch the file again",
-                        format!(
-                            "a stream that breaks after {} unpacked bytes",
-                            self.bytes.len()
-                        ),
-                    ));
-                }
+                Err(_) => return Err(self.broken(self.bytes.len() as u64)),
             }
         }
+    }
+
+    /// Reads on and keeps nothing, until the stream ends, where its checksum is compared, or is longer than `most` bytes;
+    /// how long it is.
+    pub(crate) fn read_to_end(&mut self, most: u64) -> Result<u64> {
+        let mut passed = vec![0; 1 << 16];
+        let mut length = self.bytes.len() as u64;
+        while length <= most {
+            match self.reader.read(&mut passed) {
+                Ok(0) => break,
+                Ok(read) => length += read as u64,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(self.broken(length)),
+            }
+        }
+        Ok(length)
+    }
+
+    fn broken(&self, length: u64) -> Error {
+        Error::file(
+            self.origin,
+            self.part,
+            "an undamaged compressed stream; fetch the file again",
+            format!("a stream that breaks after {length} unpacked bytes"),
+        )
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {

@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use medgemma_medical::{Dicom, Error, Limits, Nifti};
@@ -149,7 +150,6 @@ fn sequences_without_end_do_not_reach_the_bottom_of_the_stack() {
 
 #[test]
 fn a_deflated_bomb_is_refused_at_the_limit() {
-    use std::io::Write as _;
     let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
     for _ in 0..64 {
         packer.write_all(&vec![0; 1 << 20]).expect("in memory");
@@ -169,12 +169,8 @@ fn a_deflated_bomb_is_refused_at_the_limit() {
         "{error}"
     );
 
-    // 256 x 256 bytes in each of 1024 planes.
-    let mut header = vec![0; 352];
-    header[..4].copy_from_slice(&348i32.to_le_bytes());
-    header[40..48].copy_from_slice(&[3, 0, 0, 1, 0, 1, 0, 4]);
-    header[70] = 2;
-    header[344..348].copy_from_slice(b"n+1\0");
+    // Of 64 MiB, without its header.
+    let header = support::blank::nifti(256, 256, 1024);
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(&header).expect("in memory");
     for _ in 0..64 {
@@ -192,6 +188,28 @@ fn a_deflated_bomb_is_refused_at_the_limit() {
         ),
         "{error}"
     );
+}
+
+/// Of a stream whose codes are whole, only the checksum at its end tells that values are others than were written.
+#[test]
+fn a_gzipped_file_with_another_checksum_is_refused() {
+    // Larger than the header, at whose reading the end of a small one would be seen.
+    let mut file = support::blank::nifti(16, 16, 16);
+    let values = [1, 2, 3, 4, 5, 6, 7, 8];
+    file.extend(values.repeat(16 * 16 * 16 / 8));
+    // Stored as it is, so that a value can be changed in place.
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packer.write_all(&file).expect("in memory");
+    let packed = packer.finish().expect("in memory");
+    Nifti::read(packed.clone(), &Limits::default()).expect("a picture");
+    let value = packed
+        .windows(8)
+        .position(|found| found == values)
+        .expect("the values");
+    let mut damaged = packed;
+    damaged[value] = 200;
+    let error = Nifti::read(damaged, &Limits::default()).expect_err("a value was changed");
+    assert!(error.to_string().contains("undamaged"), "{error}");
 }
 
 #[test]

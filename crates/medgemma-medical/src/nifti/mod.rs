@@ -66,12 +66,14 @@ impl Nifti {
         let needed = values
             .saturating_mul(volumes as u64)
             .saturating_mul(header.datatype.bytes() as u64);
-        // What stands behind the data is of no use, however much it unpacks to.
+        // What stands behind the data is not kept, but the checksum of it all is compared.
         let bytes = match unpacker {
             Some(mut unpacker) => {
                 let end = needed.saturating_add(header.offset as u64);
                 limits.check_decompressed(&origin, end)?;
                 unpacker.up_to(end)?;
+                let length = unpacker.read_to_end(limits.max_decompressed_bytes)?;
+                limits.check_decompressed(&origin, length)?;
                 unpacker.into_bytes()
             }
             None => bytes,

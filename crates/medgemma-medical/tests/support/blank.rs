@@ -183,3 +183,16 @@ pub(crate) fn tiff(
     bytes.extend(tile);
     bytes
 }
+
+/// A NIfTI-1 header of bytes.
+pub(crate) fn nifti(columns: i16, rows: i16, planes: i16) -> Vec<u8> {
+    let mut header = vec![0; 352];
+    header[..4].copy_from_slice(&348i32.to_le_bytes());
+    for (place, side) in [3, columns, rows, planes].into_iter().enumerate() {
+        header[40 + 2 * place..][..2].copy_from_slice(&side.to_le_bytes());
+    }
+    header[70] = 2;
+    header[108..112].copy_from_slice(&352f32.to_le_bytes());
+    header[344..348].copy_from_slice(b"n+1\0");
+    header
+}
