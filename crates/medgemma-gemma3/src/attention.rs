@@ -34,9 +34,8 @@ pub(crate) struct Attention {
 impl Attention {
     /// `x` `[t, d]`: the rows of every lane of `pass`; the result has the same shape.
     pub(crate) fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_>) -> Tensor<2> {
-        let q = self.heads(ops::linear(x.clone(), &self.q_proj, None));
-        let k = self.heads(ops::linear(x.clone(), &self.k_proj, None));
-        let v = self.heads(ops::linear(x, &self.v_proj, None));
+        let projections = [&self.q_proj, &self.k_proj, &self.v_proj].map(|weight| (weight, None));
+        let [q, k, v] = ops::linear_each(x, projections).map(|x| self.heads(x));
         let rotation = pass.rotation(layer);
         let q = self.q_norm.forward_rotated(q, rotation);
         let k = self.k_norm.forward_rotated(k, rotation);

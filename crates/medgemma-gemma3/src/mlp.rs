@@ -17,8 +17,6 @@ pub(crate) struct Mlp {
 impl Mlp {
     /// `x` `[t, d]`; the result has the same shape.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let gate = ops::linear(x.clone(), &self.gate_proj, None);
-        let up = ops::linear(x, &self.up_proj, None);
-        ops::linear(ops::geglu(gate, up), &self.down_proj, None)
+        ops::gated_mlp(x, &self.gate_proj, &self.up_proj, &self.down_proj)
     }
 }

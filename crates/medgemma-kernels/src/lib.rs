@@ -35,7 +35,7 @@ pub use cpu::{Cpu, Path, UnknownPath};
 pub use dot::{DOT_I8_MAX_COLS, dot_i8};
 pub use elementwise::add;
 pub use halves::f16_as_bf16;
-pub use linear::{linear, project};
+pub use linear::{gated_mlp, has_mlp, linear, linear_each, mlp, project};
 pub use map::{Map, map_file};
 pub use matrix::{Format, Matrix};
 pub use norm::{add_rms_norm, layer_norm, rms_norm};

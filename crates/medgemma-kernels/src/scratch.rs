@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use crate::lines;
+
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);
@@ -30,4 +32,16 @@ pub(crate) fn with<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
     free.push(buffer);
     FREE.set(free);
     result
+}
+
+/// Calls `task` with `count` lines of any content.
+#[cfg_attr(
+    not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
+    expect(dead_code, reason = "only the tile unit's weights are kept in lines")
+)]
+pub(crate) fn with_lines<R>(count: usize, task: impl FnOnce(&mut [lines::Line]) -> R) -> R {
+    with(count * 16, |numbers| {
+        // SAFETY: the same memory, which begins at a cache line; bytes have any value.
+        task(unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), count) })
+    })
 }

@@ -47,6 +47,11 @@ impl Linear {
         self.weight.arithmetic()
     }
 
+    /// Its weight `[out, in]` and bias `[out]`.
+    pub(crate) fn parts(&self) -> (&Weight, &Tensor<1>) {
+        (&self.weight, &self.bias)
+    }
+
     /// `[t, in]` → `[t, out]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         ops::linear(x, &self.weight, Some(&self.bias))

@@ -65,9 +65,11 @@ impl Attention {
 
     /// `[b·t, d]` → `[b·t, d]`, where b is `sequences`: the rows of one never see those of another.
     pub(crate) fn forward(&self, x: Tensor<2>, sequences: usize) -> Tensor<2> {
-        let q = self.q_proj.forward(x.clone());
-        let k = self.k_proj.forward(x.clone());
-        let v = self.v_proj.forward(x);
+        let projections = [&self.q_proj, &self.k_proj, &self.v_proj].map(|layer| {
+            let (weight, bias) = layer.parts();
+            (weight, Some(bias))
+        });
+        let [q, k, v] = ops::linear_each(x, projections);
         let arithmetic = self.k_proj.arithmetic();
         let attended = if sequences == 1 {
             attend(q, k, v, self.heads, arithmetic)

@@ -130,6 +130,6 @@ impl Mlp {
 
     /// `[t, d]` → `[t, d]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.fc2.forward(ops::gelu_tanh(self.fc1.forward(x)))
+        ops::mlp(x, self.fc1.parts(), self.fc2.parts())
     }
 }

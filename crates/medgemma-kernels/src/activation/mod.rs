@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Path};
 use crate::elementwise::{Kernel, Simd, for_numbers, run};
 
 /// `2·√(2/π)`.
@@ -38,6 +38,62 @@ pub fn geglu(cpu: &Cpu, gate: &[f32], up: &[f32], out: &mut [f32]) {
         let (gate, up) = (&gate[here.clone()], &up[here]);
         run(cpu.path(), Geglu { gate, up, out });
     });
+}
+
+/// [`gelu_tanh`] of a block in place, on this thread.
+#[cfg_attr(
+    not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
+    expect(dead_code, reason = "only the tile unit's products end in it")
+)]
+pub(crate) fn gelu_block(path: Path, x: &mut [f32]) {
+    run(path, GeluInPlace { x });
+}
+
+/// [`geglu`] of a block in place of its gate, on this thread.
+#[cfg_attr(
+    not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
+    expect(dead_code, reason = "only the tile unit's products end in it")
+)]
+pub(crate) fn gated_block(path: Path, gate: &mut [f32], up: &[f32]) {
+    run(path, GegluInPlace { gate, up });
+}
+
+struct GeluInPlace<'a> {
+    x: &'a mut [f32],
+}
+
+impl Kernel for GeluInPlace<'_> {
+    fn scalar(self) {
+        self.x.iter_mut().for_each(|x| *x = gelu_scalar(*x));
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(self, s: S) {
+        for x in self.x.chunks_mut(S::LANES) {
+            s.store(gelu(s, s.load(x)), x);
+        }
+    }
+}
+
+struct GegluInPlace<'a> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
+}
+
+impl Kernel for GegluInPlace<'_> {
+    fn scalar(self) {
+        for (gate, &up) in self.gate.iter_mut().zip(self.up) {
+            *gate = gelu_scalar(*gate) * up;
+        }
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(self, s: S) {
+        let pairs = self.gate.chunks_mut(S::LANES).zip(self.up.chunks(S::LANES));
+        for (gate, up) in pairs {
+            s.store(s.mul(gelu(s, s.load(gate)), s.load(up)), gate);
+        }
+    }
 }
 
 struct Gelu<'a> {

@@ -1,30 +1,11 @@
-//! The kernel for many tokens on the tile unit (Intel SDM vol. 1, chapter 18: AMX), in assembly, for
-//! which Rust has no stable intrinsics.
-//!
-//! A tile of weights is 16 rows × 32 bf16 as the file has them; a tile of tokens is 16 pairs of
-//! columns × 16 tokens as they are packed. Four of weights times one of tokens make 64 × 16 sums.
+//! The products of the tile unit (Intel SDM vol. 1, chapter 18: AMX), in assembly, for which Rust has
+//! no stable intrinsics.
 
 use std::arch::asm;
-use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-use std::ops::Range;
+use std::marker::PhantomData;
 
-use super::many::Product;
-use super::pack::{LANES, Step};
-use super::panel::{Ahead, Shape};
-
-/// Weight rows of a group: four tiles.
-const ROWS: usize = 64;
-
-/// Steps of a tile.
-const STEPS: usize = 16;
-
-/// What the kernel wants.
-pub(super) const GROUP: Shape = Shape {
-    step: Step::Pair,
-    rows: ROWS,
-    multiple: STEPS,
-    copied: true,
-};
+use super::tiles::{BLOCK, ROWS, TOKENS};
+use crate::lines::Line;
 
 /// Bytes of a row of a tile.
 const ROW_BYTES: usize = 64;
@@ -49,153 +30,106 @@ static CONFIG: Config = {
     Config(bytes)
 };
 
-/// Many tokens, in steps of two bf16: see [`Product`]. Steps come in multiples of [`STEPS`].
-///
-/// # Safety
-/// The processor has AMX with bf16, and the system lets this process use it.
-pub(super) unsafe fn multiply(product: Product<'_>) {
-    let tiles = product.checked_tiles(ROWS);
-    assert!(
-        product.steps.is_multiple_of(STEPS) && product.steps > 0,
-        "whole tiles of steps"
-    );
-    // SAFETY: the configuration is 64 bytes of a valid one, and the promise of the caller.
-    unsafe {
-        asm!("ldtilecfg [{}]", in(reg) CONFIG.0.as_ptr(), options(nostack, preserves_flags));
-    }
-    let share = ROWS.div_ceil(tiles);
-    for (tile, sums) in product.sums.chunks_exact_mut(ROWS * LANES).enumerate() {
-        prefetch(&product.ahead, tile * share..ROWS.min((tile + 1) * share));
-        // SAFETY: `checked_tiles` has seen that the slices hold all rows, tiles and steps; the
-        // tiles are configured.
+/// The tile unit of this thread, configured. Of another thread it would not be: hence the pointer,
+/// which is not sent.
+pub(super) struct Unit(PhantomData<*const ()>);
+
+impl Unit {
+    /// # Safety
+    /// The processor has AMX with bf16, and the system lets this process use it. Until it is
+    /// dropped, nothing else of this thread uses the unit.
+    pub(super) unsafe fn new() -> Self {
+        // SAFETY: the configuration is 64 bytes of a valid one, and the promise of the caller.
         unsafe {
-            multiply_tile(
-                (product.weights.as_ptr(), product.stride),
-                product.x.as_ptr().add(tile * product.x_stride),
-                product.steps / STEPS,
-                sums.as_mut_ptr(),
-                product.fresh,
+            asm!("ldtilecfg [{}]", in(reg) CONFIG.0.as_ptr(), options(nostack, preserves_flags));
+        }
+        Self(PhantomData)
+    }
+
+    /// `sums[token][row] = bias[row] + Σ tokens[step][token] · weights[step][row]`: two tiles of tokens
+    /// times three of weights. Both stream from the second-level cache, which gives a line a cycle:
+    /// six products of 16 cycles take five tiles of it, and the two of weights that are loaded again
+    /// are in the first-level cache still.
+    ///
+    /// # Panics
+    /// When the slices are of other steps: `tokens` has 32 lines a step, `weights` 48.
+    pub(super) fn multiply(
+        &self,
+        tokens: &[Line],
+        weights: &[Line],
+        bias: &[Line; 3],
+        sums: &mut [f32; BLOCK],
+    ) {
+        let count = tokens.len() / TOKENS;
+        assert!(
+            count > 0 && tokens.len() == count * TOKENS && weights.len() == count * ROWS,
+            "steps of tokens and of weights"
+        );
+        // SAFETY: reads `count` times two tiles of tokens and three of weights, and three lines of
+        // biases, each as all rows of a tile; writes 32 rows of 192 bytes: within the slices. The
+        // unit is configured, since `self` is there.
+        unsafe {
+            asm!(
+                "tileloadd tmm0, [{bias} + {none}]",
+                "tileloadd tmm1, [{bias} + {none} + 64]",
+                "tileloadd tmm2, [{bias} + {none} + 128]",
+                "tileloadd tmm3, [{bias} + {none}]",
+                "tileloadd tmm4, [{bias} + {none} + 64]",
+                "tileloadd tmm5, [{bias} + {none} + 128]",
+                "2:",
+                "tileloadd tmm6, [{x} + {row}]",
+                "tileloadd tmm7, [{w} + {row}]",
+                "tdpbf16ps tmm0, tmm6, tmm7",
+                "tileloadd tmm7, [{w} + {row} + {tile}]",
+                "tdpbf16ps tmm1, tmm6, tmm7",
+                "tileloadd tmm7, [{w} + {row} + 2 * {tile}]",
+                "tdpbf16ps tmm2, tmm6, tmm7",
+                "tileloadd tmm6, [{x} + {row} + {tile}]",
+                "tdpbf16ps tmm5, tmm6, tmm7",
+                "tileloadd tmm7, [{w} + {row} + {tile}]",
+                "tdpbf16ps tmm4, tmm6, tmm7",
+                "tileloadd tmm7, [{w} + {row}]",
+                "tdpbf16ps tmm3, tmm6, tmm7",
+                "add {x}, 2 * {tile}",
+                "add {w}, 3 * {tile}",
+                "dec {count}",
+                "jnz 2b",
+                "tilestored [{sums} + {pitch}], tmm0",
+                "tilestored [{sums} + {pitch} + 64], tmm1",
+                "tilestored [{sums} + {pitch} + 128], tmm2",
+                "tilestored [{lower} + {pitch}], tmm3",
+                "tilestored [{lower} + {pitch} + 64], tmm4",
+                "tilestored [{lower} + {pitch} + 128], tmm5",
+                tile = const TILE_BYTES,
+                row = in(reg) ROW_BYTES,
+                none = in(reg) 0_usize,
+                bias = in(reg) bias.as_ptr(),
+                x = inout(reg) tokens.as_ptr() => _,
+                w = inout(reg) weights.as_ptr() => _,
+                count = inout(reg) count => _,
+                pitch = in(reg) ROWS * 4,
+                sums = in(reg) sums.as_mut_ptr(),
+                lower = in(reg) sums[BLOCK / 2..].as_mut_ptr(),
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack)
             );
         }
     }
-    // What is left in the tiles would be saved and restored with every change of threads.
-    // SAFETY: as for the configuration.
-    unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
 }
 
-/// Asks for some of the next group's rows: a file's rows are too many, too far apart and too short
-/// at a time for the processor to foresee.
-fn prefetch(ahead: &Ahead<'_>, rows: Range<usize>) {
-    for row in rows {
-        let start = row * ahead.stride;
-        for line in (0..ahead.width).step_by(64) {
-            let Some(place) = ahead.bytes.get(start + line) else {
-                return;
-            };
-            // SAFETY: a place that can be read, and prefetching reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(place).cast()) };
-        }
+impl Drop for Unit {
+    fn drop(&mut self) {
+        // What is left in the tiles would be saved and restored with every change of threads.
+        // SAFETY: the unit is there, since `self` was.
+        unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
     }
 }
 
-/// The instructions of [`multiply_tile`] for [`STEPS`] steps, with the tile of tokens in the register
-/// that is named.
-macro_rules! in_steps {
-    ($x:literal) => {
-        concat!(
-            "tileloadd ",
-            $x,
-            ", [{x} + {row_bytes}]\n",
-            "tileloadd tmm6, [{w0} + {stride}]\n",
-            "tdpbf16ps tmm0, tmm6, ",
-            $x,
-            "\n",
-            "tileloadd tmm7, [{w1} + {stride}]\n",
-            "tdpbf16ps tmm1, tmm7, ",
-            $x,
-            "\n",
-            "tileloadd tmm6, [{w2} + {stride}]\n",
-            "tdpbf16ps tmm2, tmm6, ",
-            $x,
-            "\n",
-            "tileloadd tmm7, [{w3} + {stride}]\n",
-            "tdpbf16ps tmm3, tmm7, ",
-            $x,
-            "\n",
-            "add {x}, {tile}\n",
-            "add {w0}, 64\n",
-            "add {w1}, 64\n",
-            "add {w2}, 64\n",
-            "add {w3}, 64\n",
-            "dec {count}\n",
-        )
-    };
-}
-
-/// 64 rows times one tile of tokens, `count` times 16 steps; `fresh` sums are not read. Each tile of
-/// tokens, which comes from the second-level cache, is multiplied four times; those of weights come
-/// from the first.
+/// See [`super::spin`]: four tiles of sums.
 ///
 /// # Safety
-/// The pointers are to slices as in [`Product`]; the tiles are configured; `count` is not 0.
-unsafe fn multiply_tile(
-    (weights, stride): (*const u8, usize),
-    x: *const u32,
-    count: usize,
-    sums: *mut f32,
-    fresh: bool,
-) {
-    // SAFETY: reads `count · 64` bytes of each of 64 rows and `count` tiles of `x`, and reads and
-    // writes four tiles of sums, as the caller promises; the registers are named.
-    unsafe {
-        asm!(
-            "test {fresh:e}, {fresh:e}",
-            "jnz 4f",
-            "tileloadd tmm0, [{sums} + {row_bytes}]",
-            "tileloadd tmm1, [{sums} + {row_bytes} + {tile}]",
-            "tileloadd tmm2, [{sums} + {row_bytes} + 2 * {tile}]",
-            "tileloadd tmm3, [{sums} + {row_bytes} + 3 * {tile}]",
-            "jmp 5f",
-            "4:",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "5:",
-            // Two steps a turn, in registers of their own; an odd number begins with the second.
-            "test {count:e}, 1",
-            "jnz 3f",
-            "2:",
-            in_steps!("tmm4"),
-            "3:",
-            in_steps!("tmm5"),
-            "jnz 2b",
-            "tilestored [{sums} + {row_bytes}], tmm0",
-            "tilestored [{sums} + {row_bytes} + {tile}], tmm1",
-            "tilestored [{sums} + {row_bytes} + 2 * {tile}], tmm2",
-            "tilestored [{sums} + {row_bytes} + 3 * {tile}], tmm3",
-            tile = const TILE_BYTES,
-            fresh = in(reg) u32::from(fresh),
-            sums = in(reg) sums,
-            row_bytes = in(reg) ROW_BYTES,
-            stride = in(reg) stride,
-            w0 = inout(reg) weights => _,
-            w1 = inout(reg) weights.wrapping_add(16 * stride) => _,
-            w2 = inout(reg) weights.wrapping_add(32 * stride) => _,
-            w3 = inout(reg) weights.wrapping_add(48 * stride) => _,
-            x = inout(reg) x => _,
-            count = inout(reg) count => _,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack)
-        );
-    }
-}
-
-/// See [`super::spin`]: four tiles of sums, as in the kernel.
-///
-/// # Safety
-/// As for [`multiply`].
+/// As for [`Unit::new`].
 pub(super) unsafe fn spin(turns: usize) -> usize {
     // SAFETY: the configuration is 64 bytes of a valid one; then registers only.
     unsafe {

@@ -103,7 +103,7 @@ pub(super) unsafe fn write_sums<'a>(
 /// 32 numbers rounded to bf16, to nearest, ties to even.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
-fn pairs(low: __m512, high: __m512) -> __m512i {
+pub(super) fn pairs(low: __m512, high: __m512) -> __m512i {
     let rounded = _mm512_cvtne2ps_pbh(high, low);
     // SAFETY: both types are 512 bits of plain data.
     unsafe { std::mem::transmute::<__m512bh, __m512i>(rounded) }
@@ -112,7 +112,7 @@ fn pairs(low: __m512, high: __m512) -> __m512i {
 /// Columns for rows: three rounds, of words, of pairs of words, and of quarters of a register.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn turn(rows: [__m512i; LANES]) -> [__m512i; LANES] {
+pub(super) fn turn(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     let mut words = rows;
     for (pair, rows) in words
         .as_chunks_mut::<2>()

@@ -14,7 +14,7 @@ use crate::scratch;
 
 use super::output::Output;
 use super::pack::{LANES, Step, Tiles};
-use super::panel::{Ahead, Panel, Shape, Weights};
+use super::panel::{Panel, Shape, Weights};
 
 /// What a kernel is given: `sums[tile][row][lane] += Σ weights[row][step] · x[tile][step][lane]`, where
 /// `fresh` sums are zero whatever is in their place.
@@ -30,12 +30,6 @@ pub(super) struct Product<'a> {
     pub(super) sums: &'a mut [f32],
     /// Whether these are the first steps of the sums.
     pub(super) fresh: bool,
-    /// The rows that will be multiplied next.
-    #[cfg_attr(
-        not(all(target_arch = "x86_64", target_os = "linux")),
-        expect(dead_code, reason = "only the tile unit's kernel asks ahead")
-    )]
-    pub(super) ahead: Ahead<'a>,
 }
 
 impl Product<'_> {
@@ -61,7 +55,6 @@ impl Product<'_> {
 struct Kernel {
     path: Path,
     group: Shape,
-    piece: Piece,
 }
 
 /// How much is done at once.
@@ -75,21 +68,11 @@ struct Piece {
     steps: usize,
 }
 
-/// For vectors: a block of columns of the tokens takes half a megabyte.
-const OF_VECTORS: Piece = Piece {
+/// A block of columns of the tokens takes half a megabyte.
+const PIECE: Piece = Piece {
     rows: 96,
     tiles: 16,
     steps: 512,
-};
-
-/// For tiles, which are multiplied faster than caches deliver: a group's weights stay in the first
-/// cache beside the tokens that go by, sums and tokens in the second, and tokens are read into it
-/// once for many rows.
-#[cfg(any(test, all(target_arch = "x86_64", target_os = "linux")))]
-const OF_TILES: Piece = Piece {
-    rows: 384,
-    tiles: 32,
-    steps: 128,
 };
 
 impl Kernel {
@@ -102,20 +85,14 @@ impl Kernel {
                 step,
                 rows,
                 multiple: 1,
-                copied: false,
             },
-            piece: OF_VECTORS,
         };
         match path {
             Path::Scalar => None,
             Path::Neon | Path::Avx2 => Some(kernel(path, Step::Single, 6)),
             Path::Amx | Path::Avx512 if single => Some(kernel(Path::Avx512, Step::Single, 8)),
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Path::Amx => Some(Self {
-                path,
-                group: super::amx::GROUP,
-                piece: OF_TILES,
-            }),
+            // The tile unit has loops of its own.
+            Path::Amx => None,
             _ => Some(kernel(Path::Avx512, Step::Pair, 8)),
         }
     }
@@ -123,9 +100,6 @@ impl Kernel {
     fn multiply(self, product: Product<'_>) {
         match (self.path, self.group.step) {
             // SAFETY: the processor has the path (`Cpu`'s promise).
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            (Path::Amx, Step::Pair) => unsafe { super::amx::multiply(product) },
-            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Path::Avx512, Step::Pair) => unsafe { super::avx512::multiply::<true>(product) },
             // SAFETY: as above.
@@ -137,8 +111,6 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             (Path::Neon, Step::Single) => unsafe { super::neon::multiply(product) },
-            #[cfg(test)]
-            (Path::Scalar, step) => multiply_plainly(product, step, self.group.rows),
             (path, step) => unreachable!("no kernel for {step:?} on {path}"),
         }
     }
@@ -162,8 +134,8 @@ fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: 
     let format = weights.format();
     let cols = weights.cols();
     let round = format != Format::F32 && format != Format::F16;
-    let Kernel { group, piece, .. } = kernel;
-    let x = Tiles::pack(cpu, x, cols, group.step, group.multiple, round);
+    let (group, piece) = (kernel.group, PIECE);
+    let x = Tiles::pack(cpu, x, cols, group.step, round);
     let tiles = out.m().div_ceil(LANES);
     let blocks = tiles.div_ceil(piece.tiles);
     let chunk = chunk_of(weights.rows(), &kernel, blocks, cpu.pool().threads());
@@ -199,7 +171,7 @@ fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: 
 /// work.
 fn chunk_of(rows: usize, kernel: &Kernel, blocks: usize, threads: usize) -> usize {
     const LEAST: usize = 24;
-    let mut chunk = kernel.piece.rows;
+    let mut chunk = PIECE.rows;
     while chunk > LEAST && rows.div_ceil(chunk) * blocks < 4 * threads {
         chunk /= 2;
     }
@@ -215,7 +187,7 @@ fn piece_sums(
     tiles: &Range<usize>,
     sums: &mut [f32],
 ) {
-    let Kernel { group, piece, .. } = kernel;
+    let (group, piece) = (kernel.group, PIECE);
     let all = group.step.count(weights.cols());
     let block = |start: usize| start..all.min(start + piece.steps);
     let mut panel = Panel::new(kernel.path, group, piece.steps.min(all));
@@ -224,21 +196,15 @@ fn piece_sums(
         let sums = sums.chunks_exact_mut(tiles.len() * group.rows * LANES);
         for (first, sums) in firsts.zip(sums) {
             let steps = block(start);
-            let ahead = match first + group.rows {
-                next if next < rows.end => (next, steps.clone()),
-                _ => (rows.start, block((start + piece.steps).min(all))),
-            };
-            let ahead = Ahead::new(weights, ahead.0, group.step, ahead.1);
             let (weights, stride) = panel.group(weights, first, steps.clone());
             kernel.multiply(Product {
                 weights,
                 stride,
                 x: x.from(tiles.start, start),
                 x_stride: x.stride(),
-                steps: steps.len().next_multiple_of(group.multiple),
+                steps: steps.len(),
                 sums,
                 fresh: start == 0,
-                ahead,
             });
         }
     }
@@ -291,60 +257,5 @@ fn turn_sums<'a>(
         for (out, &sum) in out.iter_mut().zip(lanes) {
             out[row] = sum;
         }
-    }
-}
-
-/// What a kernel does, in plain Rust, for groups of any size.
-#[cfg(test)]
-fn multiply_plainly(product: Product<'_>, step: Step, rows: usize) {
-    product.checked_tiles(rows);
-    if product.fresh {
-        product.sums.fill(0.0);
-    }
-    for (tile, sums) in product.sums.chunks_exact_mut(rows * LANES).enumerate() {
-        for (index, sum) in sums.iter_mut().enumerate() {
-            let (row, lane) = (index / LANES, index % LANES);
-            for at in 0..product.steps {
-                let weight = &product.weights[row * product.stride + at * 4..][..4];
-                let weight = u32::from_le_bytes(weight.try_into().expect("4 bytes"));
-                let x = product.x[tile * product.x_stride + at * LANES + lane];
-                let (high, low) = (0xffff_0000, 16);
-                let float = |bits| f32::from_bits(bits);
-                *sum += match step {
-                    Step::Single => float(weight) * float(x),
-                    Step::Pair => {
-                        float(weight << low) * float(x << low)
-                            + float(weight & high) * float(x & high)
-                    }
-                };
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-pub(super) mod test_support {
-    //! A kernel of the tile unit's shape that runs everywhere.
-
-    use super::{Cpu, Kernel, OF_TILES, Output, Path, Shape, Step, Weights};
-
-    /// [`super::linear`] in groups of 64 rows and tiles of 16 steps.
-    pub(in crate::linear) fn linear_in_tiles(
-        cpu: &Cpu,
-        x: &[f32],
-        weights: Weights<'_>,
-        out: &Output<'_>,
-    ) {
-        let kernel = Kernel {
-            path: Path::Scalar,
-            group: Shape {
-                step: Step::Pair,
-                rows: 64,
-                multiple: 16,
-                copied: true,
-            },
-            piece: OF_TILES,
-        };
-        super::linear_with(kernel, cpu, x, weights, out);
     }
 }

@@ -33,10 +33,12 @@ mod panel;
 mod scalar;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, all(target_arch = "x86_64", target_os = "linux")))]
+mod tiles;
 
 use crate::blocks;
 use crate::cpu::{Cpu, Path};
-use crate::matrix::Matrix;
+use crate::matrix::{Format, Matrix};
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(crate) use avx512_turn::turn_sums;
@@ -61,8 +63,7 @@ pub fn linear(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, ou
         return;
     }
     let (path, format) = (cpu.path(), weight.format());
-    // The tile unit takes blocks as bf16: a group of 32 times 16 × 16 outputs in 16 cycles. Tiles of
-    // 8 bits are twice as fast and yet cannot win: weights and activations have scales for each
+    // The tile unit takes blocks as bf16: 32 times 16 × 16 outputs in 16 cycles. Tiles of 8 bits are twice as fast and yet cannot win: weights and activations have scales for each
     // group, after which the 256 sums would leave the tile, to be widened, times both scales, and
     // added up: 48 AVX-512 instructions on two ports, 24 cycles. 8-bit vectors need these and 64
     // for the products. Up to `MOST` rows, unpacking to bf16 costs about as much as they do.
@@ -71,12 +72,126 @@ pub fn linear(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, ou
         return;
     }
     let output = Output::new(out, rows, bias);
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if cols > 0 && m > few::MOST && in_tiles(path, format) {
+        let x = tiles::Tokens::pack(cpu, x, cols);
+        return tiles::linear(cpu, &x, Weights::Rows(weight), &output);
+    }
     if cols > 0 && m <= few::MOST && few::has(path, format) {
         few::linear(cpu, x, weight, &output);
     } else if cols > 0 && many::has(path, format) {
         many::linear(cpu, x, Weights::Rows(weight), &output);
     } else {
         scalar::linear(cpu.pool(), x, Weights::Rows(weight), &output);
+    }
+}
+
+/// [`linear`] for several layers with one input, each `(weight, bias)` with its `outs`.
+///
+/// # Panics
+/// When lengths do not fit each other, or there are not as many outputs as layers.
+pub fn linear_each(
+    cpu: &Cpu,
+    x: &[f32],
+    layers: &[(Matrix<'_>, Option<&[f32]>)],
+    outs: &mut [&mut [f32]],
+) {
+    assert_eq!(layers.len(), outs.len(), "outputs of each layer");
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if let [(first, _), ..] = layers
+        && let cols @ 1.. = first.cols()
+        && x.len() / cols > few::MOST
+        && layers
+            .iter()
+            .all(|(weight, _)| in_tiles(cpu.path(), weight.format()))
+    {
+        let packed = tiles::Tokens::pack(cpu, x, cols);
+        for ((weight, bias), out) in layers.iter().zip(outs) {
+            checked_tokens(x, weight.rows(), weight.cols(), out);
+            let output = Output::new(out, weight.rows(), *bias);
+            tiles::linear(cpu, &packed, Weights::Rows(*weight), &output);
+        }
+        return;
+    }
+    for ((weight, bias), out) in layers.iter().zip(outs) {
+        linear(cpu, x, *weight, *bias, out);
+    }
+}
+
+/// Whether [`gated_mlp`] and [`mlp`] of `m` rows with such weights are faster than the operations that
+/// they are made of: on the tile unit, where what lies between the halves need not leave the caches.
+#[must_use]
+pub fn has_mlp(cpu: &Cpu, m: usize, weights: &[Matrix<'_>]) -> bool {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    return m > few::MOST
+        && weights.iter().all(|weight| {
+            in_tiles(cpu.path(), weight.format()) && weight.rows() > 0 && weight.cols() > 0
+        })
+        && tiles::fits(weights[0].cols());
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    {
+        let _ = (cpu, m, weights);
+        false
+    }
+}
+
+/// `out = (gelu_tanh(x · gateᵀ) ⊙ (x · upᵀ)) · downᵀ`, the gated MLP of Gemma: [`linear`] and
+/// [`geglu`](crate::geglu), but that what lies between the halves is rounded to bf16 at once.
+///
+/// # Panics
+/// When [`has_mlp`] says no, or the lengths do not fit each other.
+pub fn gated_mlp(
+    cpu: &Cpu,
+    x: &[f32],
+    gate: Matrix<'_>,
+    up: Matrix<'_>,
+    down: Matrix<'_>,
+    out: &mut [f32],
+) {
+    let m = checked_tokens(x, down.rows(), gate.cols(), out);
+    assert!(has_mlp(cpu, m, &[gate, up, down]), "an MLP in one");
+    assert!(
+        (up.rows(), up.cols(), down.cols()) == (gate.rows(), gate.cols(), gate.rows()),
+        "halves that fit"
+    );
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    {
+        let x = tiles::Tokens::pack(cpu, x, gate.cols());
+        let output = Output::new(out, down.rows(), None);
+        tiles::gated_mlp(
+            cpu,
+            &x,
+            [gate, up].map(Weights::Rows),
+            Weights::Rows(down),
+            &output,
+        );
+    }
+}
+
+/// `out = gelu_tanh(x · fc1ᵀ + bias) · fc2ᵀ + bias`, the MLP of SigLIP: [`linear`] and
+/// [`gelu_tanh`](crate::gelu_tanh), but that what lies between the halves is rounded to bf16 at once.
+///
+/// # Panics
+/// When [`has_mlp`] says no, or the lengths do not fit each other.
+pub fn mlp(
+    cpu: &Cpu,
+    x: &[f32],
+    (fc1, bias1): (Matrix<'_>, &[f32]),
+    (fc2, bias2): (Matrix<'_>, &[f32]),
+    out: &mut [f32],
+) {
+    let m = checked_tokens(x, fc2.rows(), fc1.cols(), out);
+    assert!(has_mlp(cpu, m, &[fc1, fc2]), "an MLP in one");
+    assert!(
+        fc2.cols() == fc1.rows() && bias1.len() == fc1.rows(),
+        "halves that fit"
+    );
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    {
+        let x = tiles::Tokens::pack(cpu, x, fc1.cols());
+        let output = Output::new(out, fc2.rows(), Some(bias2));
+        let first = (Weights::Rows(fc1), Some(bias1));
+        tiles::mlp(cpu, &x, first, Weights::Rows(fc2), &output);
     }
 }
 
@@ -93,11 +208,22 @@ pub fn project(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, out: &mut [f32]) {
         return;
     }
     let output = Output::new(out, rows, None);
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if cols > 0 && in_tiles(cpu.path(), weight.format()) {
+        let x = tiles::Tokens::pack(cpu, x, cols);
+        return tiles::linear(cpu, &x, weights, &output);
+    }
     if cols > 0 && many::has(cpu.path(), weight.format()) {
         many::linear(cpu, x, weights, &output);
     } else {
         scalar::linear(cpu.pool(), x, weights, &output);
     }
+}
+
+/// Whether the tile unit multiplies many rows with such weights: those that are bf16 or become it.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn in_tiles(path: Path, format: Format) -> bool {
+    path == Path::Amx && !matches!(format, Format::F32 | Format::F16)
 }
 
 /// The number of rows of `x`; 0 also where they have no outputs.

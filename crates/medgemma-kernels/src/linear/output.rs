@@ -56,6 +56,42 @@ impl<'a> Output<'a> {
         self.start.wrapping_add(token * self.rows + row)
     }
 
+    /// The outputs of `m` tokens from token `first` on.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    #[cfg_attr(
+        not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
+        expect(dead_code, reason = "only the tile unit takes tokens in parts")
+    )]
+    pub(super) fn tokens(&self, first: usize, m: usize) -> Output<'a> {
+        Output {
+            start: self.place(first, 0, m, self.rows),
+            m,
+            ..*self
+        }
+    }
+
+    /// Writes `values` as outputs, or adds them to those that are there.
+    ///
+    /// # Panics
+    /// When they are not within the outputs.
+    ///
+    /// # Safety
+    /// No other thread writes these outputs.
+    #[cfg_attr(
+        not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
+        expect(dead_code, reason = "only the tile unit adds to outputs")
+    )]
+    pub(super) unsafe fn add(&self, token: usize, row: usize, values: &[f32], added: bool) {
+        let place = self.place(token, row, 1, values.len());
+        // SAFETY: as for `put`.
+        let place = unsafe { std::slice::from_raw_parts_mut(place, values.len()) };
+        for (place, value) in place.iter_mut().zip(values) {
+            *place = if added { *place + value } else { *value };
+        }
+    }
+
     /// Writes `values` plus the bias as the outputs of token `token` for the weight rows from
     /// `row` on.
     ///

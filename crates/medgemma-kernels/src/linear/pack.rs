@@ -46,17 +46,9 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
-    /// Packs `x`, `[tokens, cols]`, in steps whose number is rounded up to a multiple of
-    /// `multiple`; `round` first rounds to bf16, which pairs always are.
-    pub(super) fn pack(
-        cpu: &Cpu,
-        x: &[f32],
-        cols: usize,
-        step: Step,
-        multiple: usize,
-        round: bool,
-    ) -> Self {
-        let steps = step.count(cols).next_multiple_of(multiple);
+    /// Packs `x`, `[tokens, cols]`; `round` first rounds to bf16, which pairs always are.
+    pub(super) fn pack(cpu: &Cpu, x: &[f32], cols: usize, step: Step, round: bool) -> Self {
+        let steps = step.count(cols);
         let tokens = x.len() / cols;
         let tiles = tokens.div_ceil(LANES);
         let stride = spread(steps);

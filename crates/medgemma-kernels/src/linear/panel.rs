@@ -54,9 +54,6 @@ pub(super) struct Shape {
     pub(super) rows: usize,
     /// Steps come in multiples of this.
     pub(super) multiple: usize,
-    /// Whether even rows that lie as they should are copied: packed, they keep to few cache sets and
-    /// begin at a cache line, neither of which rows of a file do.
-    pub(super) copied: bool,
 }
 
 /// Scratch for one group of rows.
@@ -119,49 +116,15 @@ impl Panel {
             step,
             rows,
             multiple,
-            copied,
         } = self.shape;
         let format = match step {
             Step::Single => Format::F32,
             Step::Pair => Format::Bf16,
         };
-        !copied
-            && matrix.format() == format
+        matrix.format() == format
             && first + rows <= matrix.rows()
             && steps.len().is_multiple_of(multiple)
             && steps.end * step.width() <= matrix.cols()
-    }
-}
-
-/// Where in the file the rows of a group are.
-#[derive(Clone, Copy, Default)]
-#[cfg_attr(
-    not(all(target_arch = "x86_64", target_os = "linux")),
-    expect(dead_code, reason = "only the tile unit's kernel asks ahead")
-)]
-pub(super) struct Ahead<'a> {
-    /// From the first row's on.
-    pub(super) bytes: &'a [u8],
-    /// From a row to the next.
-    pub(super) stride: usize,
-    /// Bytes of a row.
-    pub(super) width: usize,
-}
-
-impl<'a> Ahead<'a> {
-    /// Steps `steps` of the rows from `first` on; nothing for weights that are no rows in a file.
-    pub(super) fn new(weights: Weights<'a>, first: usize, step: Step, steps: Range<usize>) -> Self {
-        let Weights::Rows(matrix) = weights else {
-            return Self::default();
-        };
-        let (format, stride) = (matrix.format(), matrix.row(first).len());
-        let place = |cols: usize| cols / format.block_len() * format.block_bytes();
-        let start = place(steps.start * step.width()).min(stride);
-        Self {
-            bytes: &matrix.bytes()[first * stride + start..],
-            stride,
-            width: place(steps.end * step.width()).min(stride) - start,
-        }
     }
 }
 

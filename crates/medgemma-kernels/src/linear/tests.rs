@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use crate::{Cpu, Format, Matrix, Path};
 
-use super::many::test_support::linear_in_tiles;
 use super::output::Output;
 use super::panel::Weights;
+use super::tiles::{self, Tokens};
 use super::{linear, many, project};
 
 const FLOATS: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
@@ -330,7 +330,8 @@ fn groups_and_steps_of_the_tile_unit_are_padded_with_zeros() {
         let mut out = vec![f32::NAN; m * rows];
         let output = Output::new(&mut out, rows, None);
         let cpu = Cpu::new(2, Path::Scalar);
-        linear_in_tiles(&cpu, &x, Weights::Rows(weight), &output);
+        let packed = Tokens::pack(&cpu, &x, cols);
+        tiles::linear(&cpu, &packed, Weights::Rows(weight), &output);
         let [x, w] = [x, w].map(|values| rounded(Format::Bf16, &values, true));
         let expected = expected(&x, &w, m, None);
         assert_close(&out, &expected, cols, &format!("{m}x{cols}x{rows}"));

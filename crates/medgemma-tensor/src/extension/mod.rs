@@ -17,7 +17,7 @@ use burn_flex::{FlexTensor, Layout};
 
 pub(crate) use attention::{attention, rounded};
 pub(crate) use buffers::recycle;
-pub(crate) use linear::linear;
+pub(crate) use linear::{gated_mlp, linear, linear_each, mlp};
 pub(crate) use pointwise::{
     add, add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm,
 };

@@ -31,6 +31,26 @@ pub fn linear(x: Tensor<2>, weight: &Weight, bias: Option<&Tensor<1>>) -> Tensor
     }
 }
 
+/// [`linear`] for several layers, each a weight and a bias if it has one, with one input: which is
+/// prepared for the products once.
+///
+/// # Shapes
+/// - `x`: `[t, in]`, f32
+/// - weights: `[out, in]`, with an `out` for each layer; biases: `[out]`, f32
+/// - results: `[t, out]`, f32
+#[must_use]
+pub fn linear_each<const N: usize>(
+    x: Tensor<2>,
+    layers: [(&Weight, Option<&Tensor<1>>); N],
+) -> [Tensor<2>; N] {
+    #[cfg(feature = "cpu")]
+    if let Some(ys) = extension::linear_each(&x, layers) {
+        extension::recycle(x);
+        return ys;
+    }
+    layers.map(|(weight, bias)| linear(x.clone(), weight, bias))
+}
+
 /// Scores of every vocabulary entry: `h · Wᵀ` with the (usually tied) embedding table.
 ///
 /// # Shapes

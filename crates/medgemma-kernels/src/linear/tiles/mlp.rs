@@ -1,0 +1,63 @@
+//! Whole MLPs: what comes between their halves stays in bf16, as the second half reads it, and is
+//! never written out in f32.
+
+use super::jobs::{Plain, Unfold, Unfolding};
+use super::roll::roll;
+use super::{STRETCH, TOKENS, Tokens, even};
+use crate::cpu::Cpu;
+use crate::linear::output::Output;
+use crate::linear::panel::Weights;
+
+/// Numbers between the halves at a time: 20 MB.
+const BETWEEN: usize = 10 << 20;
+
+/// `down(gelu(x · gateᵀ) ⊙ (x · upᵀ))`
+pub(in crate::linear) fn gated_mlp(
+    cpu: &Cpu,
+    x: &Tokens,
+    both: [Weights<'_>; 2],
+    down: Weights<'_>,
+    out: &Output<'_>,
+) {
+    in_parts(cpu, x, &|| Unfolding::Gated(both), down, out);
+}
+
+/// `fc2(gelu(fc1(x)))`
+pub(in crate::linear) fn mlp(
+    cpu: &Cpu,
+    x: &Tokens,
+    (fc1, bias): (Weights<'_>, Option<&[f32]>),
+    fc2: Weights<'_>,
+    out: &Output<'_>,
+) {
+    in_parts(cpu, x, &|| Unfolding::Gelu(fc1, bias), fc2, out);
+}
+
+fn in_parts<'a>(
+    cpu: &Cpu,
+    x: &'a Tokens,
+    unfolding: &dyn Fn() -> Unfolding<'a>,
+    fold: Weights<'_>,
+    out: &Output<'_>,
+) {
+    let cols = fold.cols();
+    let most = (BETWEEN / cols / TOKENS).max(1);
+    for panels in even(x.panels(), most) {
+        let first = panels.start * TOKENS;
+        let m = x.m().min(panels.end * TOKENS) - first;
+        let mut between = Tokens::any(m, cols);
+        let unfold = Unfold {
+            path: cpu.path(),
+            x,
+            first: panels.start,
+            unfolding: unfolding(),
+            into: between.halves(),
+        };
+        roll(cpu, panels, &unfold);
+        let part = out.tokens(first, m);
+        for steps in even(between.steps(), STRETCH) {
+            let job = Plain::new(cpu.path(), &between, fold, steps, &part);
+            roll(cpu, 0..between.panels(), &job);
+        }
+    }
+}

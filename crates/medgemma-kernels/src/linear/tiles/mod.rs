@@ -1,0 +1,88 @@
+//! Linear layers over many tokens on the tile unit, which multiplies faster than any cache but the
+//! first delivers: what counts is where the operands are.
+//!
+//! A block is 32 tokens times 48 rows of weights over all columns, so that its sums never leave the
+//! tiles. Weights are turned into a slot of their own, some of which stay in the second-level
+//! cache while the tokens' panels go by, each multiplied with all slots; see [`roll`]. Long rows are
+//! cut into stretches of columns, whose sums are added in the outputs.
+
+mod jobs;
+mod mlp;
+mod plain;
+mod roll;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod unit;
+mod vectors;
+#[cfg(target_arch = "x86_64")]
+mod vectors_avx512;
+mod weights;
+
+use std::ops::Range;
+
+use crate::cells::Cells;
+use crate::cpu::Cpu;
+
+use super::output::Output;
+use super::panel::Weights;
+
+pub(super) use mlp::{gated_mlp, mlp};
+pub(super) use tokens::Tokens;
+
+/// Tokens of a panel: two tiles.
+pub(super) const TOKENS: usize = 32;
+
+/// Rows of weights of a slot: three tiles.
+pub(super) const ROWS: usize = 48;
+
+/// Sums of a block.
+pub(super) const BLOCK: usize = TOKENS * ROWS;
+
+/// Columns of a step: a row of a tile.
+const COLS: usize = 32;
+
+/// Columns of half a line, and rows of a tile.
+const LANES: usize = 16;
+
+/// Steps of a stretch of columns at most: four slots are a megabyte then.
+const STRETCH: usize = 84;
+
+/// Panels that go by slots at most: a thread is done with its slots only when all have, and another
+/// may wait for it.
+const PANELS: usize = 64;
+
+/// bf16 numbers that are written by several threads, each halves of lines of its own.
+struct Halves<'a> {
+    steps: usize,
+    cells: Cells<'a, [u16; LANES]>,
+}
+
+impl Halves<'_> {
+    /// Where columns `16 · piece` and following of a token are.
+    fn place(&self, token: usize, piece: usize) -> usize {
+        let (panel, token) = (token / TOKENS, token % TOKENS);
+        ((panel * self.steps + piece / 2) * TOKENS + token) * 2 + piece % 2
+    }
+}
+
+/// `out = x · weightsᵀ + bias`.
+pub(super) fn linear(cpu: &Cpu, x: &Tokens, weights: Weights<'_>, out: &Output<'_>) {
+    for panels in even(x.panels(), PANELS) {
+        for steps in even(x.steps(), STRETCH) {
+            let job = jobs::Plain::new(cpu.path(), x, weights, steps, out);
+            roll::roll(cpu, panels.clone(), &job);
+        }
+    }
+}
+
+/// Whether the first half of an MLP over `cols` columns fits into a slot.
+pub(super) fn fits(cols: usize) -> bool {
+    2 * weights::slot(cols.div_ceil(COLS)) <= roll::SLOTS
+}
+
+/// `0..count` in as few ranges of at most `most` as there can be, of about one length.
+fn even(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let parts = count.div_ceil(most);
+    (0..parts).map(move |part| count * part / parts..count * (part + 1) / parts)
+}

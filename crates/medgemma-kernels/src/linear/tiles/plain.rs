@@ -1,0 +1,113 @@
+//! The specification of the products and of the vectors' work around them.
+
+use half::bf16;
+
+use super::{BLOCK, LANES, ROWS, TOKENS};
+use crate::linear::output::Output;
+use crate::lines::Line;
+
+use super::Halves;
+
+/// See [`super::unit::Unit::multiply`].
+pub(super) fn multiply(
+    tokens: &[Line],
+    weights: &[Line],
+    bias: &[Line; 3],
+    sums: &mut [f32; BLOCK],
+) {
+    let (tokens, weights) = (tokens.chunks_exact(TOKENS), weights.chunks_exact(ROWS));
+    for row in sums.chunks_exact_mut(ROWS) {
+        let bias = bias.iter().flat_map(|line| line.0.as_chunks().0);
+        for (sum, bias) in row.iter_mut().zip(bias) {
+            *sum = f32::from_ne_bytes(*bias);
+        }
+    }
+    for (tokens, weights) in tokens.zip(weights) {
+        for (token, sums) in tokens.iter().zip(sums.chunks_exact_mut(ROWS)) {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                for (pair, x) in token.0.as_chunks::<4>().0.iter().enumerate() {
+                    let weights = &weights[row / LANES * LANES + pair].0;
+                    let w = &weights[row % LANES * 4..][..4];
+                    *sum += number(x[0], x[1]) * number(w[0], w[1]);
+                    *sum += number(x[2], x[3]) * number(w[2], w[3]);
+                }
+            }
+        }
+    }
+}
+
+fn number(low: u8, high: u8) -> f32 {
+    bf16::from_le_bytes([low, high]).to_f32()
+}
+
+/// See [`super::vectors::pack`].
+pub(super) fn pack(x: &[f32], cols: usize, lines: &mut [Line]) {
+    for (token, x) in x.chunks_exact(cols).enumerate() {
+        let places = lines.iter_mut().skip(token).step_by(TOKENS);
+        let mut numbers = x.iter();
+        for place in places {
+            for place in place.0.as_chunks_mut().0 {
+                let number = numbers.next().map_or(bf16::ZERO, |&x| bf16::from_f32(x));
+                *place = number.to_le_bytes();
+            }
+        }
+    }
+}
+
+/// See [`super::vectors::turn`].
+pub(super) fn turn(bytes: &[u8], stride: usize, steps: usize, place: &mut [Line]) {
+    for step in 0..steps {
+        for (pair, line) in place[step * ROWS..][..LANES].iter_mut().enumerate() {
+            for (row, place) in line.0.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                let from = row * stride + step * 64 + pair * 4;
+                place.copy_from_slice(&bytes[from..from + 4]);
+            }
+        }
+    }
+}
+
+/// See [`super::vectors::put`].
+///
+/// # Safety
+/// No other thread writes these outputs.
+pub(super) unsafe fn put(
+    sums: &[f32; BLOCK],
+    token: usize,
+    row: usize,
+    out: &Output<'_>,
+    added: bool,
+) {
+    let rows = ROWS.min(out.rows() - row);
+    for (token, sums) in (token..out.m()).zip(sums.chunks_exact(ROWS)) {
+        // SAFETY: the caller's promise.
+        unsafe { out.add(token, row, &sums[..rows], added) };
+    }
+}
+
+/// See [`super::vectors::round`].
+///
+/// # Safety
+/// No other thread writes these halves.
+pub(super) unsafe fn round(
+    sums: &[f32; BLOCK],
+    token: usize,
+    pieces: std::ops::Range<usize>,
+    rows: usize,
+    into: &Halves<'_>,
+) {
+    for (index, sums) in sums.chunks_exact(ROWS).enumerate() {
+        for (from, piece) in pieces.clone().enumerate() {
+            let valid = rows.saturating_sub(piece * LANES);
+            // SAFETY: the caller's promise.
+            let place = unsafe { into.cells.part(into.place(token + index, piece), 1) };
+            for (lane, place) in place[0].iter_mut().enumerate() {
+                let number = if lane < valid {
+                    sums[from * LANES + lane]
+                } else {
+                    0.0
+                };
+                *place = bf16::from_f32(number).to_bits();
+            }
+        }
+    }
+}

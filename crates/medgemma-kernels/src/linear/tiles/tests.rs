@@ -1,0 +1,201 @@
+//! The parts against plain Rust, and the whole against sums written out, on the tile unit, emulated or
+//! not, and on no unit at all.
+
+use half::bf16;
+use proptest::prelude::*;
+
+use super::{BLOCK, COLS, LANES, PANELS, ROWS, STRETCH, TOKENS, Tokens, even, plain, vectors};
+use crate::linear::output::Output;
+use crate::linear::panel::Weights;
+use crate::lines::Line;
+use crate::{Cpu, Format, Matrix, Path};
+
+/// Whole numbers of few digits, whose sums are exact.
+fn number(index: usize) -> f32 {
+    [3.0, -1.0, 0.0, 2.0, -5.0, 1.0, 7.0][index * index % 83 % 7]
+}
+
+fn numbers(seed: usize, count: usize) -> Vec<f32> {
+    (0..count).map(|index| number(seed + index)).collect()
+}
+
+fn bytes(numbers: &[f32]) -> Vec<u8> {
+    let bytes = numbers.iter().map(|&x| bf16::from_f32(x).to_le_bytes());
+    bytes.flatten().collect()
+}
+
+fn lines(count: usize) -> Vec<Line> {
+    vec![Line([0xff; 64]); count]
+}
+
+/// The tile unit, if there is one, and plain Rust.
+fn paths() -> impl Iterator<Item = Path> {
+    [Path::Scalar, Path::Amx]
+        .into_iter()
+        .filter(|path| path.is_available())
+}
+
+fn same(a: &[Line], b: &[Line]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.0 == b.0)
+}
+
+/// `x · wᵀ + bias`, exact.
+fn products(x: &[f32], w: &[f32], cols: usize, bias: Option<&[f32]>) -> Vec<f32> {
+    let rows = w.len() / cols;
+    let tokens = x.chunks(cols);
+    let each = tokens.flat_map(|x| {
+        (0..rows).map(move |row| {
+            let sum: f32 = x.iter().zip(&w[row * cols..]).map(|(x, w)| x * w).sum();
+            sum + bias.map_or(0.0, |bias| bias[row])
+        })
+    });
+    each.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(64)))]
+
+    #[test]
+    fn tokens_and_weights_are_laid_out_as_in_plain_rust(
+        tokens in 1..=TOKENS,
+        cols in 1..200_usize,
+        seed in 0..1000_usize,
+    ) {
+        let steps = cols.div_ceil(COLS);
+        let x = numbers(seed, tokens * cols);
+        let [mut plainly, mut quickly] = [(); 2].map(|()| lines(steps * TOKENS));
+        plain::pack(&x, cols, &mut plainly);
+        let stride = 64 * steps + seed % 5;
+        let rows: Vec<u8> = (0..16 * stride).map(|at| (at * 31 + seed).to_le_bytes()[0]).collect();
+        let [mut turned, mut turned_quickly] = [(); 2].map(|()| lines(steps * ROWS));
+        plain::turn(&rows, stride, steps, &mut turned);
+        for path in paths() {
+            vectors::pack(path, &x, cols, &mut quickly);
+            prop_assert!(same(&plainly, &quickly), "{path}");
+            vectors::turn(path, &rows, stride, steps, &mut turned_quickly);
+            prop_assert!(same(&turned, &turned_quickly), "{path}");
+        }
+    }
+
+    #[test]
+    fn blocks_end_where_outputs_and_columns_do(
+        m in 1..70_usize,
+        rows in 1..130_usize,
+        added: bool,
+        seed in 0..1000_usize,
+    ) {
+        let sums: Box<[f32; BLOCK]> = numbers(seed, BLOCK).try_into().expect("a block");
+        let (panel, group) = (seed % m.div_ceil(TOKENS), seed % rows.div_ceil(ROWS));
+        let steps = rows.div_ceil(COLS);
+        let mut first = None;
+        for path in paths() {
+            let mut out = vec![1000.0; m * rows];
+            let mut into = Tokens::any(m, rows);
+            let output = Output::new(&mut out, rows, None);
+            // SAFETY: one thread; the path is there.
+            unsafe {
+                vectors::put(path, &sums, panel * TOKENS, group * ROWS, &output, added);
+                vectors::round(path, &sums, panel * TOKENS, group, rows, &into.halves());
+            }
+            for (index, &out) in out.iter().enumerate() {
+                let (token, row) = (index / rows, index % rows);
+                let inside = token / TOKENS == panel && row / ROWS == group;
+                let sum = sums[token % TOKENS * ROWS + row % ROWS];
+                let base = if inside && !added { 0.0 } else { 1000.0 };
+                prop_assert_eq!(out, base + if inside { sum } else { 0.0 });
+            }
+            let all: Vec<_> = into.panel(panel, 0..steps).iter().map(|line| line.0).collect();
+            if group + 1 == rows.div_ceil(ROWS) {
+                // Behind the last column there are zeros.
+                let last = (steps - 1) * TOKENS;
+                let beyond = (rows - 1) % COLS + 1;
+                prop_assert!(all[last..].iter().all(|line| line[2 * beyond..].iter().all(|&x| x == 0)));
+            }
+            prop_assert_eq!(first.get_or_insert_with(|| all.clone()), &all);
+        }
+    }
+
+    /// More than one stretch of columns, and several groups, slots and panels.
+    #[test]
+    fn layers_are_sums_of_products(
+        m in prop_oneof![1..100_usize, Just(TOKENS * 5 + 1)],
+        rows in prop_oneof![1..200_usize, Just(ROWS * 9)],
+        cols in prop_oneof![1..300_usize, Just(COLS * STRETCH + 1)],
+        threads in 1..4_usize,
+        with_bias: bool,
+        seed in 0..1000_usize,
+    ) {
+        let (m, rows) = if cols > 1000 { (m.min(40), rows.min(60)) } else { (m, rows) };
+        let (x, w) = (numbers(seed, m * cols), numbers(seed + 7, rows * cols));
+        let bias = numbers(seed + 3, rows);
+        let bias = with_bias.then_some(&bias[..]);
+        let bytes = bytes(&w);
+        let weights = Weights::Rows(Matrix::new(Format::Bf16, rows, cols, &bytes));
+        let expected = products(&x, &w, cols, bias);
+        for path in paths() {
+            let cpu = Cpu::new(threads, path);
+            let mut out = vec![f32::NAN; m * rows];
+            let packed = Tokens::pack(&cpu, &x, cols);
+            super::linear(&cpu, &packed, weights, &Output::new(&mut out, rows, bias));
+            prop_assert_eq!(&out, &expected, "{}", path);
+        }
+    }
+}
+
+#[test]
+fn tokens_beyond_the_panels_of_a_turn_are_met_too() {
+    let (m, rows, cols) = (TOKENS * PANELS + 5, 50, 33);
+    let (x, w) = (numbers(1, m * cols), numbers(2, rows * cols));
+    let bytes = bytes(&w);
+    let weights = Weights::Rows(Matrix::new(Format::Bf16, rows, cols, &bytes));
+    for path in paths() {
+        let cpu = Cpu::new(2, path);
+        let mut out = vec![f32::NAN; m * rows];
+        let packed = Tokens::pack(&cpu, &x, cols);
+        super::linear(&cpu, &packed, weights, &Output::new(&mut out, rows, None));
+        assert!(out == products(&x, &w, cols, None), "{path}");
+    }
+}
+
+#[test]
+fn stretches_are_even_and_no_longer_than_they_may() {
+    for (count, most) in [
+        (0, 4),
+        (1, 4),
+        (4, 4),
+        (5, 4),
+        (135, STRETCH),
+        (320, STRETCH),
+    ] {
+        let all: Vec<_> = even(count, most).collect();
+        assert_eq!(all.len(), count.div_ceil(most));
+        assert!(all.iter().all(|part| (1..=most).contains(&part.len())));
+        assert!(
+            all.iter().cloned().flatten().eq(0..count),
+            "{count} by {most}"
+        );
+        let lengths = || all.iter().map(ExactSizeIterator::len);
+        assert!(lengths().max().unwrap_or(0) - lengths().min().unwrap_or(0) <= 1);
+    }
+}
+
+#[test]
+fn halves_are_where_the_columns_are() {
+    let (m, cols) = (40, 100);
+    let mut tokens = Tokens::any(m, cols);
+    let halves = tokens.halves();
+    for (token, piece) in (0..m).flat_map(|token| (0..7).map(move |piece| (token, piece))) {
+        // SAFETY: one thread.
+        let place = unsafe { halves.cells.part(halves.place(token, piece), 1) };
+        for (lane, place) in place[0].iter_mut().enumerate() {
+            *place = u16::try_from(token * cols + piece * LANES + lane).expect("few");
+        }
+    }
+    let line = tokens.panel(1, 2..3)[3].0;
+    let wanted = (0..32).flat_map(|lane| {
+        u16::try_from(35 * cols + 64 + lane)
+            .expect("few")
+            .to_ne_bytes()
+    });
+    assert!(line.into_iter().eq(wanted));
+}

@@ -1,0 +1,45 @@
+//! What multiplies: the tile unit, or in tests plain Rust.
+
+use super::{BLOCK, plain};
+use crate::cpu::Path;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::linear::amx;
+use crate::lines::Line;
+
+pub(super) enum Unit {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    Tiles(amx::Unit),
+    /// The specification.
+    Plain,
+}
+
+impl Unit {
+    /// This thread's unit, of which there is one at a time.
+    pub(super) fn of(path: Path) -> Self {
+        match path {
+            // SAFETY: the processor has the path (`Cpu`'s promise); products are this module's
+            // alone while a thread rolls.
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Path::Amx => Self::Tiles(unsafe { amx::Unit::new() }),
+            _ => Self::Plain,
+        }
+    }
+
+    /// `sums[token][row] = bias[row] + Σ tokens[step][token] · weights[step][row]`.
+    ///
+    /// # Panics
+    /// When tokens and weights are not of as many steps.
+    pub(super) fn multiply(
+        &self,
+        tokens: &[Line],
+        weights: &[Line],
+        bias: &[Line; 3],
+        sums: &mut [f32; BLOCK],
+    ) {
+        match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Self::Tiles(unit) => unit.multiply(tokens, weights, bias, sums),
+            Self::Plain => plain::multiply(tokens, weights, bias, sums),
+        }
+    }
+}
