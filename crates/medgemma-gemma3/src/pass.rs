@@ -97,8 +97,8 @@ impl<'a> Pass<'a> {
             };
             parts.push(attention(
                 q.clone().narrow(0, start, lane.rows),
-                &attended.keys,
-                &attended.values,
+                attended.keys,
+                attended.values,
                 scale,
                 mask,
             ));

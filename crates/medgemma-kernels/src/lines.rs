@@ -19,7 +19,11 @@ const MOST: usize = 1 << 20;
 static SPARE: Mutex<Vec<Line>> = Mutex::new(Vec::new());
 
 /// Lines, given back when dropped.
-pub(crate) struct Lines(Vec<Line>);
+pub(crate) struct Lines {
+    /// At least `count`: those beyond stay, or they would be zeroed again where more are asked for.
+    lines: Vec<Line>,
+    count: usize,
+}
 
 impl Lines {
     /// `count` lines of any content.
@@ -31,32 +35,34 @@ impl Lines {
                 lines = std::mem::take(&mut *spare);
             }
         }
-        lines.resize(count, Line([0; 64]));
+        if lines.len() < count {
+            lines.resize(count, Line([0; 64]));
+        }
         // No numbers, as floats: so that nobody comes to rely on zeros.
         #[cfg(test)]
         lines.fill(Line([0xff; 64]));
-        Self(lines)
+        Self { lines, count }
     }
 
     /// The lines as words of 4 bytes.
     pub(crate) fn words(&self) -> &[u32] {
         // SAFETY: the same memory; words need less alignment and have any value.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * 16) }
+        unsafe { std::slice::from_raw_parts(self.as_ptr().cast(), self.count * 16) }
     }
 
     /// The lines as words of 4 bytes.
     pub(crate) fn words_mut(&mut self) -> &mut [u32] {
         // SAFETY: as for `words`.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * 16) }
+        unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), self.count * 16) }
     }
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        if (LEAST..=MOST).contains(&self.0.capacity()) {
+        if (LEAST..=MOST).contains(&self.lines.capacity()) {
             let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-            if spare.capacity() < self.0.capacity() {
-                *spare = std::mem::take(&mut self.0);
+            if spare.capacity() < self.lines.capacity() {
+                *spare = std::mem::take(&mut self.lines);
             }
         }
     }
@@ -66,13 +72,13 @@ impl Deref for Lines {
     type Target = [Line];
 
     fn deref(&self) -> &[Line] {
-        &self.0
+        &self.lines[..self.count]
     }
 }
 
 impl DerefMut for Lines {
     fn deref_mut(&mut self) -> &mut [Line] {
-        &mut self.0
+        &mut self.lines[..self.count]
     }
 }
 

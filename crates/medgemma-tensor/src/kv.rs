@@ -11,6 +11,8 @@ use burn::tensor::kind::Basic;
 use burn::tensor::{DType, Int, Tensor};
 
 use crate::error::{Error, Result};
+#[cfg(feature = "cpu")]
+use crate::extension;
 use crate::weight::{Arithmetic, widen};
 
 /// How keys and values are cached.
@@ -191,7 +193,13 @@ impl KvRows {
     #[must_use]
     pub fn empty(&self, capacity: usize) -> Self {
         match &self.storage {
-            KvStorage::Float(rows) => zeros(rows, capacity).into(),
+            KvStorage::Float(rows) => {
+                #[cfg(feature = "cpu")]
+                if let Some(slots) = extension::zeros(rows, capacity) {
+                    return slots.into();
+                }
+                zeros(rows, capacity).into()
+            }
             KvStorage::Int8 { numbers, scales } => {
                 Self::int8(zeros(numbers, capacity), zeros(scales, capacity))
             }
@@ -205,7 +213,11 @@ impl KvRows {
     /// When the slots are too few or the formats differ.
     pub fn write(&mut self, start: usize, rows: Self) {
         match (&mut self.storage, rows.storage) {
-            (KvStorage::Float(slots), KvStorage::Float(rows)) => write(slots, start, rows),
+            (KvStorage::Float(slots), KvStorage::Float(rows)) => {
+                write(slots, start, rows.clone());
+                #[cfg(feature = "cpu")]
+                extension::recycle(rows);
+            }
             (
                 KvStorage::Int8 { numbers, scales },
                 KvStorage::Int8 {

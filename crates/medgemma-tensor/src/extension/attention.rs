@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use burn::backend::Flex;
-use burn::tensor::{DType, Tensor, bf16};
+use burn::tensor::{Bytes, DType, Tensor, bf16};
 use burn_flex::FlexTensor;
-use medgemma_kernels::{Numbers, Rows, quantize_rows};
+use medgemma_kernels::{Numbers, Rows, quantize_rows, round_heads};
 
 use super::buffers::buffer;
-use super::{Operand, int8_tensor, primitive, tensor};
+use super::{Operand, bf16_tensor, flex, int8_tensor, primitive, tensor};
 use crate::cpu;
 use crate::kv::{KvPrecision, KvRows, KvStorage};
 use crate::weight::Arithmetic;
@@ -51,7 +51,14 @@ pub(crate) fn rounded(
     primitive(x)?;
     match (precision, arithmetic) {
         (KvPrecision::AsWeights, Arithmetic::F32) => None,
-        (KvPrecision::AsWeights, Arithmetic::Bf16) => Some(x.clone().cast(DType::BF16).into()),
+        (KvPrecision::AsWeights, Arithmetic::Bf16) => {
+            let [t, k, h] = x.dims();
+            let x = Operand::new(x)?;
+            let mut numbers = buffer(t * k * h);
+            round_heads(&cpu::current(), x.numbers(), k, h, &mut numbers);
+            // Attention reads, and a cache holds, a head's rows one after the other.
+            Some(bf16_tensor(numbers, [k, t, h]).swap_dims(0, 1).into())
+        }
         (KvPrecision::Int8, _) => {
             let [a, b, h] = x.dims();
             let x = Operand::new(x)?;
@@ -63,6 +70,21 @@ pub(crate) fn rounded(
             ))
         }
     }
+}
+
+/// Zeros `[k, capacity, h]` in the format of `like` `[k, _, h]`. Where the system has pages of zeros,
+/// they are taken when they are first written to; burn's own zeros are written twice.
+pub(crate) fn zeros(like: &Tensor<3>, capacity: usize) -> Option<Tensor<3>> {
+    let like = primitive(like)?;
+    let [heads, _, width] = like.layout().shape().dims::<3>();
+    let len = heads * capacity * width;
+    let bytes = match like.dtype() {
+        DType::F32 => Bytes::from_elems(vec![0.0f32; len]),
+        DType::BF16 => Bytes::from_elems(vec![0u16; len]),
+        _ => return None,
+    };
+    let zeros = flex(bytes, [heads, capacity, width], like.dtype());
+    Some(Tensor::from_primitive::<Flex>(zeros))
 }
 
 /// The primitives of `[k, s, h]`.
@@ -157,6 +179,25 @@ mod tests {
             numbers,
             scales.map_or(0, |scales| scales.storage::<f32>().as_ptr().addr()),
         ]
+    }
+
+    #[test]
+    fn heads_that_came_side_by_side_are_rounded_to_lie_apart() {
+        let device = Device::cpu().expect("the feature cpu is on");
+        // Halves of a unit of bf16 above 256 go to the even neighbour.
+        let numbers = (0..3 * 2 * 4u16).map(|x| f32::from(x) + 256.0);
+        let x = tensor_from(numbers.collect(), [3, 2, 4], &device);
+        let rows = ops::rounded(x, Arithmetic::Bf16, KvPrecision::AsWeights).swap_heads();
+        let lanes = Lanes::new(&rows).expect("rows of the cpu");
+        let found = lanes.numbers.as_slice::<bf16>().expect("they lie together");
+        let expected = [0, 0, 2, 4, 8, 8, 10, 12, 16, 16, 18, 20].into_iter();
+        let expected = expected.chain([4, 4, 6, 8, 12, 12, 14, 16, 20, 20, 22, 24]);
+        assert!(
+            found
+                .iter()
+                .map(|x| x.to_f32() - 256.0)
+                .eq(expected.map(|x: u8| f32::from(x)))
+        );
     }
 
     #[test]

@@ -12,11 +12,11 @@ mod linear;
 mod pointwise;
 
 use burn::backend::Flex;
-use burn::tensor::{Bytes, DType, Int, Shape, Tensor};
+use burn::tensor::{Bytes, DType, Int, Shape, Tensor, bf16};
 use burn_flex::{FlexTensor, Layout};
 
-pub(crate) use attention::{attention, rounded};
-pub(crate) use buffers::recycle;
+pub(crate) use attention::{attention, rounded, zeros};
+pub(crate) use buffers::{recycle, recycle_rows};
 pub(crate) use linear::linear;
 pub(crate) use pointwise::{
     add, add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm,
@@ -55,6 +55,11 @@ impl Operand {
 /// A plain burn-flex tensor of these numbers.
 fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(flex(Bytes::from_elems(numbers), shape, DType::F32))
+}
+
+/// A plain burn-flex tensor of these numbers.
+fn bf16_tensor<const D: usize>(numbers: Vec<bf16>, shape: [usize; D]) -> Tensor<D> {
+    Tensor::from_primitive::<Flex>(flex(Bytes::from_elems(numbers), shape, DType::BF16))
 }
 
 /// A plain burn-flex tensor of these whole numbers.

@@ -114,20 +114,22 @@ pub fn rounded(x: Tensor<3>, arithmetic: Arithmetic, precision: KvPrecision) -> 
 #[must_use]
 pub fn attention(
     q: Tensor<3>,
-    keys: &KvRows,
-    values: &KvRows,
+    keys: KvRows,
+    values: KvRows,
     scale: f64,
     mask: Option<&AttentionMask>,
 ) -> Tensor<2> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::attention(
         &q,
-        keys,
-        values,
+        &keys,
+        &values,
         scale,
         mask.map(|mask| mask.visible.as_slice()),
     ) {
         extension::recycle(q);
+        extension::recycle_rows(keys);
+        extension::recycle_rows(values);
         return y;
     }
     let [t, n, h] = q.dims();

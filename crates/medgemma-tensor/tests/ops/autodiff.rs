@@ -6,7 +6,7 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 use medgemma_tensor::ops::{self, AttentionMask, Rotation};
-use medgemma_tensor::{Backend, Device, FloatFormat, Format, tensor_from, vec_from};
+use medgemma_tensor::{Backend, Device, FloatFormat, Format, KvRows, tensor_from, vec_from};
 
 use crate::blocks::drawn;
 use crate::support::{Numbers, devices, weight};
@@ -120,13 +120,14 @@ fn activations_and_attention_pass_gradients() {
     });
     let visible = [0..3, 1..4, 0..5];
     let mask = AttentionMask::new(&visible, 5, &device);
-    let keys = tensor_from(Numbers::seeded(7).floats(2 * 5 * 8), [2, 5, 8], &device).into();
+    let keys = tensor_from(Numbers::seeded(7).floats(2 * 5 * 8), [2, 5, 8], &device);
+    let keys = KvRows::from(keys);
     check("attention to queries", [3, 4, 8], |q| {
-        ops::attention(q, &keys, &keys, 0.5, mask.as_ref())
+        ops::attention(q, keys.clone(), keys.clone(), 0.5, mask.as_ref())
     });
     let q = tensor_from(Numbers::seeded(8).floats(3 * 4 * 8), [3, 4, 8], &device);
     check("attention to keys and values", [2, 5, 8], |keys| {
-        let keys = keys.into();
-        ops::attention(q.clone(), &keys, &keys, 0.5, mask.as_ref())
+        let keys = KvRows::from(keys);
+        ops::attention(q.clone(), keys.clone(), keys, 0.5, mask.as_ref())
     });
 }
