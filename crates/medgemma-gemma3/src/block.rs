@@ -27,11 +27,12 @@ impl Block {
         let attended = self
             .self_attn
             .forward(self.input_layernorm.forward(x.clone()), layer, pass);
-        let h = self.post_attention_layernorm.forward_added(x, attended);
-        let transformed = self
-            .mlp
-            .forward(self.pre_feedforward_layernorm.forward(h.clone()));
+        let (h, normed) = self.post_attention_layernorm.forward_added_then(
+            &self.pre_feedforward_layernorm,
+            x,
+            attended,
+        );
         self.post_feedforward_layernorm
-            .forward_added(h, transformed)
+            .forward_added(h, self.mlp.forward(normed))
     }
 }

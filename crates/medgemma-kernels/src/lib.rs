@@ -40,7 +40,7 @@ pub use heads::round_heads;
 pub use linear::{linear, project};
 pub use map::{Map, map_file};
 pub use matrix::{Format, Matrix};
-pub use norm::{add_rms_norm, layer_norm, rms_norm};
+pub use norm::{add_layer_norm, add_rms_norm, add_rms_norms, layer_norm, rms_norm};
 pub use pool::Pool;
 pub use resize::{ResizeTable, resize_columns, resize_rows};
 pub use rope::qk_norm_rope;

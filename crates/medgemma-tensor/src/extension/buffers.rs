@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use burn::backend::Flex;
 use burn::tensor::{Bytes, DType, Tensor, bf16};
 
+use super::Operand;
 use crate::cpu::KEPT_BYTES;
 use crate::kv::{KvRows, KvStorage};
 
@@ -132,6 +133,20 @@ pub(super) fn buffer<N: Number>(len: usize) -> Vec<N> {
     buffer
 }
 
+/// The numbers of `x` to be overwritten: where they are if nobody else reads them, a copy otherwise.
+///
+/// # Panics
+/// When `x` is no plain burn-flex tensor of f32.
+pub(super) fn owned<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    let x = x.try_into_primitive::<Flex>();
+    let x = Operand::of(x.expect("the caller has asked"));
+    x.into_memory().unwrap_or_else(|x| {
+        let mut copy = buffer(x.numbers().len());
+        copy.copy_from_slice(x.numbers());
+        copy
+    })
+}
+
 /// Takes in the memory of a tensor of f32 or bf16 that nobody else reads; other tensors are dropped.
 pub(crate) fn recycle<const D: usize>(x: Tensor<D>) {
     match x.dtype() {
@@ -164,9 +179,9 @@ pub(crate) fn recycle_rows(rows: KvRows) {
 mod tests {
     use burn::tensor::bf16;
 
-    use super::{Kept, LEAST, buffer, recycle, recycle_rows};
+    use super::{Kept, LEAST, buffer, owned, recycle, recycle_rows};
     use crate::device::Device;
-    use crate::extension::{Operand, bf16_tensor};
+    use crate::extension::{Operand, bf16_tensor, tensor};
     use crate::transfer::{tensor_from, vec_from};
 
     const MOST: usize = 64 * LEAST;
@@ -239,14 +254,37 @@ mod tests {
     }
 
     #[test]
+    fn only_what_nobody_else_reads_is_overwritten_where_it_is() {
+        let device = Device::cpu().expect("the feature cpu is on");
+        let x = tensor_from(vec![5.0, 6.0, 7.0, 8.0], [2, 2], &device);
+        let place = Operand::new(&x).expect("a plain tensor").numbers().as_ptr();
+        let (shared, part) = (x.clone(), x.clone().narrow(0, 1, 1));
+        for mut copy in [owned(x), owned(part)] {
+            assert_ne!(copy.as_ptr(), place);
+            copy.fill(0.0);
+        }
+        let read = vec_from(shared.clone(), "numbers").expect("the device answers");
+        assert_eq!(read, [5.0, 6.0, 7.0, 8.0]);
+        let numbers = owned(shared.swap_dims(0, 1));
+        assert_eq!(numbers, [5.0, 7.0, 6.0, 8.0]);
+        let x = tensor(numbers, [4]);
+        let place = Operand::new(&x).expect("a plain tensor").numbers().as_ptr();
+        assert_eq!(owned(x.clone().narrow(0, 2, 2)), [6.0, 8.0]);
+        let numbers = owned(x);
+        assert_eq!(numbers.as_ptr(), place);
+    }
+
+    #[test]
     fn bf16_is_kept_too() {
         let shape = [1, 1, 5 * LEAST + 17];
         let numbers = buffer::<bf16>(shape[2]);
         let place = numbers.as_ptr();
         let x = bf16_tensor(numbers, shape);
         recycle_rows(x.clone().into());
-        assert_ne!(buffer::<bf16>(shape[2]).as_ptr(), place);
+        let other = buffer::<bf16>(shape[2]);
+        assert_ne!(other.as_ptr(), place);
         recycle_rows(x.into());
-        assert_eq!(buffer::<bf16>(shape[2]).as_ptr(), place);
+        let again = buffer::<bf16>(shape[2]);
+        assert_eq!(again.as_ptr(), place);
     }
 }

@@ -89,6 +89,16 @@ fn products_and_norms_pass_gradients() {
     check("add_rms_norm", [3, 33], |x| {
         ops::add_rms_norm(x.clone(), x, &gain, 1e-6)
     });
+    check("add_rms_norms", [3, 33], |x| {
+        let norms = [(&gain, 1e-6), (&shift, 1e-5)];
+        let (sum, normed) = ops::add_rms_norms(x.clone(), x, norms);
+        Tensor::cat(vec![sum, normed], 1)
+    });
+    check("add_layer_norm", [3, 33], |x| {
+        let (sum, normed) = ops::add_layer_norm(x.clone(), x, &gain, &shift, 1e-6);
+        Tensor::cat(vec![sum, normed], 1)
+    });
+    check("add", [3, 33], |x: Tensor<2>| ops::add(x.clone(), x));
 }
 
 #[test]
