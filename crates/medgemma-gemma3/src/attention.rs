@@ -7,6 +7,7 @@
 
 use medgemma_tensor::{Tensor, Weight, ops};
 
+use crate::block::last;
 use crate::norm::RmsNorm;
 use crate::pass::Pass;
 
@@ -32,13 +33,20 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    /// `x` `[t, d]`: the rows of every lane of `pass`; the result has the same shape.
-    pub(crate) fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_>) -> Tensor<2> {
-        let q = self.heads(ops::linear(x.clone(), &self.q_proj, None));
+    /// `x` `[t, d]`: the rows of every lane of `pass`; the result is that of the last `rows`,
+    /// `[rows, d]`, which are all where there are several lanes.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<2>,
+        rows: usize,
+        layer: usize,
+        pass: &mut Pass<'_>,
+    ) -> Tensor<2> {
+        let q = self.heads(ops::linear(last(x.clone(), rows), &self.q_proj, None));
         let k = self.heads(ops::linear(x.clone(), &self.k_proj, None));
         let v = self.heads(ops::linear(x, &self.v_proj, None));
         let rotation = pass.rotation(layer);
-        let q = self.q_norm.forward_rotated(q, rotation);
+        let q = self.q_norm.forward_rotated(q, &rotation.last(rows));
         let k = self.k_norm.forward_rotated(k, rotation);
         let attended = pass.attend(layer, q, k, v, self.scale);
         ops::linear(attended, &self.o_proj, None)

@@ -71,7 +71,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Stores `k`, `v` `[t, k, h]` and attends with `q` `[t, n, h]`, lane by lane; `[t, n·h]`.
+    /// Stores `k`, `v` `[t, k, h]` and attends with `q` `[t, n, h]`, lane by lane; `[t, n·h]`. Where
+    /// there is one lane, `q` may be that of its last rows only.
     pub(crate) fn attend(
         &mut self,
         layer: usize,
@@ -95,12 +96,15 @@ impl<'a> Pass<'a> {
                 LayerType::Sliding => masks.sliding.as_ref(),
                 LayerType::Full => masks.full.as_ref(),
             };
+            let asked = lane.rows.min(q.dims()[0]);
+            let fewer = mask.filter(|_| asked < lane.rows);
+            let fewer = fewer.map(|mask| mask.last(asked));
             parts.push(attention(
-                q.clone().narrow(0, start, lane.rows),
+                q.clone().narrow(0, start, asked),
                 attended.keys,
                 attended.values,
                 scale,
-                mask,
+                fewer.as_ref().or(mask),
             ));
             start += lane.rows;
         }

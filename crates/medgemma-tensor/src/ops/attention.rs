@@ -56,6 +56,20 @@ impl AttentionMask {
         })
     }
 
+    /// The mask of the last `rows` queries.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    #[must_use]
+    pub fn last(&self, rows: usize) -> Self {
+        Self {
+            visible: self.visible[self.visible.len() - rows..].to_vec(),
+            keys: self.keys,
+            device: self.device.clone(),
+            hidden: OnceLock::new(),
+        }
+    }
+
     /// `[t, s]`, true where a query must not look.
     fn hidden(&self) -> &Tensor<2, Bool> {
         self.hidden.get_or_init(|| {
