@@ -83,15 +83,18 @@ impl<'a> Pass<'a> {
     ) -> Tensor<2> {
         let kind = self.layer_types[layer];
         // The caches of one decoder hold one format: all lanes' rows are rounded at once.
-        let [k, v] = [k, v].map(|rows| match self.lanes.first() {
-            Some((lane, _)) => lane.cache.rounded(rows),
-            None => rows.into(),
+        let lengths: Vec<usize> = self.lanes.iter().map(|(lane, _)| lane.rows).collect();
+        let [k, v] = [k, v].map(|rows| {
+            let rows: KvRows = match self.lanes.first() {
+                Some((lane, _)) => lane.cache.rounded(rows),
+                None => rows.into(),
+            };
+            rows.split(&lengths)
         });
         let mut start = 0;
         let mut parts = Vec::with_capacity(self.lanes.len());
-        for (lane, masks) in &mut self.lanes {
-            let rows = |x: &KvRows| x.narrow(0, start, lane.rows);
-            let attended = lane.cache.extend(layer, rows(&k), rows(&v));
+        for ((lane, masks), (k, v)) in self.lanes.iter_mut().zip(k.into_iter().zip(v)) {
+            let attended = lane.cache.extend(layer, k, v);
             let mask = match kind {
                 LayerType::Sliding => masks.sliding.as_ref(),
                 LayerType::Full => masks.full.as_ref(),

@@ -1,4 +1,5 @@
-//! Keys and values as attention reads them: rounded to bf16, and each head's one after the other.
+//! Keys and values as attention reads them: rounded to bf16, each head's one after the other, and
+//! copied to where a cache has room for more of each head's.
 
 use half::bf16;
 
@@ -47,6 +48,54 @@ pub fn round_heads(cpu: &Cpu, x: &[f32], heads: usize, head_dim: usize, out: &mu
     });
 }
 
+/// Copies the first `len` numbers of each head of `from`, whose heads are `from_stride` numbers apart,
+/// to `to`, where they are `to_stride` apart.
+///
+/// # Panics
+/// When the heads are not all within the slices, or those of `to` run into each other.
+pub fn copy_heads<T: Copy + Send + Sync>(
+    cpu: &Cpu,
+    heads: usize,
+    len: usize,
+    (from, from_stride): (&[T], usize),
+    (to, to_stride): (&mut [T], usize),
+) {
+    if heads == 0 || len == 0 {
+        return;
+    }
+    assert!(heads == 1 || len <= to_stride, "heads of the copy overlap");
+    let cells = Cells::new(to);
+    let pieces = len.div_ceil(PIECE);
+    cpu.pool().run(heads * pieces, &|piece| {
+        let (head, first) = (piece / pieces, piece % pieces * PIECE);
+        let count = PIECE.min(len - first);
+        let from = &from[head * from_stride + first..][..count];
+        // SAFETY: the pool runs each piece once, and as just asserted heads are apart.
+        unsafe { cells.part(head * to_stride + first, count) }.copy_from_slice(from);
+    });
+}
+
+/// Moves `len` numbers from `from` on of each head to the head's beginning. Heads are `stride` numbers
+/// each.
+///
+/// # Panics
+/// When a head has not so many.
+pub fn move_to_front<T: Copy + Send>(
+    cpu: &Cpu,
+    heads: &mut [T],
+    stride: usize,
+    from: usize,
+    len: usize,
+) {
+    let count = heads.len().checked_div(stride).unwrap_or(0);
+    let cells = Cells::new(heads);
+    cpu.pool().run(count, &|head| {
+        // SAFETY: the pool runs each head once.
+        let head = unsafe { cells.part(head * stride, stride) };
+        head.copy_within(from..from + len, 0);
+    });
+}
+
 struct Round<'a> {
     /// Whole tokens.
     x: &'a [f32],
@@ -87,7 +136,7 @@ mod tests {
     use half::bf16;
     use proptest::prelude::*;
 
-    use super::round_heads;
+    use super::{PIECE, copy_heads, move_to_front, round_heads};
     use crate::cpu::{Cpu, Path};
 
     /// Checks every path, with one to three threads, against `from_f32` and the order of the axes.
@@ -129,6 +178,42 @@ mod tests {
             .flat_map(|upper| lower.map(|lower| f32::from_bits(u32::from(upper) << 16 | lower)));
         let numbers: Vec<f32> = numbers.collect();
         check(&numbers, [1 << 9, 1 << 2, numbers.len() >> 11]);
+    }
+
+    #[test]
+    fn heads_are_copied_and_moved_to_where_they_belong() {
+        for threads in 1..=3 {
+            let cpu = &Cpu::new(threads, Path::Scalar);
+            for len in [0, 1, 7, PIECE, PIECE + 1, 3 * PIECE - 1] {
+                let (from_stride, to_stride) = (len + 3, len + 5);
+                let from: Vec<usize> = (0..3 * from_stride).collect();
+                let mut to = vec![usize::MAX; 3 * to_stride];
+                copy_heads(cpu, 3, len, (&from, from_stride), (&mut to[2..], to_stride));
+                for (head, found) in to.chunks_exact(to_stride).enumerate() {
+                    let expected = head * from_stride..head * from_stride + len;
+                    assert!(found[2..2 + len].iter().copied().eq(expected));
+                    assert!(
+                        found[..2]
+                            .iter()
+                            .chain(&found[2 + len..])
+                            .all(|&x| x == usize::MAX)
+                    );
+                }
+                move_to_front(cpu, &mut to, to_stride, 1, len + 2);
+                for (head, found) in to.chunks_exact(to_stride).enumerate() {
+                    let expected = head * from_stride..head * from_stride + len;
+                    assert_eq!(found[0], usize::MAX);
+                    assert!(found[1..=len].iter().copied().eq(expected));
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "heads of the copy overlap")]
+    fn heads_that_run_into_each_other_are_refused() {
+        let cpu = Cpu::new(2, Path::Scalar);
+        copy_heads(&cpu, 2, 3, (&[0; 6], 3), (&mut [0; 6], 2));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use cpu::{Cpu, Path, UnknownPath};
 pub use dot::{DOT_I8_MAX_COLS, dot_i8};
 pub use elementwise::add;
 pub use halves::f16_as_bf16;
-pub use heads::round_heads;
+pub use heads::{copy_heads, move_to_front, round_heads};
 pub use linear::{linear, project};
 pub use map::{Map, map_file};
 pub use matrix::{Format, Matrix};

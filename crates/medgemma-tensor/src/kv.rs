@@ -214,9 +214,12 @@ impl KvRows {
     pub fn write(&mut self, start: usize, rows: Self) {
         match (&mut self.storage, rows.storage) {
             (KvStorage::Float(slots), KvStorage::Float(rows)) => {
-                write(slots, start, rows.clone());
                 #[cfg(feature = "cpu")]
-                extension::recycle(rows);
+                if extension::write(slots, start, &rows) {
+                    extension::recycle(rows);
+                    return;
+                }
+                write(slots, start, rows);
             }
             (
                 KvStorage::Int8 { numbers, scales },
@@ -230,6 +233,38 @@ impl KvRows {
             }
             _ => panic!("{MIXED}"),
         }
+    }
+
+    /// Moves `len` rows from `start` on to the first slots, in place as [`KvRows::write`]; what the
+    /// slots behind them hold is any.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn move_to_front(&mut self, start: usize, len: usize) {
+        #[cfg(feature = "cpu")]
+        if let KvStorage::Float(slots) = &mut self.storage
+            && extension::move_to_front(slots, start, len)
+        {
+            return;
+        }
+        let mut moved = self.empty(self.dims()[1]);
+        moved.write(0, self.narrow(1, start, len));
+        *self = moved;
+    }
+
+    /// Rows one after the other along the first axis, as many as each length says: views, but for a
+    /// single one, which is the whole.
+    #[must_use]
+    pub fn split(self, lengths: &[usize]) -> Vec<Self> {
+        if let [_] = lengths {
+            return vec![self];
+        }
+        let mut start = 0;
+        let part = |&len: &usize| {
+            start += len;
+            self.narrow(0, start - len, len)
+        };
+        lengths.iter().map(part).collect()
     }
 
     /// Whether [`KvRows::write`] copies nothing but what is written.

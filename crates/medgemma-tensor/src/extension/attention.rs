@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use burn::backend::Flex;
-use burn::tensor::{Bytes, DType, Tensor, bf16};
+use burn::tensor::{DType, Tensor, bf16};
 use burn_flex::FlexTensor;
 use medgemma_kernels::{Numbers, Rows, quantize_rows, round_heads};
 
 use super::buffers::buffer;
-use super::{Operand, bf16_tensor, flex, int8_tensor, primitive, tensor};
+use super::{Operand, bf16_tensor, int8_tensor, primitive, tensor};
 use crate::cpu;
 use crate::kv::{KvPrecision, KvRows, KvStorage};
 use crate::weight::Arithmetic;
@@ -70,21 +70,6 @@ pub(crate) fn rounded(
             ))
         }
     }
-}
-
-/// Zeros `[k, capacity, h]` in the format of `like` `[k, _, h]`. Where the system has pages of zeros,
-/// they are taken when they are first written to; burn's own zeros are written twice.
-pub(crate) fn zeros(like: &Tensor<3>, capacity: usize) -> Option<Tensor<3>> {
-    let like = primitive(like)?;
-    let [heads, _, width] = like.layout().shape().dims::<3>();
-    let len = heads * capacity * width;
-    let bytes = match like.dtype() {
-        DType::F32 => Bytes::from_elems(vec![0.0f32; len]),
-        DType::BF16 => Bytes::from_elems(vec![0u16; len]),
-        _ => return None,
-    };
-    let zeros = flex(bytes, [heads, capacity, width], like.dtype());
-    Some(Tensor::from_primitive::<Flex>(zeros))
 }
 
 /// The primitives of `[k, s, h]`.

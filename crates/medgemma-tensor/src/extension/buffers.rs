@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::backend::Flex;
 use burn::tensor::{Bytes, DType, Tensor, bf16};
+use half::vec::HalfBitsVecExt;
 
 use super::Operand;
 use crate::cpu::KEPT_BYTES;
@@ -32,6 +33,9 @@ pub(super) trait Number: Copy + 'static {
 
     fn kept() -> MutexGuard<'static, Kept<Self>>;
 
+    /// Zeros, which the system has ready.
+    fn zeros(len: usize) -> Vec<Self>;
+
     /// The numbers of a tensor's memory, if they were made as such.
     fn of(bytes: Bytes) -> Option<Vec<Self>>;
 }
@@ -42,6 +46,10 @@ impl Number for f32 {
 
     fn kept() -> MutexGuard<'static, Kept<Self>> {
         FLOATS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn zeros(len: usize) -> Vec<Self> {
+        vec![0.0; len]
     }
 
     fn of(bytes: Bytes) -> Option<Vec<Self>> {
@@ -55,6 +63,11 @@ impl Number for bf16 {
 
     fn kept() -> MutexGuard<'static, Kept<Self>> {
         HALVES.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn zeros(len: usize) -> Vec<Self> {
+        // A vector of bf16 would be written zero by zero.
+        vec![0u16; len].reinterpret_into()
     }
 
     fn of(bytes: Bytes) -> Option<Vec<Self>> {
@@ -124,7 +137,7 @@ pub(super) fn buffer<N: Number>(len: usize) -> Vec<N> {
             buffer.resize(len, N::ZERO);
             buffer
         }
-        None => vec![N::ZERO; len],
+        None => N::zeros(len),
     };
     // So that a number that a kernel leaves out shows.
     if cfg!(debug_assertions) {

@@ -11,6 +11,7 @@ mod buffers;
 mod linear;
 mod pointwise;
 mod residual;
+mod slots;
 
 use std::sync::Arc;
 
@@ -18,11 +19,12 @@ use burn::backend::Flex;
 use burn::tensor::{Bytes, DType, Int, Shape, Tensor, bf16};
 use burn_flex::{FlexTensor, Layout};
 
-pub(crate) use attention::{attention, rounded, zeros};
+pub(crate) use attention::{attention, rounded};
 pub(crate) use buffers::{recycle, recycle_rows};
 pub(crate) use linear::linear;
 pub(crate) use pointwise::{geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm};
 pub(crate) use residual::{add, add_layer_norm, add_rms_norm, add_rms_norms};
+pub(crate) use slots::{move_to_front, write, zeros};
 
 /// Whether `x` is a plain burn-flex tensor, which the functions that take operands by value ask for.
 pub(crate) fn is_plain<const D: usize>(x: &Tensor<D>) -> bool {
