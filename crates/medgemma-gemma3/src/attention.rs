@@ -7,6 +7,7 @@
 
 use medgemma_tensor::{Tensor, Weight, ops};
 
+use crate::block::last;
 use crate::norm::RmsNorm;
 use crate::pass::Pass;
 
@@ -32,15 +33,33 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    /// `x` `[t, d]`: the rows of every lane of `pass`; the result has the same shape.
-    pub(crate) fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_>) -> Tensor<2> {
-        let projections = [&self.q_proj, &self.k_proj, &self.v_proj].map(|weight| (weight, None));
-        let [q, k, v] = ops::linear_each(x, projections).map(|x| self.heads(x));
+    /// `x` `[t, d]`: the rows of every lane of `pass`; the result is that of the last `rows`,
+    /// `[rows, d]`, which are all where there are several lanes.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<2>,
+        rows: usize,
+        layer: usize,
+        pass: &mut Pass<'_>,
+    ) -> Tensor<2> {
+        let [q, k, v] = self.project(x, rows).map(|x| self.heads(x));
         let rotation = pass.rotation(layer);
-        let q = self.q_norm.forward_rotated(q, rotation);
+        let q = self.q_norm.forward_rotated(q, &rotation.last(rows));
         let k = self.k_norm.forward_rotated(k, rotation);
         let attended = pass.attend(layer, q, k, v, self.scale);
         ops::linear(attended, &self.o_proj, None)
+    }
+
+    /// Queries of the last `rows` rows of `x`, keys and values of all.
+    fn project(&self, x: Tensor<2>, rows: usize) -> [Tensor<2>; 3] {
+        let [q_proj, k_proj, v_proj] =
+            [&self.q_proj, &self.k_proj, &self.v_proj].map(|weight| (weight, None));
+        if rows == x.dims()[0] {
+            return ops::linear_each(x, [q_proj, k_proj, v_proj]);
+        }
+        let q = ops::linear(last(x.clone(), rows), q_proj.0, q_proj.1);
+        let [k, v] = ops::linear_each(x, [k_proj, v_proj]);
+        [q, k, v]
     }
 
     /// `[t, heads·h]` → `[t, heads, h]`

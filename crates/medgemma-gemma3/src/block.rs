@@ -22,16 +22,31 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// `x` `[t, d]`, the residual stream; the result has the same shape.
-    pub(crate) fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_>) -> Tensor<2> {
-        let attended = self
-            .self_attn
-            .forward(self.input_layernorm.forward(x.clone()), layer, pass);
-        let h = self.post_attention_layernorm.forward_added(x, attended);
-        let transformed = self
-            .mlp
-            .forward(self.pre_feedforward_layernorm.forward(h.clone()));
+    /// `x` `[t, d]`, the residual stream; the result is that of its last `rows`, `[rows, d]`.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<2>,
+        rows: usize,
+        layer: usize,
+        pass: &mut Pass<'_>,
+    ) -> Tensor<2> {
+        let normed = self.input_layernorm.forward(x.clone());
+        let attended = self.self_attn.forward(normed, rows, layer, pass);
+        let x = last(x, rows);
+        let (h, normed) = self.post_attention_layernorm.forward_added_then(
+            &self.pre_feedforward_layernorm,
+            x,
+            attended,
+        );
         self.post_feedforward_layernorm
-            .forward_added(h, transformed)
+            .forward_added(h, self.mlp.forward(normed))
+    }
+}
+
+/// The last `rows` of `x` `[t, d]`.
+pub(crate) fn last(x: Tensor<2>, rows: usize) -> Tensor<2> {
+    match x.dims()[0] - rows {
+        0 => x,
+        first => x.narrow(0, first, rows),
     }
 }

@@ -189,8 +189,14 @@ impl LayerCache {
         if end - first > self.limit() {
             return self.replace(first..position, k, v);
         }
-        self.make_room(first..position, end, &k);
-        self.store(position, k, v);
+        if self.slots.is_none() && k.dims()[1] >= INITIAL_SLOTS && k.can_mut() && v.can_mut() {
+            // Nobody else reads them, and slots would be as many.
+            self.slots = Some((k, v));
+            self.base = position;
+        } else {
+            self.make_room(first..position, end, &k);
+            self.store(position, k, v);
+        }
         self.view(first..end)
     }
 
@@ -264,12 +270,17 @@ impl LayerCache {
             .max(capacity + capacity / 4)
             .max(INITIAL_SLOTS)
             .min(self.limit());
-        let moved = |rows: &KvRows| {
+        let start = kept.start - self.base;
+        let moved = |mut rows: KvRows| {
+            if capacity == rows.dims()[1] {
+                rows.move_to_front(start, kept.len());
+                return rows;
+            }
             let mut slots = rows.empty(capacity);
-            slots.write(0, rows.narrow(1, kept.start - self.base, kept.len()));
+            slots.write(0, rows.narrow(1, start, kept.len()));
             slots
         };
-        self.slots = Some(match &self.slots {
+        self.slots = Some(match self.slots.take() {
             Some((keys, values)) if !kept.is_empty() => (moved(keys), moved(values)),
             _ => (like.empty(capacity), like.empty(capacity)),
         });

@@ -26,6 +26,11 @@ use crate::segment::{Chunk, Segment, check, chunks, prompt_len};
 /// enough that activations of the 27B stay below 100 MB.
 pub const DEFAULT_CHUNK: usize = 512;
 
+/// Rows at the end of a chunk for which the last block is computed whole where only the last one is
+/// asked for: its other rows' keys and values are all that anything reads. So many, since fewer would
+/// be multiplied in other kernels, which take block weights for less exact.
+const LAST_ROWS: usize = 32;
+
 /// A named point of the forward pass, for comparison with the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -111,9 +116,10 @@ impl Decoder {
         let (mut done, total) = (0, prompt_len(prompt));
         let mut last = None;
         for chunk in chunks(prompt, chunk.max(1)) {
-            let hidden = self.run(&chunk, cache, &mut |_, _| {});
+            let asked = chunk.rows.min(LAST_ROWS);
+            let hidden = self.run(&chunk, cache, asked, &mut |_, _| {});
             done += chunk.rows;
-            last = Some(hidden.narrow(0, chunk.rows - 1, 1));
+            last = Some(hidden.narrow(0, asked - 1, 1));
             if !progress(done, total) {
                 return Ok(None);
             }
@@ -152,7 +158,7 @@ impl Decoder {
         let chunks = chunks(prompt, chunk.max(1));
         let logits = chunks
             .iter()
-            .map(|chunk| self.head(self.run(chunk, cache, observer)));
+            .map(|chunk| self.head(self.run(chunk, cache, chunk.rows, observer)));
         Ok(Tensor::cat(logits.collect(), 0))
     }
 
@@ -184,7 +190,7 @@ impl Decoder {
             spans: Vec::new(),
         });
         let x = self.embed(&tokens);
-        Ok(self.head(self.blocks(x, lanes.collect(), &mut |_, _| {})))
+        Ok(self.head(self.blocks(x, lanes.collect(), ids.len(), &mut |_, _| {})))
     }
 
     /// Reads `ids` into `cache` in one pass and predicts what follows each of them: `[t, v]`.
@@ -196,7 +202,8 @@ impl Decoder {
             spans: Vec::new(),
             cache,
         };
-        Ok(self.head(self.blocks(self.embed(&rows), vec![lane], &mut |_, _| {})))
+        let x = self.embed(&rows);
+        Ok(self.head(self.blocks(x, vec![lane], ids.len(), &mut |_, _| {})))
     }
 
     /// Refuses a prompt that is malformed or, with its answer, too long: before any work.
@@ -225,11 +232,12 @@ impl Decoder {
         Ok(())
     }
 
-    /// One chunk through embeddings, blocks and final norm: `[t, d]`.
+    /// One chunk through embeddings, blocks and final norm: its last rows, `[asked, d]`.
     fn run(
         &self,
         chunk: &Chunk,
         cache: &mut KvCache,
+        asked: usize,
         observer: &mut dyn FnMut(Stage, &Tensor<2>),
     ) -> Tensor<2> {
         let lane = Lane {
@@ -237,7 +245,8 @@ impl Decoder {
             spans: chunk.spans(cache.len()),
             cache,
         };
-        self.blocks(self.embed(&chunk.segments), vec![lane], observer)
+        let x = self.embed(&chunk.segments);
+        self.blocks(x, vec![lane], asked, observer)
     }
 
     /// Scaled rows of the tokens; given embeddings enter as they are.
@@ -259,18 +268,21 @@ impl Decoder {
         }
     }
 
-    /// The blocks and the final norm.
+    /// The blocks and the final norm: the last rows, `[asked, d]`; of several lanes all.
     fn blocks(
         &self,
         x: Tensor<2>,
         lanes: Vec<Lane<'_>>,
+        asked: usize,
         observer: &mut dyn FnMut(Stage, &Tensor<2>),
     ) -> Tensor<2> {
         let mut pass = Pass::new(lanes, &self.config, &self.rope, &self.device);
         observer(Stage::Embeddings, &x);
         let mut x = x;
         for (index, block) in self.layers.iter().enumerate() {
-            x = block.forward(x, index, &mut pass);
+            let is_last = index + 1 == self.layers.len();
+            let rows = if is_last { asked } else { x.dims()[0] };
+            x = block.forward(x, rows, index, &mut pass);
             observer(Stage::Layer(index), &x);
         }
         pass.finish();

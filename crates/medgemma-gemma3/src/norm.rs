@@ -28,6 +28,17 @@ impl RmsNorm {
         ops::add_rms_norm(residual, x, &self.gain, self.eps)
     }
 
+    /// `h = residual + norm(x)` and `next(h)`, all `[t, d]`: the norms between the halves of a block.
+    pub(crate) fn forward_added_then(
+        &self,
+        next: &Self,
+        residual: Tensor<2>,
+        x: Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let norms = [self, next].map(|norm| (&norm.gain, norm.eps));
+        ops::add_rms_norms(residual, x, norms)
+    }
+
     /// Norm over each head of `x` `[t, n, h]`, then rotation by position.
     pub(crate) fn forward_rotated(&self, x: Tensor<3>, rotation: &ops::Rotation) -> Tensor<3> {
         ops::qk_norm_rope(x, &self.gain, self.eps, rotation)

@@ -71,7 +71,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Stores `k`, `v` `[t, k, h]` and attends with `q` `[t, n, h]`, lane by lane; `[t, n·h]`.
+    /// Stores `k`, `v` `[t, k, h]` and attends with `q` `[t, n, h]`, lane by lane; `[t, n·h]`. Where
+    /// there is one lane, `q` may be that of its last rows only.
     pub(crate) fn attend(
         &mut self,
         layer: usize,
@@ -82,25 +83,31 @@ impl<'a> Pass<'a> {
     ) -> Tensor<2> {
         let kind = self.layer_types[layer];
         // The caches of one decoder hold one format: all lanes' rows are rounded at once.
-        let [k, v] = [k, v].map(|rows| match self.lanes.first() {
-            Some((lane, _)) => lane.cache.rounded(rows),
-            None => rows.into(),
+        let lengths: Vec<usize> = self.lanes.iter().map(|(lane, _)| lane.rows).collect();
+        let [k, v] = [k, v].map(|rows| {
+            let rows: KvRows = match self.lanes.first() {
+                Some((lane, _)) => lane.cache.rounded(rows),
+                None => rows.into(),
+            };
+            rows.split(&lengths)
         });
         let mut start = 0;
         let mut parts = Vec::with_capacity(self.lanes.len());
-        for (lane, masks) in &mut self.lanes {
-            let rows = |x: &KvRows| x.narrow(0, start, lane.rows);
-            let attended = lane.cache.extend(layer, rows(&k), rows(&v));
+        for ((lane, masks), (k, v)) in self.lanes.iter_mut().zip(k.into_iter().zip(v)) {
+            let attended = lane.cache.extend(layer, k, v);
             let mask = match kind {
                 LayerType::Sliding => masks.sliding.as_ref(),
                 LayerType::Full => masks.full.as_ref(),
             };
+            let asked = lane.rows.min(q.dims()[0]);
+            let fewer = mask.filter(|_| asked < lane.rows);
+            let fewer = fewer.map(|mask| mask.last(asked));
             parts.push(attention(
-                q.clone().narrow(0, start, lane.rows),
-                &attended.keys,
-                &attended.values,
+                q.clone().narrow(0, start, asked),
+                attended.keys,
+                attended.values,
                 scale,
-                mask,
+                fewer.as_ref().or(mask),
             ));
             start += lane.rows;
         }

@@ -229,6 +229,31 @@ fn chunked_prefill_and_single_tokens_equal_the_full_forward() {
     }
 }
 
+/// Longer than the rows that the last block computes whole, and than the window.
+#[test]
+fn the_last_logits_of_a_long_prompt_are_those_of_all_its_rows() {
+    for device in devices() {
+        let dir = checkpoint("mm-2025");
+        let decoder = decoder(&dir, &device);
+        let vocabulary = u32::try_from(decoder.config().vocab_size).expect("tiny");
+        let ids = (0..100).map(|at| (2 + at * 7) % vocabulary);
+        let prompt = [Segment::Tokens(ids.collect())];
+        let all = decoder.logits_of_all(&prompt, &mut decoder.new_cache(), 100);
+        let (_, all) = values(all.expect("the prompt is valid"));
+        let expected = &all[99 * vocabulary as usize..];
+        for chunk in [33, 64, 1000] {
+            let got = last_logits(&decoder, &prompt, &mut decoder.new_cache(), chunk);
+            let off = got.iter().zip(expected).map(|(a, b)| (a - b).abs());
+            let most = expected.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+            let off = off.fold(0.0, f32::max);
+            assert!(
+                off <= 1e-4 * most,
+                "{off} of {most} in chunks of {chunk} on {device}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_batch_of_different_lengths_equals_single_runs() {
     for device in devices() {

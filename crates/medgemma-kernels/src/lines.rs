@@ -74,9 +74,7 @@ impl Lines {
         // SAFETY: as for `words`.
         unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), self.count * 16) }
     }
-}
 
-impl Lines {
     /// The lines as two halves of 16 numbers of 2 bytes each.
     #[cfg_attr(
         not(any(test, all(target_arch = "x86_64", target_os = "linux"))),

@@ -85,4 +85,13 @@ impl LayerNorm {
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         ops::layer_norm(x, &self.weight, &self.bias, self.eps)
     }
+    /// `residual + x`, both `[t, d]`, and its norm: the sum after one half of a block and the norm
+    /// before the next.
+    pub(crate) fn forward_added(
+        &self,
+        residual: Tensor<2>,
+        x: Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        ops::add_layer_norm(residual, x, &self.weight, &self.bias, self.eps)
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) fn attend(
         ops::rounded(x, arithmetic, KvPrecision::AsWeights).swap_heads()
     };
     let (keys, values) = (rounded(k), rounded(v));
-    ops::attention(q.reshape([t, n, h]), &keys, &values, scale(h), None)
+    ops::attention(q.reshape([t, n, h]), keys, values, scale(h), None)
 }
 
 /// `h^(−1/2)`: 0.117851 for the 72-wide heads of so400m.

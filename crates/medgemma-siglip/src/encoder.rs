@@ -97,9 +97,9 @@ impl EncoderLayer {
     /// `[b·t, d]` → `[b·t, d]`.
     fn forward(&self, x: Tensor<2>, sequences: usize) -> Tensor<2> {
         let normed = self.layer_norm1.forward(x.clone());
-        let h = ops::add(x, self.self_attn.forward(normed, sequences));
-        let mixed = self.mlp.forward(self.layer_norm2.forward(h.clone()));
-        ops::add(h, mixed)
+        let attended = self.self_attn.forward(normed, sequences);
+        let (h, normed) = self.layer_norm2.forward_added(x, attended);
+        ops::add(h, self.mlp.forward(normed))
     }
 }
 

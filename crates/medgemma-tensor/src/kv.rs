@@ -11,6 +11,8 @@ use burn::tensor::kind::Basic;
 use burn::tensor::{DType, Int, Tensor};
 
 use crate::error::{Error, Result};
+#[cfg(feature = "cpu")]
+use crate::extension;
 use crate::weight::{Arithmetic, widen};
 
 /// How keys and values are cached.
@@ -191,7 +193,13 @@ impl KvRows {
     #[must_use]
     pub fn empty(&self, capacity: usize) -> Self {
         match &self.storage {
-            KvStorage::Float(rows) => zeros(rows, capacity).into(),
+            KvStorage::Float(rows) => {
+                #[cfg(feature = "cpu")]
+                if let Some(slots) = extension::zeros(rows, capacity) {
+                    return slots.into();
+                }
+                zeros(rows, capacity).into()
+            }
             KvStorage::Int8 { numbers, scales } => {
                 Self::int8(zeros(numbers, capacity), zeros(scales, capacity))
             }
@@ -205,7 +213,14 @@ impl KvRows {
     /// When the slots are too few or the formats differ.
     pub fn write(&mut self, start: usize, rows: Self) {
         match (&mut self.storage, rows.storage) {
-            (KvStorage::Float(slots), KvStorage::Float(rows)) => write(slots, start, rows),
+            (KvStorage::Float(slots), KvStorage::Float(rows)) => {
+                #[cfg(feature = "cpu")]
+                if extension::write(slots, start, &rows) {
+                    extension::recycle(rows);
+                    return;
+                }
+                write(slots, start, rows);
+            }
             (
                 KvStorage::Int8 { numbers, scales },
                 KvStorage::Int8 {
@@ -218,6 +233,38 @@ impl KvRows {
             }
             _ => panic!("{MIXED}"),
         }
+    }
+
+    /// Moves `len` rows from `start` on to the first slots, in place as [`KvRows::write`]; what the
+    /// slots behind them hold is any.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn move_to_front(&mut self, start: usize, len: usize) {
+        #[cfg(feature = "cpu")]
+        if let KvStorage::Float(slots) = &mut self.storage
+            && extension::move_to_front(slots, start, len)
+        {
+            return;
+        }
+        let mut moved = self.empty(self.dims()[1]);
+        moved.write(0, self.narrow(1, start, len));
+        *self = moved;
+    }
+
+    /// Rows one after the other along the first axis, as many as each length says: views, but for a
+    /// single one, which is the whole.
+    #[must_use]
+    pub fn split(self, lengths: &[usize]) -> Vec<Self> {
+        if let [_] = lengths {
+            return vec![self];
+        }
+        let mut start = 0;
+        let part = |&len: &usize| {
+            start += len;
+            self.narrow(0, start - len, len)
+        };
+        lengths.iter().map(part).collect()
     }
 
     /// Whether [`KvRows::write`] copies nothing but what is written.

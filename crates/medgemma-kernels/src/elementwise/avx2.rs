@@ -2,6 +2,8 @@
 
 use core::arch::x86_64::*;
 
+use half::bf16;
+
 use super::simd::{Kernel, Simd, padded, shortened};
 use crate::exp::exp_avx2;
 
@@ -45,6 +47,32 @@ impl Simd for Avx2 {
             let mut whole = [0.0; 8];
             // SAFETY: as in `splat`; the array has the 8 numbers written.
             unsafe { _mm256_storeu_ps(whole.as_mut_ptr(), v) };
+            shortened(&whole, out);
+        }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, v: __m256, out: &mut [bf16]) {
+        // SAFETY: as in `splat`.
+        let numbers = unsafe {
+            let bits = _mm256_castps_si256(v);
+            let high = _mm256_srli_epi32::<16>(bits);
+            let odd = _mm256_and_si256(high, _mm256_set1_epi32(1));
+            let half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+            let rounded = _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half));
+            let quiet = _mm256_or_si256(high, _mm256_set1_epi32(0x40));
+            let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(v, v));
+            let words = _mm256_blendv_epi8(rounded, quiet, nan);
+            let upper = _mm256_extracti128_si256::<1>(words);
+            _mm_packus_epi32(_mm256_castsi256_si128(words), upper)
+        };
+        if out.len() >= 8 {
+            // SAFETY: as in `splat`; `out` has the 8 numbers written, 16 bits each.
+            unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), numbers) };
+        } else {
+            let mut whole = [bf16::ZERO; 8];
+            // SAFETY: as in `splat`; the array has the 8 numbers written, 16 bits each.
+            unsafe { _mm_storeu_si128(whole.as_mut_ptr().cast(), numbers) };
             shortened(&whole, out);
         }
     }

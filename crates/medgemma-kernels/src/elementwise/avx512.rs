@@ -2,6 +2,8 @@
 
 use core::arch::x86_64::*;
 
+use half::bf16;
+
 use super::simd::{Kernel, Simd};
 use crate::exp::exp_avx512;
 
@@ -50,6 +52,27 @@ impl Simd for Avx512 {
                 _mm512_storeu_ps(out.as_mut_ptr(), v);
             } else {
                 _mm512_mask_storeu_ps(out.as_mut_ptr(), mask(out.len()), v);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, v: __m512, out: &mut [bf16]) {
+        // SAFETY: as in `splat`; what is written lies in `out`, whose numbers are 16 bits each, as its
+        // length or the mask says.
+        unsafe {
+            let bits = _mm512_castps_si512(v);
+            let high = _mm512_srli_epi32::<16>(bits);
+            let odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+            let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+            let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+            let quiet = _mm512_or_si512(high, _mm512_set1_epi32(0x40));
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+            let numbers = _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet));
+            if out.len() >= 16 {
+                _mm256_storeu_si256(out.as_mut_ptr().cast(), numbers);
+            } else {
+                _mm256_mask_storeu_epi16(out.as_mut_ptr().cast(), mask(out.len()), numbers);
             }
         }
     }

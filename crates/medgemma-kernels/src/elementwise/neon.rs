@@ -2,6 +2,8 @@
 
 use core::arch::aarch64::*;
 
+use half::bf16;
+
 use super::simd::{Kernel, Simd, padded, shortened};
 use crate::exp::exp_neon;
 
@@ -45,6 +47,29 @@ impl Simd for Neon {
             let mut whole = [0.0; 4];
             // SAFETY: as in `splat`; the array has the 4 numbers written.
             unsafe { vst1q_f32(whole.as_mut_ptr(), v) };
+            shortened(&whole, out);
+        }
+    }
+
+    #[inline(always)]
+    fn store_bf16(self, v: float32x4_t, out: &mut [bf16]) {
+        // SAFETY: as in `splat`.
+        let numbers = unsafe {
+            let bits = vreinterpretq_u32_f32(v);
+            let high = vshrq_n_u32::<16>(bits);
+            let odd = vandq_u32(high, vdupq_n_u32(1));
+            let half = vaddq_u32(odd, vdupq_n_u32(0x7fff));
+            let rounded = vshrq_n_u32::<16>(vaddq_u32(bits, half));
+            let quiet = vorrq_u32(high, vdupq_n_u32(0x40));
+            vmovn_u32(vbslq_u32(vceqq_f32(v, v), rounded, quiet))
+        };
+        if out.len() >= 4 {
+            // SAFETY: as in `splat`; `out` has the 4 numbers written, 16 bits each.
+            unsafe { vst1_u16(out.as_mut_ptr().cast(), numbers) };
+        } else {
+            let mut whole = [bf16::ZERO; 4];
+            // SAFETY: as in `splat`; the array has the 4 numbers written, 16 bits each.
+            unsafe { vst1_u16(whole.as_mut_ptr().cast(), numbers) };
             shortened(&whole, out);
         }
     }

@@ -37,3 +37,18 @@ pub(crate) fn for_rows(
 pub(crate) fn for_numbers(cpu: &Cpu, out: &mut [f32], task: &(dyn Fn(usize, &mut [f32]) + Sync)) {
     for_rows(cpu, out, 1, task);
 }
+
+/// [`for_rows`] of two outputs: `task` gets the same rows of both.
+pub(crate) fn for_rows_of_both(
+    cpu: &Cpu,
+    [one, two]: [&mut [f32]; 2],
+    cols: usize,
+    task: &(dyn Fn(&mut [f32], &mut [f32]) + Sync),
+) {
+    assert_eq!(one.len(), two.len(), "two outputs of one shape");
+    let two = Cells::new(two);
+    for_rows(cpu, one, cols, &|first, one| {
+        // SAFETY: `for_rows` gives each row once.
+        task(one, unsafe { two.part(first * cols, one.len()) });
+    });
+}

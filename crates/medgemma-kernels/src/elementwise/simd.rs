@@ -1,5 +1,7 @@
 //! What the row-wise kernels ask of a set of instructions, so that each is written once for all.
 
+use half::bf16;
+
 use crate::cpu::Path;
 
 /// Proof that the processor has a set of instructions, and its vectors of f32.
@@ -21,6 +23,9 @@ pub(crate) trait Simd: Copy {
     fn load_or(self, x: &[f32], fill: f32) -> Self::V;
     /// The first numbers of `v` to `out`, as many as it takes.
     fn store(self, v: Self::V, out: &mut [f32]);
+    /// As `store`, each number as [`bf16::from_f32`] rounds it, in integers: the instructions for it
+    /// take subnormal numbers for zero.
+    fn store_bf16(self, v: Self::V, out: &mut [bf16]);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
@@ -78,6 +83,6 @@ pub(super) fn padded<const LANES: usize>(x: &[f32], fill: f32) -> [f32; LANES] {
 /// The first numbers of `v`, for the end of a row where there are no masks.
 #[cold]
 #[inline(never)]
-pub(super) fn shortened<const LANES: usize>(v: &[f32; LANES], out: &mut [f32]) {
+pub(super) fn shortened<T: Copy, const LANES: usize>(v: &[T; LANES], out: &mut [T]) {
     out.copy_from_slice(&v[..out.len()]);
 }

@@ -1,7 +1,7 @@
 //! Layer norm.
 
 use super::{count, to_f32};
-use crate::elementwise::{Kernel, Simd};
+use crate::elementwise::{Add, Kernel, Simd};
 
 pub(super) struct LayerNorm<'a> {
     pub(super) x: &'a [f32],
@@ -40,6 +40,50 @@ impl Kernel for LayerNorm<'_> {
                 let x = s.mul(s.sub(s.load(x), mean), scale);
                 s.store(s.mul_add(x, s.load(weight), s.load(bias)), out);
             }
+        }
+    }
+}
+
+/// `sum += x`, `x = norm(sum)`, row by row.
+pub(super) struct AddLayerNorm<'a> {
+    pub(super) x: &'a mut [f32],
+    pub(super) weight: &'a [f32],
+    pub(super) bias: &'a [f32],
+    pub(super) eps: f32,
+    pub(super) sum: &'a mut [f32],
+}
+
+impl Kernel for AddLayerNorm<'_> {
+    fn scalar(self) {
+        let (weight, bias, eps) = (self.weight, self.bias, self.eps);
+        let rows = self.x.chunks_exact_mut(weight.len());
+        for (out, sum) in rows.zip(self.sum.chunks_exact_mut(weight.len())) {
+            Add { x: out, sum }.scalar();
+            let norm = LayerNorm {
+                x: sum,
+                weight,
+                bias,
+                eps,
+                out,
+            };
+            norm.scalar();
+        }
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(self, s: S) {
+        let (weight, bias, eps) = (self.weight, self.bias, self.eps);
+        let rows = self.x.chunks_exact_mut(weight.len());
+        for (out, sum) in rows.zip(self.sum.chunks_exact_mut(weight.len())) {
+            Add { x: out, sum }.vectors(s);
+            let norm = LayerNorm {
+                x: sum,
+                weight,
+                bias,
+                eps,
+                out,
+            };
+            norm.vectors(s);
         }
     }
 }

@@ -6,9 +6,9 @@ mod rms;
 mod tests;
 
 use crate::cpu::Cpu;
-use crate::elementwise::{for_rows, run};
-use layer::LayerNorm;
-use rms::RmsNorm;
+use crate::elementwise::{for_rows, for_rows_of_both, run};
+use layer::{AddLayerNorm, LayerNorm};
+use rms::{AddRmsNorms, RmsNorm};
 pub(crate) use rms::{inverse_rms, inverse_rms_scalar};
 
 /// RMS norm of every row: `x / sqrt(mean(x²) + eps) · gain`.
@@ -19,41 +19,43 @@ pub(crate) use rms::{inverse_rms, inverse_rms_scalar};
 /// # Panics
 /// When lengths do not fit each other.
 pub fn rms_norm(cpu: &Cpu, x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
-    rms(cpu, x, gain, eps, None, out);
+    rms(cpu, x, (gain, eps), false, out);
 }
 
-/// `residual + `[`rms_norm`]`(x)`: a norm after a sublayer and the residual sum in one pass.
+/// `sum += `[`rms_norm`]`(x)`: a norm after a sublayer and the residual sum in one pass.
 ///
-/// - `x`, `residual`, `out`: `[rows, d]`
+/// - `x`, `sum`: `[rows, d]`
 /// - `gain`: `[d]`
 ///
 /// # Panics
 /// When lengths do not fit each other.
-pub fn add_rms_norm(
-    cpu: &Cpu,
-    x: &[f32],
-    gain: &[f32],
-    eps: f32,
-    residual: &[f32],
-    out: &mut [f32],
-) {
-    assert_eq!(residual.len(), out.len(), "length of the residual");
-    rms(cpu, x, gain, eps, Some(residual), out);
+pub fn add_rms_norm(cpu: &Cpu, x: &[f32], gain: &[f32], eps: f32, sum: &mut [f32]) {
+    rms(cpu, x, (gain, eps), true, sum);
 }
 
-fn rms(cpu: &Cpu, x: &[f32], gain: &[f32], eps: f32, residual: Option<&[f32]>, out: &mut [f32]) {
-    let d = gain.len();
+fn rms(cpu: &Cpu, x: &[f32], norm: (&[f32], f32), add: bool, out: &mut [f32]) {
+    let d = norm.0.len();
     check_rows(x, d, out);
     for_rows(cpu, out, d, &|first, out| {
-        let here = first * d..first * d + out.len();
-        let kernel = RmsNorm {
-            x: &x[here.clone()],
-            gain,
-            eps,
-            residual: residual.map(|residual| &residual[here]),
-            out,
-        };
-        run(cpu.path(), kernel);
+        let x = &x[first * d..first * d + out.len()];
+        run(cpu.path(), RmsNorm::new(x, norm, add, out));
+    });
+}
+
+/// [`add_rms_norm`] with the first of two norms, gain and epsilon, and then the second of the sums:
+/// `sum += first(x)`, `x = second(sum)`, the same numbers as in two passes.
+///
+/// - `x`, `sum`: `[rows, d]`
+/// - gains: `[d]`
+///
+/// # Panics
+/// When lengths do not fit each other.
+pub fn add_rms_norms(cpu: &Cpu, x: &mut [f32], norms: [(&[f32], f32); 2], sum: &mut [f32]) {
+    let d = norms[0].0.len();
+    check_rows(x, d, sum);
+    assert_eq!(norms[1].0.len(), d, "length of the second gain");
+    for_rows_of_both(cpu, [sum, x], d, &|sum, x| {
+        run(cpu.path(), AddRmsNorms { x, norms, sum });
     });
 }
 
@@ -77,6 +79,37 @@ pub fn layer_norm(cpu: &Cpu, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, 
             bias,
             eps,
             out,
+        };
+        run(cpu.path(), kernel);
+    });
+}
+
+/// `sum += x`, `x = `[`layer_norm`]`(sum)`: a residual sum and the norm after it, the same numbers as
+/// in two passes.
+///
+/// - `x`, `sum`: `[rows, d]`
+/// - `weight`, `bias`: `[d]`
+///
+/// # Panics
+/// When lengths do not fit each other.
+pub fn add_layer_norm(
+    cpu: &Cpu,
+    x: &mut [f32],
+    weight: &[f32],
+    bias: &[f32],
+    eps: f32,
+    sum: &mut [f32],
+) {
+    let d = weight.len();
+    check_rows(x, d, sum);
+    assert_eq!(bias.len(), d, "length of the bias");
+    for_rows_of_both(cpu, [sum, x], d, &|sum, x| {
+        let kernel = AddLayerNorm {
+            x,
+            weight,
+            bias,
+            eps,
+            sum,
         };
         run(cpu.path(), kernel);
     });

@@ -1,29 +1,42 @@
-//! RMS norm, with a residual or without.
+//! RMS norm, alone and as part of a residual sum.
 
 use super::{count, to_f32};
 use crate::elementwise::{Kernel, Simd};
 
 pub(super) struct RmsNorm<'a> {
-    pub(super) x: &'a [f32],
-    pub(super) gain: &'a [f32],
-    pub(super) eps: f32,
-    pub(super) residual: Option<&'a [f32]>,
-    pub(super) out: &'a mut [f32],
+    x: &'a [f32],
+    gain: &'a [f32],
+    eps: f32,
+    /// Whether to add to what `out` holds.
+    add: bool,
+    out: &'a mut [f32],
+}
+
+impl<'a> RmsNorm<'a> {
+    pub(super) fn new(
+        x: &'a [f32],
+        (gain, eps): (&'a [f32], f32),
+        add: bool,
+        out: &'a mut [f32],
+    ) -> Self {
+        Self {
+            x,
+            gain,
+            eps,
+            add,
+            out,
+        }
+    }
 }
 
 impl Kernel for RmsNorm<'_> {
     fn scalar(self) {
         let d = self.gain.len();
-        let rows = self.x.chunks_exact(d).zip(self.out.chunks_exact_mut(d));
-        for (row, (x, out)) in rows.enumerate() {
+        for (x, out) in self.x.chunks_exact(d).zip(self.out.chunks_exact_mut(d)) {
             let scale = inverse_rms_scalar(x, self.eps);
             for ((out, x), gain) in out.iter_mut().zip(x).zip(self.gain) {
-                *out = x * scale * gain;
-            }
-            if let Some(residual) = self.residual {
-                for (out, residual) in out.iter_mut().zip(&residual[row * d..]) {
-                    *out += residual;
-                }
+                let normed = x * scale * gain;
+                *out = if self.add { *out + normed } else { normed };
             }
         }
     }
@@ -31,22 +44,48 @@ impl Kernel for RmsNorm<'_> {
     #[inline(always)]
     fn vectors<S: Simd>(self, s: S) {
         let d = self.gain.len();
-        let rows = self.x.chunks_exact(d).zip(self.out.chunks_exact_mut(d));
-        for (row, (x, out)) in rows.enumerate() {
+        for (x, out) in self.x.chunks_exact(d).zip(self.out.chunks_exact_mut(d)) {
             let scale = s.splat(inverse_rms(s, x, self.eps));
             let inputs = x.chunks(S::LANES).zip(self.gain.chunks(S::LANES));
             let outs = out.chunks_mut(S::LANES);
-            if let Some(residual) = self.residual {
-                let residual = residual[row * d..][..d].chunks(S::LANES);
-                for ((out, (x, gain)), residual) in outs.zip(inputs).zip(residual) {
+            if self.add {
+                for (out, (x, gain)) in outs.zip(inputs) {
                     let x = s.mul(s.load(x), scale);
-                    s.store(s.mul_add(x, s.load(gain), s.load(residual)), out);
+                    s.store(s.mul_add(x, s.load(gain), s.load(out)), out);
                 }
             } else {
                 for (out, (x, gain)) in outs.zip(inputs) {
                     s.store(s.mul(s.mul(s.load(x), scale), s.load(gain)), out);
                 }
             }
+        }
+    }
+}
+
+/// `sum += first(x)`, `x = second(sum)`, row by row.
+pub(super) struct AddRmsNorms<'a> {
+    pub(super) x: &'a mut [f32],
+    pub(super) norms: [(&'a [f32], f32); 2],
+    pub(super) sum: &'a mut [f32],
+}
+
+impl Kernel for AddRmsNorms<'_> {
+    fn scalar(self) {
+        let d = self.norms[0].0.len();
+        let rows = self.x.chunks_exact_mut(d);
+        for (x, sum) in rows.zip(self.sum.chunks_exact_mut(d)) {
+            RmsNorm::new(x, self.norms[0], true, sum).scalar();
+            RmsNorm::new(sum, self.norms[1], false, x).scalar();
+        }
+    }
+
+    #[inline(always)]
+    fn vectors<S: Simd>(self, s: S) {
+        let d = self.norms[0].0.len();
+        let rows = self.x.chunks_exact_mut(d);
+        for (x, sum) in rows.zip(self.sum.chunks_exact_mut(d)) {
+            RmsNorm::new(x, self.norms[0], true, sum).vectors(s);
+            RmsNorm::new(sum, self.norms[1], false, x).vectors(s);
         }
     }
 }

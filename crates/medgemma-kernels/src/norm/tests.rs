@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{add_rms_norm, layer_norm, rms_norm};
+use super::{add_layer_norm, add_rms_norm, add_rms_norms, layer_norm, rms_norm};
+use crate::elementwise::add;
 use crate::elementwise::check::{ROUNDING, check, numbers, on_every_path};
 use crate::{Cpu, Path};
 
@@ -51,8 +52,35 @@ proptest! {
             .map(|(normed, sum)| normed.abs() * rms_rounding(d) + sum.abs() * ROUNDING * 1.01)
             .collect();
         check(&expected, &tolerance, |cpu, out| {
-            add_rms_norm(cpu, &x, &gain, EPS, &residual, out);
+            out.copy_from_slice(&residual);
+            add_rms_norm(cpu, &x, &gain, EPS, out);
         });
+    }
+
+    /// The numbers of two passes, and these are their formulas.
+    #[test]
+    fn a_sum_and_its_norm_in_one_pass_are_those_of_two(rows in 0usize..40, d in 1usize..1500, seed: u64) {
+        let (x, residual) = (numbers(seed, rows * d, 3.0), numbers(seed ^ 1, rows * d, 10.0));
+        let (first, second) = (numbers(!seed, d, 2.0), numbers(seed ^ 2, d, 2.0));
+        for path in Path::available() {
+            for threads in 1..=3 {
+                let cpu = &Cpu::new(threads, path);
+                let (mut sum, mut normed) = (residual.clone(), vec![7.0; rows * d]);
+                add_rms_norm(cpu, &x, &first, EPS, &mut sum);
+                rms_norm(cpu, &sum, &second, 2.0 * EPS, &mut normed);
+                let (mut found, mut out) = (residual.clone(), x.clone());
+                let norms = [(&*first, EPS), (&*second, 2.0 * EPS)];
+                add_rms_norms(cpu, &mut out, norms, &mut found);
+                prop_assert!(found == sum && out == normed, "RMS norms, {path}");
+
+                let (mut sum, mut normed) = (residual.clone(), vec![7.0; rows * d]);
+                add(cpu, &x, &mut sum);
+                layer_norm(cpu, &sum, &first, &second, EPS, &mut normed);
+                let (mut found, mut out) = (residual.clone(), x.clone());
+                add_layer_norm(cpu, &mut out, &first, &second, EPS, &mut found);
+                prop_assert!(found == sum && out == normed, "layer norm, {path}");
+            }
+        }
     }
 
     /// Rows far from zero, so that a variance from sums of squares would be nothing but rounding.
@@ -112,4 +140,26 @@ fn half_a_row_is_refused() {
 fn a_short_bias_is_refused() {
     let cpu = Cpu::new(1, Path::Scalar);
     layer_norm(&cpu, &[0.0; 4], &[1.0; 4], &[0.0; 3], EPS, &mut [0.0; 4]);
+}
+
+#[test]
+#[should_panic(expected = "length of the second gain")]
+fn a_short_second_gain_is_refused() {
+    let cpu = Cpu::new(1, Path::Scalar);
+    let norms = [([1.0; 2].as_slice(), EPS), ([1.0; 1].as_slice(), EPS)];
+    add_rms_norms(&cpu, &mut [0.0; 4], norms, &mut [0.0; 4]);
+}
+
+#[test]
+#[should_panic(expected = "length of the bias")]
+fn a_short_bias_after_a_sum_is_refused() {
+    let cpu = Cpu::new(1, Path::Scalar);
+    add_layer_norm(
+        &cpu,
+        &mut [0.0; 4],
+        &[1.0; 4],
+        &[0.0; 3],
+        EPS,
+        &mut [0.0; 4],
+    );
 }

@@ -5,10 +5,10 @@ use std::ops::Range;
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor, bf16};
 use burn_flex::FlexTensor;
-use medgemma_kernels::{Numbers, Rows, quantize_rows};
+use medgemma_kernels::{Numbers, Rows, quantize_rows, round_heads};
 
 use super::buffers::buffer;
-use super::{Operand, int8_tensor, primitive, tensor};
+use super::{Operand, bf16_tensor, int8_tensor, primitive, tensor};
 use crate::cpu;
 use crate::kv::{KvPrecision, KvRows, KvStorage};
 use crate::weight::Arithmetic;
@@ -51,7 +51,14 @@ pub(crate) fn rounded(
     primitive(x)?;
     match (precision, arithmetic) {
         (KvPrecision::AsWeights, Arithmetic::F32) => None,
-        (KvPrecision::AsWeights, Arithmetic::Bf16) => Some(x.clone().cast(DType::BF16).into()),
+        (KvPrecision::AsWeights, Arithmetic::Bf16) => {
+            let [t, k, h] = x.dims();
+            let x = Operand::new(x)?;
+            let mut numbers = buffer(t * k * h);
+            round_heads(&cpu::current(), x.numbers(), k, h, &mut numbers);
+            // Attention reads, and a cache holds, a head's rows one after the other.
+            Some(bf16_tensor(numbers, [k, t, h]).swap_dims(0, 1).into())
+        }
         (KvPrecision::Int8, _) => {
             let [a, b, h] = x.dims();
             let x = Operand::new(x)?;
@@ -157,6 +164,25 @@ mod tests {
             numbers,
             scales.map_or(0, |scales| scales.storage::<f32>().as_ptr().addr()),
         ]
+    }
+
+    #[test]
+    fn heads_that_came_side_by_side_are_rounded_to_lie_apart() {
+        let device = Device::cpu().expect("the feature cpu is on");
+        // Halves of a unit of bf16 above 256 go to the even neighbour.
+        let numbers = (0..3 * 2 * 4u16).map(|x| f32::from(x) + 256.0);
+        let x = tensor_from(numbers.collect(), [3, 2, 4], &device);
+        let rows = ops::rounded(x, Arithmetic::Bf16, KvPrecision::AsWeights).swap_heads();
+        let lanes = Lanes::new(&rows).expect("rows of the cpu");
+        let found = lanes.numbers.as_slice::<bf16>().expect("they lie together");
+        let expected = [0, 0, 2, 4, 8, 8, 10, 12, 16, 16, 18, 20].into_iter();
+        let expected = expected.chain([4, 4, 6, 8, 12, 12, 14, 16, 20, 20, 22, 24]);
+        assert!(
+            found
+                .iter()
+                .map(|x| x.to_f32() - 256.0)
+                .eq(expected.map(|x: u8| f32::from(x)))
+        );
     }
 
     #[test]

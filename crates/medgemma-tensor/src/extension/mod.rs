@@ -10,17 +10,26 @@ mod attention;
 mod buffers;
 mod linear;
 mod pointwise;
+mod residual;
+mod slots;
+
+use std::sync::Arc;
 
 use burn::backend::Flex;
-use burn::tensor::{Bytes, DType, Int, Shape, Tensor};
+use burn::tensor::{Bytes, DType, Int, Shape, Tensor, bf16};
 use burn_flex::{FlexTensor, Layout};
 
 pub(crate) use attention::{attention, rounded};
-pub(crate) use buffers::recycle;
+pub(crate) use buffers::{recycle, recycle_rows};
 pub(crate) use linear::{gated_mlp, linear, linear_each, mlp};
-pub(crate) use pointwise::{
-    add, add_rms_norm, geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm,
-};
+pub(crate) use pointwise::{geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm};
+pub(crate) use residual::{add, add_layer_norm, add_rms_norm, add_rms_norms};
+pub(crate) use slots::{move_to_front, write, zeros};
+
+/// Whether `x` is a plain burn-flex tensor, which the functions that take operands by value ask for.
+pub(crate) fn is_plain<const D: usize>(x: &Tensor<D>) -> bool {
+    primitive(x).is_some()
+}
 
 /// The primitive of a plain burn-flex tensor.
 fn primitive<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
@@ -36,13 +45,33 @@ impl Operand {
     /// # Panics
     /// When `x` is not f32: activations are.
     fn new<const D: usize>(x: &Tensor<D>) -> Option<Self> {
-        let x = primitive(x)?;
+        Some(Self::of(primitive(x)?))
+    }
+
+    /// # Panics
+    /// When `x` is not f32.
+    fn of(x: FlexTensor) -> Self {
         assert_eq!(x.dtype(), DType::F32, "activations are f32");
-        Some(Self(if x.is_contiguous() {
+        Self(if x.is_contiguous() {
             x
         } else {
             x.to_contiguous()
-        }))
+        })
+    }
+
+    /// Their memory, if nobody else reads it and there is no more to it.
+    fn into_memory(self) -> Result<Vec<f32>, Self> {
+        let (data, layout) = (self.0.data_arc(), self.0.layout().clone());
+        drop(self);
+        let whole = data.len() == layout.num_elements() * size_of::<f32>();
+        let shared = |data| Self(FlexTensor::from_arc(data, layout.clone(), DType::F32));
+        if !whole {
+            return Err(shared(data));
+        }
+        let bytes = Arc::try_unwrap(data).map_err(shared)?;
+        bytes
+            .try_into_vec()
+            .map_err(|bytes| shared(Arc::new(bytes)))
     }
 
     fn numbers(&self) -> &[f32] {
@@ -55,6 +84,11 @@ impl Operand {
 /// A plain burn-flex tensor of these numbers.
 fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(flex(Bytes::from_elems(numbers), shape, DType::F32))
+}
+
+/// A plain burn-flex tensor of these numbers.
+fn bf16_tensor<const D: usize>(numbers: Vec<bf16>, shape: [usize; D]) -> Tensor<D> {
+    Tensor::from_primitive::<Flex>(flex(Bytes::from_elems(numbers), shape, DType::BF16))
 }
 
 /// A plain burn-flex tensor of these whole numbers.

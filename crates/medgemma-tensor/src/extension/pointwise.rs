@@ -29,31 +29,6 @@ pub(crate) fn rms_norm<const D: usize>(
     Some(tensor(y, shape))
 }
 
-/// See [`crate::ops::add_rms_norm`].
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "an epsilon is added to f32 numbers"
-)]
-pub(crate) fn add_rms_norm(
-    residual: &Tensor<2>,
-    x: &Tensor<2>,
-    gain: &Tensor<1>,
-    eps: f64,
-) -> Option<Tensor<2>> {
-    let (shape, x, gain) = (x.dims(), Operand::new(x)?, Operand::new(gain)?);
-    let residual = Operand::new(residual)?;
-    let mut y = buffer(x.numbers().len());
-    kernels::add_rms_norm(
-        &cpu::current(),
-        x.numbers(),
-        gain.numbers(),
-        eps as f32,
-        residual.numbers(),
-        &mut y,
-    );
-    Some(tensor(y, shape))
-}
-
 /// See [`crate::ops::layer_norm`].
 #[allow(
     clippy::cast_possible_truncation,
@@ -120,13 +95,5 @@ pub(crate) fn geglu(gate: &Tensor<2>, up: &Tensor<2>) -> Option<Tensor<2>> {
     let (shape, gate, up) = (gate.dims(), Operand::new(gate)?, Operand::new(up)?);
     let mut y = buffer(gate.numbers().len());
     kernels::geglu(&cpu::current(), gate.numbers(), up.numbers(), &mut y);
-    Some(tensor(y, shape))
-}
-
-/// See [`crate::ops::add`].
-pub(crate) fn add<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> Option<Tensor<D>> {
-    let (shape, a, b) = (a.dims(), Operand::new(a)?, Operand::new(b)?);
-    let mut y = buffer(a.numbers().len());
-    kernels::add(&cpu::current(), a.numbers(), b.numbers(), &mut y);
     Some(tensor(y, shape))
 }

@@ -56,6 +56,20 @@ impl AttentionMask {
         })
     }
 
+    /// The mask of the last `rows` queries.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    #[must_use]
+    pub fn last(&self, rows: usize) -> Self {
+        Self {
+            visible: self.visible[self.visible.len() - rows..].to_vec(),
+            keys: self.keys,
+            device: self.device.clone(),
+            hidden: OnceLock::new(),
+        }
+    }
+
     /// `[t, s]`, true where a query must not look.
     fn hidden(&self) -> &Tensor<2, Bool> {
         self.hidden.get_or_init(|| {
@@ -114,20 +128,22 @@ pub fn rounded(x: Tensor<3>, arithmetic: Arithmetic, precision: KvPrecision) -> 
 #[must_use]
 pub fn attention(
     q: Tensor<3>,
-    keys: &KvRows,
-    values: &KvRows,
+    keys: KvRows,
+    values: KvRows,
     scale: f64,
     mask: Option<&AttentionMask>,
 ) -> Tensor<2> {
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::attention(
         &q,
-        keys,
-        values,
+        &keys,
+        &values,
         scale,
         mask.map(|mask| mask.visible.as_slice()),
     ) {
         extension::recycle(q);
+        extension::recycle_rows(keys);
+        extension::recycle_rows(values);
         return y;
     }
     let [t, n, h] = q.dims();

@@ -28,7 +28,7 @@ pub use embed::embed_rows;
 pub use interpolate::interpolate_grid;
 pub use linear::{linear, linear_each, logits};
 pub use mlp::{gated_mlp, mlp};
-pub use norm::{add_rms_norm, layer_norm, rms_norm};
+pub use norm::{add_layer_norm, add_rms_norm, add_rms_norms, layer_norm, rms_norm};
 pub use patch::patch_embed;
 pub use pool::pool_patches;
 pub use project::project;

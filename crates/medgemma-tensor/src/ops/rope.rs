@@ -43,6 +43,23 @@ impl Rotation {
         }
     }
 
+    /// The rotation of the last `rows` positions.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    #[must_use]
+    pub fn last(&self, rows: usize) -> Self {
+        let first = self.cos.dims()[0] - rows;
+        let last = |table: &Tensor<3>| match first {
+            0 => table.clone(),
+            _ => table.clone().narrow(0, first, rows),
+        };
+        Self {
+            cos: last(&self.cos),
+            sin: last(&self.sin),
+        }
+    }
+
     /// Rotates `x` `[t, n, h]`: with halves (a, b), the result is (a·cos − b·sin, b·cos + a·sin).
     fn apply(&self, x: Tensor<3>) -> Tensor<3> {
         let half = x.dims()[2] / 2;

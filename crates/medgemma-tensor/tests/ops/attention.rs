@@ -85,8 +85,8 @@ impl Inputs {
         });
         ops::attention(
             tensor(&self.q, [t, n, h], device),
-            &tensor(&self.keys, [k, s, h], device).into(),
-            &tensor(&self.values, [k, s, h], device).into(),
+            tensor(&self.keys, [k, s, h], device).into(),
+            tensor(&self.values, [k, s, h], device).into(),
             self.scale,
             mask.as_ref(),
         )
@@ -259,8 +259,8 @@ fn a_slice_of_a_longer_cache_is_read_where_it_lies() {
         };
         let found = ops::attention(
             tensor(&inputs.q, [t, n, h], &device),
-            &within(&inputs.keys),
-            &within(&inputs.values),
+            within(&inputs.keys),
+            within(&inputs.values),
             inputs.scale,
             None,
         );

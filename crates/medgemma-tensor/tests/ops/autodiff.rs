@@ -6,7 +6,7 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 use medgemma_tensor::ops::{self, AttentionMask, Rotation};
-use medgemma_tensor::{Backend, Device, FloatFormat, Format, tensor_from, vec_from};
+use medgemma_tensor::{Backend, Device, FloatFormat, Format, KvRows, tensor_from, vec_from};
 
 use crate::blocks::drawn;
 use crate::support::{Numbers, devices, weight};
@@ -89,6 +89,16 @@ fn products_and_norms_pass_gradients() {
     check("add_rms_norm", [3, 33], |x| {
         ops::add_rms_norm(x.clone(), x, &gain, 1e-6)
     });
+    check("add_rms_norms", [3, 33], |x| {
+        let norms = [(&gain, 1e-6), (&shift, 1e-5)];
+        let (sum, normed) = ops::add_rms_norms(x.clone(), x, norms);
+        Tensor::cat(vec![sum, normed], 1)
+    });
+    check("add_layer_norm", [3, 33], |x| {
+        let (sum, normed) = ops::add_layer_norm(x.clone(), x, &gain, &shift, 1e-6);
+        Tensor::cat(vec![sum, normed], 1)
+    });
+    check("add", [3, 33], |x: Tensor<2>| ops::add(x.clone(), x));
 }
 
 #[test]
@@ -120,13 +130,14 @@ fn activations_and_attention_pass_gradients() {
     });
     let visible = [0..3, 1..4, 0..5];
     let mask = AttentionMask::new(&visible, 5, &device);
-    let keys = tensor_from(Numbers::seeded(7).floats(2 * 5 * 8), [2, 5, 8], &device).into();
+    let keys = tensor_from(Numbers::seeded(7).floats(2 * 5 * 8), [2, 5, 8], &device);
+    let keys = KvRows::from(keys);
     check("attention to queries", [3, 4, 8], |q| {
-        ops::attention(q, &keys, &keys, 0.5, mask.as_ref())
+        ops::attention(q, keys.clone(), keys.clone(), 0.5, mask.as_ref())
     });
     let q = tensor_from(Numbers::seeded(8).floats(3 * 4 * 8), [3, 4, 8], &device);
     check("attention to keys and values", [2, 5, 8], |keys| {
-        let keys = keys.into();
-        ops::attention(q.clone(), &keys, &keys, 0.5, mask.as_ref())
+        let keys = KvRows::from(keys);
+        ops::attention(q.clone(), keys.clone(), keys, 0.5, mask.as_ref())
     });
 }

@@ -166,12 +166,12 @@ fn attention_reads_numbers_and_scales_where_they_lie() {
                 loud().followed_by(rows).followed_by(loud()).narrow(1, 4, s)
             };
             let (keys, values) = (cached(&keys), cached(&values));
-            let attend = |keys: &KvRows, values: &KvRows| {
+            let attend = |keys: KvRows, values: KvRows| {
                 let q = tensor(&q, [t, n, h], &device);
                 let mask = AttentionMask::new(&visible, s, &device);
                 ops::attention(q, keys, values, 1.0 / (h as f64).sqrt(), mask.as_ref())
             };
-            let exact = attend(&keys.widened().into(), &values.widened().into());
+            let exact = attend(keys.widened().into(), values.widened().into());
             let exact: Vec<f64> = vec_from(exact, "attention over f32")
                 .expect("the device answers")
                 .into_iter()
@@ -182,7 +182,7 @@ fn attention_reads_numbers_and_scales_where_they_lie() {
                 _ => 1e-5,
             };
             let what = format!("attention over int8 {:?} on {device}", (t, n, k, s, h));
-            assert_close(&what, attend(&keys, &values), [t, n * h], &exact, tolerance);
+            assert_close(&what, attend(keys, values), [t, n * h], &exact, tolerance);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! `rms_norm`, `layer_norm`, `gelu_tanh` and `geglu`.
+//! Norms, sums with norms, `gelu_tanh` and `geglu`.
 
-use medgemma_tensor::ops;
+use medgemma_tensor::{Tensor, ops, vec_from};
 
 use crate::support::{Numbers, assert_close, devices, tensor};
 
@@ -157,5 +157,39 @@ fn geglu_puts_the_gate_and_not_the_other_operand_through_gelu() {
         );
         let what = format!("geglu on {device}");
         assert_close(&what, found, [rows, width], &expected, GELU_TOLERANCE);
+    }
+}
+
+#[test]
+fn sums_with_norms_are_those_of_the_operations_apart() {
+    for device in devices() {
+        for (rows, width) in [(1, 301), (9, 7), (5, 33)] {
+            let mut numbers = Numbers::seeded(21);
+            let x = rows_of_all_sizes(rows, width, 19);
+            let residual = rows_of_all_sizes(rows, width, 20);
+            let [x, residual] = [x, residual].map(|x| tensor(&x, [rows, width], &device));
+            let [one, two] = [(); 2].map(|()| tensor(&numbers.floats(width), [width], &device));
+            let check = |what: &str, found: Tensor<2>, expected: Tensor<2>| {
+                let expected = vec_from(expected, "sums apart").expect("the device answers");
+                let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+                let what = format!("{what} {rows}x{width} on {device}");
+                assert_close(&what, found, [rows, width], &expected, NORM_TOLERANCE);
+            };
+            let apart = residual.clone() + ops::rms_norm(x.clone(), &one, 1e-6);
+            let norms = [(&one, 1e-6), (&two, 1e-3)];
+            let (sum, normed) = ops::add_rms_norms(residual.clone(), x.clone(), norms);
+            check("sum of an RMS norm", sum, apart.clone());
+            check(
+                "RMS norm of a sum",
+                normed,
+                ops::rms_norm(apart, &two, 1e-3),
+            );
+
+            let apart = residual.clone() + x.clone();
+            let (sum, normed) = ops::add_layer_norm(residual, x, &one, &two, 1e-6);
+            check("sum", sum, apart.clone());
+            let expected = ops::layer_norm(apart, &one, &two, 1e-6);
+            check("layer norm of a sum", normed, expected);
+        }
     }
 }
