@@ -19,7 +19,7 @@ pub(in crate::linear) fn gated_mlp(
     down: Weights<'_>,
     out: &Output<'_>,
 ) {
-    in_parts(cpu, x, &|| Unfolding::Gated(both), down, out);
+    in_parts(cpu, x, &|| Unfolding::Gated(both), down, out, most(down));
 }
 
 /// `fc2(gelu(fc1(x)))`
@@ -30,18 +30,24 @@ pub(in crate::linear) fn mlp(
     fc2: Weights<'_>,
     out: &Output<'_>,
 ) {
-    in_parts(cpu, x, &|| Unfolding::Gelu(fc1, bias), fc2, out);
+    in_parts(cpu, x, &|| Unfolding::Gelu(fc1, bias), fc2, out, most(fc2));
 }
 
-fn in_parts<'a>(
+/// Panels whose numbers between the halves are no more than there may be.
+fn most(fold: Weights<'_>) -> usize {
+    (BETWEEN / fold.cols() / TOKENS).max(1)
+}
+
+/// `most` panels at a time.
+pub(super) fn in_parts<'a>(
     cpu: &Cpu,
     x: &'a Tokens,
     unfolding: &dyn Fn() -> Unfolding<'a>,
     fold: Weights<'_>,
     out: &Output<'_>,
+    most: usize,
 ) {
     let cols = fold.cols();
-    let most = (BETWEEN / cols / TOKENS).max(1);
     for panels in even(x.panels(), most) {
         let first = panels.start * TOKENS;
         let m = x.m().min(panels.end * TOKENS) - first;

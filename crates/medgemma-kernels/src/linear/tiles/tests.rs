@@ -4,6 +4,7 @@
 use half::bf16;
 use proptest::prelude::*;
 
+use super::jobs::Unfolding;
 use super::{BLOCK, COLS, LANES, PANELS, ROWS, STRETCH, TOKENS, Tokens, even, plain, vectors};
 use crate::linear::output::Output;
 use crate::linear::panel::Weights;
@@ -198,4 +199,126 @@ fn halves_are_where_the_columns_are() {
             .to_ne_bytes()
     });
     assert!(line.into_iter().eq(wanted));
+}
+
+/// Sums of the first half, a multiple of 2⁻⁴ below 8, so that both ways see the same numbers to bend.
+fn sixteenths(seed: usize, count: usize) -> Vec<f32> {
+    numbers(seed, count).iter().map(|x| x / 16.0).collect()
+}
+
+/// What the second half of an MLP makes of `hidden`, and how far f32 sums may be from it.
+fn folded(hidden: &[f32], w: &[f32], cols: usize, bias: Option<&[f32]>) -> Vec<(f64, f64)> {
+    let rows = w.len() / cols;
+    let roundings = (cols + 2) as f64 * 2.0_f64.powi(-23);
+    let mut out = Vec::new();
+    for hidden in hidden.chunks(cols) {
+        for row in 0..rows {
+            let bias = bias.map_or(0.0, |bias| f64::from(bias[row]));
+            let products = hidden.iter().zip(&w[row * cols..]);
+            let products = products.map(|(&x, &w)| f64::from(bf16::from_f32(x).to_f32() * w));
+            let size = products.clone().map(f64::abs).sum::<f64>() + bias.abs();
+            out.push((products.sum::<f64>() + bias, roundings * size));
+        }
+    }
+    out
+}
+
+fn assert_near(out: &[f32], expected: &[(f64, f64)], what: &str) {
+    assert_eq!(out.len(), expected.len(), "{what}");
+    for (index, (out, (wanted, most))) in out.iter().zip(expected).enumerate() {
+        let far = (f64::from(*out) - wanted).abs();
+        assert!(
+            far <= *most,
+            "{what}: output {index} is {out}, not {wanted}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(32)))]
+
+    /// Also in more than one part, on hidden layers so wide that few tokens are taken at a time.
+    #[test]
+    fn mlps_are_their_operations(
+        m in 9..80_usize,
+        d in 1..70_usize,
+        hidden in 1..200_usize,
+        panels in 1..4_usize,
+        threads in 1..3_usize,
+        seed in 0..1000_usize,
+    ) {
+        let x = numbers(seed, m * d);
+        let [gate, up] = [11, 23].map(|at| sixteenths(seed + at, hidden * d));
+        let down = numbers(seed + 5, d * hidden);
+        let [bias1, bias2] = [hidden, d].map(|len| sixteenths(seed + 1, len));
+        let first = |w, bias| products(&x, w, d, bias);
+        let sums = [first(&gate, None), first(&up, None), first(&gate, Some(&bias1))];
+
+        let fold = down.clone();
+        let [gate, up, down] = [&gate, &up, &down].map(|w| bytes(w));
+        let matrix = |bytes, rows, cols| Matrix::new(Format::Bf16, rows, cols, bytes);
+        let [gate, up] = [&gate, &up].map(|w| matrix(w, hidden, d));
+        let down = matrix(&down, d, hidden);
+        for path in paths() {
+            let cpu = Cpu::new(threads, path);
+            let mut between = vec![0.0; m * hidden];
+            crate::geglu(&cpu, &sums[0], &sums[1], &mut between);
+            let gated = folded(&between, &fold, hidden, None);
+            crate::gelu_tanh(&cpu, &sums[2], &mut between);
+            let bent = folded(&between, &fold, hidden, Some(&bias2));
+            let packed = Tokens::pack(&cpu, &x, d);
+            let mut out = vec![f32::NAN; m * d];
+            let both = [gate, up].map(Weights::Rows);
+            let output = Output::new(&mut out, d, None);
+            super::mlp::in_parts(&cpu, &packed, &|| Unfolding::Gated(both), Weights::Rows(down), &output, panels);
+            assert_near(&out, &gated, &format!("gated on {path}"));
+            out.fill(f32::NAN);
+            let first = || Unfolding::Gelu(Weights::Rows(gate), Some(&bias1));
+            let output = Output::new(&mut out, d, Some(&bias2));
+            super::mlp::in_parts(&cpu, &packed, &first, Weights::Rows(down), &output, panels);
+            assert_near(&out, &bent, &format!("plain on {path}"));
+            if crate::has_mlp(&cpu, m, &[gate, up, down]) {
+                crate::gated_mlp(&cpu, &x, gate, up, down, &mut out);
+                assert_near(&out, &gated, "gated, from outside");
+                crate::mlp(&cpu, &x, (gate, &bias1), (down, &bias2), &mut out);
+                assert_near(&out, &bent, "plain, from outside");
+            } else {
+                prop_assert_ne!(path, Path::Amx);
+            }
+        }
+    }
+
+    #[test]
+    fn layers_with_one_input_are_layers(
+        m in 1..50_usize,
+        cols in 1..70_usize,
+        rows in prop::array::uniform3(1..80_usize),
+        blocks: bool,
+        seed in 0..1000_usize,
+    ) {
+        let cols = if blocks { cols.next_multiple_of(32) } else { cols };
+        let x = numbers(seed, m * cols);
+        let layers = rows.map(|rows| {
+            let w = bytes(&numbers(seed + rows, rows * cols));
+            (rows, w, numbers(seed, rows))
+        });
+        for path in Path::available() {
+            let cpu = Cpu::new(2, path);
+            let format = if blocks { Format::Q8_0 } else { Format::Bf16 };
+            let views = layers.each_ref().map(|(rows, w, bias)| {
+                let size = rows * cols / format.block_len() * format.block_bytes();
+                let matrix = Matrix::new(format, *rows, cols, &w[..size]);
+                (matrix, Some(&bias[..]).filter(|_| rows % 2 == 0))
+            });
+            let mut outs = rows.map(|rows| vec![f32::NAN; m * rows]);
+            let mut places = outs.each_mut().map(Vec::as_mut_slice);
+            crate::linear_each(&cpu, &x, &views, &mut places);
+            for ((weight, bias), out) in views.into_iter().zip(outs) {
+                let mut alone = vec![f32::NAN; out.len()];
+                crate::linear(&cpu, &x, weight, bias, &mut alone);
+                let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+                prop_assert!(out.iter().zip(&alone).all(same), "{path}");
+            }
+        }
+    }
 }
