@@ -75,7 +75,7 @@ pub fn linear(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, ou
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if cols > 0 && m > few::MOST && in_tiles(path, format) {
         let x = tiles::Tokens::pack(cpu, x, cols);
-        return tiles::linear(cpu, &x, Weights::Rows(weight), &output);
+        return tiles::linear(cpu, &x, &[(Weights::Rows(weight), output)]);
     }
     if cols > 0 && m <= few::MOST && few::has(path, format) {
         few::linear(cpu, x, weight, &output);
@@ -105,13 +105,19 @@ pub fn linear_each(
             .iter()
             .all(|(weight, _)| in_tiles(cpu.path(), weight.format()))
     {
-        let packed = tiles::Tokens::pack(cpu, x, cols);
-        for ((weight, bias), out) in layers.iter().zip(outs) {
+        let layers = layers
+            .iter()
+            .zip(outs)
+            .filter(|((weight, _), _)| weight.rows() > 0);
+        let layers = layers.map(|((weight, bias), out)| {
             checked_tokens(x, weight.rows(), weight.cols(), out);
-            let output = Output::new(out, weight.rows(), *bias);
-            tiles::linear(cpu, &packed, Weights::Rows(*weight), &output);
-        }
-        return;
+            (
+                Weights::Rows(*weight),
+                Output::new(out, weight.rows(), *bias),
+            )
+        });
+        let layers: Vec<_> = layers.collect();
+        return tiles::linear(cpu, &tiles::Tokens::pack(cpu, x, cols), &layers);
     }
     for ((weight, bias), out) in layers.iter().zip(outs) {
         linear(cpu, x, *weight, *bias, out);
@@ -211,7 +217,7 @@ pub fn project(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, out: &mut [f32]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if cols > 0 && in_tiles(cpu.path(), weight.format()) {
         let x = tiles::Tokens::pack(cpu, x, cols);
-        return tiles::linear(cpu, &x, weights, &output);
+        return tiles::linear(cpu, &x, &[(weights, output)]);
     }
     if cols > 0 && many::has(cpu.path(), weight.format()) {
         many::linear(cpu, x, weights, &output);

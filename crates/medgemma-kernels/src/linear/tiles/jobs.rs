@@ -11,41 +11,51 @@ use crate::linear::output::Output;
 use crate::linear::panel::Weights;
 use crate::lines::Line;
 
-/// A linear layer, or a stretch of its columns.
-pub(super) struct Plain<'a> {
+/// Linear layers with one input, or a stretch of their columns: groups of the first come first.
+pub(super) struct Plain<'a, 'b> {
     path: Path,
     x: &'a Tokens,
-    weights: Weights<'a>,
+    layers: &'a [(Weights<'a>, Output<'b>)],
     steps: Range<usize>,
-    out: &'a Output<'a>,
 }
 
-impl<'a> Plain<'a> {
+impl<'a, 'b> Plain<'a, 'b> {
     /// For steps `steps`; the first of them are put, the others' sums added.
     pub(super) fn new(
         path: Path,
         x: &'a Tokens,
-        weights: Weights<'a>,
+        layers: &'a [(Weights<'a>, Output<'b>)],
         steps: Range<usize>,
-        out: &'a Output<'a>,
     ) -> Self {
         Self {
             path,
             x,
-            weights,
+            layers,
             steps,
-            out,
         }
+    }
+
+    /// The layer of a group, and which of the layer's it is.
+    fn layer(&self, mut group: usize) -> (&(Weights<'a>, Output<'b>), usize) {
+        for layer in self.layers {
+            let groups = layer.0.rows().div_ceil(ROWS);
+            if group < groups {
+                return (layer, group);
+            }
+            group -= groups;
+        }
+        unreachable!("a group of a layer")
     }
 }
 
-impl Job for Plain<'_> {
+impl Job for Plain<'_, '_> {
     fn path(&self) -> Path {
         self.path
     }
 
     fn groups(&self) -> usize {
-        self.weights.rows().div_ceil(ROWS)
+        let groups = |(weights, _): &(Weights<'_>, _)| weights.rows().div_ceil(ROWS);
+        self.layers.iter().map(groups).sum()
     }
 
     fn slot(&self) -> usize {
@@ -53,20 +63,22 @@ impl Job for Plain<'_> {
     }
 
     fn fill(&self, group: usize, slot: &mut [Line]) {
+        let ((weights, out), group) = self.layer(group);
         let first = self.steps.start == 0;
-        let bias = self.out.bias(0, self.weights.rows()).filter(|_| first);
+        let bias = out.bias(0, weights.rows()).filter(|_| first);
         let steps = self.steps.clone();
-        weights::fill(self.path, self.weights, bias, group, steps, slot);
+        weights::fill(self.path, *weights, bias, group, steps, slot);
     }
 
     fn multiply(&self, unit: &Unit, panel: usize, group: usize, slot: &[Line], sums: &mut Sums) {
         let (weights, bias) = weights::parts(slot);
         let tokens = self.x.panel(panel, self.steps.clone());
         unit.multiply(tokens, weights, bias, &mut sums[0]);
+        let ((_, out), group) = self.layer(group);
         let added = self.steps.start > 0;
         let (token, row) = (panel * TOKENS, group * ROWS);
         // SAFETY: this block alone writes its rows of its tokens.
-        unsafe { vectors::put(self.path, &sums[0], token, row, self.out, added) };
+        unsafe { vectors::put(self.path, &sums[0], token, row, out, added) };
     }
 }
 

@@ -1,9 +1,9 @@
 //! Whole MLPs: what comes between their halves stays in bf16, as the second half reads it, and is
 //! never written out in f32.
 
-use super::jobs::{Plain, Unfold, Unfolding};
+use super::jobs::{Unfold, Unfolding};
 use super::roll::roll;
-use super::{STRETCH, TOKENS, Tokens, even};
+use super::{TOKENS, Tokens, even, linear};
 use crate::cpu::Cpu;
 use crate::linear::output::Output;
 use crate::linear::panel::Weights;
@@ -60,10 +60,6 @@ pub(super) fn in_parts<'a>(
             into: between.halves(),
         };
         roll(cpu, panels, &unfold);
-        let part = out.tokens(first, m);
-        for steps in even(between.steps(), STRETCH) {
-            let job = Plain::new(cpu.path(), &between, fold, steps, &part);
-            roll(cpu, 0..between.panels(), &job);
-        }
+        linear(cpu, &between, &[(fold, out.tokens(first, m))]);
     }
 }

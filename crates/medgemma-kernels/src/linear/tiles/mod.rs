@@ -66,11 +66,11 @@ impl Halves<'_> {
     }
 }
 
-/// `out = x · weightsᵀ + bias`.
-pub(super) fn linear(cpu: &Cpu, x: &Tokens, weights: Weights<'_>, out: &Output<'_>) {
+/// `out = x · weightsᵀ + bias` for layers of one input.
+pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
     for panels in even(x.panels(), PANELS) {
         for steps in even(x.steps(), STRETCH) {
-            let job = jobs::Plain::new(cpu.path(), x, weights, steps, out);
+            let job = jobs::Plain::new(cpu.path(), x, layers, steps);
             roll::roll(cpu, panels.clone(), &job);
         }
     }

@@ -137,7 +137,7 @@ proptest! {
             let cpu = Cpu::new(threads, path);
             let mut out = vec![f32::NAN; m * rows];
             let packed = Tokens::pack(&cpu, &x, cols);
-            super::linear(&cpu, &packed, weights, &Output::new(&mut out, rows, bias));
+            super::linear(&cpu, &packed, &[(weights, Output::new(&mut out, rows, bias))]);
             prop_assert_eq!(&out, &expected, "{}", path);
         }
     }
@@ -153,7 +153,11 @@ fn tokens_beyond_the_panels_of_a_turn_are_met_too() {
         let cpu = Cpu::new(2, path);
         let mut out = vec![f32::NAN; m * rows];
         let packed = Tokens::pack(&cpu, &x, cols);
-        super::linear(&cpu, &packed, weights, &Output::new(&mut out, rows, None));
+        super::linear(
+            &cpu,
+            &packed,
+            &[(weights, Output::new(&mut out, rows, None))],
+        );
         assert!(out == products(&x, &w, cols, None), "{path}");
     }
 }
