@@ -66,13 +66,19 @@ pub fn copy_heads<T: Copy + Send + Sync>(
     assert!(heads == 1 || len <= to_stride, "heads of the copy overlap");
     let cells = Cells::new(to);
     let pieces = len.div_ceil(PIECE);
-    cpu.pool().run(heads * pieces, &|piece| {
+    let copy = |piece: usize| {
         let (head, first) = (piece / pieces, piece % pieces * PIECE);
         let count = PIECE.min(len - first);
         let from = &from[head * from_stride + first..][..count];
-        // SAFETY: the pool runs each piece once, and as just asserted heads are apart.
+        // SAFETY: each piece is run once, and as just asserted heads are apart.
         unsafe { cells.part(head * to_stride + first, count) }.copy_from_slice(from);
-    });
+    };
+    if heads * len <= PIECE {
+        // A token's: sooner done than handed over.
+        (0..heads).for_each(copy);
+    } else {
+        cpu.pool().run(heads * pieces, &copy);
+    }
 }
 
 /// Moves `len` numbers from `from` on of each head to the head's beginning. Heads are `stride` numbers
