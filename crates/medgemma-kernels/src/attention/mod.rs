@@ -40,7 +40,7 @@ pub use quantize::quantize_rows;
 pub use rows::{Numbers, Rows};
 
 use crate::{Cpu, Path, scratch};
-use plan::{Plan, Sink};
+use plan::{Plan, Sink, Way};
 use shared::Shared;
 use tile::Kernels;
 
@@ -155,10 +155,10 @@ unsafe fn run(cpu: &Cpu, kernels: &Kernels, problem: &Problem<'_>, out: &mut [f3
             let piece = &plan.pieces[piece];
             // SAFETY: the caller's promise; the pool runs each piece once.
             unsafe {
-                if plan.few {
-                    few::run(problem, kernels, piece, &sink);
-                } else {
-                    tile::run(problem, kernels, piece, &sink);
+                match plan.way {
+                    Way::Few => few::run(problem, kernels, piece, &sink),
+                    Way::Tiles => tile::run(problem, kernels, piece, &sink),
+                    Way::Many(many) => (many.run)(problem, piece, &sink),
                 }
             }
         });

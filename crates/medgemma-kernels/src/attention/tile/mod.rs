@@ -6,7 +6,7 @@
 //! instructions cannot read is widened or paired a block at a time, once for all tiles of a piece.
 
 pub(super) mod online;
-mod operand;
+pub(super) mod operand;
 pub(super) mod pack;
 pub(super) mod product;
 
@@ -44,9 +44,19 @@ pub(super) struct Kernels {
     pub(super) widen_bytes: unsafe fn(&[i8], f32, &mut [f32]),
     /// For elements that are pairs of bf16, and how two rows are made of such.
     pub(super) pairs: Option<Pairs>,
+    /// For many rows against numbers that are not f32, where a path has steps of its own.
+    pub(super) many: Option<Many>,
     pub(super) few_f32: few::Steps<f32>,
     pub(super) few_int8: few::Steps<i8>,
     pub(super) few_bf16: few::Steps<bf16>,
+}
+
+/// See [`Kernels::many`].
+pub(super) struct Many {
+    /// Rows that are taken together.
+    pub(super) rows: usize,
+    /// Runs a piece as [`run`] does.
+    pub(super) run: unsafe fn(&Problem<'_>, &Piece, &Sink<'_>),
 }
 
 /// How rows of pairs, of so many lanes each, become the lanes' rows, [`KEYS`] / 2 apart.

@@ -1,0 +1,347 @@
+//! Attention of many queries on the tile unit, where the tiles of keys and values that are made once
+//! serve many rows.
+//!
+//! Two tiles of rows are taken at a time, against chunks of keys: scores = q · Kᵀ; the online softmax
+//! of each row; sums = sums + numerators · V. The numerators of a row lie as the left operand of the
+//! second product wants them. The tile unit works beside the vectors: between the rows of a chunk's
+//! softmax it is given the steps of the products of the chunk before and of the one behind.
+
+mod pack;
+mod product;
+mod softmax;
+mod tiles;
+
+use std::f32::consts::LOG2_E;
+use std::ops::Range;
+
+use super::super::plan::{Piece, Sink};
+use super::super::{Problem, tile};
+use crate::scratch;
+use pack::DEPTH;
+use product::Product;
+use softmax::{Gathered, Row};
+use tiles::{SIDE, TILE};
+
+/// See [`tile::Kernels::many`].
+pub(super) const MANY: tile::Many = tile::Many { rows: ROWS, run };
+
+/// Rows that are taken at a time: two tiles.
+const ROWS: usize = 2 * SIDE;
+
+/// Steps of [`DEPTH`] keys of a chunk: two chunks' scores and numerators, queries and sums are in the
+/// first-level cache.
+const CHUNK: usize = 4;
+
+/// Numbers of the tiles of keys and values that are made at a time, which stay in the second-level
+/// cache.
+const PACKED: usize = 1 << 18;
+
+/// Tiles of a head's lanes, and of a piece's rows.
+#[derive(Clone, Copy)]
+struct Extents {
+    /// Along the depth of the scores.
+    depth: usize,
+    /// Of the columns of values.
+    columns: usize,
+    /// Blocks of two tiles of rows.
+    blocks: usize,
+    /// Steps of the keys whose tiles are made at a time.
+    steps: usize,
+}
+
+impl Extents {
+    fn new(h: usize, rows: usize, keys: usize) -> Self {
+        let (depth, columns) = (h.div_ceil(DEPTH), h.div_ceil(SIDE));
+        let steps = keys.div_ceil(DEPTH);
+        let most = (PACKED / ((2 * depth + columns) * TILE)).max(CHUNK);
+        Self {
+            depth,
+            columns,
+            blocks: rows.div_ceil(ROWS),
+            steps: steps.div_ceil(steps.div_ceil(most).max(1)),
+        }
+    }
+}
+
+/// A thread's memory for a piece, in tiles but for `tops`.
+struct Space<'a> {
+    /// `[blocks][2][depth]`, of pairs of bf16.
+    q: &'a mut [f32],
+    /// `[blocks][2][columns]`.
+    values: &'a mut [f32],
+    /// `[blocks][2]`: the sums of a row's numerators by lane.
+    sums: &'a mut [f32],
+    /// `[blocks][2 · 16]`.
+    tops: &'a mut [f32],
+    /// `[2 · steps][depth]`, and `[steps][columns]`, of pairs.
+    packed_keys: &'a mut [f32],
+    packed_values: &'a mut [f32],
+    /// `[2][2][2 · CHUNK]`: of two chunks.
+    scores: &'a mut [f32],
+    /// `[2][2][CHUNK]`, of pairs.
+    numerators: &'a mut [f32],
+}
+
+impl<'a> Space<'a> {
+    /// The size of each field.
+    fn sizes(extents: Extents) -> [usize; 8] {
+        let Extents {
+            depth,
+            columns,
+            blocks,
+            steps,
+        } = extents;
+        [
+            blocks * 2 * depth * TILE,
+            blocks * 2 * columns * TILE,
+            blocks * 2 * TILE,
+            blocks * ROWS,
+            2 * steps * depth * TILE,
+            steps * columns * TILE,
+            2 * 2 * 2 * CHUNK * TILE,
+            2 * 2 * CHUNK * TILE,
+        ]
+    }
+
+    /// Divides `numbers`, which are as many as the sizes together.
+    fn new(extents: Extents, mut numbers: &'a mut [f32]) -> Self {
+        let parts = Self::sizes(extents).map(|size| {
+            let (part, rest) = std::mem::take(&mut numbers).split_at_mut(size);
+            numbers = rest;
+            part
+        });
+        let [
+            q,
+            values,
+            sums,
+            tops,
+            packed_keys,
+            packed_values,
+            scores,
+            numerators,
+        ] = parts;
+        values.fill(0.0);
+        sums.fill(0.0);
+        tops.fill(f32::MIN);
+        Self {
+            q,
+            values,
+            sums,
+            tops,
+            packed_keys,
+            packed_values,
+            scores,
+            numerators,
+        }
+    }
+}
+
+/// Runs a piece.
+///
+/// # Safety
+/// The processor has [`crate::Path::Amx`]; no other thread runs this piece; keys and values are not
+/// f32.
+unsafe fn run(problem: &Problem<'_>, piece: &Piece, sink: &Sink<'_>) {
+    let extents = Extents::new(problem.keys.head_dim, piece.rows.len(), piece.keys.len());
+    let seen: Vec<Range<usize>> = (piece.rows.clone())
+        .map(|row| problem.visible(row / problem.group()))
+        .collect();
+    scratch::with(Space::sizes(extents).iter().sum(), |numbers| {
+        let mut space = Space::new(extents, numbers);
+        for (index, row) in piece.rows.clone().enumerate() {
+            let query = &problem.q[problem.place(piece.head, row)];
+            let tiles = &mut space.q[index / SIDE * extents.depth * TILE..];
+            // SAFETY: the caller's promise.
+            unsafe { pack::query(query, index % SIDE, tiles) };
+        }
+        let many = extents.steps * DEPTH;
+        for first in piece.keys.clone().step_by(many.max(1)) {
+            let keys = first..piece.keys.end.min(first + many);
+            // SAFETY: the caller's promise.
+            unsafe {
+                pack::keys(&problem.keys, piece.head, keys.clone(), space.packed_keys);
+                pack::values(&problem.values, piece.head, keys.clone(), space.packed_values);
+                against(problem, extents, &keys, &seen, &mut space);
+            }
+        }
+        for (index, row) in piece.rows.clone().enumerate() {
+            let sums = &space.sums[index * SIDE..][..SIDE];
+            let state = [space.tops[index], sums.iter().sum()];
+            let (tile, row_of_tile) = (index / SIDE, index % SIDE);
+            let values = &space.values[tile * extents.columns * TILE..];
+            // SAFETY: once for each row of this piece.
+            unsafe {
+                sink.put(problem, piece, row, state, |lane| {
+                    values[lane / SIDE * TILE + row_of_tile * SIDE + lane % SIDE]
+                });
+            }
+        }
+    });
+}
+
+/// A chunk of keys for a block of rows.
+#[derive(Clone)]
+struct Chunk {
+    block: usize,
+    /// Steps of the keys that are packed.
+    steps: Range<usize>,
+}
+
+/// What is to be done of `keys`, in order.
+fn chunks<'a>(
+    seen: &'a [Range<usize>],
+    keys: &'a Range<usize>,
+) -> impl Iterator<Item = Chunk> + 'a {
+    let blocks = seen.chunks(ROWS).enumerate();
+    blocks.flat_map(move |(block, seen)| {
+        let within = |seen: &Range<usize>| seen.start.max(keys.start)..seen.end.min(keys.end);
+        let parts = seen.iter().map(within).filter(|keys| !keys.is_empty());
+        let union = parts.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
+        let union = union.unwrap_or(keys.start..keys.start);
+        let first = (union.start - keys.start) / DEPTH;
+        let last = (union.end - keys.start).div_ceil(DEPTH);
+        let count = (last - first).div_ceil(CHUNK);
+        (0..count).map(move |index| {
+            let start = first + index * CHUNK;
+            let steps = start..last.min(start + CHUNK);
+            Chunk { block, steps }
+        })
+    })
+}
+
+/// Takes keys whose tiles have been made.
+///
+/// # Safety
+/// The processor has [`crate::Path::Amx`]; `space` is as its fields say.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
+unsafe fn against(
+    problem: &Problem<'_>,
+    extents: Extents,
+    keys: &Range<usize>,
+    seen: &[Range<usize>],
+    space: &mut Space<'_>,
+) {
+    let mut chunks = chunks(seen, keys);
+    let mut next = chunks.next();
+    // SAFETY: the caller's promise.
+    unsafe {
+        tiles::configure();
+        let mut before = Product::NONE;
+        let mut ahead = next
+            .as_ref()
+            .map_or(Product::NONE, |chunk| scores(extents, chunk, 0, space));
+        ahead.finish();
+        let mut turn = 0;
+        while let Some(chunk) = next {
+            next = chunks.next();
+            ahead = next
+                .as_ref()
+                .map_or(Product::NONE, |next| scores(extents, next, turn ^ 1, space));
+            let mut both = Both { before, ahead };
+            let first = keys.start + chunk.steps.start * DEPTH;
+            let end = keys.end - first;
+            let rows = &seen[chunk.block * ROWS..];
+            let rows = &rows[..rows.len().min(ROWS)];
+            let (total, mut done) = (both.steps(), 0);
+            for (index, seen) in rows.iter().enumerate() {
+                let seen = seen.start.saturating_sub(first)..seen.end.saturating_sub(first).min(end);
+                let (tile, of_tile) = (index / SIDE, index % SIDE * SIDE);
+                let row = Row {
+                    scores: space.scores[(turn * 2 + tile) * 2 * CHUNK * TILE + of_tile..].as_ptr(),
+                    numerators: space.numerators[(turn * 2 + tile) * CHUNK * TILE + of_tile..]
+                        .as_mut_ptr(),
+                    steps: chunk.steps.len(),
+                    factor: problem.scale * LOG2_E,
+                };
+                let tile = chunk.block * 2 + tile;
+                let gathered = Gathered {
+                    top: &raw mut space.tops[chunk.block * ROWS + index],
+                    sums: space.sums[tile * TILE + of_tile..].as_mut_ptr(),
+                    values: space.values[tile * extents.columns * TILE + of_tile..].as_mut_ptr(),
+                    tiles: extents.columns,
+                };
+                softmax::take(&row, &seen, &gathered, || both.before.finish());
+                while done * rows.len() < total * (index + 1) {
+                    both.advance();
+                    done += 1;
+                }
+            }
+            both.finish();
+            before = values(extents, &chunk, turn, space);
+            turn ^= 1;
+        }
+        before.finish();
+        tiles::release();
+    }
+}
+
+/// Two products, one after the other.
+struct Both {
+    before: Product,
+    ahead: Product,
+}
+
+impl Both {
+    fn steps(&self) -> usize {
+        self.before.steps() + self.ahead.steps()
+    }
+
+    /// # Safety
+    /// As for [`Product::advance`].
+    #[inline(always)]
+    unsafe fn advance(&mut self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.before.is_done() {
+                self.ahead.advance();
+            } else {
+                self.before.advance();
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Product::advance`].
+    unsafe fn finish(&mut self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.before.finish();
+            self.ahead.finish();
+        }
+    }
+}
+
+/// The product that makes a chunk's scores.
+fn scores(extents: Extents, chunk: &Chunk, turn: usize, space: &mut Space<'_>) -> Product {
+    let depth = extents.depth * TILE;
+    Product {
+        a: space.q[chunk.block * 2 * depth..].as_ptr(),
+        a_row: depth,
+        b: space.packed_keys[chunk.steps.start * 2 * depth..].as_ptr(),
+        b_column: depth,
+        b_step: TILE,
+        out: space.scores[turn * 2 * 2 * CHUNK * TILE..].as_mut_ptr(),
+        out_row: 2 * CHUNK * TILE,
+        columns: 2 * chunk.steps.len(),
+        depth: extents.depth,
+        ..Product::NONE
+    }
+}
+
+/// The product that adds a chunk's weighted values.
+fn values(extents: Extents, chunk: &Chunk, turn: usize, space: &mut Space<'_>) -> Product {
+    let columns = extents.columns * TILE;
+    Product {
+        a: space.numerators[turn * 2 * CHUNK * TILE..].as_ptr(),
+        a_row: CHUNK * TILE,
+        b: space.packed_values[chunk.steps.start * columns..].as_ptr(),
+        b_column: TILE,
+        b_step: columns,
+        out: space.values[chunk.block * 2 * columns..].as_mut_ptr(),
+        out_row: columns,
+        columns: extents.columns,
+        depth: chunk.steps.len(),
+        fresh: false,
+        ..Product::NONE
+    }
+}
