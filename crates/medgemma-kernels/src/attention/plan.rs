@@ -210,11 +210,29 @@ impl Sink<'_> {
         problem: &Problem<'_>,
         piece: &Piece,
         row: usize,
-        [top, sum]: [f32; 2],
+        state: [f32; 2],
         number: impl Fn(usize) -> f32,
     ) {
+        // SAFETY: the caller's promise.
+        let (place, scale) = unsafe { self.place(problem, piece, row, state) };
+        for (lane, place) in place.iter_mut().enumerate() {
+            *place = number(lane) * scale;
+        }
+    }
+
+    /// As [`Self::put`]: where the numbers belong, and what they are to be multiplied by.
+    ///
+    /// # Safety
+    /// As for [`Self::put`].
+    pub(super) unsafe fn place(
+        &self,
+        problem: &Problem<'_>,
+        piece: &Piece,
+        row: usize,
+        [top, sum]: [f32; 2],
+    ) -> (&mut [f32], f32) {
         let h = problem.keys.head_dim;
-        let (place, scale) = if let Some(start) = piece.partial {
+        if let Some(start) = piece.partial {
             let start = start + (row - piece.rows.start) * (h + 2);
             // SAFETY: partial results are apart from those of other rows and pieces.
             let place = unsafe { self.partials.part(start..start + h + 2) };
@@ -225,9 +243,6 @@ impl Sink<'_> {
             // SAFETY: the only piece of this row.
             let place = unsafe { self.out.part(problem.place(piece.head, row)) };
             (place, reciprocal(sum))
-        };
-        for (lane, place) in place.iter_mut().enumerate() {
-            *place = number(lane) * scale;
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::scratch;
 use pack::DEPTH;
 use product::Product;
 use softmax::{Gathered, Row};
-use tiles::{SIDE, TILE};
+use tiles::{SIDE, Sums, TILE};
 
 /// See [`tile::Kernels::many`].
 pub(super) const MANY: tile::Many = tile::Many { rows: ROWS, run };
@@ -51,7 +51,7 @@ struct Extents {
 
 impl Extents {
     fn new(h: usize, rows: usize, keys: usize) -> Self {
-        let (depth, columns) = (h.div_ceil(DEPTH), h.div_ceil(SIDE));
+        let (depth, columns) = (h.div_ceil(DEPTH), pack::columns(h));
         let steps = keys.div_ceil(DEPTH);
         let most = (PACKED / ((2 * depth + columns) * TILE)).max(CHUNK);
         Self {
@@ -68,8 +68,6 @@ struct Space<'a> {
     /// `[blocks][2][depth]`, of pairs of bf16.
     q: &'a mut [f32],
     /// `[blocks][2][columns]`.
-    values: &'a mut [f32],
-    /// `[blocks][2]`: the sums of a row's numerators by lane.
     sums: &'a mut [f32],
     /// `[blocks][2 · 16]`.
     tops: &'a mut [f32],
@@ -84,7 +82,7 @@ struct Space<'a> {
 
 impl<'a> Space<'a> {
     /// The size of each field.
-    fn sizes(extents: Extents) -> [usize; 8] {
+    fn sizes(extents: Extents) -> [usize; 7] {
         let Extents {
             depth,
             columns,
@@ -94,7 +92,6 @@ impl<'a> Space<'a> {
         [
             blocks * 2 * depth * TILE,
             blocks * 2 * columns * TILE,
-            blocks * 2 * TILE,
             blocks * ROWS,
             2 * steps * depth * TILE,
             steps * columns * TILE,
@@ -112,7 +109,6 @@ impl<'a> Space<'a> {
         });
         let [
             q,
-            values,
             sums,
             tops,
             packed_keys,
@@ -120,12 +116,10 @@ impl<'a> Space<'a> {
             scores,
             numerators,
         ] = parts;
-        values.fill(0.0);
         sums.fill(0.0);
         tops.fill(f32::MIN);
         Self {
             q,
-            values,
             sums,
             tops,
             packed_keys,
@@ -164,19 +158,35 @@ unsafe fn run(problem: &Problem<'_>, piece: &Piece, sink: &Sink<'_>) {
                 against(problem, extents, &keys, &seen, &mut space);
             }
         }
-        for (index, row) in piece.rows.clone().enumerate() {
-            let sums = &space.sums[index * SIDE..][..SIDE];
-            let state = [space.tops[index], sums.iter().sum()];
-            let (tile, row_of_tile) = (index / SIDE, index % SIDE);
-            let values = &space.values[tile * extents.columns * TILE..];
-            // SAFETY: once for each row of this piece.
-            unsafe {
-                sink.put(problem, piece, row, state, |lane| {
-                    values[lane / SIDE * TILE + row_of_tile * SIDE + lane % SIDE]
-                });
+        // SAFETY: the caller's promise.
+        unsafe { give(problem, extents, piece, &space, sink) };
+    });
+}
+
+/// Hands over what the rows have gathered.
+///
+/// # Safety
+/// As for [`run`].
+#[target_feature(enable = "avx512f")]
+unsafe fn give(
+    problem: &Problem<'_>,
+    extents: Extents,
+    piece: &Piece,
+    space: &Space<'_>,
+    sink: &Sink<'_>,
+) {
+    let h = problem.keys.head_dim;
+    for (index, row) in piece.rows.clone().enumerate() {
+        let sums = &space.sums[index / SIDE * extents.columns * TILE + index % SIDE * SIDE..];
+        let state = [space.tops[index], sums[h / SIDE * TILE + h % SIDE]];
+        // SAFETY: once for each row of this piece.
+        let (places, scale) = unsafe { sink.place(problem, piece, row, state) };
+        for (places, sums) in places.chunks_mut(SIDE).zip(sums.chunks(TILE)) {
+            for (place, sum) in places.iter_mut().zip(sums) {
+                *place = sum * scale;
             }
         }
-    });
+    }
 }
 
 /// A chunk of keys for a block of rows.
@@ -230,7 +240,8 @@ unsafe fn against(
         let mut ahead = next
             .as_ref()
             .map_or(Product::NONE, |chunk| scores(extents, chunk, 0, space));
-        ahead.finish();
+        let mut done = Sums::NOWHERE;
+        ahead.finish(&mut done);
         let mut turn = 0;
         while let Some(chunk) = next {
             next = chunks.next();
@@ -242,7 +253,7 @@ unsafe fn against(
             let end = keys.end - first;
             let rows = &seen[chunk.block * ROWS..];
             let rows = &rows[..rows.len().min(ROWS)];
-            let (total, mut done) = (both.steps(), 0);
+            let (each, more) = (both.steps() / rows.len(), both.steps() % rows.len());
             for (index, seen) in rows.iter().enumerate() {
                 let seen = seen.start.saturating_sub(first)..seen.end.saturating_sub(first).min(end);
                 let (tile, of_tile) = (index / SIDE, index % SIDE * SIDE);
@@ -256,21 +267,19 @@ unsafe fn against(
                 let tile = chunk.block * 2 + tile;
                 let gathered = Gathered {
                     top: &raw mut space.tops[chunk.block * ROWS + index],
-                    sums: space.sums[tile * TILE + of_tile..].as_mut_ptr(),
-                    values: space.values[tile * extents.columns * TILE + of_tile..].as_mut_ptr(),
+                    sums: space.sums[tile * extents.columns * TILE + of_tile..].as_mut_ptr(),
                     tiles: extents.columns,
                 };
-                softmax::take(&row, &seen, &gathered, || both.before.finish());
-                while done * rows.len() < total * (index + 1) {
-                    both.advance();
-                    done += 1;
+                softmax::take(&row, &seen, &gathered, || both.before.finish(&mut done));
+                for _ in 0..each + usize::from(index < more) {
+                    both.advance(&mut done);
                 }
             }
-            both.finish();
+            both.finish(&mut done);
             before = values(extents, &chunk, turn, space);
             turn ^= 1;
         }
-        before.finish();
+        before.finish(&mut done);
         tiles::release();
     }
 }
@@ -289,24 +298,24 @@ impl Both {
     /// # Safety
     /// As for [`Product::advance`].
     #[inline(always)]
-    unsafe fn advance(&mut self) {
+    unsafe fn advance(&mut self, done: &mut Sums) {
         // SAFETY: the caller's promise.
         unsafe {
             if self.before.is_done() {
-                self.ahead.advance();
+                self.ahead.advance(done);
             } else {
-                self.before.advance();
+                self.before.advance(done);
             }
         }
     }
 
     /// # Safety
     /// As for [`Product::advance`].
-    unsafe fn finish(&mut self) {
+    unsafe fn finish(&mut self, done: &mut Sums) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.before.finish();
-            self.ahead.finish();
+            self.before.finish(done);
+            self.ahead.finish(done);
         }
     }
 }
@@ -337,7 +346,7 @@ fn values(extents: Extents, chunk: &Chunk, turn: usize, space: &mut Space<'_>) -
         b: space.packed_values[chunk.steps.start * columns..].as_ptr(),
         b_column: TILE,
         b_step: columns,
-        out: space.values[chunk.block * 2 * columns..].as_mut_ptr(),
+        out: space.sums[chunk.block * 2 * columns..].as_mut_ptr(),
         out_row: columns,
         columns: extents.columns,
         depth: chunk.steps.len(),

@@ -18,6 +18,14 @@ use crate::linear::turn_sums;
 /// bf16 of a row of a left operand, keys of a tile of values.
 pub(super) const DEPTH: usize = 2 * SIDE;
 
+/// A pair of bf16 of 1.
+const ONES: i32 = 0x3f80_3f80;
+
+/// Tiles of columns of values of `h` lanes.
+pub(super) fn columns(h: usize) -> usize {
+    (h + 1).div_ceil(SIDE)
+}
+
 /// The lanes of a vector of `of`, from `first` on.
 fn lanes(first: usize, of: usize, most: usize) -> u32 {
     let count = of.saturating_sub(first).min(most);
@@ -86,14 +94,16 @@ pub(super) fn keys(rows: &Rows<'_>, head: usize, keys: Range<usize>, to: &mut [f
     }
 }
 
-/// Values of a head from `keys` on, 32 to a group of tiles of all lanes.
+/// Values of a head from `keys` on, 32 to a group of tiles of all lanes and one more, which is 1: the
+/// sums of that are those of the numerators, rounded as they are, so that what weighs all has no error.
 ///
 /// # Panics
 /// When `to` is too short.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
 pub(super) fn values(rows: &Rows<'_>, head: usize, keys: Range<usize>, to: &mut [f32]) {
     let h = rows.head_dim;
-    let columns = h.div_ceil(SIDE);
+    let columns = columns(h);
+    let one = _mm512_maskz_set1_epi32(1 << (h % SIDE), ONES);
     let mut rooms = [vec![bf16::ZERO; h], vec![bf16::ZERO; h]];
     let zeros = vec![bf16::ZERO; h];
     for (group, to) in to.chunks_exact_mut(columns * TILE).enumerate() {
@@ -119,7 +129,10 @@ pub(super) fn values(rows: &Rows<'_>, head: usize, keys: Range<usize>, to: &mut 
                         _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, from.cast()))
                     };
                     let odd = _mm512_slli_epi32::<16>(load(odd));
-                    let pairs = _mm512_or_si512(load(even), odd);
+                    let mut pairs = _mm512_or_si512(load(even), odd);
+                    if column == h / SIDE {
+                        pairs = _mm512_or_si512(pairs, one);
+                    }
                     let to = to.as_mut_ptr().add(column * TILE + pair * SIDE);
                     _mm512_storeu_si512(to.cast(), pairs);
                 }

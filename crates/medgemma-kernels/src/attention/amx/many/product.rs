@@ -1,6 +1,6 @@
 //! A product of two tiles of rows, done a step at a time between other work.
 
-use super::tiles::{self, TILE};
+use super::tiles::{self, Operands, Sums, TILE};
 
 /// Operands, and how far it is. All are tiles; distances are counted in numbers.
 #[derive(Clone, Copy)]
@@ -51,19 +51,20 @@ impl Product {
         self.column >= self.columns
     }
 
-    /// Does the next step, if there is one.
+    /// Does the next step, if there is one. `done` is where sums in the tiles still are to be
+    /// written.
     ///
     /// # Safety
     /// The tiles are configured, the operands as large as they say, and no other product has been
     /// advanced since this one began a tile of columns and did not end it.
     #[inline(always)]
-    pub(super) unsafe fn advance(&mut self) {
+    pub(super) unsafe fn advance(&mut self, done: &mut Sums) {
         // SAFETY: the caller's promise.
         unsafe {
             match self.columns.wrapping_sub(self.column) {
                 0 => {}
-                1 => self.one(),
-                _ => self.two(),
+                1 => self.one(done),
+                _ => self.two(done),
             }
         }
     }
@@ -72,33 +73,41 @@ impl Product {
     ///
     /// # Safety
     /// As for [`Self::advance`].
-    pub(super) unsafe fn finish(&mut self) {
-        while !self.is_done() {
-            // SAFETY: the caller's promise.
-            unsafe { self.advance() };
+    pub(super) unsafe fn finish(&mut self, done: &mut Sums) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            while !self.is_done() {
+                self.advance(done);
+            }
+            write(done);
         }
     }
 
     /// # Safety
     /// As for [`Self::advance`]; there are two tiles of columns.
     #[inline(always)]
-    unsafe fn two(&mut self) {
+    unsafe fn two(&mut self, done: &mut Sums) {
         // SAFETY: the caller's promise.
         unsafe {
-            let out = self.out.add(self.column * TILE);
-            let lower = out.add(self.out_row);
-            if self.step == 0 {
+            let operands = self.operands();
+            if self.step > 0 {
+                tiles::step(operands);
+            } else if done.is_nowhere() {
                 if self.fresh {
                     tiles::zero();
                 } else {
-                    tiles::load(out, lower, TILE);
+                    tiles::load(self.sums());
                 }
+                tiles::step(operands);
+            } else if self.fresh {
+                tiles::step_from_zero(operands, *done);
+            } else {
+                tiles::step_from_sums(operands, self.sums(), *done);
             }
-            let b = self.b.add(self.column * self.b_column + self.step * self.b_step);
-            tiles::step(self.rows(), [b, b.add(self.b_column)]);
+            *done = Sums::NOWHERE;
             self.step += 1;
             if self.step == self.depth {
-                tiles::store(out, lower, TILE);
+                *done = self.sums();
                 (self.column, self.step) = (self.column + 2, 0);
             }
         }
@@ -107,23 +116,21 @@ impl Product {
     /// # Safety
     /// As for [`Self::advance`]; there is one tile of columns.
     #[inline(always)]
-    unsafe fn one(&mut self) {
+    unsafe fn one(&mut self, done: &mut Sums) {
         // SAFETY: the caller's promise.
         unsafe {
-            let out = self.out.add(self.column * TILE);
-            let lower = out.add(self.out_row);
             if self.step == 0 {
+                write(done);
                 if self.fresh {
                     tiles::zero();
                 } else {
-                    tiles::load_one(out, lower);
+                    tiles::load_one(self.sums());
                 }
             }
-            let b = self.b.add(self.column * self.b_column + self.step * self.b_step);
-            tiles::step_one(self.rows(), b);
+            tiles::step_one(self.operands());
             self.step += 1;
             if self.step == self.depth {
-                tiles::store_one(out, lower);
+                tiles::store_one(self.sums());
                 (self.column, self.step) = (self.column + 1, 0);
             }
         }
@@ -132,11 +139,40 @@ impl Product {
     /// # Safety
     /// There is a step.
     #[inline(always)]
-    unsafe fn rows(&self) -> [*const f32; 2] {
+    unsafe fn operands(&self) -> Operands {
         // SAFETY: the caller's promise.
         unsafe {
             let a = self.a.add(self.step * TILE);
-            [a, a.add(self.a_row)]
+            let b = (self.b).add(self.column * self.b_column + self.step * self.b_step);
+            Operands {
+                rows: [a, a.add(self.a_row)],
+                columns: [b, b.wrapping_add(self.b_column)],
+            }
         }
+    }
+
+    /// # Safety
+    /// There is a column.
+    #[inline(always)]
+    unsafe fn sums(&self) -> Sums {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let upper = self.out.add(self.column * TILE);
+            let lower = upper.add(self.out_row);
+            Sums { upper, lower }
+        }
+    }
+}
+
+/// Writes sums that are in the tiles.
+///
+/// # Safety
+/// They are there.
+#[inline(always)]
+unsafe fn write(done: &mut Sums) {
+    if !done.is_nowhere() {
+        // SAFETY: the caller's promise.
+        unsafe { tiles::store(*done) };
+        *done = Sums::NOWHERE;
     }
 }
