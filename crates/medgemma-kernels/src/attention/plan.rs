@@ -81,7 +81,7 @@ impl<'a> Plan<'a> {
         let block = match way {
             Way::Few => rows.max(1),
             Way::Tiles => block(kernels.width, TILES),
-            Way::Many(many) => block(many.rows, 2 * TILES),
+            Way::Many(many) => block(many.rows, TILES),
         };
         let mut plan = Self {
             pieces: Vec::new(),

@@ -17,6 +17,7 @@ use half::bf16;
 
 use super::few;
 use super::plan::{Piece, Sink};
+use super::shared::Shared;
 use super::{Numbers, Problem};
 use crate::scratch;
 use online::Online;
@@ -51,12 +52,17 @@ pub(super) struct Kernels {
     pub(super) few_bf16: few::Steps<bf16>,
 }
 
-/// See [`Kernels::many`].
+/// See [`Kernels::many`]; to be called as [`run`] is.
 pub(super) struct Many {
     /// Rows that are taken together.
     pub(super) rows: usize,
-    /// Runs a piece as [`run`] does.
-    pub(super) run: unsafe fn(&Problem<'_>, &Piece, &Sink<'_>),
+    /// Numbers that are made of keys and values once for all pieces, and the parts that they are made
+    /// in; none where they would be too many.
+    pub(super) shared: fn(&Problem<'_>) -> (usize, usize),
+    /// Makes a part of them.
+    pub(super) share: unsafe fn(&Problem<'_>, usize, &Shared<'_>),
+    /// Runs a piece.
+    pub(super) run: unsafe fn(&Problem<'_>, &Piece, &Sink<'_>, &[f32]),
 }
 
 /// How rows of pairs, of so many lanes each, become the lanes' rows, [`KEYS`] / 2 apart.

@@ -15,6 +15,7 @@ use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 use super::super::plan::{Piece, Sink};
+use super::super::shared::Shared;
 use super::super::{Problem, tile};
 use crate::scratch;
 use pack::DEPTH;
@@ -23,7 +24,12 @@ use softmax::{Gathered, Row};
 use tiles::{SIDE, Sums, TILE};
 
 /// See [`tile::Kernels::many`].
-pub(super) const MANY: tile::Many = tile::Many { rows: ROWS, run };
+pub(super) const MANY: tile::Many = tile::Many {
+    rows: ROWS,
+    shared,
+    share,
+    run,
+};
 
 /// Rows that are taken at a time: two tiles.
 const ROWS: usize = 2 * SIDE;
@@ -35,6 +41,9 @@ const CHUNK: usize = 4;
 /// Numbers of the tiles of keys and values that are made at a time, which stay in the second-level
 /// cache.
 const PACKED: usize = 1 << 18;
+
+/// The most numbers of tiles that are made once for all pieces: 64 MiB.
+const SHARED: usize = 1 << 24;
 
 /// Tiles of a head's lanes, and of a piece's rows.
 #[derive(Clone, Copy)]
@@ -61,6 +70,48 @@ impl Extents {
             steps: steps.div_ceil(steps.div_ceil(most).max(1)),
         }
     }
+
+    /// Numbers of the tiles of a step's keys and values.
+    fn of_step(self) -> [usize; 2] {
+        [2 * self.depth * TILE, self.columns * TILE]
+    }
+}
+
+/// See [`tile::Many::shared`]: of each head the keys' tiles, then the values'.
+fn shared(problem: &Problem<'_>) -> (usize, usize) {
+    let steps = problem.seen.len().div_ceil(DEPTH);
+    let step: usize = Extents::new(problem.keys.head_dim, 0, 0)
+        .of_step()
+        .iter()
+        .sum();
+    let heads = problem.keys.heads;
+    match heads * steps * step {
+        numbers if numbers <= SHARED => (numbers, steps.div_ceil(CHUNK) * heads),
+        _ => (0, 0),
+    }
+}
+
+/// See [`tile::Many::share`]. Parts of the same keys follow each other: where heads lie side by side,
+/// they have pages of memory in common.
+///
+/// # Safety
+/// The processor has [`crate::Path::Amx`]; no other thread makes this part.
+unsafe fn share(problem: &Problem<'_>, part: usize, to: &Shared<'_>) {
+    let keys = problem.seen.clone();
+    let steps = keys.len().div_ceil(DEPTH);
+    let [of_keys, of_values] = Extents::new(problem.keys.head_dim, 0, 0).of_step();
+    let (first, head) = (part / problem.keys.heads * CHUNK, part % problem.keys.heads);
+    let part = first..steps.min(first + CHUNK);
+    let keys = keys.start + first * DEPTH..keys.end;
+    let start = head * steps * (of_keys + of_values);
+    let values = start + steps * of_keys;
+    // SAFETY: the caller's promise; parts have no numbers in common.
+    unsafe {
+        let to_keys = to.part(start + part.start * of_keys..start + part.end * of_keys);
+        let to_values = to.part(values + part.start * of_values..values + part.end * of_values);
+        pack::keys(&problem.keys, head, keys.clone(), to_keys);
+        pack::values(&problem.values, head, keys, to_values);
+    }
 }
 
 /// A thread's memory for a piece, in tiles but for `tops`.
@@ -71,9 +122,6 @@ struct Space<'a> {
     sums: &'a mut [f32],
     /// `[blocks][2 · 16]`.
     tops: &'a mut [f32],
-    /// `[2 · steps][depth]`, and `[steps][columns]`, of pairs.
-    packed_keys: &'a mut [f32],
-    packed_values: &'a mut [f32],
     /// `[2][2][2 · CHUNK]`: of two chunks.
     scores: &'a mut [f32],
     /// `[2][2][CHUNK]`, of pairs.
@@ -82,19 +130,17 @@ struct Space<'a> {
 
 impl<'a> Space<'a> {
     /// The size of each field.
-    fn sizes(extents: Extents) -> [usize; 7] {
+    fn sizes(extents: Extents) -> [usize; 5] {
         let Extents {
             depth,
             columns,
             blocks,
-            steps,
+            ..
         } = extents;
         [
             blocks * 2 * depth * TILE,
             blocks * 2 * columns * TILE,
             blocks * ROWS,
-            2 * steps * depth * TILE,
-            steps * columns * TILE,
             2 * 2 * 2 * CHUNK * TILE,
             2 * 2 * CHUNK * TILE,
         ]
@@ -107,38 +153,36 @@ impl<'a> Space<'a> {
             numbers = rest;
             part
         });
-        let [
-            q,
-            sums,
-            tops,
-            packed_keys,
-            packed_values,
-            scores,
-            numerators,
-        ] = parts;
+        let [q, sums, tops, scores, numerators] = parts;
         sums.fill(0.0);
         tops.fill(f32::MIN);
         Self {
             q,
             sums,
             tops,
-            packed_keys,
-            packed_values,
             scores,
             numerators,
         }
     }
 }
 
-/// Runs a piece.
+/// Tiles of keys, and of their values.
+#[derive(Clone, Copy)]
+struct Packed<'a> {
+    keys: &'a [f32],
+    values: &'a [f32],
+}
+
+/// See [`tile::Many::run`].
 ///
 /// # Safety
 /// The processor has [`crate::Path::Amx`]; no other thread runs this piece; keys and values are not
 /// f32.
-unsafe fn run(problem: &Problem<'_>, piece: &Piece, sink: &Sink<'_>) {
+unsafe fn run(problem: &Problem<'_>, piece: &Piece, sink: &Sink<'_>, shared: &[f32]) {
     let extents = Extents::new(problem.keys.head_dim, piece.rows.len(), piece.keys.len());
     let seen: Vec<Range<usize>> = (piece.rows.clone())
         .map(|row| problem.visible(row / problem.group()))
+        .map(|keys| keys.start.max(piece.keys.start)..keys.end.min(piece.keys.end))
         .collect();
     scratch::with(Space::sizes(extents).iter().sum(), |numbers| {
         let mut space = Space::new(extents, numbers);
@@ -148,18 +192,76 @@ unsafe fn run(problem: &Problem<'_>, piece: &Piece, sink: &Sink<'_>) {
             // SAFETY: the caller's promise.
             unsafe { pack::query(query, index % SIDE, tiles) };
         }
-        let many = extents.steps * DEPTH;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if shared.is_empty() {
+                pack_and_run(problem, extents, piece, &seen, &mut space);
+            } else {
+                run_shared(problem, extents, piece, (&seen, shared), &mut space);
+            }
+            give(problem, extents, piece, &space, sink);
+        }
+    });
+}
+
+/// Takes keys whose tiles all pieces have in common.
+///
+/// # Safety
+/// As for [`run`].
+unsafe fn run_shared(
+    problem: &Problem<'_>,
+    extents: Extents,
+    piece: &Piece,
+    (seen, shared): (&[Range<usize>], &[f32]),
+    space: &mut Space<'_>,
+) {
+    let all = &problem.seen;
+    let steps = all.len().div_ceil(DEPTH);
+    let [of_keys, of_values] = extents.of_step();
+    let of_head = steps * (of_keys + of_values);
+    let (keys, values) = shared[piece.head * of_head..][..of_head].split_at(steps * of_keys);
+    let last = piece.keys.end.saturating_sub(all.start).div_ceil(DEPTH);
+    let first = piece.keys.start.saturating_sub(all.start) / DEPTH;
+    for first in (first..last).step_by(extents.steps.max(1)) {
+        let part = first..last.min(first + extents.steps);
+        let packed = Packed {
+            keys: &keys[part.start * of_keys..],
+            values: &values[part.start * of_values..],
+        };
+        let keys = all.start + part.start * DEPTH..all.end.min(all.start + part.end * DEPTH);
+        // SAFETY: the caller's promise.
+        unsafe { against(problem, extents, &keys, seen, packed, space) };
+    }
+}
+
+/// Makes the tiles of a piece's keys, some at a time, and takes them.
+///
+/// # Safety
+/// As for [`run`].
+unsafe fn pack_and_run(
+    problem: &Problem<'_>,
+    extents: Extents,
+    piece: &Piece,
+    seen: &[Range<usize>],
+    space: &mut Space<'_>,
+) {
+    let [of_keys, of_values] = extents.of_step();
+    let many = extents.steps * DEPTH;
+    scratch::with(extents.steps * (of_keys + of_values), |packed| {
+        let (keys_tiles, values_tiles) = packed.split_at_mut(extents.steps * of_keys);
         for first in piece.keys.clone().step_by(many.max(1)) {
             let keys = first..piece.keys.end.min(first + many);
             // SAFETY: the caller's promise.
             unsafe {
-                pack::keys(&problem.keys, piece.head, keys.clone(), space.packed_keys);
-                pack::values(&problem.values, piece.head, keys.clone(), space.packed_values);
-                against(problem, extents, &keys, &seen, &mut space);
+                pack::keys(&problem.keys, piece.head, keys.clone(), keys_tiles);
+                pack::values(&problem.values, piece.head, keys.clone(), values_tiles);
+                let packed = Packed {
+                    keys: keys_tiles,
+                    values: values_tiles,
+                };
+                against(problem, extents, &keys, seen, packed, space);
             }
         }
-        // SAFETY: the caller's promise.
-        unsafe { give(problem, extents, piece, &space, sink) };
     });
 }
 
@@ -229,6 +331,7 @@ unsafe fn against(
     extents: Extents,
     keys: &Range<usize>,
     seen: &[Range<usize>],
+    packed: Packed<'_>,
     space: &mut Space<'_>,
 ) {
     let mut chunks = chunks(seen, keys);
@@ -236,26 +339,29 @@ unsafe fn against(
     // SAFETY: the caller's promise.
     unsafe {
         tiles::configure();
-        let mut before = Product::NONE;
-        let mut ahead = next
-            .as_ref()
-            .map_or(Product::NONE, |chunk| scores(extents, chunk, 0, space));
+        let mut both = Both {
+            before: Product::NONE,
+            ahead: Product::NONE,
+        };
         let mut done = Sums::NOWHERE;
-        ahead.finish(&mut done);
+        if let Some(chunk) = &next {
+            both.ahead = scores(extents, chunk, packed, 0, space);
+            both.ahead.finish(&mut done);
+        }
         let mut turn = 0;
         while let Some(chunk) = next {
             next = chunks.next();
-            ahead = next
-                .as_ref()
-                .map_or(Product::NONE, |next| scores(extents, next, turn ^ 1, space));
-            let mut both = Both { before, ahead };
+            if let Some(next) = &next {
+                both.ahead = scores(extents, next, packed, turn ^ 1, space);
+            }
             let first = keys.start + chunk.steps.start * DEPTH;
             let end = keys.end - first;
             let rows = &seen[chunk.block * ROWS..];
             let rows = &rows[..rows.len().min(ROWS)];
-            let (each, more) = (both.steps() / rows.len(), both.steps() % rows.len());
+            let (each, more) = (both.left() / rows.len(), both.left() % rows.len());
             for (index, seen) in rows.iter().enumerate() {
-                let seen = seen.start.saturating_sub(first)..seen.end.saturating_sub(first).min(end);
+                let seen =
+                    seen.start.saturating_sub(first)..seen.end.saturating_sub(first).min(end);
                 let (tile, of_tile) = (index / SIDE, index % SIDE * SIDE);
                 let row = Row {
                     scores: space.scores[(turn * 2 + tile) * 2 * CHUNK * TILE + of_tile..].as_ptr(),
@@ -276,10 +382,10 @@ unsafe fn against(
                 }
             }
             both.finish(&mut done);
-            before = values(extents, &chunk, turn, space);
+            both.before = values(extents, &chunk, packed, turn, space);
             turn ^= 1;
         }
-        before.finish(&mut done);
+        both.before.finish(&mut done);
         tiles::release();
     }
 }
@@ -291,8 +397,8 @@ struct Both {
 }
 
 impl Both {
-    fn steps(&self) -> usize {
-        self.before.steps() + self.ahead.steps()
+    fn left(&self) -> usize {
+        self.before.left() + self.ahead.left()
     }
 
     /// # Safety
@@ -321,12 +427,18 @@ impl Both {
 }
 
 /// The product that makes a chunk's scores.
-fn scores(extents: Extents, chunk: &Chunk, turn: usize, space: &mut Space<'_>) -> Product {
+fn scores(
+    extents: Extents,
+    chunk: &Chunk,
+    packed: Packed<'_>,
+    turn: usize,
+    space: &mut Space<'_>,
+) -> Product {
     let depth = extents.depth * TILE;
     Product {
         a: space.q[chunk.block * 2 * depth..].as_ptr(),
         a_row: depth,
-        b: space.packed_keys[chunk.steps.start * 2 * depth..].as_ptr(),
+        b: packed.keys[chunk.steps.start * 2 * depth..].as_ptr(),
         b_column: depth,
         b_step: TILE,
         out: space.scores[turn * 2 * 2 * CHUNK * TILE..].as_mut_ptr(),
@@ -338,12 +450,18 @@ fn scores(extents: Extents, chunk: &Chunk, turn: usize, space: &mut Space<'_>) -
 }
 
 /// The product that adds a chunk's weighted values.
-fn values(extents: Extents, chunk: &Chunk, turn: usize, space: &mut Space<'_>) -> Product {
+fn values(
+    extents: Extents,
+    chunk: &Chunk,
+    packed: Packed<'_>,
+    turn: usize,
+    space: &mut Space<'_>,
+) -> Product {
     let columns = extents.columns * TILE;
     Product {
         a: space.numerators[turn * 2 * CHUNK * TILE..].as_ptr(),
         a_row: CHUNK * TILE,
-        b: space.packed_values[chunk.steps.start * columns..].as_ptr(),
+        b: packed.values[chunk.steps.start * columns..].as_ptr(),
         b_column: TILE,
         b_step: columns,
         out: space.sums[chunk.block * 2 * columns..].as_mut_ptr(),

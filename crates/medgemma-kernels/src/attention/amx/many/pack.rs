@@ -10,9 +10,9 @@ use std::ops::Range;
 use half::bf16;
 
 use super::tiles::{SIDE, TILE};
+use crate::attention::Rows;
 use crate::attention::avx512::PAIRS;
 use crate::attention::tile::operand::narrow;
-use crate::attention::Rows;
 use crate::linear::turn_sums;
 
 /// bf16 of a row of a left operand, keys of a tile of values.
@@ -29,7 +29,9 @@ pub(super) fn columns(h: usize) -> usize {
 /// The lanes of a vector of `of`, from `first` on.
 fn lanes(first: usize, of: usize, most: usize) -> u32 {
     let count = of.saturating_sub(first).min(most);
-    u32::MAX.checked_shr(32 - u32::try_from(count).unwrap_or(0)).unwrap_or(0)
+    u32::MAX
+        .checked_shr(32 - u32::try_from(count).unwrap_or(0))
+        .unwrap_or(0)
 }
 
 /// A query as row `row` of tiles that follow each other.
@@ -39,10 +41,16 @@ fn lanes(first: usize, of: usize, most: usize) -> u32 {
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) fn query(from: &[f32], row: usize, to: &mut [f32]) {
     let depth = from.len().div_ceil(DEPTH);
-    assert!(row < SIDE && to.len() >= depth * TILE, "tiles of the whole depth");
+    assert!(
+        row < SIDE && to.len() >= depth * TILE,
+        "tiles of the whole depth"
+    );
     for step in 0..depth {
         let first = step * DEPTH;
-        let (low, high) = (lanes(first, from.len(), SIDE), lanes(first + SIDE, from.len(), SIDE));
+        let (low, high) = (
+            lanes(first, from.len(), SIDE),
+            lanes(first + SIDE, from.len(), SIDE),
+        );
         // SAFETY: lanes that the masks name are within `from`, the row is within `to`.
         unsafe {
             let at = from.as_ptr().wrapping_add(first);

@@ -42,9 +42,9 @@ impl Product {
         step: 0,
     };
 
-    /// How often [`Self::advance`] does something.
-    pub(super) fn steps(&self) -> usize {
-        self.columns.div_ceil(2) * self.depth
+    /// How often [`Self::advance`] does something from here, where it is between columns.
+    pub(super) fn left(&self) -> usize {
+        self.columns.saturating_sub(self.column).div_ceil(2) * self.depth
     }
 
     pub(super) fn is_done(&self) -> bool {

@@ -156,7 +156,11 @@ pub(super) unsafe fn take(
     // SAFETY: the caller's promise.
     unsafe {
         let top = *gathered.top;
-        let beyond = if all { row.all(top) } else { row.some(top, seen) };
+        let beyond = if all {
+            row.all(top)
+        } else {
+            row.some(top, seen)
+        };
         if beyond {
             settle();
             rise(row, seen, gathered);
