@@ -38,12 +38,12 @@ const ROWS: usize = 2 * SIDE;
 /// first-level cache.
 const CHUNK: usize = 4;
 
-/// Numbers of the tiles of keys and values that are made at a time, which stay in the second-level
-/// cache.
-const PACKED: usize = 1 << 18;
+/// Numbers of the tiles of keys and values that are taken at a time, which stay in the second-level
+/// cache; tests come to more than once of fewer.
+const PACKED: usize = if cfg!(test) { 1 << 15 } else { 1 << 18 };
 
-/// The most numbers of tiles that are made once for all pieces: 64 MiB.
-const SHARED: usize = 1 << 24;
+/// The most numbers of tiles that are made once for all pieces: 64 MiB; tests come to fewer and more.
+const SHARED: usize = if cfg!(test) { 1 << 17 } else { 1 << 24 };
 
 /// Tiles of a head's lanes, and of a piece's rows.
 #[derive(Clone, Copy)]
@@ -472,3 +472,6 @@ fn values(
         ..Product::NONE
     }
 }
+
+#[cfg(test)]
+mod tests;
