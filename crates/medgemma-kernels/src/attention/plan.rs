@@ -51,7 +51,7 @@ impl<'a> Way<'a> {
         if rows <= few::ROWS {
             return Self::Few;
         }
-        let many = kernels.many.as_ref().filter(|many| rows >= many.rows);
+        let many = (kernels.many.as_ref()).filter(|many| rows >= many.least);
         match (problem.keys.numbers, many) {
             (Numbers::Bf16(_) | Numbers::Int8 { .. }, Some(many)) => Self::Many(many),
             _ => Self::Tiles,
@@ -224,6 +224,10 @@ impl Sink<'_> {
     ///
     /// # Safety
     /// As for [`Self::put`].
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "places of different rows do not overlap, as callers promise"
+    )]
     pub(super) unsafe fn place(
         &self,
         problem: &Problem<'_>,

@@ -56,6 +56,8 @@ pub(super) struct Kernels {
 pub(super) struct Many {
     /// Rows that are taken together.
     pub(super) rows: usize,
+    /// Fewer rows of a head of keys than these do not pay for the tiles that are made of it.
+    pub(super) least: usize,
     /// Numbers that are made of keys and values once for all pieces, and the parts that they are made
     /// in; none where they would be too many.
     pub(super) shared: fn(&Problem<'_>) -> (usize, usize),

@@ -26,6 +26,7 @@ use tiles::{SIDE, Sums, TILE};
 /// See [`tile::Kernels::many`].
 pub(super) const MANY: tile::Many = tile::Many {
     rows: ROWS,
+    least: 2 * ROWS,
     shared,
     share,
     run,
