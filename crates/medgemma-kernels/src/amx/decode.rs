@@ -16,7 +16,7 @@ pub(super) enum Instruction {
     Release,
     /// `tilezero`
     Zero(usize),
-    /// `tileloadd`
+    /// `tileloadd`, and `tileloaddt1`, which differs in what the caches are asked to keep
     Load(usize, Memory),
     /// `tilestored`
     Store(Memory, usize),
@@ -67,12 +67,12 @@ pub(super) fn decode(
                 stride: 0,
             })
         }
-        (0x4b, F2 | F3, 0..=2) if rm == SIB && third_operand == 0 => {
+        (0x4b, P66 | F2 | F3, 0..=2) if rm == SIB && third_operand == 0 => {
             let memory = code.memory(extensions, mode, rm, registers)?;
-            if prefix == F2 {
-                Instruction::Load(reg, memory)
-            } else {
+            if prefix == F3 {
                 Instruction::Store(memory, reg)
+            } else {
+                Instruction::Load(reg, memory)
             }
         }
         (0x5c, F3, 3) if third_operand < 8 && only_low_rm => Instruction::MultiplyBf16 {
@@ -87,6 +87,7 @@ pub(super) fn decode(
 
 /// Prefixes that VEX has in two bits.
 const NONE: u8 = 0;
+const P66: u8 = 1;
 const F3: u8 = 2;
 const F2: u8 = 3;
 

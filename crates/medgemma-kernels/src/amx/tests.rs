@@ -69,7 +69,7 @@ fn a_small_product_in_small_tiles() {
             "ldtilecfg [{config}]",
             "tileloadd tmm0, [r12 + r13]",
             "tileloadd tmm1, [r13 * 1 + {left} - 128]",
-            "tileloadd tmm2, [{right} + {sixteen} * 4 - 0x1000]",
+            "tileloaddt1 tmm2, [{right} + {sixteen} * 4 - 0x1000]",
             "tdpbf16ps tmm0, tmm1, tmm2",
             "tilestored [r12 + r13 * 1 + 0], tmm0",
             "tilezero tmm0",
@@ -236,7 +236,7 @@ fn what_a_processor_refuses_is_refused() {
 fn instructions_are_read_from_their_bytes() {
     let registers = std::array::from_fn(|index| 0x1000 * index as u64);
     let at = |start, stride| Memory { start, stride };
-    let cases: [(&[u8], Option<Instruction>); 14] = [
+    let cases: [(&[u8], Option<Instruction>); 16] = [
         // ldtilecfg [rax]
         (
             &[0xc4, 0xe2, 0x78, 0x49, 0x00],
@@ -260,6 +260,16 @@ fn instructions_are_read_from_their_bytes() {
         (
             &[0xc4, 0x82, 0x7b, 0x4b, 0xbc, 0xe5, 0x00, 0xf0, 0xff, 0xff],
             Some(Instruction::Load(7, at(0xc000, 0x60000))),
+        ),
+        // tileloaddt1 tmm6, [rcx + rax]
+        (
+            &[0xc4, 0xe2, 0x79, 0x4b, 0x34, 0x01],
+            Some(Instruction::Load(6, at(0x1000, 0))),
+        ),
+        // tileloaddt1 tmm7, [r10 + r15 + 64]
+        (
+            &[0xc4, 0x82, 0x79, 0x4b, 0x7c, 0x3a, 0x40],
+            Some(Instruction::Load(7, at(0xa040, 0xf000))),
         ),
         // tileloadd tmm1, [rdx*4 + 256]
         (

@@ -26,6 +26,7 @@ pub(super) const KERNELS: Kernels = Kernels {
     widen,
     widen_bytes,
     pairs: Some(PAIRS),
+    many: None,
     few_f32: few::Steps {
         run: few_f32,
         order: Order::Lanes,
@@ -86,6 +87,13 @@ fn exp2<const DEGREE: usize>(x: __m512, coefficients: &[f32]) -> __m512 {
     }
     // Scales by 2 to the whole number below.
     _mm512_scalef_ps(p, x)
+}
+
+/// 2^x for what is rounded to bf16 then.
+#[target_feature(enable = "avx512f,avx512dq")]
+#[inline]
+pub(super) fn exp2_rough(x: __m512) -> __m512 {
+    exp2::<4>(x, &EXP2_ROUGH)
 }
 
 /// See [`Lanes::sums`].
@@ -236,7 +244,7 @@ impl Numerators<Avx512> for Pairs {
     #[inline(always)]
     fn exp2(_: Avx512, x: __m512) -> __m512 {
         // SAFETY: the value of type Avx512 proves the instructions.
-        unsafe { exp2::<4>(x, &EXP2_ROUGH) }
+        unsafe { exp2_rough(x) }
     }
 
     #[inline(always)]

@@ -40,7 +40,7 @@ pub use quantize::quantize_rows;
 pub use rows::{Numbers, Rows};
 
 use crate::{Cpu, Path, scratch};
-use plan::{Plan, Sink};
+use plan::{Plan, Sink, Way};
 use shared::Shared;
 use tile::Kernels;
 
@@ -119,6 +119,7 @@ pub fn attention(
         values,
         scale,
         visible,
+        seen: visible.map_or(0..s, all_seen),
     };
     match kernels(cpu.path()) {
         // SAFETY: the processor has the path.
@@ -146,19 +147,32 @@ fn kernels(path: Path) -> Option<&'static Kernels> {
 /// The processor has the instructions of `kernels`.
 unsafe fn run(cpu: &Cpu, kernels: &Kernels, problem: &Problem<'_>, out: &mut [f32]) {
     let plan = Plan::new(problem, kernels);
-    scratch::with(plan.partials, |partials| {
+    let (shared, parts) = match plan.way {
+        Way::Many(many) => (many.shared)(problem),
+        _ => (0, 0),
+    };
+    scratch::with(plan.partials + shared, |numbers| {
+        let (partials, shared) = numbers.split_at_mut(plan.partials);
         let sink = Sink {
             out: Shared::new(out),
             partials: Shared::new(partials),
         };
+        if let Way::Many(many) = plan.way {
+            let shared = Shared::new(shared);
+            // SAFETY: the caller's promise; the pool runs each part once.
+            (cpu.pool()).run(parts, &|part| unsafe {
+                (many.share)(problem, part, &shared)
+            });
+        }
+        let shared = &*shared;
         cpu.pool().run(plan.pieces.len(), &|piece| {
             let piece = &plan.pieces[piece];
             // SAFETY: the caller's promise; the pool runs each piece once.
             unsafe {
-                if plan.few {
-                    few::run(problem, kernels, piece, &sink);
-                } else {
-                    tile::run(problem, kernels, piece, &sink);
+                match plan.way {
+                    Way::Few => few::run(problem, kernels, piece, &sink),
+                    Way::Tiles => tile::run(problem, kernels, piece, &sink),
+                    Way::Many(many) => (many.run)(problem, piece, &sink, shared),
                 }
             }
         });
@@ -177,6 +191,15 @@ struct Problem<'a> {
     values: Rows<'a>,
     scale: f32,
     visible: Option<&'a [Range<usize>]>,
+    /// Keys that any row sees, and those between.
+    seen: Range<usize>,
+}
+
+/// The keys of all intervals, and those between.
+fn all_seen(visible: &[Range<usize>]) -> Range<usize> {
+    let seen = visible.iter().filter(|keys| !keys.is_empty()).cloned();
+    seen.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+        .unwrap_or(0..0)
 }
 
 impl Problem<'_> {

@@ -26,6 +26,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     widen,
     widen_bytes,
     pairs: None,
+    many: None,
     few_f32: few::Steps {
         run: few_f32,
         order: Order::Lanes,

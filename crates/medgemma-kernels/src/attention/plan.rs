@@ -8,10 +8,10 @@
 
 use std::ops::Range;
 
-use super::Problem;
 use super::few;
 use super::shared::Shared;
-use super::tile::{KEYS, Kernels};
+use super::tile::{KEYS, Kernels, Many};
+use super::{Numbers, Problem};
 use crate::Cpu;
 
 /// Pieces to aim at where work is cut finer for the threads' sake.
@@ -36,33 +36,58 @@ pub(super) struct Piece {
     partial: Option<usize>,
 }
 
-pub(super) struct Plan {
+/// By what steps pieces are run.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// Pieces are of few rows.
+    Few,
+    Tiles,
+    Many(&'a Many),
+}
+
+impl<'a> Way<'a> {
+    fn of(problem: &Problem<'_>, kernels: &'a Kernels) -> Self {
+        let rows = problem.t * problem.group();
+        if rows <= few::ROWS {
+            return Self::Few;
+        }
+        let many = (kernels.many.as_ref()).filter(|many| rows >= many.least);
+        match (problem.keys.numbers, many) {
+            (Numbers::Bf16(_) | Numbers::Int8 { .. }, Some(many)) => Self::Many(many),
+            _ => Self::Tiles,
+        }
+    }
+}
+
+pub(super) struct Plan<'a> {
     pub(super) pieces: Vec<Piece>,
     /// Rows whose results are spread over pieces, and those.
     merges: Vec<(usize, Range<usize>)>,
     /// Numbers of all partial results.
     pub(super) partials: usize,
-    /// Whether pieces are of few rows.
-    pub(super) few: bool,
+    pub(super) way: Way<'a>,
 }
 
-impl Plan {
-    pub(super) fn new(problem: &Problem<'_>, kernels: &Kernels) -> Self {
+impl<'a> Plan<'a> {
+    pub(super) fn new(problem: &Problem<'_>, kernels: &'a Kernels) -> Self {
         let rows = problem.t * problem.group();
         let heads = problem.keys.heads;
-        let few = rows <= few::ROWS;
-        let block = if few {
-            rows.max(1)
-        } else {
+        let way = Way::of(problem, kernels);
+        let block = |width: usize, most: usize| {
             let stretches = (problem.keys.len / (2 * KEYS)).max(1);
-            let tiles = (rows * heads).div_ceil(kernels.width) * stretches;
-            kernels.width * (tiles / (PIECES / 2)).clamp(1, TILES)
+            let tiles = (rows * heads).div_ceil(width) * stretches;
+            width * (tiles / (PIECES / 2)).clamp(1, most)
+        };
+        let block = match way {
+            Way::Few => rows.max(1),
+            Way::Tiles => block(kernels.width, TILES),
+            Way::Many(many) => block(many.rows, TILES),
         };
         let mut plan = Self {
             pieces: Vec::new(),
             merges: Vec::new(),
             partials: 0,
-            few,
+            way,
         };
         let blocks = heads * rows.div_ceil(block);
         for head in 0..heads {
@@ -85,7 +110,7 @@ impl Plan {
             .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
             .unwrap_or(0..0);
         let even = (seen.len() * blocks).div_ceil(PIECES);
-        let stretch = if self.few {
+        let stretch = if matches!(self.way, Way::Few) {
             even.next_multiple_of(FEW_KEYS / 2).max(FEW_KEYS)
         } else if blocks < PIECES / 2 {
             even.next_multiple_of(KEYS).max(2 * KEYS)
@@ -185,11 +210,33 @@ impl Sink<'_> {
         problem: &Problem<'_>,
         piece: &Piece,
         row: usize,
-        [top, sum]: [f32; 2],
+        state: [f32; 2],
         number: impl Fn(usize) -> f32,
     ) {
+        // SAFETY: the caller's promise.
+        let (place, scale) = unsafe { self.place(problem, piece, row, state) };
+        for (lane, place) in place.iter_mut().enumerate() {
+            *place = number(lane) * scale;
+        }
+    }
+
+    /// As [`Self::put`]: where the numbers belong, and what they are to be multiplied by.
+    ///
+    /// # Safety
+    /// As for [`Self::put`].
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "places of different rows do not overlap, as callers promise"
+    )]
+    pub(super) unsafe fn place(
+        &self,
+        problem: &Problem<'_>,
+        piece: &Piece,
+        row: usize,
+        [top, sum]: [f32; 2],
+    ) -> (&mut [f32], f32) {
         let h = problem.keys.head_dim;
-        let (place, scale) = if let Some(start) = piece.partial {
+        if let Some(start) = piece.partial {
             let start = start + (row - piece.rows.start) * (h + 2);
             // SAFETY: partial results are apart from those of other rows and pieces.
             let place = unsafe { self.partials.part(start..start + h + 2) };
@@ -200,9 +247,6 @@ impl Sink<'_> {
             // SAFETY: the only piece of this row.
             let place = unsafe { self.out.part(problem.place(piece.head, row)) };
             (place, reciprocal(sum))
-        };
-        for (lane, place) in place.iter_mut().enumerate() {
-            *place = number(lane) * scale;
         }
     }
 }

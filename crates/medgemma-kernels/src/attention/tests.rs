@@ -441,6 +441,63 @@ fn keys_hidden_before_those_that_are_seen_leave_no_trace() {
     }
 }
 
+/// What has been gathered is faded again and again, and what is beyond a limit is taken anew.
+#[test]
+fn scores_that_rise_and_fall() {
+    for (t, h) in [(2, 72), (40, 72), (33, 64), (70, 256)] {
+        let mut case = case(t, 700);
+        (case.h, case.scale) = (h, 0.25);
+        for slope in [1.0, -1.0, 0.25, 0.0625] {
+            let mut operands = case.operands();
+            operands.q.fill(1.0);
+            for key in 0..case.s {
+                // Waves on a slope.
+                let wave = [0.0, 3.0, -2.0, 1.0][key / 37 % 4];
+                let number = f32::from(u16::try_from(key / 8).expect("few keys")) * slope + wave;
+                for head in 0..case.k {
+                    let start = head * operands.head_stride + key * operands.row_stride;
+                    operands.keys[start..start + 4].fill(number);
+                    operands.keys[start + 4..start + h].fill(0.0);
+                }
+            }
+            let expected = case.expected(&operands, &operands.q);
+            for path in Path::available() {
+                let got = case.run(path, &operands, Stored::Bf16);
+                let error = distance(&got, &expected);
+                assert!(
+                    error < 0.008,
+                    "{path}: {t} rows of {h}, {slope}: off by {error}"
+                );
+            }
+        }
+    }
+}
+
+/// Numbers of rows, keys and lanes around those of tiles, chunks and what is made at a time.
+#[test]
+fn many_rows_against_any_number_of_keys() {
+    for (t, s, h) in [
+        (31, 33, 16),
+        (32, 128, 15),
+        (33, 129, 72),
+        (47, 255, 128),
+        (65, 31, 256),
+        (64, 1025, 64),
+        (40, 700, 256),
+    ] {
+        let mut case = case(t, s);
+        (case.h, case.scale) = (h, 0.1);
+        case.check();
+        let end = |row: usize| (s + row + 1).saturating_sub(t);
+        case.visible = Some(
+            (0..t)
+                .map(|row| end(row).saturating_sub(29)..end(row))
+                .collect(),
+        );
+        case.check();
+    }
+}
+
 #[test]
 fn a_query_that_is_no_number_leaves_none() {
     for t in [2, 40] {

@@ -6,6 +6,8 @@
 //! are summed at once. What is left of rows or depth gets smaller tiles, so that nothing outside
 //! of the operands is read.
 
+mod many;
+
 use std::arch::asm;
 use std::arch::x86_64::{_mm512_loadu_ps, _mm512_mul_ps, _mm512_storeu_ps};
 
@@ -24,6 +26,7 @@ pub(super) static KERNELS: Kernels = Kernels {
         turn: Some(turn),
         ..avx512::PAIRS
     }),
+    many: Some(many::MANY),
     ..avx512::KERNELS
 };
 

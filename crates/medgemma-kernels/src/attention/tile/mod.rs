@@ -6,7 +6,7 @@
 //! instructions cannot read is widened or paired a block at a time, once for all tiles of a piece.
 
 pub(super) mod online;
-mod operand;
+pub(super) mod operand;
 pub(super) mod pack;
 pub(super) mod product;
 
@@ -17,6 +17,7 @@ use half::bf16;
 
 use super::few;
 use super::plan::{Piece, Sink};
+use super::shared::Shared;
 use super::{Numbers, Problem};
 use crate::scratch;
 use online::Online;
@@ -44,9 +45,26 @@ pub(super) struct Kernels {
     pub(super) widen_bytes: unsafe fn(&[i8], f32, &mut [f32]),
     /// For elements that are pairs of bf16, and how two rows are made of such.
     pub(super) pairs: Option<Pairs>,
+    /// For many rows against numbers that are not f32, where a path has steps of its own.
+    pub(super) many: Option<Many>,
     pub(super) few_f32: few::Steps<f32>,
     pub(super) few_int8: few::Steps<i8>,
     pub(super) few_bf16: few::Steps<bf16>,
+}
+
+/// See [`Kernels::many`]; to be called as [`run`] is.
+pub(super) struct Many {
+    /// Rows that are taken together.
+    pub(super) rows: usize,
+    /// Fewer rows of a head of keys than these do not pay for the tiles that are made of it.
+    pub(super) least: usize,
+    /// Numbers that are made of keys and values once for all pieces, and the parts that they are made
+    /// in; none where they would be too many.
+    pub(super) shared: fn(&Problem<'_>) -> (usize, usize),
+    /// Makes a part of them.
+    pub(super) share: unsafe fn(&Problem<'_>, usize, &Shared<'_>),
+    /// Runs a piece.
+    pub(super) run: unsafe fn(&Problem<'_>, &Piece, &Sink<'_>, &[f32]),
 }
 
 /// How rows of pairs, of so many lanes each, become the lanes' rows, [`KEYS`] / 2 apart.

@@ -185,7 +185,7 @@ impl Operand {
 ///
 /// # Safety
 /// The processor has the instructions of `pairs`.
-unsafe fn narrow<'a>(
+pub(in crate::attention) unsafe fn narrow<'a>(
     rows: &Rows<'a>,
     pairs: &Pairs,
     head: usize,
