@@ -7,7 +7,7 @@ use half::f16;
 
 use crate::blocks::unpack_bf16;
 use crate::cpu::Path;
-use crate::lines::Lines;
+use crate::lines::{Line, Lines};
 use crate::matrix::{Format, Matrix};
 
 use super::pack::{LANES, Step};
@@ -55,6 +55,10 @@ pub(super) struct Shape {
     /// Steps come in multiples of this.
     pub(super) multiple: usize,
 }
+
+/// Rows from the one that is unpacked to the one that is asked for from memory: of the short runs of
+/// several rows the processor foresees none.
+const AHEAD: usize = 2;
 
 /// Scratch for one group of rows.
 pub(super) struct Panel {
@@ -142,6 +146,9 @@ fn fill_row(
     let start = cols.start / format.block_len() * format.block_bytes();
     let end = cols.end.div_ceil(format.block_len()) * format.block_bytes();
     let bytes = &row[start..end];
+    if format.is_blocks() {
+        ask_for(bytes.as_ptr().wrapping_add(AHEAD * row.len()), bytes.len());
+    }
     match (step, format) {
         (Step::Pair, Format::Bf16) | (Step::Single, Format::F32) => {
             bytes_of_mut(place)[..bytes.len()].copy_from_slice(bytes);
@@ -164,6 +171,18 @@ fn fill_row(
         }
         (step, format) => unreachable!("no way to unpack {format} to {step:?}"),
     }
+}
+
+/// Asks for `len` bytes from `from` on, which need not be there.
+fn ask_for(from: *const u8, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..len).step_by(size_of::<Line>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that the program could see, and faults nowhere.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, len);
 }
 
 /// f16 to the bits of f32.

@@ -22,8 +22,9 @@ pub(super) fn parts(slot: &[Line]) -> (&[Line], &[Line; BIAS]) {
     slot.split_last_chunk().expect("lines of biases")
 }
 
-/// Steps that are turned at a time, 256 columns: a block of every format.
-const TURNED: usize = 8;
+/// Steps that are turned at a time, some times 256 columns: whole blocks of every format. What is
+/// unpacked before it is turned just fits into the first-level cache.
+const TURNED: usize = 40;
 
 /// Turns steps `steps` of a group of rows, and writes their biases behind: zeros if there are none.
 /// Columns that are not there are zero, rows may hold anything.
