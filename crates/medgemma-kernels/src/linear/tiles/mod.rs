@@ -45,7 +45,7 @@ const COLS: usize = 32;
 /// Columns of half a line, and rows of a tile.
 const LANES: usize = 16;
 
-/// Steps of a stretch of columns at most: four slots are a megabyte then.
+/// Steps of a stretch of columns at most: there are five slots then.
 const STRETCH: usize = 84;
 
 /// Panels that go by slots at most: a thread is done with its slots only when all have, and another

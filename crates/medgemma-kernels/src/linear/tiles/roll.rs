@@ -15,9 +15,9 @@ use crate::cpu::{Cpu, Path};
 use crate::lines::Line;
 use crate::scratch;
 
-/// Lines of all slots of a thread: a megabyte, which leaves as much of the second-level cache to two
-/// panels of tokens and to what is written.
-pub(super) const SLOTS: usize = 1 << 14;
+/// Lines of all slots of a thread: 1.25 megabytes, which leaves the rest of a second-level cache of two
+/// to the panels of tokens that pass and to what is written.
+pub(super) const SLOTS: usize = 5 << 12;
 
 /// Slots at most: more save no traffic worth the name.
 const MOST: usize = 8;
