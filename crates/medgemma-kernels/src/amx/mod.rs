@@ -1,9 +1,11 @@
-//! Asking for the tile unit.
+//! Asking for the tile unit, and the shapes of its tiles.
 //!
 //! A process must ask Linux for the tiles' state once before it uses them (`arch_prctl`,
 //! `ARCH_REQ_XCOMP_PERM`, feature 18); a refusal reads as "not there". Unit tests then have the
 //! instructions emulated.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod config;
 #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
 mod decode;
 #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
@@ -12,6 +14,9 @@ mod emulator;
 mod tests;
 #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
 mod tiles;
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) use config::{Config, release};
 
 /// Whether tile instructions can be run.
 #[cfg_attr(

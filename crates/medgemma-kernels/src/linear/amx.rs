@@ -5,6 +5,7 @@ use std::arch::asm;
 use std::marker::PhantomData;
 
 use super::tiles::{BLOCK, ROWS, TOKENS};
+use crate::amx::{Config, release};
 use crate::lines::Line;
 
 /// Bytes of a row of a tile.
@@ -12,23 +13,6 @@ const ROW_BYTES: usize = 64;
 
 /// Bytes of a tile.
 const TILE_BYTES: usize = 16 * ROW_BYTES;
-
-/// What `ldtilecfg` reads: the palette, then from byte 16 the bytes of a row of each tile in 16
-/// bits, and from byte 48 their rows in 8. All eight tiles are whole.
-#[repr(C, align(64))]
-struct Config([u8; 64]);
-
-static CONFIG: Config = {
-    let mut bytes = [0; 64];
-    bytes[0] = 1;
-    let mut tile = 0;
-    while tile < 8 {
-        bytes[16 + 2 * tile] = 64;
-        bytes[48 + tile] = 16;
-        tile += 1;
-    }
-    Config(bytes)
-};
 
 /// The tile unit of this thread, configured. Of another thread it would not be: hence the pointer,
 /// which is not sent.
@@ -39,10 +23,8 @@ impl Unit {
     /// The processor has AMX with bf16, and the system lets this process use it. Until it is
     /// dropped, nothing else of this thread uses the unit.
     pub(super) unsafe fn new() -> Self {
-        // SAFETY: the configuration is 64 bytes of a valid one, and the promise of the caller.
-        unsafe {
-            asm!("ldtilecfg [{}]", in(reg) CONFIG.0.as_ptr(), options(nostack, preserves_flags));
-        }
+        // SAFETY: the caller's promise.
+        unsafe { Config::WHOLE.load() };
         Self(PhantomData)
     }
 
@@ -120,9 +102,8 @@ impl Unit {
 
 impl Drop for Unit {
     fn drop(&mut self) {
-        // What is left in the tiles would be saved and restored with every change of threads.
         // SAFETY: the unit is there, since `self` was.
-        unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
+        unsafe { release() };
     }
 }
 
@@ -131,10 +112,10 @@ impl Drop for Unit {
 /// # Safety
 /// As for [`Unit::new`].
 pub(super) unsafe fn spin(turns: usize) -> usize {
-    // SAFETY: the configuration is 64 bytes of a valid one; then registers only.
+    // SAFETY: the caller's promise; registers only.
     unsafe {
+        let unit = Unit::new();
         asm!(
-            "ldtilecfg [{config}]",
             "2:",
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tdpbf16ps tmm1, tmm4, tmm7",
@@ -142,13 +123,12 @@ pub(super) unsafe fn spin(turns: usize) -> usize {
             "tdpbf16ps tmm3, tmm5, tmm7",
             "dec {turns}",
             "jnz 2b",
-            "tilerelease",
-            config = in(reg) CONFIG.0.as_ptr(),
             turns = inout(reg) turns.max(1) => _,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack)
         );
+        drop(unit);
     }
     // Four tiles of 16 × 16 sums of 32 products each.
     4 * 2 * 16 * 16 * 32

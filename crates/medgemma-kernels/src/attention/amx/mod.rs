@@ -14,6 +14,7 @@ use std::arch::x86_64::{_mm512_loadu_ps, _mm512_mul_ps, _mm512_storeu_ps};
 use super::avx512;
 use super::tile::product::Product;
 use super::tile::{KEYS, Kernels, Pairs, Steps};
+use crate::amx::{Config, release};
 use crate::linear::turn_sums;
 
 /// The kernels; to be called on processors that have [`crate::Path::Amx`].
@@ -121,7 +122,7 @@ unsafe fn in_tiles<const WIDTH: usize>(task: &Product) {
     } in depths(task.depth)
     {
         // SAFETY: the caller's promise; `depths` gives 1 to 16 steps, and `half` is 1 to 16.
-        unsafe { configure(half, steps, WIDTH) };
+        unsafe { config(half, steps, WIDTH).load() };
         for index in 0..groups {
             let rows = index * task.rows / groups..(index + 1) * task.rows / groups;
             let (upper, lower) = (rows.start, rows.end - half);
@@ -145,9 +146,8 @@ unsafe fn in_tiles<const WIDTH: usize>(task: &Product) {
         }
         fresh = false;
     }
-    // What is left in the tiles would be saved and restored with every change of threads.
     // SAFETY: the caller's promise.
-    unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
+    unsafe { release() };
 }
 
 /// Tiles along the depth that are alike.
@@ -177,24 +177,13 @@ fn depths(depth: usize) -> impl Iterator<Item = Depth> {
 
 /// Four tiles of sums, then two of A, then two of B.
 ///
-/// # Safety
-/// The processor has [`crate::Path::Amx`]; rows and steps are 1 to 16, `width` 4 to 64.
-unsafe fn configure(rows: usize, steps: usize, width: usize) {
-    #[repr(C, align(64))]
-    struct Config([u8; 64]);
-
-    let mut config = Config([0; 64]);
-    let extents = [(rows, width), (rows, steps * ELEMENT), (steps, width)];
-    config.0[0] = 1;
-    for (tile, of) in [0, 0, 0, 0, 1, 1, 2, 2].into_iter().enumerate() {
-        let (rows, width) = extents[of];
-        config.0[16 + 2 * tile] = width.to_le_bytes()[0];
-        config.0[48 + tile] = rows.to_le_bytes()[0];
-    }
-    // SAFETY: 64 bytes of a valid configuration, and the caller's promise.
-    unsafe {
-        asm!("ldtilecfg [{}]", in(reg) config.0.as_ptr(), options(nostack, preserves_flags));
-    }
+/// # Panics
+/// When one of them is more than a byte holds.
+fn config(rows: usize, steps: usize, width: usize) -> Config {
+    let [rows, steps, step, width] =
+        [rows, steps, steps * ELEMENT, width].map(|count| u8::try_from(count).expect("a tile"));
+    let [sums, a, b] = [(rows, width), (rows, step), (steps, width)];
+    Config::new([sums, sums, sums, sums, a, a, b, b])
 }
 
 /// Operands of [`group`].

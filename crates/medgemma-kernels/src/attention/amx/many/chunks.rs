@@ -8,7 +8,8 @@ use super::pack::DEPTH;
 use super::product::Product;
 use super::softmax::{self, Gathered, Row};
 use super::space::{CHUNK, Extents, ROWS, Space};
-use super::tiles::{self, SIDE, Sums, TILE};
+use super::tiles::{SIDE, Sums, TILE};
+use crate::amx::{Config, release};
 use crate::attention::Problem;
 
 /// A chunk of keys for a block of rows.
@@ -58,7 +59,7 @@ pub(super) unsafe fn against(
     let mut next = chunks.next();
     // SAFETY: the caller's promise.
     unsafe {
-        tiles::configure();
+        Config::WHOLE.load();
         let mut both = Both {
             before: Product::NONE,
             ahead: Product::NONE,
@@ -93,7 +94,7 @@ pub(super) unsafe fn against(
             turn ^= 1;
         }
         both.before.finish(&mut done);
-        tiles::release();
+        release();
     }
 }
 

@@ -5,9 +5,10 @@ use proptest::prelude::*;
 
 use super::product::Product;
 use super::softmax::{Gathered, Row, take};
-use super::tiles::{self, SIDE, Sums, TILE};
+use super::tiles::{SIDE, Sums, TILE};
 use super::{DEPTH, pack};
 use crate::Path;
+use crate::amx::{Config, release};
 use crate::attention::{Numbers, Rows};
 
 /// Whole numbers of few digits, whose sums are exact.
@@ -133,7 +134,7 @@ proptest! {
         let mut done = Sums::NOWHERE;
         // SAFETY: the path is there, the operands are as long as they say.
         unsafe {
-            tiles::configure();
+            Config::WHOLE.load();
             for product in &mut products {
                 let left = product.left();
                 for _ in 0..left {
@@ -145,7 +146,7 @@ proptest! {
                 }
             }
             products[1].finish(&mut done);
-            tiles::release();
+            release();
         }
         for out in &out {
             for (index, sum) in out.iter().enumerate() {

@@ -15,40 +15,6 @@ pub(super) const TILE: usize = SIDE * SIDE;
 /// Bytes of a row of a tile.
 const ROW: usize = 64;
 
-/// Makes all tiles whole ones.
-///
-/// # Safety
-/// The processor has [`crate::Path::Amx`].
-pub(super) unsafe fn configure() {
-    #[repr(C, align(64))]
-    struct Config([u8; 64]);
-
-    static CONFIG: Config = {
-        let mut bytes = [0; 64];
-        bytes[0] = 1;
-        let mut tile = 0;
-        while tile < 8 {
-            bytes[16 + 2 * tile] = 64;
-            bytes[48 + tile] = 16;
-            tile += 1;
-        }
-        Config(bytes)
-    };
-    // SAFETY: 64 bytes of a valid configuration, and the caller's promise.
-    unsafe {
-        asm!("ldtilecfg [{}]", in(reg) CONFIG.0.as_ptr(), options(nostack, preserves_flags));
-    }
-}
-
-/// Gives the tiles up: what is left in them would be saved and restored with every change of threads.
-///
-/// # Safety
-/// The processor has [`crate::Path::Amx`].
-pub(super) unsafe fn release() {
-    // SAFETY: the caller's promise.
-    unsafe { asm!("tilerelease", options(nomem, nostack, preserves_flags)) };
-}
-
 /// Where the four tiles of sums belong: two of either row of tiles, one behind the other.
 #[derive(Clone, Copy)]
 pub(super) struct Sums {
