@@ -267,28 +267,38 @@ fn blocks(format: Format, count: usize) -> Vec<u8> {
     bytes
 }
 
+/// 5376 is the width of Gemma 3 27B: two stretches of columns for the tile unit.
 #[test]
 fn the_kernels_for_many_tokens_take_blocks_as_bf16() {
-    let (m, rows, cols) = (21, 19, 2304);
-    let x = numbers(1, m * cols);
-    let x_rounded = rounded(Format::Bf16, &x, true);
-    for format in [
-        Format::Q8_0,
-        Format::Q4_0,
-        Format::Q5_1,
-        Format::Q4K,
-        Format::Q6K,
-    ] {
-        let bytes = blocks(format, rows * cols / format.block_len());
-        let mut w = vec![0.0; rows * cols];
-        crate::blocks::dequantize(format, &bytes, &mut w);
-        let expected = expected(&x_rounded, &rounded(Format::Bf16, &w, false), m, None);
-        let weights = Weights::Rows(Matrix::new(format, rows, cols, &bytes));
-        for path in Path::available().filter(|&path| many::has(path, format)) {
-            let mut out = vec![f32::NAN; m * rows];
-            let output = Output::new(&mut out, rows, None);
-            many::linear(&Cpu::new(2, path), &x, weights, &output);
-            assert_close(&out, &expected, cols, &format!("{format} on {path}"));
+    for cols in [2304, 5376] {
+        let (m, rows) = (21, 19);
+        let x = numbers(1, m * cols);
+        let x_rounded = rounded(Format::Bf16, &x, true);
+        for format in [
+            Format::Q8_0,
+            Format::Q4_0,
+            Format::Q5_1,
+            Format::Q4K,
+            Format::Q6K,
+        ] {
+            let bytes = blocks(format, rows * cols / format.block_len());
+            let mut w = vec![0.0; rows * cols];
+            crate::blocks::dequantize(format, &bytes, &mut w);
+            let expected = expected(&x_rounded, &rounded(Format::Bf16, &w, false), m, None);
+            let weight = Matrix::new(format, rows, cols, &bytes);
+            for path in Path::available() {
+                let cpu = Cpu::new(2, path);
+                let mut out = vec![f32::NAN; m * rows];
+                if many::has(path, format) {
+                    let output = Output::new(&mut out, rows, None);
+                    many::linear(&cpu, &x, Weights::Rows(weight), &output);
+                } else if path == Path::Amx {
+                    linear(&cpu, &x, weight, None, &mut out);
+                } else {
+                    continue;
+                }
+                assert_close(&out, &expected, cols, &format!("{format} on {path}"));
+            }
         }
     }
 }

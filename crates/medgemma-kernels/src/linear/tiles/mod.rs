@@ -45,8 +45,11 @@ const COLS: usize = 32;
 /// Columns of half a line, and rows of a tile.
 const LANES: usize = 16;
 
-/// Steps of a stretch of columns at most: there are five slots then.
-const STRETCH: usize = 84;
+/// Steps of the longest blocks of weights, 256 columns: stretches begin where blocks do.
+const WHOLE: usize = 8;
+
+/// Steps of a stretch of columns at most: there are four or five slots then.
+const STRETCH: usize = 11 * WHOLE;
 
 /// Panels that go by slots at most: a thread is done with its slots only when all have, and another
 /// may wait for it.
@@ -69,7 +72,7 @@ impl Halves<'_> {
 /// `out = x · weightsᵀ + bias` for layers of one input.
 pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
     for panels in even(x.panels(), PANELS) {
-        for steps in even(x.steps(), STRETCH) {
+        for steps in stretches(x.steps()) {
             let job = jobs::Plain::new(cpu.path(), x, layers, steps);
             roll::roll(cpu, panels.clone(), &job);
         }
@@ -79,6 +82,12 @@ pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]
 /// Whether the first half of an MLP over `cols` columns fits into a slot.
 pub(super) fn fits(cols: usize) -> bool {
     2 * weights::slot(cols.div_ceil(COLS)) <= roll::SLOTS
+}
+
+/// Columns in stretches of about one length.
+fn stretches(steps: usize) -> impl Iterator<Item = Range<usize>> {
+    let whole = even(steps.div_ceil(WHOLE), STRETCH / WHOLE);
+    whole.map(move |part| part.start * WHOLE..steps.min(part.end * WHOLE))
 }
 
 /// `0..count` in as few ranges of at most `most` as there can be, of about one length.

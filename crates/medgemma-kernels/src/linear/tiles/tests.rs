@@ -5,7 +5,10 @@ use half::bf16;
 use proptest::prelude::*;
 
 use super::jobs::Unfolding;
-use super::{BLOCK, COLS, LANES, PANELS, ROWS, STRETCH, TOKENS, Tokens, even, plain, vectors};
+use super::{
+    BLOCK, COLS, LANES, PANELS, ROWS, STRETCH, TOKENS, Tokens, WHOLE, even, plain, stretches,
+    vectors,
+};
 use crate::linear::output::Output;
 use crate::linear::panel::Weights;
 use crate::lines::Line;
@@ -163,15 +166,8 @@ fn tokens_beyond_the_panels_of_a_turn_are_met_too() {
 }
 
 #[test]
-fn stretches_are_even_and_no_longer_than_they_may() {
-    for (count, most) in [
-        (0, 4),
-        (1, 4),
-        (4, 4),
-        (5, 4),
-        (135, STRETCH),
-        (320, STRETCH),
-    ] {
+fn parts_are_even_and_no_longer_than_they_may() {
+    for (count, most) in [(0, 4), (1, 4), (4, 4), (5, 4), (16, 11), (40, 11)] {
         let all: Vec<_> = even(count, most).collect();
         assert_eq!(all.len(), count.div_ceil(most));
         assert!(all.iter().all(|part| (1..=most).contains(&part.len())));
@@ -181,6 +177,18 @@ fn stretches_are_even_and_no_longer_than_they_may() {
         );
         let lengths = || all.iter().map(ExactSizeIterator::len);
         assert!(lengths().max().unwrap_or(0) - lengths().min().unwrap_or(0) <= 1);
+    }
+}
+
+/// The widths of all Gemma 3 and of SigLIP among them.
+#[test]
+fn stretches_begin_where_blocks_do() {
+    for steps in [0, 1, 20, 36, 64, 80, 88, 89, 120, 135, 168, 320, 480, 672] {
+        let all: Vec<_> = stretches(steps).collect();
+        assert!(all.iter().all(|part| part.start % WHOLE == 0));
+        assert!(all.iter().all(|part| (1..=STRETCH).contains(&part.len())));
+        assert!(all.iter().cloned().flatten().eq(0..steps), "{steps}");
+        assert_eq!(all.len(), steps.div_ceil(STRETCH));
     }
 }
 
