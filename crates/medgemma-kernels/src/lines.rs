@@ -9,6 +9,16 @@ use std::sync::{Mutex, PoisonError};
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [u8; 64]);
 
+/// The bytes of lines.
+#[cfg_attr(
+    not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
+    expect(dead_code, reason = "only the tile unit's tokens are turned")
+)]
+pub(crate) fn bytes(lines: &[Line]) -> &[u8] {
+    // SAFETY: the same memory; bytes have no alignment and any value.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines)) }
+}
+
 /// Fewer lines than this, 128 kB, an allocator keeps by itself.
 const LEAST: usize = 1 << 11;
 

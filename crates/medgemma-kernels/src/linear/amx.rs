@@ -4,7 +4,7 @@
 use std::arch::asm;
 use std::marker::PhantomData;
 
-use super::tiles::{BLOCK, ROWS, TOKENS};
+use super::tiles::{BLOCK, Crossed, ROWS, TOKENS};
 use crate::amx::{Config, release};
 use crate::lines::Line;
 
@@ -92,6 +92,68 @@ impl Unit {
                 pitch = in(reg) ROWS * 4,
                 sums = in(reg) sums.as_mut_ptr(),
                 lower = in(reg) sums[BLOCK / 2..].as_mut_ptr(),
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack)
+            );
+        }
+    }
+
+    /// `sums[r][t] += Σ rows[16 r ..] · tokens[16 t ..]`, tiles of 16 rows by 16 tokens: two tiles of rows of
+    /// weights, which lie `stride` bytes apart as left operands do, times two of tokens that have been
+    /// turned. What the rows cost is their way from memory.
+    ///
+    /// # Panics
+    /// When there are not 32 rows of as many steps as `tokens` has, 32 lines each.
+    pub(super) fn multiply_rows(
+        &self,
+        bytes: &[u8],
+        stride: usize,
+        tokens: &[Line],
+        sums: &mut Crossed,
+    ) {
+        let count = tokens.len() / TOKENS;
+        assert!(
+            count > 0
+                && tokens.len() == count * TOKENS
+                && bytes.len() >= (TOKENS - 1) * stride + count * ROW_BYTES,
+            "steps of rows and of tokens"
+        );
+        // SAFETY: reads `count` times two tiles of rows, `stride` bytes apart, and two of tokens; reads
+        // and writes four tiles of sums: within the slices. The unit is configured, since `self` is
+        // there.
+        unsafe {
+            asm!(
+                "tileloadd tmm0, [{sums} + {row}]",
+                "tileloadd tmm1, [{sums} + {row} + {tile}]",
+                "tileloadd tmm2, [{sums} + {row} + 2 * {tile}]",
+                "tileloadd tmm3, [{sums} + {row} + 3 * {tile}]",
+                "2:",
+                "tileloadd tmm4, [{w} + {stride}]",
+                "tileloadd tmm6, [{x} + {row}]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{x} + {row} + {tile}]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{lower} + {stride}]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {w}, {row}",
+                "add {lower}, {row}",
+                "add {x}, 2 * {tile}",
+                "dec {count}",
+                "jnz 2b",
+                "tilestored [{sums} + {row}], tmm0",
+                "tilestored [{sums} + {row} + {tile}], tmm1",
+                "tilestored [{sums} + {row} + 2 * {tile}], tmm2",
+                "tilestored [{sums} + {row} + 3 * {tile}], tmm3",
+                tile = const TILE_BYTES,
+                row = in(reg) ROW_BYTES,
+                stride = in(reg) stride,
+                w = inout(reg) bytes.as_ptr() => _,
+                lower = inout(reg) bytes[TOKENS / 2 * stride..].as_ptr() => _,
+                x = inout(reg) tokens.as_ptr() => _,
+                count = inout(reg) count => _,
+                sums = in(reg) sums.0.as_mut_ptr(),
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack)

@@ -129,11 +129,9 @@ pub fn linear_each(
 #[must_use]
 pub fn has_mlp(cpu: &Cpu, m: usize, weights: &[Matrix<'_>]) -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    return m > few::MOST
-        && weights.iter().all(|weight| {
-            in_tiles(cpu.path(), weight.format()) && weight.rows() > 0 && weight.cols() > 0
-        })
-        && tiles::fits(weights[0].cols());
+    return weights.iter().all(|weight| {
+        in_tiles(cpu.path(), weight.format()) && weight.rows() > 0 && weight.cols() > 0
+    }) && tiles::has_mlp(m, weights[0].cols());
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
     {
         let _ = (cpu, m, weights);

@@ -5,11 +5,14 @@
 //! tiles. Weights are turned into a slot of their own, some of which stay in the second-level
 //! cache while the tokens' panels go by, each multiplied with all slots; see [`roll`]. Long rows are
 //! cut into stretches of columns, whose sums are added in the outputs.
+//!
+//! Of few tokens the products take less time than the weights' way from memory: see [`straight`].
 
 mod jobs;
 mod mlp;
 mod plain;
 mod roll;
+mod straight;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -38,6 +41,16 @@ pub(super) const ROWS: usize = 48;
 
 /// Sums of a block.
 pub(super) const BLOCK: usize = TOKENS * ROWS;
+
+/// Sums of 32 rows of weights with 32 tokens: tiles of rows, of tokens, and in each a row of weights
+/// to 16 tokens.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Crossed(pub(super) [[[f32; LANES * LANES]; 2]; 2]);
+
+impl Crossed {
+    const ZERO: Self = Self([[[0.0; LANES * LANES]; 2]; 2]);
+}
 
 /// Columns of a step: a row of a tile.
 const COLS: usize = 32;
@@ -71,6 +84,15 @@ impl Halves<'_> {
 
 /// `out = x · weightsᵀ + bias` for layers of one input.
 pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
+    if straight::takes(x) {
+        straight::linear(cpu, x, layers);
+    } else {
+        rolled(cpu, x, layers);
+    }
+}
+
+/// [`linear`] of many tokens.
+fn rolled(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
     for panels in even(x.panels(), PANELS) {
         for steps in stretches(x.steps()) {
             let job = jobs::Plain::new(cpu.path(), x, layers, steps);
@@ -79,9 +101,10 @@ pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]
     }
 }
 
-/// Whether the first half of an MLP over `cols` columns fits into a slot.
-pub(super) fn fits(cols: usize) -> bool {
-    2 * weights::slot(cols.div_ceil(COLS)) <= roll::SLOTS
+/// Whether an MLP of `m` tokens over `cols` columns is better taken as a whole: few tokens' sums need no
+/// blocks, and its first half fits into a slot.
+pub(super) fn has_mlp(m: usize, cols: usize) -> bool {
+    m > straight::PANELS * TOKENS && 2 * weights::slot(cols.div_ceil(COLS)) <= roll::SLOTS
 }
 
 /// Columns in stretches of about one length.

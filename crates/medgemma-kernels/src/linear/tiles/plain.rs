@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use super::{BLOCK, LANES, ROWS, TOKENS};
+use super::{BLOCK, Crossed, LANES, ROWS, TOKENS};
 use crate::linear::output::Output;
 use crate::lines::Line;
 
@@ -36,6 +36,22 @@ pub(super) fn multiply(
     }
 }
 
+/// See [`super::unit::Unit::multiply_rows`].
+pub(super) fn multiply_rows(bytes: &[u8], stride: usize, tokens: &[Line], sums: &mut Crossed) {
+    for (row, token) in (0..TOKENS).flat_map(|row| (0..TOKENS).map(move |token| (row, token))) {
+        let sum = &mut sums.0[row / LANES][token / LANES][row % LANES * LANES + token % LANES];
+        let row = &bytes[row * stride..];
+        for (step, tokens) in tokens.chunks_exact(TOKENS).enumerate() {
+            for pair in 0..LANES {
+                let w = &row[step * 64 + pair * 4..][..4];
+                let x = &tokens[token / LANES * LANES + pair].0[token % LANES * 4..][..4];
+                *sum += number(x[0], x[1]) * number(w[0], w[1]);
+                *sum += number(x[2], x[3]) * number(w[2], w[3]);
+            }
+        }
+    }
+}
+
 fn number(low: u8, high: u8) -> f32 {
     bf16::from_le_bytes([low, high]).to_f32()
 }
@@ -64,6 +80,14 @@ pub(super) fn turn(bytes: &[u8], stride: usize, steps: usize, place: &mut [Line]
             }
         }
     }
+}
+
+/// See [`super::vectors::turned`].
+pub(super) fn turned(sums: &Crossed) -> [[f32; TOKENS]; TOKENS] {
+    std::array::from_fn(|token| {
+        let place = token % LANES;
+        std::array::from_fn(|row| sums.0[row / LANES][token / LANES][row % LANES * LANES + place])
+    })
 }
 
 /// See [`super::vectors::put`].

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::jobs::Unfolding;
 use super::{
-    BLOCK, COLS, LANES, PANELS, ROWS, STRETCH, TOKENS, Tokens, WHOLE, even, plain, stretches,
-    vectors,
+    BLOCK, COLS, LANES, PANELS, ROWS, STRETCH, TOKENS, Tokens, WHOLE, even, plain, straight,
+    stretches, vectors,
 };
 use crate::linear::output::Output;
 use crate::linear::panel::Weights;
@@ -27,6 +27,9 @@ fn bytes(numbers: &[f32]) -> Vec<u8> {
     let bytes = numbers.iter().map(|&x| bf16::from_f32(x).to_le_bytes());
     bytes.flatten().collect()
 }
+
+/// Tokens that are never blocks.
+const FEW: usize = straight::PANELS * TOKENS;
 
 fn lines(count: usize) -> Vec<Line> {
     vec![Line([0xff; 64]); count]
@@ -140,8 +143,13 @@ proptest! {
             let cpu = Cpu::new(threads, path);
             let mut out = vec![f32::NAN; m * rows];
             let packed = Tokens::pack(&cpu, &x, cols);
-            super::linear(&cpu, &packed, &[(weights, Output::new(&mut out, rows, bias))]);
+            super::rolled(&cpu, &packed, &[(weights, Output::new(&mut out, rows, bias))]);
             prop_assert_eq!(&out, &expected, "{}", path);
+            if packed.panels() <= straight::PANELS {
+                out.fill(f32::NAN);
+                straight::linear(&cpu, &packed, &[(weights, Output::new(&mut out, rows, bias))]);
+                prop_assert_eq!(&out, &expected, "straight, {}", path);
+            }
         }
     }
 }
@@ -252,7 +260,7 @@ proptest! {
     /// Also in more than one part, on hidden layers so wide that few tokens are taken at a time.
     #[test]
     fn mlps_are_their_operations(
-        m in 9..80_usize,
+        m in prop_oneof![9..80_usize, Just(FEW + 1)],
         d in 1..70_usize,
         hidden in 1..200_usize,
         panels in 1..4_usize,
@@ -295,7 +303,7 @@ proptest! {
                 crate::mlp(&cpu, &x, (gate, &bias1), (down, &bias2), &mut out);
                 assert_near(&out, &bent, "plain, from outside");
             } else {
-                prop_assert_ne!(path, Path::Amx);
+                prop_assert!(path != Path::Amx || m <= FEW);
             }
         }
     }

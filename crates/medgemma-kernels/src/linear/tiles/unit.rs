@@ -1,6 +1,6 @@
 //! What multiplies: the tile unit, or in tests plain Rust.
 
-use super::{BLOCK, plain};
+use super::{BLOCK, Crossed, plain};
 use crate::cpu::Path;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::linear::amx;
@@ -40,6 +40,25 @@ impl Unit {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
             Self::Tiles(unit) => unit.multiply(tokens, weights, bias, sums),
             Self::Plain => plain::multiply(tokens, weights, bias, sums),
+        }
+    }
+
+    /// `sums[r][t][row][token] += Σ bytes[16 r + row] · tokens[step][t][token]`: 32 rows of weights, which lie
+    /// `stride` bytes apart, and 32 tokens.
+    ///
+    /// # Panics
+    /// When there are fewer bytes than steps of tokens.
+    pub(super) fn multiply_rows(
+        &self,
+        bytes: &[u8],
+        stride: usize,
+        tokens: &[Line],
+        sums: &mut Crossed,
+    ) {
+        match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Self::Tiles(unit) => unit.multiply_rows(bytes, stride, tokens, sums),
+            Self::Plain => plain::multiply_rows(bytes, stride, tokens, sums),
         }
     }
 }

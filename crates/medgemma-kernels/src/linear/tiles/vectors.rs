@@ -1,6 +1,6 @@
 //! The work around the products, by path.
 
-use super::{BLOCK, Halves, LANES, ROWS, plain};
+use super::{BLOCK, Crossed, Halves, LANES, ROWS, TOKENS, plain};
 use crate::cpu::Path;
 use crate::linear::output::Output;
 use crate::lines::Line;
@@ -30,6 +30,17 @@ pub(super) fn turn(path: Path, bytes: &[u8], stride: usize, steps: usize, place:
     }
     let _ = path;
     plain::turn(bytes, stride, steps, place);
+}
+
+/// The sums of each token, a row after the other.
+pub(super) fn turned(path: Path, sums: &Crossed) -> [[f32; TOKENS]; TOKENS] {
+    #[cfg(target_arch = "x86_64")]
+    if path >= Path::Avx512 {
+        // SAFETY: the processor has the path (`Cpu`'s promise).
+        return unsafe { super::vectors_avx512::turned(sums) };
+    }
+    let _ = path;
+    plain::turned(sums)
 }
 
 /// Writes a block's sums as outputs `row` and following of tokens `token` and following, as far as

@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::{BLOCK, COLS, Halves, LANES, ROWS, TOKENS};
-use crate::linear::avx512_turn::{pairs, turn as turn_words};
+use super::{BLOCK, COLS, Crossed, Halves, LANES, ROWS, TOKENS};
+use crate::linear::avx512_turn::{pairs, turn as turn_words, turn_sums};
 use crate::linear::output::Output;
 use crate::lines::Line;
 
@@ -60,6 +60,19 @@ pub(super) fn turn(bytes: &[u8], stride: usize, steps: usize, place: &mut [Line]
             unsafe { _mm512_store_si512(line.0.as_mut_ptr().cast(), words) };
         }
     }
+}
+
+/// See [`super::vectors::turned`].
+#[target_feature(enable = "avx512f")]
+pub(super) fn turned(sums: &Crossed) -> [[f32; TOKENS]; TOKENS] {
+    let mut out = [[0.0; TOKENS]; TOKENS];
+    for (row, tiles) in sums.0.iter().enumerate() {
+        for (tile, out) in tiles.iter().zip(out.chunks_exact_mut(LANES)) {
+            let out = &mut out.as_flattened_mut()[row * LANES..];
+            turn_sums(tile.as_chunks().0.iter(), out, TOKENS);
+        }
+    }
+    out
 }
 
 /// See [`super::vectors::put`].

@@ -1,0 +1,116 @@
+//! Few tokens: all of them wait in the second-level cache while the weights come from memory once.
+//! Rows of weights are left operands as they lie, and nothing of them is turned; the tokens are, and the
+//! sums, which are few.
+
+use std::ops::Range;
+
+use super::roll::SLOTS;
+use super::unit::Unit;
+use super::{COLS, Crossed, LANES, STRETCH, TOKENS, Tokens, stretches, vectors};
+use crate::cells::Cells;
+use crate::cpu::Cpu;
+use crate::linear::output::Output;
+use crate::linear::pack::Step;
+use crate::linear::panel::{Panel, Shape, Weights};
+use crate::lines::{Line, Lines, bytes};
+
+/// Panels of tokens at most: of more, turning the weights costs less than it saves.
+pub(super) const PANELS: usize = 4;
+
+/// Rows of weights that are taken at a time.
+const GROUP: usize = 32;
+
+/// Whether `x` is few tokens, that stay in the cache.
+pub(super) fn takes(x: &Tokens) -> bool {
+    x.panels() <= PANELS && x.panels() * x.steps() * TOKENS <= SLOTS
+}
+
+/// `[panel][step][2][LANES]` lines, each with a pair of columns of 16 tokens.
+struct Turned {
+    lines: Lines,
+    steps: usize,
+}
+
+impl Turned {
+    fn new(cpu: &Cpu, x: &Tokens) -> Self {
+        let steps = x.steps();
+        let mut lines = Lines::any(x.panels() * steps * TOKENS);
+        let cells = Cells::new(&mut lines);
+        cpu.pool().run(x.panels(), &|panel| {
+            // SAFETY: the pool runs each piece once, and panels have no line in common.
+            let lines = unsafe { cells.part(panel * steps * TOKENS, steps * TOKENS) };
+            let tiles = x.panel(panel, 0..steps).chunks_exact(LANES);
+            for (from, to) in tiles.zip(lines.chunks_exact_mut(LANES)) {
+                vectors::turn(cpu.path(), bytes(from), size_of::<Line>(), 1, to);
+            }
+        });
+        Self { lines, steps }
+    }
+
+    fn panel(&self, panel: usize, steps: Range<usize>) -> &[Line] {
+        let start = panel * self.steps;
+        &self.lines[(start + steps.start) * TOKENS..(start + steps.end) * TOKENS]
+    }
+}
+
+/// See [`super::linear`].
+///
+/// # Panics
+/// When `x` is more than [`PANELS`] panels.
+pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
+    if x.panels() == 0 {
+        return;
+    }
+    let tokens = Turned::new(cpu, x);
+    let groups = |weights: &Weights<'_>| weights.rows().div_ceil(GROUP);
+    let all = layers.iter().map(|(weights, _)| groups(weights)).sum();
+    cpu.pool().run(all, &|mut index| {
+        for (weights, out) in layers {
+            if index < groups(weights) {
+                // SAFETY: the pool runs each piece once, and groups have no output in common.
+                return unsafe { group(cpu, &tokens, *weights, index * GROUP, out) };
+            }
+            index -= groups(weights);
+        }
+    });
+}
+
+/// Rows `first` and following with all tokens.
+///
+/// # Safety
+/// No other thread writes these rows' outputs.
+unsafe fn group(cpu: &Cpu, tokens: &Turned, weights: Weights<'_>, first: usize, out: &Output<'_>) {
+    let shape = Shape {
+        step: Step::Pair,
+        rows: GROUP,
+        multiple: COLS / 2,
+    };
+    let mut panel = Panel::new(cpu.path(), shape, STRETCH * COLS / 2);
+    let mut sums = [Crossed::ZERO; PANELS];
+    let sums = &mut sums[..out.m().div_ceil(TOKENS)];
+    let unit = Unit::of(cpu.path());
+    for steps in parts(weights.cols()) {
+        let pairs = steps.start * COLS / 2..weights.cols().div_ceil(2).min(steps.end * COLS / 2);
+        let (bytes, stride) = panel.group(weights, first, pairs);
+        for (index, sums) in sums.iter_mut().enumerate() {
+            let tokens = tokens.panel(index, steps.clone());
+            unit.multiply_rows(bytes, stride, tokens, sums);
+        }
+    }
+    drop(unit);
+    let rows = GROUP.min(out.rows() - first);
+    for (index, sums) in sums.iter().enumerate() {
+        let turned = vectors::turned(cpu.path(), sums);
+        for (token, numbers) in (index * TOKENS..out.m()).zip(&turned) {
+            // SAFETY: the caller's promise.
+            unsafe { out.put(token, first, &numbers[..rows]) };
+        }
+    }
+}
+
+/// Stretches of columns; what is less than a step comes last and alone, since it cannot be read where
+/// it is.
+fn parts(cols: usize) -> impl Iterator<Item = Range<usize>> {
+    let (whole, all) = (cols / COLS, cols.div_ceil(COLS));
+    stretches(whole).chain((whole < all).then_some(whole..all))
+}
