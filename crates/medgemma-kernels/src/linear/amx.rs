@@ -4,7 +4,7 @@
 use std::arch::asm;
 use std::marker::PhantomData;
 
-use super::tiles::{BLOCK, Crossed, ROWS, TOKENS};
+use super::tiles::{BLOCK, Crossed, ROWS, Sums, TOKENS};
 use crate::amx::{Config, release};
 use crate::lines::Line;
 
@@ -154,6 +154,69 @@ impl Unit {
                 x = inout(reg) tokens.as_ptr() => _,
                 count = inout(reg) count => _,
                 sums = in(reg) sums.0.as_mut_ptr(),
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack)
+            );
+        }
+    }
+
+    /// As [`Self::multiply_rows`] for one tile of rows and twice two of tokens: `sums[p][t] += Σ rows ·
+    /// tokens[p][16 t ..]`.
+    ///
+    /// # Panics
+    /// When there are not 16 rows of as many steps as either of `tokens` has, 32 lines each.
+    pub(super) fn multiply_half(
+        &self,
+        bytes: &[u8],
+        stride: usize,
+        tokens: [&[Line]; 2],
+        sums: [&mut [Sums; 2]; 2],
+    ) {
+        let count = tokens[0].len() / TOKENS;
+        assert!(
+            count > 0
+                && tokens.iter().all(|tokens| tokens.len() == count * TOKENS)
+                && bytes.len() >= (TOKENS / 2 - 1) * stride + count * ROW_BYTES,
+            "steps of rows and of tokens"
+        );
+        // SAFETY: reads `count` times a tile of rows, `stride` bytes apart, and twice two of tokens; reads
+        // and writes twice two tiles of sums: within the slices. The unit is configured, since `self` is
+        // there.
+        unsafe {
+            asm!(
+                "tileloadd tmm0, [{sums} + {row}]",
+                "tileloadd tmm1, [{sums} + {row} + {tile}]",
+                "tileloadd tmm2, [{more} + {row}]",
+                "tileloadd tmm3, [{more} + {row} + {tile}]",
+                "2:",
+                "tileloadd tmm4, [{w} + {stride}]",
+                "tileloadd tmm5, [{x} + {row}]",
+                "tdpbf16ps tmm0, tmm4, tmm5",
+                "tileloadd tmm6, [{x} + {row} + {tile}]",
+                "tdpbf16ps tmm1, tmm4, tmm6",
+                "tileloadd tmm7, [{y} + {row}]",
+                "tdpbf16ps tmm2, tmm4, tmm7",
+                "tileloadd tmm5, [{y} + {row} + {tile}]",
+                "tdpbf16ps tmm3, tmm4, tmm5",
+                "add {w}, {row}",
+                "add {x}, 2 * {tile}",
+                "add {y}, 2 * {tile}",
+                "dec {count}",
+                "jnz 2b",
+                "tilestored [{sums} + {row}], tmm0",
+                "tilestored [{sums} + {row} + {tile}], tmm1",
+                "tilestored [{more} + {row}], tmm2",
+                "tilestored [{more} + {row} + {tile}], tmm3",
+                tile = const TILE_BYTES,
+                row = in(reg) ROW_BYTES,
+                stride = in(reg) stride,
+                w = inout(reg) bytes.as_ptr() => _,
+                x = inout(reg) tokens[0].as_ptr() => _,
+                y = inout(reg) tokens[1].as_ptr() => _,
+                count = inout(reg) count => _,
+                sums = in(reg) sums[0].as_mut_ptr(),
+                more = in(reg) sums[1].as_mut_ptr(),
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack)

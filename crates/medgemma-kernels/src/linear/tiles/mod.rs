@@ -42,11 +42,13 @@ pub(super) const ROWS: usize = 48;
 /// Sums of a block.
 pub(super) const BLOCK: usize = TOKENS * ROWS;
 
-/// Sums of 32 rows of weights with 32 tokens: tiles of rows, of tokens, and in each a row of weights
-/// to 16 tokens.
+/// A tile of sums: a row of weights to 16 tokens.
+pub(super) type Sums = [f32; LANES * LANES];
+
+/// Sums of 32 rows of weights with 32 tokens: tiles of rows, and in each of tokens.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(super) struct Crossed(pub(super) [[[f32; LANES * LANES]; 2]; 2]);
+pub(super) struct Crossed(pub(super) [[Sums; 2]; 2]);
 
 impl Crossed {
     const ZERO: Self = Self([[[0.0; LANES * LANES]; 2]; 2]);

@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use super::{BLOCK, Crossed, LANES, ROWS, TOKENS};
+use super::{BLOCK, Crossed, LANES, ROWS, Sums, TOKENS};
 use crate::linear::output::Output;
 use crate::lines::Line;
 
@@ -38,8 +38,15 @@ pub(super) fn multiply(
 
 /// See [`super::unit::Unit::multiply_rows`].
 pub(super) fn multiply_rows(bytes: &[u8], stride: usize, tokens: &[Line], sums: &mut Crossed) {
-    for (row, token) in (0..TOKENS).flat_map(|row| (0..TOKENS).map(move |token| (row, token))) {
-        let sum = &mut sums.0[row / LANES][token / LANES][row % LANES * LANES + token % LANES];
+    for (tile, sums) in sums.0.iter_mut().enumerate() {
+        multiply_half(&bytes[tile * LANES * stride..], stride, tokens, sums);
+    }
+}
+
+/// See [`super::unit::Unit::multiply_half`]; of one half of the tokens.
+pub(super) fn multiply_half(bytes: &[u8], stride: usize, tokens: &[Line], sums: &mut [Sums; 2]) {
+    for (row, token) in (0..LANES).flat_map(|row| (0..TOKENS).map(move |token| (row, token))) {
+        let sum = &mut sums[token / LANES][row * LANES + token % LANES];
         let row = &bytes[row * stride..];
         for (step, tokens) in tokens.chunks_exact(TOKENS).enumerate() {
             for pair in 0..LANES {

@@ -88,13 +88,26 @@ unsafe fn group(cpu: &Cpu, tokens: &Turned, weights: Weights<'_>, first: usize, 
     let mut panel = Panel::new(cpu.path(), shape, STRETCH * COLS / 2);
     let mut sums = [Crossed::ZERO; PANELS];
     let sums = &mut sums[..out.m().div_ceil(TOKENS)];
+    // What comes from memory is met by as many tokens at once as there can be; what has been unpacked is
+    // in the cache.
+    let width = if weights.format().is_blocks() { 1 } else { 2 };
     let unit = Unit::of(cpu.path());
     for steps in parts(weights.cols()) {
         let pairs = steps.start * COLS / 2..weights.cols().div_ceil(2).min(steps.end * COLS / 2);
         let (bytes, stride) = panel.group(weights, first, pairs);
-        for (index, sums) in sums.iter_mut().enumerate() {
-            let tokens = tokens.panel(index, steps.clone());
-            unit.multiply_rows(bytes, stride, tokens, sums);
+        for (index, sums) in sums.chunks_mut(width).enumerate() {
+            let tokens = |panel| tokens.panel(index * width + panel, steps.clone());
+            match sums {
+                [one, other] => {
+                    for (tile, (one, other)) in one.0.iter_mut().zip(&mut other.0).enumerate() {
+                        let rows = &bytes[tile * LANES * stride..];
+                        let tokens = [tokens(0), tokens(1)];
+                        unit.multiply_half(rows, stride, tokens, [one, other]);
+                    }
+                }
+                [last] => unit.multiply_rows(bytes, stride, tokens(0), last),
+                _ => {}
+            }
         }
     }
     drop(unit);

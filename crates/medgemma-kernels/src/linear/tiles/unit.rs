@@ -1,6 +1,6 @@
 //! What multiplies: the tile unit, or in tests plain Rust.
 
-use super::{BLOCK, Crossed, plain};
+use super::{BLOCK, Crossed, Sums, plain};
 use crate::cpu::Path;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::linear::amx;
@@ -59,6 +59,29 @@ impl Unit {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
             Self::Tiles(unit) => unit.multiply_rows(bytes, stride, tokens, sums),
             Self::Plain => plain::multiply_rows(bytes, stride, tokens, sums),
+        }
+    }
+
+    /// As [`Self::multiply_rows`] with 16 rows and twice 32 tokens: `sums[p][t][row][token] += Σ bytes[row] ·
+    /// tokens[p][step][t][token]`.
+    ///
+    /// # Panics
+    /// When there are fewer bytes than steps of tokens, or tokens are not of as many steps.
+    pub(super) fn multiply_half(
+        &self,
+        bytes: &[u8],
+        stride: usize,
+        tokens: [&[Line]; 2],
+        sums: [&mut [Sums; 2]; 2],
+    ) {
+        match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Self::Tiles(unit) => unit.multiply_half(bytes, stride, tokens, sums),
+            Self::Plain => {
+                for (tokens, sums) in tokens.into_iter().zip(sums) {
+                    plain::multiply_half(bytes, stride, tokens, sums);
+                }
+            }
         }
     }
 }
