@@ -85,9 +85,12 @@ pub(super) fn linear(
         Path::Avx512 | Path::Amx => {
             let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
             for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
-                for row in (first..first + count).step_by(2) {
+                // Each of the two rows goes on where the one before it ended: a processor foresees
+                // that, which it does not of neighbours that take turns.
+                let half = count.div_ceil(2);
+                for row in first..first + half {
                     // An odd last row is taken twice.
-                    let next = (row + 1).min(first + count - 1);
+                    let next = (row + half).min(first + count - 1);
                     let (mut sums, m) = ([[0.0; MOST]; 2], tokens.len());
                     let pair = [row, next].map(|row| Row::new(weight, row));
                     // SAFETY: the processor has the instructions of `cpu.path()`.
