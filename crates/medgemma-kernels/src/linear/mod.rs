@@ -74,8 +74,7 @@ pub fn linear(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, ou
     let output = Output::new(out, rows, bias);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if cols > 0 && m > few::MOST && in_tiles(path, format) {
-        let x = tiles::Tokens::pack(cpu, x, cols);
-        return tiles::linear(cpu, &x, &[(Weights::Rows(weight), output)]);
+        return tiles::linear(cpu, x, cols, &[(Weights::Rows(weight), output)]);
     }
     if cols > 0 && m <= few::MOST && few::has(path, format) {
         few::linear(cpu, x, weight, &output);
@@ -117,7 +116,7 @@ pub fn linear_each(
             )
         });
         let layers: Vec<_> = layers.collect();
-        return tiles::linear(cpu, &tiles::Tokens::pack(cpu, x, cols), &layers);
+        return tiles::linear(cpu, x, cols, &layers);
     }
     for ((weight, bias), out) in layers.iter().zip(outs) {
         linear(cpu, x, *weight, *bias, out);
@@ -214,8 +213,7 @@ pub fn project(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, out: &mut [f32]) {
     let output = Output::new(out, rows, None);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if cols > 0 && in_tiles(cpu.path(), weight.format()) {
-        let x = tiles::Tokens::pack(cpu, x, cols);
-        return tiles::linear(cpu, &x, &[(weights, output)]);
+        return tiles::linear(cpu, x, cols, &[(weights, output)]);
     }
     if cols > 0 && many::has(cpu.path(), weight.format()) {
         many::linear(cpu, x, weights, &output);

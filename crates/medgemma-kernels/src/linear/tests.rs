@@ -341,7 +341,7 @@ fn groups_and_steps_of_the_tile_unit_are_padded_with_zeros() {
         let output = Output::new(&mut out, rows, None);
         let cpu = Cpu::new(2, Path::Scalar);
         let packed = Tokens::pack(&cpu, &x, cols);
-        tiles::linear(&cpu, &packed, &[(Weights::Rows(weight), output)]);
+        tiles::rolled(&cpu, &packed, &[(Weights::Rows(weight), output)]);
         let [x, w] = [x, w].map(|values| rounded(Format::Bf16, &values, true));
         let expected = expected(&x, &w, m, None);
         assert_close(&out, &expected, cols, &format!("{m}x{cols}x{rows}"));

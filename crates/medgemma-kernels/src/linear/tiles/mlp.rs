@@ -3,7 +3,7 @@
 
 use super::jobs::{Unfold, Unfolding};
 use super::roll::roll;
-use super::{TOKENS, Tokens, even, linear};
+use super::{TOKENS, Tokens, even, rolled};
 use crate::cpu::Cpu;
 use crate::linear::output::Output;
 use crate::linear::panel::Weights;
@@ -60,6 +60,6 @@ pub(super) fn in_parts<'a>(
             into: between.halves(),
         };
         roll(cpu, panels, &unfold);
-        linear(cpu, &between, &[(fold, out.tokens(first, m))]);
+        rolled(cpu, &between, &[(fold, out.tokens(first, m))]);
     }
 }

@@ -84,17 +84,17 @@ impl Halves<'_> {
     }
 }
 
-/// `out = x · weightsᵀ + bias` for layers of one input.
-pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
-    if straight::takes(x) {
-        straight::linear(cpu, x, layers);
+/// `out = x · weightsᵀ + bias` for layers of one input, `x` `[m, cols]`.
+pub(super) fn linear(cpu: &Cpu, x: &[f32], cols: usize, layers: &[(Weights<'_>, Output<'_>)]) {
+    if straight::takes(x.len() / cols, cols) {
+        straight::linear(cpu, x, cols, layers);
     } else {
-        rolled(cpu, x, layers);
+        rolled(cpu, &Tokens::pack(cpu, x, cols), layers);
     }
 }
 
 /// [`linear`] of many tokens.
-fn rolled(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
+pub(super) fn rolled(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
     for panels in even(x.panels(), PANELS) {
         for steps in stretches(x.steps()) {
             let job = jobs::Plain::new(cpu.path(), x, layers, steps);

@@ -6,13 +6,14 @@ use std::ops::Range;
 
 use super::roll::SLOTS;
 use super::unit::Unit;
-use super::{COLS, Crossed, LANES, STRETCH, TOKENS, Tokens, stretches, vectors};
+use super::{COLS, Crossed, LANES, STRETCH, TOKENS, stretches, vectors};
 use crate::cells::Cells;
 use crate::cpu::Cpu;
 use crate::linear::output::Output;
 use crate::linear::pack::Step;
 use crate::linear::panel::{Panel, Shape, Weights};
 use crate::lines::{Line, Lines, bytes};
+use crate::scratch;
 
 /// Panels of tokens at most: of more, turning the weights costs less than it saves.
 pub(super) const PANELS: usize = 4;
@@ -20,9 +21,10 @@ pub(super) const PANELS: usize = 4;
 /// Rows of weights that are taken at a time.
 const GROUP: usize = 32;
 
-/// Whether `x` is few tokens, that stay in the cache.
-pub(super) fn takes(x: &Tokens) -> bool {
-    x.panels() <= PANELS && x.panels() * x.steps() * TOKENS <= SLOTS
+/// Whether `m` tokens of `cols` columns are few, that stay in the cache.
+pub(super) fn takes(m: usize, cols: usize) -> bool {
+    let panels = m.div_ceil(TOKENS);
+    panels <= PANELS && panels * cols.div_ceil(COLS) * TOKENS <= SLOTS
 }
 
 /// `[panel][step][2][LANES]` lines, each with a pair of columns of 16 tokens.
@@ -32,17 +34,26 @@ struct Turned {
 }
 
 impl Turned {
-    fn new(cpu: &Cpu, x: &Tokens) -> Self {
-        let steps = x.steps();
-        let mut lines = Lines::any(x.panels() * steps * TOKENS);
+    /// Rounds and turns `x`, `[m, cols]`. Tokens that are not there may hold anything.
+    fn pack(cpu: &Cpu, x: &[f32], cols: usize) -> Self {
+        let steps = cols.div_ceil(COLS);
+        let len = steps * TOKENS;
+        let panels = (x.len() / cols).div_ceil(TOKENS);
+        let mut lines = Lines::any(panels * len);
         let cells = Cells::new(&mut lines);
-        cpu.pool().run(x.panels(), &|panel| {
+        cpu.pool().run(panels, &|panel| {
             // SAFETY: the pool runs each piece once, and panels have no line in common.
-            let lines = unsafe { cells.part(panel * steps * TOKENS, steps * TOKENS) };
-            let tiles = x.panel(panel, 0..steps).chunks_exact(LANES);
-            for (from, to) in tiles.zip(lines.chunks_exact_mut(LANES)) {
-                vectors::turn(cpu.path(), bytes(from), size_of::<Line>(), 1, to);
-            }
+            let lines = unsafe { cells.part(panel * len, len) };
+            let x = &x[panel * TOKENS * cols..];
+            scratch::with_lines(len, |packed| {
+                vectors::pack(cpu.path(), &x[..x.len().min(TOKENS * cols)], cols, packed);
+                let tiles = packed
+                    .chunks_exact(LANES)
+                    .zip(lines.chunks_exact_mut(LANES));
+                for (from, to) in tiles {
+                    vectors::turn(cpu.path(), bytes(from), size_of::<Line>(), 1, to);
+                }
+            });
         });
         Self { lines, steps }
     }
@@ -57,11 +68,11 @@ impl Turned {
 ///
 /// # Panics
 /// When `x` is more than [`PANELS`] panels.
-pub(super) fn linear(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]) {
-    if x.panels() == 0 {
+pub(super) fn linear(cpu: &Cpu, x: &[f32], cols: usize, layers: &[(Weights<'_>, Output<'_>)]) {
+    if x.is_empty() {
         return;
     }
-    let tokens = Turned::new(cpu, x);
+    let tokens = Turned::pack(cpu, x, cols);
     let groups = |weights: &Weights<'_>| weights.rows().div_ceil(GROUP);
     let all = layers.iter().map(|(weights, _)| groups(weights)).sum();
     cpu.pool().run(all, &|mut index| {

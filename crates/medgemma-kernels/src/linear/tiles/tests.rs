@@ -147,7 +147,7 @@ proptest! {
             prop_assert_eq!(&out, &expected, "{}", path);
             if packed.panels() <= straight::PANELS {
                 out.fill(f32::NAN);
-                straight::linear(&cpu, &packed, &[(weights, Output::new(&mut out, rows, bias))]);
+                straight::linear(&cpu, &x, cols, &[(weights, Output::new(&mut out, rows, bias))]);
                 prop_assert_eq!(&out, &expected, "straight, {}", path);
             }
         }
@@ -163,10 +163,10 @@ fn tokens_beyond_the_panels_of_a_turn_are_met_too() {
     for path in paths() {
         let cpu = Cpu::new(2, path);
         let mut out = vec![f32::NAN; m * rows];
-        let packed = Tokens::pack(&cpu, &x, cols);
         super::linear(
             &cpu,
-            &packed,
+            &x,
+            cols,
             &[(weights, Output::new(&mut out, rows, None))],
         );
         assert!(out == products(&x, &w, cols, None), "{path}");
