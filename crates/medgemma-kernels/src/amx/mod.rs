@@ -73,10 +73,6 @@ fn permitted() -> bool {
 
 /// Other systems have no such permission to give.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    expect(dead_code, reason = "only the x86-64 paths ask")
-)]
 fn permitted() -> bool {
     false
 }

@@ -34,11 +34,19 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, all(target_arch = "x86_64", target_os = "linux")))]
+#[cfg_attr(
+    not(all(target_arch = "x86_64", target_os = "linux")),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "without a tile unit, tests hold what stands for it"
+    )
+)]
 mod tiles;
 
 use crate::blocks;
 use crate::cpu::{Cpu, Path};
-use crate::matrix::{Format, Matrix};
+use crate::matrix::Matrix;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(crate) use avx512_turn::turn_sums;
@@ -186,7 +194,7 @@ pub fn mlp(
     let m = checked_tokens(x, fc2.rows(), fc1.cols(), out);
     assert!(has_mlp(cpu, m, &[fc1, fc2]), "an MLP in one");
     assert!(
-        fc2.cols() == fc1.rows() && bias1.len() == fc1.rows(),
+        (fc2.cols(), bias1.len(), bias2.len()) == (fc1.rows(), fc1.rows(), fc2.rows()),
         "halves that fit"
     );
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -224,7 +232,9 @@ pub fn project(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, out: &mut [f32]) {
 
 /// Whether the tile unit multiplies many rows with such weights: those that are bf16 or become it.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-fn in_tiles(path: Path, format: Format) -> bool {
+fn in_tiles(path: Path, format: crate::Format) -> bool {
+    use crate::Format;
+
     path == Path::Amx && !matches!(format, Format::F32 | Format::F16)
 }
 

@@ -34,6 +34,10 @@ impl<'a> Output<'a> {
     }
 
     /// Outputs of a token.
+    #[cfg_attr(
+        not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
+        expect(dead_code, reason = "only the tile unit asks")
+    )]
     pub(super) fn rows(&self) -> usize {
         self.rows
     }

@@ -7,7 +7,7 @@ use half::f16;
 
 use crate::blocks::unpack_bf16;
 use crate::cpu::Path;
-use crate::lines::{Line, Lines};
+use crate::lines::Lines;
 use crate::matrix::{Format, Matrix};
 
 use super::pack::{LANES, Step};
@@ -176,7 +176,7 @@ fn fill_row(
 /// Asks for `len` bytes from `from` on, which need not be there.
 fn ask_for(from: *const u8, len: usize) {
     #[cfg(target_arch = "x86_64")]
-    for at in (0..len).step_by(size_of::<Line>()) {
+    for at in (0..len).step_by(size_of::<crate::lines::Line>()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch reads nothing that the program could see, and faults nowhere.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast()) };
