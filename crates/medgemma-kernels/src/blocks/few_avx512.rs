@@ -12,7 +12,7 @@ use crate::lines::Line;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: about
 /// what a thread gets in the time that memory takes to answer. On a Xeon with two threads 1 kB into
-/// the first-level cache did as well, 4 and 8 kB worse by 5 %, and not to ask at all by 25 %.
+/// the first-level cache did as well, 4 and 8 kB worse by 4 to 8 %, and not to ask at all by 9 to 25 %.
 const AHEAD: usize = 2 << 10;
 
 /// The sums of two rows of weights with each of `m` rows of activations: `out[..][..m]`. Two,

@@ -14,6 +14,36 @@ const ROW_BYTES: usize = 64;
 /// Bytes of a tile.
 const TILE_BYTES: usize = 16 * ROW_BYTES;
 
+/// Adds `$count` times `$step` to twice two tiles of sums, which are read before and written after.
+macro_rules! four_tiles {
+    ($sums:expr, [$($step:literal)*], $count:expr, $($operands:tt)*) => {{
+        let [first, second] = $sums;
+        asm!(
+            "tileloadd tmm0, [{first} + {row}]",
+            "tileloadd tmm1, [{first} + {row} + {tile}]",
+            "tileloadd tmm2, [{second} + {row}]",
+            "tileloadd tmm3, [{second} + {row} + {tile}]",
+            "2:",
+            $($step,)*
+            "dec {count}",
+            "jnz 2b",
+            "tilestored [{first} + {row}], tmm0",
+            "tilestored [{first} + {row} + {tile}], tmm1",
+            "tilestored [{second} + {row}], tmm2",
+            "tilestored [{second} + {row} + {tile}], tmm3",
+            tile = const TILE_BYTES,
+            row = in(reg) ROW_BYTES,
+            first = in(reg) first.as_mut_ptr(),
+            second = in(reg) second.as_mut_ptr(),
+            count = inout(reg) $count => _,
+            $($operands)*,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack)
+        )
+    }};
+}
+
 /// The tile unit of this thread, configured. Of another thread it would not be: hence the pointer,
 /// which is not sent.
 pub(super) struct Unit(PhantomData<*const ()>);
@@ -123,40 +153,26 @@ impl Unit {
         // and writes four tiles of sums: within the slices. The unit is configured, since `self` is
         // there.
         unsafe {
-            asm!(
-                "tileloadd tmm0, [{sums} + {row}]",
-                "tileloadd tmm1, [{sums} + {row} + {tile}]",
-                "tileloadd tmm2, [{sums} + {row} + 2 * {tile}]",
-                "tileloadd tmm3, [{sums} + {row} + 3 * {tile}]",
-                "2:",
-                "tileloadd tmm4, [{w} + {stride}]",
-                "tileloadd tmm6, [{x} + {row}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{x} + {row} + {tile}]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{lower} + {stride}]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "add {w}, {row}",
-                "add {lower}, {row}",
-                "add {x}, 2 * {tile}",
-                "dec {count}",
-                "jnz 2b",
-                "tilestored [{sums} + {row}], tmm0",
-                "tilestored [{sums} + {row} + {tile}], tmm1",
-                "tilestored [{sums} + {row} + 2 * {tile}], tmm2",
-                "tilestored [{sums} + {row} + 3 * {tile}], tmm3",
-                tile = const TILE_BYTES,
-                row = in(reg) ROW_BYTES,
+            four_tiles!(
+                sums.0.each_mut(),
+                [
+                    "tileloadd tmm4, [{w} + {stride}]"
+                    "tileloadd tmm6, [{x} + {row}]"
+                    "tdpbf16ps tmm0, tmm4, tmm6"
+                    "tileloadd tmm7, [{x} + {row} + {tile}]"
+                    "tdpbf16ps tmm1, tmm4, tmm7"
+                    "tileloadd tmm5, [{lower} + {stride}]"
+                    "tdpbf16ps tmm2, tmm5, tmm6"
+                    "tdpbf16ps tmm3, tmm5, tmm7"
+                    "add {w}, {row}"
+                    "add {lower}, {row}"
+                    "add {x}, 2 * {tile}"
+                ],
+                count,
                 stride = in(reg) stride,
                 w = inout(reg) bytes.as_ptr() => _,
                 lower = inout(reg) bytes[TOKENS / 2 * stride..].as_ptr() => _,
-                x = inout(reg) tokens.as_ptr() => _,
-                count = inout(reg) count => _,
-                sums = in(reg) sums.0.as_mut_ptr(),
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack)
+                x = inout(reg) tokens.as_ptr() => _
             );
         }
     }
@@ -184,42 +200,27 @@ impl Unit {
         // and writes twice two tiles of sums: within the slices. The unit is configured, since `self` is
         // there.
         unsafe {
-            asm!(
-                "tileloadd tmm0, [{sums} + {row}]",
-                "tileloadd tmm1, [{sums} + {row} + {tile}]",
-                "tileloadd tmm2, [{more} + {row}]",
-                "tileloadd tmm3, [{more} + {row} + {tile}]",
-                "2:",
-                "tileloadd tmm4, [{w} + {stride}]",
-                "tileloadd tmm5, [{x} + {row}]",
-                "tdpbf16ps tmm0, tmm4, tmm5",
-                "tileloadd tmm6, [{x} + {row} + {tile}]",
-                "tdpbf16ps tmm1, tmm4, tmm6",
-                "tileloadd tmm7, [{y} + {row}]",
-                "tdpbf16ps tmm2, tmm4, tmm7",
-                "tileloadd tmm5, [{y} + {row} + {tile}]",
-                "tdpbf16ps tmm3, tmm4, tmm5",
-                "add {w}, {row}",
-                "add {x}, 2 * {tile}",
-                "add {y}, 2 * {tile}",
-                "dec {count}",
-                "jnz 2b",
-                "tilestored [{sums} + {row}], tmm0",
-                "tilestored [{sums} + {row} + {tile}], tmm1",
-                "tilestored [{more} + {row}], tmm2",
-                "tilestored [{more} + {row} + {tile}], tmm3",
-                tile = const TILE_BYTES,
-                row = in(reg) ROW_BYTES,
+            four_tiles!(
+                sums,
+                [
+                    "tileloadd tmm4, [{w} + {stride}]"
+                    "tileloadd tmm5, [{x} + {row}]"
+                    "tdpbf16ps tmm0, tmm4, tmm5"
+                    "tileloadd tmm6, [{x} + {row} + {tile}]"
+                    "tdpbf16ps tmm1, tmm4, tmm6"
+                    "tileloadd tmm7, [{y} + {row}]"
+                    "tdpbf16ps tmm2, tmm4, tmm7"
+                    "tileloadd tmm5, [{y} + {row} + {tile}]"
+                    "tdpbf16ps tmm3, tmm4, tmm5"
+                    "add {w}, {row}"
+                    "add {x}, 2 * {tile}"
+                    "add {y}, 2 * {tile}"
+                ],
+                count,
                 stride = in(reg) stride,
                 w = inout(reg) bytes.as_ptr() => _,
                 x = inout(reg) tokens[0].as_ptr() => _,
-                y = inout(reg) tokens[1].as_ptr() => _,
-                count = inout(reg) count => _,
-                sums = in(reg) sums[0].as_mut_ptr(),
-                more = in(reg) sums[1].as_mut_ptr(),
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack)
+                y = inout(reg) tokens[1].as_ptr() => _
             );
         }
     }

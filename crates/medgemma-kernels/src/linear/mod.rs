@@ -132,7 +132,8 @@ pub fn linear_each(
 }
 
 /// Whether [`gated_mlp`] and [`mlp`] of `m` rows with such weights are faster than the operations that
-/// they are made of: on the tile unit, where what lies between the halves need not leave the caches.
+/// they are made of: on the tile unit, where what lies between the halves of many tokens need not leave
+/// the caches.
 #[must_use]
 pub fn has_mlp(cpu: &Cpu, m: usize, weights: &[Matrix<'_>]) -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -64,7 +64,9 @@ const AHEAD: usize = 2;
 pub(super) struct Panel {
     path: Path,
     shape: Shape,
-    scratch: Lines,
+    words: usize,
+    /// Made when rows cannot be read in place.
+    scratch: Option<Lines>,
 }
 
 impl Panel {
@@ -74,7 +76,8 @@ impl Panel {
         Self {
             path,
             shape,
-            scratch: Lines::any(words.div_ceil(LANES)),
+            words,
+            scratch: None,
         }
     }
 
@@ -97,7 +100,8 @@ impl Panel {
         let start = steps.start * step.width();
         let cols = start..weights.cols().min(steps.end * step.width());
         let rows = first..weights.rows().min(first + self.shape.rows);
-        let scratch = &mut self.scratch.words_mut()[..self.shape.rows * len];
+        let scratch = (self.scratch).get_or_insert_with(|| Lines::any(self.words.div_ceil(LANES)));
+        let scratch = &mut scratch.words_mut()[..self.shape.rows * len];
         if cols.len() < len * step.width() || matches!(weights, Weights::Columns(_)) {
             scratch.fill(0);
         }

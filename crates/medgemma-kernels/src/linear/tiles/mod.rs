@@ -103,10 +103,10 @@ pub(super) fn rolled(cpu: &Cpu, x: &Tokens, layers: &[(Weights<'_>, Output<'_>)]
     }
 }
 
-/// Whether an MLP of `m` tokens over `cols` columns is better taken as a whole: few tokens' sums need no
-/// blocks, and its first half fits into a slot.
+/// Whether an MLP of `m` tokens over `cols` columns is taken as a whole: where the tokens are not few,
+/// for which there is [`straight`], and the first half fits into a slot.
 pub(super) fn has_mlp(m: usize, cols: usize) -> bool {
-    m > straight::PANELS * TOKENS && 2 * weights::slot(cols.div_ceil(COLS)) <= roll::SLOTS
+    !straight::takes(m, cols) && 2 * weights::slot(cols.div_ceil(COLS)) <= roll::SLOTS
 }
 
 /// Columns in stretches of about one length.
