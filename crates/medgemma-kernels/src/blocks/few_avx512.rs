@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use crate::matrix::Format;
 
 use super::avx512::{Chunk, unpack};
+use super::crossed_avx512::{self, Crossed};
 use super::decode::format_of;
 use super::few::Row;
 use super::packed::{CHUNK, LONGEST, Order};
@@ -71,7 +72,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
-    let stride = const { Order::new(format_of(FORMAT)).lines() };
+    let stride = const { stride::<FORMAT>(M) };
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
@@ -144,6 +145,15 @@ unsafe fn step<const FORMAT: u8, const M: usize>(
     unsafe { add_rows::<FORMAT, M>(chunks, lines, sums) };
 }
 
+/// Lines of a chunk of a row of activations, of which there are `m`.
+const fn stride<const FORMAT: u8>(m: usize) -> usize {
+    if m < crossed_avx512::LEAST {
+        Order::new(format_of(FORMAT)).lines()
+    } else {
+        crossed_avx512::LINES
+    }
+}
+
 /// Adds the products of two rows' chunks with one of activations.
 ///
 /// # Safety
@@ -151,18 +161,31 @@ unsafe fn step<const FORMAT: u8, const M: usize>(
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
 unsafe fn add_rows<const FORMAT: u8, const M: usize>(
-    chunks: [Chunk; 2],
+    [first, second]: [Chunk; 2],
     lines: *const Line,
     sums: &mut [[__m512; M]; 2],
 ) {
-    let stride = const { Order::new(format_of(FORMAT)).lines() };
-    for token in 0..M {
-        // SAFETY: within the lines of the chunk, which are aligned.
-        let line =
-            |index: usize| unsafe { _mm512_load_si512(lines.add(token * stride + index).cast()) };
-        for (chunk, sums) in chunks.iter().zip(&mut *sums) {
-            add::<FORMAT>(chunk, line, &mut sums[token]);
+    let stride = const { stride::<FORMAT>(M) };
+    // SAFETY: within the lines of the chunk, which are aligned.
+    let line = |token: usize, index: usize| unsafe {
+        _mm512_load_si512(lines.add(token * stride + index).cast())
+    };
+    let [of_first, of_second] = sums;
+    if M < crossed_avx512::LEAST {
+        for token in 0..M {
+            add::<FORMAT>(&first, |index| line(token, index), &mut of_first[token]);
+            add::<FORMAT>(&second, |index| line(token, index), &mut of_second[token]);
         }
+        return;
+    }
+    let (first, second) = (
+        Crossed::new::<FORMAT>(first),
+        Crossed::new::<FORMAT>(second),
+    );
+    for token in 0..M {
+        let lines = [0, 1, 2, 3, 4, 5].map(|index| line(token, index));
+        first.add::<FORMAT>(&lines, &mut of_first[token]);
+        second.add::<FORMAT>(&lines, &mut of_second[token]);
     }
 }
 

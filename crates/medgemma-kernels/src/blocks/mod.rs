@@ -6,6 +6,8 @@ mod activations;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod crossed_avx512;
 mod decode;
 mod few;
 #[cfg(target_arch = "x86_64")]

@@ -12,7 +12,7 @@ use crate::matrix::Format;
 use super::activations::{GROUP, round_group};
 use super::decode::zero;
 #[cfg(target_arch = "x86_64")]
-use super::{pack_avx2, pack_avx512};
+use super::{crossed_avx512, pack_avx2, pack_avx512};
 
 /// Columns of a chunk.
 pub(super) const CHUNK: usize = 256;
@@ -82,6 +82,15 @@ impl Packed {
     /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32. The processor has `path`.
     pub(super) fn new(path: Path, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
         let order = Order::new(format);
+        #[cfg(target_arch = "x86_64")]
+        let crossed = path >= Path::Avx512 && m >= crossed_avx512::LEAST;
+        #[cfg(target_arch = "x86_64")]
+        let stride = if crossed {
+            crossed_avx512::LINES
+        } else {
+            order.lines()
+        };
+        #[cfg(not(target_arch = "x86_64"))]
         let stride = order.lines();
         let chunks = cols.div_ceil(CHUNK);
         let mut lines = vec![Line([0; 64]); chunks * m * stride];
@@ -96,6 +105,14 @@ impl Packed {
                 &filled
             });
             match path {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the caller has the instructions of `path`.
+                _ if crossed => unsafe {
+                    let mut plain = [Line([0; 64]); 9];
+                    pack_avx512::fill(order, row, &mut plain[..order.lines()]);
+                    let lines = lines.as_mut_array().expect("a chunk");
+                    crossed_avx512::activations(order, &plain, lines);
+                },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the caller has the instructions of `path`.
                 Path::Avx2 => unsafe { pack_avx2::fill(order, row, lines) },

@@ -352,21 +352,66 @@ fn lengths_must_fit() {
 fn activations_are_packed_alike() {
     for format in FORMATS {
         for (seed, len) in [(1, 256), (2, 32), (3, 1120)] {
-            let mut x = activations(2 * len, seed);
+            let mut x = activations(len, seed);
             if seed == 3 {
                 x[5] = f32::NAN;
                 x[40] = f32::INFINITY;
                 x[64..96].fill(f32::MIN_POSITIVE);
             }
-            let expected = super::packed::Packed::new(Path::Scalar, format, &x, 2, len);
+            let expected = super::packed::Packed::new(Path::Scalar, format, &x, 1, len);
             for path in Path::available() {
-                let packed = super::packed::Packed::new(path, format, &x, 2, len);
+                let packed = super::packed::Packed::new(path, format, &x, 1, len);
                 for (index, (line, expected)) in
                     packed.lines.iter().zip(&expected.lines).enumerate()
                 {
                     assert_eq!(line.0, expected.0, "{format} {path} line {index}");
                 }
             }
+        }
+    }
+}
+
+/// The crossed lines against what [`super::crossed_avx512`] says of them.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn activations_are_crossed_as_their_weights_are() {
+    if !Path::Avx512.is_available() {
+        return;
+    }
+    for format in FORMATS {
+        let order = super::packed::Order::new(format);
+        let mut x = activations(2 * 256, 3);
+        x[256 + 70] = f32::INFINITY;
+        let rounded = super::activations::Rounded::new(&x[256..]);
+        let packed = super::packed::Packed::new(Path::Avx512, format, &x, 2, 256);
+        let (_, lines) = packed.lines.split_at(super::crossed_avx512::LINES);
+        assert_eq!(lines.len(), super::crossed_avx512::LINES);
+        for lane in 0..16 {
+            // Where the first column of the lane is, and how many columns the next line's are behind.
+            let (column, step) = match format {
+                Format::Q6K => ((lane % 4 * 4 + lane / 4) * 16, 4),
+                Format::Q4K | Format::Q5K => (lane / 2 * 32 + lane % 2 * 4, 8),
+                _ => ((lane / 4 + lane / 2 % 2 * 4) * 32 + lane % 2 * 4, 8),
+            };
+            let word = |line: usize| lines[line].0.as_chunks::<4>().0[lane];
+            let mut sum = 0;
+            for line in 0..4 {
+                let integers = &rounded.integers[column + line * step..][..4];
+                let bytes = word(line).map(u8::cast_signed);
+                assert_eq!(bytes, integers, "{format} line {line} lane {lane}");
+                sum += integers.iter().map(|&x| i32::from(x)).sum::<i32>();
+            }
+            let scale = rounded.scales[column / 32];
+            assert_eq!(word(5), scale.to_le_bytes(), "{format} lane {lane}");
+            let begin = match (order.offsets, lane) {
+                (false, _) => (-order.zero * sum).to_le_bytes(),
+                (true, 0..8) => [0; 4],
+                (true, _) => {
+                    let total = f32::from(rounded.totals[lane - 8]);
+                    (order.sign * rounded.scales[lane - 8] * total).to_le_bytes()
+                }
+            };
+            assert_eq!(word(4), begin, "{format} lane {lane}");
         }
     }
 }

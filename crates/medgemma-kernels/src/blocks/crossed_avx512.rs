@@ -1,0 +1,147 @@
+//! AVX-512: chunks such that the products of all four lines that come to lie in a lane are of one group,
+//! and are scaled once, not line by line.
+//!
+//! A line of [`Order`] has halves of four groups, a lane of 128 bits each. Of two lines with other groups
+//! the first eight bytes of all lanes make a crossed line, the last eight another: each group then has
+//! eight bytes in each of the four lines, two lanes of 32 bits. Groups of `Q6_K`, half as long and with
+//! as many scales, have one lane: of four lines the first four bytes make the first crossed one, and so
+//! on. It takes four instructions, eight for `Q6_K`, and saves four, ten, for each row of activations.
+
+use core::arch::x86_64::*;
+
+use super::avx512::Chunk;
+use super::decode::format_of;
+use super::packed::Order;
+use crate::lines::Line;
+
+/// Rows of activations from which on it pays to cross those of weights.
+pub(super) const LEAST: usize = 2;
+
+/// Lines of a chunk of a row of activations: four of integers; one of what the products begin with or,
+/// for formats with offsets, of the eight sums of the groups times their scale, in its upper half; and
+/// one of the scales, lane by lane.
+pub(super) const LINES: usize = 6;
+
+/// The lines of a chunk of activations, out of those that [`Order`] says.
+#[target_feature(enable = "avx512f,avx512dq")]
+pub(super) fn activations(order: Order, from: &[Line], to: &mut [Line; LINES]) {
+    let line = |index: usize| load(&from[index]);
+    let [a, b, c, d] = cross(order, [line(0), line(1), line(2), line(3)]);
+    let factors = line(order.lines() - 1);
+    let begin = if order.offsets {
+        _mm512_maskz_mov_epi32(0xff00, factors)
+    } else if order.sums_each {
+        let [a, b, c, d] = cross(order, [line(4), line(5), line(6), line(7)]);
+        _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d))
+    } else {
+        let [low, high] = [line(4), line(5)];
+        _mm512_add_epi32(
+            _mm512_unpacklo_epi64(low, high),
+            _mm512_unpackhi_epi64(low, high),
+        )
+    };
+    let scales = lane_by_lane(&lanes(order), _mm512_castsi512_ps(factors));
+    let lines = [a, b, c, d, begin, _mm512_castps_si512(scales)];
+    for (place, line) in to.iter_mut().zip(lines) {
+        // SAFETY: a line is 64 aligned bytes.
+        unsafe { _mm512_store_si512(place.0.as_mut_ptr().cast(), line) };
+    }
+}
+
+/// A chunk of weights, crossed.
+pub(super) struct Crossed {
+    q: [__m512i; 4],
+    /// Lane by lane.
+    scales: __m512,
+    /// As [`Chunk`] has them.
+    factors: __m512,
+}
+
+impl Crossed {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn new<const FORMAT: u8>(chunk: Chunk) -> Self {
+        let order = const { Order::new(format_of(FORMAT)) };
+        Self {
+            q: cross(order, chunk.q),
+            scales: lane_by_lane(
+                const { &lanes(Order::new(format_of(FORMAT))) },
+                chunk.factors,
+            ),
+            factors: chunk.factors,
+        }
+    }
+
+    /// Adds the product with a chunk of activations.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub(super) fn add<const FORMAT: u8>(&self, lines: &[__m512i; LINES], sums: &mut __m512) {
+        let order = const { Order::new(format_of(FORMAT)) };
+        let mut products = if order.offsets {
+            _mm512_setzero_si512()
+        } else {
+            lines[4]
+        };
+        for (&q, &line) in self.q.iter().zip(lines) {
+            products = _mm512_dpbusd_epi32(products, q, line);
+        }
+        let scales = _mm512_mul_ps(self.scales, _mm512_castsi512_ps(lines[5]));
+        *sums = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scales, *sums);
+        if order.offsets {
+            *sums = _mm512_fmadd_ps(self.factors, _mm512_castsi512_ps(lines[4]), *sums);
+        }
+    }
+}
+
+/// The four lines of a chunk, crossed.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn cross(order: Order, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    let ([first, second], [third, fourth]) = if order.sums_each {
+        (
+            [_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d)],
+            [_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d)],
+        )
+    } else {
+        ([a, c], [b, d])
+    };
+    [
+        _mm512_unpacklo_epi64(first, second),
+        _mm512_unpackhi_epi64(first, second),
+        _mm512_unpacklo_epi64(third, fourth),
+        _mm512_unpackhi_epi64(third, fourth),
+    ]
+}
+
+/// The scales that lanes want, by `indices`, of those that a chunk has.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn lane_by_lane(indices: &[i32; 16], scales: __m512) -> __m512 {
+    // SAFETY: it is 64 bytes.
+    let indices = unsafe { _mm512_loadu_si512(indices.as_ptr().cast()) };
+    _mm512_permutexvar_ps(indices, scales)
+}
+
+/// Which scale of a chunk a lane wants: of eight, or of 16 where halves of groups have their own.
+const fn lanes(order: Order) -> [i32; 16] {
+    let mut lanes = [0; 16];
+    let mut lane = 0;
+    while lane < 16 {
+        let place = if order.sums_each {
+            lane % 4 * 4 + lane / 4
+        } else {
+            lane / 2 % 2 * 8 + lane / 4
+        };
+        let piece = order.pieces[place] as i32;
+        lanes[lane] = if order.sums_each { piece } else { piece / 2 };
+        lane += 1;
+    }
+    lanes
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(line: &Line) -> __m512i {
+    // SAFETY: a line is 64 aligned bytes.
+    unsafe { _mm512_load_si512(line.0.as_ptr().cast()) }
+}
