@@ -14,9 +14,6 @@ use super::decode::format_of;
 use super::packed::Order;
 use crate::lines::Line;
 
-/// Rows of activations from which on it pays to cross those of weights.
-pub(super) const LEAST: usize = 2;
-
 /// Lines of a chunk of a row of activations: four of integers; one of what the products begin with or,
 /// for formats with offsets, of the eight sums of the groups times their scale, in its upper half; and
 /// one of the scales, lane by lane.
@@ -58,12 +55,12 @@ pub(super) struct Crossed {
 }
 
 impl Crossed {
+    /// Of a chunk whose integers have been crossed.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(super) fn new<const FORMAT: u8>(chunk: Chunk) -> Self {
-        let order = const { Order::new(format_of(FORMAT)) };
         Self {
-            q: cross(order, chunk.q),
+            q: chunk.q,
             scales: lane_by_lane(
                 const { &lanes(Order::new(format_of(FORMAT))) },
                 chunk.factors,
@@ -96,7 +93,7 @@ impl Crossed {
 /// The four lines of a chunk, crossed.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn cross(order: Order, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+pub(super) fn cross(order: Order, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
     let ([first, second], [third, fourth]) = if order.sums_each {
         (
             [_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d)],

@@ -4,11 +4,11 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
-use super::avx512::{Chunk, unpack};
-use super::crossed_avx512::{self, Crossed};
+use super::avx512::{Chunk, unpack_crossed};
+use super::crossed_avx512::{Crossed, LINES};
 use super::decode::format_of;
 use super::few::Row;
-use super::packed::{CHUNK, LONGEST, Order};
+use super::packed::{CHUNK, LONGEST};
 use crate::lines::Line;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: about
@@ -72,11 +72,10 @@ fn dot<const FORMAT: u8, const M: usize>(
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
-    let stride = const { stride::<FORMAT>(M) };
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
-        lines.len() == len.div_ceil(size) * stride * M,
+        lines.len() == len.div_ceil(size) * LINES * M,
         "activations of as many chunks as a row has"
     );
     let mut sums = [[_mm512_setzero_ps(); M]; 2];
@@ -84,7 +83,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     for chunk in 0..whole {
         let bytes = rows.map(|row| row.bytes[chunk * size..][..size].as_ptr());
         ask_ahead(bytes, size);
-        let lines = &raw const lines[chunk * M * stride];
+        let lines = &raw const lines[chunk * M * LINES];
         // SAFETY: a whole chunk is left of the rows, and the lines of it, by the assertion.
         unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
@@ -101,11 +100,16 @@ fn dot<const FORMAT: u8, const M: usize>(
         let own = 0xff >> (8 - (len - whole * size) / const { format_of(FORMAT).block_bytes() });
         let format = const { format_of(FORMAT) };
         // SAFETY: whole chunks are readable.
-        let mut chunks = unsafe { [unpack(format, bytes[0]), unpack(format, bytes[1])] };
+        let mut chunks = unsafe {
+            [
+                unpack_crossed(format, bytes[0]),
+                unpack_crossed(format, bytes[1]),
+            ]
+        };
         for chunk in &mut chunks {
             chunk.factors = _mm512_maskz_mov_ps(own | own << 8, chunk.factors);
         }
-        let lines = &raw const lines[whole * M * stride];
+        let lines = &raw const lines[whole * M * LINES];
         // SAFETY: the activations have a last chunk.
         unsafe { add_rows::<FORMAT, M>(chunks, lines, &mut sums) };
     }
@@ -140,18 +144,14 @@ unsafe fn step<const FORMAT: u8, const M: usize>(
 ) {
     let format = const { format_of(FORMAT) };
     // SAFETY: whole chunks are readable.
-    let chunks = unsafe { [unpack(format, bytes[0]), unpack(format, bytes[1])] };
+    let chunks = unsafe {
+        [
+            unpack_crossed(format, bytes[0]),
+            unpack_crossed(format, bytes[1]),
+        ]
+    };
     // SAFETY: the caller's word.
     unsafe { add_rows::<FORMAT, M>(chunks, lines, sums) };
-}
-
-/// Lines of a chunk of a row of activations, of which there are `m`.
-const fn stride<const FORMAT: u8>(m: usize) -> usize {
-    if m < crossed_avx512::LEAST {
-        Order::new(format_of(FORMAT)).lines()
-    } else {
-        crossed_avx512::LINES
-    }
 }
 
 /// Adds the products of two rows' chunks with one of activations.
@@ -165,85 +165,18 @@ unsafe fn add_rows<const FORMAT: u8, const M: usize>(
     lines: *const Line,
     sums: &mut [[__m512; M]; 2],
 ) {
-    let stride = const { stride::<FORMAT>(M) };
-    // SAFETY: within the lines of the chunk, which are aligned.
-    let line = |token: usize, index: usize| unsafe {
-        _mm512_load_si512(lines.add(token * stride + index).cast())
-    };
     let [of_first, of_second] = sums;
-    if M < crossed_avx512::LEAST {
-        for token in 0..M {
-            add::<FORMAT>(&first, |index| line(token, index), &mut of_first[token]);
-            add::<FORMAT>(&second, |index| line(token, index), &mut of_second[token]);
-        }
-        return;
-    }
+    // Not by `map`, whose closure would not be inlined.
     let (first, second) = (
         Crossed::new::<FORMAT>(first),
         Crossed::new::<FORMAT>(second),
     );
     for token in 0..M {
-        let lines = [0, 1, 2, 3, 4, 5].map(|index| line(token, index));
+        // SAFETY: within the lines of the chunk, which are aligned.
+        let line =
+            |index: usize| unsafe { _mm512_load_si512(lines.add(token * LINES + index).cast()) };
+        let lines = [0, 1, 2, 3, 4, 5].map(line);
         first.add::<FORMAT>(&lines, &mut of_first[token]);
         second.add::<FORMAT>(&lines, &mut of_second[token]);
     }
-}
-
-/// Adds the product of one chunk of weights with one of activations, whose lines `line` gives.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
-fn add<const FORMAT: u8>(chunk: &Chunk, line: impl Fn(usize) -> __m512i, sums: &mut __m512) {
-    let format = const { format_of(FORMAT) };
-    let order = const { Order::new(format_of(FORMAT)) };
-    let begin = |index: usize| {
-        if order.zero == 0 {
-            _mm512_setzero_si512()
-        } else {
-            line(4 + index)
-        }
-    };
-    let [q0, q1, q2, q3] = chunk.q;
-    let scales = _mm512_castsi512_ps(line(order.lines() - 1));
-    let factors = _mm512_mul_ps(chunk.factors, scales);
-    if order.sums_each {
-        for (index, q) in chunk.q.into_iter().enumerate() {
-            let product = _mm512_dpbusd_epi32(begin(index), q, line(index));
-            *sums = scaled(product, factors, spread(1, index * 4), *sums);
-        }
-        return;
-    }
-    let first = _mm512_dpbusd_epi32(begin(0), q0, line(0));
-    let first = _mm512_dpbusd_epi32(first, q1, line(1));
-    let second = _mm512_dpbusd_epi32(begin(1), q2, line(2));
-    let second = _mm512_dpbusd_epi32(second, q3, line(3));
-    let (of_first, of_second) = match format {
-        Format::Q4K | Format::Q5K => (spread(2, 0), spread(2, 1)),
-        _ => (spread(1, 0), spread(1, 4)),
-    };
-    *sums = scaled(first, factors, of_first, *sums);
-    *sums = scaled(second, factors, of_second, *sums);
-    if order.offsets {
-        *sums = _mm512_mask_add_ps(*sums, 0xff00, *sums, factors);
-    }
-}
-
-/// Indices of the factors of the groups whose sums lie in the four lanes of a register.
-#[inline]
-#[target_feature(enable = "avx512f")]
-#[expect(clippy::cast_possible_truncation, reason = "indices below 16")]
-#[expect(clippy::cast_possible_wrap, reason = "indices below 16")]
-fn spread(step: usize, first: usize) -> __m512i {
-    let [a, b, c, d] = [0, 1, 2, 3].map(|lane| (first + lane * step) as i32);
-    _mm512_set_epi32(d, d, d, d, c, c, c, c, b, b, b, b, a, a, a, a)
-}
-
-/// `sums + products · factors[indices]`.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn scaled(products: __m512i, factors: __m512, indices: __m512i, sums: __m512) -> __m512 {
-    _mm512_fmadd_ps(
-        _mm512_cvtepi32_ps(products),
-        _mm512_permutexvar_ps(indices, factors),
-        sums,
-    )
 }

@@ -11,15 +11,16 @@ use crate::matrix::Format;
 
 use super::activations::{GROUP, round_group};
 use super::decode::zero;
-#[cfg(target_arch = "x86_64")]
 use super::{crossed_avx512, pack_avx2, pack_avx512};
 
 /// Columns of a chunk.
 pub(super) const CHUNK: usize = 256;
 
 /// Bytes of the weights of a chunk at most: eight blocks of `Q8_0`.
-#[cfg(target_arch = "x86_64")]
 pub(super) const LONGEST: usize = 272;
+
+/// Lines of a chunk of activations at most.
+const MOST_LINES: usize = 9;
 
 /// Where the lines of one chunk of one row of activations are.
 ///
@@ -73,7 +74,8 @@ impl Order {
     }
 }
 
-/// Rows of activations; chunk by chunk, and within a chunk row by row.
+/// Rows of activations; chunk by chunk, and within a chunk row by row. For AVX-512 chunks are crossed: see
+/// [`crossed_avx512`].
 pub(super) struct Packed {
     pub(super) lines: Vec<Line>,
 }
@@ -82,16 +84,10 @@ impl Packed {
     /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32. The processor has `path`.
     pub(super) fn new(path: Path, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
         let order = Order::new(format);
-        #[cfg(target_arch = "x86_64")]
-        let crossed = path >= Path::Avx512 && m >= crossed_avx512::LEAST;
-        #[cfg(target_arch = "x86_64")]
-        let stride = if crossed {
-            crossed_avx512::LINES
-        } else {
-            order.lines()
+        let stride = match path {
+            Path::Avx512 | Path::Amx => crossed_avx512::LINES,
+            _ => order.lines(),
         };
-        #[cfg(not(target_arch = "x86_64"))]
-        let stride = order.lines();
         let chunks = cols.div_ceil(CHUNK);
         let mut lines = vec![Line([0; 64]); chunks * m * stride];
         for (index, lines) in lines.chunks_exact_mut(stride).enumerate() {
@@ -105,20 +101,16 @@ impl Packed {
                 &filled
             });
             match path {
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: the caller has the instructions of `path`.
-                _ if crossed => unsafe {
-                    let mut plain = [Line([0; 64]); 9];
-                    pack_avx512::fill(order, row, &mut plain[..order.lines()]);
-                    let lines = lines.as_mut_array().expect("a chunk");
-                    crossed_avx512::activations(order, &plain, lines);
-                },
-                #[cfg(target_arch = "x86_64")]
                 // SAFETY: the caller has the instructions of `path`.
                 Path::Avx2 => unsafe { pack_avx2::fill(order, row, lines) },
-                #[cfg(target_arch = "x86_64")]
                 // SAFETY: the caller has the instructions of `path`.
-                Path::Avx512 | Path::Amx => unsafe { pack_avx512::fill(order, row, lines) },
+                Path::Avx512 | Path::Amx => unsafe {
+                    let mut plain = [Line([0; 64]); MOST_LINES];
+                    let plain = &mut plain[..order.lines()];
+                    pack_avx512::fill(order, row, plain);
+                    let crossed = lines.as_mut_array().expect("lines of a chunk");
+                    crossed_avx512::activations(order, plain, crossed);
+                },
                 _ => fill(order, row, lines),
             }
         }

@@ -359,7 +359,8 @@ fn activations_are_packed_alike() {
                 x[64..96].fill(f32::MIN_POSITIVE);
             }
             let expected = super::packed::Packed::new(Path::Scalar, format, &x, 1, len);
-            for path in Path::available() {
+            // What AVX-512 crosses is compared below.
+            for path in Path::available().filter(|&path| path < Path::Avx512) {
                 let packed = super::packed::Packed::new(path, format, &x, 1, len);
                 for (index, (line, expected)) in
                     packed.lines.iter().zip(&expected.lines).enumerate()
