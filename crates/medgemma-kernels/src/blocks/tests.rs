@@ -217,6 +217,26 @@ fn few_rows_of_real_widths() {
     }
 }
 
+/// Bit for bit: a draft that is verified, or a batch, is to be answered as each token alone is.
+#[test]
+fn a_row_comes_out_the_same_alone_and_among_others() {
+    let (m, rows, cols) = (8, 5, 768);
+    for format in FORMATS {
+        let bytes = blocks(format, rows, cols, 8);
+        let weight = Matrix::new(format, rows, cols, &bytes);
+        let x = activations(m * cols, 9);
+        for path in Path::available().filter(|&path| path >= Path::Avx512) {
+            let cpu = Cpu::new(1, path);
+            let (mut alone, mut together) = (vec![0.0; m * rows], vec![0.0; m * rows]);
+            linear_many(&cpu, &x, weight, None, &mut together);
+            for (x, out) in x.chunks(cols).zip(alone.chunks_mut(rows)) {
+                linear_many(&cpu, x, weight, None, out);
+            }
+            assert_eq!(alone, together, "{format} {path}");
+        }
+    }
+}
+
 /// Rows that end within a chunk are read on into the next row, whose numbers must not count.
 #[test]
 fn what_is_no_number_stays_in_its_row() {
