@@ -20,6 +20,10 @@ const PIECES: usize = 64;
 /// The fewest keys of a piece of few rows: some microseconds of work.
 const FEW_KEYS: usize = 128;
 
+/// Rows of a text that are taken in the arithmetic of one, which rounds nothing to bf16: so many verify a
+/// draft, whose tokens are to be those that would have been written one by one.
+const TOGETHER: usize = 8;
+
 /// Partial results that are merged sooner than other threads are called.
 const ALONE: usize = 1 << 16;
 
@@ -48,7 +52,7 @@ pub(super) enum Way<'a> {
 impl<'a> Way<'a> {
     fn of(problem: &Problem<'_>, kernels: &'a Kernels) -> Self {
         let rows = problem.t * problem.group();
-        if rows <= few::ROWS {
+        if rows <= few::ROWS || problem.t <= TOGETHER {
             return Self::Few;
         }
         let many = (kernels.many.as_ref()).filter(|many| rows >= many.least);
@@ -79,7 +83,7 @@ impl<'a> Plan<'a> {
             width * (tiles / (PIECES / 2)).clamp(1, most)
         };
         let block = match way {
-            Way::Few => rows.max(1),
+            Way::Few => rows.clamp(1, few::ROWS),
             Way::Tiles => block(kernels.width, TILES),
             Way::Many(many) => block(many.rows, TILES),
         };
@@ -89,7 +93,11 @@ impl<'a> Plan<'a> {
             partials: 0,
             way,
         };
-        let blocks = heads * rows.div_ceil(block);
+        let blocks = match way {
+            // Keys are cut as for one row.
+            Way::Few => heads,
+            _ => heads * rows.div_ceil(block),
+        };
         for head in 0..heads {
             // Last rows first: in a causal text they see the most keys, and work that takes long
             // should not be begun last.
