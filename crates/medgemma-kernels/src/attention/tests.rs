@@ -388,9 +388,10 @@ fn rows_of_a_draft_come_out_as_each_alone() {
     let t = 8;
     // Of one piece of keys, and of several.
     for s in [120, 1500] {
+        let visible: Vec<_> = (0..t).map(|row| 0..s - t + row + 1).collect();
         let draft = Case {
             group: 4,
-            visible: Some((0..t).map(|row| 0..s - t + row + 1).collect()),
+            visible: Some(visible.clone()),
             ..case(t, s)
         };
         let operands = draft.operands();
@@ -402,7 +403,7 @@ fn rows_of_a_draft_come_out_as_each_alone() {
             for (row, together) in together.chunks(width).enumerate() {
                 let alone = Case {
                     t: 1,
-                    visible: Some(vec![0..s - t + row + 1]),
+                    visible: Some(visible[row..=row].to_vec()),
                     ..draft.clone()
                 };
                 let operands = Operands {
