@@ -20,8 +20,8 @@ const PIECES: usize = 64;
 /// The fewest keys of a piece of few rows: some microseconds of work.
 const FEW_KEYS: usize = 128;
 
-/// Rows of a text that are taken in the arithmetic of one, which rounds nothing to bf16: so many verify a
-/// draft, whose tokens are to be those that would have been written one by one.
+/// Rows of a text that are taken in the arithmetic of one: so many verify a draft, whose tokens are to be
+/// those that would have been written one by one.
 const TOGETHER: usize = 8;
 
 /// Partial results that are merged sooner than other threads are called.

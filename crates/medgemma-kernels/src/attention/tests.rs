@@ -381,7 +381,6 @@ fn a_row_that_sees_nothing_is_zeros() {
     case(0, 20).check();
 }
 
-/// So many rows that pieces are of several tiles, which see stretches that begin anywhere.
 /// Bit for bit: a draft's tokens are to be those written one by one.
 #[test]
 fn rows_of_a_draft_come_out_as_each_alone() {
@@ -419,6 +418,7 @@ fn rows_of_a_draft_come_out_as_each_alone() {
     }
 }
 
+/// So many rows that pieces are of several tiles, which see stretches that begin anywhere.
 #[test]
 fn pieces_of_several_tiles() {
     let mut case = case(1200, 800);

@@ -372,24 +372,41 @@ fn lengths_must_fit() {
 fn activations_are_packed_alike() {
     for format in FORMATS {
         for (seed, len) in [(1, 256), (2, 32), (3, 1120)] {
-            let mut x = activations(len, seed);
+            let mut x = activations(2 * len, seed);
             if seed == 3 {
                 x[5] = f32::NAN;
                 x[40] = f32::INFINITY;
                 x[64..96].fill(f32::MIN_POSITIVE);
             }
-            let expected = super::packed::Packed::new(Path::Scalar, format, &x, 1, len);
-            // What AVX-512 crosses is compared below.
-            for path in Path::available().filter(|&path| path < Path::Avx512) {
-                let packed = super::packed::Packed::new(path, format, &x, 1, len);
-                for (index, (line, expected)) in
-                    packed.lines.iter().zip(&expected.lines).enumerate()
-                {
+            let plain = super::packed::Packed::new(Path::Scalar, format, &x, 2, len);
+            for path in Path::available() {
+                let packed = super::packed::Packed::new(path, format, &x, 2, len);
+                let expected = if path >= Path::Avx512 {
+                    crossed(format, &plain.lines)
+                } else {
+                    plain.lines.clone()
+                };
+                assert_eq!(packed.lines.len(), expected.len(), "{format} {path}");
+                for (index, (line, expected)) in packed.lines.iter().zip(&expected).enumerate() {
                     assert_eq!(line.0, expected.0, "{format} {path} line {index}");
                 }
             }
         }
     }
+}
+
+/// Plain lines crossed, on a processor with AVX-512; what crossing does is compared below.
+#[cfg(target_arch = "x86_64")]
+fn crossed(format: Format, plain: &[crate::lines::Line]) -> Vec<crate::lines::Line> {
+    let order = super::packed::Order::new(format);
+    let chunks = plain.chunks_exact(order.lines());
+    let crossed = chunks.map(|chunk| {
+        let mut lines = [crate::lines::Line([0; 64]); super::crossed_avx512::LINES];
+        // SAFETY: asked for on AVX-512's paths only.
+        unsafe { super::crossed_avx512::activations(order, chunk, &mut lines) };
+        lines
+    });
+    crossed.flatten().collect()
 }
 
 /// The crossed lines against what [`super::crossed_avx512`] says of them.

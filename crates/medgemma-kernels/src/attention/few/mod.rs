@@ -1,5 +1,6 @@
 //! Attention of few queries, decoding: bound by reading keys and values, each once for all queries
-//! of its group, in the order in which they lie. Queries and numerators stay f32.
+//! of its group, in the order in which they lie. Queries and numerators stay f32, but for keys in bf16
+//! where the processor multiplies such pairs: see [`Order::Pairs`].
 
 pub(super) mod reading;
 pub(super) mod steps;
