@@ -402,6 +402,7 @@ fn activations_are_packed_alike() {
 
 /// The words of a line. Of `factors`, f32, any NaN is the same one: which NaN a product of one is
 /// depends on how the compiler orders its factors.
+#[cfg(target_arch = "x86_64")]
 fn words(line: &crate::lines::Line, factors: bool) -> [u32; 16] {
     let mut words = [0; 16];
     for (word, &bytes) in words.iter_mut().zip(line.0.as_chunks().0) {
