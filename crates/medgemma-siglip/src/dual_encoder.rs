@@ -7,7 +7,7 @@
 //! head without a projection, and only the text's is projected.
 
 use medgemma_tensor::checkpoint::{Loader, Scope};
-use medgemma_tensor::{Device, Tensor, vec_from};
+use medgemma_tensor::{Device, Tensor, ops, vec_from};
 
 use crate::config::SiglipConfig;
 use crate::error::{Error, Result};
@@ -149,7 +149,7 @@ impl DualEncoder {
     pub fn logits_per_image(&self, images: Tensor<2>, texts: Tensor<2>) -> Result<Tensor<2>> {
         self.check(&images)?;
         self.check(&texts)?;
-        let cosine = images.matmul(texts.transpose());
+        let cosine = ops::inner_products(images, texts);
         Ok(cosine * self.logit_scale.exp() + self.logit_bias)
     }
 

@@ -206,15 +206,15 @@ impl Weight {
         }
     }
 
-    /// All rows in order, as the right-hand sides of a product with `t` rows: [`Weight::pieces`], or
-    /// still in blocks where a product reads these faster.
+    /// All rows in order, as the right-hand sides of products: [`Weight::pieces`], or with `packed`
+    /// still in the blocks that a device holds.
     pub(crate) fn factors(
         &self,
-        t: usize,
+        packed: bool,
         most: usize,
     ) -> Box<dyn Iterator<Item = Tensor<2>> + '_> {
         match &self.storage {
-            Storage::Quantized(quantized) if t == 1 => Box::new(quantized.packed()),
+            Storage::Quantized(quantized) if packed => Box::new(quantized.packed()),
             _ => self.pieces(most),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
+use super::matmul::matmul;
 use crate::device::Device;
 #[cfg(feature = "cpu")]
 use crate::extension;
@@ -161,17 +162,15 @@ pub fn attention(
                 .clone()
                 .narrow(2, start, rows)
                 .reshape([k, group * rows, h]);
-            let scores = q
-                .matmul(keys.clone().swap_dims(1, 2))
-                .reshape([k, group, rows, s]);
+            let scores =
+                matmul(q, keys.clone().swap_dims(1, 2), false).reshape([k, group, rows, s]);
             let scores = match mask {
                 Some(mask) => hide(scores, mask.hidden().clone().narrow(0, start, rows)),
                 None => scores,
             };
             let weights = softmax_over_keys(scores).reshape([k, group * rows, s]);
             // [k, group·rows, h] → [rows, n·h]
-            weights
-                .matmul(values.clone())
+            matmul(weights, values.clone(), false)
                 .reshape([n, rows, h])
                 .swap_dims(0, 1)
                 .reshape([rows, n * h])

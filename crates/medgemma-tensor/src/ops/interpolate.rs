@@ -6,6 +6,7 @@
 
 use burn::tensor::Tensor;
 
+use super::matmul::matmul;
 use crate::device::Device;
 use crate::transfer::tensor_from;
 
@@ -28,13 +29,11 @@ pub fn interpolate_grid(
     let down = tensor_from(weights(side, rows), [rows, side], device);
     let across = tensor_from(weights(side, columns), [columns, side], device);
     // [rows, side] · [side, side·d] → [side, rows·d], the columns of the old grid outermost
-    let stretched = down
-        .matmul(grid.reshape([side, side * d]))
+    let stretched = matmul(down, grid.reshape([side, side * d]), false)
         .reshape([rows, side, d])
         .swap_dims(0, 1)
         .reshape([side, rows * d]);
-    across
-        .matmul(stretched)
+    matmul(across, stretched, false)
         .reshape([columns, rows, d])
         .swap_dims(0, 1)
         .reshape([rows * columns, d])

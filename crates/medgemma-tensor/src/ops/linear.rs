@@ -2,9 +2,10 @@
 
 use burn::tensor::Tensor;
 
+use super::matmul::{matmul, rounds_to_tf32};
 #[cfg(feature = "cpu")]
 use crate::extension;
-use crate::weight::Weight;
+use crate::weight::{Arithmetic, Weight};
 
 /// Vocabulary rows that [`logits`] widens at a time: bounds the f32 copy of a half-precision head
 /// to 32768·d·4 bytes (336 MB at d = 2560) instead of the whole table.
@@ -66,12 +67,25 @@ pub fn logits(h: Tensor<2>, weight: &Weight) -> Tensor<2> {
     product(&h, weight, HEAD_ROWS)
 }
 
+/// The inner product of each row with each.
+///
+/// # Shapes
+/// - `a`: `[m, k]`, `b`: `[n, k]`, f32
+/// - result: `[m, n]`, f32
+#[must_use]
+pub fn inner_products(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    matmul(a, b.transpose(), false)
+}
+
 /// `x · Wᵀ`, widening at most `most` rows of the weight at a time.
 fn product(x: &Tensor<2>, weight: &Weight, most: usize) -> Tensor<2> {
     let [t, _] = x.dims();
+    // One row is multiplied faster with blocks. These cannot be split.
+    let packed = t == 1 && !rounds_to_tf32(x);
+    let bf16 = weight.arithmetic() == Arithmetic::Bf16;
     let mut parts: Vec<Tensor<2>> = weight
-        .factors(t, most)
-        .map(|rows| x.clone().matmul(rows.transpose()))
+        .factors(packed, most)
+        .map(|rows| matmul(x.clone(), rows.transpose(), bf16))
         .collect();
     if parts.len() == 1 {
         parts.remove(0)

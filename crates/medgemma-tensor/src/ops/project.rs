@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use crate::weight::Weight;
+use super::matmul::matmul;
+use crate::weight::{Arithmetic, Weight};
 
 /// `x · W`: no transpose. Gemma 3 publishes its multimodal projection this way round, unlike every
 /// other matrix of the model; see [`linear`](super::linear) for those.
@@ -13,7 +14,7 @@ use crate::weight::Weight;
 /// - result: `[t, out]`, f32
 #[must_use]
 pub fn project(x: Tensor<2>, weight: &Weight) -> Tensor<2> {
-    x.matmul(weight.numbers())
+    matmul(x, weight.numbers(), weight.arithmetic() == Arithmetic::Bf16)
 }
 
 #[cfg(all(test, feature = "cpu"))]
