@@ -184,6 +184,11 @@ impl Weight {
         }
     }
 
+    /// Whether the numbers are held in bf16, so that widening them adds nothing but zeros.
+    pub(crate) fn is_bf16(&self) -> bool {
+        matches!(&self.storage, Storage::Float(tensor) if tensor.dtype() == DType::BF16)
+    }
+
     /// Bytes of the numbers as they are held.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -384,7 +384,8 @@ fn activations_are_packed_alike() {
                 let order = super::packed::Order::new(format);
                 let (expected, lines, factors) = if path >= Path::Avx512 {
                     let factors = if order.offsets { 4..6 } else { 5..6 };
-                    (crossed(format, &plain.lines), 6, factors)
+                    let lines = super::crossed_avx512::LINES;
+                    (crossed(format, &plain.lines), lines, factors)
                 } else {
                     let lines = order.lines();
                     (plain.lines.clone(), lines, lines - 1..lines)

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::matmul::{matmul, rounds_to_tf32};
 #[cfg(feature = "cpu")]
 use crate::extension;
-use crate::weight::{Arithmetic, Weight};
+use crate::weight::Weight;
 
 /// Vocabulary rows that [`logits`] widens at a time: bounds the f32 copy of a half-precision head
 /// to 32768·d·4 bytes (336 MB at d = 2560) instead of the whole table.
@@ -82,10 +82,9 @@ fn product(x: &Tensor<2>, weight: &Weight, most: usize) -> Tensor<2> {
     let [t, _] = x.dims();
     // One row is multiplied faster with blocks. These cannot be split.
     let packed = t == 1 && !rounds_to_tf32(x);
-    let bf16 = weight.arithmetic() == Arithmetic::Bf16;
     let mut parts: Vec<Tensor<2>> = weight
         .factors(packed, most)
-        .map(|rows| matmul(x.clone(), rows.transpose(), bf16))
+        .map(|rows| matmul(x.clone(), rows.transpose(), weight.is_bf16()))
         .collect();
     if parts.len() == 1 {
         parts.remove(0)

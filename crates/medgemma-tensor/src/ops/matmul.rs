@@ -44,7 +44,8 @@ pub(super) fn rounds_to_tf32<const D: usize>(_: &Tensor<D>) -> bool {
 const LONGEST: usize = 2048;
 
 /// `a · b` by a `product` that rounds its factors to TF32: the products of all parts that are not
-/// below the last bit of f32. An infinite factor makes NaN.
+/// below the last bit of f32. An infinite factor makes NaN. Takes several times the memory of its
+/// factors and of its result.
 fn by_parts<const D: usize>(
     a: Tensor<D>,
     b: Tensor<D>,
@@ -52,7 +53,10 @@ fn by_parts<const D: usize>(
     product: impl Fn(Tensor<D>, Tensor<D>) -> Tensor<D>,
 ) -> Tensor<D> {
     let k = a.dims()[D - 1];
-    let pieces = (0..k.max(1)).step_by(LONGEST).map(|start| {
+    if k <= LONGEST {
+        return piece_by_parts(a, b, b_is_bf16, &product);
+    }
+    let pieces = (0..k).step_by(LONGEST).map(|start| {
         let columns = LONGEST.min(k - start);
         let (a, b) = (a.clone(), b.clone());
         piece_by_parts(
@@ -64,7 +68,7 @@ fn by_parts<const D: usize>(
     });
     pieces
         .reduce(|sum, piece| sum + piece)
-        .expect("there is one piece")
+        .expect("there are pieces")
 }
 
 /// [`by_parts`], of few enough columns for one sum.

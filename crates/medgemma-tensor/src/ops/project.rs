@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::matmul::matmul;
-use crate::weight::{Arithmetic, Weight};
+use crate::weight::Weight;
 
 /// `x · W`: no transpose. Gemma 3 publishes its multimodal projection this way round, unlike every
 /// other matrix of the model; see [`linear`](super::linear) for those.
@@ -14,7 +14,7 @@ use crate::weight::{Arithmetic, Weight};
 /// - result: `[t, out]`, f32
 #[must_use]
 pub fn project(x: Tensor<2>, weight: &Weight) -> Tensor<2> {
-    matmul(x, weight.numbers(), weight.arithmetic() == Arithmetic::Bf16)
+    matmul(x, weight.numbers(), weight.is_bf16())
 }
 
 #[cfg(all(test, feature = "cpu"))]

@@ -1,4 +1,5 @@
-//! `linear`, `logits`, `project` and `embed_rows`, in every published format of the weights.
+//! `linear`, `logits`, `project` and `embed_rows`, in every published format of the weights, and
+//! `inner_products`.
 //!
 //! Tolerance 1e-5 of the largest magnitude: products of up to 300 terms of either sign, summed in
 //! f32 in any order. The weights' own rounding is in the reference and does not count.
@@ -67,6 +68,23 @@ fn logits_are_one_product_however_many_blocks_the_head_is_cut_into() {
                 let expected = product(&seen(&h, &w, &device), &rounded, inner);
                 assert_close(&what, found, [rows, vocabulary], &expected, TOLERANCE);
             }
+        }
+    }
+}
+
+#[test]
+fn inner_products_are_of_each_row_with_each() {
+    for device in devices() {
+        for [rows, inner, others] in shapes() {
+            let mut numbers = Numbers::seeded(5);
+            let (a, b) = (numbers.floats(rows * inner), numbers.floats(others * inner));
+            let found = ops::inner_products(
+                tensor(&a, [rows, inner], &device),
+                tensor(&b, [others, inner], &device),
+            );
+            let what = format!("inner products {rows}x{inner}x{others} on {device}");
+            let expected = product(&a, &b, inner);
+            assert_close(&what, found, [rows, others], &expected, TOLERANCE);
         }
     }
 }
