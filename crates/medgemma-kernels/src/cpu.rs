@@ -21,7 +21,7 @@ pub enum Path {
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL, DQ, VNNI and BF16.
     Avx512,
-    /// [`Path::Avx512`] and the tile unit AMX with bf16 and int8, on Linux.
+    /// [`Path::Avx512`] with VBMI, and the tile unit AMX with bf16 and int8, on Linux.
     Amx,
 }
 
@@ -87,7 +87,7 @@ impl Path {
             Self::Neon => false,
             Self::Avx2 => avx2(),
             Self::Avx512 => avx512(),
-            Self::Amx => avx512() && crate::amx::usable(),
+            Self::Amx => avx512() && is_x86_feature_detected!("avx512vbmi") && crate::amx::usable(),
         }
     }
 

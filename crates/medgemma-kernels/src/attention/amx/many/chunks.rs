@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::Packed;
 use super::pack::DEPTH;
 use super::product::Product;
-use super::softmax::{self, Gathered, Row};
+use super::softmax::Block;
 use super::space::{CHUNK, Extents, ROWS, Space};
-use super::tiles::{SIDE, Sums, TILE};
+use super::tiles::TILE;
 use crate::amx::{Config, release};
 use crate::attention::Problem;
 
@@ -46,7 +46,7 @@ fn chunks<'a>(
 ///
 /// # Safety
 /// The processor has [`crate::Path::Amx`]; `space` is as its fields say.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16,avx512vbmi")]
 pub(super) unsafe fn against(
     problem: &Problem<'_>,
     extents: Extents,
@@ -55,119 +55,54 @@ pub(super) unsafe fn against(
     packed: Packed<'_>,
     space: &mut Space<'_>,
 ) {
-    let mut chunks = chunks(seen, keys);
-    let mut next = chunks.next();
+    let factor = problem.scale * LOG2_E;
     // SAFETY: the caller's promise.
     unsafe {
         Config::WHOLE.load();
-        let mut both = Both {
-            before: Product::NONE,
-            ahead: Product::NONE,
-        };
-        let mut done = Sums::NOWHERE;
-        if let Some(chunk) = &next {
-            both.ahead = scores(extents, chunk, packed, 0, space);
-            both.ahead.finish(&mut done);
-        }
-        let mut turn = 0;
-        while let Some(chunk) = next {
-            next = chunks.next();
-            if let Some(next) = &next {
-                both.ahead = scores(extents, next, packed, turn ^ 1, space);
-            }
+        for chunk in chunks(seen, keys) {
+            scores(extents, &chunk, packed, space).run();
             let first = keys.start + chunk.steps.start * DEPTH;
             let end = keys.end - first;
             let rows = &seen[chunk.block * ROWS..];
             let rows = &rows[..rows.len().min(ROWS)];
-            let (each, more) = (both.left() / rows.len(), both.left() % rows.len());
-            for (index, seen) in rows.iter().enumerate() {
+            let block = block(extents, factor, &chunk, space);
+            let all = |seen: &Range<usize>| {
+                seen.start <= first && seen.end.saturating_sub(first).min(end) >= block.keys()
+            };
+            let mut left = u32::MAX >> (ROWS - rows.len());
+            if rows.iter().all(all) {
+                left &= block.take_all();
+            }
+            while left != 0 {
+                let index = left.trailing_zeros() as usize;
+                let seen = &rows[index];
                 let seen =
                     seen.start.saturating_sub(first)..seen.end.saturating_sub(first).min(end);
-                let (row, gathered) = row(problem, extents, &chunk, (turn, index), space);
-                softmax::take(&row, &seen, &gathered, || both.before.finish(&mut done));
-                for _ in 0..each + usize::from(index < more) {
-                    both.advance(&mut done);
-                }
+                block.take(index, &seen);
+                left &= left - 1;
             }
-            both.finish(&mut done);
-            both.before = values(extents, &chunk, packed, turn, space);
-            turn ^= 1;
+            values(extents, &chunk, packed, space).run();
         }
-        both.before.finish(&mut done);
         release();
     }
 }
 
-/// A row of a chunk's block: its scores and numerators, and what it has gathered.
-fn row(
-    problem: &Problem<'_>,
-    extents: Extents,
-    chunk: &Chunk,
-    (turn, index): (usize, usize),
-    space: &mut Space<'_>,
-) -> (Row, Gathered) {
-    let (tile, of_tile) = (index / SIDE, index % SIDE * SIDE);
-    let scores = (turn * 2 + tile) * 2 * CHUNK * TILE + of_tile;
-    let numerators = (turn * 2 + tile) * CHUNK * TILE + of_tile;
-    let row = Row {
-        scores: space.scores[scores..].as_ptr(),
-        numerators: space.numerators[numerators..].as_mut_ptr(),
+/// The block of a chunk: its scores and numerators, and what its rows have gathered.
+fn block(extents: Extents, factor: f32, chunk: &Chunk, space: &mut Space<'_>) -> Block {
+    let sums = chunk.block * 2 * extents.columns * TILE;
+    Block {
+        scores: space.scores.as_ptr(),
+        numerators: space.numerators.as_mut_ptr(),
         steps: chunk.steps.len(),
-        factor: problem.scale * LOG2_E,
-    };
-    let sums = (chunk.block * 2 + tile) * extents.columns * TILE + of_tile;
-    let gathered = Gathered {
-        top: &raw mut space.tops[chunk.block * ROWS + index],
+        factor,
+        tops: space.tops[chunk.block * ROWS..][..ROWS].as_mut_ptr(),
         sums: space.sums[sums..].as_mut_ptr(),
         tiles: extents.columns,
-    };
-    (row, gathered)
-}
-
-/// Two products, one after the other.
-struct Both {
-    before: Product,
-    ahead: Product,
-}
-
-impl Both {
-    fn left(&self) -> usize {
-        self.before.left() + self.ahead.left()
-    }
-
-    /// # Safety
-    /// As for [`Product::advance`].
-    #[inline(always)]
-    unsafe fn advance(&mut self, done: &mut Sums) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if self.before.is_done() {
-                self.ahead.advance(done);
-            } else {
-                self.before.advance(done);
-            }
-        }
-    }
-
-    /// # Safety
-    /// As for [`Product::advance`].
-    unsafe fn finish(&mut self, done: &mut Sums) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.before.finish(done);
-            self.ahead.finish(done);
-        }
     }
 }
 
 /// The product that makes a chunk's scores.
-fn scores(
-    extents: Extents,
-    chunk: &Chunk,
-    packed: Packed<'_>,
-    turn: usize,
-    space: &mut Space<'_>,
-) -> Product {
+fn scores(extents: Extents, chunk: &Chunk, packed: Packed<'_>, space: &mut Space<'_>) -> Product {
     let depth = extents.depth * TILE;
     Product {
         a: space.q[chunk.block * 2 * depth..].as_ptr(),
@@ -175,25 +110,19 @@ fn scores(
         b: packed.keys[chunk.steps.start * 2 * depth..].as_ptr(),
         b_column: depth,
         b_step: TILE,
-        out: space.scores[turn * 2 * 2 * CHUNK * TILE..].as_mut_ptr(),
+        out: space.scores.as_mut_ptr(),
         out_row: 2 * CHUNK * TILE,
         columns: 2 * chunk.steps.len(),
         depth: extents.depth,
-        ..Product::NONE
+        fresh: true,
     }
 }
 
 /// The product that adds a chunk's weighted values.
-fn values(
-    extents: Extents,
-    chunk: &Chunk,
-    packed: Packed<'_>,
-    turn: usize,
-    space: &mut Space<'_>,
-) -> Product {
+fn values(extents: Extents, chunk: &Chunk, packed: Packed<'_>, space: &mut Space<'_>) -> Product {
     let columns = extents.columns * TILE;
     Product {
-        a: space.numerators[turn * 2 * CHUNK * TILE..].as_ptr(),
+        a: space.numerators.as_ptr(),
         a_row: CHUNK * TILE,
         b: packed.values[chunk.steps.start * columns..].as_ptr(),
         b_column: TILE,
@@ -203,6 +132,5 @@ fn values(
         columns: extents.columns,
         depth: chunk.steps.len(),
         fresh: false,
-        ..Product::NONE
     }
 }

@@ -3,8 +3,7 @@
 //!
 //! Two tiles of rows are taken at a time, against chunks of keys: scores = q · Kᵀ; the online softmax
 //! of each row; sums = sums + numerators · V. The numerators of a row lie as the left operand of the
-//! second product wants them. The tile unit works beside the vectors: between the rows of a chunk's
-//! softmax it is given the steps of the products of the chunk before and of the one behind.
+//! second product wants them.
 
 mod chunks;
 mod pack;
@@ -92,6 +91,9 @@ unsafe fn run(problem: &Problem<'_>, piece: &Piece, sink: &Sink<'_>, shared: &[f
         let mut space = Space::new(extents, numbers);
         for (index, row) in piece.rows.clone().enumerate() {
             let query = &problem.q[problem.place(piece.head, row)];
+            if row + pack::AHEAD < piece.rows.end {
+                pack::prefetch(&problem.q[problem.place(piece.head, row + pack::AHEAD)]);
+            }
             let tiles = &mut space.q[index / SIDE * extents.depth * TILE..];
             // SAFETY: the caller's promise.
             unsafe { pack::query(query, index % SIDE, tiles) };

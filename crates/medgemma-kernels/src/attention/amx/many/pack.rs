@@ -2,7 +2,7 @@
 //!
 //! Queries are left operands: a row each, pairs of lanes along it. Keys are right ones of the same
 //! depth: a row for each pair of lanes, a column for each key. Values are right ones summed along the
-//! keys: a row for each pair of keys, a column for each lane.
+//! keys: a row for each pair of keys, in the order of [`key_at`], a column for each lane.
 
 use core::arch::x86_64::*;
 use std::ops::Range;
@@ -26,12 +26,29 @@ pub(super) fn columns(h: usize) -> usize {
     (h + 1).div_ceil(SIDE)
 }
 
+/// Which of a step's keys number `at` of its numerators is of: the scores of either tile of keys, in two
+/// vectors, are packed into one in quarters.
+pub(super) fn key_at(at: usize) -> usize {
+    at / 8 * 4 + at % 4 + at / 4 % 2 * SIDE
+}
+
 /// The lanes of a vector of `of`, from `first` on.
 fn lanes(first: usize, of: usize, most: usize) -> u32 {
     let count = of.saturating_sub(first).min(most);
     u32::MAX
         .checked_shr(32 - u32::try_from(count).unwrap_or(0))
         .unwrap_or(0)
+}
+
+/// Queries that are read ahead: they lie further from each other than the processor looks by itself.
+pub(super) const AHEAD: usize = 12;
+
+/// Brings a query into the first-level cache.
+pub(super) fn prefetch(query: &[f32]) {
+    for line in query.chunks(SIDE) {
+        // SAFETY: a hint, which reads nothing and cannot fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
 }
 
 /// A query as row `row` of tiles that follow each other.
@@ -126,8 +143,9 @@ pub(super) fn values(rows: &Rows<'_>, head: usize, keys: Range<usize>, to: &mut 
                     &zeros
                 }
             };
-            let even = value(first + 2 * pair, even);
-            let odd = value(first + 2 * pair + 1, odd);
+            let key = first + key_at(2 * pair);
+            let even = value(key, even);
+            let odd = value(key + 1, odd);
             for column in 0..columns {
                 let lanes = mask(lanes(column * SIDE, h, SIDE));
                 // SAFETY: lanes that the mask names are within the values, the row within `to`.

@@ -1,9 +1,8 @@
-//! A product of two tiles of rows, done a step at a time between other work.
+//! A product of two tiles of rows.
 
 use super::tiles::{self, Operands, Sums, TILE};
 
-/// Operands, and how far it is. All are tiles; distances are counted in numbers.
-#[derive(Clone, Copy)]
+/// Operands. All are tiles; distances are counted in numbers.
 pub(super) struct Product {
     /// Left operands: tiles along the depth follow each other, the second tile of rows is `a_row` on.
     pub(super) a: *const f32,
@@ -20,159 +19,106 @@ pub(super) struct Product {
     pub(super) depth: usize,
     /// Whether sums begin at 0.
     pub(super) fresh: bool,
-    /// The step that is next.
-    pub(super) column: usize,
-    pub(super) step: usize,
 }
 
 impl Product {
-    /// Nothing to do.
-    pub(super) const NONE: Self = Self {
-        a: std::ptr::null(),
-        a_row: 0,
-        b: std::ptr::null(),
-        b_column: 0,
-        b_step: 0,
-        out: std::ptr::null_mut(),
-        out_row: 0,
-        columns: 0,
-        depth: 0,
-        fresh: true,
-        column: 0,
-        step: 0,
-    };
-
-    /// How often [`Self::advance`] does something from here, where it is between columns.
-    pub(super) fn left(&self) -> usize {
-        self.columns.saturating_sub(self.column).div_ceil(2) * self.depth
+    /// # Safety
+    /// The tiles are configured, the operands as large as they say.
+    #[inline(always)]
+    pub(super) unsafe fn run(&self) {
+        let mut done = None;
+        let mut column = 0;
+        // SAFETY: the caller's promise.
+        unsafe {
+            while column + 2 <= self.columns {
+                let mut operands = self.operands(column);
+                let sums = self.sums(column);
+                self.first(operands, sums, done);
+                for _ in 1..self.depth {
+                    operands = self.next(operands);
+                    tiles::step(operands);
+                }
+                done = Some(sums);
+                column += 2;
+            }
+            if let Some(done) = done {
+                tiles::store(done);
+            }
+            if column < self.columns {
+                self.last(column);
+            }
+        }
     }
 
-    pub(super) fn is_done(&self) -> bool {
-        self.column >= self.columns
-    }
-
-    /// Does the next step, if there is one. `done` is where sums in the tiles still are to be
+    /// The first step of two tiles of columns. `done` is where the sums in the tiles still are to be
     /// written.
     ///
     /// # Safety
-    /// The tiles are configured, the operands as large as they say, and no other product has been
-    /// advanced since this one began a tile of columns and did not end it.
+    /// As for [`Self::run`].
     #[inline(always)]
-    pub(super) unsafe fn advance(&mut self, done: &mut Sums) {
+    unsafe fn first(&self, operands: Operands, sums: Sums, done: Option<Sums>) {
         // SAFETY: the caller's promise.
         unsafe {
-            match self.columns.wrapping_sub(self.column) {
-                0 => {}
-                1 => self.one(done),
-                _ => self.two(done),
+            match (done, self.fresh) {
+                (None, true) => {
+                    tiles::zero();
+                    tiles::step(operands);
+                }
+                (None, false) => {
+                    tiles::load(sums);
+                    tiles::step(operands);
+                }
+                (Some(done), true) => tiles::step_from_zero(operands, done),
+                (Some(done), false) => tiles::step_from_sums(operands, sums, done),
             }
         }
     }
 
-    /// Does all that is left.
+    /// A tile of columns that is left alone.
     ///
     /// # Safety
-    /// As for [`Self::advance`].
-    pub(super) unsafe fn finish(&mut self, done: &mut Sums) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            while !self.is_done() {
-                self.advance(done);
-            }
-            write(done);
-        }
-    }
-
-    /// # Safety
-    /// As for [`Self::advance`]; there are two tiles of columns.
+    /// As for [`Self::run`].
     #[inline(always)]
-    unsafe fn two(&mut self, done: &mut Sums) {
+    unsafe fn last(&self, column: usize) {
+        let mut operands = self.operands(column);
+        let sums = self.sums(column);
         // SAFETY: the caller's promise.
         unsafe {
-            let operands = self.operands();
-            if self.step > 0 {
-                tiles::step(operands);
-            } else if done.is_nowhere() {
-                if self.fresh {
-                    tiles::zero();
-                } else {
-                    tiles::load(self.sums());
-                }
-                tiles::step(operands);
-            } else if self.fresh {
-                tiles::step_from_zero(operands, *done);
+            if self.fresh {
+                tiles::zero();
             } else {
-                tiles::step_from_sums(operands, self.sums(), *done);
+                tiles::load_one(sums);
             }
-            *done = Sums::NOWHERE;
-            self.step += 1;
-            if self.step == self.depth {
-                *done = self.sums();
-                (self.column, self.step) = (self.column + 2, 0);
+            for _ in 0..self.depth {
+                tiles::step_one(operands);
+                operands = self.next(operands);
             }
+            tiles::store_one(sums);
         }
     }
 
-    /// # Safety
-    /// As for [`Self::advance`]; there is one tile of columns.
     #[inline(always)]
-    unsafe fn one(&mut self, done: &mut Sums) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if self.step == 0 {
-                write(done);
-                if self.fresh {
-                    tiles::zero();
-                } else {
-                    tiles::load_one(self.sums());
-                }
-            }
-            tiles::step_one(self.operands());
-            self.step += 1;
-            if self.step == self.depth {
-                tiles::store_one(self.sums());
-                (self.column, self.step) = (self.column + 1, 0);
-            }
+    fn operands(&self, column: usize) -> Operands {
+        let b = self.b.wrapping_add(column * self.b_column);
+        Operands {
+            rows: [self.a, self.a.wrapping_add(self.a_row)],
+            columns: [b, b.wrapping_add(self.b_column)],
         }
     }
 
-    /// # Safety
-    /// There is a step.
+    /// The operands of the next step.
     #[inline(always)]
-    unsafe fn operands(&self) -> Operands {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let a = self.a.add(self.step * TILE);
-            let b = (self.b).add(self.column * self.b_column + self.step * self.b_step);
-            Operands {
-                rows: [a, a.add(self.a_row)],
-                columns: [b, b.wrapping_add(self.b_column)],
-            }
+    fn next(&self, Operands { rows, columns }: Operands) -> Operands {
+        Operands {
+            rows: rows.map(|tile| tile.wrapping_add(TILE)),
+            columns: columns.map(|tile| tile.wrapping_add(self.b_step)),
         }
     }
 
-    /// # Safety
-    /// There is a column.
     #[inline(always)]
-    unsafe fn sums(&self) -> Sums {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let upper = self.out.add(self.column * TILE);
-            let lower = upper.add(self.out_row);
-            Sums { upper, lower }
-        }
-    }
-}
-
-/// Writes sums that are in the tiles.
-///
-/// # Safety
-/// They are there.
-#[inline(always)]
-unsafe fn write(done: &mut Sums) {
-    if !done.is_nowhere() {
-        // SAFETY: the caller's promise.
-        unsafe { tiles::store(*done) };
-        *done = Sums::NOWHERE;
+    fn sums(&self, column: usize) -> Sums {
+        let upper = self.out.wrapping_add(column * TILE);
+        let lower = upper.wrapping_add(self.out_row);
+        Sums { upper, lower }
     }
 }

@@ -56,9 +56,9 @@ pub(super) struct Space<'a> {
     pub(super) sums: &'a mut [f32],
     /// `[blocks][2 · 16]`.
     pub(super) tops: &'a mut [f32],
-    /// `[2][2][2 · CHUNK]`: of two chunks.
+    /// `[2][2 · CHUNK]`.
     pub(super) scores: &'a mut [f32],
-    /// `[2][2][CHUNK]`, of pairs.
+    /// `[2][CHUNK]`, of pairs.
     pub(super) numerators: &'a mut [f32],
 }
 
@@ -75,8 +75,8 @@ impl<'a> Space<'a> {
             blocks * 2 * depth * TILE,
             blocks * 2 * columns * TILE,
             blocks * ROWS,
-            2 * 2 * 2 * CHUNK * TILE,
             2 * 2 * CHUNK * TILE,
+            2 * CHUNK * TILE,
         ]
     }
 

@@ -4,8 +4,9 @@ use half::bf16;
 use proptest::prelude::*;
 
 use super::product::Product;
-use super::softmax::{Gathered, Row, take};
-use super::tiles::{SIDE, Sums, TILE};
+use super::softmax::Block;
+use super::space::{CHUNK, ROWS};
+use super::tiles::{SIDE, TILE};
 use super::{DEPTH, pack};
 use crate::Path;
 use crate::amx::{Config, release};
@@ -77,7 +78,8 @@ proptest! {
         unsafe { pack::values(&rows, 0, first..keys, &mut tiles) };
         for (index, pair) in tiles.iter().enumerate() {
             let (tile, row, column) = (index / TILE, index / SIDE % SIDE, index % SIDE);
-            let (key, lane) = (tile / columns * DEPTH + 2 * row, tile % columns * SIDE + column);
+            let key = tile / columns * DEPTH + pack::key_at(2 * row);
+            let lane = tile % columns * SIDE + column;
             let wanted = if lane == h { [1.0; 2] } else { [value(key, lane), value(key + 1, lane)] };
             prop_assert_eq!(halves(*pair), wanted);
         }
@@ -103,9 +105,8 @@ proptest! {
         }
     }
 
-    /// Two products one after the other, so that the sums of each are written in time.
     #[test]
-    fn products_of_any_extents(columns in 1..6_usize, depth in 1..5_usize, fresh: bool, after: bool) {
+    fn products_of_any_extents(columns in 1..8_usize, depth in 1..5_usize, fresh: bool) {
         if !Path::Amx.is_available() {
             return Ok(());
         }
@@ -117,8 +118,8 @@ proptest! {
         };
         let (a, b) = (pairs(2 * depth, 1), pairs(columns * depth, 5));
         let before = if fresh { f32::NAN } else { 4.0 };
-        let mut out = [vec![before; 2 * columns * TILE], vec![before; 2 * columns * TILE]];
-        let mut products = out.each_mut().map(|out| Product {
+        let mut out = vec![before; 2 * columns * TILE];
+        let product = Product {
             a: a.as_ptr(),
             a_row: depth * TILE,
             b: b.as_ptr(),
@@ -129,82 +130,199 @@ proptest! {
             columns,
             depth,
             fresh,
-            ..Product::NONE
-        });
-        let mut done = Sums::NOWHERE;
+        };
         // SAFETY: the path is there, the operands are as long as they say.
         unsafe {
             Config::WHOLE.load();
-            for product in &mut products {
-                let left = product.left();
-                for _ in 0..left {
-                    product.advance(&mut done);
-                }
-                prop_assert!(product.is_done());
-                if after {
-                    product.finish(&mut done);
-                }
-            }
-            products[1].finish(&mut done);
+            product.run();
             release();
         }
-        for out in &out {
-            for (index, sum) in out.iter().enumerate() {
-                let (tile, row, column) = (index / TILE, index / SIDE % SIDE, index % SIDE);
-                let mut wanted = if fresh { 0.0 } else { before };
-                for step in 0..depth {
-                    for pair in 0..SIDE {
-                        let left = (tile / columns * depth + step) * TILE + row * SIDE + pair;
-                        let right = (tile % columns * depth + step) * TILE + pair * SIDE + column;
-                        let (left, right) = (halves(a[left]), halves(b[right]));
-                        wanted += left[0] * right[0] + left[1] * right[1];
-                    }
+        for (index, sum) in out.iter().enumerate() {
+            let (tile, row, column) = (index / TILE, index / SIDE % SIDE, index % SIDE);
+            let mut wanted = if fresh { 0.0 } else { before };
+            for step in 0..depth {
+                for pair in 0..SIDE {
+                    let left = (tile / columns * depth + step) * TILE + row * SIDE + pair;
+                    let right = (tile % columns * depth + step) * TILE + pair * SIDE + column;
+                    let (left, right) = (halves(a[left]), halves(b[right]));
+                    wanted += left[0] * right[0] + left[1] * right[1];
                 }
-                prop_assert_eq!(*sum, wanted, "tile {}, row {}, column {}", tile, row, column);
             }
+            prop_assert_eq!(*sum, wanted, "tile {}, row {}, column {}", tile, row, column);
         }
     }
 
     /// A row whose scores are beyond the limit, below it, or seen in part.
     #[test]
-    fn rows_are_weighed(steps in 1..5_usize, start in 0..140_usize, len in 0..140_usize, rise in -40.0..40_f32) {
+    fn rows_are_weighed(steps in 1..=CHUNK, index in 0..ROWS, start in 0..140_usize, len in 0..140_usize, rise in -40.0..40_f32) {
         if !Path::Amx.is_available() {
             return Ok(());
         }
-        let keys = steps * DEPTH;
-        let seen = start..start + len;
-        let mut scores = vec![f32::NAN; 2 * steps * TILE];
         let score = |key: usize| number(key + 3) * 0.7 + rise;
-        for key in 0..keys {
-            scores[key / SIDE * TILE + key % SIDE] = score(key);
-        }
-        let mut numerators = vec![f32::NAN; steps * TILE];
-        let mut sums = vec![3.0; 2 * TILE];
-        let mut top = -1.0;
-        let mut settled = false;
-        let row = Row {
-            scores: scores.as_ptr(),
-            numerators: numerators.as_mut_ptr(),
-            steps,
-            factor: 2.0,
-        };
-        let gathered = Gathered { top: &raw mut top, sums: sums.as_mut_ptr(), tiles: 2 };
-        // SAFETY: the path is there, and all are as long as they say.
-        unsafe { take(&row, &seen, &gathered, || settled = true) };
+        let mut memory = Memory::new(index, score);
+        let seen = start..start + len;
+        // SAFETY: the path is there, and all is as long as a block wants it.
+        unsafe { memory.block(steps).take(index, &seen) };
         let is_seen = |key: &usize| seen.contains(key);
+        let keys = steps * DEPTH;
         let largest = (0..keys).filter(is_seen).map(|key| 2.0 * score(key)).fold(-1.0, f32::max);
-        let now = if settled { largest } else { -1.0 };
-        prop_assert_eq!(top, now);
+        let top = memory.tops[index];
+        prop_assert!(top == -1.0 || top == largest, "{}", top);
         prop_assert!(largest - top <= 16.01, "{} above {}", largest, top);
-        for (index, sum) in sums.iter().enumerate() {
-            let fade = if index % TILE < SIDE { (-1.0 - top).exp2() } else { 1.0 };
-            prop_assert!((sum - 3.0 * fade).abs() <= 1e-5, "{} at {}", sum, index);
+        for (at, sum) in memory.sums.iter().enumerate() {
+            let (tile, row) = (at / TILE / 2, at % TILE / SIDE);
+            let is_row = tile * SIDE + row == index;
+            let fade = if is_row { (-1.0 - top).exp2() } else { 1.0 };
+            prop_assert!((sum - 3.0 * fade).abs() <= 1e-5, "{} at {}", sum, at);
         }
         for key in 0..keys {
-            let pair = numerators[key / DEPTH * TILE + key % DEPTH / 2];
-            let wanted = if is_seen(&key) { (2.0 * score(key) - top).exp2() } else { 0.0 };
-            let got = halves(pair)[key % 2];
+            let wanted = if is_seen(&key) { (2.0 * score(key) - top - 16.0).exp2() } else { 0.0 };
+            let got = memory.numerator(index, key);
             prop_assert!((got - wanted).abs() <= wanted * 0.004, "{} for {} of key {}", got, wanted, key);
         }
+    }
+
+    /// All rows at once, below the limit, beyond it, or so far below that they are left to [`Block::take`].
+    #[test]
+    fn rows_are_weighed_together(steps in 1..=CHUNK, index in 0..ROWS, rise in prop_oneof![-8.0..9_f32, -70.0..-40_f32]) {
+        if !Path::Amx.is_available() {
+            return Ok(());
+        }
+        let score = |key: usize| number(key + 3) * 0.37 + rise;
+        let mut memory = Memory::new(index, score);
+        // SAFETY: the path is there, and all is as long as a block wants it.
+        let left = unsafe { memory.block(steps).take_all() };
+        let powers = (0..steps * DEPTH).map(|key| 2.0 * score(key) + 1.0);
+        let (least, most) = powers.clone().fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(x), b.max(x)));
+        if left >> index & 1 == 1 {
+            prop_assert!(most > 15.99 || least < -110.99, "from {} to {}", least, most);
+            return Ok(());
+        }
+        prop_assert!(most < 16.01 && least > -111.01, "from {} to {}", least, most);
+        for (key, power) in powers.enumerate() {
+            let (got, wanted) = (memory.numerator(index, key), (power - 16.0).exp2());
+            // What is below the normal range, the tile unit takes for 0.
+            let wanted = if wanted < f32::MIN_POSITIVE { got.min(wanted) } else { wanted };
+            prop_assert!((got - wanted).abs() <= wanted * 0.006, "{} for {} of key {}", got, wanted, key);
+        }
+    }
+
+    /// What no number can be made of is left to [`Block::take`], in whatever lane it is.
+    #[test]
+    fn what_is_no_number_is_left(key in 0..CHUNK * DEPTH, index in 0..ROWS, which in 0..3_usize) {
+        if !Path::Amx.is_available() {
+            return Ok(());
+        }
+        let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][which];
+        let mut memory = Memory::new(index, |at| if at == key { odd } else { 1.0 });
+        // SAFETY: the path is there, and all is as long as a block wants it.
+        let left = unsafe { memory.block(CHUNK).take_all() };
+        prop_assert_eq!(left >> index & 1, 1);
+        // SAFETY: as above.
+        unsafe { memory.block(CHUNK).take(index, &(0..CHUNK * DEPTH)) };
+        let got = memory.numerator(index, key);
+        prop_assert!(if which == 2 { got == 0.0 } else { got.is_nan() }, "{} of {}", got, odd);
+    }
+}
+
+/// The powers of 2 in the quick way's table, over all that it can be asked for.
+#[test]
+fn powers_in_fixed_point_have_no_bias() {
+    if !Path::Amx.is_available() {
+        return;
+    }
+    let (mut bias, mut square, mut count) = (0.0, 0.0, 0.0);
+    for stretch in 0..64_u16 {
+        let score = |key: usize| {
+            #[expect(clippy::cast_precision_loss, reason = "at most 128 keys")]
+            let part = key as f32 / 128.0;
+            (f32::from(stretch) + part) / 16.0 - 2.2
+        };
+        let mut memory = Memory::new(5, score);
+        // SAFETY: the path is there, and all is as long as a block wants it.
+        let left = unsafe { memory.block(CHUNK).take_all() };
+        assert_eq!(left >> 5 & 1, 0);
+        for key in 0..CHUNK * DEPTH {
+            let wanted = (2.0 * score(key) + 1.0 - 16.0).exp2();
+            let error = f64::from(memory.numerator(5, key) / wanted - 1.0);
+            (bias, square, count) = (bias + error, square + error * error, count + 1.0);
+        }
+    }
+    let (bias, rms) = (bias / count, f64::sqrt(square / count));
+    assert!(bias.abs() < 1e-4 && rms < 0.0019, "{bias}, {rms}");
+}
+
+/// Where the fixed point ends: what is used is tiny, whatever the last bits are.
+#[test]
+fn powers_in_fixed_point_do_not_wrap() {
+    if !Path::Amx.is_available() {
+        return;
+    }
+    let (mut used, mut left) = (0, 0);
+    for stretch in 0..64_u16 {
+        // 2048 to a power, from −112.5 to −108.5 of them.
+        let power = -112.5 + f32::from(stretch) / 16.0;
+        let mut memory = Memory::new(9, |key| {
+            #[expect(clippy::cast_precision_loss, reason = "at most 128 keys")]
+            let part = key as f32 / 2048.0;
+            (power + part - 1.0) / 2.0
+        });
+        // SAFETY: the path is there, and all is as long as a block wants it.
+        if unsafe { memory.block(CHUNK).take_all() } >> 9 & 1 == 1 {
+            left += 1;
+            continue;
+        }
+        used += 1;
+        for key in 0..CHUNK * DEPTH {
+            let got = memory.numerator(9, key);
+            assert!(
+                (0.0..1e-36).contains(&got),
+                "{got} for key {key} from {power} on"
+            );
+        }
+    }
+    assert!(used > 30 && left > 20, "{used} and {left}");
+}
+
+/// A block of which one row has scores, where a block's rows lie.
+struct Memory {
+    scores: Vec<f32>,
+    numerators: Vec<f32>,
+    tops: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+impl Memory {
+    fn new(index: usize, score: impl Fn(usize) -> f32) -> Self {
+        let mut scores = vec![0.0; 2 * 2 * CHUNK * TILE];
+        for key in 0..CHUNK * DEPTH {
+            let tile = index / SIDE * 2 * CHUNK + key / SIDE;
+            scores[tile * TILE + index % SIDE * SIDE + key % SIDE] = score(key);
+        }
+        Self {
+            scores,
+            numerators: vec![f32::NAN; 2 * CHUNK * TILE],
+            tops: vec![-1.0; ROWS],
+            sums: vec![3.0; 2 * 2 * TILE],
+        }
+    }
+
+    fn block(&mut self, steps: usize) -> Block {
+        Block {
+            scores: self.scores.as_ptr(),
+            numerators: self.numerators.as_mut_ptr(),
+            steps,
+            factor: 2.0,
+            tops: self.tops.as_mut_ptr(),
+            sums: self.sums.as_mut_ptr(),
+            tiles: 2,
+        }
+    }
+
+    fn numerator(&self, index: usize, key: usize) -> f32 {
+        let tile = index / SIDE * CHUNK + key / DEPTH;
+        let at = (0..DEPTH).find(|at| pack::key_at(*at) == key % DEPTH);
+        let at = at.expect("every key has a place");
+        halves(self.numerators[tile * TILE + index % SIDE * SIDE + at / 2])[at % 2]
     }
 }

@@ -1,5 +1,5 @@
 //! The instructions of the tile unit: two tiles of rows times two of columns, a step of the depth at a
-//! time, so that vectors can be worked on in between.
+//! time.
 //!
 //! Every tile is whole, and its rows follow each other in memory. Between the calls the first four
 //! tiles hold sums, which nothing else uses: the compiler knows of no tiles.
@@ -20,17 +20,6 @@ const ROW: usize = 64;
 pub(super) struct Sums {
     pub(super) upper: *mut f32,
     pub(super) lower: *mut f32,
-}
-
-impl Sums {
-    pub(super) const NOWHERE: Self = Self {
-        upper: std::ptr::null_mut(),
-        lower: std::ptr::null_mut(),
-    };
-
-    pub(super) fn is_nowhere(self) -> bool {
-        self.upper.is_null()
-    }
 }
 
 /// Operands of a step: two tiles of rows, read from the first-level cache, and two of columns, read
