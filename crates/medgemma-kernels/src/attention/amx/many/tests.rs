@@ -252,21 +252,16 @@ fn powers_in_fixed_point_have_no_bias() {
     assert!(bias.abs() < 1e-4 && rms < 0.0019, "{bias}, {rms}");
 }
 
-/// Where the fixed point ends: what is used is tiny, whatever the last bits are.
+/// Where the fixed point ends: what is used there is tiny, whatever the last bits are, or at most 1.
 #[test]
 fn powers_in_fixed_point_do_not_wrap() {
     if !Path::Amx.is_available() {
         return;
     }
     let (mut used, mut left) = (0, 0);
-    for stretch in 0..64_u16 {
-        // 2048 to a power, from −112.5 to −108.5 of them.
-        let power = -112.5 + f32::from(stretch) / 16.0;
-        let mut memory = Memory::new(9, |key| {
-            #[expect(clippy::cast_precision_loss, reason = "at most 128 keys")]
-            let part = key as f32 / 2048.0;
-            (power + part - 1.0) / 2.0
-        });
+    for step in 0..512_u16 {
+        let power = -111.125 + f32::from(step) / 2048.0;
+        let mut memory = Memory::new(9, |_| (power - 1.0) / 2.0);
         // SAFETY: the path is there, and all is as long as a block wants it.
         if unsafe { memory.block(CHUNK).take_all() } >> 9 & 1 == 1 {
             left += 1;
@@ -275,13 +270,16 @@ fn powers_in_fixed_point_do_not_wrap() {
         used += 1;
         for key in 0..CHUNK * DEPTH {
             let got = memory.numerator(9, key);
-            assert!(
-                (0.0..1e-36).contains(&got),
-                "{got} for key {key} from {power} on"
-            );
+            assert!((0.0..1e-37).contains(&got), "{got} for {power}");
         }
     }
-    assert!(used > 30 && left > 20, "{used} and {left}");
+    assert!(used > 200 && left > 200, "{used} and {left}");
+    for (power, is_left) in [(15.99, 0), (16.01, 1)] {
+        let mut memory = Memory::new(9, |_| (power - 1.0) / 2.0);
+        // SAFETY: as above.
+        let left = unsafe { memory.block(CHUNK).take_all() };
+        assert_eq!(left >> 9 & 1, is_left, "{power}");
+    }
 }
 
 /// A block of which one row has scores, where a block's rows lie.
