@@ -217,7 +217,8 @@ impl Case {
         // Scores are sums of h products of at most 2 in f32; each of their errors moves the
         // result, whose numbers are at most 2, by as much.
         let exact = f64::from(f32::EPSILON) * (4.0 + 2.0 * f64::from(self.scale) * self.h as f64);
-        // Numerators in bf16 are off by 2⁻⁸ of themselves, and before by the error of rough powers.
+        // Numerators in bf16 are off by 2⁻⁸ of themselves, and before by the error of rough powers. Those
+        // in fixed point may be off by 0.6 %, a sum of many of them by less.
         let off = 2f64.powi(-8) + 2f64.powi(-18);
         for path in Path::available() {
             let got = self.run(path, &operands, Stored::F32);
