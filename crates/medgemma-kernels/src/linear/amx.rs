@@ -4,7 +4,7 @@
 use std::arch::asm;
 use std::marker::PhantomData;
 
-use super::tiles::{BLOCK, Crossed, ROWS, Sums, TOKENS};
+use super::tiles::{Crossed, ROWS, Sums, TOKENS};
 use crate::amx::{Config, release};
 use crate::lines::Line;
 
@@ -63,14 +63,21 @@ impl Unit {
     /// six products of 16 cycles take five tiles of it, and the two of weights that are loaded again
     /// are in the first-level cache still.
     ///
+    /// The sums of a token are `pitch` numbers behind those of the one before.
+    ///
     /// # Panics
     /// When the slices are of other steps: `tokens` has 32 lines a step, `weights` 48.
-    pub(super) fn multiply(
+    ///
+    /// # Safety
+    /// At `sums` and every `pitch` numbers there are 48 numbers, 32 times, which nothing else reads or
+    /// writes meanwhile.
+    pub(super) unsafe fn multiply(
         &self,
         tokens: &[Line],
         weights: &[Line],
         bias: &[Line; 3],
-        sums: &mut [f32; BLOCK],
+        sums: *mut f32,
+        pitch: usize,
     ) {
         let count = tokens.len() / TOKENS;
         assert!(
@@ -78,8 +85,8 @@ impl Unit {
             "steps of tokens and of weights"
         );
         // SAFETY: reads `count` times two tiles of tokens and three of weights, and three lines of
-        // biases, each as all rows of a tile; writes 32 rows of 192 bytes: within the slices. The
-        // unit is configured, since `self` is there.
+        // biases, each as all rows of a tile: within the slices; writes 32 rows of 192 bytes, by the
+        // caller's promise. The unit is configured, since `self` is there.
         unsafe {
             asm!(
                 "tileloadd tmm0, [{bias} + {none}]",
@@ -119,9 +126,9 @@ impl Unit {
                 x = inout(reg) tokens.as_ptr() => _,
                 w = inout(reg) weights.as_ptr() => _,
                 count = inout(reg) count => _,
-                pitch = in(reg) ROWS * 4,
-                sums = in(reg) sums.as_mut_ptr(),
-                lower = in(reg) sums[BLOCK / 2..].as_mut_ptr(),
+                pitch = in(reg) pitch * size_of::<f32>(),
+                sums = in(reg) sums,
+                lower = in(reg) sums.add(TOKENS / 2 * pitch),
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack)

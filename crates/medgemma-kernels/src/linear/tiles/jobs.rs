@@ -73,12 +73,20 @@ impl Job for Plain<'_, '_> {
     fn multiply(&self, unit: &Unit, panel: usize, group: usize, slot: &[Line], sums: &mut Sums) {
         let (weights, bias) = weights::parts(slot);
         let tokens = self.x.panel(panel, self.steps.clone());
-        unit.multiply(tokens, weights, bias, &mut sums[0]);
         let ((_, out), group) = self.layer(group);
         let added = self.steps.start > 0;
         let (token, row) = (panel * TOKENS, group * ROWS);
-        // SAFETY: this block alone writes its rows of its tokens.
-        unsafe { vectors::put(self.path, &sums[0], token, row, out, added) };
+        let whole = token + TOKENS <= out.m() && row + ROWS <= out.rows();
+        if whole && !added {
+            let place = out.place(token, row, TOKENS, ROWS);
+            // SAFETY: `place` has seen that these are outputs; this block alone writes its rows of its
+            // tokens.
+            unsafe { unit.multiply_into(tokens, weights, bias, place, out.rows()) };
+        } else {
+            unit.multiply(tokens, weights, bias, &mut sums[0]);
+            // SAFETY: this block alone writes its rows of its tokens.
+            unsafe { vectors::put(self.path, &sums[0], token, row, out, added) };
+        }
     }
 }
 

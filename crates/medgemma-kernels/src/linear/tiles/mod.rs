@@ -67,8 +67,8 @@ const WHOLE: usize = 8;
 const STRETCH: usize = 11 * WHOLE;
 
 /// Panels that go by slots at most: a thread is done with its slots only when all have, and another
-/// may wait for it.
-const PANELS: usize = 64;
+/// may wait for it. An image's are gone by at once.
+const PANELS: usize = 128;
 
 /// bf16 numbers that are written by several threads, each halves of lines of its own.
 struct Halves<'a> {

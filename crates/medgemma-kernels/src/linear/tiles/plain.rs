@@ -8,22 +8,26 @@ use crate::lines::Line;
 
 use super::Halves;
 
-/// See [`super::unit::Unit::multiply`].
-pub(super) fn multiply(
+/// See [`super::unit::Unit::multiply_into`].
+///
+/// # Safety
+/// As there.
+pub(super) unsafe fn multiply(
     tokens: &[Line],
     weights: &[Line],
     bias: &[Line; 3],
-    sums: &mut [f32; BLOCK],
+    sums: *mut f32,
+    pitch: usize,
 ) {
-    let (tokens, weights) = (tokens.chunks_exact(TOKENS), weights.chunks_exact(ROWS));
-    for row in sums.chunks_exact_mut(ROWS) {
+    for token in 0..TOKENS {
+        // SAFETY: the caller's promise.
+        let sums = unsafe { std::slice::from_raw_parts_mut(sums.add(token * pitch), ROWS) };
         let bias = bias.iter().flat_map(|line| line.0.as_chunks().0);
-        for (sum, bias) in row.iter_mut().zip(bias) {
+        for (sum, bias) in sums.iter_mut().zip(bias) {
             *sum = f32::from_ne_bytes(*bias);
         }
-    }
-    for (tokens, weights) in tokens.zip(weights) {
-        for (token, sums) in tokens.iter().zip(sums.chunks_exact_mut(ROWS)) {
+        let tokens = tokens.iter().skip(token).step_by(TOKENS);
+        for (token, weights) in tokens.zip(weights.chunks_exact(ROWS)) {
             for (row, sum) in sums.iter_mut().enumerate() {
                 for (pair, x) in token.0.as_chunks::<4>().0.iter().enumerate() {
                     let weights = &weights[row / LANES * LANES + pair].0;

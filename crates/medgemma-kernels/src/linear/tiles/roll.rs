@@ -1,18 +1,18 @@
 //! The order in which blocks are multiplied.
 //!
-//! Each thread has some slots, each with a group of weights, and walks over the panels of tokens,
-//! round and round; a panel is multiplied with all slots while it is in the cache. A slot that has
-//! met all panels gets the next group. Slots are filled some turns apart, so that weights come from
-//! memory all the time and not all at once. Groups are handed out one by one: a thread that
-//! is paused holds up no more than its slots.
+//! Each thread has some slots, fills each with a group of weights, walks over the panels of tokens, of
+//! which each is multiplied with all slots while it is in the cache, and begins again with the next
+//! groups. It goes along a run of neighbouring groups: where two of them meet in the outputs' lines, no
+//! other thread writes. What is left of a run goes to who is done, so that a thread that is paused
+//! holds up no more than its slots.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::BLOCK;
 use super::unit::Unit;
 use crate::cpu::{Cpu, Path};
 use crate::lines::Line;
+use crate::pool::Runs;
 use crate::scratch;
 
 /// Lines of all slots of a thread: 1.25 megabytes, which leaves the rest of a second-level cache of two
@@ -40,29 +40,21 @@ pub(super) trait Job: Sync {
 /// Scratch for the sums of two blocks.
 pub(super) type Sums = [[f32; BLOCK]; 2];
 
-/// A slot's group, and how many panels it has still to meet.
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    group: usize,
-    left: usize,
-}
-
 /// Multiplies all of `panels` with all groups of `job`.
 pub(super) fn roll(cpu: &Cpu, panels: Range<usize>, job: &dyn Job) {
     let groups = job.groups();
     if panels.is_empty() || groups == 0 {
         return;
     }
-    let taken = AtomicUsize::new(0);
-    let next = || {
-        let group = taken.fetch_add(1, Ordering::Relaxed);
-        (group < groups).then_some(group)
-    };
-    let count = (SLOTS / job.slot()).clamp(1, MOST).min(panels.len());
-    cpu.pool().run(cpu.pool().threads().min(groups), &|_| {
+    let threads = cpu.pool().threads().min(groups);
+    let most = (SLOTS / job.slot()).clamp(1, MOST);
+    // As many slots as make the last turn about as long as the others.
+    let turns = groups.div_ceil(threads * most);
+    let count = groups.div_ceil(threads * turns);
+    let runs = Runs::of(groups, threads);
+    cpu.pool().run(threads, &|thread| {
         scratch::with_lines(count * job.slot(), |lines| {
-            let mut slots = [Slot::default(); MOST];
-            walk(job, &panels, &mut slots[..count], lines, &next);
+            walk(job, &panels, lines, &|| runs.next(thread));
         });
     });
 }
@@ -71,47 +63,26 @@ pub(super) fn roll(cpu: &Cpu, panels: Range<usize>, job: &dyn Job) {
 fn walk(
     job: &dyn Job,
     panels: &Range<usize>,
-    slots: &mut [Slot],
     lines: &mut [Line],
     next: &dyn Fn() -> Option<usize>,
 ) {
     let unit = Unit::of(job.path());
     let mut sums = [[0.0; BLOCK]; 2];
-    let apart = panels.len().div_ceil(slots.len());
-    let mut more = true;
-    for turn in 0.. {
-        if more && turn % apart == 0 {
-            let free = slots.iter().position(|slot| slot.left == 0);
-            if let Some(index) = free {
-                more = match next() {
-                    Some(group) => {
-                        job.fill(group, part(lines, index, job.slot()));
-                        let left = panels.len();
-                        slots[index] = Slot { group, left };
-                        true
-                    }
-                    None => false,
-                };
-            }
+    let mut groups = Vec::with_capacity(MOST);
+    loop {
+        groups.clear();
+        for slot in lines.chunks_exact_mut(job.slot()) {
+            let Some(group) = next() else { break };
+            job.fill(group, slot);
+            groups.push(group);
         }
-        let panel = panels.start + turn % panels.len();
-        let mut idle = true;
-        for (index, slot) in slots
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, slot)| slot.left > 0)
-        {
-            let lines = part(lines, index, job.slot());
-            job.multiply(&unit, panel, slot.group, lines, &mut sums);
-            slot.left -= 1;
-            idle = false;
-        }
-        if idle && !more {
+        if groups.is_empty() {
             return;
         }
+        for panel in panels.clone() {
+            for (&group, slot) in groups.iter().zip(lines.chunks_exact(job.slot())) {
+                job.multiply(&unit, panel, group, slot, &mut sums);
+            }
+        }
     }
-}
-
-fn part(lines: &mut [Line], index: usize, len: usize) -> &mut [Line] {
-    &mut lines[index * len..(index + 1) * len]
 }

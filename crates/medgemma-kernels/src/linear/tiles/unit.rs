@@ -1,6 +1,6 @@
 //! What multiplies: the tile unit, or in tests plain Rust.
 
-use super::{BLOCK, Crossed, Sums, plain};
+use super::{BLOCK, Crossed, ROWS, Sums, plain};
 use crate::cpu::Path;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::linear::amx;
@@ -36,10 +36,32 @@ impl Unit {
         bias: &[Line; 3],
         sums: &mut [f32; BLOCK],
     ) {
+        // SAFETY: a block is 32 tokens of 48 sums, and borrowed.
+        unsafe { self.multiply_into(tokens, weights, bias, sums.as_mut_ptr(), ROWS) };
+    }
+
+    /// [`Self::multiply`], the sums of a token `pitch` numbers behind those of the one before.
+    ///
+    /// # Panics
+    /// When tokens and weights are not of as many steps.
+    ///
+    /// # Safety
+    /// At `sums` and every `pitch` numbers there are 48 numbers, 32 times, which nothing else reads or
+    /// writes meanwhile.
+    pub(super) unsafe fn multiply_into(
+        &self,
+        tokens: &[Line],
+        weights: &[Line],
+        bias: &[Line; 3],
+        sums: *mut f32,
+        pitch: usize,
+    ) {
         match self {
+            // SAFETY: the caller's promise.
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Self::Tiles(unit) => unit.multiply(tokens, weights, bias, sums),
-            Self::Plain => plain::multiply(tokens, weights, bias, sums),
+            Self::Tiles(unit) => unsafe { unit.multiply(tokens, weights, bias, sums, pitch) },
+            // SAFETY: the caller's promise.
+            Self::Plain => unsafe { plain::multiply(tokens, weights, bias, sums, pitch) },
         }
     }
 

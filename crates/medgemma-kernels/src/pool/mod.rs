@@ -6,19 +6,18 @@
 //! operation may be coming, sleep after it, and a caller that works too and takes over everything
 //! that nobody has begun.
 //!
-//! Neighbouring pieces are neighbours in memory, and a processor fetches ahead of a thread that reads
-//! on without a gap. So each thread works along a run of pieces, and one that is done takes the
-//! farther half of another's run. Against pieces handed out in turn, two threads that did nothing but
-//! read went from 35 to 50 GB/s where nobody else used the memory; where others did, whole products
-//! became some 8 % faster.
+//! Each thread works along a run of neighbouring pieces: see [`runs`].
+
+mod runs;
 
 use std::any::Any;
 use std::cell::UnsafeCell;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+
+pub(crate) use runs::Runs;
 
 /// Turns of the spin before a thread sleeps: 20–60 µs on the processors seen, about the gap
 /// between two operations of a token.
@@ -43,7 +42,7 @@ struct Shared {
     /// inside.
     task: UnsafeCell<Option<*const Task>>,
     /// What is left of the open operation: a run for each thread, the caller's first.
-    runs: Box<[Run]>,
+    runs: Runs,
     /// Helpers that may be looking at `task`.
     inside: AtomicUsize,
     sleepers: AtomicUsize,
@@ -60,53 +59,6 @@ unsafe impl Sync for Shared {}
 // SAFETY: as above; the pointer itself is only ever used while the closure behind it is borrowed.
 unsafe impl Send for Shared {}
 
-/// Pieces that a thread has not begun, `begin << 32 | end`. On a cache line of its own: its thread
-/// writes it at every piece.
-#[derive(Default)]
-#[repr(align(64))]
-struct Run(AtomicU64);
-
-impl Run {
-    /// Only its thread puts pieces into a run, when it is empty; or the caller, when nobody is
-    /// inside. What tasks write is handed over by the operation's end, so nothing here orders it.
-    fn put(&self, pieces: Range<u32>) {
-        let both = u64::from(pieces.start) << 32 | u64::from(pieces.end);
-        self.0.store(both, Ordering::Relaxed);
-    }
-
-    /// Takes its first piece.
-    fn first(&self) -> Option<u32> {
-        let taken = self.take(|begin, end| (begin + 1, end))?;
-        Some(taken.start)
-    }
-
-    /// Takes the farther half, the only piece included.
-    fn farther_half(&self) -> Option<Range<u32>> {
-        let middle = |begin: u32, end: u32| begin + (end - begin) / 2;
-        let taken = self.take(|begin, end| (begin, middle(begin, end)))?;
-        Some(middle(taken.start, taken.end)..taken.end)
-    }
-
-    /// Leaves what `rest` says of the pieces, if there are any: what there was.
-    fn take(&self, rest: impl Fn(u32, u32) -> (u32, u32)) -> Option<Range<u32>> {
-        #[expect(clippy::cast_possible_truncation, reason = "two halves of 32 bits")]
-        let parts = |both: u64| ((both >> 32) as u32, both as u32);
-        let left = |both| {
-            let (begin, end) = parts(both);
-            (begin < end).then(|| {
-                let (begin, end) = rest(begin, end);
-                u64::from(begin) << 32 | u64::from(end)
-            })
-        };
-        let there = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left)
-            .ok()?;
-        let (begin, end) = parts(there);
-        Some(begin..end)
-    }
-}
-
 impl Pool {
     /// A pool of `threads` threads, of which one is whoever calls [`Pool::run`]. Zero counts as
     /// one. Where the system refuses a thread, the pool has fewer.
@@ -115,7 +67,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             epoch: AtomicUsize::new(0),
             task: UnsafeCell::new(None),
-            runs: (0..threads.max(1)).map(|_| Run::default()).collect(),
+            runs: Runs::new(threads),
             inside: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
@@ -167,7 +119,7 @@ impl Pool {
         // SAFETY: `taken` is held, the epoch is even and nobody is inside: the last operation's
         // `Closing` saw to both.
         unsafe { *shared.task.get() = Some(erased) };
-        shared.deal(pieces, self.threads());
+        shared.runs.deal(pieces, self.threads());
         shared.epoch.fetch_add(1, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             drop(shared.lock.lock().unwrap_or_else(PoisonError::into_inner));
@@ -204,7 +156,7 @@ impl Drop for Closing<'_> {
     fn drop(&mut self) {
         let shared = self.shared;
         if self.give_up {
-            shared.deal(0, 1);
+            shared.runs.deal(0, 1);
         }
         shared.epoch.fetch_add(1, Ordering::SeqCst);
         let mut spins = 0;
@@ -223,31 +175,10 @@ impl Drop for Closing<'_> {
 }
 
 impl Shared {
-    /// Gives each of `threads` an equal run of `0..pieces`, and none to the others.
-    fn deal(&self, pieces: u32, threads: usize) {
-        let share = |thread: usize| {
-            let end = u64::from(pieces) * thread.min(threads) as u64 / threads as u64;
-            u32::try_from(end).unwrap_or(pieces)
-        };
-        for (thread, run) in self.runs.iter().enumerate() {
-            run.put(share(thread)..share(thread + 1));
-        }
-    }
-
     /// Takes pieces until none is left: those of `thread`, then others'.
     fn work(&self, thread: usize, task: &(dyn Fn(usize) + Sync)) {
-        let own = &self.runs[thread];
-        loop {
-            while let Some(piece) = own.first() {
-                task(piece as usize);
-            }
-            // The next thread's first, so that not all rob the same.
-            let (before, after) = self.runs.split_at(thread);
-            let mut others = after.iter().chain(before).skip(1);
-            match others.find_map(Run::farther_half) {
-                Some(half) => own.put(half),
-                None => return,
-            }
+        while let Some(piece) = self.runs.next(thread) {
+            task(piece);
         }
     }
 
