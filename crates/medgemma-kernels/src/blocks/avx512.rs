@@ -5,8 +5,6 @@ use core::arch::x86_64::*;
 use crate::matrix::Format;
 
 use super::avx2::sixes;
-use super::crossed_avx512::cross;
-use super::packed::Order;
 
 /// The weights of a chunk, in the order of [`super::packed::Order`].
 #[derive(Clone, Copy)]
@@ -37,41 +35,6 @@ pub(super) unsafe fn unpack(format: Format, bytes: *const u8) -> Chunk {
             Format::Q5K => q5_k(bytes),
             Format::Q6K => q6_k(bytes),
             Format::F32 | Format::F16 | Format::Bf16 => unreachable!("blocks"),
-        }
-    }
-}
-
-/// As [`unpack`], with the integers crossed: see [`super::crossed_avx512`].
-///
-/// # Safety
-/// As for [`unpack`].
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
-pub(super) unsafe fn unpack_crossed(format: Format, bytes: *const u8) -> Chunk {
-    // SAFETY: the caller's word.
-    unsafe {
-        match format {
-            Format::Q4_0 => {
-                let (halves, lead) = blocks::<1>(bytes);
-                Chunk {
-                    q: crossed_nibbles(halves),
-                    factors: scales(lead),
-                }
-            }
-            Format::Q4_1 => {
-                let (halves, lead) = blocks::<2>(bytes);
-                Chunk {
-                    q: crossed_nibbles(halves),
-                    factors: scales_and_offsets(lead),
-                }
-            }
-            _ => {
-                let chunk = unpack(format, bytes);
-                Chunk {
-                    q: cross(Order::new(format), chunk.q),
-                    ..chunk
-                }
-            }
         }
     }
 }
@@ -223,6 +186,70 @@ unsafe fn q8_0(bytes: *const u8) -> Chunk {
     }
 }
 
+/// Where in three loads the words of eight blocks of `Q4_0` are: the first load begins with the first
+/// block, the second, 64 bytes behind, is numbered from 32, and the third, which ends with the last block,
+/// from 64.
+const fn q4_0_word(index: u16) -> u16 {
+    if index < 64 { index } else { index + 64 - 40 }
+}
+
+/// The words of nibbles of blocks `first` to `first + 4`, in two loads of which the earlier is `load`.
+const fn q4_0_nibbles(first: u16, load: u16) -> [u16; 32] {
+    let mut table = [0; 32];
+    let mut index = 0;
+    while index < 32 {
+        let word = 9 * (first + index / 8) + 1 + index % 8;
+        table[index as usize] = q4_0_word(word) - 32 * load;
+        index += 1;
+    }
+    table
+}
+
+/// The words of the scales of 16 blocks out of eight, in the first two loads.
+pub(super) const fn q4_0_scales(blocks: [i32; 16]) -> [u16; 32] {
+    let mut table = [0; 32];
+    let mut index = 0;
+    while index < 16 {
+        table[index] = q4_0_word(9 * blocks[index] as u16);
+        index += 1;
+    }
+    table
+}
+
+/// The 128 bytes of nibbles of eight blocks of `Q4_0`, and 16 scales, those of a table of
+/// [`q4_0_scales`].
+///
+/// # Safety
+/// 144 bytes are readable.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,f16c")]
+pub(super) unsafe fn q4_0_and_scales(
+    bytes: *const u8,
+    scales: &[u16; 32],
+) -> ([__m512i; 2], __m512) {
+    let first = load!(_mm512_loadu_si512, bytes, 0);
+    let second = load!(_mm512_loadu_si512, bytes, 64);
+    let third = load!(_mm512_loadu_si512, bytes, 80);
+    let halves = [
+        _mm512_permutex2var_epi16(first, table(const { &q4_0_nibbles(0, 0) }), second),
+        _mm512_permutex2var_epi16(second, table(const { &q4_0_nibbles(4, 1) }), third),
+    ];
+    let words = _mm512_permutex2var_epi16(first, table(scales), second);
+    (halves, _mm512_cvtph_ps(_mm512_castsi512_si256(words)))
+}
+
+/// The 128 bytes of nibbles of eight blocks of `Q4_1`, and their scales and offsets.
+///
+/// # Safety
+/// 160 bytes are readable.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
+pub(super) unsafe fn q4_1_and_factors(bytes: *const u8) -> ([__m512i; 2], __m512) {
+    // SAFETY: the caller's word.
+    let (halves, lead) = unsafe { blocks::<2>(bytes) };
+    (halves, scales_and_offsets(lead))
+}
+
 /// The low and the high halves of all bytes of two registers: lines 0 and 1, 2 and 3 of blocks.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
@@ -236,10 +263,10 @@ fn nibbles(first: __m512i, second: __m512i) -> [__m512i; 4] {
     ]
 }
 
-/// As [`cross`] of [`nibbles`], with half the instructions: bytes are crossed before they are halved.
+/// As [`super::crossed_avx512::cross`] of [`nibbles`], with half the instructions: bytes are crossed before they are halved.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn crossed_nibbles([first, second]: [__m512i; 2]) -> [__m512i; 4] {
+pub(super) fn crossed_nibbles([first, second]: [__m512i; 2]) -> [__m512i; 4] {
     let low = _mm512_unpacklo_epi64(first, second);
     let high = _mm512_unpackhi_epi64(first, second);
     let [a, c, b, d] = nibbles(low, high);
@@ -291,11 +318,12 @@ fn with_fifths<const LOW: i32, const HIGH: i32>(
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 unsafe fn q4_0(bytes: *const u8) -> Chunk {
+    const SCALES: [u16; 32] = q4_0_scales([0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
     // SAFETY: the caller's word.
-    let ([first, second], lead) = unsafe { blocks::<1>(bytes) };
+    let ([first, second], scales) = unsafe { q4_0_and_scales(bytes, &SCALES) };
     Chunk {
         q: nibbles(first, second),
-        factors: scales(lead),
+        factors: _mm512_maskz_mov_ps(0xff, scales),
     }
 }
 
@@ -307,10 +335,10 @@ unsafe fn q4_0(bytes: *const u8) -> Chunk {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
 unsafe fn q4_1(bytes: *const u8) -> Chunk {
     // SAFETY: the caller's word.
-    let ([first, second], lead) = unsafe { blocks::<2>(bytes) };
+    let ([first, second], factors) = unsafe { q4_1_and_factors(bytes) };
     Chunk {
         q: nibbles(first, second),
-        factors: scales_and_offsets(lead),
+        factors,
     }
 }
 

@@ -9,10 +9,13 @@
 
 use core::arch::x86_64::*;
 
-use super::avx512::Chunk;
+use super::avx512::{
+    Chunk, crossed_nibbles, q4_0_and_scales, q4_0_scales, q4_1_and_factors, unpack,
+};
 use super::decode::format_of;
 use super::packed::Order;
 use crate::lines::Line;
+use crate::matrix::Format;
 
 /// Lines of a chunk of a row of activations: four of integers; one of what the products begin with or,
 /// for formats with offsets, of the eight sums of the groups times their scale, in its upper half; and
@@ -55,17 +58,65 @@ pub(super) struct Crossed {
 }
 
 impl Crossed {
-    /// Of a chunk whose integers have been crossed.
+    /// The chunk at `bytes`.
+    ///
+    /// # Safety
+    /// A whole chunk is readable.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,f16c")]
+    pub(super) unsafe fn unpack<const FORMAT: u8>(bytes: *const u8) -> Self {
+        let format = const { format_of(FORMAT) };
+        let order = const { Order::new(format_of(FORMAT)) };
+        if matches!(format, Format::Q4_0) {
+            let places = const { &q4_0_scales(lanes(Order::new(Format::Q4_0))) };
+            // SAFETY: the caller's word.
+            let (halves, scales) = unsafe { q4_0_and_scales(bytes, places) };
+            return Self {
+                q: crossed_nibbles(halves),
+                scales,
+                factors: _mm512_setzero_ps(),
+            };
+        }
+        // SAFETY: the caller's word.
+        let (q, factors) = unsafe {
+            if matches!(format, Format::Q4_1) {
+                let (halves, factors) = q4_1_and_factors(bytes);
+                (crossed_nibbles(halves), factors)
+            } else {
+                let Chunk { q, factors } = unpack(format, bytes);
+                (cross(order, q), factors)
+            }
+        };
+        Self {
+            q,
+            scales: lane_by_lane(const { &lanes(Order::new(format_of(FORMAT))) }, factors),
+            factors,
+        }
+    }
+
+    /// The first `groups` of eight groups alone: the others' scales and offsets become zero.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(super) fn new<const FORMAT: u8>(chunk: Chunk) -> Self {
+    pub(super) fn only<const FORMAT: u8>(self, groups: usize) -> Self {
+        // SAFETY: it is 64 bytes.
+        let lanes = unsafe {
+            _mm512_loadu_si512(
+                const { &lanes(Order::new(format_of(FORMAT))) }
+                    .as_ptr()
+                    .cast(),
+            )
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_possible_wrap,
+            reason = "at most 8"
+        )]
+        let own = _mm512_cmplt_epi32_mask(lanes, _mm512_set1_epi32(groups as i32));
+        let factors = 0xff >> (8 - groups);
         Self {
-            q: chunk.q,
-            scales: lane_by_lane(
-                const { &lanes(Order::new(format_of(FORMAT))) },
-                chunk.factors,
-            ),
-            factors: chunk.factors,
+            scales: _mm512_maskz_mov_ps(own, self.scales),
+            factors: _mm512_maskz_mov_ps(factors | factors << 8, self.factors),
+            ..self
         }
     }
 

@@ -4,7 +4,6 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
-use super::avx512::{Chunk, unpack_crossed};
 use super::crossed_avx512::{Crossed, LINES};
 use super::decode::format_of;
 use super::few::Row;
@@ -95,20 +94,15 @@ fn dot<const FORMAT: u8, const M: usize>(
             rows[0].last(whole * size, size, &mut first).as_ptr(),
             rows[1].last(whole * size, size, &mut second).as_ptr(),
         ];
-        // Scales and offsets of the row's own groups, eight of each at most. What follows meets
-        // zeros, but may not be finite.
-        let own = 0xff >> (8 - (len - whole * size) / const { format_of(FORMAT).block_bytes() });
-        let format = const { format_of(FORMAT) };
+        // What follows the row's own groups meets zeros, but may not be finite.
+        let own = (len - whole * size) / const { format_of(FORMAT).block_bytes() };
         // SAFETY: whole chunks are readable.
-        let mut chunks = unsafe {
+        let chunks = unsafe {
             [
-                unpack_crossed(format, bytes[0]),
-                unpack_crossed(format, bytes[1]),
+                Crossed::unpack::<FORMAT>(bytes[0]).only::<FORMAT>(own),
+                Crossed::unpack::<FORMAT>(bytes[1]).only::<FORMAT>(own),
             ]
         };
-        for chunk in &mut chunks {
-            chunk.factors = _mm512_maskz_mov_ps(own | own << 8, chunk.factors);
-        }
         let lines = &raw const lines[whole * M * LINES];
         // SAFETY: the activations have a last chunk.
         unsafe { add_rows::<FORMAT, M>(chunks, lines, &mut sums) };
@@ -142,12 +136,11 @@ unsafe fn step<const FORMAT: u8, const M: usize>(
     lines: *const Line,
     sums: &mut [[__m512; M]; 2],
 ) {
-    let format = const { format_of(FORMAT) };
     // SAFETY: whole chunks are readable.
     let chunks = unsafe {
         [
-            unpack_crossed(format, bytes[0]),
-            unpack_crossed(format, bytes[1]),
+            Crossed::unpack::<FORMAT>(bytes[0]),
+            Crossed::unpack::<FORMAT>(bytes[1]),
         ]
     };
     // SAFETY: the caller's word.
@@ -161,16 +154,11 @@ unsafe fn step<const FORMAT: u8, const M: usize>(
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
 unsafe fn add_rows<const FORMAT: u8, const M: usize>(
-    [first, second]: [Chunk; 2],
+    [first, second]: [Crossed; 2],
     lines: *const Line,
     sums: &mut [[__m512; M]; 2],
 ) {
     let [of_first, of_second] = sums;
-    // Not by `map`, whose closure would not be inlined.
-    let (first, second) = (
-        Crossed::new::<FORMAT>(first),
-        Crossed::new::<FORMAT>(second),
-    );
     for token in 0..M {
         // SAFETY: within the lines of the chunk, which are aligned.
         let line =
