@@ -205,12 +205,12 @@ const fn q4_0_nibbles(first: u16, load: u16) -> [u16; 32] {
     table
 }
 
-/// The words of the scales of 16 blocks out of eight, in the first two loads.
-pub(super) const fn q4_0_scales(blocks: [i32; 16]) -> [u16; 32] {
+/// The words of the scales that 16 lanes want, each of one of eight blocks, in the first two loads.
+pub(super) const fn q4_0_scales(lanes: [i32; 16]) -> [u16; 32] {
     let mut table = [0; 32];
     let mut index = 0;
     while index < 16 {
-        table[index] = q4_0_word(9 * blocks[index] as u16);
+        table[index] = q4_0_word(9 * lanes[index] as u16);
         index += 1;
     }
     table
