@@ -1,0 +1,186 @@
+//! Grey frames: their values after tables and windows, and as they are to be shown.
+
+use dicom_dictionary_std::tags;
+use medgemma_image::Image;
+
+use super::element::name;
+use super::frame::Frame;
+use super::layout::Photometric;
+use super::lut::{self, Modality, Voi, VoiWindow};
+use super::{Dicom, colour};
+use crate::error::{Error, Result};
+use crate::plane::Plane;
+
+/// What recipes ask of a grey frame before they choose how it becomes 8 bits.
+pub(crate) struct GreyFacts {
+    /// Whether small values are white.
+    pub(crate) monochrome1: bool,
+    /// Whether samples are stored as unsigned bytes.
+    pub(crate) bytes: bool,
+    /// Whether the file has a VOI LUT that can be read.
+    pub(crate) voi_table: bool,
+}
+
+impl Dicom {
+    fn grey_frame(&self, index: usize) -> Result<Frame> {
+        let frame = self.frame(index)?;
+        self.check_grey(frame.photometric)?;
+        Ok(frame)
+    }
+
+    fn check_grey(&self, photometric: Photometric) -> Result<()> {
+        if photometric.is_grey() {
+            return Ok(());
+        }
+        Err(Error::file(
+            &self.origin,
+            name(tags::PHOTOMETRIC_INTERPRETATION),
+            "MONOCHROME1 or MONOCHROME2; PhotoRecipe reads colour, `Dicom::rgb` shows it",
+            format!("{photometric:?}"),
+        ))
+    }
+
+    /// What the file says of a grey frame, which is not unpacked for it.
+    pub(crate) fn grey_facts(&self, index: usize) -> Result<GreyFacts> {
+        let layout = self.layout_of(index)?;
+        self.check_grey(layout.photometric)?;
+        let groups = self.functional_groups(index);
+        let voi = Voi::read(&self.view(), &groups, layout.signed, &mut Vec::new());
+        Ok(GreyFacts {
+            monochrome1: layout.photometric == Photometric::Monochrome1,
+            bytes: layout.allocated == 8 && !layout.signed,
+            voi_table: matches!(voi, Voi::Table(_)),
+        })
+    }
+
+    /// A grey frame after modality LUT and VOI LUT, in bytes: 255 is the greatest value that the table can hold.
+    pub(crate) fn table_levels(&self, index: usize) -> Result<Plane> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        let Voi::Table(table) = self.voi_of(index, &frame) else {
+            return Err(Error::file(
+                &self.origin,
+                name(tags::VOILUT_SEQUENCE),
+                "a table that can be read; choose a window",
+                "none",
+            ));
+        };
+        Self::plane(&frame, |value| {
+            let entry = table.get(whole(modality.apply(value)));
+            f64::from(colour::level(f64::from(entry) / table.maximum()))
+        })
+    }
+
+    fn modality(&self, index: usize, frame: &Frame) -> Modality {
+        Modality::read(&self.view(), &self.functional_groups(index), frame.signed)
+    }
+
+    fn voi_of(&self, index: usize, frame: &Frame) -> Voi {
+        let groups = self.functional_groups(index);
+        Voi::read(&self.view(), &groups, frame.signed, &mut Vec::new())
+    }
+
+    /// The values of a grey frame after the modality LUT: Hounsfield units of CT, where the file says how.
+    ///
+    /// # Errors
+    /// As [`frame`](Self::frame), and [`Error::File`] for colour.
+    pub fn grey(&self, index: usize) -> Result<Plane> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        Self::plane(&frame, |value| modality.apply(value))
+    }
+
+    /// The values of a grey frame after modality LUT and VOI LUT or the first window, over the range that the file's
+    /// values can have: pydicom's `apply_voi_lut`. Without either, as [`grey`](Self::grey).
+    ///
+    /// # Errors
+    /// As [`grey`](Self::grey).
+    pub fn voi(&self, index: usize) -> Result<Plane> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        let (low, high) = modality.range(frame.range());
+        match self.voi_of(index, &frame) {
+            Voi::Identity => Self::plane(&frame, |value| modality.apply(value)),
+            Voi::Window(window) => Self::plane(&frame, |value| {
+                window.apply(modality.apply(value)) * (high - low) + low
+            }),
+            Voi::Table(table) => Self::plane(&frame, |value| {
+                f64::from(table.get(whole(modality.apply(value))))
+            }),
+        }
+    }
+
+    fn plane(frame: &Frame, value: impl Fn(i64) -> f64) -> Result<Plane> {
+        let values = frame.values().map(|sample| {
+            #[expect(clippy::cast_possible_truncation, reason = "f32 is what planes hold")]
+            let value = value(sample) as f32;
+            value
+        });
+        Plane::new(frame.rows, frame.columns, values.collect())
+    }
+
+    /// The windows that the file proposes for a frame, in its order.
+    #[must_use]
+    pub fn windows(&self, index: usize) -> Vec<VoiWindow> {
+        let groups = self.functional_groups(index);
+        lut::windows(&self.view(), &groups, &mut Vec::new())
+    }
+
+    /// A grey frame as it is to be shown, 8 bits: modality LUT, then VOI LUT, else the first window, else all values of
+    /// the frame; then `MONOCHROME1` turned round, so that high values are bright.
+    ///
+    /// # Errors
+    /// As [`grey`](Self::grey).
+    pub fn display(&self, index: usize) -> Result<Image> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        let part: Box<dyn Fn(f64) -> f64> = match self.voi_of(index, &frame) {
+            Voi::Window(window) => Box::new(move |value| window.apply(value)),
+            Voi::Table(table) => {
+                Box::new(move |value| f64::from(table.get(whole(value))) / table.maximum())
+            }
+            Voi::Identity => {
+                let values = frame.values().map(|sample| modality.apply(sample));
+                let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
+                    (low.min(value), high.max(value))
+                });
+                let span = if high > low { high - low } else { 1.0 };
+                Box::new(move |value| (value - low) / span)
+            }
+        };
+        Ok(Self::shown(&frame, &modality, part))
+    }
+
+    /// As [`display`](Self::display), through another window.
+    ///
+    /// # Errors
+    /// As [`grey`](Self::grey).
+    pub fn display_window(&self, index: usize, window: &VoiWindow) -> Result<Image> {
+        let frame = self.grey_frame(index)?;
+        let modality = self.modality(index, &frame);
+        Ok(Self::shown(&frame, &modality, |value| window.apply(value)))
+    }
+
+    fn shown(frame: &Frame, modality: &Modality, part: impl Fn(f64) -> f64) -> Image {
+        let inverted = frame.photometric == Photometric::Monochrome1;
+        let levels = frame
+            .values()
+            .map(|sample| {
+                let level = colour::level(part(modality.apply(sample)));
+                if inverted { 255 - level } else { level }
+            })
+            .collect();
+        Image::from_gray8(frame.columns, frame.rows, levels)
+            .expect("a frame has as many samples as its sides say")
+    }
+}
+
+/// A value as index of a table; what rescaling left behind the point is cut off.
+fn whole(value: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "cut off on purpose, and saturating"
+    )]
+    let whole = value as i64;
+    whole
+}
