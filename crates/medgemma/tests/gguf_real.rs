@@ -13,8 +13,9 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use medgemma::cpu::{self, InstructionPath};
 use medgemma::{Device, MedGemma};
 use medgemma_gemma3::{DEFAULT_CHUNK, Segment};
 use medgemma_tensor::vec_from;
@@ -24,6 +25,10 @@ use serde_json::Value;
 /// Of the largest logit. The reference multiplies the file's numbers in f32; the kernels round
 /// activations to 8 bits, as llama.cpp does: 0.012 was seen.
 const TOLERANCE: f32 = 2.5e-2;
+
+/// How much nearer the same rounding may bring one of the two likeliest tokens to the other: 0.18 was
+/// seen. Of the reference's 48 steps, 37 have a larger gap.
+const ROUNDING: f32 = 0.25;
 
 fn folder() -> PathBuf {
     let folder = std::env::var_os("MEDGEMMA_TESTDATA").map(PathBuf::from);
@@ -46,6 +51,19 @@ fn goldens() -> Vec<Value> {
         .values()
         .cloned()
         .collect()
+}
+
+/// Calls `check` with each path that the processor has and each golden.
+fn on_every_path(check: impl Fn(InstructionPath, &Value)) {
+    // The path is one setting for the process.
+    static PATH: Mutex<()> = Mutex::new(());
+    let _path = PATH.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = cpu::instructions();
+    for path in InstructionPath::available() {
+        cpu::set_instructions(path).unwrap();
+        goldens().iter().for_each(|golden| check(path, golden));
+    }
+    cpu::set_instructions(before).unwrap();
 }
 
 fn ids(value: &Value) -> Vec<u32> {
@@ -94,7 +112,7 @@ fn the_file_is_the_published_model() {
 #[ignore = "needs the fetched GGUF file of Gemma 3 270M: see the header; .ci/run runs it"]
 fn logits_are_near_the_reference() {
     let decoder = model().model().decoder();
-    for golden in goldens() {
+    on_every_path(|path, golden| {
         let text = golden["text"].as_str().unwrap();
         let prompt = model().tokenizer().encode_prompt(text).unwrap();
         assert_eq!(prompt, ids(&golden["input_ids"]));
@@ -115,24 +133,25 @@ fn logits_are_near_the_reference() {
         }
         assert!(
             worst <= TOLERANCE,
-            "{text:.40}: {worst} of the largest logit"
+            "{path}, {text:.40}: {worst} of the largest logit"
         );
-    }
+    });
 }
 
 #[test]
 #[ignore = "needs the fetched GGUF file of Gemma 3 270M: see the header; .ci/run runs it"]
 fn greedy_answers_are_those_of_the_reference() {
     let decoder = model().model().decoder();
-    let mut equal = 0;
-    for golden in goldens() {
+    on_every_path(|path, golden| {
         let text = golden["text"].as_str().unwrap();
-        let slack = 2.0 * TOLERANCE * number(&golden["largest_magnitude"]);
+        let gaps: Vec<f32> = serde_json::from_value(golden["gaps"].clone()).unwrap();
+        let tokens = ids(&golden["generated_ids"]);
+        assert_eq!((gaps.len(), tokens.len()), (16, 16));
         let mut cache = decoder.new_cache();
         let mut read = ids(&golden["input_ids"]);
         // Fed with the reference's own tokens, each step must prefer the reference's next one, or
-        // another by no more than both may be off.
-        for expected in ids(&golden["generated_ids"]) {
+        // another by no more than rounding explains.
+        for (expected, gap) in tokens.into_iter().zip(gaps) {
             let segments = [Segment::Tokens(std::mem::replace(
                 &mut read,
                 vec![expected],
@@ -145,14 +164,11 @@ fn greedy_answers_are_those_of_the_reference() {
             let best = logits.iter().copied().fold(f32::MIN, f32::max);
             let behind = best - logits[expected as usize];
             assert!(
-                behind <= slack,
-                "{text:.40}: {expected} is behind by {behind}"
+                behind == 0.0 || gap + behind <= ROUNDING,
+                "{path}, {text:.40}: {expected}, {gap} ahead in the reference, is behind by {behind}"
             );
-            equal += usize::from(behind == 0.0);
         }
-    }
-    // Of 48 steps, three have gaps below 0.1 in the reference.
-    assert!(equal >= 45, "only {equal} of 48 tokens are the reference's");
+    });
 }
 
 /// Texts of many kinds, 300 000 characters and more.

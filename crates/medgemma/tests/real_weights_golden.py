@@ -45,7 +45,7 @@ def record(model, tokenizer, text):
     wide = logits.double()
     return {
         "text": text, "input_ids": ids, "generated_ids": new, "generated_text": tokenizer.decode(new),
-        "smallest_gap": round(min(gaps), 4),
+        "gaps": [round(gap, 4) for gap in gaps],
         "top5": [[i, round(v, 4)] for i, v in zip(top.indices.tolist(), top.values.tolist())],
         "largest_magnitude": round(float(wide.abs().max()), 4), "mean": round(float(wide.mean()), 5),
         "std": round(float(wide.std(correction=0)), 5),
