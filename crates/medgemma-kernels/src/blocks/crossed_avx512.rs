@@ -53,7 +53,7 @@ pub(super) struct Crossed {
     q: [__m512i; 4],
     /// Lane by lane.
     scales: __m512,
-    /// As [`Chunk`] has them.
+    /// As [`Chunk`] has them, where there are offsets.
     factors: __m512,
 }
 
