@@ -11,9 +11,10 @@ use super::packed::{CHUNK, LONGEST};
 use crate::lines::Line;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: about
-/// what a thread gets in the time that memory takes to answer. Two threads on an EPYC, all from memory: 2 kB
-/// take 5 to 9 % longer, 1 kB into the first-level cache as long to 5 % longer. On a Xeon 1 kB into the first-level
-/// cache and 2 kB did as well as each other, 4 and 8 kB worse by 4 to 8 %, and not to ask at all by 9 to 25 %.
+/// what a thread gets in the time that memory takes to answer. Two threads on an EPYC, medians of twelve, `Q4_0`
+/// and `Q8_0`: 2 kB took 5 and 6 % longer, 512 bytes 7 % less and the same, 1 kB into the first-level cache 2 %
+/// less and 11 % longer. On a Xeon 1 kB into the first-level cache did as well as 2 kB, 4 and 8 kB worse by 4 to
+/// 8 %, and not to ask at all by 9 to 25 %; 1 kB into the second was not measured there.
 const AHEAD: usize = 1 << 10;
 
 /// The sums of two rows of weights with each of `m` rows of activations: `out[..][..m]`. Two,

@@ -8,7 +8,7 @@ use crate::cpu::Cpu;
 use crate::linear::output::Output;
 use crate::linear::panel::Weights;
 
-/// Numbers between the halves at a time: 36 MB, as many as an image's.
+/// Numbers between the halves at a time: 36 MB, room for all of an image's.
 const BETWEEN: usize = 18 << 20;
 
 /// `down(gelu(x · gateᵀ) ⊙ (x · upᵀ))`

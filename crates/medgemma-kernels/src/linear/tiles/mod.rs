@@ -67,7 +67,7 @@ const WHOLE: usize = 8;
 const STRETCH: usize = 11 * WHOLE;
 
 /// Panels that go by slots at most: a thread is done with its slots only when all have, and another
-/// may wait for it. An image's are gone by at once.
+/// may wait for it. Those of an image, 4096 patches, go by at once.
 const PANELS: usize = 128;
 
 /// bf16 numbers that are written by several threads, each halves of lines of its own.
