@@ -16,27 +16,40 @@ impl Linear {
     /// Writes a score for each output.
     ///
     /// # Shapes
-    /// - `row`: `[dimension]`, `scores`: `[outputs]`
-    pub(crate) fn scores(&self, row: &[f32], scores: &mut [f64]) {
-        let weights = self.weights.chunks_exact(row.len());
-        for ((score, weights), intercept) in scores.iter_mut().zip(weights).zip(&self.intercepts) {
-            *score = dot(row, weights) + intercept;
-        }
+    /// - `row`: `[dimension]`, `into`: `[outputs]`
+    pub(crate) fn scores(&self, row: &[f32], into: &mut [f64]) {
+        scores(row, &self.weights, &self.intercepts, into);
+    }
+}
+
+/// Writes a score for each output.
+///
+/// # Shapes
+/// - `row`: `[dimension]`, `weights`: `[outputs, dimension]`, `intercepts` and `into`: `[outputs]`
+pub(crate) fn scores<X: Copy + Into<f64>>(
+    row: &[X],
+    weights: &[f64],
+    intercepts: &[f64],
+    into: &mut [f64],
+) {
+    let weights = weights.chunks_exact(row.len());
+    for ((score, weights), intercept) in into.iter_mut().zip(weights).zip(intercepts) {
+        *score = dot(row, weights) + intercept;
     }
 }
 
 /// Sums in eight lanes, which the compiler turns into vectors.
-fn dot(row: &[f32], weights: &[f64]) -> f64 {
+fn dot<X: Copy + Into<f64>>(row: &[X], weights: &[f64]) -> f64 {
     const LANES: usize = 8;
     let (rows, rest) = row.as_chunks::<LANES>();
     let (others, other_rest) = weights.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for (x, w) in rows.iter().zip(others) {
         for lane in 0..LANES {
-            lanes[lane] += f64::from(x[lane]) * w[lane];
+            lanes[lane] += x[lane].into() * w[lane];
         }
     }
-    let rest = rest.iter().zip(other_rest).map(|(&x, w)| f64::from(x) * w);
+    let rest = rest.iter().zip(other_rest).map(|(&x, w)| x.into() * w);
     lanes.iter().sum::<f64>() + rest.sum::<f64>()
 }
 

@@ -5,7 +5,7 @@
 //! gives the row's class or, with a single output, of what the sigmoid gives. Intercepts are not
 //! penalised.
 
-use crate::linear::{Linear, sigmoid, softmax};
+use crate::linear::{self, Linear, sigmoid, softmax};
 use crate::scale::Scale;
 
 /// Rows to fit to, each with its class and what it counts.
@@ -62,28 +62,30 @@ impl<'a> Loss<'a> {
     /// The loss at the parameters, and its gradient there.
     pub(crate) fn look(&self, parameters: &[f64]) -> (f64, Vec<f64>) {
         let dimension = self.scale.dimension();
-        let linear = self.linear(parameters);
+        let (weights, intercepts) = parameters.split_at(self.outputs * dimension);
         let mut gradient = vec![0.0; parameters.len()];
-        let (by_weight, by_intercept) = gradient.split_at_mut(self.outputs * dimension);
+        let (by_weight, by_intercept) = gradient.split_at_mut(weights.len());
+        let mut scaled = vec![0.0; dimension];
         let mut scores = vec![0.0; self.outputs];
         let mut loss = 0.0;
         let examples = self.examples;
         let each = examples.rows.iter().zip(&examples.classes);
         for ((row, &class), weight) in each.zip(&examples.weights) {
-            linear.scores(row, &mut scores);
+            // Not by weights of features as they are: with a mean of many deviations their products
+            // and the intercept nearly cancel out, and a line search would see the rounding.
+            self.scale.apply(row, &mut scaled);
+            linear::scores(&scaled, weights, intercepts, &mut scores);
             loss += weight / self.total * log_loss(&mut scores, class);
             let by_weight = by_weight.chunks_exact_mut(dimension);
             for ((by_weight, by_intercept), error) in by_weight.zip(&mut *by_intercept).zip(&scores)
             {
                 let error = weight / self.total * error;
                 *by_intercept += error;
-                for (sum, &x) in by_weight.iter_mut().zip(*row) {
-                    *sum += error * f64::from(x);
+                for (sum, x) in by_weight.iter_mut().zip(&scaled) {
+                    *sum += error * x;
                 }
             }
         }
-        self.scale.chain(by_weight, by_intercept);
-        let weights = &parameters[..by_weight.len()];
         loss += 0.5 * self.penalty * weights.iter().map(|w| w * w).sum::<f64>();
         for (slope, weight) in by_weight.iter_mut().zip(weights) {
             *slope += self.penalty * weight;

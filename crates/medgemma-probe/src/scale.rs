@@ -1,4 +1,4 @@
-//! Features less their mean, divided by their deviation, without a copy of them.
+//! Features less their mean, divided by their deviation, a row at a time.
 //!
 //! A score of scaled features, Σ v (x − m) / s + c, is one of the features as they are, with weights
 //! v / s and the intercept c − Σ m v / s. So a fit can penalise v and still leave a probe that knows
@@ -52,6 +52,14 @@ impl Scale {
         self.mean.len()
     }
 
+    /// Writes the scaled features of a row.
+    pub(crate) fn apply(&self, row: &[f32], scaled: &mut [f64]) {
+        let scales = self.mean.iter().zip(&self.deviation);
+        for ((scaled, &x), (mean, deviation)) in scaled.iter_mut().zip(row).zip(scales) {
+            *scaled = (f64::from(x) - mean) / deviation;
+        }
+    }
+
     /// Weights `[outputs, dimension]` and `[outputs]` intercepts of scaled features → of features.
     pub(crate) fn undo(&self, weights: &[f64], intercepts: &[f64]) -> Linear {
         let deviations = self.deviation.iter().cycle();
@@ -64,19 +72,6 @@ impl Scale {
         Linear {
             intercepts: intercepts.collect(),
             weights,
-        }
-    }
-
-    /// Derivatives by the weights of features → by those of scaled features, in place.
-    pub(crate) fn chain(&self, by_weight: &mut [f64], by_intercept: &[f64]) {
-        for (by_weight, by_intercept) in by_weight
-            .chunks_exact_mut(self.dimension())
-            .zip(by_intercept)
-        {
-            let scales = self.mean.iter().zip(&self.deviation);
-            for (slope, (mean, deviation)) in by_weight.iter_mut().zip(scales) {
-                *slope = (*slope - mean * by_intercept) / deviation;
-            }
         }
     }
 }

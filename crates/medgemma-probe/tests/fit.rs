@@ -349,6 +349,31 @@ fn debug_shows_no_weights() {
     assert!(shown.contains("dimension: 2") && !shown.contains("123") && !shown.contains("456"));
 }
 
+/// Means of up to a hundred deviations: these did not arrive when scores were taken of features as they are.
+#[test]
+fn a_standardised_fit_arrives_far_from_zero() {
+    let (rows, classes) = noisy_rows(30, 3, 2);
+    let options = FitOptions::default()
+        .with_standardize(true)
+        .with_tolerance(1e-9);
+    for (factor, shift) in [
+        (520.683_6, 72.192_03),
+        (303.002_78, 95.541_77),
+        (25.773_643, 98.396_93),
+    ] {
+        let moved: Vec<[f32; 3]> = rows
+            .iter()
+            .map(|row| [row[0] * factor + shift * factor, row[1], row[2]])
+            .collect();
+        let fitted = Probe::fit_classes(&["a", "b"], &moved, &classes, &options).expect("a fit");
+        assert!(
+            fitted.converged(),
+            "{factor} {shift}: {:?}",
+            fitted.convergence
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
