@@ -1,18 +1,22 @@
 //! The step loop: prefill once, then choose and read one token at a time, or several that were
 //! guessed right.
 
+mod batch;
+mod writer;
+
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use medgemma_tensor::vec_from;
 
+pub use batch::Generated;
+
+use self::writer::Writer;
 use crate::cache::KvCache;
-use crate::constraint::{Constraint, Form};
+use crate::constraint::Constraint;
 use crate::error::Result;
 use crate::model::{DEFAULT_CHUNK, Decoder};
-use crate::sampling::{Sampler, Sampling, Token};
+use crate::sampling::{Sampling, Token};
 use crate::segment::Segment;
 use crate::speculation::{Drafter, Speculation};
 
@@ -232,20 +236,6 @@ pub struct Drafts {
     pub accepted: usize,
 }
 
-/// The answer to one prompt of a batch.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Generated {
-    /// What was written, without the stop token.
-    pub tokens: Vec<Token>,
-    /// Why it ended.
-    pub finish: Finish,
-    /// Reading the prompt, up to the first token.
-    pub prefill: Duration,
-    /// Writing the tokens after the first, side by side with those of the others.
-    pub decode: Duration,
-}
-
 impl Decoder {
     /// Continues `prompt`, which follows what `cache` has read. Nothing is computed before the
     /// first `next()`.
@@ -281,189 +271,5 @@ impl Decoder {
         let wanted = options.speculation == Speculation::PromptLookup;
         (wanted && options.sampling.is_argmax())
             .then(|| Drafter::reading(&options.seen, prompt, self.config.vocab_size))
-    }
-
-    /// Continues several prompts side by side: each weight is read once a step for all of them.
-    /// Every result equals that of the prompt alone. [`GenerateOptions::speculation`] has no
-    /// effect: what it would save is saved already.
-    ///
-    /// `observer` is told the index of the prompt and each token of its answer; with
-    /// [`ControlFlow::Break`] that answer ends there, [`Finish::Cancelled`].
-    ///
-    /// # Errors
-    /// As [`Decoder::generate`], for any of the prompts, before any work.
-    pub fn generate_batch(
-        &self,
-        prompts: &[Vec<Segment>],
-        options: &GenerateOptions,
-        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
-    ) -> Result<Vec<Generated>> {
-        let mut lanes = Vec::with_capacity(prompts.len());
-        for prompt in prompts {
-            let cache = self.new_cache();
-            self.check_prompt(prompt, &cache, options.max_new_tokens)?;
-            lanes.push(BatchLane {
-                cache,
-                writer: Writer::new(prompt, options, self.config.vocab_size)?,
-                tokens: Vec::new(),
-                prefill: Duration::ZERO,
-                decode: Duration::ZERO,
-            });
-        }
-        for (index, (lane, prompt)) in lanes.iter_mut().zip(prompts).enumerate() {
-            if lane.writer.at_limit() {
-                continue;
-            }
-            let begun = Instant::now();
-            if let Some(logits) =
-                self.prefill(prompt, &mut lane.cache, options.chunk, &mut |_, _| true)?
-            {
-                lane.take(&vec_from(logits, "logits")?, index, observer)?;
-            }
-            lane.prefill = begun.elapsed();
-        }
-        while self.step_batch(&mut lanes, observer)? {}
-        let generated = lanes.into_iter().map(|lane| Generated {
-            tokens: lane.tokens,
-            finish: lane.writer.finish.unwrap_or(Finish::Length),
-            prefill: lane.prefill,
-            decode: lane.decode,
-        });
-        Ok(generated.collect())
-    }
-
-    /// One token more for every lane that goes on; `false` when none does.
-    fn step_batch(
-        &self,
-        lanes: &mut [BatchLane],
-        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
-    ) -> Result<bool> {
-        let begun = Instant::now();
-        let mut active: Vec<(usize, &mut BatchLane)> = lanes
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, lane)| (!lane.writer.at_limit()).then_some((index, lane)))
-            .collect();
-        if active.is_empty() {
-            return Ok(false);
-        }
-        let mut ids = Vec::with_capacity(active.len());
-        let mut caches = Vec::with_capacity(active.len());
-        for (_, lane) in &mut active {
-            ids.extend(lane.tokens.last().map(|token| token.id));
-            caches.push(&mut lane.cache);
-        }
-        let logits = vec_from(self.decode(&ids, &mut caches)?, "logits")?;
-        let rows = logits.chunks_exact(logits.len() / active.len());
-        for ((index, lane), logits) in active.iter_mut().zip(rows) {
-            lane.take(logits, *index, observer)?;
-        }
-        for (_, lane) in active {
-            lane.decode += begun.elapsed();
-        }
-        Ok(true)
-    }
-}
-
-struct BatchLane {
-    cache: KvCache,
-    writer: Writer,
-    tokens: Vec<Token>,
-    prefill: Duration,
-    decode: Duration,
-}
-
-impl BatchLane {
-    fn take(
-        &mut self,
-        logits: &[f32],
-        index: usize,
-        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
-    ) -> Result<()> {
-        let token = self.writer.choose(logits, self.cache.len())?;
-        if let Some(token) = self.writer.write(token) {
-            self.tokens.push(token);
-            if observer(index, token).is_break() {
-                self.writer.finish = Some(Finish::Cancelled);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Chooses tokens until a stop id, the end of the answer's form or the limit.
-struct Writer {
-    sampler: Sampler,
-    form: Option<Form>,
-    stop_ids: Vec<u32>,
-    remaining: usize,
-    finish: Option<Finish>,
-    failed: bool,
-}
-
-impl Writer {
-    fn new(prompt: &[Segment], options: &GenerateOptions, vocab_size: usize) -> Result<Self> {
-        let read = prompt.iter().flat_map(|segment| match segment {
-            Segment::Tokens(ids) => ids.as_slice(),
-            Segment::Embeddings(_) => &[],
-        });
-        let form = match &options.constraint {
-            Some(constraint) => Some(Form::begin(constraint.as_ref(), vocab_size)?),
-            None => None,
-        };
-        Ok(Self {
-            sampler: Sampler::new(
-                options.sampling.clone(),
-                options.seen.iter().chain(read).copied(),
-            )?,
-            form,
-            stop_ids: options.stop_ids.clone(),
-            remaining: options.max_new_tokens,
-            finish: None,
-            failed: false,
-        })
-    }
-
-    fn ended(&self) -> bool {
-        self.finish.is_some() || self.failed
-    }
-
-    /// Whether the answer has its whole form, tokens that were chosen ahead counted.
-    fn complete(&self) -> bool {
-        self.form.as_ref().is_some_and(Form::finished)
-    }
-
-    /// Whether nothing more is to be written; notes why, if it is the form or the limit.
-    fn at_limit(&mut self) -> bool {
-        if !self.ended() {
-            if self.complete() {
-                self.finish = Some(Finish::Complete);
-            } else if self.remaining == 0 {
-                self.finish = Some(Finish::Length);
-            }
-        }
-        self.ended()
-    }
-
-    /// The token for `position`, which the answer's form takes note of at once: the row after it
-    /// may be chosen from before it is written.
-    fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
-        let token = self.sampler.choose(logits, position, self.form.as_mut())?;
-        if let Some(form) = &mut self.form
-            && !self.stop_ids.contains(&token.id)
-        {
-            form.accept(token.id, position)?;
-        }
-        Ok(token)
-    }
-
-    /// Counts a token as written, unless it is a stop id, which ends the answer.
-    fn write(&mut self, token: Token) -> Option<Token> {
-        if self.stop_ids.contains(&token.id) {
-            self.finish = Some(Finish::Stop(token));
-            return None;
-        }
-        self.remaining -= 1;
-        Some(token)
     }
 }

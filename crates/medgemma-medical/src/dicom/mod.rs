@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | elements, sequences, fragments | `reader`, `deflated`, `element`, `transfer_syntax`, `fragments` |
+//! | elements, sequences, fragments | `reader`, `cursor`, `deflated`, `element`, `transfer_syntax`, `fragments` |
 //! | description of the pixels | `layout` |
 //! | samples | `frame` (native), `codec` (compressed) |
 //! | tables, windows, colour | `lut`, `grey`, `colour` |
@@ -12,6 +12,7 @@
 
 mod codec;
 mod colour;
+mod cursor;
 mod deflated;
 mod element;
 mod facts;
