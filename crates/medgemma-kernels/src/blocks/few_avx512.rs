@@ -10,12 +10,17 @@ use super::few::Row;
 use super::packed::{CHUNK, LONGEST};
 use crate::lines::Line;
 
-/// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: about
-/// what a thread gets in the time that memory takes to answer. Two threads on an EPYC, medians of twelve, `Q4_0`
-/// and `Q8_0`: 2 kB took 5 and 6 % longer, 512 bytes 7 % less and the same, 1 kB into the first-level cache 2 %
-/// less and 11 % longer. On a Xeon 1 kB into the first-level cache did as well as 2 kB, 4 and 8 kB worse by 4 to
-/// 8 %, and not to ask at all by 9 to 25 %; 1 kB into the second was not measured there.
-const AHEAD: usize = 1 << 10;
+/// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: with one
+/// row of activations about what a thread gets in the time that memory takes to answer; with more the
+/// processor looks less far ahead by itself. Two threads on an EPYC, medians of ten or twelve, `Q4_0` and
+/// `Q8_0`, against 1 kB. One row of activations: 2 kB 5 and 6 % longer, 512 bytes 7 % less and the same, 1 kB
+/// into the first-level cache 2 % less and 11 % longer. 3 kB: two rows 2 % longer and 6 % less, four 6 and 28 %
+/// less, eight 1 % longer and 15 % less; 4 kB much the same, 6 kB less good. On a Xeon, one row, 1 kB into the
+/// first-level cache did as well as 2 kB, 4 and 8 kB worse by 4 to 8 %, and not to ask at all by 9 to 25 %;
+/// neither number was measured there as it is.
+const fn ahead(m: usize) -> usize {
+    if m == 1 { 1 << 10 } else { 3 << 10 }
+}
 
 /// The sums of two rows of weights with each of `m` rows of activations: `out[..][..m]`. Two,
 /// because then each load of activations serves twice.
@@ -83,14 +88,14 @@ fn dot<const FORMAT: u8, const M: usize>(
     let whole = len / size;
     for chunk in 0..whole {
         let bytes = rows.map(|row| row.bytes[chunk * size..][..size].as_ptr());
-        ask_ahead(bytes, size);
+        ask_ahead::<M>(bytes, size);
         let lines = &raw const lines[chunk * M * LINES];
         // SAFETY: a whole chunk is left of the rows, and the lines of it, by the assertion.
         unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
     if whole * size < len {
         let at = rows.map(|row| row.bytes[whole * size..].as_ptr());
-        ask_ahead(at, len - whole * size);
+        ask_ahead::<M>(at, len - whole * size);
         let [mut first, mut second] = [[0; LONGEST]; 2];
         let bytes = [
             rows[0].last(whole * size, size, &mut first).as_ptr(),
@@ -116,13 +121,13 @@ fn dot<const FORMAT: u8, const M: usize>(
     }
 }
 
-/// Asks memory for what comes [`AHEAD`] of `count` bytes of two rows.
+/// Asks memory for what comes [`ahead`] of `count` bytes of two rows.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn ask_ahead(rows: [*const u8; 2], count: usize) {
+fn ask_ahead<const M: usize>(rows: [*const u8; 2], count: usize) {
     for line in 0..count.div_ceil(64) {
         for row in rows {
-            _mm_prefetch::<_MM_HINT_T1>(row.wrapping_add(AHEAD + line * 64).cast());
+            _mm_prefetch::<_MM_HINT_T1>(row.wrapping_add(const { ahead(M) } + line * 64).cast());
         }
     }
 }
