@@ -80,7 +80,7 @@ fn sum_row<const KIND: u8, const M: usize, const U: usize>(
     while col + U * LANES <= cols {
         for part in 0..U {
             let col = col + part * LANES;
-            if col * size(KIND) % 64 == 0 {
+            if (col * size(KIND)).is_multiple_of(64) {
                 // Fetching from an address that is not readable does nothing.
                 let ahead = row.as_ptr().wrapping_add(AHEAD + col * size(KIND));
                 _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
