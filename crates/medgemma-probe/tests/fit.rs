@@ -349,6 +349,13 @@ fn debug_shows_no_weights() {
     assert!(shown.contains("dimension: 2") && !shown.contains("123") && !shown.contains("456"));
 }
 
+/// The rows, of three numbers, with the first one shifted and then multiplied.
+fn in_other_units(rows: &[Vec<f32>], factor: f32, shift: f32) -> Vec<Vec<f32>> {
+    rows.iter()
+        .map(|row| vec![row[0] * factor + shift * factor, row[1], row[2]])
+        .collect()
+}
+
 /// Means of up to a hundred deviations: these did not arrive when scores were taken of features as they are.
 #[test]
 fn a_standardised_fit_arrives_far_from_zero() {
@@ -361,11 +368,8 @@ fn a_standardised_fit_arrives_far_from_zero() {
         (303.002_78, 95.541_77),
         (25.773_643, 98.396_93),
     ] {
-        let moved: Vec<[f32; 3]> = rows
-            .iter()
-            .map(|row| [row[0] * factor + shift * factor, row[1], row[2]])
-            .collect();
-        let fitted = Probe::fit_classes(&["a", "b"], &moved, &classes, &options).expect("a fit");
+        let rows = in_other_units(&rows, factor, shift);
+        let fitted = Probe::fit_classes(&["a", "b"], &rows, &classes, &options).expect("a fit");
         assert!(
             fitted.converged(),
             "{factor} {shift}: {:?}",
@@ -440,10 +444,7 @@ proptest! {
     fn a_standardised_fit_has_no_units(factor in 0.001..1000.0_f32, shift in -100.0..100.0_f32) {
         let (rows, classes) = noisy_rows(30, 3, 2);
         let options = FitOptions::default().with_standardize(true).with_tolerance(1e-9);
-        let moved: Vec<Vec<f32>> = rows
-            .iter()
-            .map(|row| vec![row[0] * factor + shift * factor, row[1], row[2]])
-            .collect();
+        let moved = in_other_units(&rows, factor, shift);
         let [probe, other] = [&rows, &moved].map(|rows| {
             let fitted = Probe::fit_classes(&["a", "b"], rows, &classes, &options).expect("a fit");
             assert!(fitted.converged());

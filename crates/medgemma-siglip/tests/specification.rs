@@ -180,8 +180,8 @@ proptest! {
         layers in 1usize..4,
         eps in prop::sample::select(vec![1e-6, 1e-2, 0.5]),
     ) {
-        // Of two or three numbers a norm may leave a sign alone, which rounding turns.
-        prop_assume!(heads * head_width > 3);
+        // Of two or three numbers a norm may leave a sign alone, which rounding turns, but for a large epsilon.
+        prop_assume!(heads * head_width > 3 || eps > 0.1);
         let config = config(
             [heads * head_width, intermediate, layers, heads],
             [grid * patch, patch, channels],

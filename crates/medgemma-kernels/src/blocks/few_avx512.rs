@@ -11,8 +11,8 @@ use super::packed::{CHUNK, LONGEST};
 use crate::lines::Line;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: with one
-/// row of activations about what a thread gets in the time that memory takes to answer; with more the
-/// processor looks less far ahead by itself. Two threads on an EPYC, medians of ten or twelve, `Q4_0` and
+/// row of activations about what a thread gets in the time that memory takes to answer; with more, more is
+/// better, perhaps because the processor by itself then looks less far ahead. Two threads on an EPYC, medians of ten or twelve, `Q4_0` and
 /// `Q8_0`, against 1 kB. One row of activations: 2 kB 5 and 6 % longer, 512 bytes 7 % less and the same, 1 kB
 /// into the first-level cache 2 % less and 11 % longer. 3 kB: two rows 2 % longer and 6 % less, four 6 and 28 %
 /// less, eight 1 % longer and 15 % less; 4 kB much the same, 6 kB less good. On a Xeon, one row, 1 kB into the
