@@ -88,17 +88,16 @@ impl KvCache {
         arithmetic: Arithmetic,
         precision: KvPrecision,
     ) -> u64 {
+        let grown = context.saturating_add(context / 4);
         let slots = config.layer_types.iter().map(|kind| match kind {
-            LayerType::Sliding => {
-                (context + context / 4).min(config.sliding_window + slack(config.sliding_window))
-            }
-            LayerType::Full => context + context / 4,
+            LayerType::Sliding => grown.min(config.sliding_window + slack(config.sliding_window)),
+            LayerType::Full => grown,
         });
         let head = precision.row_bytes(arithmetic, config.head_dim);
         let row = 2 * config.num_key_value_heads * head;
         slots
-            .map(|slots| (slots.max(INITIAL_SLOTS) * row) as u64)
-            .sum()
+            .map(|slots| (slots.max(INITIAL_SLOTS) as u64).saturating_mul(row as u64))
+            .fold(0, u64::saturating_add)
     }
 
     /// Forgets what was read after the first `len` positions, as if it had never been read.

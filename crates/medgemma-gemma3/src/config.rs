@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use medgemma_tensor::Result;
-use medgemma_tensor::checkpoint::ConfigObject;
+use medgemma_tensor::checkpoint::{ConfigObject, MAX_CONFIG_LAYERS};
 use serde_json::Value;
 
 /// Which keys a layer sees.
@@ -136,7 +136,7 @@ impl TextConfig {
         let mut raw = ConfigObject::new(file, prefix, value)?;
         refuse_other_mathematics(&mut raw)?;
         raw.ignore(&WITHOUT_INFLUENCE);
-        let num_hidden_layers = raw.size("num_hidden_layers", 26)?;
+        let num_hidden_layers = raw.count("num_hidden_layers", 26, MAX_CONFIG_LAYERS)?;
         if num_hidden_layers > MAX_LAYERS {
             let expected = format!("at most {MAX_LAYERS} layers");
             return Err(raw.error("num_hidden_layers", expected));
@@ -307,6 +307,12 @@ fn rope(
     let mut full = Vec::new();
     let mut sliding = Vec::new();
     if let Some(mut scaling) = raw.object("rope_scaling")? {
+        for key in ["full_attention", "sliding_attention"] {
+            if scaling.some(key).is_some() {
+                // The reference would drop it and scale nothing.
+                return Err(scaling.error(key, "nothing: layer types belong to `rope_parameters`"));
+            }
+        }
         let named = scaling.some("rope_type").is_some();
         if !named && !matches!(scaling.text("type")?, None | Some("default")) {
             return Err(scaling.error(

@@ -19,8 +19,12 @@ use crate::rope::Rope;
 /// Who writes the names of GGUF files.
 const GGUF: &str = "GGUF";
 
+/// Who writes names without any prefix: `save_pretrained` of `Gemma3TextModel`, the decoder without
+/// its head.
+const BASE: &str = "base model";
+
 /// Names of the decoder's tensors in every published dialect. Put it after the tables of the
-/// other parts of a model: its last rule takes any `model.` that is left.
+/// other parts of a model: its last rules take any `model.` that is left, and names without a prefix.
 ///
 /// Those of GGUF are llama.cpp's for the architecture `gemma3` (`gguf-py/gguf/constants.py`).
 pub const RENAMES: &[Rename] = &[
@@ -101,6 +105,9 @@ pub const RENAMES: &[Rename] = &[
         GGUF,
     ),
     Rename::new("model.", "language_model.", "text only"),
+    Rename::new("embed_tokens.", "language_model.embed_tokens.", BASE),
+    Rename::new("layers.", "language_model.layers.", BASE),
+    Rename::new("norm.", "language_model.norm.", BASE),
 ];
 
 /// Tensors of old exports that hold nothing learnt.

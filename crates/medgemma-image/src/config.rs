@@ -3,7 +3,7 @@
 //! written by `save_pretrained` of `transformers` 4.50–5.23.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -113,11 +113,17 @@ fn read_if_present(path: &Path) -> Result<Option<Map<String, Value>>> {
 }
 
 fn read(path: &Path) -> Result<Map<String, Value>> {
-    let file = File::open(path).map_err(|source| Error::io(path, source))?;
+    let io = |source| Error::io(path, source);
+    // A pipe would be waited for.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+        return Err(io(source));
+    }
+    let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     file.take(MAX_CONFIG_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(|source| Error::io(path, source))?;
+        .map_err(io)?;
     if bytes.len() as u64 > MAX_CONFIG_BYTES {
         return Err(Error::Config {
             path: path.to_owned(),

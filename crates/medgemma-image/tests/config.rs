@@ -217,6 +217,21 @@ fn what_is_not_an_object_is_refused() {
     assert!(ImageProcessor::new(896, 0).is_err());
 }
 
+/// It would be waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("preprocessor_config.json");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let error = ImageProcessor::from_dir(folder.path(), 896).unwrap_err();
+    assert!(
+        matches!(&error, Error::Io { path: found, .. } if *found == path),
+        "{error}"
+    );
+}
+
 proptest! {
     /// No text makes the parser panic.
     #[test]

@@ -21,21 +21,25 @@ pub enum Dialect {
     Prefixed,
     /// `model.…`: the decoder alone, `Gemma3ForCausalLM`, the text configuration at the top.
     TextOnly,
+    /// No prefix at all: the decoder without its head, `Gemma3TextModel`, the text configuration at
+    /// the top.
+    Base,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Published2025,
         Self::Transformers5,
         Self::Prefixed,
         Self::TextOnly,
+        Self::Base,
     ];
 
     /// Whether the directory holds the vision tower too.
     #[must_use]
     pub fn is_multimodal(self) -> bool {
-        self != Self::TextOnly
+        !matches!(self, Self::TextOnly | Self::Base)
     }
 
     /// A key of the 2025 dialect in this one; `None` if the tensor has no place in it.
@@ -51,6 +55,9 @@ impl Dialect {
                 None => format!("model.{published}"),
             }),
             Self::TextOnly => published.strip_prefix("language_model.").map(str::to_owned),
+            Self::Base => published
+                .strip_prefix("language_model.model.")
+                .map(str::to_owned),
         }
     }
 }
@@ -79,7 +86,8 @@ pub fn dialect(dialect: Dialect) -> Scratch {
         Dialect::Published2025 => scratch,
         Dialect::Transformers5 => with_config(scratch, "mm-5x"),
         Dialect::Prefixed => with_config(scratch, "mm-new"),
-        Dialect::TextOnly => text_only(scratch),
+        Dialect::TextOnly => text_only(scratch, "Gemma3ForCausalLM"),
+        Dialect::Base => text_only(scratch, "Gemma3TextModel"),
     }
 }
 
@@ -99,13 +107,13 @@ fn with_config(scratch: Scratch, name: &str) -> Scratch {
     scratch
 }
 
-fn text_only(scratch: Scratch) -> Scratch {
+fn text_only(scratch: Scratch, class: &str) -> Scratch {
     for name in ["preprocessor_config.json", "processor_config.json"] {
         std::fs::remove_file(scratch.file(name)).expect("the copy holds the processor's files");
     }
     scratch.edit_json("config.json", |config| {
         let mut text: Value = config["text_config"].take();
-        text["architectures"] = json!(["Gemma3ForCausalLM"]);
+        text["architectures"] = json!([class]);
         text["eos_token_id"] = config["eos_token_id"].take();
         text["torch_dtype"] = config["torch_dtype"].take();
         *config = text;

@@ -129,7 +129,8 @@ pub enum Error {
     /// The model's configuration and the tokenizer give one token two ids.
     #[error(
         "`{key}` in the model's configuration says that `{token}` is id {expected}, \
-         the tokenizer says {found}; tokenizer and weights are of different checkpoints"
+         the tokenizer says {found}; tokenizer and weights are of different checkpoints: use the tokenizer \
+         that was published with the weights, or correct the key"
     )]
     IdMismatch {
         /// Key in the model's configuration.

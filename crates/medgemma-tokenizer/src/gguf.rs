@@ -18,7 +18,8 @@ use crate::schema::{
     RawPreTokenizer, RawTokenizer,
 };
 use crate::special::{
-    BOS, END_OF_IMAGE, END_OF_TURN, EOS, IMAGE_SOFT_TOKEN, PAD, START_OF_IMAGE, START_OF_TURN, UNK,
+    BOS, END_OF_IMAGE, END_OF_TURN, EOS, IMAGE_SOFT_TOKEN, PAD, START_OF_IMAGE, START_OF_TURN,
+    THOUGHT_END, THOUGHT_START, UNK,
 };
 
 /// A blank in a piece.
@@ -44,6 +45,13 @@ const SPECIAL: [&str; 9] = [
     IMAGE_SOFT_TOKEN,
 ];
 
+/// Whether a piece is a token of its own whatever a file says of its type: `tokenizer.json` declares all
+/// of these as added tokens. Fine-tunes that Unsloth exported until April 2026 call the turns' tokens
+/// normal, and llama.cpp and Ollama's converter set them right by their spelling too.
+fn is_control(piece: &str) -> bool {
+    SPECIAL.contains(&piece) || [THOUGHT_START, THOUGHT_END].contains(&piece)
+}
+
 /// The vocabulary of a GGUF file, `tokenizer.ggml.…`, borrowed from it.
 #[derive(Debug, Clone)]
 pub struct GgufVocabulary<'a> {
@@ -54,7 +62,8 @@ pub struct GgufVocabulary<'a> {
     /// `scores`: one for each piece.
     pub scores: Vec<f64>,
     /// `token_type`: one for each piece; 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused,
-    /// 6 byte.
+    /// 6 byte. Not looked at for the special tokens of Gemma and the marks of its thoughts, which some
+    /// files call normal.
     pub types: Vec<i64>,
     /// `unknown_token_id`.
     pub unknown: Option<u32>,
@@ -66,7 +75,10 @@ impl GgufVocabulary<'_> {
     /// The id that the tokenizer made of this vocabulary has for `token`.
     #[must_use]
     pub fn id(&self, token: &str) -> Option<u32> {
-        let used = |&id: &usize| self.types.get(id).is_none_or(|&kind| kind != UNUSED);
+        let used = |&id: &usize| {
+            let unused = self.types.get(id).is_some_and(|&kind| kind == UNUSED);
+            !unused || self.tokens.get(id).is_some_and(|piece| is_control(piece))
+        };
         let spelt = self.tokens.iter().position(|&piece| piece == token);
         let spelt = spelt.filter(used);
         let implied = || {
@@ -174,7 +186,9 @@ impl Gguf<'_> {
         if u32::try_from(tokens).is_err() {
             return Err(self.unsupported("tokens", "fewer than 2³² tokens", tokens.to_string()));
         }
-        let types = vocabulary.types.iter().map(|&number| match number {
+        let rows = vocabulary.types.iter().zip(&vocabulary.tokens);
+        let types = rows.map(|(&number, piece)| match number {
+            1..=6 if is_control(piece) => Ok(Type::Added),
             1 => Ok(Type::Normal),
             2..=4 => Ok(Type::Added),
             UNUSED => Ok(Type::Unused),

@@ -57,12 +57,13 @@ pub struct SpecialTokens {
 }
 
 /// Ids that a model's configuration gives, to be held against the tokenizer. `None` is not checked.
+///
+/// `pad_token_id` is not among them: nothing is padded here, and trainers write another id there than
+/// that of `<pad>` (`tokenizer.pad_token = tokenizer.eos_token`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConfiguredIds {
     /// `bos_token_id`.
     pub bos_token_id: Option<u32>,
-    /// `pad_token_id`.
-    pub pad_token_id: Option<u32>,
     /// `boi_token_index`, the begin-of-image token.
     pub boi_token_index: Option<u32>,
     /// `eoi_token_index`, the end-of-image token.
@@ -119,14 +120,12 @@ impl SpecialTokens {
     pub fn check(&self, configured: &ConfiguredIds) -> Result<()> {
         let ConfiguredIds {
             bos_token_id,
-            pad_token_id,
             boi_token_index,
             eoi_token_index,
             image_token_index,
         } = *configured;
         let rows = [
             ("bos_token_id", BOS, bos_token_id, Some(self.bos)),
-            ("pad_token_id", PAD, pad_token_id, Some(self.pad)),
             (
                 "boi_token_index",
                 START_OF_IMAGE,

@@ -5,7 +5,7 @@
 //! exactly once, in [`Tokenizer::encode_prompt`].
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -200,6 +200,13 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
         path: path.to_owned(),
         source,
     };
+    // A pipe would be waited for.
+    if !std::fs::metadata(path).map_err(read)?.is_file() {
+        return Err(read(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )));
+    }
     let mut bytes = Vec::new();
     // One byte past the limit tells a file that is too long from one that fits, even if it grows meanwhile.
     File::open(path)

@@ -302,3 +302,18 @@ proptest! {
         }
     }
 }
+
+/// It would be waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_tokenizer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tokenizer.json");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let error = Tokenizer::from_file(&path).unwrap_err();
+    assert!(
+        matches!(&error, Error::Read { path: found, .. } if *found == path),
+        "{error}"
+    );
+}

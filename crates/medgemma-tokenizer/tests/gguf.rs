@@ -120,6 +120,43 @@ proptest::proptest! {
     }
 }
 
+/// Unsloth's exports of Gemma 3 called the turns' tokens normal until April 2026 (unslothai/unsloth
+/// 5070), and a turn was then spelt out like any text.
+#[test]
+fn what_special_tokens_are_does_not_depend_on_the_types_that_a_file_gives_them() {
+    let tokens = [
+        "<start_of_turn>",
+        "<end_of_turn>",
+        "<start_of_image>",
+        "<end_of_image>",
+        "<unused94>",
+        "<unused95>",
+        "<bos>",
+        "<eos>",
+        "<pad>",
+    ];
+    let expected = &both()[1];
+    let text = tokens.concat() + "user\nWhat is it?";
+    for kind in [1, 5] {
+        let mut rows = rows().to_vec();
+        for row in rows.iter_mut().filter(|row| tokens.contains(&&*row.0)) {
+            // A score that would have it merged before all else.
+            (row.1, row.2) = (1000.0, kind);
+        }
+        let found = read(&rows).unwrap();
+        assert_eq!(
+            found.encode(&text).unwrap(),
+            expected.encode(&text).unwrap()
+        );
+        for token in tokens {
+            let id = expected.id(token).unwrap();
+            assert_eq!(found.id(token), Some(id), "{token}");
+            assert_eq!(vocabulary(&rows).id(token), Some(id), "{token}");
+            assert_eq!(found.is_special(id), expected.is_special(id), "{token}");
+        }
+    }
+}
+
 #[test]
 fn padding_is_left_out_and_the_soft_token_follows_the_last_piece() {
     let soft = "<image_soft_token>";

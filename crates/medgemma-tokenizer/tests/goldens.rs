@@ -212,7 +212,6 @@ fn special_tokens_by_name_and_against_a_configuration() {
 
     let right = ConfiguredIds {
         bos_token_id: Some(2),
-        pad_token_id: Some(0),
         boi_token_index: Some(807),
         eoi_token_index: Some(808),
         image_token_index: Some(809),
@@ -225,14 +224,6 @@ fn special_tokens_by_name_and_against_a_configuration() {
             2,
             ConfiguredIds {
                 bos_token_id: Some(5),
-                ..right
-            },
-        ),
-        (
-            "pad_token_id",
-            0,
-            ConfiguredIds {
-                pad_token_id: Some(5),
                 ..right
             },
         ),

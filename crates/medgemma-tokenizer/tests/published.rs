@@ -90,7 +90,6 @@ fn special_ids_are_the_preset() {
     special
         .check(&ConfiguredIds {
             bos_token_id: Some(2),
-            pad_token_id: Some(0),
             boi_token_index: Some(255_999),
             eoi_token_index: Some(256_000),
             image_token_index: Some(262_144),

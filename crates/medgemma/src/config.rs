@@ -193,8 +193,8 @@ impl ModelConfig {
             self.generation.eos_token_ids = ids;
         }
         self.generation.do_sample = raw.flag("do_sample", false)?;
-        self.generation.temperature = positive(&mut raw, "temperature")?;
-        self.generation.top_p = positive(&mut raw, "top_p")?;
+        self.generation.temperature = not_negative(&mut raw, "temperature")?;
+        self.generation.top_p = not_negative(&mut raw, "top_p")?;
         self.generation.top_k = match raw.some("top_k").and_then(Value::as_u64) {
             // 0 is how the reference writes "no limit".
             Some(0) => None,
@@ -283,11 +283,12 @@ fn tokens_per_image(raw: &mut ConfigObject<'_>, vision: &VisionConfig) -> Result
     }
 }
 
-/// A positive number, or `None` for `null` or nothing.
-fn positive(raw: &mut ConfigObject<'_>, key: &str) -> Result<Option<f64>> {
-    match raw.some(key) {
+/// A number from 0, which files of greedy models have, or `None` for `null` or nothing.
+fn not_negative(raw: &mut ConfigObject<'_>, key: &str) -> Result<Option<f64>> {
+    match raw.some(key).map(Value::as_f64) {
         None => Ok(None),
-        Some(_) => raw.positive(key, 1.0).map(Some),
+        Some(Some(number)) if number >= 0.0 => Ok(Some(number)),
+        Some(_) => Err(raw.error(key, "a number from 0")),
     }
 }
 

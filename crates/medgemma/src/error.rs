@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use medgemma_tensor::Error as TensorError;
+
 use crate::memory::{MemoryPlan, megabytes};
 use crate::reply::FinishReason;
 
@@ -88,6 +90,14 @@ pub enum Error {
         found: Vec<String>,
         /// What can be named, and how.
         hint: &'static str,
+    },
+    /// The only vision part beside a GGUF model is none of its own.
+    #[error("{reason}; the file was taken for the vision part since it lies beside {}: name another by `with_mmproj`, or none by `without_mmproj`", path.display())]
+    MmprojBeside {
+        /// The path of the model.
+        path: PathBuf,
+        /// Why it cannot be the model's.
+        reason: TensorError,
     },
     /// A vision part was named for a model that is not in GGUF.
     #[error("{} was named as vision part (mmproj), but {} is no GGUF model: load a .gguf file, or leave it out", mmproj.display(), path.display())]

@@ -27,8 +27,8 @@ impl Files {
     /// Finds out what `path` is, and opens it if it is GGUF.
     ///
     /// # Errors
-    /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::MmprojWithoutGguf`], and
-    /// [`Error::Tensor`] for what GGUF files can be accused of.
+    /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::MmprojWithoutGguf`],
+    /// [`Error::MmprojBeside`], and [`Error::Tensor`] for what GGUF files can be accused of.
     pub(crate) fn find(path: &Path, options: &LoadOptions<'_>) -> Result<Self> {
         // A path that leads nowhere is judged by its name.
         let file = if path.is_file() || (is_gguf(path) && !path.is_dir()) {
@@ -58,6 +58,10 @@ impl Files {
             Mmproj::Beside => mmproj_beside(&file)?,
         };
         let mmproj = mmproj.map(|path| Gguf::open(&path)).transpose()?;
+        if let (Mmproj::Beside, Some(mmproj)) = (&options.mmproj, &mmproj) {
+            let fits = gguf::check_vision(mmproj.metadata(), text.metadata());
+            fits.map_err(|reason| Error::MmprojBeside { path: file, reason })?;
+        }
         Ok(Self::Gguf(Box::new(GgufPair::new(text, mmproj)?)))
     }
 

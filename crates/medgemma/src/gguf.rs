@@ -55,6 +55,14 @@ pub(crate) fn config(pair: &GgufPair) -> Result<ModelConfig> {
     Ok(config)
 }
 
+/// Refuses a vision part of another model.
+///
+/// # Errors
+/// [`Error::Config`] naming the vision part's file and key.
+pub(crate) fn check_vision(mmproj: &GgufMetadata, text: &GgufMetadata) -> Result<()> {
+    vision::read(mmproj, text).map(drop)
+}
+
 /// How images become pixels, from the vision part's metadata.
 pub(crate) fn processor(metadata: &GgufMetadata) -> crate::Result<ImageProcessor> {
     let side = need(metadata, "clip.vision.image_size", GgufMetadata::size)?;

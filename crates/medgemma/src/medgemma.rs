@@ -350,7 +350,6 @@ fn configured_ids(model: &Model) -> ConfiguredIds {
     let multimodal = model.config().multimodal.as_ref();
     ConfiguredIds {
         bos_token_id: model.config().text.bos_token_id,
-        pad_token_id: model.config().text.pad_token_id,
         boi_token_index: multimodal.map(|m| m.boi_token_id),
         eoi_token_index: multimodal.map(|m| m.eoi_token_id),
         image_token_index: multimodal.map(|m| m.image_token_id),

@@ -99,7 +99,7 @@ impl MemoryPlan {
         Self {
             weights,
             kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic, kv_cache)
-                * workload.conversations as u64,
+                .saturating_mul(workload.conversations as u64),
             activations: activation_bytes(config, vision.filter(|_| workload.images > 0)),
             process: PROCESS,
         }
@@ -114,7 +114,9 @@ impl MemoryPlan {
     /// All of it.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.weights + self.kv_cache + self.activations + self.process
+        [self.kv_cache, self.activations, self.process]
+            .into_iter()
+            .fold(self.weights, u64::saturating_add)
     }
 }
 
@@ -214,6 +216,31 @@ mod tests {
 
     use super::{MemoryPlan, Workload};
     use crate::config::ModelConfig;
+
+    /// As large as a configuration may say that a model is: no figure wraps around.
+    #[test]
+    fn the_largest_sizes_are_added_up_all_the_same() {
+        let most = 1_usize << 24;
+        let json = json!({
+            "model_type": "gemma3_text", "hidden_size": most, "intermediate_size": most,
+            "num_hidden_layers": 512, "num_attention_heads": 65536, "num_key_value_heads": 65536,
+            "head_dim": 256, "vocab_size": most, "tie_word_embeddings": false,
+        });
+        let config = ModelConfig::from_json("config.json".as_ref(), &json).unwrap();
+        let h = 1_u128 << 24;
+        let layer = 4 * h * h + 3 * h * h + 4 * h + 2 * 256;
+        assert_eq!(u128::from(config.parameters()), 512 * layer + 2 * h * h + h);
+        let (f32, workload) = (FloatFormat::F32, Workload::new(usize::MAX, 0));
+        let plan = MemoryPlan::new(
+            &config,
+            f32,
+            Precision::AsIs,
+            KvPrecision::AsWeights,
+            workload,
+        );
+        assert_eq!(u128::from(plan.weights), 4 * (512 * layer + 2 * h * h));
+        assert!(plan.total() > plan.weights);
+    }
 
     /// The published shapes of the 27B with vision.
     fn config() -> ModelConfig {

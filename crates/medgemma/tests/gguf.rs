@@ -488,6 +488,20 @@ fn keys_that_are_missing_or_cannot_be_followed_are_named() {
         let (_dir, path) = edited_file("mm-f16", "mmproj-model.gguf", change);
         names(&refusal(&path), &["mmproj-model.gguf", key]);
     }
+    // Nobody named that file: another model's may lie beside this one.
+    let (dir, path) = edited_file("mm-f16", "mmproj-model.gguf", |file| {
+        file.set_u32("clip.vision.projection_dim", 25);
+    });
+    let (named, none) = ("`with_mmproj`", "`without_mmproj`");
+    names(
+        &refusal(&path),
+        &["25", "lies beside", "model.gguf", named, none],
+    );
+    let options = LoadOptions::default().with_mmproj(dir.path().join("mmproj-model.gguf"));
+    let error = MedGemma::load_with(&path, &cpu(), options).unwrap_err();
+    assert!(!error.to_string().contains(none), "{error}");
+    let options = LoadOptions::default().without_mmproj();
+    assert!(MedGemma::load_with(&path, &cpu(), options).is_ok());
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use medgemma_tensor::Result;
-use medgemma_tensor::checkpoint::ConfigObject;
+use medgemma_tensor::checkpoint::{ConfigObject, MAX_CONFIG_LAYERS};
 use serde_json::Value;
 
 use super::{WITHOUT_INFLUENCE, check_activation, check_encoder};
@@ -66,7 +66,7 @@ impl TextConfig {
             vocab_size: raw.size("vocab_size", 32_000)?,
             hidden_size,
             intermediate_size: raw.size("intermediate_size", 3072)?,
-            num_hidden_layers: raw.size("num_hidden_layers", 12)?,
+            num_hidden_layers: raw.count("num_hidden_layers", 12, MAX_CONFIG_LAYERS)?,
             num_attention_heads: raw.size("num_attention_heads", 12)?,
             max_position_embeddings: raw.size("max_position_embeddings", 64)?,
             layer_norm_eps: raw.positive("layer_norm_eps", 1e-6)?,

@@ -6,11 +6,14 @@
 use std::path::Path;
 
 use medgemma_tensor::Result;
-use medgemma_tensor::checkpoint::ConfigObject;
+use medgemma_tensor::checkpoint::{ConfigObject, MAX_CONFIG_LAYERS};
 use serde_json::Value;
 
 use super::{WITHOUT_INFLUENCE, check_activation, check_encoder};
 use crate::encoder::{EncoderShape, Mlp};
+
+/// Colour channels beyond any picture's.
+const MOST_CHANNELS: usize = 1 << 10;
 
 /// A validated SigLIP vision configuration. Fields carry the names of `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,9 +56,9 @@ impl VisionConfig {
         let config = Self {
             hidden_size: raw.size("hidden_size", 768)?,
             intermediate_size: raw.size("intermediate_size", 3072)?,
-            num_hidden_layers: raw.size("num_hidden_layers", 12)?,
+            num_hidden_layers: raw.count("num_hidden_layers", 12, MAX_CONFIG_LAYERS)?,
             num_attention_heads: raw.size("num_attention_heads", 12)?,
-            num_channels: raw.size("num_channels", 3)?,
+            num_channels: raw.count("num_channels", 3, MOST_CHANNELS)?,
             image_size: side(&mut raw, "image_size", 224)?,
             patch_size: side(&mut raw, "patch_size", 16)?,
             layer_norm_eps: raw.positive("layer_norm_eps", 1e-6)?,
@@ -125,8 +128,8 @@ impl VisionConfig {
 
 /// A side in pixels, given as one number or as two equal ones.
 fn side(raw: &mut ConfigObject<'_>, key: &str, default: usize) -> Result<usize> {
-    /// A side beyond any image; its square stays far inside 64 bits.
-    const LONGEST: u64 = 1 << 16;
+    /// A side beyond any image that a tower takes; the weights of its patches stay inside 64 bits.
+    const LONGEST: u64 = 1 << 13;
     let Some(value) = raw.get(key) else {
         return Ok(default);
     };

@@ -16,6 +16,10 @@ pub const MAX_JSON_BYTES: u64 = 32 << 20;
 /// bound keeps every product of two sizes far inside 64 bits.
 pub const MAX_CONFIG_SIZE: usize = 1 << 24;
 
+/// Most layers that a config may give; MedGemma 27B has 62. With it the bytes of a whole model, eight
+/// products of two sizes a layer, are inside 64 bits too.
+pub const MAX_CONFIG_LAYERS: usize = 512;
+
 /// The content of the regular file at `path`.
 ///
 /// # Errors
@@ -119,12 +123,20 @@ impl<'a> ConfigObject<'a> {
     /// # Errors
     /// [`Error::Config`] for anything else.
     pub fn size(&mut self, key: &str, default: usize) -> Result<usize> {
+        self.count(key, default, MAX_CONFIG_SIZE)
+    }
+
+    /// A count: an integer from 1 to `most`, itself at most [`MAX_CONFIG_SIZE`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] for anything else.
+    pub fn count(&mut self, key: &str, default: usize, most: usize) -> Result<usize> {
         let Some(value) = self.get(key) else {
             return Ok(default);
         };
         Self::integer(value)
-            .filter(|&n| n >= 1)
-            .ok_or_else(|| self.error(key, size_expected()))
+            .filter(|n| (1..=most).contains(n))
+            .ok_or_else(|| self.error(key, format!("an integer from 1 to {most}")))
     }
 
     /// A positive, finite number.
@@ -227,11 +239,6 @@ impl<'a> ConfigObject<'a> {
     fn token(value: &Value) -> Option<u32> {
         u32::try_from(Self::integer(value)?).ok()
     }
-}
-
-/// What a size should be.
-fn size_expected() -> String {
-    format!("an integer from 1 to {MAX_CONFIG_SIZE}")
 }
 
 /// At most 80 characters of `text`, for messages about hostile files.

@@ -186,13 +186,18 @@ fn generation_config_has_the_last_word_on_stop_ids() {
     let empty = read(&gemma_4b(), Some(&json!({"top_k": 0}))).unwrap();
     assert_eq!(empty.generation.eos_token_ids, [1, 106]);
     assert_eq!(empty.generation.top_k, None);
-    let wrong = read(&gemma_4b(), Some(&json!({"top_k": -1}))).unwrap_err();
-    assert!(
-        wrong
-            .to_string()
-            .contains("generation_config.json: `top_k`"),
-        "{wrong}"
-    );
+    let greedy = json!({"do_sample": false, "temperature": 0.0, "top_p": 0});
+    let found = read(&gemma_4b(), Some(&greedy)).unwrap().generation;
+    assert_eq!((found.temperature, found.top_p), (Some(0.0), Some(0.0)));
+    for (key, value) in [
+        ("top_k", json!(-1)),
+        ("temperature", json!(-0.5)),
+        ("top_p", json!("all")),
+    ] {
+        let wrong = read(&gemma_4b(), Some(&json!({ key: value }))).unwrap_err();
+        let place = format!("generation_config.json: `{key}`");
+        assert!(wrong.to_string().contains(&place), "{wrong}");
+    }
 }
 
 #[test]

@@ -42,11 +42,12 @@ pub(super) fn read(metadata: &GgufMetadata, text: &GgufMetadata) -> Result<Map<S
         }
     }
     const WIDTH: &str = "clip.vision.projection_dim";
+    // That the text model has none is for its own reading to say.
     let width = text.size("gemma3.embedding_length")?;
-    let projected = metadata.size(WIDTH)?;
-    if projected.is_some() && projected != width {
+    if let (Some(width), Some(projected)) = (width, metadata.size(WIDTH)?)
+        && projected != width
+    {
         let file = file_name(text.path());
-        let width = width.unwrap_or(0);
         return Err(metadata.error(WIDTH, format!("{width}, the width of {file}")));
     }
     let mut config = Map::new();
