@@ -228,11 +228,11 @@ fn what_the_reference_would_silently_drop_is_refused() {
         "nothing",
     );
     for kind in ["full_attention", "sliding_attention"] {
-        let nested = json!({ kind: {"rope_type": "linear", "factor": 8.0} });
+        let nested = json!({ kind: {"factor": 8.0} });
         refused(
             json!({ "rope_scaling": nested }),
             &format!("rope_scaling.{kind}"),
-            "8.0",
+            "{\"factor\":8.0}",
         );
     }
     let flat = json!({"rope_type": "linear", "factor": 4.0, "rope_theta": 3e5});
