@@ -62,7 +62,7 @@ impl Index {
     /// of `cpu` make no difference to the result.
     ///
     /// Scores are exact, but which vectors are scored is decided by their 8-bit codes: the best 128
-    /// candidates, or [`Query::rescored`]. Where more vectors than that are as near to the query as
+    /// candidates, or [`Query::with_rescored`]. Where more vectors than that are as near to the query as
     /// the error of the codes, the best can be missed: of a thousand slices of one series that
     /// hardly differ, say. [`Query::with_exact`] misses none.
     ///

@@ -152,19 +152,21 @@ mod tests {
 
     #[test]
     fn no_width_is_too_large() {
-        let mut sum = 0;
-        run(
-            3,
-            100,
-            usize::MAX,
-            |index| index,
-            |_, result| {
-                sum += result;
-                true
-            },
-        )
+        let taken = AtomicUsize::new(0);
+        // Each piece waits for the result before it to be taken, so that work begins after that too.
+        let work = |index: usize| {
+            while taken.load(Ordering::SeqCst) < index {
+                std::thread::yield_now();
+            }
+            index
+        };
+        run(1, 20, usize::MAX, work, |index, result| {
+            assert_eq!(index, result);
+            taken.store(index + 1, Ordering::SeqCst);
+            true
+        })
         .expect("threads");
-        assert_eq!(sum, 4950);
+        assert_eq!(taken.into_inner(), 20);
     }
 
     #[test]

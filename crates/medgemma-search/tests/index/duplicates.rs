@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use medgemma_search::{Batch, DuplicateOptions, Filter, Index, Metadata, Writer};
 use rand::RngExt;
 
-use crate::support::{build, cpus, entries, fingerprint, numbers, product, rng};
+use crate::support::{build, cpus, entries, fingerprint, numbers, product, rng, unit};
 
 const DIMENSION: usize = 19;
 
@@ -107,7 +107,14 @@ fn copies_are_found_and_deleted_ones_are_not() {
 fn of_vectors_that_are_stored_twice_all_pairs_have_the_highest_score() {
     const PAIRS: usize = 300;
     let mut rng = rng(21);
-    let vectors: Vec<_> = (0..PAIRS).map(|_| numbers(&mut rng, 1152)).collect();
+    // Lengths that are left as they are, since they are 1 to a millionth.
+    let vectors: Vec<Vec<f32>> = (0..PAIRS)
+        .map(|_| {
+            let off = 1.0 + rng.random_range(-9e-7..9e-7f64);
+            let unit = unit(&numbers(&mut rng, 1152));
+            unit.iter().map(|&x| (f64::from(x) * off) as f32).collect()
+        })
+        .collect();
     let entry = |copy: char| {
         let entry = move |(row, vector): (usize, &Vec<f32>)| {
             (format!("{row:03}{copy}"), vector.clone(), Metadata::new())

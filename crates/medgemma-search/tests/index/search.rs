@@ -262,7 +262,9 @@ fn several_embeddings_make_one_query() {
     let away = best(Query::weighted(&[(text, 1.0), (image, -3.0)]).expect("a query"));
     assert_eq!(away.id, "x");
     // Twice the same direction, once of another length: what is left of it is rounding.
-    let (one, other) = (&[1.0, 3.0][..], &[0.1, 0.3][..]);
+    let one = numbers(&mut rng(5), 1152);
+    let other: Vec<f32> = one.iter().map(|x| x * 0.3).collect();
+    let (one, other) = (&one[..], &other[..]);
     let refused: [&[(&[f32], f32)]; 8] = [
         &[(one, 1.0), (other, -1.0)],
         &[(one, 1e30), (other, -1e30)],
@@ -276,8 +278,9 @@ fn several_embeddings_make_one_query() {
     // Little is left, and it is not rounding.
     let near = best(Query::weighted(&[(text, 1.0), (&[1.0, 1e-4], -1.0)]).expect("a query"));
     assert_ne!(near.id, "y", "away from it");
-    let large = best(Query::weighted(&[(text, 3e38), (image, 3e38)]).expect("a query"));
-    assert_eq!(large.id, "both");
+    // Sums beyond f32 have a direction as well.
+    let large = [(text, 3e38), (text, 3e38), (image, 3e38), (image, 3e38)];
+    assert_eq!(best(Query::weighted(&large).expect("a query")).id, "both");
     for parts in refused {
         let error = Query::weighted(parts).expect_err("no query");
         assert!(error.to_string().contains("parts"), "{error}");
