@@ -91,9 +91,16 @@ impl Catalog {
     }
 
     fn reserve(&mut self, rows: usize) {
-        self.offsets.reserve_exact(rows);
-        self.scales.reserve_exact(rows);
-        self.residuals.reserve_exact(rows);
+        if self.offsets.is_empty() {
+            self.offsets.reserve_exact(rows);
+            self.scales.reserve_exact(rows);
+            self.residuals.reserve_exact(rows);
+        } else {
+            // Room for more than these: an exact size would copy all rows at every append.
+            self.offsets.reserve(rows);
+            self.scales.reserve(rows);
+            self.residuals.reserve(rows);
+        }
         self.ids.reserve(self.offsets.len() + rows);
     }
 
@@ -270,4 +277,37 @@ fn walk<'a>(frame: &'a Frame, mut each: impl FnMut(Change<'a>)) -> std::result::
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Catalog;
+    use crate::commit::Commit;
+    use crate::files::{LOG, NamedFile};
+    use crate::{Batch, Fingerprint, Metadata, Writer};
+
+    #[test]
+    fn room_for_rows_grows_in_steps() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        let mut writer = Writer::create(folder, &Fingerprint::new("m", 1)).expect("created");
+        let latest = || Commit::read(folder).expect("slots").latest;
+        let log = NamedFile::open(folder, LOG, false).expect("opened");
+        let mut catalog = Catalog::open(log, &latest()).expect("read");
+        let mut rooms = Vec::new();
+        for row in 0..200 {
+            let mut batch = Batch::new();
+            batch.put(row.to_string(), vec![1.0], Metadata::new());
+            writer.append(&batch).expect("appended");
+            catalog.advance(&latest()).expect("read on");
+            rooms.push([&catalog.scales, &catalog.residuals].map(Vec::capacity));
+            assert_eq!(catalog.offsets.len(), row + 1);
+        }
+        rooms.dedup();
+        assert!(
+            rooms.len() < 20,
+            "{} times all rows were copied",
+            rooms.len()
+        );
+    }
 }

@@ -8,12 +8,13 @@ use std::path::Path;
 use crate::bytes::Cursor;
 use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
+use crate::identity::Identity;
 
 const MAGIC: [u8; 4] = *b"MGSC";
-/// Bytes of a slot that mean something.
-const LEN: usize = 32;
+/// Bytes of a slot that mean something: magic, identity, three numbers, checksum.
+const LEN: usize = 4 + Identity::LEN + 3 * 8 + 4;
 /// Slots lie this far apart: no disk writes both in one sector.
-const STRIDE: u64 = 4096;
+const STRIDE: usize = 4096;
 
 /// A state of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -29,51 +30,73 @@ pub(crate) struct Commit {
 /// What the file says.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slots {
+    /// Which index the file is of.
+    pub(crate) identity: Identity,
     pub(crate) latest: Commit,
     /// One of the two is not valid: a write has been torn, is under way, or was damaged.
     pub(crate) damaged: bool,
 }
 
+impl Slots {
+    /// An error unless they are of the index that the header in `folder` names.
+    pub(crate) fn expect(&self, folder: &Path, header: Identity) -> Result<()> {
+        if self.identity == header {
+            return Ok(());
+        }
+        Err(Error::Damaged {
+            path: folder.join(files::COMMIT),
+            at: MAGIC.len() as u64,
+            what: "identity of the index",
+            expected: format!("{header}, as in the file `header`"),
+            found: self.identity.to_string(),
+            remedy: "the folder has files of two indexes: restore all of it from one copy; if it was replaced just now, open the index again",
+        })
+    }
+}
+
 impl Commit {
-    fn encode(&self) -> [u8; LEN] {
+    fn encode(&self, identity: Identity) -> [u8; LEN] {
         let mut bytes = [0; LEN];
-        bytes[..4].copy_from_slice(&MAGIC);
-        for (index, number) in [self.sequence, self.log_bytes, self.rows]
-            .iter()
-            .enumerate()
-        {
-            bytes[4 + index * 8..][..8].copy_from_slice(&number.to_le_bytes());
+        let (magic, rest) = bytes.split_at_mut(MAGIC.len());
+        magic.copy_from_slice(&MAGIC);
+        let (id, rest) = rest.split_at_mut(Identity::LEN);
+        id.copy_from_slice(&identity.to_bytes());
+        let numbers = [self.sequence, self.log_bytes, self.rows];
+        for (place, number) in rest.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
         }
         let crc = crc32fast::hash(&bytes[..LEN - 4]);
         bytes[LEN - 4..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode(bytes: &[u8]) -> Option<(Identity, Self)> {
         let bytes = bytes.get(..LEN)?;
         let mut cursor = Cursor(bytes);
         let magic: [u8; 4] = cursor.array()?;
+        let identity = Identity::from_bytes(cursor.array()?);
         let commit = Self {
             sequence: cursor.u64()?,
             log_bytes: cursor.u64()?,
             rows: cursor.u64()?,
         };
-        (magic == MAGIC && cursor.u32()? == crc32fast::hash(&bytes[..LEN - 4])).then_some(commit)
+        let whole = magic == MAGIC && cursor.u32()? == crc32fast::hash(&bytes[..LEN - 4]);
+        whole.then_some((identity, commit))
     }
 
     /// Publishes this state: all before it must have been synced.
-    pub(crate) fn publish(&self, file: &mut NamedFile) -> Result<()> {
-        self.write(file, self.sequence % 2)
+    pub(crate) fn publish(&self, identity: Identity, file: &mut NamedFile) -> Result<()> {
+        self.write(identity, file, self.sequence % 2)
     }
 
     /// Writes both slots, for a new index or after damage.
-    pub(crate) fn publish_twice(&self, file: &mut NamedFile) -> Result<()> {
-        self.write(file, self.sequence % 2)?;
-        self.write(file, (self.sequence + 1) % 2)
+    pub(crate) fn publish_twice(&self, identity: Identity, file: &mut NamedFile) -> Result<()> {
+        self.write(identity, file, self.sequence % 2)?;
+        self.write(identity, file, (self.sequence + 1) % 2)
     }
 
-    fn write(&self, file: &mut NamedFile, slot: u64) -> Result<()> {
-        file.write_at(slot * STRIDE, &self.encode())?;
+    fn write(&self, identity: Identity, file: &mut NamedFile, slot: u64) -> Result<()> {
+        file.write_at(slot * STRIDE as u64, &self.encode(identity))?;
         file.sync()
     }
 
@@ -81,10 +104,12 @@ impl Commit {
     pub(crate) fn read(folder: &Path) -> Result<Slots> {
         let path = folder.join(files::COMMIT);
         let bytes = std::fs::read(&path).map_err(Error::io(&path, "read the file"))?;
-        let second = usize::try_from(STRIDE).expect("a small number");
-        let slots = [0, second].map(|at| bytes.get(at..).and_then(Self::decode));
-        let latest = slots.into_iter().flatten().max();
-        let latest = latest.ok_or_else(|| Error::Damaged {
+        let slots = [0, STRIDE].map(|at| bytes.get(at..).and_then(Self::decode));
+        let latest = slots
+            .into_iter()
+            .flatten()
+            .max_by_key(|(_, commit)| *commit);
+        let (identity, latest) = latest.ok_or_else(|| Error::Damaged {
             path,
             at: 0,
             what: "both slots",
@@ -92,7 +117,23 @@ impl Commit {
             found: format!("none in {} bytes", bytes.len()),
             remedy: RESTORE,
         })?;
-        let damaged = slots.iter().any(Option::is_none);
-        Ok(Slots { latest, damaged })
+        Ok(Slots {
+            identity,
+            latest,
+            damaged: slots.iter().any(Option::is_none),
+        })
+    }
+
+    /// Whether making an index may have left `bytes` of this file: slots of an index without
+    /// batches, whole, cut short, or the room for them.
+    pub(crate) fn is_unfinished(bytes: &[u8]) -> bool {
+        let empty = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+        let slot = |slot: &[u8]| match Self::decode(slot) {
+            Some((_, commit)) => commit == Self::default(),
+            None => empty(slot) || slot.len() < LEN && slot.iter().zip(MAGIC).all(|(a, b)| *a == b),
+        };
+        let (first, rest) = bytes.split_at(bytes.len().min(LEN));
+        let (between, second) = rest.split_at(rest.len().min(STRIDE - LEN));
+        slot(first) && empty(between) && second.len() <= LEN && slot(second)
     }
 }

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::mask::{Mask, WORD};
-use crate::quantize::{bound, product};
-use crate::rows;
+use crate::quantize::{self, bound, product};
+use crate::rows::{self, NEAR};
 use crate::scan;
 
 /// Rows that are compared with all later ones at a time: their codes stay in a core's cache.
@@ -20,7 +20,7 @@ const QUERIES: usize = 2 * WORD;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DuplicateOptions {
-    /// Least cosine similarity of a pair. 0.98 unless asked for otherwise: near enough to be one
+    /// Least cosine similarity of a pair; 1 finds those that are equal as f32 numbers tell. 0.98 unless asked for otherwise: near enough to be one
     /// picture stored twice, which a look at some pairs of the archive should confirm.
     pub threshold: f32,
     /// How many pairs at most, the most similar ones: a million unless asked for otherwise.
@@ -115,8 +115,8 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::Argument`] for a threshold that is not above 0 and at most 1,
-    /// [`Error::Damaged`] if the log has changed since it was read, [`Error::Io`] if a vector cannot
-    /// be read.
+    /// [`Error::Damaged`] if the log has changed since it was read or a vector is not of unit length,
+    /// [`Error::Io`] if a vector cannot be read.
     pub fn duplicates(&self, cpu: &Cpu, options: &DuplicateOptions) -> Result<Duplicates> {
         if !(options.threshold > 0.0 && options.threshold <= 1.0) {
             return Err(Error::argument(
@@ -213,7 +213,7 @@ impl Index {
         found: &mut Found,
     ) -> Result<()> {
         let (scales, residuals) = (self.catalog().scales(), self.catalog().residuals());
-        let mut vector = Vec::new();
+        let mut first = None;
         for (b, &sum) in (begin..).zip(sums) {
             #[expect(clippy::cast_precision_loss, reason = "`bound` covers the rounding")]
             let coded = sum as f32 * (scales[a] * scales[b]);
@@ -221,12 +221,13 @@ impl Index {
             if could < options.threshold || b <= a || !mask.contains(b) {
                 continue;
             }
-            if vector.is_empty() {
-                self.files().read_vector(a, &mut found.vector)?;
-                vector = rows::numbers(&found.vector);
-            }
-            self.files().read_vector(b, &mut found.vector)?;
-            let score = product(&vector, &found.vector);
+            let (vector, length) = match &mut first {
+                Some(first) => first,
+                none => none.insert(self.vector(a, &mut found.vector)?),
+            };
+            let (_, other) = self.vector(b, &mut found.vector)?;
+            // Over the lengths, which are 1 to a millionth only: a vector and its copy have exactly 1.
+            let score = quantize::score(product(vector, &found.vector) / (*length * other));
             if score >= options.threshold {
                 found.count += 1;
                 found.pairs.push((score, a, b));
@@ -237,5 +238,16 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// The vector of a row, whose bytes are read into `bytes`, and its length.
+    fn vector(&self, row: usize, bytes: &mut Vec<u8>) -> Result<(Vec<f32>, f64)> {
+        self.files().read_vector(row, bytes)?;
+        let vector = rows::numbers(bytes);
+        let length = quantize::length(&vector);
+        if (length - 1.0).abs() <= NEAR {
+            return Ok((vector, length));
+        }
+        Err(self.files().damaged_vector(row, length))
     }
 }

@@ -42,7 +42,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file stands where an index would have one of its own.
-    #[error("{}: expected no file or an empty one, found {bytes} bytes; choose another folder, or restore the file `header` from a copy if this was an index", path.display())]
+    #[error("{}: expected no file or an empty one, found {bytes} bytes; choose another folder, restore the file `header` from a copy if this was an index, or delete the folder if an `Index::copy_to` into it was interrupted", path.display())]
     Occupied {
         /// The file.
         path: PathBuf,
@@ -74,6 +74,13 @@ pub enum Error {
         found: String,
         /// What to do.
         remedy: &'static str,
+    },
+    /// The folder has another index than the one that is open, or an older state of it: a copy was
+    /// put in its place.
+    #[error("{}: expected the index that was opened here and went on, found another or an older state of it; what is open stays as it was: open the folder again with `Index::open`", path.display())]
+    Replaced {
+        /// The folder.
+        path: PathBuf,
     },
     /// Another writer, of this process or another, has the index open.
     #[error("{}: expected no other writer, found one; an index has one writer at a time: drop it, or end its process", path.display())]

@@ -2,18 +2,21 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `header` | model and dimension; written last when an index is made, so it says that there is one |
+//! | `header` | model, dimension, identity; written last when an index is made, so it says that there is one |
 //! | `vectors` | `[rows, dimension]` f32, little-endian |
 //! | `codes` | `[rows, dimension]` i8, see `quantize`; can be made again from `vectors` |
 //! | `log` | one frame per batch: ids, metadata, deletions, checksums of the rows in the other files |
-//! | `commit` | how far the log is published, in two slots written in turn |
+//! | `commit` | identity, and how far the log is published, in two slots written in turn |
 //! | `lock` | empty; locked while a writer is open |
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+#[cfg(test)]
+use crate::journal::{Step, note};
 
 pub(crate) const HEADER: &str = "header";
 pub(crate) const VECTORS: &str = "vectors";
@@ -43,8 +46,12 @@ impl NamedFile {
         let path = folder.join(name);
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(true);
-        let file = options.open(&path);
-        let file = file.map_err(Error::io(&path, "create the file"))?;
+        let create = || {
+            #[cfg(test)]
+            note(Step::Create, &path)?;
+            options.open(&path)
+        };
+        let file = create().map_err(Error::io(&path, "create the file"))?;
         Ok(Self { path, file })
     }
 
@@ -63,26 +70,50 @@ impl NamedFile {
     /// Writes `bytes` at byte `at`.
     pub(crate) fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
         let mut write = || {
+            #[cfg(test)]
+            note(Step::Write, &self.path)?;
             self.file.seek(SeekFrom::Start(at))?;
             self.file.write_all(bytes)
         };
         write().map_err(Error::io(&self.path, "write to the file"))
     }
 
+    /// Writes the bytes of a part once more, as they are.
+    pub(crate) fn rewrite(&mut self, part: Range<u64>) -> Result<()> {
+        let mut buffer = vec![0; 1 << 18];
+        let mut at = part.start;
+        while at < part.end {
+            let left = usize::try_from(part.end - at).unwrap_or(usize::MAX);
+            let bytes = &mut buffer[..left.min(1 << 18)];
+            self.read_at(at, bytes)?;
+            self.write_at(at, bytes)?;
+            at += bytes.len() as u64;
+        }
+        Ok(())
+    }
+
     /// Cuts the file to `len` bytes if it is longer: how many bytes went.
     pub(crate) fn cut(&mut self, len: u64) -> Result<u64> {
         let surplus = self.len()?.saturating_sub(len);
         if surplus > 0 {
-            let cut = self.file.set_len(len);
-            cut.map_err(Error::io(&self.path, "cut the file"))?;
+            let cut = || {
+                #[cfg(test)]
+                note(Step::Cut, &self.path)?;
+                self.file.set_len(len)
+            };
+            cut().map_err(Error::io(&self.path, "cut the file"))?;
         }
         Ok(surplus)
     }
 
     /// Returns when the disk has all that was written.
     pub(crate) fn sync(&self) -> Result<()> {
-        let synced = self.file.sync_data();
-        synced.map_err(Error::io(&self.path, "sync the file to the disk"))
+        let sync = || {
+            #[cfg(test)]
+            note(Step::Sync, &self.path)?;
+            self.file.sync_data()
+        };
+        sync().map_err(Error::io(&self.path, "sync the file to the disk"))
     }
 }
 
@@ -104,25 +135,44 @@ fn read_exact_at(file: &File, mut at: u64, mut buffer: &mut [u8]) -> io::Result<
     Ok(())
 }
 
-/// An error if `name` in `folder` has bytes, which making an index there would destroy.
-pub(crate) fn expect_free(folder: &Path, name: &str) -> Result<()> {
+/// The longest file that making an index can leave unfinished: a header.
+const UNFINISHED: u64 = 1 << 17;
+
+/// An error if `name` in `folder` has bytes, which making an index there would destroy, unless
+/// `is_unfinished` says that a making that was interrupted has left them.
+pub(crate) fn expect_free(
+    folder: &Path,
+    name: &str,
+    is_unfinished: impl Fn(&[u8]) -> bool,
+) -> Result<()> {
     let path = folder.join(name);
-    match std::fs::metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io(&path, "look for the file")(error)),
-        Ok(meta) if meta.is_file() && meta.len() == 0 => Ok(()),
-        Ok(meta) => Err(Error::Occupied {
-            path,
-            bytes: meta.len(),
-        }),
+    let meta = match std::fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        meta => meta.map_err(Error::io(&path, "look for the file"))?,
+    };
+    if meta.is_file() && meta.len() <= UNFINISHED {
+        let bytes = std::fs::read(&path).map_err(Error::io(&path, "read the file"))?;
+        if bytes.is_empty() || is_unfinished(&bytes) {
+            return Ok(());
+        }
     }
+    Err(Error::Occupied {
+        path,
+        bytes: meta.len(),
+    })
 }
 
 /// Makes `folder` and what is missing above it, so that their names last.
 pub(crate) fn create_folder(folder: &Path) -> Result<()> {
     let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
     let made: Vec<&Path> = folder.ancestors().take_while(missing).collect();
-    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
+    let create = || {
+        #[cfg(test)]
+        made.iter()
+            .try_for_each(|made| note(Step::CreateFolder, made))?;
+        std::fs::create_dir_all(folder)
+    };
+    create().map_err(Error::io(folder, "create the folder"))?;
     made.into_iter()
         .try_for_each(|made| sync_folder(above(made)))
 }
@@ -135,19 +185,48 @@ pub(crate) fn above(path: &Path) -> &Path {
 
 /// Replaces `name` in `folder` by a file of `bytes`, wholly or not at all.
 pub(crate) fn publish(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-    let mut fresh = NamedFile::create(folder, &format!("{name}.new"))?;
+    let mut fresh = NamedFile::create(folder, &unpublished(name))?;
     fresh.write_at(0, bytes)?;
     fresh.sync()?;
+    rename(&fresh.path, &folder.join(name))
+}
+
+/// The name that a file has until [`publish`] has written it.
+pub(crate) fn unpublished(name: &str) -> String {
+    format!("{name}.new")
+}
+
+/// Gives the file at `from`, which was synced, its last name in the same folder.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    let rename = || {
+        #[cfg(test)]
+        note(Step::Rename, to)?;
+        std::fs::rename(from, to)
+    };
+    rename().map_err(Error::io(to, "rename the new file"))?;
+    sync_folder(above(to))
+}
+
+/// Removes `name` from `folder`, if it is there.
+pub(crate) fn remove(folder: &Path, name: &str) -> io::Result<()> {
     let path = folder.join(name);
-    std::fs::rename(&fresh.path, &path).map_err(Error::io(&path, "rename the new file"))?;
-    sync_folder(folder)
+    #[cfg(test)]
+    note(Step::Remove, &path)?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Makes the names in a folder last. Windows has no such call and needs none.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(Error::io(folder, "sync the folder to the disk"))?;
+        let sync = || {
+            #[cfg(test)]
+            note(Step::SyncFolder, folder)?;
+            File::open(folder)?.sync_all()
+        };
+        sync().map_err(Error::io(folder, "sync the folder to the disk"))?;
     }
     Ok(())
 }

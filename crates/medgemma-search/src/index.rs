@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use crate::batch::{Batch, Entry};
 use crate::catalog::Catalog;
 use crate::commit::{Commit, Slots};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::{self, NamedFile};
 use crate::fingerprint::Fingerprint;
+use crate::header::Header;
+use crate::identity::Identity;
 use crate::recovery;
 use crate::rows::{self, Codes, RowFiles};
 use crate::writer::Writer;
@@ -29,6 +31,7 @@ const COPIED: usize = 1024;
 pub struct Index {
     folder: PathBuf,
     fingerprint: Fingerprint,
+    identity: Identity,
     files: RowFiles,
     codes: Codes,
     catalog: Catalog,
@@ -42,15 +45,16 @@ impl Index {
     /// reader's own.
     ///
     /// # Errors
-    /// [`Error::NoIndex`](crate::Error::NoIndex), [`Error::Model`](crate::Error::Model) if it is one of another model or dimension,
-    /// [`Error::Damaged`](crate::Error::Damaged) if what was published is not there any more (the last batch is compared
+    /// [`Error::NoIndex`], [`Error::Model`] if it is one of another model or dimension,
+    /// [`Error::Damaged`] if what was published is not there any more (the last batch is compared
     /// with its checksum, all batches' ids and metadata are; see [`Index::verify`] for the rest),
-    /// [`Error::Io`](crate::Error::Io).
+    /// [`Error::Io`].
     pub fn open(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
         let folder = folder.as_ref();
-        fingerprint.expect(folder)?;
+        let header = Header::expect(folder, fingerprint)?;
         let began = Instant::now();
         let slots = slots(folder)?;
+        slots.expect(folder, header.identity)?;
         let files = RowFiles::open(folder, fingerprint.dimension, false)?;
         files.expect_vectors(slots.latest.rows)?;
         let log = NamedFile::open(folder, files::LOG, false)?;
@@ -75,6 +79,7 @@ impl Index {
         Ok(Self {
             folder: folder.to_owned(),
             fingerprint: fingerprint.clone(),
+            identity: header.identity,
             files,
             codes,
             catalog,
@@ -84,18 +89,26 @@ impl Index {
     /// What model and dimension the index in `folder` is of, for a caller who does not know.
     ///
     /// # Errors
-    /// [`Error::NoIndex`](crate::Error::NoIndex), [`Error::Damaged`](crate::Error::Damaged), [`Error::Io`](crate::Error::Io).
+    /// [`Error::NoIndex`], [`Error::Damaged`], [`Error::Io`].
     pub fn fingerprint_of(folder: impl AsRef<Path>) -> Result<Fingerprint> {
-        Fingerprint::read(folder.as_ref())
+        Ok(Header::read(folder.as_ref())?.fingerprint)
     }
 
     /// Goes on to what has been published meanwhile: whether there was anything. After an error the
     /// index is still at a published state.
     ///
     /// # Errors
-    /// [`Error::Damaged`](crate::Error::Damaged), [`Error::Io`](crate::Error::Io).
+    /// [`Error::Replaced`] if a copy was put in the place of the folder, such as one that
+    /// [`Index::copy_to`] has made or an older one: nothing has changed then, and only opening the
+    /// index again shows what is there now. [`Error::Damaged`], [`Error::Io`].
     pub fn refresh(&mut self) -> Result<bool> {
-        let latest = slots(&self.folder)?.latest;
+        let slots = slots(&self.folder)?;
+        if !self.goes_on(&slots) {
+            return Err(Error::Replaced {
+                path: self.folder.clone(),
+            });
+        }
+        let latest = slots.latest;
         if latest.sequence <= self.catalog.state().sequence {
             return Ok(false);
         }
@@ -106,6 +119,18 @@ impl Index {
         codes.keep(self.catalog.state().rows);
         self.codes = codes;
         advanced.map(|()| true)
+    }
+
+    /// Whether the slots are of this index, at the state that is known or a later one: the open files
+    /// have nothing of any other.
+    fn goes_on(&self, slots: &Slots) -> bool {
+        let (known, latest) = (self.catalog.state(), &slots.latest);
+        let follows = latest.sequence > known.sequence
+            && latest.rows >= known.rows
+            && latest.log_bytes > known.log_bytes;
+        // What a reader has taken from the log in place of a damaged slot is ahead of the other.
+        let waits = slots.damaged && latest.sequence < known.sequence;
+        slots.identity == self.identity && (latest == known || follows || waits)
     }
 
     /// Vectors that can be found.
@@ -135,7 +160,7 @@ impl Index {
     /// The vector with this id, at unit length, and its metadata.
     ///
     /// # Errors
-    /// [`Error::Damaged`](crate::Error::Damaged) if the log has changed since it was read.
+    /// [`Error::Damaged`] if the log has changed since it was read.
     pub fn get(&self, id: &str) -> Result<Option<Entry>> {
         let row = self.catalog.find(id.as_bytes());
         row.map(|row| self.entry(row)).transpose()
@@ -161,7 +186,7 @@ impl Index {
     /// Compares everything that was published with its checksums: reads all files once.
     ///
     /// # Errors
-    /// [`Error::Damaged`](crate::Error::Damaged) names the first batch that is not what was appended, [`Error::Io`](crate::Error::Io).
+    /// [`Error::Damaged`] names the first batch that is not what was appended, [`Error::Io`].
     pub fn verify(&self) -> Result<()> {
         self.catalog.spans(|span| {
             self.files.expect_batch(span)?;
@@ -172,10 +197,29 @@ impl Index {
     /// Writes all vectors that can be found to a new index in `folder`, without the room that
     /// deleted and replaced ones take up. Vectors and metadata stay the same, bit for bit.
     ///
+    /// All checksums are compared first, as [`Index::verify`] does, so that damage is not copied
+    /// under new ones. The copy becomes an index when it is whole. A copy that fails is removed again;
+    /// one that a crash interrupts leaves a folder without an index, which is to be deleted before
+    /// another copy is made there.
+    ///
     /// # Errors
-    /// As [`Writer::create`] and [`Writer::append`].
+    /// As [`Index::verify`], [`Writer::create`] and [`Writer::append`].
     pub fn copy_to(&self, folder: impl AsRef<Path>) -> Result<Writer> {
-        let mut writer = Writer::create(folder, &self.fingerprint)?;
+        self.verify()?;
+        let folder = folder.as_ref();
+        let (mut writer, header) = Writer::begin(folder, &self.fingerprint)?;
+        let filled = self.append_all(&mut writer);
+        match filled.and_then(|()| header.publish(folder)) {
+            Ok(()) => Ok(writer),
+            Err(error) => {
+                writer.discard();
+                Err(error)
+            }
+        }
+    }
+
+    /// Appends all vectors that can be found.
+    fn append_all(&self, writer: &mut Writer) -> Result<()> {
         let mut batch = Batch::new();
         for entry in self.entries() {
             batch.entries.push(entry?);
@@ -185,7 +229,7 @@ impl Index {
             }
         }
         writer.append(&batch)?;
-        Ok(writer)
+        Ok(())
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {

@@ -2,7 +2,9 @@
 //! readers, never left half-changed by a crash.
 //!
 //! Embeddings come from the caller, so this crate links no model and no tensor library. Scores are
-//! inner products of unit vectors: cosine similarities.
+//! inner products of unit vectors: cosine similarities. A search scans 8-bit codes, and scores the
+//! best candidates by their f32 vectors; where many vectors hardly differ, only
+//! [`Query::with_exact`] is sure to find the best of them.
 //!
 //! ```
 //! use medgemma_search::{Batch, Cpu, Filter, Fingerprint, Index, Metadata, Query, Writer};
@@ -16,7 +18,7 @@
 //! let mut batch = Batch::new();
 //! batch.put("a", vec![1.0, 0.0, 0.0], Metadata::from([("age".into(), 40.0.into())]));
 //! batch.put("b", vec![0.8, 0.6, 0.0], Metadata::from([("age".into(), 7.0.into())]));
-//! writer.append(&batch)?; // on the disk, or an error and nothing
+//! writer.append(&batch)?; // on the disk when it has returned
 //!
 //! let index = Index::open(&folder, &fingerprint)?;
 //! let cpu = Cpu::detect();
@@ -30,7 +32,7 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | a batch → rows, codes and a frame of the log → published | `writer`, `quantize`, `frame`, `commit` |
+//! | a batch → rows, codes and a frame of the log → published | `writer`, `quantize`, `frame`, `commit`, `header` |
 //! | a folder of pictures → batches, by the caller's decoder and model | `ingest` |
 //! | what a crash left → the last whole batch | `recovery` |
 //! | published state → what is known of the rows | `catalog`, `ids`, `rows` |
@@ -51,9 +53,14 @@ mod files;
 mod filter;
 mod fingerprint;
 mod frame;
+mod header;
+mod identity;
 mod ids;
 mod index;
 mod ingest;
+#[cfg(test)]
+mod journal;
+mod lock;
 mod mask;
 mod metadata;
 mod quantize;

@@ -6,6 +6,10 @@ use crate::quantize;
 
 /// Candidates of a scan that are scored again in f32, unless asked for otherwise.
 const RESCORED: usize = 128;
+/// A weighted sum shorter than this part of its weights has no direction of its own. Vectors of unit
+/// length are only that to a millionth, and their numbers are rounded: what is left of embeddings that
+/// cancel out is as long as these errors, and points anywhere.
+const CANCELLED: f64 = 1e-6;
 
 /// A search. The embeddings come from the caller, so text, an image, or both search alike.
 #[derive(Clone, PartialEq)]
@@ -21,8 +25,9 @@ pub struct Query {
     /// and four times `k`, unless asked for otherwise. Each costs a look into the file of vectors.
     pub rescored: Option<usize>,
     /// Whether the hits must be the best in f32 beyond doubt. A second scan then looks for every
-    /// vector that the error of its codes could have kept out, where there can be one. Without it a
-    /// hit may be missed whose score is within that error of the last; none has a wrong score.
+    /// vector that the error of its codes could have kept out, where there can be one. Without it hits
+    /// can be missed whose scores are within that error of others': all ten best of a thousand
+    /// near-identical slices. None has a wrong score.
     pub exact: bool,
 }
 
@@ -58,12 +63,13 @@ impl Query {
     ///
     /// # Errors
     /// [`Error::Argument`] if there are no embeddings, they differ in length, one has no direction,
-    /// a weight is not finite, or the sum cancels out.
+    /// a weight is not finite, or the sum cancels out: to less than a millionth of the weights.
     pub fn weighted(parts: &[(&[f32], f32)]) -> Result<Self> {
         let Some((first, _)) = parts.first() else {
             return Err(Error::argument("parts", "at least one embedding", "none"));
         };
         let mut sum = vec![0.0; first.len()];
+        let mut weights = 0.0;
         for (index, (vector, weight)) in parts.iter().enumerate() {
             let argument = format!("parts {index}");
             if vector.len() != sum.len() {
@@ -82,14 +88,20 @@ impl Query {
                 let expected = "finite numbers, not all of them zero";
                 Error::argument(&argument, expected, "a vector without a direction")
             })?;
+            let weight = f64::from(*weight);
+            weights += weight.abs();
             for (sum, x) in sum.iter_mut().zip(unit) {
-                *sum += weight * x;
+                *sum += weight * f64::from(x);
             }
         }
-        let vector = quantize::normalized(&sum).ok_or_else(|| {
+        let length = sum.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if length <= CANCELLED * weights {
             let expected = "embeddings whose weighted sum has a direction: change the weights";
-            Error::argument("parts", expected, "a sum without one")
-        })?;
+            let found = "a sum that cancels out";
+            return Err(Error::argument("parts", expected, found));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "rounded to what is stored")]
+        let vector: Vec<f32> = sum.iter().map(|x| (x / length) as f32).collect();
         Ok(Self::new(vector))
     }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::catalog::Catalog;
-use crate::commit::Slots;
+use crate::commit::{Commit, Slots};
 use crate::error::Result;
 use crate::files::NamedFile;
 use crate::rows::RowFiles;
@@ -86,6 +86,9 @@ pub(crate) fn recover(
     commit: &mut NamedFile,
 ) -> Result<Recovery> {
     rows.expect_vectors(slots.latest.rows)?;
+    if catalog.following()?.is_some() {
+        write_again(&slots.latest, catalog, rows)?;
+    }
     let adopted_batches = adopt(catalog, rows)?;
     if let Some(span) = catalog.last() {
         rows.expect_batch(span)?;
@@ -109,9 +112,23 @@ pub(crate) fn recover(
         catalog.log_mut().sync()?;
     }
     if recovery.adopted_batches > 0 || slots.damaged {
-        state.publish_twice(commit)?;
+        state.publish_twice(slots.identity, commit)?;
     }
     Ok(recovery)
+}
+
+/// Writes what lies behind the published state once more.
+///
+/// A sync that fails is told once, to the process that waited for it. The bytes stay readable from
+/// the system's memory, and the next sync has nothing to write and says yes: only what is written
+/// again is on the disk after it. Hence before anything is compared, lest the system forgets the bytes
+/// in between.
+fn write_again(published: &Commit, catalog: &mut Catalog, rows: &mut RowFiles) -> Result<()> {
+    let log = catalog.log_mut();
+    log.rewrite(published.log_bytes..log.len()?)?;
+    let (vector_at, code_at) = (rows.vector_at(published.rows), rows.code_at(published.rows));
+    rows.vectors.rewrite(vector_at..rows.vectors.len()?)?;
+    rows.codes.rewrite(code_at..rows.codes.len()?)
 }
 
 /// Takes in the batches that are whole, in the log and in the rows: how many.

@@ -12,6 +12,9 @@ use crate::quantize;
 
 /// Rows that are read or made again at a time.
 const CHUNK: u64 = 1024;
+/// What lengths and products of vectors may be off from those of unit length: far more than rounding
+/// takes, far less than most damage does.
+pub(crate) const NEAR: f64 = 1e-3;
 
 /// Both files, open.
 #[derive(Debug)]
@@ -66,6 +69,18 @@ impl RowFiles {
     pub(crate) fn read_vector(&self, row: usize, vector: &mut Vec<u8>) -> Result<()> {
         vector.resize(self.dimension * 4, 0);
         self.vectors.read_at(self.vector_at(row as u64), vector)
+    }
+
+    /// Row `row` has no vector of unit length: `found` is its length, or its product with one.
+    pub(crate) fn damaged_vector(&self, row: usize, found: f64) -> Error {
+        Error::Damaged {
+            path: self.vectors.path.clone(),
+            at: self.vector_at(row as u64),
+            what: "vector of a row",
+            expected: format!("unit length, to {NEAR}"),
+            found: format!("{found:e} as length or product"),
+            remedy: RESTORE,
+        }
     }
 
     /// Whether the vectors of a batch are those that were written.

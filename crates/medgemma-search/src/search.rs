@@ -1,4 +1,5 @@
-//! Exact top-k: a scan of the 8-bit codes for candidates, whose f32 vectors decide.
+//! The best hits: a scan of the 8-bit codes for candidates, whose f32 vectors decide. What the codes
+//! do not tell apart can be missed, unless a second scan is asked for.
 
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use crate::mask::Mask;
 use crate::metadata::Metadata;
 use crate::quantize::{self, Scaling, bound, product};
 use crate::query::Query;
+use crate::rows::NEAR;
 use crate::scan::{self, Block};
 use crate::writer;
 
@@ -59,10 +61,16 @@ impl Index {
     /// The vectors most like the query, best first: by score, those of one score by id. The threads
     /// of `cpu` make no difference to the result.
     ///
+    /// Scores are exact, but which vectors are scored is decided by their 8-bit codes: the best 128
+    /// candidates, or [`Query::with_rescored`]. Where more vectors than that are as near to the query as
+    /// the error of the codes, the best can be missed: of a thousand slices of one series that
+    /// hardly differ, say. [`Query::with_exact`] misses none.
+    ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for a query vector of another dimension or
     /// without a direction, [`Error::Damaged`](crate::Error::Damaged) if the log has changed since
-    /// it was read, [`Error::Io`](crate::Error::Io) if a vector cannot be read.
+    /// it was read or a vector that is scored cannot be one of unit length,
+    /// [`Error::Io`](crate::Error::Io) if a vector cannot be read.
     pub fn search(&self, cpu: &Cpu, query: &Query) -> Result<Vec<Hit>> {
         let hits = self.search_all(cpu, std::slice::from_ref(query))?;
         Ok(hits.into_iter().next().unwrap_or_default())
@@ -244,6 +252,11 @@ impl Index {
     /// A row's score by its vector, which is read into `vector`.
     fn score(&self, target: &Target<'_>, row: usize, vector: &mut Vec<u8>) -> Result<f32> {
         self.files().read_vector(row, vector)?;
-        Ok(product(&target.unit, vector))
+        let product = product(&target.unit, vector);
+        // A number that is none is not in the range either.
+        if product.abs() <= 1.0 + NEAR {
+            return Ok(quantize::score(product));
+        }
+        Err(self.files().damaged_vector(row, product))
     }
 }

@@ -1,7 +1,6 @@
 //! Changing an index: appending batches so that each is there wholly or not at all.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,20 +11,28 @@ use crate::error::{Error, Result};
 use crate::files::{self, NamedFile};
 use crate::fingerprint::Fingerprint;
 use crate::frame::{self, Span};
+use crate::header::Header;
+use crate::identity::Identity;
+use crate::lock::Lock;
 use crate::quantize::{self, Scaling};
 use crate::record;
 use crate::recovery::{self, Recovery};
 use crate::rows::RowFiles;
 
+/// The files of rows and their log, empty in a new index.
+const ROWS: [&str; 3] = [files::VECTORS, files::CODES, files::LOG];
+
 /// The one writer of an index. Readers, of this process and others, go on meanwhile with the state
 /// they have seen; see [`Index::refresh`](crate::Index::refresh).
 ///
-/// When [`Writer::append`] has returned, the batch outlives a loss of power. When it has not, because
-/// the process was killed or the machine stopped, the batch is there wholly or not at all.
+/// When [`Writer::append`] has returned without an error, the batch outlives a loss of power. When it
+/// has not, because the process was killed, the machine stopped or the disk failed, the batch is there
+/// wholly or not at all when the index is opened again.
 #[derive(Debug)]
 pub struct Writer {
     folder: PathBuf,
     fingerprint: Fingerprint,
+    identity: Identity,
     catalog: Catalog,
     rows: RowFiles,
     commit: NamedFile,
@@ -42,29 +49,61 @@ impl Writer {
     /// index, [`Error::Occupied`] if there is a file in the way that is not empty, such as the
     /// vectors of an index that has lost its header, [`Error::Locked`], [`Error::Io`].
     pub fn create(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
-        let folder = folder.as_ref();
+        let (writer, header) = Self::begin(folder.as_ref(), fingerprint)?;
+        // A crash before this line leaves files that the next call replaces.
+        header.publish(&writer.folder)?;
+        Ok(writer)
+    }
+
+    /// All files of a new index but its header, which makes the folder one when it is published.
+    pub(crate) fn begin(folder: &Path, fingerprint: &Fingerprint) -> Result<(Self, Header)> {
         fingerprint.check()?;
         files::create_folder(folder)?;
         let lock = Lock::take(folder)?;
-        if Fingerprint::exists(folder)? {
+        if Header::exists(folder)? {
             return Err(Error::Exists {
                 path: folder.to_owned(),
             });
         }
-        let rows = [files::VECTORS, files::CODES, files::LOG];
         // All of them are looked at before the first is made.
-        rows.iter()
-            .try_for_each(|name| files::expect_free(folder, name))?;
-        for name in rows {
+        for name in ROWS {
+            files::expect_free(folder, name, |_| false)?;
+        }
+        files::expect_free(folder, files::COMMIT, Commit::is_unfinished)?;
+        let unpublished = files::unpublished(files::HEADER);
+        files::expect_free(folder, &unpublished, Header::is_unfinished)?;
+        for name in ROWS {
             NamedFile::create(folder, name)?.sync()?;
         }
+        let header = Header::new(fingerprint);
         let mut commit = NamedFile::create(folder, files::COMMIT)?;
-        Commit::default().publish_twice(&mut commit)?;
+        Commit::default().publish_twice(header.identity, &mut commit)?;
         files::sync_folder(folder)?;
-        // A crash before this line leaves files that the next call replaces.
-        fingerprint.publish(folder)?;
-        let (writer, _) = Self::open_locked(folder, fingerprint, lock)?;
-        Ok(writer)
+        let (writer, _) = Self::open_locked(folder, &header, lock)?;
+        Ok((writer, header))
+    }
+
+    /// Removes an index that [`Writer::begin`] has begun.
+    pub(crate) fn discard(self) {
+        let Self {
+            folder,
+            catalog,
+            rows,
+            commit,
+            _lock,
+            ..
+        } = self;
+        // Windows removes no file that is open.
+        drop((catalog, rows, commit));
+        // The header first: without it there is no index, whatever of the rest stays. What cannot be
+        // removed is left: the error that is under way says more.
+        let unpublished = files::unpublished(files::HEADER);
+        for name in [files::HEADER, &unpublished, files::COMMIT]
+            .iter()
+            .chain(&ROWS)
+        {
+            let _ = files::remove(&folder, name);
+        }
     }
 
     /// Opens the index in `folder`, and puts right what a crash has left: an unfinished append is
@@ -77,18 +116,18 @@ impl Writer {
     /// [`Index::verify`](crate::Index::verify) for the rest), [`Error::Io`].
     pub fn open(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<(Self, Recovery)> {
         let folder = folder.as_ref();
-        fingerprint.expect(folder)?;
+        Header::expect(folder, fingerprint)?;
         let lock = Lock::take(folder)?;
-        Self::open_locked(folder, fingerprint, lock)
+        // Read under the lock: nobody makes another index here from now on.
+        let header = Header::expect(folder, fingerprint)?;
+        Self::open_locked(folder, &header, lock)
     }
 
-    fn open_locked(
-        folder: &Path,
-        fingerprint: &Fingerprint,
-        lock: Lock,
-    ) -> Result<(Self, Recovery)> {
+    fn open_locked(folder: &Path, header: &Header, lock: Lock) -> Result<(Self, Recovery)> {
+        let fingerprint = &header.fingerprint;
         let mut commit = NamedFile::open(folder, files::COMMIT, true)?;
         let slots = Commit::read(folder)?;
+        slots.expect(folder, header.identity)?;
         let log = NamedFile::open(folder, files::LOG, true)?;
         let mut catalog = Catalog::open(log, &slots.latest)?;
         let mut rows = RowFiles::open(folder, fingerprint.dimension, true)?;
@@ -105,6 +144,7 @@ impl Writer {
         let writer = Self {
             folder: folder.to_owned(),
             fingerprint: fingerprint.clone(),
+            identity: header.identity,
             catalog,
             rows,
             commit,
@@ -114,13 +154,14 @@ impl Writer {
         Ok((writer, recovery))
     }
 
-    /// Publishes all changes of `batch`, or none. The disk is waited for once a batch, not once a
-    /// vector, so batches of hundreds are much faster than single vectors; the whole batch is held
-    /// in memory a second time.
+    /// Publishes all changes of `batch`: they are on the disk when this returns without an error. The
+    /// disk is waited for once a batch, not once a vector, so batches of hundreds are much faster than
+    /// single vectors; the whole batch is held in memory a second time.
     ///
     /// # Errors
     /// [`Error::Argument`] names the entry at fault, and nothing was written. After [`Error::Io`]
-    /// every further append is [`Error::Failed`].
+    /// every further append is [`Error::Failed`]; only opening the index again tells whether the batch
+    /// is there. It is wholly or not at all.
     pub fn append(&mut self, batch: &Batch) -> Result<Appended> {
         if self.failed {
             return Err(Error::Failed {
@@ -219,7 +260,7 @@ impl Writer {
             log_bytes: state.log_bytes + frame.len() as u64,
             rows: state.rows + u64::from(prepared.rows),
         };
-        next.publish(&mut self.commit)?;
+        next.publish(self.identity, &mut self.commit)?;
         self.catalog.advance(&next)
     }
 
@@ -313,32 +354,4 @@ fn once<'a>(seen: &mut BTreeSet<&'a str>, id: &'a str, argument: &str) -> Result
         expected,
         format!("id '{id}' a second time"),
     ))
-}
-
-/// Keeps other writers out until it is dropped, or the process ends in whatever way.
-#[derive(Debug)]
-struct Lock(File);
-
-impl Lock {
-    fn take(folder: &Path) -> Result<Self> {
-        let path = folder.join(files::LOCK);
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(Error::io(&path, "open the file"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked {
-                path: folder.to_owned(),
-            }),
-            Err(TryLockError::Error(source)) => Err(Error::io(&path, "lock the file")(source)),
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing is not enough: a process that another thread is just starting has the open file
-        // too, for a moment, and would hold the lock. What fails here is left to closing.
-        let _ = self.0.unlock();
-    }
 }

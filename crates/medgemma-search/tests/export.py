@@ -32,6 +32,7 @@ def check(name, table):
     assert vector.list_size == DIMENSION and vector.value_type == pyarrow.float32(), vector
     assert [(f.name, str(f.type)) for f in table.schema][2:] == [
         ("age", "double"),
+        ("exam_year", "double"),
         ("metadata_id", "string"),
         ("mixed", "string"),
         ("portable", "bool"),
@@ -42,6 +43,7 @@ def check(name, table):
     columns = table.drop_columns(["vector"]).to_pydict()
     assert columns["id"] == [f"image {row}" for row in ROWS]
     assert columns["age"] == [row % 90 for row in ROWS]
+    assert columns["exam_year"] == [2000 + row % 20 for row in ROWS]
     assert columns["metadata_id"] == [f"patient {row % 7}" for row in ROWS]
     assert columns["mixed"] == ["1.5" if row % 2 else "even" for row in ROWS]
     assert columns["portable"] == [None if row % 3 else row % 2 == 0 for row in ROWS]

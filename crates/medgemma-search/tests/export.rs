@@ -25,6 +25,7 @@ fn metadata(row: u16) -> Metadata {
         ("id".to_owned(), Value::from(format!("patient {}", row % 7))),
         ("age".to_owned(), f64::from(row % 90).into()),
         ("mixed".to_owned(), mixed),
+        ("exam.year".to_owned(), f64::from(2000 + row % 20).into()),
     ]);
     if row.is_multiple_of(3) {
         metadata.insert("portable".to_owned(), row.is_multiple_of(2).into());
@@ -60,11 +61,14 @@ fn check(exported: &Exported) {
         columns,
         [
             ("age", ColumnKind::Number, all),
+            ("exam_year", ColumnKind::Number, all),
             ("metadata_id", ColumnKind::Text, all),
             ("mixed", ColumnKind::Mixed, all),
             ("portable", ColumnKind::Bool, 6667),
         ]
     );
+    let sources: Vec<_> = exported.columns.iter().map(|c| &*c.source).collect();
+    assert_eq!(sources, ["age", "exam.year", "id", "mixed", "portable"]);
 }
 
 /// The names in a folder, sorted.
@@ -123,18 +127,59 @@ fn an_empty_index_is_a_file_too_and_what_cannot_be_written_leaves_none() {
         std::fs::remove_dir_all(folder.path().join("taken")).expect("a folder");
         assert_eq!(names(folder.path()), ["index"]);
     }
-    let both = ["vector", "metadata_vector"].map(|name| (name.to_owned(), Value::from(1)));
-    let mut batch = Batch::new();
-    batch.put("a", vec![1.0; DIMENSION], both.into());
-    writer.append(&batch).expect("appended");
-    index.refresh().expect("refreshed");
-    for export in exports {
-        let error = export(&index, &folder.path().join("x")).expect_err("two of one name");
+    for names in [
+        ["vector", "metadata_vector"],
+        ["metadata_v.x", "metadata.v.x"],
+    ] {
+        let both = names.map(|name| (name.to_owned(), Value::from(1)));
+        let mut batch = Batch::new();
+        batch.put("a", vec![1.0; DIMENSION], both.into());
+        writer.append(&batch).expect("appended");
+        index.refresh().expect("refreshed");
+        for export in exports {
+            let error = export(&index, &folder.path().join("x")).expect_err("two of one name");
+            let message = error.to_string();
+            assert!(message.contains("two columns 'metadata_v"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_somebody_else_beside_the_export_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = archive(&folder.path().join("index"));
+    let to = |name: &str| folder.path().join(name);
+    std::fs::write(to("x.arrow.new"), "mine").expect("written");
+    index.export_arrow(to("x.arrow")).expect("exported");
+    let error = index.export_arrow(folder.path().join("index"));
+    error.expect_err("a folder is in the way");
+    assert_eq!(names(folder.path()), ["index", "x.arrow", "x.arrow.new"]);
+    let kept = std::fs::read_to_string(to("x.arrow.new")).expect("read");
+    assert_eq!(kept, "mine");
+}
+
+#[test]
+fn damage_is_not_exported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("index");
+    let mut writer = Writer::create(&path, &Fingerprint::new("m", 2)).expect("created");
+    for id in ["old", "new"] {
+        let mut batch = Batch::new();
+        batch.put(id, vec![0.6, 0.8], Metadata::new());
+        writer.append(&batch).expect("appended");
+    }
+    let mut vectors = std::fs::read(path.join("vectors")).expect("read");
+    vectors[0] ^= 1;
+    std::fs::write(path.join("vectors"), vectors).expect("written");
+    let index = Index::open(&path, &Fingerprint::new("m", 2)).expect("the last batch is whole");
+    let to = folder.path().join("x");
+    for exported in [index.export_arrow(&to), index.export_parquet(&to)] {
         assert!(
-            error.to_string().contains("two columns 'metadata_vector'"),
-            "{error}"
+            matches!(exported, Err(Error::Damaged { .. })),
+            "{exported:?}"
         );
     }
+    assert_eq!(names(folder.path()), ["index"]);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         wanted.push(encoder.embed_pixels(&encoder.pixels(&Image::open(path)?)?)?);
     }
     let parts: Vec<_> = wanted.iter().map(|part| (part.as_slice(), 1.0)).collect();
-    let mut query = Query::weighted(&parts)?.with_k(task.top);
+    // Slices of one series hardly differ: codes alone might not tell which are the best.
+    let mut query = Query::weighted(&parts)?.with_k(task.top).with_exact();
     if let Some(filter) = filter(&task.filter) {
         query = query.with_filter(filter);
     }

@@ -1,6 +1,6 @@
 //! The contact sheet: one HTML file without links, scripts or anything to be fetched.
 
-use medgemma_search::{Hit, Ingestion};
+use medgemma_search::{Hit, Ingestion, content_id_of_file};
 
 use crate::NOTICE;
 use crate::arguments::QueryTask;
@@ -42,11 +42,22 @@ pub(crate) fn sheet(task: &QueryTask, hits: &[Hit], searched: usize) -> String {
 fn figure(rank: usize, hit: &Hit) -> String {
     let (file, score) = (text(hit, Ingestion::FILE), hit.score);
     let (width, height) = (text(hit, "width"), text(hit, "height"));
-    let (picture, file) = (picture(&text(hit, "path"), &file), escaped(&file));
+    let (picture, file) = (found(hit, &file), escaped(&file));
     format!(
         "<figure>{picture}<figcaption>{rank}. <b>{score:.4}</b> {file}, {width} × {height}\
         </figcaption></figure>\n"
     )
+}
+
+/// The picture that was indexed, or what stands in its place: the score is not one of what the file
+/// has become since.
+fn found(hit: &Hit, name: &str) -> String {
+    let path = text(hit, "path");
+    match content_id_of_file(&path) {
+        Ok(id) if id != hit.id => "<p>changed since it was indexed</p>".to_owned(),
+        // What cannot be read is told as what cannot be decoded is.
+        _ => picture(&path, name),
+    }
 }
 
 /// The picture, or what stands in its place if it is not there any more.

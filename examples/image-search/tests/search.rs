@@ -230,6 +230,35 @@ fn bad_files_are_listed_and_names_are_only_text() {
     assert!(html.contains("<p>no picture: "), "{html}");
 }
 
+#[test]
+fn a_file_that_was_changed_is_not_shown_with_the_score_of_what_it_was() {
+    let (folder, index) = place();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).expect("a folder");
+    for (from, to) in [(CHEST, "changed.png"), (FUNDUS, "same.png")] {
+        fs::copy(Path::new(PICTURES).join(from), pictures.join(to)).expect("copied");
+    }
+    said(&["index", &pictures.display().to_string(), "--index", &index]);
+    fs::copy(
+        Path::new(PICTURES).join(FUNDUS),
+        pictures.join("changed.png"),
+    )
+    .expect("copied");
+    let page = folder.path().join("page.html").display().to_string();
+    let options = ["--text", "a chest radiograph", "--html", &page];
+    assert_eq!(found(&index, &options).0, ["changed.png", "same.png"]);
+    let html = fs::read_to_string(&page).expect("a page");
+    let figures: Vec<_> = html.split("<figure>").skip(1).collect();
+    let changed = "<p>changed since it was indexed</p><figcaption>1. ";
+    assert!(figures[0].starts_with(changed), "{}", figures[0]);
+    assert!(
+        figures[1].contains("data:image/jpeg;base64,"),
+        "{}",
+        figures[1]
+    );
+    assert_eq!(html.matches("<img").count(), 1, "{html}");
+}
+
 /// Ended by the system in the middle of a write, as by `kill -9`: at the same byte each time.
 #[cfg(unix)]
 #[test]

@@ -27,15 +27,15 @@ pub(super) const ITEM: &str = "item";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Column {
-    /// Its name in the file: the metadata's, with `metadata_` before it where that is `id` or
-    /// `vector`.
+    /// Its name in the file: the metadata's, with `_` for each dot, which `LanceDB` takes for the
+    /// path of a field, and with `metadata_` before it where that is `id` or `vector`.
     pub name: String,
     /// What its values are.
     pub kind: ColumnKind,
     /// Vectors that have a value; the others are null.
     pub values: usize,
     /// The metadata's name.
-    source: String,
+    pub source: String,
 }
 
 /// What the values of a [`Column`] are.
@@ -151,7 +151,7 @@ fn columns(index: &Index) -> Result<Vec<Column>> {
     let column = |(source, (kind, values)): (String, (ColumnKind, usize))| Column {
         name: match &*source {
             ID | VECTOR => format!("metadata_{source}"),
-            _ => source.clone(),
+            _ => source.replace('.', "_"),
         },
         kind,
         values,
@@ -164,7 +164,7 @@ fn columns(index: &Index) -> Result<Vec<Column>> {
             .any(|other| other.name == column.name)
         {
             let found = format!("two columns '{}'", column.name);
-            let expected = "metadata that does not have both a name and `metadata_` before it";
+            let expected = "metadata whose names stay different with `_` for each dot, and with `metadata_` before `id` and `vector`";
             return Err(Error::argument("index", expected, found));
         }
     }

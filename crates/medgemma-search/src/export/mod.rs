@@ -5,6 +5,7 @@
 //! crate's README has both recipes.
 
 mod columns;
+mod parts;
 
 use std::error::Error as StdError;
 use std::fs::File;
@@ -21,13 +22,14 @@ use parquet::schema::types::ColumnPath;
 pub use self::columns::{Column, ColumnKind};
 
 use self::columns::{ITEM, Table, VECTOR};
-use crate::batch::Entry;
+use self::parts::Room;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::identity::Identity;
 use crate::index::Index;
 
-/// Vectors of one record batch.
-const ROWS: usize = 4096;
+/// Vectors and bytes of text of one record batch.
+const ROOM: Room = Room::new(4096, 64 << 20);
 /// Vectors of one row group of a Parquet file: what is held in memory until it is written, 75 MB of
 /// 1152 numbers.
 const GROUP: usize = 1 << 14;
@@ -46,11 +48,12 @@ impl Index {
     /// Writes all vectors that can be found to an Arrow IPC file at `path`, also known as Feather,
     /// which appears when it is complete. A name of the metadata whose values are of several kinds
     /// becomes a column of text; the report says so. The name of the model is in the schema's
-    /// metadata, under `model`.
+    /// metadata, under `model`. All checksums are compared first, as [`Index::verify`] does, so that
+    /// no damage is exported.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`] if the log has changed since it was read,
-    /// [`Error::Argument`] if a name of the metadata and `metadata_` before another are the same.
+    /// [`Error::Io`], [`Error::Damaged`], [`Error::Argument`] if two names of the metadata become one
+    /// (see [`Column::name`]) or a text has 2 GiB or more.
     pub fn export_arrow(&self, path: impl AsRef<Path>) -> Result<Exported> {
         self.export(path.as_ref(), |table, file, path| {
             let failed = |error| failed(path, error);
@@ -91,8 +94,9 @@ impl Index {
         path: &Path,
         write: impl FnOnce(&Table, BufWriter<File>, &Path) -> Result<BufWriter<File>>,
     ) -> Result<Exported> {
-        let table = Table::new(self)?;
         let unfinished = Unfinished::new(path)?;
+        self.verify()?;
+        let table = Table::new(self)?;
         let file = BufWriter::new(unfinished.create()?);
         let mut file = write(&table, file, &unfinished.0)?;
         file.flush()
@@ -118,9 +122,7 @@ impl Index {
     ) -> Result<()> {
         let mut entries = self.entries().peekable();
         while entries.peek().is_some() {
-            let part = entries.by_ref().take(ROWS);
-            let part = part.collect::<Result<Vec<Entry>>>()?;
-            each(&table.batch(&part)?)?;
+            each(&table.batch(&ROOM.take(&mut entries)?)?)?;
         }
         Ok(())
     }
@@ -136,19 +138,19 @@ impl Unfinished {
             return Err(Error::argument("path", "the name of a file", found));
         };
         let mut name = name.to_owned();
-        name.push(".new");
+        // Nobody else has a file of this name, which would be overwritten here and deleted below.
+        name.push(format!(".{}.new", Identity::new()));
         Ok(Self(path.with_file_name(name)))
     }
 
     fn create(&self) -> Result<File> {
-        File::create(&self.0).map_err(Error::io(&self.0, "create the file"))
+        File::create_new(&self.0).map_err(Error::io(&self.0, "create the file"))
     }
 
     fn publish(self, file: &File, path: &Path) -> Result<()> {
         let synced = file.sync_all();
         synced.map_err(Error::io(&self.0, "sync the file to the disk"))?;
-        std::fs::rename(&self.0, path).map_err(Error::io(path, "rename the new file"))?;
-        files::sync_folder(files::above(path))
+        files::rename(&self.0, path)
     }
 }
 

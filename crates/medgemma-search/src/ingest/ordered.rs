@@ -64,20 +64,21 @@ pub(super) fn run<T: Send>(
         changed: Condvar::new(),
     };
     let worker = || {
+        let panicked = Stop(&shared);
         loop {
             let may_begin = |state: &State<T>| {
-                state.stop || state.next >= count || state.next < state.wanted + width
+                state.stop || state.next >= count || state.next < state.wanted.saturating_add(width)
             };
             let mut state = shared.wait(shared.lock(), may_begin);
             if state.stop || state.next >= count {
+                // The others go on with what they have begun.
+                std::mem::forget(panicked);
                 return;
             }
             let index = state.next;
             state.next += 1;
             drop(state);
-            let panicked = Stop(&shared);
             let result = work(index);
-            std::mem::forget(panicked);
             shared.lock().results.insert(index, result);
             shared.changed.notify_all();
         }
@@ -147,6 +148,25 @@ mod tests {
                 assert_eq!(seen, (0..60).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn no_width_is_too_large() {
+        let taken = AtomicUsize::new(0);
+        // Each piece waits for the result before it to be taken, so that work begins after that too.
+        let work = |index: usize| {
+            while taken.load(Ordering::SeqCst) < index {
+                std::thread::yield_now();
+            }
+            index
+        };
+        run(1, 20, usize::MAX, work, |index, result| {
+            assert_eq!(index, result);
+            taken.store(index + 1, Ordering::SeqCst);
+            true
+        })
+        .expect("threads");
+        assert_eq!(taken.into_inner(), 20);
     }
 
     #[test]

@@ -195,7 +195,7 @@ fn a_torn_write_of_the_slot_loses_nothing() {
     let (old, new) = (&scene.before["commit"], &scene.after["commit"]);
     assert_eq!(old.len(), new.len());
     // Of the bytes between the slots, which mean nothing, some.
-    let slot = |at: &usize| at % 4096 < 40 || at.is_multiple_of(1000);
+    let slot = |at: &usize| at % 4096 < 56 || at.is_multiple_of(1000);
     for at in (0..new.len()).filter(slot) {
         // Up to here the new slot, from here on the old; and the new one with a byte changed.
         let mut torn = new[..at].to_vec();
@@ -320,7 +320,24 @@ fn a_changed_byte_of_the_header_is_found() {
 fn a_crash_while_an_index_is_made_leaves_none() {
     let scene = Scene::new();
     let folder = scene.folder.path();
-    let slots = scene.before["commit"].clone();
+    // What making an index leaves of `commit`, up to any byte, or only the room for it.
+    let made = tempfile::tempdir().expect("a folder");
+    drop(Writer::create(made.path(), &fingerprint(DIMENSION)).expect("created"));
+    let slots = fs::read(made.path().join("commit")).expect("read");
+    let step = |len: &usize| len % 4096 < 56 || len.is_multiple_of(500);
+    let cut = (0..=slots.len())
+        .filter(step)
+        .map(|len| slots[..len].to_vec());
+    let commits = [slots.clone(), vec![0; slots.len()]];
+    for commit in cut.chain(commits) {
+        let case = format!("{} bytes of `commit`", commit.len());
+        fs::remove_dir_all(folder).expect("removed");
+        fs::create_dir(folder).expect("created");
+        fs::write(folder.join("commit"), commit).expect("written");
+        let writer = Writer::create(folder, &fingerprint(DIMENSION));
+        drop(writer.unwrap_or_else(|error| panic!("{case}: {error}")));
+        assert!(scene.seen().is_empty());
+    }
     // The header comes last; before it, any of the other files may be there.
     for made in 0..=4 {
         fs::remove_dir_all(folder).expect("removed");
@@ -351,7 +368,7 @@ fn an_index_without_its_header_is_not_made_anew() {
     let scene = Scene::new();
     let folder = scene.folder.path();
     fs::remove_file(folder.join("header")).expect("removed");
-    for name in FILES {
+    for name in [&FILES[..], &["commit"]].concat() {
         let files = read_all(folder);
         let error = Writer::create(folder, &fingerprint(DIMENSION)).expect_err("in the way");
         let message = error.to_string();
@@ -361,6 +378,16 @@ fn an_index_without_its_header_is_not_made_anew() {
             "{message}"
         );
         assert_eq!(read_all(folder), files, "nothing was touched");
+        fs::remove_file(folder.join(name)).expect("removed");
+    }
+    // Of somebody else, and not to be replaced.
+    for name in ["header.new", "commit"] {
+        for bytes in [&b"MGS, notes"[..], b"x", &[0, 0, 1], &[1; 5000]] {
+            fs::write(folder.join(name), bytes).expect("written");
+            let error = Writer::create(folder, &fingerprint(DIMENSION)).expect_err("in the way");
+            assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(fs::read(folder.join(name)).expect("read"), bytes);
+        }
         fs::remove_file(folder.join(name)).expect("removed");
     }
     drop(Writer::create(folder, &fingerprint(DIMENSION)).expect("nothing in the way"));

@@ -42,6 +42,58 @@ fn damage_to_an_old_batch_is_found_by_verify() {
 }
 
 #[test]
+fn damage_to_an_old_batch_is_not_copied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("index");
+    drop(archive(&path));
+    for (file, at) in [("vectors", 85), ("codes", 85)] {
+        change(&path.join(file), at);
+        let index = Index::open(&path, &fingerprint(8)).expect("the last batch is whole");
+        let copy = folder.path().join("copy");
+        let error = index.copy_to(&copy).map(drop).expect_err("damaged");
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains(file), "{error}");
+        assert!(!copy.exists(), "nothing was begun");
+        change(&path.join(file), at);
+    }
+}
+
+#[test]
+fn a_vector_that_is_none_is_no_hit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    drop(archive(path));
+    let whole = fs::read(path.join("vectors")).expect("read");
+    let cpu = Cpu::new(2, Cpu::detect().path());
+    // Of the second batch, which opening does not look at.
+    for number in [f32::NAN, f32::INFINITY, -1e30, 1.5] {
+        let mut vectors = whole.clone();
+        let row = &mut vectors[13 * 8 * 4..][..8 * 4];
+        for place in row.chunks_exact_mut(4) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        fs::write(path.join("vectors"), &vectors).expect("written");
+        let index = Index::open(path, &fingerprint(8)).expect("the last batch is whole");
+        let query = Query::new([1.0; 8]).with_k(40);
+        let all = DuplicateOptions::default().with_threshold(1e-6);
+        for error in [
+            index.search(&cpu, &query).map(drop).expect_err("damaged"),
+            index
+                .search(&cpu, &query.with_exact())
+                .map(drop)
+                .expect_err("damaged"),
+            index.duplicates(&cpu, &all).map(drop).expect_err("damaged"),
+        ] {
+            let message = error.to_string();
+            assert!(matches!(error, Error::Damaged { .. }), "{message}");
+            for part in ["vectors", "byte 416", "unit length", "restore"] {
+                assert!(message.contains(part), "{part}: {message}");
+            }
+        }
+    }
+}
+
+#[test]
 fn damaged_codes_are_made_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use medgemma_search::{Batch, DuplicateOptions, Filter, Index, Metadata, Writer};
 use rand::RngExt;
 
-use crate::support::{build, cpus, entries, fingerprint, numbers, product, rng};
+use crate::support::{build, cpus, entries, fingerprint, numbers, product, rng, unit};
 
 const DIMENSION: usize = 19;
 
@@ -34,7 +34,8 @@ fn expected(index: &Index, threshold: f64, part: Option<i32>) -> BTreeSet<(Strin
     let mut pairs = BTreeSet::new();
     for (row, a) in entries.iter().enumerate() {
         for b in &entries[row + 1..] {
-            if product(&a.vector, &b.vector) >= threshold {
+            let lengths = product(&a.vector, &a.vector) * product(&b.vector, &b.vector);
+            if product(&a.vector, &b.vector) / lengths.sqrt() >= threshold {
                 pairs.insert((a.id.clone(), b.id.clone()));
             }
         }
@@ -98,6 +99,39 @@ fn copies_are_found_and_deleted_ones_are_not() {
             let options = DuplicateOptions::default().with_threshold(threshold);
             let error = index.duplicates(&cpu, &options).expect_err("no threshold");
             assert!(error.to_string().contains("options.threshold"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn of_vectors_that_are_stored_twice_all_pairs_have_the_highest_score() {
+    const PAIRS: usize = 300;
+    let mut rng = rng(21);
+    // Lengths that are left as they are, since they are 1 to a millionth.
+    let vectors: Vec<Vec<f32>> = (0..PAIRS)
+        .map(|_| {
+            let off = 1.0 + rng.random_range(-9e-7..9e-7f64);
+            let unit = unit(&numbers(&mut rng, 1152));
+            unit.iter().map(|&x| (f64::from(x) * off) as f32).collect()
+        })
+        .collect();
+    let entry = |copy: char| {
+        let entry = move |(row, vector): (usize, &Vec<f32>)| {
+            (format!("{row:03}{copy}"), vector.clone(), Metadata::new())
+        };
+        vectors.iter().enumerate().map(entry)
+    };
+    let all: Vec<_> = entry('a').chain(entry('b')).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build(folder.path(), 1152, 200, &all);
+    for cpu in cpus() {
+        let options = DuplicateOptions::default().with_threshold(1.0);
+        let found = index.duplicates(&cpu, &options).expect("compared");
+        assert_eq!(found.found, PAIRS as u64);
+        for (row, pair) in found.pairs.iter().enumerate() {
+            assert_eq!(pair.first, format!("{row:03}a"));
+            assert_eq!(pair.second, format!("{row:03}b"));
+            assert_eq!(pair.score, 1.0);
         }
     }
 }

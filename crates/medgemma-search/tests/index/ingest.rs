@@ -17,6 +17,8 @@ type Picture = Vec<u8>;
 type Decoded = Result<(Picture, Metadata), String>;
 type Embedded = Result<Vec<Vec<f32>>, String>;
 
+/// As many threads and pictures at a time as can be asked for.
+const MOST: (usize, usize) = (usize::MAX, usize::MAX);
 const ON: ControlFlow<()> = ControlFlow::Continue(());
 
 /// A file is a picture if it begins with a `P`.
@@ -90,7 +92,16 @@ fn a_folder_is_taken_in_once_whatever_the_threads_and_batches() {
         .map(|n| format!("{}{n:03}.PNG", if n % 3 == 0 { "below/" } else { "" }))
         .collect();
     expected.sort_by_key(|name| !name.starts_with("below"));
-    for (threads, batch) in [(1, 1), (1, 7), (2, 32), (5, 4), (3, 1000), (0, 0)] {
+    for (threads, batch) in [
+        (1, 1),
+        (1, 7),
+        (2, 32),
+        (5, 4),
+        (3, 1000),
+        (0, 0),
+        (1, usize::MAX),
+        MOST,
+    ] {
         let to = folder.path().join(format!("{threads} {batch}"));
         let ingestion = Ingestion::new(&from)
             .with_threads(threads)

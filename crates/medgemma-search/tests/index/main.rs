@@ -13,5 +13,6 @@ mod duplicates;
 mod filters;
 mod ingest;
 mod kill;
+mod replaced;
 mod search;
 mod support;

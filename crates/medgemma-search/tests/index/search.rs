@@ -128,6 +128,58 @@ fn the_scan_recalls_what_is_nearest() {
 }
 
 #[test]
+fn what_codes_do_not_tell_apart_is_found_by_the_exact_search() {
+    // Slices that hardly differ: all have the same codes.
+    let angle = |row: u16| f64::from(row) * 3.9e-6;
+    let vector = |row: u16| vec![angle(row).cos() as f32, angle(row).sin() as f32];
+    // The nearer to the query, the smaller the id: many scores are equal as f32.
+    let entry = |row: u16| (format!("{:03}", 999 - row), vector(row), Metadata::new());
+    let all: Vec<_> = (0..1000).map(entry).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build(folder.path(), 2, 300, &all);
+    let query = Query::new(vector(999));
+    let mut expected: Vec<(f32, String)> = entries(&index)
+        .into_iter()
+        .map(|entry| {
+            let score = product(&query.vector, &entry.vector).min(1.0);
+            (score as f32, entry.id)
+        })
+        .collect();
+    expected.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    expected.truncate(10);
+    for cpu in cpus() {
+        let search = |query: &Query| -> Vec<(f32, String)> {
+            let hits = index.search(&cpu, query).expect("searched");
+            hits.into_iter().map(|hit| (hit.score, hit.id)).collect()
+        };
+        assert_eq!(search(&query.clone().with_exact()), expected);
+        // What the documentation warns of.
+        let missed = search(&query);
+        assert!(
+            missed.iter().all(|hit| !expected.contains(hit)),
+            "{missed:?}"
+        );
+    }
+}
+
+#[test]
+fn scores_are_cosines() {
+    // Lengths that are left as they are, since they are 1 to a millionth.
+    let off = |by: f32| vec![0.6 * (1.0 + by), 0.8 * (1.0 + by)];
+    let all = [("long", 8e-7), ("short", -8e-7)];
+    let all = all.map(|(id, by)| (id.to_owned(), off(by), Metadata::new()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build(folder.path(), 2, 10, &all);
+    let cpu = Cpu::new(1, Cpu::detect().path());
+    for (sign, score) in [(1.0, 1.0), (-1.0, -1.0)] {
+        let query = Query::new(off(8e-7).iter().map(|x| sign * x).collect::<Vec<_>>());
+        let hits = index.search(&cpu, &query).expect("searched");
+        assert!(hits.iter().all(|hit| hit.score.abs() <= 1.0), "{hits:?}");
+        assert!(hits.iter().any(|hit| hit.score == score), "{hits:?}");
+    }
+}
+
+#[test]
 fn threads_paths_and_company_change_nothing() {
     let (vectors, queries) = clustered(3000, 40);
     let folder = tempfile::tempdir().expect("a folder");
@@ -209,13 +261,26 @@ fn several_embeddings_make_one_query() {
     assert!((both.score - 1.0).abs() < 1e-6);
     let away = best(Query::weighted(&[(text, 1.0), (image, -3.0)]).expect("a query"));
     assert_eq!(away.id, "x");
-    let refused: [&[(&[f32], f32)]; 5] = [
+    // Twice the same direction, once of another length: what is left of it is rounding.
+    let one = numbers(&mut rng(5), 1152);
+    let other: Vec<f32> = one.iter().map(|x| x * 0.3).collect();
+    let (one, other) = (&one[..], &other[..]);
+    let refused: [&[(&[f32], f32)]; 8] = [
+        &[(one, 1.0), (other, -1.0)],
+        &[(one, 1e30), (other, -1e30)],
+        &[(one, 0.0), (text, 0.0)],
         &[],
         &[(text, 1.0), (&[1.0], 1.0)],
         &[(text, f32::NAN)],
         &[(text, 1.0), (text, -1.0)],
         &[(&[0.0, 0.0], 1.0)],
     ];
+    // Little is left, and it is not rounding.
+    let near = best(Query::weighted(&[(text, 1.0), (&[1.0, 1e-4], -1.0)]).expect("a query"));
+    assert_ne!(near.id, "y", "away from it");
+    // Sums beyond f32 have a direction as well.
+    let large = [(text, 3e38), (text, 3e38), (image, 3e38), (image, 3e38)];
+    assert_eq!(best(Query::weighted(&large).expect("a query")).id, "both");
     for parts in refused {
         let error = Query::weighted(parts).expect_err("no query");
         assert!(error.to_string().contains("parts"), "{error}");

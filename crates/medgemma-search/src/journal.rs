@@ -1,0 +1,281 @@
+//! What is done to files, in order: noted in unit tests, which also make single steps fail.
+//!
+//! No test can take a disk its power, so the order of writes and syncs is held to a model of a disk
+//! ([`Disk`]): what was not synced is lost, and so is a name whose folder was not.
+
+use std::cell::RefCell;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A step that changes a file or waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    CreateFolder,
+    Create,
+    Write,
+    Cut,
+    Sync,
+    /// The path is the new name; the old one has `.new` behind it.
+    Rename,
+    SyncFolder,
+    Remove,
+}
+
+/// A step and its file or folder.
+type Noted = (Step, PathBuf);
+
+#[derive(Default)]
+struct Journal {
+    steps: Vec<Noted>,
+    /// Steps that fail, by number.
+    fail: Range<usize>,
+}
+
+thread_local! {
+    static JOURNAL: RefCell<Option<Journal>> = const { RefCell::new(None) };
+}
+
+/// Notes a step of a test, before it is taken: an error if it is to fail.
+pub(crate) fn note(step: Step, path: &Path) -> io::Result<()> {
+    JOURNAL.with_borrow_mut(|journal| {
+        let Some(journal) = journal else {
+            return Ok(());
+        };
+        let number = journal.steps.len();
+        journal.steps.push((step, path.to_owned()));
+        match journal.fail.contains(&number) {
+            true => Err(io::Error::other("the test lets this step fail")),
+            false => Ok(()),
+        }
+    })
+}
+
+/// What `work` gives and the steps that it took on this thread, those of the numbers `fail` in vain.
+fn noted<T>(fail: Range<usize>, work: impl FnOnce() -> T) -> (T, Vec<Noted>) {
+    let steps = Vec::new();
+    JOURNAL.set(Some(Journal { steps, fail }));
+    let done = work();
+    let journal = JOURNAL.take().unwrap_or_default();
+    (done, journal.steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+    use crate::{Batch, Error, Fingerprint, Index, Metadata, Result, Writer};
+
+    const NONE: Range<usize> = 0..0;
+
+    /// What a loss of power would take.
+    #[derive(Default)]
+    struct Disk {
+        /// Files that were made and not synced.
+        made: BTreeSet<PathBuf>,
+        /// Files that were written to and not synced.
+        written: BTreeSet<PathBuf>,
+        /// Files whose last sync failed: they must be written again before one counts.
+        lost: BTreeSet<PathBuf>,
+        /// Files and folders whose names are not synced.
+        unnamed: BTreeSet<PathBuf>,
+    }
+
+    impl Disk {
+        /// Why the steps could lose what they publish.
+        fn take(mut self, steps: &[Noted]) -> std::result::Result<(), String> {
+            for (step, path) in steps {
+                let is_slot = path.ends_with("commit");
+                match step {
+                    Step::CreateFolder => {
+                        self.unnamed.insert(path.clone());
+                    }
+                    Step::Create => {
+                        self.made.insert(path.clone());
+                        self.unnamed.insert(path.clone());
+                    }
+                    Step::Write | Step::Cut => {
+                        let others = self.made.iter().any(|made| made != path);
+                        if is_slot && (others || !self.written.is_empty() || !self.lost.is_empty())
+                        {
+                            return Err(format!("{} is written too early", path.display()));
+                        }
+                        self.lost.remove(path);
+                        self.written.insert(path.clone());
+                    }
+                    Step::Sync => {
+                        self.made.remove(path);
+                        self.written.remove(path);
+                    }
+                    Step::Rename => {
+                        let old = path.with_added_extension("new");
+                        self.unnamed.remove(&old);
+                        if !self.is_safe() {
+                            return Err(format!("{} is named too early", path.display()));
+                        }
+                        self.unnamed.insert(path.clone());
+                    }
+                    Step::SyncFolder => self.unnamed.retain(|name| name.parent() != Some(path)),
+                    Step::Remove => return Err(format!("{} is removed", path.display())),
+                }
+            }
+            match self.is_safe() {
+                true => Ok(()),
+                false => Err("the end comes before the disk has all".to_owned()),
+            }
+        }
+
+        fn is_safe(&self) -> bool {
+            let files = [&self.made, &self.written, &self.lost, &self.unnamed];
+            files.iter().all(|files| files.is_empty())
+        }
+    }
+
+    /// The steps lose nothing, and would if any wait for the disk were left out.
+    fn hold(steps: &[Noted], disk: impl Fn() -> Disk, syncs: usize) {
+        disk().take(steps).expect("nothing can be lost");
+        let is_sync = |at: &usize| matches!(steps[*at].0, Step::Sync | Step::SyncFolder);
+        let all: Vec<usize> = (0..steps.len()).filter(is_sync).collect();
+        assert_eq!(all.len(), syncs, "{steps:?}");
+        for at in all {
+            let mut fewer = steps.to_vec();
+            let (step, path) = fewer.remove(at);
+            let lost = disk().take(&fewer);
+            assert!(lost.is_err(), "{step:?} of {} is of no use", path.display());
+        }
+    }
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint::new("model", 2)
+    }
+
+    fn batch(rows: Range<u16>) -> Batch {
+        let mut batch = Batch::new();
+        for row in rows {
+            batch.put(row.to_string(), vec![1.0, row.into()], Metadata::new());
+        }
+        batch
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let files = fs::read_dir(folder).expect("a folder");
+        let names = files.map(|file| file.expect("a file").file_name().into_string());
+        names.collect::<std::result::Result<_, _>>().expect("text")
+    }
+
+    #[test]
+    fn what_is_published_is_on_the_disk_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("above/index");
+        let (writer, steps) = noted(NONE, || Writer::create(&path, &fingerprint()));
+        // Two folders, three files, two slots, the files' names, the header and its name.
+        hold(&steps, Disk::default, 2 + 3 + 2 + 1 + 2);
+        let mut writer = writer.expect("created");
+        let (appended, steps) = noted(NONE, || writer.append(&batch(0..3)));
+        appended.expect("appended");
+        hold(&steps, Disk::default, 4);
+        let deletion = noted(NONE, || writer.append(Batch::new().delete("1")));
+        deletion.0.expect("deleted");
+        hold(&deletion.1, Disk::default, 2);
+    }
+
+    #[test]
+    fn what_is_adopted_is_written_again_since_its_sync_may_have_failed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = Writer::create(folder.path(), &fingerprint()).expect("created");
+        writer.append(&batch(0..3)).expect("appended");
+        // The rows are synced, then the log's sync fails.
+        let (failed, steps) = noted(5..6, || writer.append(&batch(3..6)));
+        assert!(matches!(failed, Err(Error::Io { .. })), "{failed:?}");
+        assert_eq!(steps.len(), 6, "{steps:?}");
+        assert!(matches!(steps[5], (Step::Sync, ref path) if path.ends_with("log")));
+        let again = writer.append(&batch(6..7));
+        assert!(matches!(again, Err(Error::Failed { .. })), "{again:?}");
+        drop(writer);
+        let (opened, steps) = noted(NONE, || Writer::open(folder.path(), &fingerprint()));
+        let (writer, recovery) = opened.expect("opened");
+        assert_eq!((recovery.adopted_batches, writer.len()), (1, 6));
+        // Whichever of the syncs it was.
+        let disk = || Disk {
+            lost: ["vectors", "codes", "log"]
+                .map(|name| folder.path().join(name))
+                .into(),
+            ..Disk::default()
+        };
+        hold(&steps, disk, 3 + 2);
+    }
+
+    #[test]
+    fn what_is_cut_off_or_made_again_is_on_the_disk_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = Writer::create(folder.path(), &fingerprint()).expect("created");
+        writer.append(&batch(0..3)).expect("appended");
+        drop(writer);
+        for name in ["vectors", "codes", "log"] {
+            let path = folder.path().join(name);
+            let mut bytes = fs::read(&path).expect("read");
+            bytes.extend([7; 5]);
+            fs::write(path, bytes).expect("written");
+        }
+        let (opened, steps) = noted(NONE, || Writer::open(folder.path(), &fingerprint()));
+        let (mut writer, recovery) = opened.expect("opened");
+        assert_eq!(recovery.torn_bytes(), 15);
+        hold(&steps, Disk::default, 3);
+        let (remade, steps) = noted(NONE, || writer.remake_codes());
+        remade.expect("made again");
+        hold(&steps, Disk::default, 1);
+    }
+
+    /// An index of three batches of a copy, and where one can be made.
+    fn archive(folder: &Path) -> (Index, PathBuf) {
+        let path = folder.join("index");
+        let mut writer = Writer::create(&path, &fingerprint()).expect("created");
+        writer.append(&batch(0..2500)).expect("appended");
+        let index = Index::open(&path, &fingerprint()).expect("opened");
+        (index, folder.join("copy"))
+    }
+
+    #[test]
+    fn a_copy_is_an_index_when_all_of_it_is_on_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (index, copy) = archive(folder.path());
+        let (copied, steps) = noted(NONE, || index.copy_to(&copy));
+        assert_eq!(copied.expect("copied").len(), 2500);
+        hold(&steps, Disk::default, 1 + 3 + 2 + 1 + 3 * 4 + 2);
+        let (last, _) = steps
+            .iter()
+            .rfind(|step| step.0 != Step::SyncFolder)
+            .expect("steps");
+        assert_eq!(*last, Step::Rename, "the header comes last");
+    }
+
+    #[test]
+    fn a_copy_that_fails_at_any_step_leaves_nothing_that_opens() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (index, copy) = archive(folder.path());
+        let steps = noted(NONE, || index.copy_to(&copy).map(drop)).1.len();
+        fs::remove_dir_all(&copy).expect("removed");
+        let open = || Index::open(&copy, &fingerprint()).map(|index| index.len());
+        for at in 0..steps {
+            // A step fails, and all the others would do.
+            let (failed, _) = noted(at..at + 1, || index.copy_to(&copy).map(drop));
+            assert!(matches!(failed, Err(Error::Io { .. })), "{at}: {failed:?}");
+            let none: Result<usize> = open();
+            assert!(matches!(none, Err(Error::NoIndex { .. })), "{at}: {none:?}");
+            drop(index.copy_to(&copy).unwrap_or_else(|e| panic!("{at}: {e}")));
+            assert_eq!(open().expect("a copy"), 2500, "{at}");
+            fs::remove_dir_all(&copy).expect("removed");
+            // Nothing is done from a step on, as after a crash. The last one only waits.
+            let (failed, _) = noted(at..usize::MAX, || index.copy_to(&copy).map(drop));
+            assert!(failed.is_err(), "{at}");
+            match open() {
+                Err(Error::NoIndex { .. }) if at + 1 < steps => {}
+                Ok(2500) if at + 1 == steps => {}
+                found => panic!("{at}: {found:?}, {:?}", names(&copy)),
+            }
+            let _ = fs::remove_dir_all(&copy);
+        }
+    }
+}
