@@ -118,6 +118,20 @@ pub enum Error {
         /// Length of the buffer.
         found: usize,
     },
+    /// A picture so long that the square around it would be larger than is allowed. Nothing was allocated for it.
+    #[error(
+        "padding to a square: expected at most {limit} pixels, found {side}x{side} around a picture of {width}x{height}; crop or shrink it first, leave the padding out, or pad it by `Image::padded_to_square_within`"
+    )]
+    Padding {
+        /// Width of the picture.
+        width: usize,
+        /// Height of the picture.
+        height: usize,
+        /// Its longer side, and so that of the square.
+        side: usize,
+        /// The largest number of pixels allowed.
+        limit: u64,
+    },
     /// A target size outside what the resizers accept.
     #[error(
         "argument `size`: expected sides of 1 to {max} pixels, found {width}x{height}; no MedGemma vision tower is larger than 896"

@@ -134,23 +134,45 @@ impl Image {
     ///
     /// This is `_zero_pad_image_to_square` of Google's MedGemma serving code, which training and the published
     /// chest-radiograph evaluations used; the Hugging Face processor does not do it.
-    #[must_use]
-    pub fn padded_to_square(&self) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Padding`] if the square would have more pixels than [`Limits::max_pixels`] is by default, 8192x8192:
+    /// a strip of a few kilobytes would otherwise take gigabytes. A square picture is given back whatever its size.
+    pub fn padded_to_square(&self) -> Result<Self> {
+        self.padded_to_square_within(Limits::default().max_pixels)
+    }
+
+    /// As [`padded_to_square`](Self::padded_to_square), for a square of up to `max_pixels`, three bytes each.
+    ///
+    /// # Errors
+    /// [`Error::Padding`] if it would have more.
+    pub fn padded_to_square_within(&self, max_pixels: u64) -> Result<Self> {
         let side = self.width.max(self.height);
         if self.width == self.height {
-            return self.clone();
+            return Ok(self.clone());
         }
+        let bytes = side
+            .checked_mul(side)
+            .and_then(|pixels| pixels.checked_mul(3));
+        let Some(bytes) = bytes.filter(|&bytes| bytes as u64 / 3 <= max_pixels) else {
+            return Err(Error::Padding {
+                width: self.width,
+                height: self.height,
+                side,
+                limit: max_pixels,
+            });
+        };
         let (left, top) = ((side - self.width) / 2, (side - self.height) / 2);
-        let mut data = vec![0; side * side * 3];
+        let mut data = vec![0; bytes];
         for (y, row) in self.data.chunks_exact(self.width * 3).enumerate() {
             let start = ((top + y) * side + left) * 3;
             data[start..start + row.len()].copy_from_slice(row);
         }
-        Self {
+        Ok(Self {
             width: side,
             height: side,
             data,
-        }
+        })
     }
 
     /// The part of the picture under `crop`.

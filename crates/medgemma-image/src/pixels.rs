@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::error::{Error, Result};
+
 /// One picture as `[channels, height, width]`, row-major: `data[(c * height + y) * width + x]`.
 ///
 /// `Debug` prints the shape only, so that a log never holds a patient's picture.
@@ -19,6 +21,35 @@ impl fmt::Debug for Pixels {
         f.debug_struct("Pixels")
             .field("shape", &self.shape)
             .finish_non_exhaustive()
+    }
+}
+
+impl Pixels {
+    /// Refuses pixels whose fields, which anyone may set, do not belong together: to be asked before a tensor is made
+    /// of them.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] for a side of 0, [`Error::Buffer`] unless there are as many samples as `shape` says.
+    pub fn check(&self) -> Result<()> {
+        let [channels, height, width] = self.shape;
+        if width == 0 || height == 0 {
+            return Err(Error::Empty {
+                argument: "shape",
+                width,
+                height,
+            });
+        }
+        let expected = width.saturating_mul(height).saturating_mul(channels);
+        if self.data.len() == expected {
+            return Ok(());
+        }
+        Err(Error::Buffer {
+            width,
+            height,
+            channels,
+            expected,
+            found: self.data.len(),
+        })
     }
 }
 

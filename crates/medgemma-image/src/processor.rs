@@ -195,11 +195,13 @@ impl ImageProcessor {
     /// configuration says `do_resize: false`.
     ///
     /// # Errors
-    /// [`Error::EmptyCrop`](crate::Error::EmptyCrop) under pan-and-scan settings of a few pixels.
+    /// [`Error::EmptyCrop`](crate::Error::EmptyCrop) under pan-and-scan settings of a few pixels,
+    /// [`Error::Padding`](crate::Error::Padding) for a strip whose square is too large
+    /// ([`Image::padded_to_square`]).
     pub fn process(&self, image: &Image) -> Result<Processed> {
         let padded;
         let image = if self.pad_to_square {
-            padded = image.padded_to_square();
+            padded = image.padded_to_square()?;
             &padded
         } else {
             image

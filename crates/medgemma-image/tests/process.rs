@@ -42,12 +42,12 @@ fn pixel_values_equal_the_reference_bit_for_bit() {
 fn an_odd_row_of_padding_goes_to_the_bottom_or_right() {
     // 2x5 and 5x2: difference 3, one before and two after (serving code: d // 2 and d - d // 2).
     let tall = Image::from_gray8(2, 5, (1..=10).collect()).unwrap();
-    let square = tall.padded_to_square();
+    let square = tall.padded_to_square().unwrap();
     assert_eq!((square.width(), square.height()), (5, 5));
     let grey: Vec<u8> = square.as_rgb8().chunks_exact(3).map(|p| p[0]).collect();
     assert_eq!(grey[..10], [0, 1, 2, 0, 0, 0, 3, 4, 0, 0]);
     let wide = Image::from_gray8(5, 2, (1..=10).collect()).unwrap();
-    let square = wide.padded_to_square();
+    let square = wide.padded_to_square().unwrap();
     let grey: Vec<u8> = square.as_rgb8().chunks_exact(3).map(|p| p[0]).collect();
     let rows: Vec<&[u8]> = grey.chunks_exact(5).collect();
     assert_eq!(rows[0], [0; 5]);
@@ -70,7 +70,7 @@ fn padding_comes_before_everything_else() {
         "a square has no long side to cut along"
     );
     let by_hand = ImageProcessor::new(28, 28).unwrap();
-    let by_hand = by_hand.process(&image.padded_to_square()).unwrap();
+    let by_hand = by_hand.process(&image.padded_to_square().unwrap()).unwrap();
     assert_eq!(processed.pixels, by_hand.pixels);
     assert_eq!(
         processed.pixels[0].data[0], -1.0,

@@ -6,7 +6,7 @@ mod support;
 
 use std::error::Error as _;
 
-use medgemma_image::{Crop, DecodeOptions, Error, Image, Limits};
+use medgemma_image::{Crop, DecodeOptions, Error, Image, ImageProcessor, Limits, Pixels};
 use proptest::prelude::*;
 
 fn read(name: &str) -> Vec<u8> {
@@ -237,6 +237,75 @@ fn buffers_that_do_not_fit_are_refused() {
         };
         assert!(matches!(image.cropped(crop), Err(Error::Crop { .. })));
     }
+}
+
+/// A strip of some megabytes is no square of gigabytes: 32 768 squared, three bytes each, are 3.2 GB, and five million
+/// squared abort the process.
+#[test]
+fn a_strip_is_not_padded_to_a_square_of_gigabytes() {
+    for (width, height) in [(32_768, 1), (1, 32_768), (5_000_000, 1), (8193, 1)] {
+        let strip = Image::from_gray8(width, height, vec![7; width * height]).unwrap();
+        let processor = ImageProcessor::medsiglip().with_pad_to_square(true);
+        let refused = [
+            strip.padded_to_square().map(drop),
+            processor.process(&strip).map(drop),
+        ];
+        let side = width.max(height);
+        for error in refused.map(Result::unwrap_err) {
+            assert!(
+                matches!(error, Error::Padding { side: found, limit: 0x400_0000, .. } if found == side),
+                "{error}"
+            );
+            let told = error.to_string();
+            for word in [
+                format!("{width}x{height}"),
+                format!("{side}x{side}"),
+                "67108864 pixels".to_owned(),
+                "crop or shrink".to_owned(),
+            ] {
+                assert!(told.contains(&word), "{word}: {told}");
+            }
+        }
+        // Stretched, as by default, it is a picture as any other.
+        assert!(ImageProcessor::medsiglip().process(&strip).is_ok());
+    }
+    // The limit is inclusive, can be set, and is none for what is a square.
+    let strip = Image::from_gray8(3, 1, vec![7; 3]).unwrap();
+    let square = strip.padded_to_square_within(9).unwrap();
+    assert_eq!((square.width(), square.height()), (3, 3));
+    assert!(strip.padded_to_square_within(8).is_err());
+    let within = square.padded_to_square_within(0).unwrap();
+    assert!(within == square);
+}
+
+/// The fields of pixels are public, and what a tensor is made of must be whole.
+#[test]
+fn pixels_whose_fields_disagree_are_refused() {
+    let of = |numbers: usize, shape| {
+        let data = vec![0.0; numbers];
+        Pixels { data, shape }.check()
+    };
+    assert!(of(24, [3, 2, 4]).is_ok());
+    assert!(of(8, [1, 2, 4]).is_ok() && of(24, [1, 2, 4]).is_err());
+    for (numbers, shape) in [
+        (23, [3, 2, 4]),
+        (25, [3, 2, 4]),
+        (0, [3, 2, 4]),
+        (24, [3, 4, 4]),
+    ] {
+        let error = of(numbers, shape).unwrap_err();
+        let expected = shape.iter().product::<usize>();
+        assert!(
+            matches!(error, Error::Buffer { expected: wanted, found, .. } if (wanted, found) == (expected, numbers)),
+            "{error}"
+        );
+    }
+    assert!(matches!(
+        of(5, [3, usize::MAX, usize::MAX]),
+        Err(Error::Buffer { found: 5, .. })
+    ));
+    assert!(matches!(of(0, [3, 0, 4]), Err(Error::Empty { .. })));
+    assert!(matches!(of(0, [3, 4, 0]), Err(Error::Empty { .. })));
 }
 
 /// A file of the goldens with bytes changed, removed and doubled.

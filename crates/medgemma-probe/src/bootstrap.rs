@@ -59,6 +59,26 @@ pub struct Interval {
     pub undefined: u32,
 }
 
+impl Interval {
+    /// Whether the interval has no width, as where every positive of every group is found, where no
+    /// negative scores above a positive (an AUC of 1), or where all positives are of one group. Each
+    /// resample then gave the same figure. That says how few samples there are, not how sure the figure
+    /// is: report it with the number of samples or groups and without this interval.
+    #[must_use]
+    pub fn degenerate(&self) -> bool {
+        self.low >= self.high
+    }
+
+    /// The same interval, as far as to take these ends in.
+    pub(crate) fn with_ends(self, [low, high]: [f64; 2]) -> Self {
+        Self {
+            low: self.low.min(low),
+            high: self.high.max(high),
+            ..self
+        }
+    }
+}
+
 impl Bootstrap {
     /// Sets [`resamples`](Self::resamples).
     #[must_use]
@@ -83,7 +103,8 @@ impl Bootstrap {
 
     /// The interval of a figure of `count` samples. `figure` is given the samples' numbers, each as
     /// often as it was drawn, and says `None`, or a number that is not finite, where there is no such
-    /// figure. `None` if there is none of the samples themselves, or of no resample.
+    /// figure. `None` if there is none of the samples themselves, or of no resample. A figure that is the
+    /// same of all resamples has an interval without width: see [`Interval::degenerate`].
     ///
     /// # Errors
     /// [`Error::Argument`] for options out of range, no samples, and lengths that do not match.

@@ -16,6 +16,16 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// The score of an embedding is infinite or no number, though weights and embedding are finite.
+    #[error(
+        "the score of label `{label}`: expected a finite number, found {found}; weights and embedding are too large to be multiplied: look where they come from, bring the embedding to unit length, or fit the probe again"
+    )]
+    NonFiniteScore {
+        /// The label.
+        label: String,
+        /// Its score, or its log-odds.
+        found: f64,
+    },
     /// The probe was fitted on embeddings of another encoder, or it is not known of which.
     #[error("expected a probe fitted on embeddings of `{expected}`, found one of {}; embeddings of different encoders mean different things: use the probe's encoder, or fit another probe", found.as_ref().map_or("an unknown encoder".to_owned(), |found| format!("`{found}`")))]
     Encoder {

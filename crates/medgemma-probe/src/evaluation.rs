@@ -4,9 +4,16 @@ use crate::auc::Ranks;
 use crate::bootstrap::{Bootstrap, Interval, Units};
 use crate::confusion::Confusion;
 use crate::error::Result;
+use crate::wilson::wilson;
 
 /// The usual figures of one label, each with its interval; none where there is no such figure, such as
 /// the AUC of one kind alone.
+///
+/// Intervals are the bootstrap's. Those of shares (sensitivity, specificity, predictive values, accuracy)
+/// take in Wilson's score interval (Wilson 1927; Brown, Cai and DasGupta 2001) as well, where samples are
+/// drawn and so taken for independent: 30 positives of 30 found is a sensitivity of 0.89 to 1, while a
+/// bootstrap, which has nothing else to draw, says 1 to 1. Groups have no such formula, nor has an AUC of
+/// 1 or a balanced accuracy of 1: see [`Interval::degenerate`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
@@ -30,7 +37,9 @@ pub struct Evaluation {
     pub balanced_accuracy: Option<Interval>,
 }
 
-/// Judges scores by what is true. The threshold is the same in all resamples: the intervals say nothing
+/// Judges scores by what is true: probabilities with a threshold of their kind, or
+/// [`Probe::log_odds`](crate::Probe::log_odds) with one of theirs, ln p / (1 − p), whose AUC stays exact
+/// where probabilities round to 0 and 1 and so tie. The threshold is the same in all resamples: the intervals say nothing
 /// of what choosing it would add, so choose it on other samples.
 ///
 /// # Errors
@@ -68,15 +77,27 @@ pub fn evaluate(
         accuracy,
         balanced_accuracy,
     ] = intervals;
+    // The percentiles of a share near 0 or 1 are too close to it, not only those of 0 and 1 themselves.
+    let share = |interval: Option<Interval>, hits, misses| match units {
+        Units::Samples | Units::Classes(_) => {
+            interval.map(|found| found.with_ends(wilson(hits, misses, bootstrap.level)))
+        }
+        Units::Groups(_) => interval,
+    };
+    let said = &confusion;
     Ok(Evaluation {
         threshold,
         confusion,
         auc,
-        sensitivity,
-        specificity,
-        ppv,
-        npv,
-        accuracy,
+        sensitivity: share(sensitivity, said.true_positives, said.false_negatives),
+        specificity: share(specificity, said.true_negatives, said.false_positives),
+        ppv: share(ppv, said.true_positives, said.false_positives),
+        npv: share(npv, said.true_negatives, said.false_negatives),
+        accuracy: share(
+            accuracy,
+            said.true_positives + said.true_negatives,
+            said.false_positives + said.false_negatives,
+        ),
         balanced_accuracy,
     })
 }

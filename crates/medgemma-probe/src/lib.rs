@@ -61,6 +61,7 @@
 //! | weights that were fitted elsewhere | [`Probe::new`], or the file's form in the crate's README |
 //! | a file | [`Probe::save`], [`Probe::load`], [`Probe::expect_encoder`] |
 //! | AUC, sensitivity, specificity, predictive values | [`evaluate`]; alone [`roc_auc`], [`Confusion`] |
+//! | an AUC where probabilities are all but 0 or 1 | [`Probe::log_odds`] |
 //! | a threshold | [`threshold_at_sensitivity`], [`youden_threshold`] |
 //! | an interval of any other figure | [`Bootstrap::interval`] |
 //! | parts that share no patient | [`split_by_group`] |
@@ -71,7 +72,7 @@
 //! | examples → loss and gradient | `loss`, `scale`, `linear` |
 //! | → weights of least loss | `solver`, `fit` |
 //! | weights → probabilities; a file | `probe`, `file` |
-//! | probabilities → figures and intervals | `auc`, `confusion`, `bootstrap`, `evaluation` |
+//! | probabilities → figures and intervals | `auc`, `confusion`, `bootstrap`, `wilson`, `evaluation` |
 
 mod auc;
 mod bootstrap;
@@ -88,6 +89,7 @@ mod probe;
 mod scale;
 mod solver;
 mod split;
+mod wilson;
 
 // The public interface is:
 pub use crate::auc::roc_auc;

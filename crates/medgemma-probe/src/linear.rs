@@ -65,6 +65,18 @@ pub(crate) fn softmax(scores: &mut [f64]) {
     }
 }
 
+/// Turns scores into the logarithms of the odds of their softmax, ln p / (1 − p): each score less the
+/// logarithm of the other exponentials' sum. Of at least two scores.
+pub(crate) fn softmax_log_odds(scores: &mut [f64]) {
+    let given = scores.to_vec();
+    for (label, score) in scores.iter_mut().enumerate() {
+        let others = || given[..label].iter().chain(&given[label + 1..]).copied();
+        let largest = others().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = others().map(|other| (other - largest).exp()).sum();
+        *score -= largest + sum.ln();
+    }
+}
+
 /// 1 / (1 + exp(−x)); an exponential that overflows leaves 0, which is right.
 pub(crate) fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -72,7 +84,7 @@ pub(crate) fn sigmoid(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Linear, sigmoid, softmax};
+    use super::{Linear, sigmoid, softmax, softmax_log_odds};
 
     /// Two outputs, eleven numbers: lanes and what is left over. 1 + … + 11 = 66, and squares 506.
     #[test]
@@ -99,6 +111,21 @@ mod tests {
                 assert!((found - expected).abs() < 1e-11, "{scores:?}");
             }
         }
+    }
+
+    /// Of shares 1 : 3 : 6 the odds are 1/9, 3/7, 6/4. Where the shares round to 1 and 0, odds do not.
+    #[test]
+    fn log_odds_are_of_one_share_against_the_rest() {
+        for place in [0.0, 1e4, -1e4] {
+            let mut scores = [place, 3_f64.ln() + place, 6_f64.ln() + place];
+            softmax_log_odds(&mut scores);
+            for (found, odds) in scores.into_iter().zip([1.0 / 9.0, 3.0 / 7.0, 1.5_f64]) {
+                assert!((found - odds.ln()).abs() < 1e-11, "{scores:?}");
+            }
+        }
+        let mut far = [0.0, 800.0, -50.0];
+        softmax_log_odds(&mut far);
+        assert_eq!(far, [-800.0, 800.0, -850.0]);
     }
 
     #[test]

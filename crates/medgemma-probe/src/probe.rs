@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data;
 use crate::error::{Error, Result};
-use crate::linear::{Linear, sigmoid, softmax};
+use crate::linear::{Linear, sigmoid, softmax, softmax_log_odds};
 use crate::options::ClassWeights;
 
 /// What the probabilities of a probe mean.
@@ -236,12 +236,9 @@ impl Probe {
     /// - `row`: `[dimension]`; returns `[labels]`
     ///
     /// # Errors
-    /// [`Error::Argument`] for a row of another length, or with numbers that are not finite.
+    /// As [`Probe::scores`].
     pub fn probabilities(&self, row: impl AsRef<[f32]>) -> Result<Vec<f64>> {
-        let row = row.as_ref();
-        data::check_row("row", row, self.dimension())?;
-        let mut values = vec![0.0; self.labels.len()];
-        self.linear.scores(row, &mut values);
+        let mut values = self.scores(row)?;
         match self.kind {
             Kind::MultiClass => softmax(&mut values),
             Kind::MultiLabel => values.iter_mut().for_each(|value| *value = sigmoid(*value)),
@@ -249,18 +246,65 @@ impl Probe {
         Ok(values)
     }
 
-    /// The label of largest probability for one embedding, the first one of equal ones: its index.
+    /// The score of each label for one embedding, `weights · row + intercept`: what softmax or sigmoid
+    /// make probabilities of.
+    ///
+    /// # Shapes
+    /// - `row`: `[dimension]`; returns `[labels]`
     ///
     /// # Errors
-    /// As [`Probe::probabilities`].
+    /// [`Error::Argument`] for a row of another length, or with numbers that are not finite;
+    /// [`Error::NonFiniteScore`] where weights and row are so large that a score is not.
+    pub fn scores(&self, row: impl AsRef<[f32]>) -> Result<Vec<f64>> {
+        let row = row.as_ref();
+        data::check_row("row", row, self.dimension())?;
+        let mut values = vec![0.0; self.labels.len()];
+        self.linear.scores(row, &mut values);
+        self.finite(values)
+    }
+
+    /// ln p / (1 − p) of each label's probability p for one embedding. In the order of the probabilities,
+    /// but where those round to 0 or 1, as of a probe that is very sure, these still tell embeddings
+    /// apart: for an AUC, and for thresholds in their unit. For labels they are the scores.
+    ///
+    /// # Shapes
+    /// - `row`: `[dimension]`; returns `[labels]`
+    ///
+    /// # Errors
+    /// As [`Probe::scores`].
+    pub fn log_odds(&self, row: impl AsRef<[f32]>) -> Result<Vec<f64>> {
+        let mut values = self.scores(row)?;
+        match self.kind {
+            Kind::MultiClass => softmax_log_odds(&mut values),
+            Kind::MultiLabel => {}
+        }
+        self.finite(values)
+    }
+
+    /// The label of largest probability for one embedding, the first one of equal ones: its index. Scores
+    /// are compared, which differ where probabilities round to the same.
+    ///
+    /// # Errors
+    /// As [`Probe::scores`].
     pub fn best(&self, row: impl AsRef<[f32]>) -> Result<usize> {
-        let probabilities = self.probabilities(row)?;
+        let scores = self.scores(row)?;
         let mut best = 0;
-        for (label, probability) in probabilities.iter().enumerate() {
-            if *probability > probabilities[best] {
+        for (label, score) in scores.iter().enumerate() {
+            if *score > scores[best] {
                 best = label;
             }
         }
         Ok(best)
+    }
+
+    /// The values of the labels, unless one is infinite or no number.
+    fn finite(&self, values: Vec<f64>) -> Result<Vec<f64>> {
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(at) => Err(Error::NonFiniteScore {
+                label: self.labels[at].clone(),
+                found: values[at],
+            }),
+        }
     }
 }

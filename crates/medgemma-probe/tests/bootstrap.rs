@@ -197,6 +197,127 @@ fn each_figure_of_an_evaluation_is_its_own() {
     assert_eq!(found.accuracy.expect("a figure").undefined, 0);
 }
 
+/// All of 30 found: a bootstrap has nothing else to draw, Wilson's interval is 30 / (30 + 1.96²) to 1.
+#[test]
+fn all_or_none_of_the_samples_have_an_interval_with_a_width() {
+    let truth: Vec<bool> = (0..60).map(|i| i < 30).collect();
+    let scores: Vec<f64> = truth
+        .iter()
+        .map(|&truth| f64::from(u8::from(truth)))
+        .collect();
+    let classes: Vec<usize> = truth.iter().map(|&truth| usize::from(truth)).collect();
+    let bootstrap = Bootstrap::default().with_resamples(200);
+    for units in [Units::Samples, Units::Classes(&classes)] {
+        let found = evaluate(&scores, &truth, 0.5, units, &bootstrap).expect("numbers");
+        for (share, count) in [
+            (found.sensitivity, 30.0),
+            (found.specificity, 30.0),
+            (found.ppv, 30.0),
+            (found.npv, 30.0),
+            (found.accuracy, 60.0),
+        ] {
+            let share = share.expect("a share");
+            assert_eq!((share.estimate, share.high), (1.0, 1.0));
+            let expected = count / (count + 1.959_963_985_f64.powi(2));
+            assert!((share.low - expected).abs() < 1e-9, "{share:?} {expected}");
+            assert!(!share.degenerate(), "{share:?}");
+        }
+        // An AUC has no such formula: it is said, not widened.
+        for figure in [found.auc, found.balanced_accuracy] {
+            let figure = figure.expect("both kinds");
+            assert_eq!((figure.low, figure.high), (1.0, 1.0));
+            assert!(figure.degenerate());
+        }
+    }
+    let level = bootstrap.with_level(0.8);
+    let none = evaluate(&scores, &truth, 2.0, Units::Samples, &level).expect("numbers");
+    let none = none.sensitivity.expect("positives");
+    // z = 1.2816: z² / (30 + z²).
+    assert!(
+        none.low == 0.0 && (none.high - 0.051_904_272_2).abs() < 1e-9,
+        "{none:?}"
+    );
+    // Groups are not independent samples.
+    let groups: Vec<usize> = (0..60).map(|i| i / 5).collect();
+    let grouped = evaluate(&scores, &truth, 0.5, Units::Groups(&groups), &bootstrap);
+    let grouped = grouped.expect("numbers").sensitivity.expect("positives");
+    assert_eq!((grouped.low, grouped.high), (1.0, 1.0));
+    assert!(grouped.degenerate());
+}
+
+/// Of ten positives and twenty negatives: six found and no false alarm, then all found with three of those.
+#[test]
+fn each_share_is_widened_by_its_own_counts() {
+    let truth: Vec<bool> = (0..30).map(|i| i < 10).collect();
+    let judge = |said: fn(u8) -> bool| {
+        let scores: Vec<f64> = (0..30).map(|i| f64::from(u8::from(said(i)))).collect();
+        let bootstrap = Bootstrap::default().with_resamples(200);
+        evaluate(&scores, &truth, 0.5, Units::Samples, &bootstrap).expect("numbers")
+    };
+    let (few, many) = (judge(|i| i < 6), judge(|i| i < 13));
+    for (share, count) in [
+        (few.ppv, 6.0),
+        (few.specificity, 20.0),
+        (many.npv, 17.0),
+        (many.sensitivity, 10.0),
+    ] {
+        let share = share.expect("a share");
+        let expected = count / (count + 1.959_963_985_f64.powi(2));
+        assert!((share.low - expected).abs() < 1e-9, "{share:?} {expected}");
+        assert_eq!((share.estimate, share.high), (1.0, 1.0));
+    }
+}
+
+/// One missed of 30: percentiles of the bootstrap reach down to 0.9, which is above the end for none missed
+/// but for what Wilson's interval adds (0.8333 to 0.9941). Where it is the narrower one, nothing changes.
+#[test]
+fn a_share_takes_in_both_intervals() {
+    let truth: Vec<bool> = (0..60).map(|i| i < 30).collect();
+    let scores: Vec<f64> = (0..60_u8)
+        .map(|i| f64::from(u8::from((1..30).contains(&i) || i >= 45)))
+        .collect();
+    let bootstrap = Bootstrap::default();
+    let found = evaluate(&scores, &truth, 0.5, Units::Samples, &bootstrap).expect("numbers");
+    let sensitivity = found.sensitivity.expect("positives");
+    assert!(
+        (sensitivity.low - 0.833_296).abs() < 1e-6,
+        "{sensitivity:?}"
+    );
+    assert_eq!(sensitivity.high, 1.0);
+    let share = |samples: &[usize]| {
+        let negatives = samples.iter().filter(|&&i| !truth[i]);
+        let (all, right) = negatives.fold((0_u32, 0_u32), |(all, right), &i| {
+            (all + 1, right + u32::from(scores[i] < 0.5))
+        });
+        Some(f64::from(right) / f64::from(all))
+    };
+    let drawn = bootstrap
+        .interval(60, Units::Samples, share)
+        .expect("options");
+    let (drawn, specificity) = (drawn.expect("a share"), found.specificity.expect("one"));
+    // 15 of 30: Wilson's is 0.3315 to 0.6685.
+    assert!(drawn.low < 0.331 && drawn.high > 0.669, "{drawn:?}");
+    assert_eq!(specificity, drawn);
+}
+
+/// Of 40 samples a share of 0.97 is whole three times in ten: percentiles alone would hold it seven times.
+#[test]
+fn intervals_of_a_share_near_one_hold_it_as_often_as_they_say() {
+    let mut random = ChaCha12Rng::seed_from_u64(8);
+    let (mut held, draws) = (0, 200);
+    for seed in 0..draws {
+        let scores: Vec<f64> = (0..40)
+            .map(|_| f64::from(u8::from(random.random_bool(0.97))))
+            .collect();
+        let options = Bootstrap::default().with_resamples(200).with_level(0.9);
+        let bootstrap = options.with_seed(seed);
+        let found = evaluate(&scores, &[true; 40], 0.5, Units::Samples, &bootstrap);
+        let share = found.expect("numbers").sensitivity.expect("positives");
+        held += u32::from(share.low <= 0.97 && 0.97 <= share.high);
+    }
+    assert!(held >= 180, "{held}");
+}
+
 #[test]
 fn what_has_no_figure_has_no_interval() {
     let found = evaluate(

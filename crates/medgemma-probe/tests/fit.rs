@@ -342,6 +342,84 @@ fn the_best_label_is_the_most_probable() {
     assert_eq!(probe.best([-1.0]).expect("a row"), 0);
 }
 
+/// Scores 40, 50 and 60: every sigmoid is 1 to the last bit, and of the softmax what is left is lost.
+#[test]
+fn where_probabilities_round_to_one_scores_still_differ() {
+    let labels = ["a", "b", "c"];
+    let weights = [[40.0], [60.0], [50.0]];
+    let of = |kind| Probe::new(kind, &labels, &weights, &[0.0; 3]).expect("a probe");
+    let probe = of(Kind::MultiLabel);
+    assert_eq!(probe.probabilities([1.0]).expect("a row"), [1.0; 3]);
+    assert_eq!(probe.scores([1.0]).expect("a row"), [40.0, 60.0, 50.0]);
+    assert_eq!(probe.log_odds([1.0]).expect("a row"), [40.0, 60.0, 50.0]);
+    assert_eq!(probe.best([1.0]).expect("a row"), 1);
+
+    let probe = of(Kind::MultiClass);
+    let [ten, eleven] = [10.0, 11.0].map(|x| probe.probabilities([x]).expect("a row")[1]);
+    assert_eq!((ten, eleven), (1.0, 1.0));
+    let [ten, eleven] = [10.0, 11.0].map(|x| probe.log_odds([x]).expect("a row")[1]);
+    assert_eq!((ten, eleven), (100.0, 110.0));
+    assert_eq!(probe.scores([10.0]).expect("a row"), [400.0, 600.0, 500.0]);
+}
+
+/// Where probabilities do not round, odds are theirs.
+#[test]
+fn log_odds_are_those_of_the_probabilities() {
+    let weights = [[0.3, -1.0], [0.0, 0.5], [-0.7, 0.2]];
+    for kind in [Kind::MultiClass, Kind::MultiLabel] {
+        let probe = Probe::new(kind, &["a", "b", "c"], &weights, &[0.1, 0.0, -0.4]);
+        let probe = probe.expect("a probe");
+        let row = [1.5, -0.5];
+        let probabilities = probe.probabilities(row).expect("a row");
+        let odds = probe.log_odds(row).expect("a row");
+        for (odds, p) in odds.into_iter().zip(probabilities) {
+            let expected = (p / (1.0 - p)).ln();
+            assert!(
+                (odds - expected).abs() < 1e-13,
+                "{kind:?}: {odds} {expected}"
+            );
+        }
+    }
+}
+
+/// Finite weights, finite rows: products that are not. The first of two labels has a score, the second
+/// infinity less infinity.
+#[test]
+fn scores_that_are_not_finite_are_refused() {
+    let huge = f64::MAX;
+    for kind in [Kind::MultiClass, Kind::MultiLabel] {
+        let weights = [[1.0, 1.0], [huge, -huge]];
+        let probe = Probe::new(kind, &["fine", "huge"], &weights, &[0.0; 2]).expect("finite");
+        for row in [[4.0, 4.0], [4.0, 0.0], [-4.0, 0.0]] {
+            let refused = [
+                probe.scores(row).map(drop),
+                probe.probabilities(row).map(drop),
+                probe.log_odds(row).map(drop),
+                probe.best(row).map(drop),
+            ];
+            for refused in refused {
+                match refused {
+                    Err(Error::NonFiniteScore { label, found }) => {
+                        assert!(label == "huge" && !found.is_finite(), "{label} {found}");
+                    }
+                    other => panic!("{kind:?} {row:?}: {other:?}"),
+                }
+            }
+        }
+        let fine = probe.probabilities([0.5, 0.5]).expect("a row");
+        assert!(fine.iter().all(|p| p.is_finite()), "{fine:?}");
+    }
+    // Each score is finite, their difference is not.
+    let weights = [[huge], [-huge]];
+    let probe = Probe::new(Kind::MultiClass, &["a", "b"], &weights, &[0.0; 2]).expect("finite");
+    assert_eq!(probe.probabilities([1.0]).expect("a row"), [1.0, 0.0]);
+    let error = probe.log_odds([1.0]).expect_err("infinite").to_string();
+    assert!(
+        error.contains("label `a`") && error.contains("inf"),
+        "{error}"
+    );
+}
+
 #[test]
 fn debug_shows_no_weights() {
     let probe = Probe::new(Kind::MultiLabel, &["a"], &[[0.123, 2.0]], &[0.456]).expect("a probe");

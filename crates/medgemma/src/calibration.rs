@@ -12,7 +12,12 @@ use crate::classification::sigmoid;
 use crate::embedding::rounded;
 use crate::error::{Error, Result};
 
-/// `logit / temperature + bias`, whose sigmoid is the calibrated probability of one class.
+/// `logit / temperature + bias`, whose sigmoid is the calibrated probability of one class, whatever the
+/// others are.
+///
+/// It says nothing of classes of which exactly one is true, and a softmax over calibrated logits is not
+/// calibrated. [`Classification::calibrated`](crate::Classification::calibrated) shares 1 among them by
+/// their calibrated sigmoids.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Calibration {

@@ -4,6 +4,12 @@
 //! SigLIP was trained with the sigmoid, each pair of picture and text on its own (Zhai et al. 2023,
 //! §3.2); the evaluations of MedSigLIP's model card take the softmax over the prompts of a question.
 //! Neither is calibrated for a hospital's own pictures: see [`Calibration`](crate::Calibration).
+//!
+//! A calibration is fitted to one class's sigmoid. After it, the softmax is taken over the logarithms of
+//! the sigmoids, which shares 1 in proportion to them (Zadrozny and Elkan 2002, "Transforming classifier
+//! scores into accurate multiclass probability estimates"). Over the calibrated logits themselves it would
+//! count the evidence for `present` and that against `absent`, which are the same, twice: classes
+//! calibrated at 0.8 and 0.2 would have 0.94 and 0.06.
 
 use std::fmt;
 
@@ -40,7 +46,7 @@ impl Class {
 pub enum Probability {
     /// Each class on its own: several may be true, or none.
     Sigmoid,
-    /// All classes together make 1: exactly one of them is true.
+    /// All classes together make 1: exactly one of them is true. Of a single class it is always 1.
     Softmax,
 }
 
@@ -54,7 +60,8 @@ pub struct ClassScore {
     pub logit: f32,
     /// 1 / (1 + exp(−logit)): whether this class is true, whatever the others are.
     pub sigmoid: f32,
-    /// exp(logit) / Σ exp(logit): which class is true, if exactly one is.
+    /// Which class is true, if exactly one is: exp(logit) / Σ exp(logit), and where a calibration was
+    /// applied sigmoid / Σ sigmoid, the softmax of the logarithms of the calibrated sigmoids.
     pub softmax: f32,
 }
 
@@ -83,6 +90,11 @@ impl Classification {
     /// [`Error::NoClasses`] if there are none, [`Error::UnequalLengths`] unless there is a logit for
     /// each label, [`Error::NonFiniteScore`] for a logit that is infinite or no number.
     pub fn from_logits(labels: &[&str], logits: &[f32]) -> Result<Self> {
+        Self::scored(labels, logits, |logit| logit)
+    }
+
+    /// The scores of these logits, with a softmax over what `evidence` makes of each.
+    fn scored(labels: &[&str], logits: &[f32], evidence: fn(f64) -> f64) -> Result<Self> {
         if labels.is_empty() {
             return Err(Error::NoClasses);
         }
@@ -96,9 +108,11 @@ impl Classification {
         if let Some(class) = logits.iter().position(|logit| !logit.is_finite()) {
             return Err(Error::NonFiniteScore { class });
         }
-        // The largest is taken off first, so that no exponential overflows.
-        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let power = |logit: f32| (f64::from(logit) - f64::from(largest)).exp();
+        let evidence = |logit: f32| evidence(f64::from(logit));
+        // The largest is taken off first, so that no exponential overflows, and one does not vanish.
+        let each = logits.iter().map(|&logit| evidence(logit));
+        let largest = each.fold(f64::NEG_INFINITY, f64::max);
+        let power = |logit: f32| (evidence(logit) - largest).exp();
         let total: f64 = logits.iter().map(|&logit| power(logit)).sum();
         let score = |(&label, &logit): (&&str, &f32)| ClassScore {
             label: label.to_owned(),
@@ -116,7 +130,10 @@ impl Classification {
         &self.scores
     }
 
-    /// The same with every logit calibrated, and the probabilities that follow from it.
+    /// The same with every logit calibrated and the probabilities that follow from it: the sigmoid of
+    /// each, and for exclusive classes, in [`ClassScore::softmax`], each sigmoid's share of their sum. Where
+    /// the calibrated sigmoids of a picture add up to 1, as those of two classes of which one is the
+    /// other's absence should, these shares are they.
     ///
     /// # Errors
     /// [`Error::UnequalLengths`] unless there is a calibration for each class,
@@ -132,7 +149,7 @@ impl Classification {
         let labels: Vec<&str> = self.scores.iter().map(|s| s.label.as_str()).collect();
         let each = self.scores.iter().zip(calibrations);
         let logits: Vec<f32> = each.map(|(score, c)| c.apply(score.logit)).collect();
-        Self::from_logits(&labels, &logits)
+        Self::scored(&labels, &logits, ln_sigmoid)
     }
 
     /// The class with the largest logit, the first of equal ones.
@@ -153,6 +170,9 @@ impl Classification {
 
     /// The best class, or `None` where its probability is below `threshold`: the picture is then
     /// left to a human eye.
+    ///
+    /// The softmax of a single class is 1 whatever the picture shows, so that no threshold up to 1 leaves
+    /// anything to the eye: with one class decide by the sigmoid, or give the contrary as another class.
     #[must_use]
     pub fn decide(&self, which: Probability, threshold: f32) -> Option<&ClassScore> {
         let best = self.best();
@@ -177,6 +197,11 @@ impl fmt::Display for Classification {
 /// 1 / (1 + exp(−x)); an exponential that overflows leaves 0, which is right.
 pub(crate) fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// ln σ(x) in the form that neither overflows nor, where σ itself is 0, becomes infinite.
+fn ln_sigmoid(x: f64) -> f64 {
+    x.min(0.0) - (-x.abs()).exp().ln_1p()
 }
 
 #[cfg(test)]
@@ -235,6 +260,20 @@ mod tests {
     }
 
     #[test]
+    fn of_one_class_the_softmax_says_nothing() {
+        for logit in [-30.0, 0.0, 5.0] {
+            let found = Classification::from_logits(&["a"], &[logit]).unwrap();
+            let calibrated = found.calibrated(&[Calibration::default()]).unwrap();
+            for found in [found, calibrated] {
+                assert_eq!(found.best().softmax, 1.0);
+                assert!(found.decide(Probability::Softmax, 1.0).is_some());
+                let sure = found.decide(Probability::Sigmoid, 0.9).is_some();
+                assert_eq!(sure, logit > 3.0);
+            }
+        }
+    }
+
+    #[test]
     fn calibrated_logits_change_both_probabilities() {
         let ln3 = 3.0_f32.ln();
         let found = Classification::from_logits(&["a", "b"], &[2.0 * ln3, ln3]).unwrap();
@@ -244,7 +283,9 @@ mod tests {
         // Now ln 3 and 2 ln 3.
         close(found.scores()[0].sigmoid, 0.75);
         close(found.scores()[1].sigmoid, 0.9);
-        close(found.scores()[1].softmax, 0.75);
+        // Sigmoids 3/4 and 9/10; the softmax of the logits would be 1/4 and 3/4.
+        close(found.scores()[0].softmax, 0.75 / 1.65);
+        close(found.scores()[1].softmax, 0.9 / 1.65);
         assert_eq!(found.best().label, "b");
         assert!(matches!(
             found.calibrated(&[halved]),
@@ -254,6 +295,48 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    /// Present and absent, each calibrated: 0.8 and 0.2 are what they are together, not 16/17 and 1/17.
+    #[test]
+    fn exclusive_classes_that_are_calibrated_share_by_their_sigmoids() {
+        let ln4 = 4.0_f32.ln();
+        let raw = Classification::from_logits(&["present", "absent"], &[ln4, -ln4]).unwrap();
+        close(raw.scores()[0].softmax, 16.0 / 17.0);
+        let found = raw.calibrated(&[Calibration::default(); 2]).unwrap();
+        for (score, expected) in found.scores().iter().zip([0.8, 0.2]) {
+            close(score.sigmoid, expected);
+            close(score.softmax, expected);
+        }
+        assert!(found.decide(Probability::Softmax, 0.85).is_none());
+        // Three classes, none of them likely: 1/2, 1/4 and 1/20 of 0.8.
+        let logits = [0.0, -3.0_f32.ln(), -19.0_f32.ln()];
+        let found = Classification::from_logits(&["a", "b", "c"], &logits).unwrap();
+        let found = found.calibrated(&[Calibration::default(); 3]).unwrap();
+        for (score, expected) in found.scores().iter().zip([0.625, 0.3125, 0.0625]) {
+            close(score.softmax, expected);
+        }
+    }
+
+    /// Of sigmoids that are 0, or 1, in any float there are shares all the same.
+    #[test]
+    fn calibrated_sigmoids_that_vanish_have_shares() {
+        let unchanged = [Calibration::default(); 2];
+        // Far below, σ(x) is eˣ: one step apart as in the softmax of logits, e/(1 + e).
+        let far = Classification::from_logits(&["a", "b"], &[-1e4, -1e4 - 1.0]).unwrap();
+        let far = far.calibrated(&unchanged).unwrap();
+        close(far.scores()[0].sigmoid, 0.0);
+        close(far.scores()[0].softmax, 0.731_058_6);
+        close(far.scores()[1].softmax, 0.268_941_4);
+        // Far above, both are sure, and neither more than the other.
+        let near = Classification::from_logits(&["a", "b"], &[1e4, 1e3]).unwrap();
+        let near = near.calibrated(&unchanged).unwrap();
+        close(near.scores()[0].softmax, 0.5);
+        close(near.scores()[1].softmax, 0.5);
+        let apart = Classification::from_logits(&["a", "b"], &[f32::MAX, -f32::MAX]).unwrap();
+        let apart = apart.calibrated(&unchanged).unwrap();
+        close(apart.scores()[0].softmax, 1.0);
+        close(apart.scores()[1].softmax, 0.0);
     }
 
     #[test]

@@ -136,7 +136,7 @@ pub enum Error {
     SystemMessage,
     /// A vector that cannot be brought to unit length.
     #[error(
-        "an embedding has {found}, expected a vector with a direction: check where it comes from; if the model made it, its weights are damaged"
+        "an embedding has {found}, expected a vector with a direction: check where it comes from; if the model made it, the pixels given to it are not finite, or its weights are damaged"
     )]
     NoDirection {
         /// What is wrong with it.

@@ -23,8 +23,9 @@ use crate::options::LoadObserver;
 pub struct SiglipOptions<'a> {
     /// Told how far the loading is.
     pub progress: Option<LoadObserver<'a>>,
-    /// Which reference's resizing is followed bit for bit. `None`: as the image processor of the
-    /// directory.
+    /// Which reference's resizing is followed bit for bit. `None`: [`Resizer::TfBilinear`], as
+    /// MedSigLIP was evaluated, whatever `resample` of the directory's files says
+    /// ([`ImageProcessor::from_siglip_dir`]).
     pub resizer: Option<Resizer>,
     /// Centre pictures on a black square instead of stretching them. `None`: stretch, as the
     /// reference does.
@@ -248,9 +249,12 @@ impl MedSigLip {
     /// - `pixels`: `[3, image_size, image_size]`; any size with [`SiglipOptions::interpolate`]
     ///
     /// # Errors
+    /// [`Error::Image`](crate::Error::Image) for fewer or more samples than the shape says,
     /// [`Error::Vision`](crate::Error::Vision) for pixels of another size,
-    /// [`Error::NoDirection`](crate::Error::NoDirection) if the weights are damaged.
+    /// [`Error::NoDirection`](crate::Error::NoDirection) if pixels are not finite or the weights are
+    /// damaged.
     pub fn embed_pixels(&self, pixels: &Pixels) -> Result<Embedding> {
+        pixels.check()?;
         let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
         let embedded = self.inner.encoder.embed_image(pixels)?;
         Ok(embeddings(embedded)?.remove(0))

@@ -238,13 +238,16 @@ impl Model {
     /// - result: `[mm_tokens_per_image, d]`
     ///
     /// # Errors
-    /// [`Error::TextOnlyModel`]; [`Error::Vision`] for pixels of another size.
+    /// [`Error::TextOnlyModel`]; [`Error::Image`] for fewer or more samples than the shape says;
+    /// [`Error::Vision`] for pixels of another size.
     pub fn encode(&self, pixels: &Pixels) -> Result<SoftTokens> {
         let (tower, projector) = self
             .inner
             .vision
             .as_ref()
             .ok_or_else(|| self.text_only(1))?;
+        // Before the cache, which makes a test pattern of the shape.
+        pixels.check()?;
         let encode = |pixels: &Pixels| {
             let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
             Ok(SoftTokens(projector.forward(tower.forward(pixels)?)?))

@@ -286,6 +286,12 @@ fn ids_outside_of_the_vocabulary_are_refused() {
     assert_eq!(encoded.dims(), [4, 24]);
     let surplus = model().model().segments(&[2], &[encoded]).unwrap_err();
     names(&surplus, &["1 image(s) more"]);
+    // Fields of pixels are public: an error, not a panic.
+    let mut short = pixels.clone();
+    short.data.pop();
+    let error = model().model().encode(&short).err().unwrap();
+    let [expected, found] = [pixels.data.len(), short.data.len()].map(|n| n.to_string());
+    names(&error, &["data", &expected, &found]);
 }
 
 #[test]

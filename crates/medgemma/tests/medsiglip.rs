@@ -171,6 +171,34 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(error, Error::NoDirection { .. }), "{error}");
 }
 
+/// Fields of pixels are public: what does not belong together is an error, not a panic, and what is no number is
+/// not blamed on the weights alone.
+#[test]
+fn pixels_that_are_no_picture_are_refused() {
+    let model = model();
+    let shape = [3, 28, 28];
+    let of = |data: Vec<f32>, shape| model.embed_pixels(&Pixels { data, shape }).unwrap_err();
+    for numbers in [0, 5, 3 * 28 * 28 - 1, 3 * 28 * 28 + 1] {
+        let error = of(vec![0.0; numbers], shape);
+        assert!(matches!(error, Error::Image(_)), "{error}");
+        let told = error.to_string();
+        for number in [3 * 28 * 28, numbers] {
+            assert!(told.contains(&number.to_string()), "{number}: {told}");
+        }
+    }
+    let error = of(Vec::new(), [3, 0, 28]);
+    assert!(matches!(error, Error::Image(_)), "{error}");
+    let mut data = vec![0.0; 3 * 28 * 28];
+    data[40] = f32::NAN;
+    let error = of(data, shape);
+    assert!(matches!(error, Error::NoDirection { .. }), "{error}");
+    let told = error.to_string();
+    assert!(
+        told.contains("pixels") && told.contains("weights"),
+        "{told}"
+    );
+}
+
 #[test]
 fn loading_reports_its_progress_and_what_it_found() {
     let mut last = (0, 0);

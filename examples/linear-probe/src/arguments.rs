@@ -43,11 +43,11 @@ pub(crate) struct Fit {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) crops: u16,
     /// The inverse of the penalty on weights.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.1, value_parser = penalty)]
     c: f64,
     /// Call a label true from the probability on that finds this share of it in the pictures fitted to
     /// [default: from 0.5 on]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) sensitivity: Option<f64>,
     /// For the parts of pictures, the intervals and, without a column split, the parting of groups.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
@@ -87,6 +87,24 @@ pub(crate) struct EncoderArguments {
     /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
     #[arg(long, value_name = "NAME", default_value = "best")]
     pub(crate) device: String,
+}
+
+/// Refused here, before any picture is embedded.
+fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if value > 0.0 && value <= 1.0 {
+        return Ok(value);
+    }
+    Err("expected a share above 0 and at most 1".to_owned())
+}
+
+/// The range of [`FitOptions::c`].
+fn penalty(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if (1e-30..=1e30).contains(&value) {
+        return Ok(value);
+    }
+    Err("expected a number from 1e-30 to 1e30".to_owned())
 }
 
 impl EncoderArguments {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::Write;
 
 use medgemma_probe::{
-    Bootstrap, Interval, Probe, Result, Units, evaluate, threshold_at_sensitivity,
+    Bootstrap, Interval, Probe, Result, Units, evaluate, roc_auc, threshold_at_sensitivity,
 };
 
 use crate::samples::Part;
@@ -32,6 +32,11 @@ pub(crate) fn choose_thresholds(
     probe.with_thresholds(thresholds)
 }
 
+/// In place of an interval without width, and what it means.
+const NO_INTERVAL: &str = "no interval";
+const NO_INTERVAL_MEANS: &str = "every draw of groups gave the same figure, which shows that they are \
+few, not that it is sure";
+
 /// A line of figures for each label against the rest, with the groups that it is true of, and how often
 /// the most probable label is right. Groups are drawn for the intervals, not crops.
 pub(crate) fn write(
@@ -41,6 +46,10 @@ pub(crate) fn write(
     bootstrap: &Bootstrap,
 ) -> std::result::Result<(), Box<dyn Error>> {
     let scores = probabilities(probe, test)?;
+    // Probabilities of a sure probe round to 1 and tie, which an AUC would take for half right.
+    let odds = test.rows.iter().map(|row| probe.log_odds(row));
+    let odds = odds.collect::<Result<Vec<_>>>()?;
+    let mut degenerate = false;
     let units = Units::Groups(&test.groups);
     let thresholds = probe.thresholds().unwrap_or_default();
     let names = ["AUC", "sensitivity", "specificity"].map(|name| format!("{name:<21}"));
@@ -53,9 +62,12 @@ pub(crate) fn write(
     for (label, (name, &threshold)) in probe.labels().iter().zip(thresholds).enumerate() {
         let (scores, truth) = one_against_rest(&scores, test, label);
         let found = evaluate(&scores, &truth, threshold, units, bootstrap)?;
+        let (odds, _) = one_against_rest(&odds, test, label);
+        let auc = area(&odds, &truth, units, bootstrap)?;
         let positive = test.groups.iter().zip(&truth).filter(|(_, truth)| **truth);
         let groups: BTreeSet<_> = positive.map(|(group, _)| group).collect();
-        let figures = [found.auc, found.sensitivity, found.specificity];
+        let figures = [auc, found.sensitivity, found.specificity];
+        degenerate |= figures.iter().flatten().any(Interval::degenerate);
         let figures = figures.map(|figure| format!("{:<21}", shown(figure)));
         let (groups, figures) = (groups.len(), figures.concat());
         writeln!(
@@ -77,11 +89,12 @@ pub(crate) fn write(
         Some(right.count() as f64 / crops.len() as f64)
     };
     let accuracy = bootstrap.interval(best.len(), units, right)?;
-    Ok(writeln!(
-        out,
-        "the most probable label is right: {}",
-        shown(accuracy)
-    )?)
+    degenerate |= accuracy.is_some_and(|accuracy| accuracy.degenerate());
+    writeln!(out, "the most probable label is right: {}", shown(accuracy))?;
+    if degenerate {
+        writeln!(out, "{NO_INTERVAL}: {NO_INTERVAL_MEANS}")?;
+    }
+    Ok(())
 }
 
 /// A line for each label: the probability, and a mark where it is called true.
@@ -111,7 +124,21 @@ fn probabilities(probe: &Probe, part: &Part) -> Result<Vec<Vec<f64>>> {
         .collect()
 }
 
-/// The probabilities of one label, and whether it is true.
+/// The area under the ROC curve, none of crops of one kind alone.
+fn area(
+    odds: &[f64],
+    truth: &[bool],
+    units: Units<'_>,
+    bootstrap: &Bootstrap,
+) -> Result<Option<Interval>> {
+    bootstrap.interval(odds.len(), units, |drawn| {
+        let drawn = drawn.iter().map(|&crop| (odds[crop], truth[crop]));
+        let (odds, truth): (Vec<f64>, Vec<bool>) = drawn.unzip();
+        roc_auc(&odds, &truth).ok()
+    })
+}
+
+/// The probabilities, or log-odds, of one label, and whether it is true.
 fn one_against_rest(scores: &[Vec<f64>], part: &Part, label: usize) -> (Vec<f64>, Vec<bool>) {
     let scores = scores.iter().map(|row| row[label]);
     let truth = part.classes.iter().map(|&class| class == label);
@@ -120,6 +147,9 @@ fn one_against_rest(scores: &[Vec<f64>], part: &Part, label: usize) -> (Vec<f64>
 
 fn shown(interval: Option<Interval>) -> String {
     interval.map_or("-".to_owned(), |found| {
+        if found.degenerate() {
+            return format!("{:.2} ({NO_INTERVAL})", found.estimate);
+        }
         format!(
             "{:.2} ({:.2} to {:.2})",
             found.estimate, found.low, found.high

@@ -8,6 +8,7 @@ mod samples;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command, Fit, Predict};
@@ -41,7 +42,12 @@ fn main() -> ExitCode {
 }
 
 fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
+    // What can be refused is refused before the pictures are embedded, which takes longest.
     let samples = Samples::read(&arguments.csv, arguments.seed)?;
+    samples.check()?;
+    if let Some(path) = &arguments.out {
+        check_folder(path)?;
+    }
     let encoder = load(&arguments.encoder)?;
     let (train, test) = samples.embed(&encoder, arguments.crops, arguments.seed)?;
     let fitted = Probe::fit_classes(
@@ -52,18 +58,34 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     )?;
     let mut out = io::stdout().lock();
     writeln!(out, "fitted to {train}")?;
-    writeln!(out, "judged by {test}")?;
     if !fitted.converged() {
         writeln!(out, "The fit has not arrived: {:?}", fitted.convergence[0])?;
     }
     let probe = fitted.probe.with_encoder(encoder.id());
     let probe = judge::choose_thresholds(probe, &train, arguments.sensitivity)?;
-    judge::write(&mut out, &probe, &test, &arguments.bootstrap())?;
     if let Some(path) = &arguments.out {
         probe.save(path)?;
         writeln!(out, "saved to {}", path.display())?;
     }
+    if test.is_empty() {
+        writeln!(out, "judged by nothing: no picture's split is test")?;
+    } else {
+        writeln!(out, "judged by {test}")?;
+        judge::write(&mut out, &probe, &test, &arguments.bootstrap())?;
+    }
     Ok(writeln!(out, "{NOTICE}")?)
+}
+
+/// Refuses a file whose folder is not there.
+fn check_folder(path: &Path) -> Result<(), String> {
+    // Of a name alone the folder is the empty path: the one where the program runs.
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => Err(format!(
+            "--out: expected a file in a folder that exists, found {}; make the folder first",
+            path.display()
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {

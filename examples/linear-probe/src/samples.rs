@@ -60,6 +60,13 @@ pub(crate) struct Part {
     pictures: usize,
 }
 
+impl Part {
+    /// Whether there is nothing on this side.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups: BTreeSet<_> = self.groups.iter().collect();
@@ -100,6 +107,27 @@ impl Samples {
         });
         let pictures = pictures.collect();
         Ok(Self { labels, pictures })
+    }
+
+    /// Refuses pictures that no probe can be fitted to. None to judge by are no fault: whoever has judged a
+    /// probe may fit it to all pictures in the end.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.labels.len() < 2 {
+            let found = self.labels.join(", ");
+            return Err(format!(
+                "column label: expected two labels or more, found {} ({found}); add pictures of another",
+                self.labels.len()
+            ));
+        }
+        let fitted = self.pictures.iter().filter(|p| p.side == Side::Train);
+        let fitted: BTreeSet<usize> = fitted.map(|picture| picture.class).collect();
+        match (0..self.labels.len()).find(|class| !fitted.contains(class)) {
+            None => Ok(()),
+            Some(class) => Err(format!(
+                "label {}: expected at least one picture to fit to, found none; name some in the column split as train, or try another --seed",
+                self.labels[class]
+            )),
+        }
     }
 
     /// Embeds each picture whole and `crops` − 1 parts of it: what to fit to, what to judge by.

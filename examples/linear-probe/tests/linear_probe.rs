@@ -58,6 +58,19 @@ fn a_probe_is_fitted_judged_saved_and_asked() {
         .filter(|line| !line.starts_with("saved to"))
         .collect();
     assert!(shown.len() > 6, "{table}");
+    // What was fitted is safe before it is judged.
+    let place = |words: &str| {
+        table
+            .find(words)
+            .unwrap_or_else(|| panic!("{words}: {table}"))
+    };
+    assert!(place("saved to") < place("judged by"), "{table}");
+    // One group of radiographs, drawn again and again.
+    assert!(table.contains(" 0.25 (no interval)"), "{table}");
+    assert!(
+        table.contains("\nno interval: every draw of groups"),
+        "{table}"
+    );
     for line in shown {
         assert!(
             readme.contains(line),
@@ -119,6 +132,71 @@ fn a_probe_of_another_encoder_is_refused() {
     );
 }
 
+/// Nothing to judge by is no fault: a probe that was judged may be fitted to all pictures in the end.
+#[test]
+fn a_probe_fitted_to_all_pictures_is_saved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let images = format!("{HERE}/../report/images");
+    let (csv, probe) = (
+        folder.path().join("all.csv"),
+        folder.path().join("probe.json"),
+    );
+    let lines = format!(
+        "path,label,split\n{images}/chest.png,radiograph,train\n{images}/held-out/coins.png,coins,train\n"
+    );
+    fs::write(&csv, lines).expect("a file");
+    let asked = ["--csv", path(&csv), "--crops", "2", "--out", path(&probe)];
+    let told = answer(&asked);
+    assert!(told.contains("judged by nothing"), "{told}");
+    assert!(told.contains("Not for clinical use"), "{told}");
+    let chest = format!("{images}/chest.png");
+    let found = answer(&["predict", "--probe", path(&probe), &chest]);
+    assert!(figure(&found, "  radiograph") > 0.5, "{found}");
+}
+
+/// Each of these is refused before a picture is looked for: the one named is not there.
+#[test]
+fn what_cannot_be_fitted_is_refused_before_anything_is_embedded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pictures.csv");
+    let with = |lines: &[&str], more: &[&str]| {
+        fs::write(&file, lines.join("\n")).expect("a file");
+        let error = refused(&[&["--csv", path(&file)], more].concat());
+        assert!(!error.contains("none.png"), "{error}");
+        assert!(
+            !error.contains("NOT MedSigLIP"),
+            "nothing was loaded: {error}"
+        );
+        error
+    };
+    let header = "path,label,split";
+    let apart = [header, "none.png,a,train", "none.png.2,b,test"];
+    let error = with(&apart, &[]);
+    assert!(
+        error.contains("label b: expected") && error.contains("--seed"),
+        "{error}"
+    );
+    let error = with(&[header, "none.png,a,train", "none.png.2,a,test"], &[]);
+    assert!(error.contains("two labels or more, found 1 (a)"), "{error}");
+    let good = [header, "none.png,a,train", "none.png.2,b,train"];
+    let nowhere = folder.path().join("no-such-folder").join("probe.json");
+    let error = with(&good, &["--out", path(&nowhere)]);
+    assert!(error.contains("no-such-folder"), "{error}");
+    for wrong in [
+        ["--sensitivity", "1.5"],
+        ["--sensitivity", "0"],
+        ["--sensitivity", "nan"],
+        ["--c", "0"],
+        ["--c", "nan"],
+    ] {
+        let error = with(&good, &wrong);
+        assert!(
+            error.contains(wrong[0]) && error.contains("expected a"),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn groups_stay_together_and_faults_of_the_file_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -151,7 +229,11 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
 
     for (lines, expected) in [
         (
-            vec!["path,label", "IMAGES/none.png,a", "IMAGES/chest.png,b"],
+            vec![
+                "path,label,split",
+                "IMAGES/none.png,a,train",
+                "IMAGES/chest.png,b,train",
+            ],
             "none.png",
         ),
         (vec!["path,split", "IMAGES/chest.png,train"], "label"),

@@ -23,6 +23,10 @@ const LABELS: [&str; 6] = [
     "not medical=an everyday photograph",
 ];
 
+/// Said where the softmax of one class is asked for.
+const ONE_CLASS: &str = "--by softmax: expected two classes or more, found one, whose softmax is 1 \
+whatever the picture shows; give the contrary as another --label, or --by sigmoid";
+
 /// Holds pictures against classes described in words. Without arguments: the demonstration model on
 /// a chest radiograph. Not for clinical use.
 #[derive(Parser)]
@@ -43,9 +47,9 @@ pub(crate) struct Arguments {
     /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
     #[arg(long, value_name = "NAME", default_value = "best")]
     pub(crate) device: String,
-    /// Which probability is drawn and decides.
-    #[arg(long, value_enum, default_value_t = By::Softmax)]
-    by: By,
+    /// Which probability is drawn and decides [default: softmax; of one class, sigmoid]
+    #[arg(long, value_enum)]
+    by: Option<By>,
     /// No answer where the best class has a smaller probability, 0 to 1.
     #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
     pub(crate) threshold: f32,
@@ -79,10 +83,15 @@ impl Arguments {
         LABELS.iter().map(|text| text.parse()).collect()
     }
 
-    pub(crate) fn by(&self) -> Probability {
+    /// Which probability is meant for so many classes. The softmax of one would be an answer that
+    /// no picture can change.
+    pub(crate) fn by(&self, classes: usize) -> Result<Probability, String> {
         match self.by {
-            By::Sigmoid => Probability::Sigmoid,
-            By::Softmax => Probability::Softmax,
+            Some(By::Softmax) if classes < 2 => Err(ONE_CLASS.to_owned()),
+            Some(By::Softmax) => Ok(Probability::Softmax),
+            Some(By::Sigmoid) => Ok(Probability::Sigmoid),
+            None if classes < 2 => Ok(Probability::Sigmoid),
+            None => Ok(Probability::Softmax),
         }
     }
 

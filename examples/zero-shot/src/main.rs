@@ -21,6 +21,10 @@ const DEMONSTRATION: &str = "This is the tiny demonstration model of this exampl
 it tells kinds of pictures apart and knows no medicine. For MedSigLIP, get the weights from Google \
 and pass --model DIR.";
 
+/// Said where a class has nothing to be weighed against.
+const ONE_CLASS: &str = "One class: its sigmoid decides, since its softmax is 1 whatever the picture \
+shows.";
+
 /// Said after every answer.
 const NOTICE: &str = "Not for clinical use: a model's opinion, not a diagnosis, not a medical \
 device; a qualified person must verify it independently.";
@@ -37,15 +41,23 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let device: Device = arguments.device.parse()?;
+    let labels = arguments.labels()?;
+    let count = arguments
+        .list
+        .map_or(labels.len(), |list| list.classes.len());
+    let by = arguments.by(count)?;
     if arguments.is_demonstration() {
         writeln!(io::stderr(), "{DEMONSTRATION}\n")?;
+    }
+    if count == 1 {
+        writeln!(io::stderr(), "{ONE_CLASS}\n")?;
     }
     let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
     let classes = match arguments.list {
         Some(list) => list.embed(&model)?,
-        None => labels::embed(&model, &arguments.labels()?)?,
+        None => labels::embed(&model, &labels)?,
     };
-    let (by, threshold) = (arguments.by(), arguments.threshold);
+    let threshold = arguments.threshold;
     let mut out = io::stdout().lock();
     let mut panels = Vec::new();
     for path in &arguments.image {

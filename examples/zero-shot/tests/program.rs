@@ -146,6 +146,27 @@ fn where_no_class_is_true_the_sigmoid_says_so() {
     assert!(succeeds(&arguments).contains("\nanswer: "));
 }
 
+/// A rocket is no chest X-ray, though nothing else was to choose from: the softmax would be sure of it.
+#[test]
+fn one_class_is_decided_by_its_sigmoid() {
+    let image = format!("{IMAGES}/held-out/rocket.png");
+    let one = ["--label=chest X-ray", "--image", &image];
+    let output = zero_shot(&one);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    assert!(stdout.contains("\nno answer: "), "{stdout}");
+    assert!(stdout.contains(", has sigmoid 0."), "{stdout}");
+    assert!(
+        stderr.contains("One class: its sigmoid decides"),
+        "{stderr}"
+    );
+    let asked = [&one[..], &["--by", "sigmoid"]].concat();
+    assert_eq!(succeeds(&asked), stdout);
+    fails(&[&one[..], &["--by", "softmax"]].concat(), "--by sigmoid");
+    let two = text(&zero_shot(&["--label=x", "--label=y"]).stderr);
+    assert!(!two.contains("One class"), "{two}");
+}
+
 #[test]
 fn the_resizer_is_the_one_asked_for() {
     let default = succeeds(&[]);

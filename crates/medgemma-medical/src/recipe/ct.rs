@@ -171,7 +171,7 @@ impl CtRecipe {
     ///
     /// # Errors
     /// [`Error::Argument`] for no slices, slices of several shapes, positions that turn back or repeat, or a sampler
-    /// that names slices which are not there.
+    /// that names slices which are not there; [`Error::Image`] for slices so long that their square is too large.
     pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
         let order = choose(slices, positions, &self.sampler)?;
         let windows = self.preset.windows();
@@ -180,7 +180,7 @@ impl CtRecipe {
             let values = plane.values().iter();
             let rgb = values.flat_map(|&unit| self.preset.rgb(windows, unit));
             let image = Image::from_rgb8(plane.columns(), plane.rows(), rgb.collect())?;
-            Ok(square(image, self.pad_to_square))
+            square(image, self.pad_to_square)
         });
         let images = images.collect::<Result<Vec<_>>>()?;
         let record = CtRecord {

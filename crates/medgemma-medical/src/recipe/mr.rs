@@ -62,7 +62,7 @@ impl MrRecipe {
     /// channels. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
     ///
     /// # Errors
-    /// [`Error::Argument`] as for CT, and for values that are infinite or no numbers.
+    /// [`Error::Argument`] as for CT, and for values that are infinite or no numbers; [`Error::Image`] as for CT.
     pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
         let order = choose(slices, positions, &self.sampler)?;
         let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
@@ -92,7 +92,7 @@ impl MrRecipe {
             let plane = &slices[index];
             let grey = plane.values().iter().map(|&value| byte(value)).collect();
             let image = Image::from_gray8(plane.columns(), plane.rows(), grey)?;
-            Ok(square(image, self.pad_to_square))
+            square(image, self.pad_to_square)
         });
         let images = images.collect::<Result<Vec<_>>>()?;
         let record = MrRecord {

@@ -49,7 +49,8 @@ impl PhotoRecipe {
     ///
     /// # Errors
     /// [`Error::File`](crate::Error::File) for a file that says it is of a modality whose values are measured, for whole
-    /// slides, for grey, and for damaged pixels; [`Error::Argument`](crate::Error::Argument) for a frame that is not there.
+    /// slides, for grey, and for damaged pixels; [`Error::Argument`](crate::Error::Argument) for a frame that is not there;
+    /// [`Error::Image`](crate::Error::Image) for a picture so long that its square is too large.
     pub fn prepare_frame(&self, file: &Dicom, frame: usize) -> Result<PreparedPicture> {
         check_photograph(file)?;
         let found = file.colours(frame)?;
@@ -59,7 +60,7 @@ impl PhotoRecipe {
             colour_profile_ignored: file.has_colour_profile(),
             padded_to_square: self.pad_to_square,
         };
-        let image = square(found.image, self.pad_to_square);
+        let image = square(found.image, self.pad_to_square)?;
         Ok(PreparedPicture::new(image, Recipe::Photo(record)))
     }
 }

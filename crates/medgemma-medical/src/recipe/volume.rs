@@ -137,7 +137,11 @@ pub(super) fn positions(volume: &Volume) -> Result<Vec<f64>> {
     Ok(places.collect())
 }
 
-/// `[values]` of a grey byte each as a picture, square if wanted.
-pub(super) fn square(image: Image, pad: bool) -> Image {
-    if pad { image.padded_to_square() } else { image }
+/// The picture, square if wanted.
+pub(super) fn square(image: Image, pad: bool) -> Result<Image> {
+    if pad {
+        Ok(image.padded_to_square()?)
+    } else {
+        Ok(image)
+    }
 }

@@ -148,7 +148,8 @@ impl XrayRecipe {
     ///
     /// # Errors
     /// [`Error::Argument`] for a window narrower than 2, values that are infinite or no numbers, or
-    /// [`Voi::EightBit`] or [`Voi::Table`] of values that are no bytes.
+    /// [`Voi::EightBit`] or [`Voi::Table`] of values that are no bytes; [`Error::Image`] for a plane so long that its
+    /// square is too large.
     pub fn prepare(&self, plane: &Plane) -> Result<PreparedPicture> {
         let values = plane.values();
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
@@ -195,7 +196,7 @@ impl XrayRecipe {
             padded_to_square: self.pad_to_square,
         };
         Ok(PreparedPicture::new(
-            square(image, self.pad_to_square),
+            square(image, self.pad_to_square)?,
             Recipe::Xray(record),
         ))
     }
