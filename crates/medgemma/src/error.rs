@@ -97,7 +97,7 @@ pub enum Error {
         /// The path of the model.
         path: PathBuf,
         /// Why it cannot be the model's.
-        reason: TensorError,
+        reason: Box<TensorError>,
     },
     /// A vision part was named for a model that is not in GGUF.
     #[error("{} was named as vision part (mmproj), but {} is no GGUF model: load a .gguf file, or leave it out", mmproj.display(), path.display())]

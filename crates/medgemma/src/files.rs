@@ -60,7 +60,10 @@ impl Files {
         let mmproj = mmproj.map(|path| Gguf::open(&path)).transpose()?;
         if let (Mmproj::Beside, Some(mmproj)) = (&options.mmproj, &mmproj) {
             let fits = gguf::check_vision(mmproj.metadata(), text.metadata());
-            fits.map_err(|reason| Error::MmprojBeside { path: file, reason })?;
+            fits.map_err(|reason| Error::MmprojBeside {
+                path: file,
+                reason: Box::new(reason),
+            })?;
         }
         Ok(Self::Gguf(Box::new(GgufPair::new(text, mmproj)?)))
     }
