@@ -96,14 +96,15 @@ pub fn attention(
         k > 0 && heads > 0 && heads.is_multiple_of(k),
         "{heads} heads of queries on {k} heads of keys"
     );
-    let width = heads * h;
+    // All products of counts of rows and heads are within the queries then, if there are any.
+    let width = heads.checked_mul(h);
     assert!(
-        width > 0 && q.len().is_multiple_of(width),
+        width.is_some_and(|width| width > 0 && q.len().is_multiple_of(width)),
         "{} numbers are not rows of {heads} heads of {h}",
         q.len()
     );
     assert_eq!(out.len(), q.len(), "as many outputs as queries");
-    let t = q.len() / width;
+    let t = width.map_or(0, |width| q.len() / width);
     if let Some(visible) = visible {
         assert_eq!(visible.len(), t, "an interval for each row of queries");
         assert!(

@@ -79,7 +79,7 @@ impl<'a> Plan<'a> {
         let way = Way::of(problem, kernels);
         let block = |width: usize, most: usize| {
             let stretches = (problem.keys.len / (2 * KEYS)).max(1);
-            let tiles = (rows * heads).div_ceil(width) * stretches;
+            let tiles = (rows * heads).div_ceil(width).saturating_mul(stretches);
             width * (tiles / (PIECES / 2)).clamp(1, most)
         };
         let block = match way {
@@ -117,7 +117,7 @@ impl<'a> Plan<'a> {
             .filter(|keys| !keys.is_empty())
             .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
             .unwrap_or(0..0);
-        let even = (seen.len() * blocks).div_ceil(PIECES);
+        let even = seen.len().saturating_mul(blocks).div_ceil(PIECES);
         let stretch = if matches!(self.way, Way::Few) {
             even.next_multiple_of(FEW_KEYS / 2).max(FEW_KEYS)
         } else if blocks < PIECES / 2 {

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::{Numbers, Rows, attention};
 use crate::{Cpu, Path};
 
+mod limits;
+
 /// Operands of one call, made from a seed.
 #[derive(Debug, Clone)]
 struct Case {

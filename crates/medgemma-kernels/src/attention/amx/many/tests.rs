@@ -10,7 +10,7 @@ use super::tiles::{SIDE, TILE};
 use super::{DEPTH, pack};
 use crate::Path;
 use crate::amx::{Config, release};
-use crate::attention::{Numbers, Rows};
+use crate::attention::{Numbers, Problem, Rows};
 
 /// Whole numbers of few digits, whose sums are exact.
 fn number(index: usize) -> f32 {
@@ -223,6 +223,28 @@ proptest! {
         let got = memory.numerator(index, key);
         prop_assert!(if which == 2 { got == 0.0 } else { got.is_nan() }, "{} of {}", got, odd);
     }
+}
+
+/// Wrapped round, the numbers of their tiles are none.
+#[test]
+fn more_keys_than_can_be_counted_have_no_tiles_in_common() {
+    let len = usize::MAX;
+    let rows = Rows {
+        len,
+        row_stride: 0,
+        ..view(&[bf16::ZERO], 1, 1, 0)
+    };
+    let problem = Problem {
+        q: &[],
+        t: 0,
+        heads: 1,
+        keys: rows,
+        values: rows,
+        scale: 1.0,
+        visible: None,
+        seen: 0..len,
+    };
+    assert_eq!(super::shared(&problem), (0, 0));
 }
 
 /// The powers of 2 in the quick way's table, over all that it can be asked for.
