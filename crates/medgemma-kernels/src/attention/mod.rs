@@ -24,6 +24,11 @@ mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod plan;
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code, reason = "no vectors to run it on")
+)]
+mod powers;
 mod quantize;
 mod rows;
 mod scalar;
@@ -34,6 +39,7 @@ mod shared;
 )]
 mod tile;
 
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 pub use quantize::quantize_rows;
@@ -208,6 +214,11 @@ fn all_seen(visible: &[Range<usize>]) -> Range<usize> {
 }
 
 impl Problem<'_> {
+    /// What products of queries and keys are to be multiplied by to be powers of 2.
+    fn factor(&self) -> f32 {
+        self.scale * LOG2_E
+    }
+
     /// Heads of queries that read the same head of keys.
     fn group(&self) -> usize {
         self.heads / self.keys.heads

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::few;
+use super::powers::fade;
 use super::shared::Shared;
 use super::tile::{KEYS, Kernels, Many};
 use super::{Numbers, Problem};
@@ -191,7 +192,7 @@ unsafe fn merge(
     out.fill(0.0);
     for piece in pieces {
         let partial = partial(piece);
-        let weight = (partial[0] - top).exp2();
+        let weight = fade(partial[0], top, problem.factor());
         sum += weight * partial[1];
         for (out, number) in out.iter_mut().zip(&partial[2..]) {
             *out += weight * number;
@@ -208,8 +209,8 @@ pub(super) struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Takes the results of a row of `piece`: the numbers by lane, with the largest score (a power
-    /// of 2) and the sum of numerators that they stand for.
+    /// Takes the results of a row of `piece`: the numbers by lane, with the largest score (a product that
+    /// is not multiplied by the factor yet) and the sum of numerators that they stand for.
     ///
     /// # Safety
     /// Each row of each piece of a plan is given once.
