@@ -58,7 +58,10 @@ use tile::Kernels;
 /// - visible: of each of the t rows the interval of keys that it sees; `None`: all s
 /// - out: `[t, n, h]`, contiguous
 ///
-/// A row that sees no key becomes zeros. Keys that no row sees are not read.
+/// A row that sees no key becomes zeros. Keys and values before the first that any row sees, and after
+/// the last, are not read. Between these, keys that a row does not see may hold anything; values may be
+/// multiplied by 0 for it, and so must be finite: an infinite one, or NaN, whether other rows see it or
+/// none does, can make the row NaN.
 ///
 /// # Arithmetic
 /// f32 storage: f32 throughout. Others: f32 sums and softmax; queries, the numerators of the softmax

@@ -1,6 +1,6 @@
 //! Shapes and numbers that no model has.
 
-use super::{Numbers, Rows, Stored, attention, case, distance};
+use super::{Case, Numbers, Rows, Stored, attention, case, distance};
 use crate::{Cpu, Path};
 
 /// Wrapped round, heads times their size are 8.
@@ -24,6 +24,47 @@ fn more_heads_than_can_be_counted_are_refused() {
         let message = message.downcast_ref::<String>().expect("a text");
         let wanted = format!("512 numbers are not rows of {heads} heads of 4");
         assert_eq!(*message, wanted, "{path}");
+    }
+}
+
+/// Rows see one of two stretches, with keys between them that nobody sees.
+fn stretches(t: usize) -> Case {
+    let mut case = case(t, 700);
+    let interval = |row: usize| [101..300, 399..601][row % 2].clone();
+    case.visible = Some((0..t).map(interval).collect());
+    case
+}
+
+#[test]
+fn keys_that_a_row_does_not_see_may_hold_anything() {
+    for t in [2, 40] {
+        let case = stretches(t);
+        let mut operands = case.operands();
+        let expected = case.expected(&operands, &operands.q);
+        // Of the second stretch, and of the gap.
+        for key in (300..399).chain([400, 511]) {
+            for head in 0..case.k {
+                let start = head * operands.head_stride + key * operands.row_stride;
+                operands.keys[start..start + case.h].fill([f32::NAN, f32::INFINITY][key % 2]);
+            }
+        }
+        let width = case.k * case.group * case.h;
+        for path in Path::available() {
+            for stored in Stored::ALL {
+                let got = case.run(path, &operands, stored);
+                for (row, (got, expected)) in
+                    got.chunks(width).zip(expected.chunks(width)).enumerate()
+                {
+                    let error = distance(got, expected, 0.0);
+                    let is_right = error < 0.02;
+                    assert_eq!(
+                        is_right,
+                        row % 2 == 0,
+                        "{path}, {stored:?}, {t} rows, row {row}: {error}"
+                    );
+                }
+            }
+        }
     }
 }
 
