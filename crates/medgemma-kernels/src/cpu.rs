@@ -144,7 +144,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// `threads` threads, the caller's included, running `path`.
+    /// `threads` threads, the caller's included, or as many as [`Pool::new`] gives, running `path`.
     ///
     /// # Panics
     /// When the processor lacks `path`: its instructions would be illegal. [`Path::from_str`] and

@@ -20,10 +20,10 @@ const PIECE: usize = 16 << 10;
 /// When the lengths do not fit each other.
 pub fn round_heads(cpu: &Cpu, x: &[f32], heads: usize, head_dim: usize, out: &mut [bf16]) {
     assert_eq!(x.len(), out.len(), "lengths of input and output");
-    let width = heads * head_dim;
     if x.is_empty() {
         return;
     }
+    let width = heads.checked_mul(head_dim).unwrap_or(0);
     assert!(
         width > 0 && x.len().is_multiple_of(width),
         "{} numbers of {heads} heads of {head_dim}",
@@ -64,13 +64,20 @@ pub fn copy_heads<T: Copy + Send + Sync>(
         return;
     }
     assert!(heads == 1 || len <= to_stride, "heads of the copy overlap");
+    let end = |stride: usize| (heads - 1).checked_mul(stride)?.checked_add(len);
+    for (numbers, stride) in [(from.len(), from_stride), (to.len(), to_stride)] {
+        assert!(
+            end(stride).is_some_and(|end| end <= numbers),
+            "{numbers} numbers are too few for {heads} heads of {len} that are {stride} apart"
+        );
+    }
     let cells = Cells::new(to);
     let pieces = len.div_ceil(PIECE);
     let copy = |piece: usize| {
         let (head, first) = (piece / pieces, piece % pieces * PIECE);
         let count = PIECE.min(len - first);
         let from = &from[head * from_stride + first..][..count];
-        // SAFETY: each piece is run once, and as just asserted heads are apart.
+        // SAFETY: each piece is run once, and as just asserted heads are apart and within the slice.
         unsafe { cells.part(head * to_stride + first, count) }.copy_from_slice(from);
     };
     if heads * len <= PIECE {
@@ -220,6 +227,30 @@ mod tests {
     fn heads_that_run_into_each_other_are_refused() {
         let cpu = Cpu::new(2, Path::Scalar);
         copy_heads(&cpu, 2, 3, (&[0; 6], 3), (&mut [0; 6], 2));
+    }
+
+    /// The third head would wrap round to where the first is.
+    #[test]
+    #[should_panic(expected = "are too few for 3 heads of 8192 that are 9223372036854775808 apart")]
+    fn heads_beyond_the_address_space_are_refused() {
+        let cpu = Cpu::new(2, Path::Scalar);
+        let (from, mut to) = ([1; 8192], [0; 8192]);
+        copy_heads(&cpu, 3, 8192, (&from, 0), (&mut to, 1 << 63));
+    }
+
+    #[test]
+    #[should_panic(expected = "7 numbers are too few for 2 heads of 3 that are 5 apart")]
+    fn heads_that_are_not_all_there_are_refused() {
+        let cpu = Cpu::new(2, Path::Scalar);
+        copy_heads(&cpu, 2, 3, (&[0; 7], 5), (&mut [0; 6], 3));
+    }
+
+    #[test]
+    #[should_panic(expected = "8 numbers of 9223372036854775810 heads of 4")]
+    fn heads_whose_numbers_cannot_be_counted_are_refused() {
+        let cpu = Cpu::new(2, Path::Scalar);
+        let heads = (1 << 63) + 2;
+        round_heads(&cpu, &[0.0; 8], heads, 4, &mut [bf16::ZERO; 8]);
     }
 
     #[test]

@@ -162,6 +162,7 @@ impl<'a> Matrix<'a> {
     /// When there is no such row.
     #[must_use]
     pub fn row(&self, index: usize) -> &'a [u8] {
+        assert!(index < self.rows, "row {index} of {}", self.rows);
         &self.bytes[index * self.row_bytes..][..self.row_bytes]
     }
 
@@ -179,5 +180,32 @@ impl fmt::Debug for Matrix<'_> {
             .field("rows", &self.rows)
             .field("cols", &self.cols)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, Matrix};
+
+    #[test]
+    fn rows_follow_each_other() {
+        let matrix = Matrix::new(Format::Bf16, 2, 2, &[0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(
+            [0, 1].map(|row| matrix.row(row)),
+            [[0, 1, 2, 3], [4, 5, 6, 7]]
+        );
+    }
+
+    /// Its place in bytes would wrap round to the first row's.
+    #[test]
+    #[should_panic(expected = "row 9223372036854775808 of 2")]
+    fn a_row_beyond_the_address_space_is_refused() {
+        let _ = Matrix::new(Format::Bf16, 2, 2, &[0; 8]).row(1 << 63);
+    }
+
+    #[test]
+    #[should_panic(expected = "row 0 of 0")]
+    fn a_row_without_numbers_is_refused_too() {
+        let _ = Matrix::new(Format::F32, 0, 0, &[]).row(0);
     }
 }

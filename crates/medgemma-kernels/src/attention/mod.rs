@@ -24,6 +24,11 @@ mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod plan;
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code, reason = "no vectors to run it on")
+)]
+mod powers;
 mod quantize;
 mod rows;
 mod scalar;
@@ -34,6 +39,7 @@ mod shared;
 )]
 mod tile;
 
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 pub use quantize::quantize_rows;
@@ -52,7 +58,10 @@ use tile::Kernels;
 /// - visible: of each of the t rows the interval of keys that it sees; `None`: all s
 /// - out: `[t, n, h]`, contiguous
 ///
-/// A row that sees no key becomes zeros. Keys that no row sees are not read.
+/// A row that sees no key becomes zeros. Keys and values before the first that any row sees, and after
+/// the last, are not read. Between these, keys that a row does not see may hold anything; values may be
+/// multiplied by 0 for it, and so must be finite: an infinite one, or NaN, whether other rows see it or
+/// none does, can make the row NaN.
 ///
 /// # Arithmetic
 /// f32 storage: f32 throughout. Others: f32 sums and softmax; queries, the numerators of the softmax
@@ -96,14 +105,15 @@ pub fn attention(
         k > 0 && heads > 0 && heads.is_multiple_of(k),
         "{heads} heads of queries on {k} heads of keys"
     );
-    let width = heads * h;
+    // All products of counts of rows and heads are within the queries then, if there are any.
+    let width = heads.checked_mul(h);
     assert!(
-        width > 0 && q.len().is_multiple_of(width),
+        width.is_some_and(|width| width > 0 && q.len().is_multiple_of(width)),
         "{} numbers are not rows of {heads} heads of {h}",
         q.len()
     );
     assert_eq!(out.len(), q.len(), "as many outputs as queries");
-    let t = q.len() / width;
+    let t = width.map_or(0, |width| q.len() / width);
     if let Some(visible) = visible {
         assert_eq!(visible.len(), t, "an interval for each row of queries");
         assert!(
@@ -207,6 +217,11 @@ fn all_seen(visible: &[Range<usize>]) -> Range<usize> {
 }
 
 impl Problem<'_> {
+    /// What products of queries and keys are to be multiplied by to be powers of 2.
+    fn factor(&self) -> f32 {
+        self.scale * LOG2_E
+    }
+
     /// Heads of queries that read the same head of keys.
     fn group(&self) -> usize {
         self.heads / self.keys.heads

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::few;
+use super::powers::fade;
 use super::shared::Shared;
 use super::tile::{KEYS, Kernels, Many};
 use super::{Numbers, Problem};
@@ -79,7 +80,7 @@ impl<'a> Plan<'a> {
         let way = Way::of(problem, kernels);
         let block = |width: usize, most: usize| {
             let stretches = (problem.keys.len / (2 * KEYS)).max(1);
-            let tiles = (rows * heads).div_ceil(width) * stretches;
+            let tiles = (rows * heads).div_ceil(width).saturating_mul(stretches);
             width * (tiles / (PIECES / 2)).clamp(1, most)
         };
         let block = match way {
@@ -117,7 +118,7 @@ impl<'a> Plan<'a> {
             .filter(|keys| !keys.is_empty())
             .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
             .unwrap_or(0..0);
-        let even = (seen.len() * blocks).div_ceil(PIECES);
+        let even = seen.len().saturating_mul(blocks).div_ceil(PIECES);
         let stretch = if matches!(self.way, Way::Few) {
             even.next_multiple_of(FEW_KEYS / 2).max(FEW_KEYS)
         } else if blocks < PIECES / 2 {
@@ -191,7 +192,7 @@ unsafe fn merge(
     out.fill(0.0);
     for piece in pieces {
         let partial = partial(piece);
-        let weight = (partial[0] - top).exp2();
+        let weight = fade(partial[0], top, problem.factor());
         sum += weight * partial[1];
         for (out, number) in out.iter_mut().zip(&partial[2..]) {
             *out += weight * number;
@@ -208,8 +209,8 @@ pub(super) struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Takes the results of a row of `piece`: the numbers by lane, with the largest score (a power
-    /// of 2) and the sum of numerators that they stand for.
+    /// Takes the results of a row of `piece`: the numbers by lane, with the largest score (a product that
+    /// is not multiplied by the factor yet) and the sum of numerators that they stand for.
     ///
     /// # Safety
     /// Each row of each piece of a plan is given once.

@@ -96,7 +96,8 @@ pub fn linear(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, ou
 /// [`linear`] for several layers with one input, each `(weight, bias)` with its `outs`.
 ///
 /// # Panics
-/// When lengths do not fit each other, or there are not as many outputs as layers.
+/// When lengths do not fit each other, there are not as many outputs as layers, or layers have different
+/// numbers of columns.
 pub fn linear_each(
     cpu: &Cpu,
     x: &[f32],
@@ -104,9 +105,15 @@ pub fn linear_each(
     outs: &mut [&mut [f32]],
 ) {
     assert_eq!(layers.len(), outs.len(), "outputs of each layer");
+    let Some(cols) = layers.first().map(|(weight, _)| weight.cols()) else {
+        return;
+    };
+    assert!(
+        layers.iter().all(|(weight, _)| weight.cols() == cols),
+        "layers of one input have as many columns"
+    );
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if let [(first, _), ..] = layers
-        && let cols @ 1.. = first.cols()
+    if cols > 0
         && x.len() / cols > few::MOST
         && layers
             .iter()
@@ -133,13 +140,13 @@ pub fn linear_each(
 
 /// Whether [`gated_mlp`] and [`mlp`] of `m` rows with such weights are faster than the operations that
 /// they are made of: on the tile unit, where what lies between the halves of many tokens need not leave
-/// the caches.
+/// the caches. Without weights they are not.
 #[must_use]
 pub fn has_mlp(cpu: &Cpu, m: usize, weights: &[Matrix<'_>]) -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     return weights.iter().all(|weight| {
         in_tiles(cpu.path(), weight.format()) && weight.rows() > 0 && weight.cols() > 0
-    }) && tiles::has_mlp(m, weights[0].cols());
+    }) && (weights.first()).is_some_and(|first| tiles::has_mlp(m, first.cols()));
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
     {
         let _ = (cpu, m, weights);

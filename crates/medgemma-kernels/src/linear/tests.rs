@@ -8,7 +8,7 @@ use crate::{Cpu, Format, Matrix, Path};
 use super::output::Output;
 use super::panel::Weights;
 use super::tiles::{self, Tokens};
-use super::{linear, many, project};
+use super::{linear, linear_each, many, project};
 
 const FLOATS: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
 
@@ -404,4 +404,37 @@ fn a_bias_of_another_length_is_refused() {
         Some(&[0.0]),
         &mut [0.0; 2],
     );
+}
+
+/// Each fits by itself: 60 tokens of 4 columns, and 40 of 6.
+#[test]
+fn layers_with_one_input_have_as_many_columns() {
+    let weights = [4, 6].map(|cols| bytes(Format::Bf16, &vec![1.0; 3 * cols], 0));
+    for path in Path::available() {
+        let layers = [0, 1].map(|at| {
+            let weight = Matrix::new(Format::Bf16, 3, [4, 6][at], &weights[at]);
+            (weight, None)
+        });
+        let mut outs = [60, 40].map(|m| vec![0.0; 3 * m]);
+        let mut places = outs.each_mut().map(Vec::as_mut_slice);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            linear_each(&Cpu::new(2, path), &[1.0; 240], &layers, &mut places);
+        }));
+        let message = caught.expect_err("refused");
+        let message = message.downcast_ref::<&str>().copied();
+        assert_eq!(
+            message,
+            Some("layers of one input have as many columns"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn without_weights_there_is_no_mlp() {
+    for path in Path::available() {
+        for m in [1, 1000] {
+            assert!(!crate::has_mlp(&Cpu::new(1, path), m, &[]), "{path}");
+        }
+    }
 }

@@ -16,6 +16,9 @@ pub(crate) use rms::{inverse_rms, inverse_rms_scalar};
 /// - `x`, `out`: `[rows, d]`
 /// - `gain`: `[d]`, what a row is multiplied with: where a checkpoint stores `w` for `1 + w`, the sum
 ///
+/// Vectors sum squares in f32: a row whose squares are beyond it together, as with one number of 1.9e19,
+/// becomes zeros there, where [`Path::Scalar`](crate::Path::Scalar) norms it.
+///
 /// # Panics
 /// When lengths do not fit each other.
 pub fn rms_norm(cpu: &Cpu, x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
@@ -64,6 +67,10 @@ pub fn add_rms_norms(cpu: &Cpu, x: &mut [f32], norms: [(&[f32], f32); 2], sum: &
 ///
 /// - `x`, `out`: `[rows, d]`
 /// - `weight`, `bias`: `[d]`
+///
+/// Vectors sum in f32: a row whose squared differences to the mean are beyond it together, as with one
+/// number of 2e19 among small ones, becomes the bias there, where [`Path::Scalar`](crate::Path::Scalar)
+/// norms it.
 ///
 /// # Panics
 /// When lengths do not fit each other.

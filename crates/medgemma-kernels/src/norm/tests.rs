@@ -163,3 +163,36 @@ fn a_short_bias_after_a_sum_is_refused() {
         &mut [0.0; 4],
     );
 }
+
+/// What the documentation says of the three.
+#[test]
+fn squares_beyond_f32_make_zeros_of_a_row_in_vectors() {
+    let mut x = [0.0; 64];
+    x[5] = 2e19;
+    let (ones, zeros) = ([1.0; 64], [0.0; 64]);
+    for path in Path::available() {
+        let cpu = Cpu::new(1, path);
+        let mut outs = [[f32::NAN; 64]; 3];
+        rms_norm(&cpu, &x, &ones, 1e-6, &mut outs[0]);
+        layer_norm(&cpu, &x, &ones, &zeros, 1e-6, &mut outs[1]);
+        crate::qk_norm_rope(
+            &cpu,
+            &x,
+            1,
+            &ones,
+            1e-6,
+            &[1.0; 32],
+            &[0.0; 32],
+            &mut outs[2],
+        );
+        for out in outs {
+            // The root of 64, or a little less of the mean's part.
+            let wanted = if path == Path::Scalar {
+                7.9..8.1
+            } else {
+                0.0..1e-30
+            };
+            assert!(wanted.contains(&out[5]), "{path}: {}", out[5]);
+        }
+    }
+}

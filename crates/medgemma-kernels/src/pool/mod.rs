@@ -9,12 +9,14 @@
 //! Each thread works along a run of neighbouring pieces: see [`runs`].
 
 mod runs;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 pub(crate) use runs::Runs;
@@ -22,6 +24,10 @@ pub(crate) use runs::Runs;
 /// Turns of the spin before a thread sleeps: 20–60 µs on the processors seen, about the gap
 /// between two operations of a token.
 const SPINS: u32 = 1 << 10;
+
+/// Threads of a pool at most: more than the 768 that the largest two processors of one machine run, and
+/// so few that a number without sense costs megabytes.
+const MOST: usize = 1 << 10;
 
 /// A fixed number of threads, the caller's own among them.
 ///
@@ -34,6 +40,8 @@ pub struct Pool {
 }
 
 type Task = dyn Fn(usize) + Sync;
+
+type Payload = Box<dyn Any + Send>;
 
 struct Shared {
     /// Odd while an operation is open to helpers, even between operations.
@@ -49,7 +57,8 @@ struct Shared {
     stop: AtomicBool,
     lock: Mutex<()>,
     wake: Condvar,
-    panicked: Mutex<Option<Box<dyn Any + Send>>>,
+    /// What a helper's piece of the open operation panicked with first.
+    panicked: Mutex<Option<Payload>>,
 }
 
 // SAFETY: `task` is the only field that is not `Sync` by itself. It is written only by the holder
@@ -61,9 +70,10 @@ unsafe impl Send for Shared {}
 
 impl Pool {
     /// A pool of `threads` threads, of which one is whoever calls [`Pool::run`]. Zero counts as
-    /// one. Where the system refuses a thread, the pool has fewer.
+    /// one, more than 1024 as 1024. Where the system refuses a thread, the pool has fewer.
     #[must_use]
     pub fn new(threads: usize) -> Self {
+        let threads = threads.min(MOST);
         let shared = Arc::new(Shared {
             epoch: AtomicUsize::new(0),
             task: UnsafeCell::new(None),
@@ -101,12 +111,27 @@ impl Pool {
     /// when all calls have.
     ///
     /// # Panics
-    /// With the panic of a piece, once no thread works on the operation any more.
+    /// With the panic of a piece, the caller's own if it has one, once no thread works on the operation any
+    /// more. The pool is as before then.
     pub fn run(&self, pieces: usize, task: &(dyn Fn(usize) + Sync)) {
+        // One piece leaves the other threads to what it may start itself.
         let alone = self.workers.is_empty() || pieces < 2;
-        match (self.taken.try_lock(), u32::try_from(pieces)) {
-            (Ok(_guard), Ok(pieces)) if !alone => self.run_shared(pieces, task),
-            _ => (0..pieces).for_each(task),
+        if !alone
+            && let Ok(pieces) = u32::try_from(pieces)
+            && let Some(_guard) = self.take()
+        {
+            return self.run_shared(pieces, task);
+        }
+        (0..pieces).for_each(task);
+    }
+
+    /// Takes the pool, if nobody has it.
+    fn take(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.taken.try_lock() {
+            Ok(guard) => Some(guard),
+            // An operation has panicked, and left the pool in order: see `Closing`.
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 
@@ -133,11 +158,7 @@ impl Pool {
             shared.work(0, task);
             closing.give_up = false;
         }
-        let panicked = shared
-            .panicked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let panicked = shared.panicked().take();
         if let Some(payload) = panicked {
             resume_unwind(payload);
         }
@@ -171,10 +192,28 @@ impl Drop for Closing<'_> {
         }
         // SAFETY: the epoch is even and nobody is inside.
         unsafe { *shared.task.get() = None };
+        if self.give_up {
+            // The caller's own panic goes on; a helper's is not to be raised by the next operation.
+            let panicked = shared.panicked().take();
+            if let Some(payload) = panicked {
+                forget(payload);
+            }
+        }
     }
 }
 
+/// Lets a panic's payload be: dropping it may panic again, which would end the process while another
+/// panic goes on, or a helper that is waited for.
+fn forget(payload: Payload) {
+    std::mem::forget(payload);
+}
+
 impl Shared {
+    fn panicked(&self) -> MutexGuard<'_, Option<Payload>> {
+        let panicked = self.panicked.lock();
+        panicked.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes pieces until none is left: those of `thread`, then others'.
     fn work(&self, thread: usize, task: &(dyn Fn(usize) + Sync)) {
         while let Some(piece) = self.runs.next(thread) {
@@ -203,10 +242,11 @@ impl Shared {
             if let Some(task) = task {
                 let result = catch_unwind(AssertUnwindSafe(|| self.work(thread, task)));
                 if let Err(payload) = result {
-                    self.panicked
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .get_or_insert(payload);
+                    let mut panicked = self.panicked();
+                    match &*panicked {
+                        None => *panicked = Some(payload),
+                        Some(_) => forget(payload),
+                    }
                 }
             }
         }
@@ -266,153 +306,5 @@ impl std::fmt::Debug for Pool {
         f.debug_struct("Pool")
             .field("threads", &self.threads())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
-
-    use super::Pool;
-
-    /// Returns once two threads are in here at the same time.
-    fn meet(begun: &AtomicUsize) {
-        begun.fetch_add(1, Ordering::SeqCst);
-        let start = Instant::now();
-        while begun.load(Ordering::SeqCst) < 2 {
-            let late = start.elapsed() > Duration::from_secs(20);
-            assert!(!late, "the other thread has not come");
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn every_piece_runs_once_whatever_the_threads() {
-        for threads in [0, 1, 2, 3, 8] {
-            let pool = Pool::new(threads);
-            assert_eq!(pool.threads(), threads.max(1));
-            for pieces in [0, 1, 2, 7, 100, 1000] {
-                let counts: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
-                pool.run(pieces, &|piece| {
-                    counts[piece].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(
-                    counts
-                        .iter()
-                        .all(|count| count.load(Ordering::Relaxed) == 1)
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn threads_begin_apart_and_a_held_up_ones_run_is_taken_over() {
-        let pool = Pool::new(2);
-        let caller = std::thread::current().id();
-        let begun = AtomicUsize::new(0);
-        let others = std::sync::Mutex::new(Vec::new());
-        pool.run(11, &|piece| {
-            if std::thread::current().id() == caller {
-                // Holds on to its first piece until all the rest is done.
-                assert_eq!(piece, 0, "the caller's run begins in front");
-                meet(&begun);
-                let start = Instant::now();
-                while others.lock().expect("others").len() < 10 {
-                    assert!(start.elapsed() < Duration::from_secs(20), "not taken over");
-                    std::thread::yield_now();
-                }
-            } else {
-                if others.lock().expect("others").is_empty() {
-                    meet(&begun);
-                }
-                others.lock().expect("others").push(piece);
-            }
-        });
-        // Its own run, then the farther half of what is left of the other, and so on.
-        let others = others.into_inner().expect("others");
-        assert_eq!(others, [5, 6, 7, 8, 9, 10, 3, 4, 2, 1]);
-    }
-
-    #[test]
-    fn a_pool_that_sleeps_wakes_up() {
-        let pool = Pool::new(3);
-        for _ in 0..5 {
-            std::thread::sleep(Duration::from_millis(20));
-            let sum = AtomicUsize::new(0);
-            pool.run(100, &|piece| {
-                sum.fetch_add(piece, Ordering::Relaxed);
-            });
-            assert_eq!(sum.into_inner(), 4950);
-        }
-    }
-
-    #[test]
-    fn a_helper_works_too_and_is_waited_for() {
-        let pool = Pool::new(2);
-        let caller = std::thread::current().id();
-        for pause in [0, 0, 30, 0, 30] {
-            // After the longer one the helper sleeps.
-            std::thread::sleep(Duration::from_millis(pause));
-            let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            pool.run(2, &|_| {
-                meet(&begun);
-                if std::thread::current().id() != caller {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                ended.fetch_add(1, Ordering::SeqCst);
-            });
-            assert_eq!(ended.into_inner(), 2);
-        }
-    }
-
-    #[test]
-    fn a_helpers_panic_reaches_the_caller() {
-        let pool = Pool::new(2);
-        let caller = std::thread::current().id();
-        let begun = AtomicUsize::new(0);
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            pool.run(2, &|_| {
-                meet(&begun);
-                assert_eq!(std::thread::current().id(), caller, "the helper's piece");
-            });
-        }));
-        assert!(caught.is_err());
-    }
-
-    #[test]
-    fn callers_share_a_pool_and_operations_nest() {
-        let pool = Pool::new(2);
-        let sum = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..200 {
-                        pool.run(8, &|_| {
-                            pool.run(4, &|piece| {
-                                sum.fetch_add(piece, Ordering::Relaxed);
-                            });
-                        });
-                    }
-                });
-            }
-        });
-        assert_eq!(sum.into_inner(), 4 * 200 * 8 * 6);
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
-        let pool = Pool::new(3);
-        for bad in [0, 17, 99] {
-            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                pool.run(100, &|piece| assert_ne!(piece, bad, "the bad piece"));
-            }));
-            assert!(caught.is_err());
-            let sum = AtomicUsize::new(0);
-            pool.run(10, &|piece| {
-                sum.fetch_add(piece, Ordering::Relaxed);
-            });
-            assert_eq!(sum.into_inner(), 45);
-        }
     }
 }

@@ -14,6 +14,9 @@ use crate::norm::{inverse_rms, inverse_rms_scalar};
 /// - `gain`: `[h]`, as in [`rms_norm`](crate::rms_norm)
 /// - `cos`, `sin`: `[tokens, h / 2]`, of each token's position
 ///
+/// Vectors sum squares in f32, as in [`rms_norm`](crate::rms_norm): a head with a number of 1.9e19 becomes
+/// zeros there.
+///
 /// # Panics
 /// When lengths do not fit each other, or `h` is odd.
 #[expect(

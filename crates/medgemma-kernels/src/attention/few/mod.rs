@@ -5,8 +5,6 @@
 pub(super) mod reading;
 pub(super) mod steps;
 
-use std::f32::consts::LOG2_E;
-
 use super::plan::{Piece, Sink};
 use super::tile::Kernels;
 use super::{Numbers, Problem};
@@ -152,7 +150,7 @@ unsafe fn stream<T>(
             seen: &seen[..rows],
             scales: [&problem.keys, &problem.values]
                 .map(|rows| rows.scales(piece.head, piece.keys.start)),
-            factor: problem.scale * LOG2_E,
+            factor: problem.factor(),
             out,
             state: &mut state[..rows],
         };

@@ -3,6 +3,7 @@
 use super::reading::Reading;
 use super::{Few, ROWS};
 use crate::attention::lanes::Lanes;
+use crate::attention::powers::{fade, is_ordinary};
 
 /// Keys between two looks at the running maximum.
 const BLOCK: usize = 64;
@@ -213,16 +214,24 @@ unsafe fn numerators<L: Lanes, R: Reading<L>>(
         for key in steps() {
             largest = lanes.max(largest, lanes.load(scores.add(key)));
         }
-        let now = (lanes.largest(largest) * task.factor).max(top);
-        let (factor, minus_top) = (lanes.splat(task.factor), lanes.splat(-now));
+        let now = lanes.largest(largest).max(top);
+        let product = now * task.factor;
+        // (score − base) · factor + zero, of which one is 0.
+        let [minus_base, zero] = if is_ordinary(product) {
+            [0.0, -product]
+        } else {
+            [-now, 0.0]
+        };
+        let (minus_base, zero) = (lanes.splat(minus_base), lanes.splat(zero));
+        let factor = lanes.splat(task.factor);
         let mut sums = lanes.splat(0.0);
         for key in steps() {
-            let score = lanes.load(scores.add(key));
-            let numerator = lanes.exp2(lanes.mul_add(score, factor, minus_top));
+            let score = lanes.add(lanes.load(scores.add(key)), minus_base);
+            let numerator = lanes.exp2(lanes.mul_add(score, factor, zero));
             sums = lanes.add(sums, numerator);
             R::store(lanes, scores.add(key / R::KEYS), numerator);
         }
-        let fade = (top - now).exp2();
+        let fade = fade(top, now, task.factor);
         task.state[row] = [now, sum.mul_add(fade, lanes.sum(sums))];
         if now > top && sum > 0.0 {
             let out = &mut task.out[row * task.width..][..task.width];

@@ -10,7 +10,6 @@ pub(super) mod operand;
 pub(super) mod pack;
 pub(super) mod product;
 
-use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 use half::bf16;
@@ -319,7 +318,7 @@ unsafe fn against(
                 scores,
                 keys: sight.keys.len(),
                 width,
-                factor: problem.scale * LOG2_E,
+                factor: problem.factor(),
                 seen: if sight.all {
                     std::ptr::null()
                 } else {

@@ -1,6 +1,7 @@
 //! The online softmax of a tile: from a block's scores to the numerators that weigh its values.
 
 use crate::attention::lanes::Lanes;
+use crate::attention::powers::{is_ordinary, relative};
 
 /// Operands. Powers are of 2: `factor` contains log₂ e.
 pub(in crate::attention) struct Online {
@@ -15,7 +16,7 @@ pub(in crate::attention) struct Online {
     /// `[2][width]`: of each query the first key that it sees, and the one after the last, counted
     /// from the block's first; null if all queries see all keys.
     pub(in crate::attention) seen: *const f32,
-    /// `[2][width]`: of each query the largest score so far, and the sum of the numerators so far.
+    /// `[2][width]`: of each query the largest product so far, and the sum of the numerators so far.
     pub(in crate::attention) state: *mut f32,
     /// Out: what the sums before this block are to be multiplied by.
     pub(in crate::attention) fade: *mut f32,
@@ -99,41 +100,68 @@ unsafe fn hide<L: Lanes>(lanes: L, task: &Online) {
 #[inline(always)]
 unsafe fn one_vector<L: Lanes, N: Numerators<L>>(lanes: L, task: &Online, column: usize) {
     let width = task.width;
-    // SAFETY: within the scores, the state and `fade`, by the caller's promise. Numerators lie no
-    // later than the scores that they are made of, which have been read by then.
+    // SAFETY: within the scores, the state and `fade`, by the caller's promise.
     unsafe {
         let scores = task.scores.add(column);
         let factor = lanes.splat(task.factor);
-        let largest = lanes.mul(largest(lanes, scores, (task.keys, width)), factor);
         let (top, sum) = (task.state.add(column), task.state.add(width + column));
         let before = lanes.load(top);
-        let now = lanes.max(before, largest);
+        let now = lanes.max(before, largest(lanes, scores, (task.keys, width)));
         lanes.store(top, now);
         let minus_one = lanes.splat(-1.0);
-        let fade = lanes.exp2(lanes.mul_add(now, minus_one, before));
+        let product = lanes.mul(now, factor);
+        let minus = lanes.mul(product, minus_one);
+        // Where one query's is large, all go the way that is right for any.
+        let (fade, sums) = if is_ordinary(lanes.largest(lanes.max(product, minus))) {
+            let fade = lanes.exp2(lanes.add(lanes.mul(before, factor), minus));
+            (fade, numerators::<L, N, false>(lanes, task, column, minus))
+        } else {
+            let minus = lanes.mul(now, minus_one);
+            let fade = lanes.exp2(relative::<L, true>(lanes, before, factor, minus));
+            (fade, numerators::<L, N, true>(lanes, task, column, minus))
+        };
         lanes.store(task.fade.add(column), fade);
+        lanes.store(sum, lanes.mul_add(lanes.load(sum), fade, sums));
+    }
+}
 
-        let minus_top = lanes.mul(now, minus_one);
-        let mut sums = [lanes.splat(0.0); 2];
+/// From the scores of the queries from `column` on to numerators, with what [`relative`] wants; their sums.
+///
+/// # Safety
+/// As for [`online`].
+#[inline(always)]
+unsafe fn numerators<L: Lanes, N: Numerators<L>, const LARGE: bool>(
+    lanes: L,
+    task: &Online,
+    column: usize,
+    minus: L::V,
+) -> L::V {
+    let width = task.width;
+    let factor = lanes.splat(task.factor);
+    let mut sums = [lanes.splat(0.0); 2];
+    // SAFETY: within the scores, by the caller's promise. Numerators lie no later than the scores that
+    // they are made of, which have been read by then.
+    unsafe {
+        let scores = task.scores.add(column);
         let whole = task.keys / N::KEYS;
         for group in 0..whole {
             let mut numerators = [lanes.splat(0.0); 2];
             for next in 0..N::KEYS {
                 let score = lanes.load(scores.add((group * N::KEYS + next) * width));
-                numerators[next] = N::exp2(lanes, lanes.mul_add(score, factor, minus_top));
+                let power = relative::<L, LARGE>(lanes, score, factor, minus);
+                numerators[next] = N::exp2(lanes, power);
                 sums[next] = lanes.add(sums[next], numerators[next]);
             }
             N::store(lanes, scores.add(group * width), numerators);
         }
         if whole * N::KEYS < task.keys {
             let score = lanes.load(scores.add((task.keys - 1) * width));
-            let last = N::exp2(lanes, lanes.mul_add(score, factor, minus_top));
+            let last = N::exp2(lanes, relative::<L, LARGE>(lanes, score, factor, minus));
             sums[0] = lanes.add(sums[0], last);
             N::store(lanes, scores.add(whole * width), [last, lanes.splat(0.0)]);
         }
-        let sums = lanes.add(sums[0], sums[1]);
-        lanes.store(sum, lanes.mul_add(lanes.load(sum), fade, sums));
     }
+    lanes.add(sums[0], sums[1])
 }
 
 /// The largest score of each query. Not below the smallest f32, so that a query that has seen no

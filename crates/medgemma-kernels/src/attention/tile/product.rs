@@ -114,7 +114,8 @@ unsafe fn rows<L: Lanes, M: Multiply<L>, const V: usize, const ROWS: usize>(
                     *acc = M::multiply_add(lanes, *acc, element, *column);
                 }
             }
-            a = a.add(task.depth_step);
+            // After the last step this may be beyond the storage: a step of values is a row's stride.
+            a = a.wrapping_add(task.depth_step);
             b = b.add(width);
         }
         for (row, acc) in acc.iter().enumerate() {

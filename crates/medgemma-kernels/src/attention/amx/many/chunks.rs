@@ -1,6 +1,5 @@
 //! Rows against the tiles of keys and values, a chunk of keys at a time.
 
-use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 use super::Packed;
@@ -55,7 +54,7 @@ pub(super) unsafe fn against(
     packed: Packed<'_>,
     space: &mut Space<'_>,
 ) {
-    let factor = problem.scale * LOG2_E;
+    let factor = problem.factor();
     // SAFETY: the caller's promise.
     unsafe {
         Config::WHOLE.load();

@@ -40,8 +40,10 @@ fn shared(problem: &Problem<'_>) -> (usize, usize) {
         .iter()
         .sum();
     let heads = problem.keys.heads;
-    match heads * steps * step {
-        numbers if numbers <= SHARED => (numbers, steps.div_ceil(CHUNK) * heads),
+    // Of keys that all lie at one place there may be any number.
+    let numbers = (heads.checked_mul(steps)).and_then(|steps| steps.checked_mul(step));
+    match numbers {
+        Some(numbers) if numbers <= SHARED => (numbers, steps.div_ceil(CHUNK) * heads),
         _ => (0, 0),
     }
 }

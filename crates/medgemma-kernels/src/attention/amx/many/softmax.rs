@@ -12,6 +12,7 @@ use super::pack::DEPTH;
 use super::space::{CHUNK, ROWS};
 use super::tiles::{SIDE, TILE};
 use crate::attention::avx512::exp2_rough;
+use crate::attention::powers::{fade, is_ordinary};
 
 /// How far, in powers of 2, a score may rise above its row's top.
 const HEADROOM: f32 = 16.0;
@@ -47,7 +48,7 @@ pub(super) struct Block {
     pub(super) steps: usize,
     /// What the scores are to be multiplied by.
     pub(super) factor: f32,
-    /// `[ROWS]`: what a row's numerators are relative to.
+    /// `[ROWS]`: the score that a row's numerators are relative to.
     pub(super) tops: *mut f32,
     /// `[2][tiles]` tiles: what the rows have gathered.
     pub(super) sums: *mut f32,
@@ -81,7 +82,7 @@ impl Block {
     }
 
     /// Takes all rows as if they saw all keys; says which [`Self::take`] is to take once more, since a
-    /// numerator is beyond the limit, not a number, or too small for this way.
+    /// numerator is beyond the limit, not a number, or too small for this way, or the scores are too large.
     ///
     /// The numerators are right to 0.6 %, and to 0.18 % in quadratic mean, where rounding alone has 0.4
     /// and 0.17; so is the sum that they are divided by.
@@ -113,7 +114,7 @@ impl Block {
                 let before = *row.top;
                 let top = before.max(self.largest(&row, seen));
                 *row.top = top;
-                let fade = _mm512_set1_ps((before - top).exp2());
+                let fade = _mm512_set1_ps(fade(before, top, self.factor));
                 for tile in 0..self.tiles {
                     let sums = row.sums.add(tile * TILE);
                     _mm512_storeu_ps(sums, _mm512_mul_ps(_mm512_loadu_ps(sums), fade));
@@ -132,12 +133,17 @@ impl Block {
     unsafe fn all(&self, row: &Row) -> bool {
         /// The low bytes.
         const LOW: u64 = 0x5555_5555_5555_5555;
+        // SAFETY: the caller's promise.
+        let top = unsafe { *row.top } * self.factor;
+        if !is_ordinary(top) {
+            return false;
+        }
         let factor = _mm512_set1_ps(self.factor * FIXED);
         let one = _mm512_set1_epi16(1);
         let mut largest = _mm512_setzero_si512();
         // SAFETY: the caller's promise; the table is a vector.
         unsafe {
-            let zero = _mm512_set1_ps((127.0 - HEADROOM - *row.top) * FIXED + OFFSET);
+            let zero = _mm512_set1_ps((127.0 - HEADROOM - top) * FIXED + OFFSET);
             let below_chord = _mm512_loadu_si512(BELOW_CHORD.as_ptr().cast());
             for step in 0..self.steps {
                 let [low, high] = (row.scores(step))
@@ -163,7 +169,29 @@ impl Block {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
     unsafe fn some(&self, row: &Row, seen: &Range<usize>) -> bool {
         // SAFETY: the caller's promise.
-        let zero = _mm512_set1_ps(-HEADROOM - unsafe { *row.top });
+        unsafe {
+            let top = *row.top;
+            let product = top * self.factor;
+            if is_ordinary(product) {
+                self.some_of::<false>(row, seen, [0.0, -HEADROOM - product])
+            } else {
+                self.some_of::<true>(row, seen, [top, -HEADROOM])
+            }
+        }
+    }
+
+    /// As [`Self::some`]: `zero` is what the power of a score of 0 is, or of `base` where scores are large.
+    ///
+    /// # Safety
+    /// As for [`Self::take_all`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
+    unsafe fn some_of<const LARGE: bool>(
+        &self,
+        row: &Row,
+        seen: &Range<usize>,
+        [base, zero]: [f32; 2],
+    ) -> bool {
+        let (base, zero) = (_mm512_set1_ps(base), _mm512_set1_ps(zero));
         let factor = _mm512_set1_ps(self.factor);
         let mut largest = _mm512_setzero_si512();
         for step in 0..self.steps {
@@ -172,7 +200,12 @@ impl Block {
             unsafe {
                 let scores = row.scores(step);
                 let numerators = [0, 1].map(|half| {
-                    let power = exp2_rough(_mm512_fmadd_ps(scores[half], factor, zero));
+                    let scores = if LARGE {
+                        _mm512_sub_ps(scores[half], base)
+                    } else {
+                        scores[half]
+                    };
+                    let power = exp2_rough(_mm512_fmadd_ps(scores, factor, zero));
                     _mm512_maskz_mov_ps(seen[half], power)
                 });
                 let numerators = rounded(numerators);
@@ -183,7 +216,7 @@ impl Block {
         is_within(largest, LIMIT)
     }
 
-    /// The largest of the scores that are seen, times the factor; −∞ if none is.
+    /// The largest of the scores that are seen; −∞ if none is.
     ///
     /// # Safety
     /// As for [`Self::take_all`].
@@ -198,7 +231,7 @@ impl Block {
                 largest = _mm512_mask_max_ps(largest, seen, scores, largest);
             }
         }
-        _mm512_reduce_max_ps(largest) * self.factor
+        _mm512_reduce_max_ps(largest)
     }
 }
 

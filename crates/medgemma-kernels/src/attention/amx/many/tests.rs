@@ -10,7 +10,7 @@ use super::tiles::{SIDE, TILE};
 use super::{DEPTH, pack};
 use crate::Path;
 use crate::amx::{Config, release};
-use crate::attention::{Numbers, Rows};
+use crate::attention::{Numbers, Problem, Rows};
 
 /// Whole numbers of few digits, whose sums are exact.
 fn number(index: usize) -> f32 {
@@ -165,9 +165,10 @@ proptest! {
         unsafe { memory.block(steps).take(index, &seen) };
         let is_seen = |key: &usize| seen.contains(key);
         let keys = steps * DEPTH;
-        let largest = (0..keys).filter(is_seen).map(|key| 2.0 * score(key)).fold(-1.0, f32::max);
+        let largest = (0..keys).filter(is_seen).map(score).fold(-0.5, f32::max);
         let top = memory.tops[index];
-        prop_assert!(top == -1.0 || top == largest, "{}", top);
+        prop_assert!(top == -0.5 || top == largest, "{}", top);
+        let (top, largest) = (2.0 * top, 2.0 * largest);
         prop_assert!(largest - top <= 16.01, "{} above {}", largest, top);
         for (at, sum) in memory.sums.iter().enumerate() {
             let (tile, row) = (at / TILE / 2, at % TILE / SIDE);
@@ -223,6 +224,28 @@ proptest! {
         let got = memory.numerator(index, key);
         prop_assert!(if which == 2 { got == 0.0 } else { got.is_nan() }, "{} of {}", got, odd);
     }
+}
+
+/// Wrapped round, the numbers of their tiles are none.
+#[test]
+fn more_keys_than_can_be_counted_have_no_tiles_in_common() {
+    let len = usize::MAX;
+    let rows = Rows {
+        len,
+        row_stride: 0,
+        ..view(&[bf16::ZERO], 1, 1, 0)
+    };
+    let problem = Problem {
+        q: &[],
+        t: 0,
+        heads: 1,
+        keys: rows,
+        values: rows,
+        scale: 1.0,
+        visible: None,
+        seen: 0..len,
+    };
+    assert_eq!(super::shared(&problem), (0, 0));
 }
 
 /// The powers of 2 in the quick way's table, over all that it can be asked for.
@@ -300,7 +323,7 @@ impl Memory {
         Self {
             scores,
             numerators: vec![f32::NAN; 2 * CHUNK * TILE],
-            tops: vec![-1.0; ROWS],
+            tops: vec![-0.5; ROWS],
             sums: vec![3.0; 2 * 2 * TILE],
         }
     }

@@ -1,0 +1,160 @@
+//! Shapes and numbers that no model has.
+
+use super::{Case, Numbers, Rows, Stored, attention, case, distance};
+use crate::{Cpu, Path};
+
+/// Wrapped round, heads times their size are 8.
+#[test]
+fn more_heads_than_can_be_counted_are_refused() {
+    let rows = Rows {
+        numbers: Numbers::F32(&[0.0; 8]),
+        heads: 2,
+        len: 1,
+        head_dim: 4,
+        head_stride: 4,
+        row_stride: 4,
+    };
+    let heads = (1 << 63) + 2;
+    for path in Path::available() {
+        let caught = std::panic::catch_unwind(|| {
+            let (cpu, mut out) = (Cpu::new(2, path), [0.0; 512]);
+            attention(&cpu, &[0.0; 512], heads, rows, rows, 1.0, None, &mut out);
+        });
+        let message = caught.expect_err("refused");
+        let message = message.downcast_ref::<String>().expect("a text");
+        let wanted = format!("512 numbers are not rows of {heads} heads of 4");
+        assert_eq!(*message, wanted, "{path}");
+    }
+}
+
+/// Rows see one of two stretches, with keys between them that nobody sees.
+fn stretches(t: usize) -> Case {
+    let mut case = case(t, 700);
+    let interval = |row: usize| [101..300, 399..601][row % 2].clone();
+    case.visible = Some((0..t).map(interval).collect());
+    case
+}
+
+#[test]
+fn keys_that_a_row_does_not_see_may_hold_anything() {
+    for t in [2, 40] {
+        let case = stretches(t);
+        let mut operands = case.operands();
+        let expected = case.expected(&operands, &operands.q);
+        // Of the second stretch, and of the gap.
+        for key in (300..399).chain([400, 511]) {
+            for head in 0..case.k {
+                let start = head * operands.head_stride + key * operands.row_stride;
+                operands.keys[start..start + case.h].fill([f32::NAN, f32::INFINITY][key % 2]);
+            }
+        }
+        let width = case.k * case.group * case.h;
+        for path in Path::available() {
+            for stored in Stored::ALL {
+                let got = case.run(path, &operands, stored);
+                for (row, (got, expected)) in
+                    got.chunks(width).zip(expected.chunks(width)).enumerate()
+                {
+                    let error = distance(got, expected, 0.0);
+                    let is_right = error < 0.02;
+                    assert_eq!(
+                        is_right,
+                        row % 2 == 0,
+                        "{path}, {stored:?}, {t} rows, row {row}: {error}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn scores_far_below_zero_leave_the_largest() {
+    for t in [2, 40] {
+        let mut case = case(t, 500);
+        let mut operands = case.operands();
+        // Every other row has ordinary ones.
+        let width = case.k * case.group * case.h;
+        for (row, q) in operands.q.chunks_exact_mut(width).enumerate() {
+            q.fill([-1.0, 0.0][row % 2]);
+        }
+        operands.keys.iter_mut().for_each(|key| *key = key.abs());
+        // 2³⁸, whose rounding is beyond any power's range; and beyond f32.
+        for scale in [1e10, 2e37] {
+            case.scale = scale;
+            let expected = case.expected(&operands, &operands.q);
+            for path in Path::available() {
+                for stored in Stored::ALL {
+                    let got = case.run(path, &operands, stored);
+                    let error = distance(&got, &expected, 0.0);
+                    let what = format!("{path}, {stored:?}, {t} rows times {scale}");
+                    assert!(error <= 0.02, "{what}: off by {error}");
+                }
+            }
+        }
+    }
+}
+
+/// Two scores of about 2²² are 1 apart, in one block or piece of keys, or in two.
+#[test]
+fn differences_of_large_scores_count() {
+    let least = 2.0_f32.powi(-16);
+    for (t, keys) in [2, 40]
+        .into_iter()
+        .flat_map(|t| [[50, 51], [50, 450], [450, 50]].map(|keys| (t, keys)))
+    {
+        let mut case = case(t, 500);
+        case.scale = 1.0 / least;
+        let mut operands = case.operands();
+        operands.q.fill(1.0);
+        for (head, key) in (0..case.k).flat_map(|head| (0..case.s).map(move |key| (head, key))) {
+            let start = head * operands.head_stride + key * operands.row_stride;
+            let lanes = &mut operands.keys[start..start + case.h];
+            lanes.fill(if keys.contains(&key) { 1.0 } else { 0.0 });
+            if keys.contains(&key) {
+                lanes[0] = if keys[0] == key { least } else { 0.0 };
+            }
+        }
+        let expected = case.expected(&operands, &operands.q);
+        for path in Path::available() {
+            for stored in [Stored::F32, Stored::Bf16] {
+                let got = case.run(path, &operands, stored);
+                let error = distance(&got, &expected, 0.0);
+                assert!(
+                    error <= 0.01,
+                    "{path}, {stored:?}, {t} rows, {keys:?}: off by {error}"
+                );
+            }
+        }
+    }
+}
+
+/// Those of the first chunk, for which there is no largest yet, and of others.
+#[test]
+fn equal_large_scores_weigh_alike() {
+    for (t, number) in [2, 40]
+        .into_iter()
+        .flat_map(|t| [1.0, 0.75, 0.625, 0.5625].map(|number| (t, number)))
+    {
+        let mut case = case(t, 700);
+        case.scale = 65536.0;
+        let mut operands = case.operands();
+        operands.q.fill(1.0);
+        operands.keys.fill(number);
+        for (index, value) in operands.values.iter_mut().enumerate() {
+            let key = index % operands.head_stride / operands.row_stride;
+            *value = if key < 128 { 1.0 } else { 0.0 };
+        }
+        let expected = case.expected(&operands, &operands.q);
+        for path in Path::available() {
+            for stored in [Stored::F32, Stored::Bf16] {
+                let got = case.run(path, &operands, stored);
+                let error = distance(&got, &expected, 0.0);
+                assert!(
+                    error <= 0.004,
+                    "{path}, {stored:?}, {t} rows, {number}: off by {error}"
+                );
+            }
+        }
+    }
+}
