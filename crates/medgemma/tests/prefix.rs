@@ -11,7 +11,7 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply};
+use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply, Sampling, Speculation};
 use medgemma_testkit::{Scratch, checkpoint};
 use serde_json::json;
 use support::{ask, assert_logprobs, cpu, drain, exactly, ids, image, load, model};
@@ -96,6 +96,43 @@ fn the_second_chat_reads_only_what_is_new_and_later_turns_stay_apart() {
     // The same question again: all but its last token is known.
     let usage = agree(&mut chat(&kept), &mut chat(&plain), &questions[0]).usage;
     assert_eq!(usage.prompt_tokens, 1);
+}
+
+#[test]
+fn what_was_read_apart_is_penalised_and_guessed_from_all_the_same() {
+    let penalised = Sampling::default().with_repetition_penalty(1.3);
+    let penalised = exactly(16).with_sampling(penalised);
+    let guessing = exactly(40).with_speculation(Speculation::PromptLookup);
+    let texts = [
+        "heart heart heart and bones",
+        "heart heart heart and bones, and which side?",
+        "heart heart heart and lungs",
+    ];
+    let questions = texts.map(|text| shown("picture-a.png", text));
+    // The long window adopts what another chat has read; the short one also reads apart what two share.
+    let short = [keeping(16 * MEGABYTE), model().clone()];
+    let (mut adopted, mut drafted) = (0, 0);
+    for [kept, plain] in [with_long_window(), short] {
+        for options in [&penalised, &guessing] {
+            for question in questions.iter().chain(&questions) {
+                let (mut one, mut other) = (chat(&kept), chat(&plain));
+                let found = one.send_with(question.clone(), options).unwrap();
+                let expected = other.send_with(question.clone(), options).unwrap();
+                assert_eq!(ids(&found), ids(&expected));
+                let guesses =
+                    |reply: &Reply| (reply.usage.drafted_tokens, reply.usage.accepted_tokens);
+                assert_eq!(guesses(&found), guesses(&expected));
+                adopted += found.usage.cached_tokens;
+                drafted += found.usage.drafted_tokens;
+                // A later turn, which has seen all of the first.
+                let found = one.send_with(ask("and now?"), options).unwrap();
+                let expected = other.send_with(ask("and now?"), options).unwrap();
+                assert_eq!(ids(&found), ids(&expected));
+                assert_eq!(guesses(&found), guesses(&expected));
+            }
+        }
+    }
+    assert!(adopted > 100 && drafted > 20, "{adopted} {drafted}");
 }
 
 #[test]
