@@ -32,9 +32,9 @@ const PROCESS: u64 = 150 << 20;
 pub struct Workload {
     /// Tokens of prompt and answer together, soft tokens of images included.
     pub context: usize,
-    /// Images that a conversation shows, crops counted. They become pixels and are encoded one after the
-    /// other, so that the step takes what one of them does; soft tokens stay of each, and each takes its
-    /// own of the context. The pictures themselves are the caller's and not counted.
+    /// Images that a conversation shows, crops counted. They become pixels (with the crops of their own) and
+    /// are encoded one after the other, so that the step takes what one of them does; soft tokens stay of
+    /// each, and each takes its own of the context. The pictures themselves are the caller's and not counted.
     pub images: usize,
     /// Conversations that are held at once.
     pub conversations: usize,
