@@ -5,6 +5,7 @@ mod batch;
 mod writer;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use medgemma_tensor::vec_from;
@@ -20,8 +21,8 @@ use crate::sampling::{Sampling, Token};
 use crate::segment::Segment;
 use crate::speculation::{Drafter, Speculation};
 
-/// How a sequence is continued.
-#[derive(Debug, Clone)]
+/// How a sequence is continued. `Debug` counts what was seen: ids are words.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct GenerateOptions {
     /// Tokens after which writing stops; prompt and answer must fit into the context together.
@@ -30,7 +31,8 @@ pub struct GenerateOptions {
     pub sampling: Sampling,
     /// Ids that end the answer, from `generation_config.json`; none by default.
     pub stop_ids: Vec<u32>,
-    /// Ids read earlier in the conversation, for the repetition penalty and for speculation.
+    /// Ids read earlier in the conversation, for the repetition penalty and for speculation. One that the
+    /// vocabulary lacks, `u32::MAX` for instance, stands for an image: no guess reaches over it.
     pub seen: Vec<u32>,
     /// Rows of one prefill pass.
     pub chunk: usize,
@@ -40,6 +42,20 @@ pub struct GenerateOptions {
     /// The form that the answer must have; none by default. Each prompt of a batch has a state of
     /// its own.
     pub constraint: Option<Arc<dyn Constraint>>,
+}
+
+impl fmt::Debug for GenerateOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GenerateOptions")
+            .field("max_new_tokens", &self.max_new_tokens)
+            .field("sampling", &self.sampling)
+            .field("stop_ids", &self.stop_ids)
+            .field("seen", &self.seen.len())
+            .field("chunk", &self.chunk)
+            .field("speculation", &self.speculation)
+            .field("constraint", &self.constraint)
+            .finish()
+    }
 }
 
 impl Default for GenerateOptions {

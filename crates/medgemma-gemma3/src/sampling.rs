@@ -4,6 +4,7 @@
 //! top-k, top-p, min-p. Log-probabilities are those of the model itself, before any of them.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -28,7 +29,9 @@ pub struct Sampling {
     /// Above 1 makes tokens that were read or written already less likely (Keskar et al. 2019);
     /// 1 (default) changes nothing. Applies to greedy choice too.
     pub repetition_penalty: f32,
-    /// Start of the random sequence: the same seed draws the same tokens on every machine.
+    /// Start of the random sequence, which is the same on every machine: from equal logits the same seed
+    /// draws the same tokens. Logits differ by rounding between processors, devices and precisions, and so
+    /// may what is drawn where a number falls close to the border of two tokens.
     pub seed: u64,
 }
 
@@ -150,14 +153,22 @@ impl Sampling {
     }
 }
 
-/// A chosen token.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A chosen token. `Debug` leaves its id out: ids in a row are an answer.
+#[derive(Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Token {
     /// Its id.
     pub id: u32,
     /// Natural logarithm of the probability that the model itself gave it.
     pub logprob: f32,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("logprob", &self.logprob)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The state of drawing: options, random numbers, and what was seen.

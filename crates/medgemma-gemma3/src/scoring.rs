@@ -3,7 +3,7 @@
 use medgemma_tensor::vec_from;
 
 use crate::cache::KvCache;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{DEFAULT_CHUNK, Decoder};
 use crate::segment::Segment;
 use crate::summary::Summary;
@@ -16,7 +16,8 @@ impl Decoder {
     /// before it. The prompt is read once; the continuations do not see each other.
     ///
     /// # Errors
-    /// As [`Decoder::prefill`], for the prompt followed by any of the continuations.
+    /// As [`Decoder::prefill`], for the prompt followed by any of the continuations;
+    /// [`Error::NonFiniteLogits`] where there is no probability to tell.
     pub fn score(&self, prompt: &[Segment], continuations: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
         self.score_after(self.new_cache(), prompt, continuations)
     }
@@ -54,25 +55,30 @@ impl Decoder {
         let Some((&head, _)) = ids.split_first() else {
             return Ok(Vec::new());
         };
-        let mut scores = vec![logprob(first, head)];
+        let mut scores = vec![logprob(first, head, cache.len())?];
         for (read, predicted) in ids[..ids.len() - 1]
             .chunks(SCORED_ROWS)
             .zip(ids[1..].chunks(SCORED_ROWS))
         {
+            let start = cache.len() + 1;
             let logits =
                 self.logits_of_all(&[Segment::Tokens(read.to_vec())], &mut cache, SCORED_ROWS)?;
             let [_, v] = logits.dims();
             let rows = vec_from(logits, "logits")?;
-            scores.extend(
-                rows.chunks_exact(v)
-                    .zip(predicted)
-                    .map(|(row, &id)| logprob(row, id)),
-            );
+            for (position, (row, &id)) in (start..).zip(rows.chunks_exact(v).zip(predicted)) {
+                scores.push(logprob(row, id, position)?);
+            }
         }
         Ok(scores)
     }
 }
 
-fn logprob(logits: &[f32], id: u32) -> f32 {
-    logits[id as usize] - Summary::of(logits).log_sum_exp
+/// Of the token `id` at `position`.
+fn logprob(logits: &[f32], id: u32, position: usize) -> Result<f32> {
+    let sum = Summary::of(logits).log_sum_exp;
+    if sum.is_finite() {
+        Ok(logits[id as usize] - sum)
+    } else {
+        Err(Error::NonFiniteLogits { position })
+    }
 }

@@ -3,14 +3,15 @@
 //! The decoder knows nothing of pictures. An image reaches it as embeddings whose rows attend to
 //! each other both ways; it never splits such a segment across two passes.
 
+use std::fmt;
 use std::ops::Range;
 
 use medgemma_tensor::Tensor;
 
 use crate::error::{Error, Result};
 
-/// A part of a prompt.
-#[derive(Debug, Clone)]
+/// A part of a prompt. `Debug` tells its length or shape: it is what was said or shown.
+#[derive(Clone)]
 #[non_exhaustive]
 #[allow(
     clippy::large_enum_variant,
@@ -21,6 +22,15 @@ pub enum Segment {
     Tokens(Vec<u32>),
     /// Rows `[m, d]` in place of soft tokens: not scaled, attending to each other both ways.
     Embeddings(Tensor<2>),
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tokens(ids) => write!(f, "Tokens({})", ids.len()),
+            Self::Embeddings(rows) => write!(f, "Embeddings({:?})", rows.dims()),
+        }
+    }
 }
 
 impl Segment {

@@ -46,7 +46,6 @@ const BARRIER: u32 = u32::MAX;
 /// bounded: each draft of which nothing was right is followed by a pause four times as long as the
 /// one before, up to [`LONGEST_PAUSE`]. Nothing depends on time, so that an answer is written the
 /// same way each time.
-#[derive(Debug)]
 pub(crate) struct Drafter {
     ids: Vec<u32>,
     /// Tokens of the next draft.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::decode::{self, DecodeOptions};
 use crate::error::{Error, Result};
@@ -30,12 +31,13 @@ use crate::samples;
 /// - **JPEG** is decoded by `zune-jpeg`, Pillow uses libjpeg-turbo: both are valid inverse transforms and differ by
 ///   a few levels at sharp colour edges. The measured bound is in `tests/decode.rs`.
 ///
+/// A clone shares the samples: a question can hold the pictures of a whole volume beside their owner.
 /// `Debug` prints the dimensions only, so that a log never holds a patient's picture.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     width: usize,
     height: usize,
-    data: Vec<u8>,
+    data: Arc<Vec<u8>>,
 }
 
 impl Image {
@@ -81,7 +83,7 @@ impl Image {
         Ok(Self {
             width,
             height,
-            data,
+            data: Arc::new(data),
         })
     }
 
@@ -123,10 +125,10 @@ impl Image {
         &self.data
     }
 
-    /// Gives the samples away, in the layout of [`as_rgb8`](Self::as_rgb8).
+    /// Gives the samples away, in the layout of [`as_rgb8`](Self::as_rgb8); a copy while there are clones.
     #[must_use]
     pub fn into_rgb8(self) -> Vec<u8> {
-        self.data
+        Arc::unwrap_or_clone(self.data)
     }
 
     /// The picture centred on a black square of its longer side: `difference / 2` rows (or columns) before,
@@ -171,7 +173,7 @@ impl Image {
         Ok(Self {
             width: side,
             height: side,
-            data,
+            data: Arc::new(data),
         })
     }
 
@@ -203,7 +205,7 @@ impl Image {
         Ok(Self {
             width: crop.width,
             height: crop.height,
-            data,
+            data: Arc::new(data),
         })
     }
 }

@@ -188,6 +188,22 @@ impl ImageProcessor {
         self.do_pan_and_scan.then_some(&self.pan_and_scan)
     }
 
+    /// How many crops [`process`](Self::process) makes of a picture besides the whole: what its place in a prompt depends
+    /// on, without the work.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process).
+    pub fn num_crops(&self, image: &Image) -> Result<usize> {
+        let Some(settings) = self.pan_and_scan() else {
+            return Ok(0);
+        };
+        let (mut width, mut height) = (image.width(), image.height());
+        if self.pad_to_square {
+            (width, height) = (width.max(height), width.max(height));
+        }
+        Ok(settings.crops(width, height)?.len())
+    }
+
     /// Turns one picture into pixels: the whole picture, then its crops if pan and scan is on.
     ///
     /// # Shapes

@@ -39,6 +39,32 @@ fn pixel_values_equal_the_reference_bit_for_bit() {
 }
 
 #[test]
+fn crops_are_counted_before_they_are_made() {
+    let settings = PanAndScan::default().with_min_crop_size(10);
+    for (width, height) in [(40, 40), (90, 30), (30, 90), (31, 60), (1, 64)] {
+        let image = Image::from_gray8(width, height, vec![7; width * height]).unwrap();
+        for pad in [false, true] {
+            let off = ImageProcessor::new(28, 28).unwrap().with_pad_to_square(pad);
+            for processor in [off.clone().with_pan_and_scan(settings.clone()), off] {
+                let made = processor.process(&image).unwrap().num_crops;
+                let told = processor.num_crops(&image).unwrap();
+                assert_eq!(told, made, "{width} x {height}, {pad}");
+            }
+        }
+        assert_eq!(settings.crops(90, 30).unwrap().len(), 3);
+    }
+}
+
+#[test]
+fn a_clone_shares_its_samples() {
+    let image = Image::from_gray8(2, 1, vec![3, 4]).unwrap();
+    let twin = image.clone();
+    assert_eq!(image.as_rgb8().as_ptr(), twin.as_rgb8().as_ptr());
+    assert_eq!(image.into_rgb8(), [3, 3, 3, 4, 4, 4]);
+    assert_eq!(twin.into_rgb8(), [3, 3, 3, 4, 4, 4]);
+}
+
+#[test]
 fn an_odd_row_of_padding_goes_to_the_bottom_or_right() {
     // 2x5 and 5x2: difference 3, one before and two after (serving code: d // 2 and d - d // 2).
     let tall = Image::from_gray8(2, 5, (1..=10).collect()).unwrap();

@@ -19,6 +19,7 @@ mod limits;
 mod nifti;
 mod plane;
 mod recipe;
+mod remark;
 mod slide;
 mod unpack;
 mod volume;
@@ -37,7 +38,8 @@ pub use crate::recipe::{
     PreparedVolume, Prompt, Recipe, Sampler, Tissue, Voi, Window, XrayRecipe, XrayRecord,
     longitudinal, slide_instruction,
 };
+pub use crate::remark::Remark;
 pub use crate::slide::{
     Associated, AssociatedKind, Level, Slide, SlideLimits, SlideProblem, TileSource,
 };
-pub use crate::volume::{Remark, Volume};
+pub use crate::volume::Volume;

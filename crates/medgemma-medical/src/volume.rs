@@ -5,6 +5,7 @@ use std::fmt;
 use crate::dicom::{Dicom, Facts, Geometry, dot};
 use crate::error::{Error, Result};
 use crate::plane::Plane;
+use crate::remark::Remark;
 
 /// Planes of one size, in order along their normal, and where they lie.
 ///
@@ -25,66 +26,6 @@ pub struct Volume {
     pub remarks: Vec<Remark>,
 }
 
-/// What was left out of a volume, or what of it is not as it should be.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Remark {
-    /// Slices computed from others were left out: their number.
-    DerivedDropped(usize),
-    /// Pictures that show where slices lie were left out: their number.
-    LocalizersDropped(usize),
-    /// Slices of other acquisitions than the last were left out: their number.
-    AcquisitionsDropped(usize),
-    /// Slices with the number of another were left out: their number.
-    DuplicatesDropped(usize),
-    /// Files without a plane in the patient were left out: their number.
-    UnplacedDropped(usize),
-    /// Slices are missing between two neighbours: the index of the plane before the gap, and how many fit in.
-    Gap {
-        /// The plane before the gap.
-        after: usize,
-        /// How many slices fit into it.
-        missing: usize,
-    },
-    /// The distances of neighbours differ by more than a hundredth of their median, in millimetres.
-    Uneven {
-        /// The smallest distance.
-        smallest: f64,
-        /// The largest.
-        largest: f64,
-    },
-    /// The file does not say how far apart planes, rows or columns are; 1 mm was taken.
-    SpacingUnknown,
-}
-
-impl fmt::Display for Remark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DerivedDropped(count) => write!(f, "{count} derived slices left out"),
-            Self::LocalizersDropped(count) => write!(f, "{count} localizers left out"),
-            Self::AcquisitionsDropped(count) => {
-                write!(
-                    f,
-                    "{count} slices of other acquisitions than the last left out"
-                )
-            }
-            Self::DuplicatesDropped(count) => {
-                write!(f, "{count} slices with the number of another left out")
-            }
-            Self::UnplacedDropped(count) => {
-                write!(f, "{count} slices without a place in the patient left out")
-            }
-            Self::Gap { after, missing } => {
-                write!(f, "{missing} slices missing after the one at {after}")
-            }
-            Self::Uneven { smallest, largest } => {
-                write!(f, "slices {smallest:.3} to {largest:.3} mm apart")
-            }
-            Self::SpacingUnknown => f.write_str("distances unknown, taken as 1 mm"),
-        }
-    }
-}
-
 /// A slice and where it lies.
 struct Slice<'a> {
     file: &'a Dicom,
@@ -100,6 +41,10 @@ impl Volume {
     /// number is kept, and of slices with one instance number the first. The rest is put in order by its position
     /// along the normal. Google's code orders by the first coordinate of the position, which is wrong for axial slices.
     ///
+    /// All that is left out is counted in [`remarks`](Self::remarks), and recipes write it into their records. Where a scanner
+    /// numbers the parts of one examination, or each slice, as acquisitions of their own, most slices go: then
+    /// [`Remark::MostDropped`] comes first.
+    ///
     /// # Errors
     /// [`Error::Series`] for files of several series, slices of different size, spacing or direction, two slices at one
     /// place, or none at all; [`Error::Limit`] for more than the first file was opened with; otherwise as
@@ -109,6 +54,11 @@ impl Volume {
         let files = chosen(files, &mut remarks)?;
         let mut slices = placed(&files, &mut remarks)?;
         let count = slices.len();
+        let dropped = remarks.iter().map(Remark::dropped).sum();
+        if dropped > count {
+            let kept = count;
+            remarks.insert(0, Remark::MostDropped { kept, dropped });
+        }
         let wrong = |expected: &str, found: String| Error::Series {
             slices: count,
             expected: expected.to_owned(),

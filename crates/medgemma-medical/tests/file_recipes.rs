@@ -255,7 +255,7 @@ fn what_is_no_radiograph_is_refused_with_what_to_do() {
 
 #[test]
 fn ct_series_are_shown_from_the_feet_up() {
-    for name in ["ct", "ct-two-acquisitions"] {
+    for (name, left_out) in [("ct", 2), ("ct-two-acquisitions", 3)] {
         let volume = series(name);
         let prepared = CtRecipe::default().prepare_volume(&volume).expect(name);
         check_all(&golden().ct[name], prepared.images(), name);
@@ -264,6 +264,22 @@ fn ct_series_are_shown_from_the_feet_up() {
         };
         assert!(record.order.order_checked);
         assert_eq!(record.order.slices_given, 2, "the last acquisition alone");
+        // The record that is kept beside an answer says what the model was not shown.
+        assert_eq!(record.order.slices_left_out, left_out);
+        let said: Vec<String> = volume.remarks.iter().map(ToString::to_string).collect();
+        assert_eq!(record.order.remarks, said);
+        let json = serde_json::to_string(prepared.recipe()).expect("JSON");
+        assert!(
+            json.contains(&format!("\"slices_left_out\":{left_out}")),
+            "{json}"
+        );
+        assert_eq!(
+            json.contains("most slices left out"),
+            left_out > 2,
+            "{json}"
+        );
+        let read: Recipe = serde_json::from_str(&json).expect("a record");
+        assert_eq!(&read, prepared.recipe());
         let error = MrRecipe::default().prepare_volume(&volume).unwrap_err();
         assert!(error.to_string().contains("CtRecipe reads CT"), "{error}");
         // Turning what lies well changes nothing, and what it is stays known.

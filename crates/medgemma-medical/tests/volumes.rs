@@ -110,12 +110,37 @@ fn of_a_mixed_series_the_last_original_acquisition_is_taken() {
     assert_eq!(
         found.remarks,
         [
+            Remark::MostDropped {
+                kept: 2,
+                dropped: 5
+            },
             Remark::LocalizersDropped(1),
             Remark::DerivedDropped(1),
             Remark::AcquisitionsDropped(2),
             Remark::DuplicatesDropped(1),
         ]
     );
+}
+
+#[test]
+fn where_most_slices_go_that_is_said_first() {
+    // Two slices of the last acquisition, and as many or one more of the one before.
+    for (others, most) in [(2_u16, false), (3, true)] {
+        let mut slices = vec![Slice::at(0.0, 1), Slice::at(5.0, 2)];
+        for slice in &mut slices {
+            slice.acquisition = 2;
+        }
+        let before = (0..others).map(|n| Slice::at(f64::from(n), 10 + n));
+        slices.extend(before);
+        let found = volume(&slices).expect("one stack");
+        let dropped = usize::from(others);
+        let said = Remark::AcquisitionsDropped(dropped);
+        let first = Remark::MostDropped { kept: 2, dropped };
+        let text = first.to_string();
+        assert!(text.contains("give its files alone"), "{text}");
+        let expected = if most { vec![first, said] } else { vec![said] };
+        assert_eq!(found.remarks, expected);
+    }
 }
 
 #[test]

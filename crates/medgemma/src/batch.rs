@@ -157,7 +157,7 @@ fn lane(model: &MedGemma, prompt: Prompt, options: &GenerateOptions) -> Result<L
         .map_or(0, |m| m.mm_tokens_per_image);
     let usage = Usage {
         prompt_tokens: prompt.ids.len(),
-        image_tokens: prompt.pixels.len() * tokens_per_image,
+        image_tokens: prompt.shown() * tokens_per_image,
         ..Usage::default()
     };
     let encoded = prompt.segments(model.model(), model.prefixes(), &mut |_| {

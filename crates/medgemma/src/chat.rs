@@ -10,6 +10,7 @@ use medgemma_tokenizer::{render, render_continuation};
 use crate::batch::{Score, encode};
 use crate::choice::{self, Choice};
 use crate::error::Result;
+use crate::history::{cut, ids};
 use crate::medgemma::MedGemma;
 use crate::message::Message;
 use crate::options::{GenerateOptions, Observer};
@@ -18,7 +19,7 @@ use crate::recording::scoring;
 #[cfg(feature = "schemars")]
 use crate::reply::Answer;
 use crate::reply::{Piece, Reply};
-use crate::writer::{Context, Writer, cut};
+use crate::writer::{Context, Writer};
 
 /// The system text that asks a thinking model (27B, 1.5 4B) to reason before it answers.
 ///
@@ -135,7 +136,7 @@ impl Chat {
         self.forget_unsaid();
         let context = Context {
             unread: cut(&self.history, self.cache.len()..usize::MAX),
-            seen: tokens(&self.history),
+            seen: ids(&self.history),
             cache: &mut self.cache,
         };
         let writer = Writer::new(&self.model, prompt, context, options, observer)?;
@@ -293,13 +294,4 @@ impl fmt::Debug for Stream<'_> {
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
-}
-
-/// The token ids of a history.
-fn tokens(history: &[Segment]) -> Vec<u32> {
-    let ids = history.iter().filter_map(|segment| match segment {
-        Segment::Tokens(ids) => Some(ids.as_slice()),
-        _ => None,
-    });
-    ids.flatten().copied().collect()
 }

@@ -42,7 +42,9 @@ impl MedSigLip {
 impl MedGemma {
     /// A checksum of the model as [`MedSigLip::checksum`] makes one; for a GGUF model of its file or all
     /// its parts, of the vision part that was loaded, and of the `tokenizer.json` beside them if there
-    /// is one. What [`LoadOptions`](crate::LoadOptions) changed, a precision for instance, is not in it.
+    /// is one. What [`LoadOptions`](crate::LoadOptions) changed, a precision for instance, is not in it, nor
+    /// is the file of [`LoadOptions::cache_quantized`](crate::LoadOptions::cache_quantized), which is made
+    /// from these.
     ///
     /// Each call reads the files, as that of [`MedSigLip::checksum`] does.
     ///

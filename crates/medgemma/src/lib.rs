@@ -167,6 +167,7 @@ mod files;
 mod gguf;
 #[cfg(feature = "structured")]
 mod grammar;
+mod history;
 mod medgemma;
 mod medsiglip;
 mod memory;

@@ -185,7 +185,10 @@ impl MedGemma {
     }
 
     /// Answers several conversations side by side; each weight is read once a step for all of
-    /// them. Every answer equals that of the conversation alone.
+    /// them. No answer depends on what the others are about. Each is that of the conversation alone
+    /// wherever the two likeliest tokens are further apart than rounding: several rows at once may be
+    /// summed in another order than one, and for more than eight, AMX rounds what it multiplies block
+    /// weights with to bf16 and not to int8.
     ///
     /// # Errors
     /// As [`MedGemma::generate`], for any of the conversations, before any answer is begun.

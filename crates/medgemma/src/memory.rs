@@ -17,6 +17,7 @@ use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, KvPrecis
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::options::LoadOptions;
 
 pub use self::available::available;
 pub use self::siglip::SiglipWorkload;
@@ -31,8 +32,9 @@ const PROCESS: u64 = 150 << 20;
 pub struct Workload {
     /// Tokens of prompt and answer together, soft tokens of images included.
     pub context: usize,
-    /// Images that are encoded. They are encoded one after the other, so only whether there are any
-    /// changes the peak; each also takes its soft tokens of the context.
+    /// Images that a conversation shows, crops counted. They become pixels (with the crops of their own) and
+    /// are encoded one after the other, so that the step takes what one of them does; soft tokens stay of
+    /// each, and each takes its own of the context. The pictures themselves are the caller's and not counted.
     pub images: usize,
     /// Conversations that are held at once.
     pub conversations: usize,
@@ -65,6 +67,10 @@ pub struct MemoryPlan {
     pub weights: u64,
     /// Keys and values of all conversations, with the room that a growing cache reserves.
     pub kv_cache: u64,
+    /// What is kept between steps: soft tokens of all images of all conversations, and what
+    /// [`LoadOptions::prefix_cache`](crate::LoadOptions::prefix_cache) and
+    /// [`LoadOptions::vision_cache`](crate::LoadOptions::vision_cache) may hold in memory.
+    pub kept: u64,
     /// What the widest step needs while it runs: a chunk of the prompt, or an image in the tower.
     pub activations: u64,
     /// Code, tokenizer, allocator.
@@ -96,13 +102,54 @@ impl MemoryPlan {
         } else {
             Arithmetic::F32
         };
+        let soft_tokens = config.multimodal.as_ref().map_or(0, |multimodal| {
+            multimodal.mm_tokens_per_image * config.text.hidden_size * size_of::<f32>()
+        });
         Self {
             weights,
+            kept: [workload.images, workload.conversations]
+                .into_iter()
+                .fold(soft_tokens as u64, |bytes, n| {
+                    bytes.saturating_mul(n as u64)
+                }),
             kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic, kv_cache)
                 .saturating_mul(workload.conversations as u64),
             activations: activation_bytes(config, vision.filter(|_| workload.images > 0)),
             process: PROCESS,
         }
+    }
+
+    /// The plan for a model that is loaded onto `device` with these options.
+    pub(crate) fn of_load(
+        config: &ModelConfig,
+        device: &Device,
+        options: &LoadOptions<'_>,
+    ) -> Self {
+        let (stored, precision, kv_cache) = match device.backend() {
+            // It computes in f32 and caches so, whatever the files hold and the options say.
+            Backend::NdArray => (FloatFormat::F32, Precision::AsIs, KvPrecision::AsWeights),
+            _ => (
+                config.dtype.unwrap_or(FloatFormat::Bf16),
+                options.precision,
+                options.kv_cache,
+            ),
+        };
+        let vision = options
+            .vision_cache
+            .as_ref()
+            .map_or(0, |cache| cache.memory);
+        let prefixes = options.prefix_cache.unwrap_or(0);
+        Self::new(config, stored, precision, kv_cache, options.workload)
+            .with_kept(vision as u64)
+            .with_kept(prefixes as u64)
+    }
+
+    /// The same plan with `bytes` more that are kept between steps: the budgets of a prefix cache and of
+    /// a vision cache.
+    #[must_use]
+    pub fn with_kept(mut self, bytes: u64) -> Self {
+        self.kept = self.kept.saturating_add(bytes);
+        self
     }
 
     /// The same plan with the weights' true size, as the files tell it.
@@ -114,9 +161,14 @@ impl MemoryPlan {
     /// All of it.
     #[must_use]
     pub fn total(&self) -> u64 {
-        [self.kv_cache, self.activations, self.process]
-            .into_iter()
-            .fold(self.weights, u64::saturating_add)
+        let parts = [
+            self.weights,
+            self.kv_cache,
+            self.kept,
+            self.activations,
+            self.process,
+        ];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 }
 
@@ -149,10 +201,11 @@ impl fmt::Display for MemoryPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} MB: weights {}, cache {}, activations {}, process {}",
+            "{} MB: weights {}, cache {}, kept {}, activations {}, process {}",
             megabytes(self.total()),
             megabytes(self.weights),
             megabytes(self.kv_cache),
+            megabytes(self.kept),
             megabytes(self.activations),
             megabytes(self.process)
         )
@@ -211,11 +264,13 @@ fn activation_bytes(config: &ModelConfig, vision: Option<&VisionConfig>) -> u64 
 #[cfg(test)]
 mod tests {
     use medgemma_tensor::checkpoint::Precision;
-    use medgemma_tensor::{FloatFormat, KvPrecision};
+    use medgemma_tensor::{Device, FloatFormat, KvPrecision};
     use serde_json::json;
 
     use super::{MemoryPlan, Workload};
     use crate::config::ModelConfig;
+    use crate::options::LoadOptions;
+    use crate::vision_cache::VisionCache;
 
     /// As large as a configuration may say that a model is: no figure wraps around.
     #[test]
@@ -328,10 +383,56 @@ mod tests {
         assert_eq!(plan(0).activations, 4 * chunk);
         assert_eq!(plan(1).activations, 4 * picture);
         assert_eq!(plan(2).activations, 4 * picture, "one after the other");
-        let plan = plan(1);
-        let parts = [plan.weights, plan.kv_cache, plan.activations, plan.process];
-        assert_eq!(plan.total(), parts.iter().sum::<u64>());
+        let plan = plan(1).with_kept(1000);
+        let parts = [plan.weights, plan.kv_cache, plan.kept, plan.activations];
+        assert_eq!(plan.total(), parts.iter().sum::<u64>() + plan.process);
         assert_eq!(plan.process, 150 << 20);
+    }
+
+    #[test]
+    fn soft_tokens_of_every_image_and_budgets_of_caches_are_kept() {
+        let kept = |images, conversations| {
+            let workload = Workload::new(2048, images).with_conversations(conversations);
+            let (bf16, kv_cache) = (FloatFormat::Bf16, KvPrecision::AsWeights);
+            MemoryPlan::new(&config(), bf16, Precision::AsIs, kv_cache, workload)
+        };
+        // By hand: 256 rows of 5376 numbers in f32, 5.5 MB; 468 MB for the 85 slices of a volume.
+        let image = 256 * 5376 * 4;
+        assert_eq!(kept(0, 1).kept, 0);
+        assert_eq!(kept(1, 1).kept, image);
+        assert_eq!(kept(85, 1).kept, 85 * image);
+        assert_eq!(kept(85, 3).kept, 3 * 85 * image);
+        let plan = kept(85, 1);
+        assert_eq!(plan.with_kept(1 << 30).total(), plan.total() + (1 << 30));
+        assert_eq!(
+            plan.with_kept(u64::MAX).total(),
+            u64::MAX,
+            "no budget is too large to be refused"
+        );
+    }
+
+    #[test]
+    fn options_of_a_load_are_planned_for() {
+        let device = Device::cpu().expect("the feature cpu is on");
+        let plan = |options: LoadOptions<'_>| MemoryPlan::of_load(&config(), &device, &options);
+        let plain = plan(LoadOptions::default());
+        let keeping = LoadOptions::default()
+            .with_prefix_cache(1 << 20)
+            .with_vision_cache(VisionCache::in_memory(1 << 25).with_folder("/nowhere", 1 << 40));
+        assert_eq!(plan(keeping).kept, plain.kept + (1 << 20) + (1 << 25));
+        let int8 = plan(LoadOptions::default().with_kv_cache(KvPrecision::Int8));
+        assert!(int8.kv_cache < plain.kv_cache);
+        #[cfg(feature = "ndarray")]
+        {
+            let device = Device::ndarray().expect("the feature ndarray is on");
+            let options = LoadOptions::default().with_kv_cache(KvPrecision::Int8);
+            let wide = MemoryPlan::of_load(&config(), &device, &options);
+            assert_eq!(
+                wide.kv_cache,
+                2 * plain.kv_cache,
+                "f32 for bf16, whatever is asked for"
+            );
+        }
     }
 
     #[test]

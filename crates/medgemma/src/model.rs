@@ -12,7 +12,7 @@ use medgemma_image::{Image, ImageProcessor, Pixels, Processed};
 use medgemma_projector::{Projector, ProjectorConfig};
 use medgemma_siglip::VisionTower;
 use medgemma_tensor::checkpoint::{LoadReport, Loader, Rename};
-use medgemma_tensor::{Device, FloatFormat, Tensor, tensor_from, vec_from};
+use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
 
 use crate::config::{ModelConfig, MultimodalConfig};
 use crate::error::{Error, Result};
@@ -134,14 +134,8 @@ impl Model {
             .with_ignored(medgemma_siglip::IGNORED)
             .with_ignored(medgemma_gemma3::IGNORED)
             .with_precision(options.precision, medgemma_gemma3::MATRICES);
-        let plan = MemoryPlan::new(
-            &config,
-            config.dtype.unwrap_or(FloatFormat::Bf16),
-            options.precision,
-            options.kv_cache,
-            options.workload,
-        );
-        plan.with_weights(loader.held_bytes())
+        MemoryPlan::of_load(&config, device, &options)
+            .with_weights(loader.held_bytes())
             .check(path, device, options.memory_limit)?;
         if options.cache_quantized {
             loader = loader.with_cache(cache)?;

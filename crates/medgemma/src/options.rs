@@ -15,8 +15,8 @@ use crate::memory::Workload;
 use crate::vision_cache::VisionCache;
 
 /// How an answer is written. The default is greedy with 512 tokens: the same question gets the
-/// same answer, as in the official examples.
-#[derive(Debug, Clone)]
+/// same answer, as in the official examples. `Debug` counts the stop strings: they may be words of a record.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct GenerateOptions {
     /// Tokens after which the answer is cut off, reasoning included. Prompt and answer must fit
@@ -55,6 +55,22 @@ impl Default for GenerateOptions {
             #[cfg(feature = "structured")]
             schema: None,
         }
+    }
+}
+
+impl fmt::Debug for GenerateOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("GenerateOptions");
+        shown
+            .field("max_new_tokens", &self.max_new_tokens)
+            .field("sampling", &self.sampling)
+            .field("stop_strings", &self.stop_strings.len())
+            .field("ignore_stop_ids", &self.ignore_stop_ids)
+            .field("prefill_chunk", &self.prefill_chunk)
+            .field("speculation", &self.speculation);
+        #[cfg(feature = "structured")]
+        shown.field("schema", &self.schema);
+        shown.finish()
     }
 }
 
@@ -150,7 +166,9 @@ pub struct LoadOptions<'a> {
     /// Whether long images are also shown in crops. `None`: as `preprocessor_config.json` says.
     pub pan_and_scan: Option<bool>,
     /// Bytes for what conversations that begin alike have in common: keys and values of their first
-    /// prompts, and encoded images. A later one reads only what is new. `None`, the default, keeps
+    /// prompts, and encoded images. A later one reads only what is new; its answer is that of a whole
+    /// reading wherever the two likeliest tokens are further apart than the rounding of a sum, since
+    /// other numbers of rows may be summed in another order. `None`, the default, keeps
     /// nothing: what is kept is patients' text and pictures, in memory until others take its place,
     /// [`MedGemma::clear_prefix_cache`](crate::MedGemma::clear_prefix_cache) is called, or the last
     /// clone of the model is gone.
@@ -159,7 +177,8 @@ pub struct LoadOptions<'a> {
     /// a second question about a volume. `None`, the default, keeps nothing.
     pub vision_cache: Option<VisionCache>,
     /// What the model is wanted for: on a CPU, loading refuses what does not fit into
-    /// [`memory_limit`](Self::memory_limit) together with it.
+    /// [`memory_limit`](Self::memory_limit) together with it and with all that
+    /// [`prefix_cache`](Self::prefix_cache) and [`vision_cache`](Self::vision_cache) may hold in memory.
     pub workload: Workload,
     /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
     /// has available, where it tells (Linux).
@@ -172,7 +191,11 @@ pub struct LoadOptions<'a> {
     pub kv_cache: KvPrecision,
     /// Whether what [`precision`](Self::precision) makes of the weights is kept in a file beside
     /// them, `medgemma-<precision>.cache`, so that the next load has nothing to compute. The file is
-    /// as large as the quantised weights. Off by default: a library does not fill disks unasked.
+    /// as large as the quantised weights, and may be read by whoever may read them. Off by default: a
+    /// library does not fill disks unasked. Where the folder cannot be written to, the model is loaded all
+    /// the same, with a warning in the log, and quantised anew each time. What shows that a file no longer
+    /// fits the weights, and what does not, is told by
+    /// [`Loader::with_cache`](medgemma_tensor::checkpoint::Loader::with_cache).
     pub cache_quantized: bool,
     /// Where the vision part is, if the model is a GGUF file.
     pub mmproj: Mmproj,

@@ -110,10 +110,14 @@ impl PrefixCache {
         picture
     }
 
-    /// What is known of the beginning of a prompt; the last token is always left to be read.
-    pub(crate) fn start(&self, ids: &[u32], images: &[Pixels]) -> Start {
-        let pictures: Vec<Option<Arc<Picture>>> =
-            images.iter().map(|pixels| self.picture(pixels)).collect();
+    /// Whether any image is kept, so that looking for one is worth its pixels.
+    pub(crate) fn has_pictures(&self) -> bool {
+        !self.lock().pictures.is_empty()
+    }
+
+    /// What is known of the beginning of a prompt whose images are known as these `pictures`; the last
+    /// token is always left to be read.
+    pub(crate) fn start(&self, ids: &[u32], pictures: &[Option<Arc<Picture>>]) -> Start {
         let known = |index: usize, picture: &Arc<Picture>| {
             pictures
                 .get(index)

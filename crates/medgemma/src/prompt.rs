@@ -16,10 +16,15 @@ use crate::model::Model;
 use crate::options::Progress;
 use crate::prefix::{Picture, PrefixCache};
 
-/// A prompt in ids, its images in pixels.
+/// A prompt in ids, with its images. They become pixels one at a time, when they are encoded: as pixels
+/// they take ten times the memory that an image of a volume does.
 pub(crate) struct Prompt {
     pub(crate) ids: Vec<u32>,
-    pub(crate) pixels: Vec<Pixels>,
+    images: Vec<Image>,
+    /// How many crops are shown of each, besides the whole.
+    crops: Vec<usize>,
+    /// What is known of each image and each crop, in order.
+    known: Vec<Option<Arc<Picture>>>,
     /// Digests of the images, where the model's work is recorded.
     pub(crate) digests: Vec<String>,
 }
@@ -43,31 +48,54 @@ impl Prompt {
         place: Place,
     ) -> Result<Self> {
         let (model, tokenizer) = (whole.model(), whole.tokenizer());
-        let mut pixels = Vec::with_capacity(images.len());
-        let mut crops = Vec::with_capacity(images.len());
         let tokens_per_image = if images.is_empty() {
             1
         } else {
             model.multimodal(images.len())?.mm_tokens_per_image
         };
+        let mut crops = Vec::with_capacity(images.len());
         for image in images {
-            let processed = model.process(image)?;
-            crops.push(processed.num_crops);
-            pixels.extend(processed.pixels);
+            crops.push(model.processor().num_crops(image)?);
         }
+        let shown = images.len() + crops.iter().sum::<usize>();
         let text = expand_images(text, tokens_per_image, &crops)?;
         let ids = match place {
             Place::Start => tokenizer.encode_prompt(&text)?,
             Place::Continuation => continuation(tokenizer, &text)?,
         };
-        model.check_ids(&ids, pixels.len())?;
+        model.check_ids(&ids, shown)?;
         let recorder = whole.recorder();
         let digests = recorder.map_or_else(Vec::new, |recorder| recorder.images(images));
         Ok(Self {
             ids,
-            pixels,
+            images: images.iter().map(|&image| image.clone()).collect(),
+            crops,
+            known: vec![None; shown],
             digests,
         })
+    }
+
+    /// Images to encode, crops counted.
+    pub(crate) fn shown(&self) -> usize {
+        self.known.len()
+    }
+
+    /// What is known of each image and each crop, in order; nothing before [`recall`](Self::recall).
+    pub(crate) fn known(&self) -> &[Option<Arc<Picture>>] {
+        &self.known
+    }
+
+    /// Looks up which images `prefixes` knows.
+    pub(crate) fn recall(&mut self, model: &Model, prefixes: &PrefixCache) -> Result<()> {
+        if prefixes.has_pictures() {
+            let mut known = self.known.iter_mut();
+            for image in &self.images {
+                for (pixels, known) in model.process(image)?.pixels.iter().zip(&mut known) {
+                    *known = prefixes.picture(pixels);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Encodes the images, except those that `prefixes` knows, and puts them in their places;
@@ -79,26 +107,41 @@ impl Prompt {
         observer: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Option<Encoded>> {
         let start = Instant::now();
-        let total = self.pixels.len();
+        let total = self.known.len();
         let (mut images, mut pictures) = (Vec::with_capacity(total), Vec::new());
-        for (index, pixels) in self.pixels.into_iter().enumerate() {
-            match prefixes {
-                None => images.push(model.encode(&pixels)?),
-                Some(prefixes) => {
-                    let picture = match prefixes.picture(&pixels) {
-                        Some(picture) => picture,
+        let mut known = self.known.into_iter();
+        for (image, crops) in self.images.into_iter().zip(self.crops) {
+            let known: Option<Vec<_>> = known.by_ref().take(1 + crops).collect();
+            let parts: Vec<Part> = match known {
+                Some(pictures) => pictures.into_iter().map(Part::Known).collect(),
+                None => {
+                    let pixels = model.process(&image)?.pixels;
+                    pixels.into_iter().map(Part::Pixels).collect()
+                }
+            };
+            for part in parts {
+                let picture = match (part, prefixes) {
+                    (Part::Known(picture), _) => Some(picture),
+                    (Part::Pixels(pixels), None) => {
+                        images.push(model.encode(&pixels)?);
+                        None
+                    }
+                    (Part::Pixels(pixels), Some(prefixes)) => match prefixes.picture(&pixels) {
                         None => {
                             let soft = model.encode(&pixels)?;
-                            prefixes.keep_picture(pixels, soft)
+                            Some(prefixes.keep_picture(pixels, soft))
                         }
-                    };
+                        known => known,
+                    },
+                };
+                if let Some(picture) = picture {
                     images.push(picture.soft.clone());
                     pictures.push(picture);
                 }
-            }
-            let done = index + 1;
-            if observer(Progress::Images { done, total }).is_break() {
-                return Ok(None);
+                let done = images.len();
+                if observer(Progress::Images { done, total }).is_break() {
+                    return Ok(None);
+                }
             }
         }
         Ok(Some(Encoded {
@@ -108,6 +151,14 @@ impl Prompt {
             elapsed: start.elapsed(),
         }))
     }
+}
+
+/// An image, or a crop of one.
+enum Part {
+    /// It was encoded before.
+    Known(Arc<Picture>),
+    /// It is to be encoded, unless another thread was first.
+    Pixels(Pixels),
 }
 
 /// A prompt as the decoder reads it.

@@ -1,13 +1,13 @@
 //! One answer being written: images encoded, prompt read, tokens chosen, text cut into pieces.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generation, KvCache, Segment, Token};
 
 use crate::error::Result;
+use crate::history::{cut, ids};
 use crate::medgemma::MedGemma;
 use crate::options::{GenerateOptions, Observer, Progress};
 use crate::prefix::Picture;
@@ -22,7 +22,7 @@ pub(crate) struct Context<'a> {
     pub(crate) cache: &'a mut KvCache,
     /// What was said but not read yet: the last token of the last reply.
     pub(crate) unread: Vec<Segment>,
-    /// Ids that the cache holds, for the repetition penalty.
+    /// What the conversation has said so far, as [`ids`] has it, for the repetition penalty and for guessing.
     pub(crate) seen: Vec<u32>,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Writer<'a> {
     /// Refuses what does not fit into the context, before any work.
     pub(crate) fn new(
         model: &'a MedGemma,
-        prompt: Prompt,
+        mut prompt: Prompt,
         context: Context<'a>,
         options: &GenerateOptions,
         observer: Observer<'a>,
@@ -92,16 +92,19 @@ impl<'a> Writer<'a> {
         let mut decoder_options = model.decoder_options(options)?;
         decoder_options.seen = seen;
         let transcript = Transcript::new(model.tokenizer(), model.special(), options)?;
-        // From here on there is work.
         let read = cache.len() + unread_tokens;
+        let start = match model.prefixes().filter(|_| read == 0) {
+            Some(prefixes) => {
+                prompt.recall(model.model(), prefixes)?;
+                Some(prefixes.start(&prompt.ids, prompt.known()))
+            }
+            None => None,
+        };
+        // From here on there is work.
         let request = |recorder: &Recorder| recorder.request(&prompt, read, options, &[]);
         let pending = model.recorder().map(request).transpose()?;
         let (mut adopted, mut keep) = (0, None);
-        if let Some(prefixes) = model
-            .prefixes()
-            .filter(|_| cache.len() + unread_tokens == 0)
-        {
-            let start = prefixes.start(&prompt.ids, &prompt.pixels);
+        if let Some(start) = start {
             if let Some(read) = start.cache {
                 adopted = read.len();
                 *cache = read;
@@ -256,8 +259,11 @@ impl<'a> Writer<'a> {
             let done = done + read;
             observer(Progress::Prefill { done, total }).is_continue()
         };
+        let read = self.adopted + read;
+        // What was read apart is part of the text all the same: penalties and guesses go by all of it.
+        self.options.seen.extend(ids(&cut(&self.prompt, 0..read)));
         let unread = std::mem::take(&mut self.unread);
-        let rest = cut(&self.prompt, self.adopted + read..usize::MAX);
+        let rest = cut(&self.prompt, read..usize::MAX);
         Ok(Some(self.model.model().decoder().generate(
             [unread, rest].concat(),
             cache,
@@ -359,26 +365,6 @@ impl<'a> Writer<'a> {
             notice: NOTICE,
         }
     }
-}
-
-/// The segments at these positions. Embeddings are taken whole
-/// or not at all.
-pub(crate) fn cut(segments: &[Segment], positions: Range<usize>) -> Vec<Segment> {
-    let mut start = 0;
-    let mut part = Vec::new();
-    for segment in segments {
-        let end = start + segment.len();
-        let (from, to) = (positions.start.max(start), positions.end.min(end));
-        match segment {
-            Segment::Tokens(ids) if from < to => {
-                part.push(Segment::Tokens(ids[from - start..to - start].to_vec()));
-            }
-            _ if from == start && to == end && from < to => part.push(segment.clone()),
-            _ => {}
-        }
-        start = end;
-    }
-    part
 }
 
 /// Runs an answer to its end.

@@ -334,6 +334,48 @@ fn weights_that_are_not_numbers_end_the_answer_with_an_error() {
 }
 
 #[test]
+fn weights_that_are_not_numbers_make_no_answer_the_likeliest() {
+    let key = "language_model.model.layers.7.mlp.down_proj.weight";
+    let scratch = Scratch::of("mm-2025").edit(|tensors| tensors.map(key, |_| f32::NAN));
+    let model = load(scratch.path());
+    let error = model
+        .score(&[ask("hello")], &["heart", "bones"])
+        .unwrap_err();
+    names(&error, &["not finite", "weights"]);
+    let error = model
+        .chat()
+        .choose(&ask("hello"), &["heart", "bones"])
+        .unwrap_err();
+    names(&error, &["not finite", "weights"]);
+    // An input row that is not finite, the head left as it was: only what follows that token is told.
+    let key = "language_model.model.embed_tokens.weight";
+    let prompt = model.prompt_ids(&[ask("hello")]).unwrap();
+    let encode = |text| model.tokenizer().encode(text).unwrap();
+    let elsewhere = encode("bones");
+    let words = ["x-ray", "quick", "joints", "zygoma", "Why?"];
+    let (word, answer) = words
+        .map(|word| (word, encode(word)))
+        .into_iter()
+        .find(|(_, ids)| ids.len() > 1 && ![&prompt[..], &elsewhere].concat().contains(&ids[0]))
+        .expect("a word of several tokens, the first of which stands nowhere else");
+    let scratch = Scratch::of("mm-2025").edit(|tensors| {
+        let head = tensors.get(key).expect("it is there").clone();
+        let mut values = head.to_f32();
+        values[answer[0] as usize * head.shape[1]] = f32::NAN;
+        tensors.insert(key, head.with_f32(&values));
+        tensors.insert("language_model.lm_head.weight", head);
+    });
+    let scratch = scratch.edit_json("config.json", |config| {
+        config["tie_word_embeddings"] = json!(false);
+    });
+    let model = load(scratch.path());
+    model.score(&[ask("hello")], &["bones"]).unwrap();
+    let error = model.score(&[ask("hello")], &["bones", word]).unwrap_err();
+    let position = prompt.len() + 1;
+    names(&error, &[&format!("position {position}:")]);
+}
+
+#[test]
 fn a_model_beyond_the_memory_allowed_is_refused_with_the_figures() {
     let dir = checkpoint("mm-2025");
     let device = Device::cpu().expect("compiled in");

@@ -11,10 +11,12 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply};
+use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply, Sampling, Speculation};
 use medgemma_testkit::{Scratch, checkpoint};
 use serde_json::json;
-use support::{ask, assert_logprobs, cpu, drain, exactly, ids, image, load, model};
+use support::{
+    ask, assert_logprobs, cpu, drain, exactly, ids, image, literate, literate_with, load, model,
+};
 
 const SYSTEM: &str =
     "You are an expert radiologist. Answer briefly, and say when you are not sure.";
@@ -96,6 +98,58 @@ fn the_second_chat_reads_only_what_is_new_and_later_turns_stay_apart() {
     // The same question again: all but its last token is known.
     let usage = agree(&mut chat(&kept), &mut chat(&plain), &questions[0]).usage;
     assert_eq!(usage.prompt_tokens, 1);
+}
+
+#[test]
+fn what_was_read_apart_is_penalised_all_the_same() {
+    let sampling = Sampling::default().with_repetition_penalty(1.3);
+    let options = exactly(16).with_sampling(sampling);
+    let texts = [
+        "heart heart heart and bones",
+        "heart heart heart and bones, and which side?",
+        "heart heart heart and lungs",
+    ];
+    let questions = texts.map(|text| shown("picture-a.png", text));
+    // The long window adopts what another chat has read; the short one also reads apart what two share.
+    let short = [keeping(16 * MEGABYTE), model().clone()];
+    let mut adopted = 0;
+    for [kept, plain] in [with_long_window(), short] {
+        for question in questions.iter().chain(&questions) {
+            let (mut one, mut other) = (chat(&kept), chat(&plain));
+            // A later turn has seen all of the first.
+            for message in [question.clone(), ask("and now?")] {
+                let found = one.send_with(message.clone(), &options).unwrap();
+                let expected = other.send_with(message, &options).unwrap();
+                assert_eq!(ids(&found), ids(&expected));
+                adopted += found.usage.cached_tokens - expected.usage.cached_tokens;
+            }
+        }
+    }
+    assert!(adopted > 100, "{adopted}");
+}
+
+#[test]
+fn what_was_read_apart_is_guessed_from_all_the_same() {
+    let plain = literate();
+    let kept = literate_with(LoadOptions::default().with_prefix_cache(16 * MEGABYTE));
+    let options = exactly(40).with_speculation(Speculation::PromptLookup);
+    let mut drafted = 0;
+    for words in ["look", "bones", "heart heart"] {
+        // A question with the model's own words: it is from the prompt that the first guesses are.
+        let said = plain.generate(&[ask(words)], &exactly(60)).unwrap().text;
+        let question = [shown("picture-a.png", &format!("{words} {said}"))];
+        let expected = plain.generate(&question, &options).unwrap();
+        drafted += expected.usage.drafted_tokens;
+        for round in 0..2 {
+            let found = kept.generate(&question, &options).unwrap();
+            assert_eq!(found.usage.prompt_tokens == 1, round == 1);
+            assert_eq!(ids(&found), ids(&expected));
+            let [a, b] = [&found, &expected].map(|reply| reply.usage);
+            assert_eq!(a.drafted_tokens, b.drafted_tokens, "{words}");
+            assert_eq!(a.accepted_tokens, b.accepted_tokens, "{words}");
+        }
+    }
+    assert!(drafted > 10, "{drafted}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use medgemma::audit::Audit;
 use medgemma::{Image, LoadOptions, MedGemma, Message, Part};
+use medgemma_gemma3::{GenerateOptions as DecoderOptions, Segment};
 use medgemma_testkit::{Fault, picture};
 use support::{load, speaker, up_to};
 use tracing_subscriber::filter::LevelFilter;
@@ -187,6 +188,19 @@ fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
     let reply = stream.into_reply();
     clean("progress", &told.join(" "), &[]);
     let again = chat.send_with(patient(), &options).unwrap();
+    let asked = format!("{options:?}");
+    clean("options of an answer", &asked, &[]);
+    assert!(asked.contains("stop_strings: 1"), "{asked}");
+    let said: Vec<u32> = reply.tokens.iter().map(|token| token.id).collect();
+    assert!(said.len() > 20);
+    clean("tokens", &format!("{:?}", reply.tokens), &["id:"]);
+    let mut decoder = DecoderOptions::default();
+    decoder.seen.clone_from(&said);
+    clean(
+        "ids",
+        &format!("{decoder:?} {:?}", Segment::Tokens(said)),
+        &[],
+    );
     let debugged = format!("{chat:?} {reply:?} {again:?}");
     clean("a chat or reply", &debugged, &[&reply.text, &again.text]);
     clean("a message", &format!("{:?}", patient()), &[]);

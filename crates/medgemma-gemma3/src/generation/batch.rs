@@ -29,8 +29,10 @@ pub struct Generated {
 
 impl Decoder {
     /// Continues several prompts side by side: each weight is read once a step for all of them.
-    /// Every result equals that of the prompt alone. [`GenerateOptions::speculation`] has no
-    /// effect: what it would save is saved already.
+    /// Every result is that of the prompt alone wherever the two likeliest tokens are further apart
+    /// than rounding: several rows at once may be summed in another order than one, and for more than
+    /// eight, AMX rounds what it multiplies block weights with to bf16 and not to int8.
+    /// [`GenerateOptions::speculation`] has no effect: what it would save is saved already.
     ///
     /// `observer` is told the index of the prompt and each token of its answer; with
     /// [`ControlFlow::Break`] that answer ends there, [`Finish::Cancelled`].

@@ -117,7 +117,8 @@ impl Table {
 
     pub(crate) fn get(&self, value: i64) -> u16 {
         let last = self.entries.len() - 1;
-        let place = usize::try_from(value - self.first).unwrap_or(0);
+        // A value can be any number that a slope makes of one, also i64's least.
+        let place = usize::try_from(value.saturating_sub(self.first)).unwrap_or(0);
         self.entries[place.min(last)]
     }
 
@@ -295,4 +296,36 @@ pub(crate) fn windows(
         return windows;
     }
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Modality, Table};
+
+    #[test]
+    fn values_beyond_a_table_take_its_ends_however_far_they_are() {
+        let table = |first| Table {
+            first,
+            entries: vec![10, 20, 30],
+            bits: 8,
+        };
+        for first in [-0x8000, -1, 0, 5, 0xFFFF] {
+            let table = table(first);
+            assert_eq!([first - 1, first].map(|value| table.get(value)), [10, 10]);
+            assert_eq!([first + 1, first + 2].map(|v| table.get(v)), [20, 30]);
+            assert_eq!([i64::MIN, i64::MIN + 1].map(|v| table.get(v)), [10, 10]);
+            assert_eq!([first + 3, i64::MAX].map(|v| table.get(v)), [30, 30]);
+        }
+        // A slope that no device has, and a file may.
+        let slope = Modality::Linear {
+            slope: -1e30,
+            intercept: 0.0,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturating, as a frame's values are cut off"
+        )]
+        let least = slope.apply(7) as i64;
+        assert_eq!((least, table(5).get(least)), (i64::MIN, 10));
+    }
 }

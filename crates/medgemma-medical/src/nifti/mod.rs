@@ -12,8 +12,9 @@ use std::path::Path;
 use crate::error::{Error, Origin, Result};
 use crate::limits::Limits;
 use crate::plane::Plane;
+use crate::remark::Remark;
 use crate::unpack::Unpacker;
-use crate::volume::{Remark, Volume, length};
+use crate::volume::{Volume, length};
 use header::{Datatype, Header};
 
 /// A NIfTI file in memory: one volume or several over time.

@@ -13,6 +13,7 @@ use super::volume::{PreparedVolume, choose, positions, square};
 use super::window::Window;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
+use crate::remark::Remark;
 use crate::volume::Volume;
 
 /// Which windows of Hounsfield units become the three channels.
@@ -145,7 +146,7 @@ impl CtRecipe {
     /// [`prepare`](Self::prepare).
     pub fn prepare_volume(&self, volume: &Volume) -> Result<PreparedVolume> {
         check_volume(volume, "CT")?;
-        self.prepare(&volume.planes, Some(&positions(volume)?))
+        self.prepared(&volume.planes, Some(&positions(volume)?), &volume.remarks)
     }
 
     /// Windows the slices that the sampler chooses.
@@ -173,7 +174,16 @@ impl CtRecipe {
     /// [`Error::Argument`] for no slices, slices of several shapes, positions that turn back or repeat, or a sampler
     /// that names slices which are not there; [`Error::Image`] for slices so long that their square is too large.
     pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
-        let order = choose(slices, positions, &self.sampler)?;
+        self.prepared(slices, positions, &[])
+    }
+
+    fn prepared(
+        &self,
+        slices: &[Plane],
+        positions: Option<&[f64]>,
+        remarks: &[Remark],
+    ) -> Result<PreparedVolume> {
+        let order = choose(slices, positions, &self.sampler, remarks)?;
         let windows = self.preset.windows();
         let images = order.slices_shown.iter().map(|&index| {
             let plane = &slices[index];

@@ -12,6 +12,7 @@ use super::volume::{PreparedVolume, choose, positions, square};
 use super::window::to_byte;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
+use crate::remark::Remark;
 use crate::volume::Volume;
 
 /// How a volume of MR becomes pictures.
@@ -54,7 +55,7 @@ impl MrRecipe {
     /// As [`CtRecipe::prepare_volume`](crate::CtRecipe::prepare_volume), for a volume that is no MR.
     pub fn prepare_volume(&self, volume: &Volume) -> Result<PreparedVolume> {
         check_volume(volume, "MR")?;
-        self.prepare(&volume.planes, Some(&positions(volume)?))
+        self.prepared(&volume.planes, Some(&positions(volume)?), &volume.remarks)
     }
 
     /// Stretches the slices that the sampler chooses: `(v − least) / (greatest − least) · 255` in f64, rounded half to
@@ -64,7 +65,16 @@ impl MrRecipe {
     /// # Errors
     /// [`Error::Argument`] as for CT, and for values that are infinite or no numbers; [`Error::Image`] as for CT.
     pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
-        let order = choose(slices, positions, &self.sampler)?;
+        self.prepared(slices, positions, &[])
+    }
+
+    fn prepared(
+        &self,
+        slices: &[Plane],
+        positions: Option<&[f64]>,
+        remarks: &[Remark],
+    ) -> Result<PreparedVolume> {
+        let order = choose(slices, positions, &self.sampler, remarks)?;
         let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
         for (index, plane) in slices.iter().enumerate() {
             for &value in plane.values() {

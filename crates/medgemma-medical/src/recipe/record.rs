@@ -104,6 +104,13 @@ pub struct Channels {
 pub struct Order {
     /// Slices that the volume has.
     pub slices_given: usize,
+    /// Slices of the series that the volume has not: localizers, derived images, other acquisitions and the like. 0, and not
+    /// written, of planes that came without a [`Volume`](crate::Volume).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slices_left_out: usize,
+    /// What [`Volume::remarks`](crate::Volume::remarks) says, in words; not written where there is nothing to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// Those shown, counted from 0.
     pub slices_shown: Vec<usize>,
     /// By which rule they were chosen.
@@ -134,4 +141,9 @@ pub struct PatchRecord {
     pub seed: Option<u64>,
     /// Left upper corners of those shown, in pixels of the level, row by row.
     pub patches_shown: Vec<[usize; 2]>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

@@ -7,6 +7,7 @@ use super::record::{Order, Recipe};
 use super::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
+use crate::remark::Remark;
 use crate::volume::Volume;
 
 /// A volume as the model will see it: one picture for each slice shown.
@@ -52,11 +53,13 @@ impl PreparedVolume {
     }
 }
 
-/// Checks a volume and chooses its slices. `positions` are places along the normal of the slices.
+/// Checks a volume and chooses its slices. `positions` are places along the normal of the slices, `remarks` those of
+/// the volume that they come from.
 pub(super) fn choose(
     slices: &[Plane],
     positions: Option<&[f64]>,
     sampler: &Sampler,
+    remarks: &[Remark],
 ) -> Result<Order> {
     let slices_shown = sampler.choose(slices.len())?;
     let shape = |plane: &Plane| [plane.rows(), plane.columns()];
@@ -77,6 +80,8 @@ pub(super) fn choose(
     }
     Ok(Order {
         slices_given: slices.len(),
+        slices_left_out: remarks.iter().map(Remark::dropped).sum(),
+        remarks: remarks.iter().map(Remark::to_string).collect(),
         slices_shown,
         sampler: sampler.name(),
         order_checked: positions.is_some(),

@@ -28,6 +28,16 @@ fn kept(format: FloatFormat, device: &Device) -> bool {
     }
 }
 
+/// Bytes of one number of a weight in `format`, as `device` holds it.
+pub(super) fn number_bytes(format: FloatFormat, device: &Device) -> u64 {
+    let held = if kept(format, device) {
+        format
+    } else {
+        FloatFormat::F32
+    };
+    layout(held).1 as u64
+}
+
 /// The tensor in its published format, without a copy on the CPU; widened where `device` cannot
 /// hold that format.
 ///

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use medgemma_kernels::{Format, Matrix, f16_as_bf16};
 
+use super::cache::Cache;
 use super::convert;
 use super::map::MappedBytes;
 use super::names::{Ignore, NameMap, Rename};
-use super::precision::{Cache, Precision, Quantize, kernel_format, quantized};
+use super::precision::{Precision, Quantize, float_format, kernel_format, quantized};
 use super::source::{StoredDtype, TensorInfo, WeightSource};
 use crate::cpu;
 use crate::device::{Backend, Device};
@@ -107,23 +108,35 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for.
+    /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for. On the
+    /// device `ndarray`, which has no half precision, these are four for each number that is not in blocks.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         let tensors = self.names.files.iter();
         tensors
             .filter(|(name, _)| self.reason_to_ignore(name).is_none())
             .filter_map(|(name, key)| Some((name, self.source.info(key)?)))
-            .map(|(name, info)| {
-                let (&[rows, cols], StoredDtype::Float(format)) = (&*info.shape, &info.dtype)
-                else {
-                    return info.bytes;
-                };
-                self.target(name, kernel_format(*format), cols)
-                    .row_bytes(cols)
-                    .map_or(info.bytes, |row| row as u64 * rows as u64)
-            })
+            .map(|(name, info)| self.held(name, info))
             .sum()
+    }
+
+    /// Bytes that the tensor `name` will take.
+    fn held(&self, name: &str, info: &TensorInfo) -> u64 {
+        let StoredDtype::Float(stored) = info.dtype else {
+            return info.bytes;
+        };
+        let mut held = stored;
+        if let &[rows, cols] = &*info.shape {
+            let target = self.target(name, kernel_format(stored), cols);
+            match float_format(target) {
+                Some(format) => held = format,
+                None => {
+                    let row = target.row_bytes(cols).unwrap_or_default();
+                    return row as u64 * rows as u64;
+                }
+            }
+        }
+        info.elements() * convert::number_bytes(held, &self.device)
     }
 
     /// What the matrix `name` of `cols` columns is held in when the file has it in `stored`.
@@ -138,14 +151,30 @@ impl<'a> Loader<'a> {
     }
 
     /// Keeps what is quantised in the file `path`, and takes it from there when that file was made
-    /// from the same source files with the same precision. The file is written by
-    /// [`Loader::finish`], as a whole or not at all.
+    /// from the same source files with the same precision, as [`Loader::with_precision`] has set it
+    /// before. The file is written by [`Loader::finish`], as a whole or not at all; that it cannot be
+    /// read or written costs the time of quantising and a warning in the log, not the load.
+    ///
+    /// Sources are the same when their names, sizes and times of change are, and the names, kinds and
+    /// shapes of their tensors, and the first and the last 4 KiB of each matrix that is quantised.
+    /// Weights that were replaced by others of one size and time, as images of containers set it, are
+    /// noticed by these; numbers changed in the midst of a matrix, with the file's time set back, are
+    /// not. Each matrix of the cache is held to a checksum of its own (CRC-32, 8 GB a second where
+    /// there are instructions for it) before it is used, and quantised again when it does not fit.
     ///
     /// # Errors
     /// [`Error::Io`] when a source file cannot be looked at.
     pub fn with_cache(mut self, path: std::path::PathBuf) -> Result<Self> {
         if self.precision != Precision::AsIs {
-            self.cache = Some(Cache::open(path, self.source, self.precision)?);
+            let quantized = self.names.files.iter().filter_map(|(name, key)| {
+                let info = self.source.info(key)?;
+                let (&[_, cols], &StoredDtype::Float(format)) = (&*info.shape, &info.dtype) else {
+                    return None;
+                };
+                let stored = kernel_format(format);
+                (self.target(name, stored, cols) != stored).then_some(key.as_str())
+            });
+            self.cache = Some(Cache::open(path, self.source, self.precision, quantized)?);
         }
         Ok(self)
     }
@@ -227,7 +256,7 @@ impl<'a> Loader<'a> {
         let left = self.total_bytes - self.done_bytes;
         self.advance(left);
         if let Some(cache) = self.cache {
-            cache.finish()?;
+            cache.finish();
         }
         Ok(self.report)
     }
@@ -311,13 +340,8 @@ impl<'a> Loader<'a> {
         } else {
             bytes
         };
-        let held = match target {
-            Format::F32 => FloatFormat::F32,
-            Format::F16 => FloatFormat::F16,
-            Format::Bf16 => FloatFormat::Bf16,
-            blocks => {
-                return Weight::from_blocks(blocks, [rows, cols], bytes, published, &self.device);
-            }
+        let Some(held) = float_format(target) else {
+            return Weight::from_blocks(target, [rows, cols], bytes, published, &self.device);
         };
         let tensor = convert::stored(bytes, held, [rows, cols], &self.device);
         Weight::new(tensor, published)

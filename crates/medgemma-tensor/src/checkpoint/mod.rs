@@ -6,6 +6,7 @@
 //!
 //! Nothing here trusts a file: corrupt, truncated or lying ones are errors that name file and key.
 
+mod cache;
 mod convert;
 mod gguf;
 mod header;

@@ -1,19 +1,12 @@
-//! Quantising while loading: which matrices, to which blocks, and the cache file that saves doing
-//! it twice.
+//! Quantising while loading: which matrices, and to which blocks.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use half::{bf16, f16};
 use medgemma_kernels::{Format, Matrix, Quantizer, quantize_matrix};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 
-use super::map::{MappedBytes, map_file};
-use super::source::WeightSource;
+use super::map::MappedBytes;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::weight::FloatFormat;
@@ -124,100 +117,13 @@ pub(super) fn kernel_format(format: FloatFormat) -> Format {
     }
 }
 
-/// The format of safetensors entries that hold quantised rows, and of the checks on them.
-const CACHE_VERSION: &str = "1";
-
-/// Where the bytes of each matrix begin and end in the file.
-type Index = BTreeMap<String, (usize, usize)>;
-
-/// Quantised matrices of one model, kept in a file so that the next load maps instead of computes.
-///
-/// The file is a safetensors file of bytes. It names the sources that it was made from by size and
-/// time of change; when they differ, it is made again.
-pub(super) struct Cache {
-    path: PathBuf,
-    identity: String,
-    found: Option<(MappedBytes, Index)>,
-    made: BTreeMap<String, MappedBytes>,
-}
-
-impl Cache {
-    /// Opens the cache at `path` for a model loaded from `source`, or begins a new one.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when a source file cannot be looked at. A cache that cannot be read or fits
-    /// no more is no error: it is made again.
-    pub(super) fn open(
-        path: PathBuf,
-        source: &dyn WeightSource,
-        precision: Precision,
-    ) -> Result<Self> {
-        let identity = identity(source, precision)?;
-        let found = map_file(&path).ok().and_then(|bytes| {
-            let index = read_index(&bytes, &identity)?;
-            Some((bytes, index))
-        });
-        Ok(Self {
-            path,
-            identity,
-            found,
-            made: BTreeMap::new(),
-        })
-    }
-
-    /// The bytes of `name`, from the file or made now.
-    pub(super) fn rows(&mut self, name: &str, matrix: Matrix<'_>, to: Format) -> MappedBytes {
-        let expected = to.row_bytes(matrix.cols()).map(|row| row * matrix.rows());
-        if let Some((file, index)) = &self.found
-            && let Some(&(begin, end)) = index.get(name)
-            && Some(end - begin) == expected
-        {
-            return file.slice(begin..end);
-        }
-        let bytes = quantized(matrix, to);
-        self.made.insert(name.to_owned(), bytes.clone());
-        bytes
-    }
-
-    /// Writes what was made, complete or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] naming the file.
-    pub(super) fn finish(self) -> Result<()> {
-        if self.made.is_empty() {
-            return Ok(());
-        }
-        let io = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| Error::Io { path, source }
-        };
-        let kept = self.found.iter().flat_map(|(file, index)| {
-            index
-                .iter()
-                .map(|(name, &(begin, end))| (name.clone(), file.slice(begin..end)))
-        });
-        let all: BTreeMap<String, MappedBytes> = kept.chain(self.made).collect();
-        let views = all.iter().map(|(name, bytes)| {
-            let view = TensorView::new(Dtype::U8, vec![bytes.len()], bytes);
-            (name, view.expect("a vector of bytes is as long as it says"))
-        });
-        let metadata = [("medgemma".to_owned(), self.identity.clone())].into();
-        let dir = self.path.parent().unwrap_or(Path::new("."));
-        let scratch = dir.join(format!(
-            ".{}.{}",
-            self.path.file_name().unwrap_or_default().to_string_lossy(),
-            std::process::id()
-        ));
-        let written = safetensors::serialize_to_file(views, Some(metadata), &scratch)
-            .map_err(|error| std::io::Error::other(error.to_string()))
-            .and_then(|()| std::fs::OpenOptions::new().append(true).open(&scratch))
-            .and_then(|mut file| file.flush().and_then(|()| file.sync_all()))
-            .and_then(|()| std::fs::rename(&scratch, &self.path));
-        if written.is_err() {
-            // What is left of it must not fill the disk; the first error is the one to tell.
-            let _ = std::fs::remove_file(&scratch);
-        }
-        written.map_err(io(&self.path))
+/// The other way round; `None` for blocks.
+pub(super) fn float_format(format: Format) -> Option<FloatFormat> {
+    match format {
+        Format::F32 => Some(FloatFormat::F32),
+        Format::F16 => Some(FloatFormat::F16),
+        Format::Bf16 => Some(FloatFormat::Bf16),
+        _ => None,
     }
 }
 
@@ -244,47 +150,4 @@ fn rounded<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<u
     let (numbers, _) = bytes.as_chunks::<N>();
     let round = |&number| bf16::from_f32(read(number)).to_le_bytes();
     numbers.iter().flat_map(round).collect()
-}
-
-/// What a cache was made from: version, precision, and each file with its size and time of change.
-fn identity(source: &dyn WeightSource, precision: Precision) -> Result<String> {
-    let files: std::collections::BTreeSet<&Path> = source
-        .names()
-        .into_iter()
-        .map(|name| source.file(name))
-        .collect();
-    let mut identity = format!("{CACHE_VERSION} {precision}");
-    for path in files {
-        let io = |source| Error::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let metadata = std::fs::metadata(path).map_err(io)?;
-        let changed = metadata.modified().map_err(io)?;
-        let changed = changed
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        identity += &format!(
-            "\n{} {} {}",
-            path.file_name().unwrap_or_default().to_string_lossy(),
-            metadata.len(),
-            changed.as_nanos()
-        );
-    }
-    Ok(identity)
-}
-
-/// Where each entry of a cache file lies, if it is whole and was made for `identity`.
-fn read_index(file: &[u8], identity: &str) -> Option<Index> {
-    let (_, metadata) = SafeTensors::read_metadata(file).ok()?;
-    let found = metadata.metadata().as_ref()?.get("medgemma")?;
-    if found != identity {
-        return None;
-    }
-    let tensors = SafeTensors::deserialize(file).ok()?;
-    let entries = tensors.iter().map(|(name, view)| {
-        let begin = view.data().as_ptr().addr() - file.as_ptr().addr();
-        (name.to_owned(), (begin, begin + view.data().len()))
-    });
-    Some(entries.collect())
 }

@@ -51,6 +51,7 @@ impl MemoryPlan {
         Self {
             weights: config.parameters() * format.block_bytes() as u64,
             kv_cache: 0,
+            kept: 0,
             activations: activation_bytes(config, workload),
             process: PROCESS,
         }
@@ -131,7 +132,7 @@ mod tests {
         ] {
             let plan = plan(stored, backend, 1, 1);
             assert_eq!(plan.weights, bytes * 878_300_338, "{stored:?} {backend:?}");
-            assert_eq!((plan.kv_cache, plan.process), (0, 150 << 20));
+            assert_eq!((plan.kv_cache, plan.kept, plan.process), (0, 0, 150 << 20));
         }
     }
 

@@ -77,7 +77,8 @@ fn keep(prefixes: &PrefixCache, ids: &[u32]) {
 
 /// Positions of a prompt that are found read.
 fn found(prefixes: &PrefixCache, ids: &[u32], images: &[Pixels]) -> usize {
-    let cache = prefixes.start(ids, images).cache;
+    let pictures: Vec<_> = images.iter().map(|image| prefixes.picture(image)).collect();
+    let cache = prefixes.start(ids, &pictures).cache;
     cache.map_or(0, |cache| cache.len())
 }
 

@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use medgemma::{
-    Chat, Device, GenerateOptions, Image, MedGemma, Message, Piece, Reply, Result, Stream,
+    Chat, Device, GenerateOptions, Image, LoadOptions, MedGemma, Message, Piece, Reply, Result,
+    Stream,
 };
 use medgemma_testkit::{Scratch, Stored, checkpoint, picture};
 use serde_json::{Value, json};
@@ -197,24 +198,27 @@ pub fn speaker(words: &[u32]) -> Scratch {
 /// bytes: its words are ordinary ones, so that a reply can be encoded back to the ids it came from.
 pub fn literate() -> &'static MedGemma {
     static MODEL: OnceLock<MedGemma> = OnceLock::new();
+    MODEL.get_or_init(|| literate_with(LoadOptions::default()))
+}
+
+/// The same, loaded otherwise.
+pub fn literate_with(options: LoadOptions<'_>) -> MedGemma {
     const FIRST_WORD: usize = 272;
     const AFTER_LAST_WORD: usize = 429;
-    MODEL.get_or_init(|| {
-        let scratch = Scratch::of("mm-2025").edit(|tensors| {
-            let embedding = tensors
-                .get("language_model.model.embed_tokens.weight")
-                .expect("the checkpoint has an embedding");
-            let (width, mut head) = (embedding.shape[1], embedding.to_f32());
-            head[..FIRST_WORD * width].fill(0.0);
-            head[AFTER_LAST_WORD * width..].fill(0.0);
-            let head = Stored::from_f32(&embedding.shape.clone(), &head);
-            tensors.insert("language_model.lm_head.weight", head);
-        });
-        let scratch = scratch.edit_json("config.json", |config| {
-            config["tie_word_embeddings"] = json!(false);
-        });
-        load(scratch.path())
-    })
+    let scratch = Scratch::of("mm-2025").edit(|tensors| {
+        let embedding = tensors
+            .get("language_model.model.embed_tokens.weight")
+            .expect("the checkpoint has an embedding");
+        let (width, mut head) = (embedding.shape[1], embedding.to_f32());
+        head[..FIRST_WORD * width].fill(0.0);
+        head[AFTER_LAST_WORD * width..].fill(0.0);
+        let head = Stored::from_f32(&embedding.shape.clone(), &head);
+        tensors.insert("language_model.lm_head.weight", head);
+    });
+    let scratch = scratch.edit_json("config.json", |config| {
+        config["tie_word_embeddings"] = json!(false);
+    });
+    MedGemma::load_with(scratch.path(), &cpu(), options).expect("the checkpoint loads")
 }
 
 /// `mm-2025` whose generation config ends answers at these ids.

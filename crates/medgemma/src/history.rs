@@ -1,0 +1,61 @@
+//! What was said in a conversation, by position.
+
+use std::ops::Range;
+
+use medgemma_gemma3::Segment;
+
+/// The segments at these positions. Embeddings are taken whole
+/// or not at all.
+pub(crate) fn cut(segments: &[Segment], positions: Range<usize>) -> Vec<Segment> {
+    let mut start = 0;
+    let mut part = Vec::new();
+    for segment in segments {
+        let end = start + segment.len();
+        let (from, to) = (positions.start.max(start), positions.end.min(end));
+        match segment {
+            Segment::Tokens(ids) if from < to => {
+                part.push(Segment::Tokens(ids[from - start..to - start].to_vec()));
+            }
+            _ if from == start && to == end && from < to => part.push(segment.clone()),
+            _ => {}
+        }
+        start = end;
+    }
+    part
+}
+
+/// Stands for the rows of an image among ids: no vocabulary has it, so that it is neither penalised nor guessed.
+const NO_TOKEN: u32 = u32::MAX;
+
+/// The ids of these segments, [`NO_TOKEN`] for each image.
+pub(crate) fn ids(segments: &[Segment]) -> Vec<u32> {
+    let ids = segments.iter().map(|segment| match segment {
+        Segment::Tokens(ids) => ids.as_slice(),
+        _ => &[NO_TOKEN],
+    });
+    ids.flatten().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use medgemma_gemma3::Segment;
+    use medgemma_tensor::{Device, tensor_from};
+
+    use super::{NO_TOKEN, cut, ids};
+
+    #[test]
+    fn images_are_whole_in_parts_and_no_token_among_ids() {
+        let device = Device::cpu().expect("the feature cpu is on");
+        let image = Segment::Embeddings(tensor_from(vec![0.0; 8], [4, 2], &device));
+        let said = [
+            Segment::Tokens(vec![2, 5, 7]),
+            image,
+            Segment::Tokens(vec![7, 9]),
+        ];
+        assert_eq!(ids(&said), [2, 5, 7, NO_TOKEN, 7, 9]);
+        assert_eq!(ids(&cut(&said, 1..7)), [5, 7, NO_TOKEN]);
+        assert_eq!(ids(&cut(&said, 0..3)), [2, 5, 7]);
+        assert_eq!(ids(&cut(&said, 8..usize::MAX)), [9]);
+        assert_eq!(ids(&cut(&said, 0..0)), [] as [u32; 0]);
+    }
+}
