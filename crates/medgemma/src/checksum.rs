@@ -61,7 +61,8 @@ pub(crate) fn files_of(dir: &Path) -> Result<Vec<PathBuf>> {
     for entry in fs::read_dir(dir).map_err(|source| unread(dir, source))? {
         let path = entry.map_err(|source| unread(dir, source))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        // A pipe would be waited for; nothing is loaded from one.
+        if ENDINGS.iter().any(|ending| name.ends_with(ending)) && path.is_file() {
             files.push(path);
         }
     }
