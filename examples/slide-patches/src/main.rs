@@ -13,12 +13,16 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use clap::Parser;
 use image::{ImageFormat, RgbImage};
-use medgemma::{Device, GenerateOptions, MedGemma, Message, NOTICE};
+use medgemma::{Device, GenerateOptions, LoadOptions, MedGemma, Message, NOTICE, Workload};
 use medgemma_medical::{Item, Prompt, Recipe, Slide, slide_instruction};
 
 /// Said before the shipped model says anything.
 const DEMONSTRATION: &str = "This is the tiny demonstration model, NOT MedGemma: it tells kinds of pictures apart and \
 knows no medicine. For MedGemma, get the weights from Google and pass --model DIR.";
+/// Tokens of a patch: its soft tokens, and the words and markers around them.
+const PATCH_TOKENS: usize = 256 + 16;
+/// Tokens of the chat template.
+const TEMPLATE_TOKENS: usize = 32;
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -48,8 +52,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         writeln!(io::stderr(), "{DEMONSTRATION}")?;
     }
     let device: Device = arguments.device.parse()?;
-    let model = MedGemma::load(&arguments.model, &device)?;
     let instruction = slide_instruction(&arguments.organ, &arguments.procedure);
+    // So that a machine too small for so many patches is told before it begins. A token of text has a byte at least.
+    let patches = prepared.images().len();
+    let words = instruction.len() + TEMPLATE_TOKENS + arguments.max_new_tokens;
+    let workload = Workload::new(patches * PATCH_TOKENS + words, patches);
+    let options = LoadOptions::default().with_workload(workload);
+    let model = MedGemma::load_with(&arguments.model, &device, options)?;
     describe(
         &model,
         prepared.prompt(&instruction),
