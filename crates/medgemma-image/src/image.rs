@@ -138,10 +138,11 @@ impl Image {
     /// chest-radiograph evaluations used; the Hugging Face processor does not do it.
     ///
     /// # Errors
-    /// [`Error::Padding`] if the square would have more pixels than [`Limits::max_pixels`] is by default, 8192x8192:
-    /// a strip of a few kilobytes would otherwise take gigabytes. A square picture is given back whatever its size.
+    /// [`Error::Padding`] if the square would take more bytes than [`Limits::max_alloc`] is by default, which
+    /// are 13377x13377 pixels: a strip of a few kilobytes would otherwise take gigabytes. A square picture is given
+    /// back whatever its size.
     pub fn padded_to_square(&self) -> Result<Self> {
-        self.padded_to_square_within(Limits::default().max_pixels)
+        self.padded_to_square_within(max_padded())
     }
 
     /// As [`padded_to_square`](Self::padded_to_square), for a square of up to `max_pixels`, three bytes each.
@@ -149,21 +150,11 @@ impl Image {
     /// # Errors
     /// [`Error::Padding`] if it would have more.
     pub fn padded_to_square_within(&self, max_pixels: u64) -> Result<Self> {
-        let side = self.width.max(self.height);
         if self.width == self.height {
             return Ok(self.clone());
         }
-        let bytes = side
-            .checked_mul(side)
-            .and_then(|pixels| pixels.checked_mul(3));
-        let Some(bytes) = bytes.filter(|&bytes| bytes as u64 / 3 <= max_pixels) else {
-            return Err(Error::Padding {
-                width: self.width,
-                height: self.height,
-                side,
-                limit: max_pixels,
-            });
-        };
+        let side = self.padded_side(max_pixels)?;
+        let bytes = side * side * 3;
         let (left, top) = ((side - self.width) / 2, (side - self.height) / 2);
         let mut data = vec![0; bytes];
         for (y, row) in self.data.chunks_exact(self.width * 3).enumerate() {
@@ -175,6 +166,33 @@ impl Image {
             height: side,
             data: Arc::new(data),
         })
+    }
+
+    /// The side of the square that the picture is padded to.
+    ///
+    /// # Errors
+    /// [`Error::Padding`] if it has more than `max_pixels`, unless the picture is a square already.
+    fn padded_side(&self, max_pixels: u64) -> Result<usize> {
+        let side = self.width.max(self.height);
+        let bytes = (side.checked_mul(side)).and_then(|pixels| pixels.checked_mul(3));
+        let fits = bytes.is_some_and(|bytes| bytes as u64 / 3 <= max_pixels);
+        if fits || self.width == self.height {
+            return Ok(side);
+        }
+        Err(Error::Padding {
+            width: self.width,
+            height: self.height,
+            side,
+            limit: max_pixels,
+        })
+    }
+
+    /// The side of what [`padded_to_square`](Self::padded_to_square) gives, without the work.
+    ///
+    /// # Errors
+    /// As [`padded_to_square`](Self::padded_to_square).
+    pub(crate) fn square_side(&self) -> Result<usize> {
+        self.padded_side(max_padded())
     }
 
     /// The part of the picture under `crop`.
@@ -208,6 +226,11 @@ impl Image {
             data: Arc::new(data),
         })
     }
+}
+
+/// Pixels of a padded square at most, unless asked for otherwise.
+fn max_padded() -> u64 {
+    Limits::default().max_alloc / 3
 }
 
 impl fmt::Debug for Image {

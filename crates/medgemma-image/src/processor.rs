@@ -194,14 +194,15 @@ impl ImageProcessor {
     /// # Errors
     /// As [`process`](Self::process).
     pub fn num_crops(&self, image: &Image) -> Result<usize> {
-        let Some(settings) = self.pan_and_scan() else {
-            return Ok(0);
-        };
         let (mut width, mut height) = (image.width(), image.height());
         if self.pad_to_square {
-            (width, height) = (width.max(height), width.max(height));
+            width = image.square_side()?;
+            height = width;
         }
-        Ok(settings.crops(width, height)?.len())
+        match self.pan_and_scan() {
+            Some(settings) => Ok(settings.crops(width, height)?.len()),
+            None => Ok(0),
+        }
     }
 
     /// Turns one picture into pixels: the whole picture, then its crops if pan and scan is on.

@@ -20,8 +20,9 @@ const QUERIES: usize = 2 * WORD;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DuplicateOptions {
-    /// Least cosine similarity of a pair; 1 finds those that are equal as f32 numbers tell. 0.98 unless asked for otherwise: near enough to be one
-    /// picture stored twice, which a look at some pairs of the archive should confirm.
+    /// Least cosine similarity of a pair; 1 finds those that are equal as f32 numbers tell. 0.98 unless
+    /// asked for otherwise: near enough to be one picture stored twice, which a look at some pairs of the
+    /// archive should confirm.
     pub threshold: f32,
     /// How many pairs at most, the most similar ones: a million unless asked for otherwise.
     pub limit: usize,

@@ -53,9 +53,6 @@ const WITHOUT_INFLUENCE: [&str; 13] = [
     "transformers_version",
 ];
 
-/// More layers than any tower has.
-const MAX_LAYERS: usize = 10_000;
-
 /// `model_type` of a SigLIP 1 model.
 const MODEL_TYPE: &str = "siglip";
 
@@ -135,10 +132,6 @@ fn check_activation(raw: &mut ConfigObject<'_>) -> Result<()> {
 
 /// Sizes of a tower's blocks that must fit together.
 fn check_encoder(raw: &ConfigObject<'_>, shape: EncoderShape) -> Result<()> {
-    if shape.layers > MAX_LAYERS {
-        let expected = format!("at most {MAX_LAYERS} layers");
-        return Err(raw.error("num_hidden_layers", expected));
-    }
     if !shape.width.is_multiple_of(shape.heads) {
         let expected = format!("a divisor of the width {}", shape.width);
         return Err(raw.error("num_attention_heads", expected));

@@ -85,7 +85,8 @@ impl Prompt {
         &self.known
     }
 
-    /// Looks up which images `prefixes` knows.
+    /// Looks up which images `prefixes` knows, which takes their pixels: they are made a second time of
+    /// those that it does not.
     pub(crate) fn recall(&mut self, model: &Model, prefixes: &PrefixCache) -> Result<()> {
         if prefixes.has_pictures() {
             let mut known = self.known.iter_mut();
@@ -111,8 +112,7 @@ impl Prompt {
         let (mut images, mut pictures) = (Vec::with_capacity(total), Vec::new());
         let mut known = self.known.into_iter();
         for (image, crops) in self.images.into_iter().zip(self.crops) {
-            let known: Option<Vec<_>> = known.by_ref().take(1 + crops).collect();
-            let parts: Vec<Part> = match known {
+            let parts: Vec<Part> = match all_known(&mut known, 1 + crops) {
                 Some(pictures) => pictures.into_iter().map(Part::Known).collect(),
                 None => {
                     let pixels = model.process(&image)?.pixels;
@@ -151,6 +151,13 @@ impl Prompt {
             elapsed: start.elapsed(),
         }))
     }
+}
+
+/// The next `count` entries, if all of them are known. They are taken in any case: those of the next image
+/// come after them.
+fn all_known<T>(known: &mut impl Iterator<Item = Option<T>>, count: usize) -> Option<Vec<T>> {
+    let part: Vec<_> = known.take(count).collect();
+    part.into_iter().collect()
 }
 
 /// An image, or a crop of one.
@@ -193,4 +200,18 @@ pub(crate) fn stop_ids(model: &Model, special: &SpecialTokens) -> Vec<u32> {
         }
     }
     ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::all_known;
+
+    /// The whole image is the first that a full cache gives up, and its crops are still there.
+    #[test]
+    fn what_is_known_of_one_image_is_not_taken_for_another() {
+        let mut known = [None, Some(1), Some(2), Some(3), Some(4)].into_iter();
+        assert_eq!(all_known(&mut known, 3), None);
+        assert_eq!(all_known(&mut known, 1), Some(vec![3]));
+        assert_eq!(all_known(&mut known, 1), Some(vec![4]));
+    }
 }

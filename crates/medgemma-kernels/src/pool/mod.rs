@@ -29,9 +29,14 @@ const SPINS: u32 = 1 << 10;
 /// so few that a number without sense costs megabytes.
 const MOST: usize = 1 << 10;
 
+/// The threads of a pool that is asked for `threads`.
+const fn cut(threads: usize) -> usize {
+    if threads < MOST { threads } else { MOST }
+}
+
 /// A fixed number of threads, the caller's own among them.
 ///
-/// Operations of different callers run one at a time; a caller who finds the pool taken does the
+/// Operations of different callers run one at a time, but for those of one piece; a caller who finds the pool taken does the
 /// work alone instead of waiting, and so does an operation that is started inside of another.
 pub struct Pool {
     shared: Arc<Shared>,
@@ -73,7 +78,7 @@ impl Pool {
     /// one, more than 1024 as 1024. Where the system refuses a thread, the pool has fewer.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        let threads = threads.min(MOST);
+        let threads = cut(threads);
         let shared = Arc::new(Shared {
             epoch: AtomicUsize::new(0),
             task: UnsafeCell::new(None),

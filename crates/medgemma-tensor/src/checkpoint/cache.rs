@@ -103,6 +103,7 @@ impl Cache {
         if self.made.is_empty() {
             return;
         }
+        let was_there = !self.found.is_empty();
         self.found.append(&mut self.made);
         let scratch = self.scratch();
         let Err(error) = self.write(&scratch) else {
@@ -111,7 +112,8 @@ impl Cache {
         // What is left of it must not fill the disk; the first error is the one to tell.
         let _ = std::fs::remove_file(&scratch);
         let path = self.path.display();
-        if map_file(&self.path).is_ok_and(|file| entries(&file, &self.identity).is_some()) {
+        let fits = map_file(&self.path).is_ok_and(|file| entries(&file, &self.identity).is_some());
+        if fits && !was_there {
             tracing::debug!(%path, %error, "another load has written the cache of quantised weights");
         } else {
             tracing::warn!(

@@ -2,13 +2,10 @@
 //! silent on what every published size has, the published value stands in.
 
 use medgemma_tensor::Result;
-use medgemma_tensor::checkpoint::GgufMetadata;
+use medgemma_tensor::checkpoint::{GgufMetadata, MAX_CONFIG_LAYERS};
 use serde_json::{Map, Value, json};
 
 use super::need;
-
-/// More layers than any model has; bounds what a hostile file can make us allocate.
-const MAX_LAYERS: usize = 10_000;
 
 /// Every sixth layer is global where a file says nothing (`load_swa_pattern` in llama.cpp).
 const PATTERN: usize = 6;
@@ -81,8 +78,8 @@ pub(super) fn read(metadata: &GgufMetadata) -> Result<Map<String, Value>> {
     let layers = size("num_hidden_layers");
     let (width, heads) = (size("hidden_size"), size("num_attention_heads"));
     let (keys, head) = (size("num_key_value_heads"), size("head_dim"));
-    if layers > MAX_LAYERS {
-        let expected = format!("at most {MAX_LAYERS} layers");
+    if layers > MAX_CONFIG_LAYERS {
+        let expected = format!("at most {MAX_CONFIG_LAYERS} layers");
         return Err(metadata.error("gemma3.block_count", expected));
     }
     let head = if head == 0 { width / heads } else { head };
