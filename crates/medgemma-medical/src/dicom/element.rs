@@ -23,11 +23,35 @@ pub(crate) struct Element {
     pub(crate) value: Value,
 }
 
-/// The elements of a data set or of an item, in the order of the file. A file has a hundred of them, an item of a
-/// functional group one: a list costs less than a map.
+/// The elements of a data set or of an item, in the order of their tags, each once: they are looked up for every frame.
+/// A file has a hundred of them, an item of a functional group one: a list costs less than a map.
 #[derive(Clone, Default)]
 pub(crate) struct DataSet {
-    pub(crate) elements: Vec<Element>,
+    elements: Vec<Element>,
+}
+
+impl DataSet {
+    /// Of the elements of a file, in its order. Of two with one tag the last counts, as in pydicom.
+    pub(crate) fn new(mut elements: Vec<Element>) -> Self {
+        // As PS3.5, section 7.1, has them written; so nothing is moved but in a file that breaks the rule.
+        if !elements.is_sorted_by(|a, b| a.tag < b.tag) {
+            elements.sort_by_key(|element| element.tag);
+            elements.reverse();
+            elements.dedup_by_key(|element| element.tag);
+            elements.reverse();
+        }
+        Self { elements }
+    }
+
+    pub(crate) fn elements(&self) -> &[Element] {
+        &self.elements
+    }
+
+    /// The element, if it is there.
+    pub(crate) fn element(&self, tag: Tag) -> Option<&Element> {
+        let found = self.elements.binary_search_by_key(&tag, |e| e.tag).ok()?;
+        self.elements.get(found)
+    }
 }
 
 /// A data set beside the bytes that its ranges point into.
@@ -39,9 +63,9 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The element, if it is there. Of two with one tag the last counts, as in pydicom.
+    /// The element, if it is there.
     pub(crate) fn element(&self, tag: Tag) -> Option<&'a Element> {
-        self.set.elements.iter().rev().find(|e| e.tag == tag)
+        self.set.element(tag)
     }
 
     /// The bytes of a plain value; none if it is absent, empty or a sequence.

@@ -342,7 +342,7 @@ impl fmt::Debug for Dicom {
 
 /// Notices of what a viewer would draw and this crate does not.
 fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
-    let overlays = view.set.elements.iter().filter(|element| {
+    let overlays = view.set.elements().iter().filter(|element| {
         let tag = element.tag;
         let group = tag.group();
         (0x6000..=0x60FF).contains(&group) && group % 2 == 0 && tag.element() == 0x0010
