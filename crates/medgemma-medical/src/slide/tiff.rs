@@ -7,7 +7,7 @@ use medgemma_image::Image;
 
 use super::aperio::Description;
 use super::directory::{Directory, Numbers, Values};
-use super::limits::SlideLimits;
+use super::limits::{SlideLimits, check_tiles};
 use super::problem::SlideProblem;
 use super::source::Source;
 use super::tile::Coding;
@@ -108,6 +108,8 @@ impl TiffSlide {
         let damaged = |what| SlideProblem::Damaged { what };
         let across = directory.width.div_ceil(directory.tile_width);
         let down = directory.height.div_ceil(directory.tile_height);
+        let sides = [directory.tile_width, directory.tile_height];
+        check_tiles(directory.sides(), sides)?;
         let (Some(offsets), Some(counts)) = (directory.offsets, directory.counts) else {
             return Err(damaged("tiles without places"));
         };
