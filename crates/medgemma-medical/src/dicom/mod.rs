@@ -357,4 +357,7 @@ fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
     if view.element(tags::PRESENTATION_LUT_SEQUENCE).is_some() {
         notices.push(Notice::PresentationLutIgnored);
     }
+    if view.raw(tags::PIXEL_PADDING_VALUE).is_some() {
+        notices.push(Notice::PixelPaddingKept);
+    }
 }
