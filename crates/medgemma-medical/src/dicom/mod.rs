@@ -48,7 +48,7 @@ pub use facts::Facts;
 pub(crate) use facts::WHOLE_SLIDE;
 pub use frame::Frame;
 pub use geometry::Geometry;
-pub(crate) use geometry::dot;
+pub(crate) use geometry::{cross, dot};
 pub(crate) use head::{FrameDecoder, Head};
 pub use layout::Photometric;
 pub use lut::{VoiWindow, WindowShape};
