@@ -95,6 +95,31 @@ fn elements_are_not_looked_through_for_every_frame() {
     in_proportion(took(|| frames(&many)), plain);
 }
 
+#[test]
+fn a_long_value_is_not_read_through_for_every_frame() {
+    const FRAMES: usize = 1000;
+    let file = |blanks: usize| {
+        // Of 32-bit length, as forwarding systems write what they do not know.
+        let mut position = b"1\\2\\3 ".to_vec();
+        position.resize(position.len() + blanks, b' ');
+        let writer = Writer::new(EXPLICIT)
+            .element(0x0020, 0x0032, b"UN", &position)
+            .text(0x0020, 0x0037, b"DS", "1\\0\\0\\0\\1\\0")
+            .raw(&Writer::grey(1, 1, false).file()[META..])
+            .text(0x0028, 0x0008, b"IS", &FRAMES.to_string())
+            .pixels(&vec![9; FRAMES]);
+        read(&writer)
+    };
+    let frames = |file: &Dicom| {
+        for index in 0..FRAMES {
+            assert_eq!(file.geometry(index).expect("a plane").position[2], 3.0);
+        }
+    };
+    let (short, long) = (file(0), file(4 << 20));
+    let plain = took(|| frames(&short));
+    in_proportion(took(|| frames(&long)), plain);
+}
+
 /// What is deflated is unpacked as far as its description asks for: here each look finds that ten bytes more are wanted.
 #[test]
 fn a_description_that_grows_while_it_is_unpacked_is_not_read_each_time() {

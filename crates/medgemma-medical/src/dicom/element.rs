@@ -4,6 +4,10 @@ use std::ops::Range;
 
 use dicom_core::{Tag, VR};
 
+/// Bytes of a value that are read as numbers or texts, for every frame anew: attributes that are read so have a few values
+/// of at most 64 bytes. Tables and pixels are read otherwise.
+const LONGEST: usize = 4096;
+
 /// The value of one element.
 #[derive(Clone)]
 pub(crate) enum Value {
@@ -76,6 +80,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The beginning of a plain value that is read as numbers or texts.
+    fn short(&self, tag: Tag) -> Option<&'a [u8]> {
+        let raw = self.raw(tag)?;
+        Some(raw.get(..LONGEST).unwrap_or(raw))
+    }
+
     /// One item of a sequence.
     pub(crate) fn nth_item(&self, tag: Tag, index: usize) -> Option<View<'a>> {
         match &self.element(tag)?.value {
@@ -99,7 +109,7 @@ impl<'a> View<'a> {
 
     /// Values of US, SS, UL, SL, OW and IS, however the file calls them.
     pub(crate) fn integers(&self, tag: Tag) -> Vec<i64> {
-        let Some(raw) = self.raw(tag) else {
+        let Some(raw) = self.short(tag) else {
             return Vec::new();
         };
         match self.element(tag).map(Element::vr) {
@@ -149,7 +159,7 @@ impl<'a> View<'a> {
 
     /// Values of DS, IS, FD and FL; what is no finite number is left out.
     pub(crate) fn decimals(&self, tag: Tag) -> Vec<f64> {
-        let Some(raw) = self.raw(tag) else {
+        let Some(raw) = self.short(tag) else {
             return Vec::new();
         };
         let values: Vec<f64> = match self.element(tag).map(Element::vr) {
@@ -201,7 +211,7 @@ impl<'a> View<'a> {
     /// The values of a text, without padding. Bytes that are not ASCII are replaced: the texts read here are codes
     /// and identifiers, which have no other characters.
     pub(crate) fn texts(&self, tag: Tag) -> Vec<String> {
-        let Some(raw) = self.raw(tag) else {
+        let Some(raw) = self.short(tag) else {
             return Vec::new();
         };
         split(raw)
