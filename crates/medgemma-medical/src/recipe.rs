@@ -13,6 +13,7 @@
 //! Where they contradict each other the choice has a name and is written down in the [`Recipe`].
 
 mod ct;
+mod draw;
 mod modality;
 mod mr;
 mod pair;

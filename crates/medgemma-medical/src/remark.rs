@@ -37,6 +37,12 @@ pub enum Remark {
         /// The largest.
         largest: f64,
     },
+    /// Planes are displaced along themselves, as by a tilted gantry: by how many millimetres at most against the line along
+    /// the normal through the first. The affine follows them, the pictures are not straightened.
+    Sheared {
+        /// The largest distance from that line.
+        largest: f64,
+    },
     /// The file does not say how far apart planes, rows or columns are; 1 mm was taken.
     SpacingUnknown,
 }
@@ -54,6 +60,7 @@ impl Remark {
             Self::MostDropped { .. }
             | Self::Gap { .. }
             | Self::Uneven { .. }
+            | Self::Sheared { .. }
             | Self::SpacingUnknown => 0,
         }
     }
@@ -88,6 +95,10 @@ impl fmt::Display for Remark {
             Self::Uneven { smallest, largest } => {
                 write!(f, "slices {smallest:.3} to {largest:.3} mm apart")
             }
+            Self::Sheared { largest } => write!(
+                f,
+                "slices displaced along themselves by up to {largest:.1} mm (gantry tilt), not straightened"
+            ),
             Self::SpacingUnknown => f.write_str("distances unknown, taken as 1 mm"),
         }
     }

@@ -1,5 +1,7 @@
 //! Planes in order along their normal: what slices of a series or a NIfTI file make.
 
+mod between;
+
 use std::fmt;
 
 use crate::dicom::{Dicom, Facts, Geometry, dot};
@@ -17,7 +19,8 @@ pub struct Volume {
     pub planes: Vec<Plane>,
     /// `CT`, `MR`, … as the files say; none of NIfTI, which does not say it.
     pub modality: Option<String>,
-    /// Millimetres between columns, between rows and between planes.
+    /// Millimetres between columns, between rows and between planes; of DICOM the last along the normal, however the planes
+    /// are displaced along themselves.
     pub spacing: [f64; 3],
     /// From column, row and plane, counted from 0, to the patient's millimetres: x to the left, y to the back, z to
     /// the head. `affine[i]` is one coordinate: the factors of column, row and plane, then the offset.
@@ -110,11 +113,14 @@ impl Volume {
             remarks.push(Remark::SpacingUnknown);
             [1.0; 2]
         });
+        let positions: Vec<_> = slices.iter().map(|s| s.geometry.position).collect();
+        let pixel = rows.min(columns);
+        let step = between::step(&positions, normal, between, pixel, &mut remarks);
         let affine = std::array::from_fn(|i| {
             [
                 first.row_direction[i] * columns,
                 first.column_direction[i] * rows,
-                normal[i] * between,
+                step[i],
                 first.position[i],
             ]
         });
@@ -153,7 +159,9 @@ impl Volume {
         let mut pairs: Vec<(usize, usize)> = (0..3)
             .flat_map(|to| (0..3).map(move |from| (to, from)))
             .collect();
-        let weight = |to: usize, from: usize| (self.affine[to][from] / self.spacing[from]).abs();
+        // By the length of the column: a step askew is longer than the planes are apart.
+        let weight =
+            |to: usize, from: usize| (self.affine[to][from] / length(&self.affine, from)).abs();
         pairs.sort_by(|a, b| weight(b.0, b.1).total_cmp(&weight(a.0, a.1)));
         for (to, from) in pairs {
             if source[to] == usize::MAX && !source.contains(&from) {

@@ -351,8 +351,29 @@ fn planes_that_are_mirrored_or_turned_are_refused() {
             volume.affine[axis][0] = f64::from(column[axis]) + 0.1;
             volume.affine[axis][1] = f64::from(row[axis]) - 0.1;
         }
-        assert_eq!(prepare(&volume).is_ok(), right, "{column:?} {row:?}");
+        // Planes in the order of the normal, and the other way: a head before its neck.
+        let [c, r] = [0, 1].map(|index| volume.affine.map(|row| row[index]));
+        let normal = [
+            c[1] * r[2] - c[2] * r[1],
+            c[2] * r[0] - c[0] * r[2],
+            c[0] * r[1] - c[1] * r[0],
+        ];
+        for (sign, up) in [(3.0, true), (-3.0, false)] {
+            for (axis, part) in normal.into_iter().enumerate() {
+                volume.affine[axis][2] = sign * part;
+            }
+            let taken = prepare(&volume).is_ok();
+            assert_eq!(taken, right && up, "{column:?} {row:?} {sign}");
+        }
     }
+    let mut turned = series("ct");
+    turned.affine[2][2] *= -1.0;
+    let error = prepare(&turned).unwrap_err().to_string();
+    assert!(error.contains("Volume::axial"), "{error}");
+    assert!(prepare(&turned.axial()).is_ok());
+    // One plane has no order.
+    turned.planes.truncate(1);
+    assert!(prepare(&turned).is_ok());
     volume.affine = upright;
     // A silent volume is taken for what the recipe reads.
     volume.modality = None;

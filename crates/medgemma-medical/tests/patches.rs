@@ -235,6 +235,28 @@ fn other_magnifications_take_other_levels_or_resize() {
 }
 
 #[test]
+fn a_slide_of_too_many_patches_is_refused_before_any_is_looked_at() {
+    // 450 x 450 patches of 40x.
+    let (mut slide, calls) = imagine(PATCH * 450, PATCH * 450, &[1, 16, 256], |_, _| true);
+    let recipe = PatchRecipe::default()
+        .with_magnification(40.0)
+        .with_tissue(Tissue::Everything)
+        .with_cap(1);
+    let error = recipe.prepare(&mut slide).unwrap_err().to_string();
+    assert!(
+        error.contains("200000 patches or fewer at 40x")
+            && error.contains("lower magnification")
+            && error.contains("PatchRecipe::max_looked_at")
+            && error.contains("found 202500"),
+        "{error}"
+    );
+    assert!(calls.lock().unwrap().is_empty());
+    let raised = recipe.with_max_looked_at(202_500);
+    let prepared = raised.prepare(&mut slide).unwrap();
+    assert_eq!(record(&prepared).patches_of_slide, 202_500);
+}
+
+#[test]
 fn seeds_draw_samples_and_few_patches_are_all_shown() {
     let (mut slide, _) = imagine(10_000, 10_000, &[1, 8], |_, _| true);
     let recipe = PatchRecipe::default().with_cap(5);

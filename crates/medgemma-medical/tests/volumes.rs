@@ -242,6 +242,74 @@ fn turning_keeps_every_value_at_its_place_in_the_patient() {
     }
 }
 
+/// Slices 5 mm apart along the couch, of a gantry tilted by 20 degrees; `aside` moves the first pixel along the row.
+fn tilted(places: &[f64], aside: f64) -> Volume {
+    let files = places.iter().zip(1u16..).map(|(z, value)| {
+        let writer = Writer::grey(2, 3, false)
+            .text(0x0020, 0x0032, b"DS", &format!("{aside}\\-50\\{z}"))
+            .text(0x0020, 0x0037, b"DS", "1\\0\\0\\0\\0.93969262\\-0.34202014")
+            .text(0x0028, 0x0030, b"DS", "0.7\\0.5")
+            .pixels(&[value, 0, 0, 0, 0, 0]);
+        Dicom::read(writer.file(), &Limits::default()).expect("a file")
+    });
+    Volume::from_dicom(&files.collect::<Vec<_>>()).expect("one stack")
+}
+
+#[test]
+fn the_affine_of_a_tilted_stack_goes_through_its_positions() {
+    let (sin, cos) = (0.342_020_14, 0.939_692_62);
+    let near = |found: f64, expected: f64| {
+        assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
+    };
+    for (places, steps) in [
+        (&[10.0, 0.0, 5.0, 20.0, 15.0][..], 4.0),
+        // With one slice missing the step stays that of neighbours.
+        (&[0.0, 5.0, 15.0, 20.0], 4.0),
+    ] {
+        let found = tilted(places, -100.0);
+        near(found.spacing[2], 5.0 * cos);
+        let step = found.affine.map(|row| row[2]);
+        for (found, expected) in step.into_iter().zip([0.0, 0.0, 5.0]) {
+            near(found, expected);
+        }
+        let [.., Remark::Sheared { largest }] = found.remarks[..] else {
+            panic!("{:?}", found.remarks);
+        };
+        near(largest, 5.0 * steps * sin);
+        let text = found.remarks.last().expect("one").to_string();
+        assert!(text.contains("up to 6.8 mm (gantry tilt)"), "{text}");
+        // The last plane lies where its file says.
+        near(found.affine[2][3] + step[2] * steps, 20.0);
+    }
+    let axial = tilted(&[0.0, 5.0], -100.0).axial();
+    assert_eq!(axial.planes.len(), 2);
+    near(axial.affine[2][2], 5.0);
+}
+
+#[test]
+fn a_stack_along_its_normal_is_not_said_to_be_tilted() {
+    // Directions of four digits leave a hundredth of a millimetre.
+    let slice = |k: f64| {
+        let writer = Writer::grey(1, 1, false)
+            .text(
+                0x0020,
+                0x0032,
+                b"DS",
+                &format!("0\\{}\\{}", 0.342_02 * 5.0 * k, 0.939_69 * 5.0 * k),
+            )
+            .text(0x0020, 0x0037, b"DS", "1\\0\\0\\0\\0.9397\\-0.342")
+            .text(0x0028, 0x0030, b"DS", "0.5\\0.5")
+            .pixels(&[1]);
+        Dicom::read(writer.file(), &Limits::default()).expect("a file")
+    };
+    let files: Vec<_> = (0..20).map(|k| slice(f64::from(k))).collect();
+    let found = Volume::from_dicom(&files).expect("one stack");
+    assert_eq!(found.remarks, []);
+    let normal = files[0].geometry(0).expect("a plane").normal();
+    let step = found.affine.map(|row| row[2]);
+    assert_eq!(step, normal.map(|part| part * found.spacing[2]));
+}
+
 /// The value whose centre lies at `place`.
 fn value_at(volume: &Volume, place: [f64; 3]) -> Option<f32> {
     for (k, plane) in volume.planes.iter().enumerate() {

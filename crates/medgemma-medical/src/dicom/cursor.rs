@@ -91,15 +91,14 @@ impl<'a> Cursor<'a> {
 
     /// Group 0002, always explicit and little-endian.
     pub(super) fn meta(&mut self) -> Result<DataSet> {
-        let mut set = DataSet::default();
+        let mut elements = Vec::new();
         while let Some(tag) = self.tag()
             && tag.group() == 2
         {
             let header = self.header(true)?;
-            let element = self.value(&header, self.bytes.len(), 0)?;
-            set.elements.push(element);
+            elements.push(self.value(&header, self.bytes.len(), 0)?);
         }
-        Ok(set)
+        Ok(DataSet::new(elements))
     }
 
     /// Tag, representation and length of the next element.
@@ -142,14 +141,24 @@ impl<'a> Cursor<'a> {
 
     /// Elements up to `end`, or up to a delimiter.
     pub(super) fn data_set(&mut self, end: usize, explicit: bool, depth: usize) -> Result<DataSet> {
-        let mut set = DataSet::default();
+        let mut elements = Vec::new();
+        // Nothing but padding lies behind the last byte that is not zero: looked for once, not at every element.
+        let padding = if depth == 0 {
+            let bytes = self.bytes.get(..end).unwrap_or_default();
+            bytes
+                .iter()
+                .rposition(|&byte| byte != 0)
+                .map_or(0, |at| at + 1)
+        } else {
+            usize::MAX
+        };
         while self.at < end {
-            let rest = self.bytes.get(self.at..end).unwrap_or_default();
-            if rest.len() < 8 || (depth == 0 && rest.iter().all(|&byte| byte == 0)) {
+            let rest = end - self.at;
+            if rest < 8 || self.at >= padding {
                 if depth > 0 {
                     return Err(self.truncated("item", 8));
                 }
-                self.notices.push(Notice::TrailingBytes(rest.len()));
+                self.notices.push(Notice::TrailingBytes(rest));
                 self.at = end;
                 break;
             }
@@ -167,10 +176,9 @@ impl<'a> Cursor<'a> {
                 _ => {}
             }
             let header = self.header(explicit)?;
-            let element = self.value(&header, end, depth)?;
-            set.elements.push(element);
+            elements.push(self.value(&header, end, depth)?);
         }
-        Ok(set)
+        Ok(DataSet::new(elements))
     }
 
     fn value(&mut self, header: &Header, end: usize, depth: usize) -> Result<Element> {

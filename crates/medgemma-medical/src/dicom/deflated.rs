@@ -25,7 +25,11 @@ pub(super) fn unpacked(packed: &[u8], limits: &Limits, origin: &Origin) -> Resul
         let pixels = described(bytes, limits, origin)?;
         limits.check_header(origin, length.saturating_sub(pixels) + 1)?;
         let most = pixels.saturating_add(limits.max_header_bytes);
-        length = (length * 4).min(most).min(limits.max_decompressed_bytes);
+        // By a quarter or more, so that what is read again each time stays in proportion: a description that asks for
+        // more whenever more of it is seen would be read as often as it changes.
+        let least = length.saturating_add(length / 4);
+        let next = length.saturating_mul(4).min(most).max(least);
+        length = next.min(limits.max_decompressed_bytes);
     }
 }
 

@@ -4,6 +4,10 @@ use std::ops::Range;
 
 use dicom_core::{Tag, VR};
 
+/// Bytes of a value that are read as numbers or texts, for every frame anew: attributes that are read so have a few values
+/// of at most 64 bytes. Tables and pixels are read otherwise.
+const LONGEST: usize = 4096;
+
 /// The value of one element.
 #[derive(Clone)]
 pub(crate) enum Value {
@@ -23,11 +27,35 @@ pub(crate) struct Element {
     pub(crate) value: Value,
 }
 
-/// The elements of a data set or of an item, in the order of the file. A file has a hundred of them, an item of a
-/// functional group one: a list costs less than a map.
+/// The elements of a data set or of an item, in the order of their tags, each once: they are looked up for every frame.
+/// A file has a hundred of them, an item of a functional group one: a list costs less than a map.
 #[derive(Clone, Default)]
 pub(crate) struct DataSet {
-    pub(crate) elements: Vec<Element>,
+    elements: Vec<Element>,
+}
+
+impl DataSet {
+    /// Of the elements of a file, in its order. Of two with one tag the last counts, as in pydicom.
+    pub(crate) fn new(mut elements: Vec<Element>) -> Self {
+        // As PS3.5, section 7.1, has them written; so nothing is moved but in a file that breaks the rule.
+        if !elements.is_sorted_by(|a, b| a.tag < b.tag) {
+            elements.sort_by_key(|element| element.tag);
+            elements.reverse();
+            elements.dedup_by_key(|element| element.tag);
+            elements.reverse();
+        }
+        Self { elements }
+    }
+
+    pub(crate) fn elements(&self) -> &[Element] {
+        &self.elements
+    }
+
+    /// The element, if it is there.
+    pub(crate) fn element(&self, tag: Tag) -> Option<&Element> {
+        let found = self.elements.binary_search_by_key(&tag, |e| e.tag).ok()?;
+        self.elements.get(found)
+    }
 }
 
 /// A data set beside the bytes that its ranges point into.
@@ -39,9 +67,9 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The element, if it is there. Of two with one tag the last counts, as in pydicom.
+    /// The element, if it is there.
     pub(crate) fn element(&self, tag: Tag) -> Option<&'a Element> {
-        self.set.elements.iter().rev().find(|e| e.tag == tag)
+        self.set.element(tag)
     }
 
     /// The bytes of a plain value; none if it is absent, empty or a sequence.
@@ -50,6 +78,12 @@ impl<'a> View<'a> {
             Value::Bytes(range) if !range.is_empty() => self.bytes.get(range.clone()),
             _ => None,
         }
+    }
+
+    /// The beginning of a plain value that is read as numbers or texts.
+    fn short(&self, tag: Tag) -> Option<&'a [u8]> {
+        let raw = self.raw(tag)?;
+        Some(raw.get(..LONGEST).unwrap_or(raw))
     }
 
     /// One item of a sequence.
@@ -75,7 +109,7 @@ impl<'a> View<'a> {
 
     /// Values of US, SS, UL, SL, OW and IS, however the file calls them.
     pub(crate) fn integers(&self, tag: Tag) -> Vec<i64> {
-        let Some(raw) = self.raw(tag) else {
+        let Some(raw) = self.short(tag) else {
             return Vec::new();
         };
         match self.element(tag).map(Element::vr) {
@@ -125,7 +159,7 @@ impl<'a> View<'a> {
 
     /// Values of DS, IS, FD and FL; what is no finite number is left out.
     pub(crate) fn decimals(&self, tag: Tag) -> Vec<f64> {
-        let Some(raw) = self.raw(tag) else {
+        let Some(raw) = self.short(tag) else {
             return Vec::new();
         };
         let values: Vec<f64> = match self.element(tag).map(Element::vr) {
@@ -177,7 +211,7 @@ impl<'a> View<'a> {
     /// The values of a text, without padding. Bytes that are not ASCII are replaced: the texts read here are codes
     /// and identifiers, which have no other characters.
     pub(crate) fn texts(&self, tag: Tag) -> Vec<String> {
-        let Some(raw) = self.raw(tag) else {
+        let Some(raw) = self.short(tag) else {
             return Vec::new();
         };
         split(raw)

@@ -130,6 +130,15 @@ pub(crate) fn native(
             format!("{} bytes", bytes.len()),
         )
     };
+    if halved && layout.columns % 2 == 1 {
+        // A pair would be of two rows. PS3.3, C.7.6.3.1.2.
+        return Err(Error::file(
+            origin,
+            name(tags::COLUMNS),
+            "an even number in YBR_FULL_422",
+            layout.columns.to_string(),
+        ));
+    }
     if layout.allocated == 1 {
         let first = index * count;
         let last = first + count;
@@ -162,15 +171,7 @@ pub(crate) fn native(
         *sample = extend(*sample >> layout.shift, layout.stored, layout.signed);
     }
     if halved {
-        let (pixels, rest) = samples.as_chunks::<4>();
-        if !rest.is_empty() {
-            return Err(Error::file(
-                origin,
-                name(tags::COLUMNS),
-                "an even number of pixels in YBR_FULL_422",
-                format!("{} columns", layout.columns),
-            ));
-        }
+        let (pixels, _) = samples.as_chunks::<4>();
         return Ok(pixels
             .iter()
             .flat_map(|&[first, second, blue, red]| [first, blue, red, second, blue, red])

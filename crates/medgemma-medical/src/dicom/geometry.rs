@@ -69,12 +69,7 @@ impl Geometry {
     /// The direction square to rows and columns.
     #[must_use]
     pub fn normal(&self) -> [f64; 3] {
-        let (r, c) = (self.row_direction, self.column_direction);
-        [
-            r[1] * c[2] - r[2] * c[1],
-            r[2] * c[0] - r[0] * c[2],
-            r[0] * c[1] - r[1] * c[0],
-        ]
+        cross(self.row_direction, self.column_direction)
     }
 
     /// How far along `direction` the first pixel lies, in millimetres.
@@ -82,6 +77,14 @@ impl Geometry {
     pub fn along(&self, direction: [f64; 3]) -> f64 {
         dot(self.position, direction)
     }
+}
+
+pub(crate) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
 }
 
 pub(crate) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {

@@ -39,7 +39,7 @@ impl Head {
             Err(Error::File { .. }) if !is_whole => return Ok(None),
             Err(error) => return Err(error),
         };
-        let found = (parsed.set.elements.iter().rev()).find(|e| e.tag == tags::PIXEL_DATA);
+        let found = parsed.set.element(tags::PIXEL_DATA);
         let pixels = found.and_then(|element| match &element.value {
             Value::Bytes(range) => Some(range.start as u64),
             Value::Fragments(all) => all.first().map(|table| table.start as u64),

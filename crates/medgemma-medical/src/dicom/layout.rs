@@ -89,7 +89,7 @@ pub(crate) struct Layout {
     pub(crate) allocated: u32,
     /// Bits of a sample that mean something, the rest is to be ignored.
     pub(crate) stored: u32,
-    /// How far up in a native sample they lie.
+    /// How far up in a native sample, or one of RLE, they lie; 0 of other streams.
     pub(crate) shift: u32,
     pub(crate) signed: bool,
     /// Whether a native frame holds all red, then all green, then all blue samples.
@@ -151,7 +151,9 @@ impl Layout {
             .integer(tags::HIGH_BIT)
             .and_then(|bit| u32::try_from(bit).ok())
             .filter(|bit| (stored - 1..allocated).contains(bit));
-        let shift = if syntax.is_encapsulated() || allocated == 1 {
+        // RLE packs the same words that native pixels have, PS3.5, annex G.3; other streams hold the stored bits alone.
+        let in_words = !syntax.is_encapsulated() || syntax == TransferSyntax::Rle;
+        let shift = if !in_words || allocated == 1 {
             0
         } else {
             highest.map_or(0, |bit| bit + 1 - stored)

@@ -48,7 +48,7 @@ pub use facts::Facts;
 pub(crate) use facts::WHOLE_SLIDE;
 pub use frame::Frame;
 pub use geometry::Geometry;
-pub(crate) use geometry::dot;
+pub(crate) use geometry::{cross, dot};
 pub(crate) use head::{FrameDecoder, Head};
 pub use layout::Photometric;
 pub use lut::{VoiWindow, WindowShape};
@@ -342,7 +342,7 @@ impl fmt::Debug for Dicom {
 
 /// Notices of what a viewer would draw and this crate does not.
 fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
-    let overlays = view.set.elements.iter().filter(|element| {
+    let overlays = view.set.elements().iter().filter(|element| {
         let tag = element.tag;
         let group = tag.group();
         (0x6000..=0x60FF).contains(&group) && group % 2 == 0 && tag.element() == 0x0010
@@ -356,5 +356,8 @@ fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
     }
     if view.element(tags::PRESENTATION_LUT_SEQUENCE).is_some() {
         notices.push(Notice::PresentationLutIgnored);
+    }
+    if view.raw(tags::PIXEL_PADDING_VALUE).is_some() {
+        notices.push(Notice::PixelPaddingKept);
     }
 }

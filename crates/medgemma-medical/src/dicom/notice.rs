@@ -22,6 +22,9 @@ pub enum Notice {
     ColourProfileIgnored,
     /// A presentation LUT was not applied, other than the shape `INVERSE` that `MONOCHROME1` stands for.
     PresentationLutIgnored,
+    /// The file names a value (or a range) that stands where nothing was measured; it is a value like any other here, also
+    /// where the least and greatest of a frame or volume are looked for.
+    PixelPaddingKept,
     /// The high bit is not the highest of the stored bits; the values were shifted down: by how many bits.
     HighBitShifted(u32),
     /// A window of no width was left out.
@@ -45,6 +48,7 @@ impl fmt::Display for Notice {
             Self::OverlaysIgnored(count) => write!(f, "{count} overlays not drawn"),
             Self::ColourProfileIgnored => f.write_str("ICC profile not applied"),
             Self::PresentationLutIgnored => f.write_str("presentation LUT not applied"),
+            Self::PixelPaddingKept => f.write_str("pixel padding value taken for a value"),
             Self::HighBitShifted(bits) => {
                 write!(f, "high bit above stored bits; shifted by {bits}")
             }

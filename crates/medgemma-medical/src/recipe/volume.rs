@@ -5,6 +5,7 @@ use medgemma_image::Image;
 use super::prompt::{Item, Prompt};
 use super::record::{Order, Recipe};
 use super::sampler::Sampler;
+use crate::dicom::{cross, dot};
 use crate::error::{Error, Result};
 use crate::plane::Plane;
 use crate::remark::Remark;
@@ -121,20 +122,24 @@ fn check_order(positions: &[f64], slices: usize) -> Result<()> {
 /// Places of the planes along their normal, for volumes that lie as a radiologist looks at them.
 ///
 /// A volume whose planes are mirrored or upside down is refused: NIfTI files come in any order of axes. Columns have to
-/// run to the patient's left (or, of sagittal planes, to the back), rows to the back (or to the feet).
+/// run to the patient's left (or, of sagittal planes, to the back), rows to the back (or to the feet), and planes along the
+/// normal of both, as slices of DICOM are ordered: axial ones to the head.
 pub(super) fn positions(volume: &Volume) -> Result<Vec<f64>> {
+    let column = |index: usize| volume.affine.map(|row| row[index]);
     let direction = |index: usize| {
-        let column = volume.affine.map(|row| row[index]);
+        let column = column(index);
         let axis = (0..3).max_by(|&a, &b| column[a].abs().total_cmp(&column[b].abs()));
         axis.map(|axis| (axis, column[axis] > 0.0))
     };
     let columns = matches!(direction(0), Some((0 | 1, true)));
     let rows = matches!(direction(1), Some((1, true) | (2, false)));
-    if !(columns && rows) {
+    let up = dot(cross(column(0), column(1)), column(2)) > 0.0;
+    let planes = up || volume.planes.len() < 2;
+    if !(columns && rows && planes) {
         return Err(Error::argument(
             "volume",
             "planes that lie as a radiologist looks at them: Volume::axial turns them",
-            "mirrored or turned planes",
+            "mirrored or turned planes, or planes in the other order",
         ));
     }
     #[expect(clippy::cast_precision_loss, reason = "no volume has 2^53 planes")]

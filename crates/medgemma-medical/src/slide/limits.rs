@@ -2,6 +2,22 @@
 
 use super::problem::SlideProblem;
 
+/// Shortest side of one tile of many. TIFF 6.0, section 15, has multiples of 16.
+const SHORTEST_SIDE: u64 = 16;
+
+/// Refuses a level cut into tiles so small that reading a region is all looking for tiles. A level of one tile may be small.
+pub(super) fn check_tiles(level: [u64; 2], tile: [u64; 2]) -> Result<(), SlideProblem> {
+    let tiny = |axis: usize| tile[axis] < SHORTEST_SIDE && level[axis] > tile[axis];
+    if !tiny(0) && !tiny(1) {
+        return Ok(());
+    }
+    let ([width, height], [across, down]) = (level, tile);
+    Err(SlideProblem::Unsupported {
+        what: format!("a level of {width} x {height} pixels in tiles of {across} x {down}"),
+        hint: "convert it to tiles of 16 pixels a side or more; 256 are usual",
+    })
+}
+
 /// Bounds on what reading a slide takes. All are checked before memory is reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

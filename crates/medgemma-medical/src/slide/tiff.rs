@@ -7,12 +7,17 @@ use medgemma_image::Image;
 
 use super::aperio::Description;
 use super::directory::{Directory, Numbers, Values};
-use super::limits::SlideLimits;
+use super::limits::{SlideLimits, check_tiles};
 use super::problem::SlideProblem;
 use super::source::Source;
 use super::tile::Coding;
 use super::{Associated, AssociatedKind, Level, TileSource, same_shape};
 use crate::error::{Error, Result};
+
+/// `NewSubfileType` of a picture that is a smaller one of another in the file, TIFF 6.0, section 8; Aperio's labels have it.
+const REDUCED: u64 = 1;
+/// That of a macro picture, as Aperio writes.
+const MACRO: u64 = 9;
 
 /// An open TIFF pyramid.
 pub(super) struct TiffSlide {
@@ -49,8 +54,7 @@ impl TiffSlide {
     ) -> std::result::Result<Self, SlideProblem> {
         let (mut numbers, first) = Numbers::open(file)?;
         let directories = numbers.directories(first, limits.max_pictures)?;
-        let is_tiled = |d: &&Directory| d.tile_width > 0 && d.tile_height > 0;
-        let Some(finest) = directories.iter().find(is_tiled).cloned() else {
+        let Some(finest) = finest(&directories) else {
             return Err(SlideProblem::Unsupported {
                 what: "a TIFF without tiles".to_owned(),
                 hint: "convert it to a tiled TIFF; a small picture can be opened as PNG or JPEG",
@@ -67,22 +71,21 @@ impl TiffSlide {
             objective_power: text.objective_power,
             numbers,
         };
+        let is_level = |d: &&Directory| {
+            let coarser = d.width < finest.width && same_shape(d.sides(), finest.sides());
+            std::ptr::eq(*d, finest) || (coarser && is_of_pyramid(d))
+        };
+        let mut levels: Vec<_> = directories.iter().filter(is_level).collect();
+        // The finest first, whatever the order of the file; of one size, the first.
+        levels.sort_by_key(|d| std::cmp::Reverse(d.width));
+        levels.dedup_by_key(|d| d.width);
+        for directory in &levels {
+            slide.add_level(directory, finest, limits)?;
+        }
         for directory in &directories {
-            let smaller = slide
-                .levels
-                .last()
-                .is_none_or(|level| directory.width < level.width as u64);
-            let named = Description::parse(&directory.description);
-            let beside = named.is_label || named.is_macro || directory.subfile == 9;
-            if is_tiled(&directory)
-                && smaller
-                && same_shape(directory.sides(), finest.sides())
-                && !beside
-            {
-                slide.add_level(directory, &finest, limits)?;
-            } else {
+            if !levels.iter().any(|level| std::ptr::eq(*level, directory)) {
                 slide.associated.push(Associated {
-                    kind: kind(directory, &named, &finest),
+                    kind: kind(directory, finest),
                     width: to_usize(directory.width)?,
                     height: to_usize(directory.height)?,
                 });
@@ -105,6 +108,8 @@ impl TiffSlide {
                 found: side,
             });
         }
+        let sides = [directory.tile_width, directory.tile_height];
+        check_tiles(directory.sides(), sides)?;
         let damaged = |what| SlideProblem::Damaged { what };
         let across = directory.width.div_ceil(directory.tile_width);
         let down = directory.height.div_ceil(directory.tile_height);
@@ -120,7 +125,6 @@ impl TiffSlide {
             None => Vec::new(),
         };
         let coding = Coding::new(directory, tables, self.numbers.is_little())?;
-        let sides = [directory.tile_width, directory.tile_height];
         limits.check_decoding(sides, directory.samples, coding.bytes_per_sample())?;
         self.levels.push(Level::below(
             [finest.width, finest.height],
@@ -227,15 +231,34 @@ fn to_usize(side: u64) -> std::result::Result<usize, SlideProblem> {
     usize::try_from(side).map_err(|_| SlideProblem::Damaged { what: "too large" })
 }
 
-/// What a picture beside the pyramid is, by its name, its `NewSubfileType` (9: macro, as Aperio writes), its shape.
-fn kind(directory: &Directory, named: &Description, finest: &Directory) -> AssociatedKind {
+/// Whether a picture can be a level: it has tiles, and is not called a label or a macro picture.
+fn is_of_pyramid(directory: &Directory) -> bool {
+    let named = Description::parse(&directory.description);
+    let beside = named.is_label || named.is_macro || directory.subfile == MACRO;
+    directory.tile_width > 0 && directory.tile_height > 0 && !beside
+}
+
+/// Level 0: the widest that is not marked as reduced; where all are, the widest. Of one width, the first.
+fn finest(directories: &[Directory]) -> Option<&Directory> {
+    let widest = |reduced: bool| {
+        let levels = directories.iter().rev().filter(|d| is_of_pyramid(d));
+        levels
+            .filter(|d| reduced || d.subfile & REDUCED == 0)
+            .max_by_key(|d| d.width)
+    };
+    widest(false).or_else(|| widest(true))
+}
+
+/// What a picture beside the pyramid is, by its name, its `NewSubfileType`, its shape.
+fn kind(directory: &Directory, finest: &Directory) -> AssociatedKind {
+    let named = Description::parse(&directory.description);
     if named.is_label {
         AssociatedKind::Label
-    } else if named.is_macro || directory.subfile == 9 {
+    } else if named.is_macro || directory.subfile == MACRO {
         AssociatedKind::Macro
     } else if same_shape(directory.sides(), finest.sides()) {
         AssociatedKind::Thumbnail
-    } else if directory.subfile == 1 {
+    } else if directory.subfile == REDUCED {
         AssociatedKind::Label
     } else {
         AssociatedKind::Other

@@ -53,7 +53,7 @@ pub(super) fn unpack(
         _ => layout.stored,
     };
     for sample in &mut data {
-        *sample = frame::extend(*sample, bits, layout.signed);
+        *sample = frame::extend(*sample >> layout.shift, bits, layout.signed);
     }
     Ok((data, photometric.unwrap_or(layout.photometric)))
 }

@@ -10,7 +10,7 @@ use super::frames::Frames;
 use crate::dicom::{FrameDecoder, Head, View, WHOLE_SLIDE, name};
 use crate::error::{Error, Origin, Result};
 use crate::limits::Limits;
-use crate::slide::limits::SlideLimits;
+use crate::slide::limits::{SlideLimits, check_tiles};
 use crate::slide::problem::SlideProblem;
 use crate::slide::source::Source;
 use crate::slide::{Associated, AssociatedKind};
@@ -86,6 +86,8 @@ pub(super) fn open(
     limits
         .check_decoding(tile, samples, of_sample)
         .map_err(slide)?;
+    let [rows, columns] = tile;
+    check_tiles([width, height].map(|side| side as u64), [columns, rows]).map_err(slide)?;
     let sparse = tiles(&view, &decoder, [height, width], &origin)?;
     let pixels = head.pixels.unwrap_or_default();
     let frames = Frames::find(&mut source, &head, &decoder, pixels).map_err(slide)?;
