@@ -45,8 +45,8 @@ impl Even {
             let (even, text) = self.steps[step];
             text + (at - even)
         };
-        // The end is that of the last byte: what follows may be a run of white space.
-        to(range.start)..to(range.end - 1) + 1
+        // A run of white space behind the range begins before its step, and is no part of it.
+        to(range.start)..to(range.end)
     }
 }
 
