@@ -61,9 +61,9 @@ pub enum Error {
         /// The log.
         path: PathBuf,
     },
-    /// A record is longer than a line may be, or no JSON.
+    /// A record is longer than a line may be, no JSON, or JSON of several lines.
     #[error(
-        "a record of event {event:?} is no JSON or longer than {limit} bytes: record hashes, not contents"
+        "a record of event {event:?} is no JSON of one line or longer than {limit} bytes: record hashes, not contents"
     )]
     Record {
         /// Its event.

@@ -64,6 +64,11 @@ pub(crate) fn encode<T: Serialize>(
         limit: LONGEST,
     };
     let mut line = serde_json::to_vec(&content).map_err(|_| refused())?;
+    // A body may bring its own text, with line breaks between its tokens: a record is one line, or none can be read
+    // behind it.
+    if line.contains(&b'\n') {
+        return Err(refused());
+    }
     // The hash takes the place of the brace that ends the object.
     line.pop();
     let hash = blake3::hash(&line).to_string();

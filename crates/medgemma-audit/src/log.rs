@@ -157,11 +157,13 @@ impl Audit {
     }
 
     /// Writes a record and waits until the disk has it. After an error nothing more is written: what is
-    /// on disk then ends with the last record that was acknowledged, or with a torn line.
+    /// on disk then ends with the last record that was acknowledged, or behind it with a torn line, or with a whole
+    /// record that was not acknowledged, where only the wait failed. Opening the log keeps the latter: it says what
+    /// was to be recorded, and that the caller went on is not said.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Broken`], and [`Error::Record`] for a body that is no JSON or too long, which
-    /// breaks nothing.
+    /// [`Error::Io`], [`Error::Broken`], and [`Error::Record`] for a body that is no JSON of one line or too
+    /// long, which breaks nothing.
     pub fn append<T: Serialize>(&self, event: &'static str, body: &T) -> Result<Receipt> {
         // Whoever panicked here left `broken` set.
         let mut end = self

@@ -258,6 +258,9 @@ fn a_record_that_is_too_long_is_refused_and_breaks_nothing() {
     );
     let numbers: std::collections::BTreeMap<(u8, u8), u8> = [((1, 2), 3)].into();
     audit.append("request", &numbers).unwrap_err();
+    // Text that is taken over as it stands.
+    let lines_of = serde_json::value::RawValue::from_string("{\n\"a\": 1\n}".to_owned()).unwrap();
+    audit.append("request", &lines_of).unwrap_err();
     audit.append("request", &json!({})).unwrap();
     assert_eq!(verify(&path).unwrap().records, 3);
     // The longest that can be written can be read.

@@ -4,6 +4,7 @@
 mod name;
 mod pattern;
 mod place;
+mod space;
 mod word;
 
 use std::fmt;
@@ -146,11 +147,23 @@ impl Scrubber {
     /// Where identifiers are, in order, without overlap.
     #[must_use]
     pub fn find(&self, text: &str) -> Vec<Finding> {
-        let mut found = pattern::find(text);
-        found.extend(place::find(text));
-        found.extend(name::find(text));
-        merged(found)
+        let even = space::Even::new(text);
+        let mut found = pattern::find(&even.text);
+        found.extend(place::find(&even.text));
+        found.extend(name::find(&even.text));
+        let back = |finding: Finding| Finding {
+            range: even.back(trimmed(&even.text, finding.range)),
+            ..finding
+        };
+        merged(found.into_iter().map(back).collect())
     }
+}
+
+/// Without white space at the ends; every finding has more than that.
+fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let found = &text[range.clone()];
+    let start = range.start + (found.len() - found.trim_start().len());
+    start..start + found.trim().len()
 }
 
 /// Findings in order. Of those that overlap the first holds, which of several with one beginning is the
@@ -203,6 +216,112 @@ mod tests {
             scrub("BP 120/80, 5/5 strength, 2 of 1200 mL"),
             "BP 120/80, 5/5 strength, 2 of 1200 mL"
         );
+    }
+
+    #[test]
+    fn lines_and_columns_split_nothing() {
+        for (text, expected) in [
+            (
+                "Seen by Dr. Alice\nMoore on ward",
+                "Seen by Dr. [NAME] on ward",
+            ),
+            ("Mr.  Smith", "Mr.  [NAME]"),
+            ("Mr.\u{a0}Smith", "Mr.\u{a0}[NAME]"),
+            ("Dr.\r\n  Moore", "Dr.\r\n  [NAME]"),
+            ("Her husband\tJohn  Quagmire.", "Her husband\t[NAME]."),
+            ("on March  3, 2024", "on [DATE]"),
+            ("on March\n3, 2024", "on [DATE]"),
+            ("on 3\u{a0}May\n2024.", "on [DATE]."),
+            ("a 93\nyear old man", "a [AGE]\nyear old man"),
+            ("Lives in\nWinnemucca.", "Lives in\n[LOCATION]."),
+            ("MRN:\n 123456", "MRN:\n [MRN]"),
+            // A heading, a new paragraph, the word behind a surname.
+            ("Dr. Moore\nHabits: none", "Dr. [NAME]\nHabits: none"),
+            ("Dr. Smith\nHemoglobin 9", "Dr. [NAME]\nHemoglobin 9"),
+            ("by A. Smith, M.D.\nAccessed", "by [NAME], M.D.\nAccessed"),
+            ("Seen by the Dr.\n\nMelanin", "Seen by the Dr.\n\nMelanin"),
+            ("on March\n\n3, 20", "on March\n\n3, 20"),
+            ("Pain 5\nMay go home", "Pain 5\nMay go home"),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
+    }
+
+    #[test]
+    fn months_by_name_need_no_space() {
+        for date in [
+            "03MAY2024",
+            "03/May/2024",
+            "3-May-24",
+            "May/03/2024",
+            "MAY032024",
+            "2024MAY03",
+            "2024-May-3",
+            "MAY2024",
+            "3 May",
+        ] {
+            assert_eq!(scrub(&format!("seen {date}, well")), "seen [DATE], well");
+        }
+        let text = "may take 5 of 10, 5mar, marked, decrease 20";
+        assert_eq!(scrub(text), text);
+    }
+
+    #[test]
+    fn ages_in_every_spelling() {
+        for age in ["y.o.", "y.o", "y. o.", "yo", "y/o", "year", "yrs."] {
+            let text = format!("93 {age} man");
+            assert_eq!(scrub(&text), format!("[AGE] {age} man"));
+        }
+    }
+
+    #[test]
+    fn quantities_and_years_are_no_codes() {
+        for text in [
+            "The patient had 1200 mL drained.",
+            "Patient took 1000 mg of it.",
+            "Plan: 1500 mL, then 1500mL, 1200 cc and 1000-1500 mL",
+            "Rx: 1000 mg",
+            "Record 1200\u{a0}µg, 5000 units, file 1000 %",
+            "stent in 2018, study from 2019, LEAD IN 2018",
+            "PATIENT HAD 1200",
+        ] {
+            assert_eq!(scrub(text), text);
+        }
+        for (text, expected) in [
+            ("Patient 12345", "Patient [MRN]"),
+            ("MRN: 1234567 mg", "MRN: [MRN] mg"),
+            ("MRN AB 12345", "MRN [MRN]"),
+            ("Case AB-2019", "Case [ID]"),
+            ("Card 1987 1988 1989 1990", "Card [ACCOUNT]"),
+            ("Card 1111 2222 3333 4444 mL", "Card [ACCOUNT] mL"),
+            ("MRN: 12345\ncc: his wife", "MRN: [MRN]\ncc: his wife"),
+            ("Device 123-45678-L", "Device [DEVICE]"),
+            ("Plan: 1500 is hers", "Plan: [PLAN] is hers"),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
+    }
+
+    #[test]
+    fn states_that_are_diseases_need_an_address() {
+        for text in [
+            "PMH: HTN, MI, DM2",
+            "CAD, MI",
+            "X-ray, CT",
+            "RV, LA",
+            "Epilepsy, MS",
+        ] {
+            assert_eq!(scrub(text), text);
+        }
+        for (text, expected) in [
+            ("Winnemucca, MI 12345", "[LOCATION]"),
+            ("Winnemucca, NY", "[LOCATION]"),
+            ("Winnemucca, Michigan", "[LOCATION]"),
+            ("from Winnemucca, MI.", "from [LOCATION]."),
+            ("12 Elm Street,\nWinnemucca, MI", "[LOCATION],\n[LOCATION]"),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Fact {
     pub more_sources: Vec<Reference>,
     /// The newest date of the records cited.
     pub date: Option<Date>,
-    /// Numbers of the text that stand in none of the records cited. Often a sum or a span of time, sometimes an
+    /// Numbers of the text that stand in none of the records cited; the digits of ids and codes found none. Often a sum or a span of time, sometimes an
     /// invention: to be looked at first.
     pub unfounded_numbers: Vec<String>,
 }
@@ -149,7 +149,7 @@ fn supported(
     let source = sources.next().ok_or(WhyUnsupported::NoCitation)?;
     let known: BTreeSet<String> = records
         .iter()
-        .flat_map(|record| numbers(&record.line()))
+        .flat_map(|record| numbers(&record.summary().without_codes()))
         .collect();
     let unfounded = numbers(&cited.text)
         .into_iter()

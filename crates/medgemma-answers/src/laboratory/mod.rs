@@ -1,6 +1,7 @@
 //! Laboratory reports: a table in any of the usual forms to typed rows, and flags held against ranges.
 
 mod check;
+mod line;
 mod number;
 mod row;
 mod table;

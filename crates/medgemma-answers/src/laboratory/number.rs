@@ -11,6 +11,9 @@ pub(super) fn leading_number(text: &str) -> Option<(f64, &str)> {
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
+    if let Some((number, rest)) = grouped(digits) {
+        return Some((sign * number.parse::<f64>().ok()?, rest));
+    }
     let length = digits
         .char_indices()
         .take_while(|&(at, c)| {
@@ -23,6 +26,49 @@ pub(super) fn leading_number(text: &str) -> Option<(f64, &str)> {
     let (written, rest) = digits.split_at(length);
     let value: f64 = plain(written)?.parse().ok()?;
     Some((sign * value, rest))
+}
+
+/// A number in groups of three that spaces or apostrophes part, `250 000` and `1'200`, and what follows it. A comma
+/// with three digits behind it may be a decimal's or a group's: no such number is read.
+fn grouped(text: &str) -> Option<(String, &str)> {
+    const MARKS: [char; 6] = [' ', '\'', '\u{2019}', '\u{a0}', '\u{2009}', '\u{202f}'];
+    let run = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let first = run(text);
+    let mark = text[first..]
+        .chars()
+        .next()
+        .filter(|mark| MARKS.contains(mark))?;
+    if first > 3 || text.starts_with('0') {
+        return None;
+    }
+    let (mut number, mut rest) = (text[..first].to_owned(), &text[first..]);
+    while let Some(group) = rest.strip_prefix(mark).filter(|group| run(group) == 3) {
+        number.push_str(&group[..3]);
+        rest = &group[3..];
+    }
+    // Groups that go on otherwise are none, but for a power: `250 10^3`.
+    let goes_on = rest
+        .strip_prefix(mark)
+        .is_some_and(|rest| run(rest) > 0 && !rest.starts_with("10^"));
+    if number.len() == first || goes_on {
+        return None;
+    }
+    if let Some(decimals) = rest.strip_prefix(['.', ',']) {
+        let length = run(decimals);
+        let after = &decimals[length..];
+        let more = after
+            .strip_prefix(['.', ','])
+            .is_some_and(|after| run(after) > 0);
+        if length == 3 && rest.starts_with(',') || length > 0 && more {
+            return None;
+        }
+        if length > 0 {
+            number.push('.');
+            number.push_str(&decimals[..length]);
+            rest = after;
+        }
+    }
+    Some((number, rest))
 }
 
 /// With a point for decimals and nothing for thousands; `None` for numbers such as `1.2.3`.
@@ -64,6 +110,17 @@ mod tests {
             ("7.", 7.0, "."),
             ("250, low", 250.0, ", low"),
             ("5x10^9/L", 5.0, "x10^9/L"),
+            ("250 000 /mm3", 250_000.0, " /mm3"),
+            ("1\u{202f}234\u{202f}567,5", 1_234_567.5, ""),
+            ("1'200.25 U", 1200.25, " U"),
+            ("1\u{2019}200", 1200.0, ""),
+            // Of no groups, the first.
+            ("250 00", 250.0, " 00"),
+            ("0 125", 0.0, " 125"),
+            ("1 234 56", 1.0, " 234 56"),
+            ("1 234,567", 1.0, " 234,567"),
+            ("1234 567", 1234.0, " 567"),
+            ("1'234 567", 1234.0, " 567"),
         ] {
             assert_eq!(leading_number(text), Some((value, rest)), "{text}");
         }

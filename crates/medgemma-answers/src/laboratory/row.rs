@@ -139,9 +139,12 @@ impl LabValue {
         let Some((number, rest)) = leading_number(rest.trim_start()) else {
             return Some((Self::Text(text.to_owned()), None));
         };
-        let unit = rest.trim();
-        // "1+", "2 of 3", "12-15": words, in which a number stands first.
-        if unit.starts_with(['+', '-', ',', '/', ':', '\u{2013}']) {
+        // The end of a sentence.
+        let unit = match rest.trim() {
+            "." => "",
+            unit => unit,
+        };
+        if !is_unit(unit) {
             return Some((Self::Text(text.to_owned()), None));
         }
         let value = match kind {
@@ -150,6 +153,49 @@ impl LabValue {
             None => Self::Number(number),
         };
         Some((value, (!unit.is_empty()).then(|| unit.to_owned())))
+    }
+}
+
+impl LabValue {
+    /// Whether a text says a number first, or which side of one.
+    pub(super) fn begins_with_number(text: &str) -> bool {
+        let (_, rest) = comparator(text.trim());
+        rest.trim_start()
+            .starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '\u{2212}'))
+            && rest.contains(|c: char| c.is_ascii_digit())
+    }
+}
+
+/// Whether what stands behind a number can be its unit: "/uL", "10^9/L". In "1+", "12-15", "2 of 3", "120/80",
+/// "2 to 5 /hpf", "250 00" the number is the first of several, and a value that nobody measured.
+fn is_unit(text: &str) -> bool {
+    const JOINS: [&str; 7] = ["of", "to", "or", "and", "out", "through", "vs"];
+    let first = text.split_whitespace().next().unwrap_or_default();
+    if JOINS.contains(&first.to_lowercase().as_str()) {
+        return false;
+    }
+    // "x 10^9/L", but not "2 x 3 cm"
+    let times = text
+        .strip_prefix(['x', 'X', '\u{d7}', '*'])
+        .map(str::trim_start);
+    let text = times
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        .unwrap_or(text);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if digits > 0 {
+        let power = text[digits..].starts_with(|c: char| !c.is_ascii_digit() && !c.is_whitespace());
+        return matches!(&text[..digits], "10" | "1000")
+            && power
+            && !text[digits..].starts_with(['.', ',', '-']);
+    }
+    match text.strip_prefix('/') {
+        Some(below) => {
+            !below.trim_start().starts_with(|c: char| c.is_ascii_digit()) && !below.is_empty()
+        }
+        None => !text.starts_with([
+            '+', '-', ',', ':', '.', '\'', '\u{2019}', '~', '\u{2010}', '\u{2011}', '\u{2012}',
+            '\u{2013}', '\u{2014}', '\u{2015}', '\u{2212}', '\u{2026}',
+        ]),
     }
 }
 
@@ -317,6 +363,10 @@ mod tests {
         assert_eq!(bounds(">= 60"), (Some(60.0), None));
         assert_eq!(bounds("-2 - +2"), (Some(-2.0), Some(2.0)));
         assert_eq!(bounds("3,500-11,000"), (Some(3500.0), Some(11000.0)));
+        assert_eq!(
+            bounds("150 000 - 400 000 /mm3"),
+            (Some(150_000.0), Some(400_000.0))
+        );
         for text in ["negative", "16-12", "see note", "12"] {
             assert_eq!(bounds(text), (None, None), "{text}");
         }
@@ -346,6 +396,43 @@ mod tests {
             LabValue::Text("10-15 /hpf".to_owned())
         );
         assert_eq!(LabValue::read("--"), None);
+        for (text, number, unit) in [
+            ("250000 /uL", 250_000.0, "/uL"),
+            ("7500/mm3", 7500.0, "/mm3"),
+            ("250 000 /mm3", 250_000.0, "/mm3"),
+            ("1'200 U/L", 1200.0, "U/L"),
+            ("7.4 10^3/uL", 7.4, "10^3/uL"),
+            ("7.4 1000/uL", 7.4, "1000/uL"),
+            ("7.4 x10^3/uL", 7.4, "x10^3/uL"),
+            ("7.4 \u{d7} 10\u{2079}/L", 7.4, "\u{d7} 10\u{2079}/L"),
+        ] {
+            assert_eq!(
+                read(text),
+                (LabValue::Number(number), Some(unit.to_owned())),
+                "{text}"
+            );
+        }
+        for text in [
+            "2 of 3",
+            "2 to 5 /hpf",
+            "12\u{2014}15",
+            "12\u{2212}15",
+            "12..15",
+            "120/80",
+            "250 00 /mm3",
+            "1'20",
+            "2 x 3 cm",
+            "2\u{d7}3 cm",
+            "10 - 100",
+            "5 10",
+        ] {
+            assert_eq!(
+                read(text),
+                (LabValue::Text(text.to_owned()), None),
+                "{text}"
+            );
+        }
+        assert_eq!(read("140."), (LabValue::Number(140.0), None));
     }
 
     #[test]

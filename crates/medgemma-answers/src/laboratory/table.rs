@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::line::Line;
 use super::row::{Flag, LabReport, LabRow, LabValue, ReferenceRange, SkippedLine, strip_word};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+pub(super) enum Column {
     Analyte,
     Value,
     Unit,
@@ -99,8 +100,10 @@ pub fn lab_report(text: &str) -> LabReport {
         let line = line.trim();
         let Some((mark, fields)) = fields(line, header.as_ref().map(|header| header.0)) else {
             header = None;
-            if let Some(row) = words(line, &span) {
-                report.rows.push(row);
+            match Line::read(line, &span) {
+                Line::Row(row) => report.rows.push(*row),
+                Line::Unread => report.skipped.push(SkippedLine { span }),
+                Line::Prose => {}
             }
             continue;
         };
@@ -140,14 +143,39 @@ fn fields(line: &str, under: Option<char>) -> Option<(char, Vec<&str>)> {
         '|' => line.trim_matches('|'),
         _ => line,
     };
-    let fields: Vec<&str> = inner.split(mark).map(clean).collect();
+    let fields: Vec<&str> = split(inner, mark).into_iter().map(clean).collect();
     // Commas and semicolons part sentences, too: only a header makes a table of them.
     let table = matches!(mark, '|' | '\t') || under == Some(mark) || columns(&fields).is_some();
     table.then_some((mark, fields))
 }
 
+/// The fields of a line, of which those in quotes may have the mark in them.
+fn split(line: &str, mark: char) -> Vec<&str> {
+    let plain = || line.split(mark).collect();
+    let mut fields = Vec::new();
+    let (mut start, mut quoted, mut begun) = (0, false, false);
+    let mut closed = None;
+    for (at, c) in line.char_indices() {
+        match c {
+            '"' if quoted => (quoted, closed) = (false, Some(at + 1)),
+            // Within quotes two of them are one.
+            '"' => quoted = !begun || closed == Some(at),
+            c if c == mark && !quoted => {
+                fields.push(&line[start..at]);
+                (start, begun) = (at + c.len_utf8(), false);
+                continue;
+            }
+            _ => {}
+        }
+        begun |= !c.is_whitespace();
+    }
+    fields.push(&line[start..]);
+    // A quote without its like is a sign of something else: inches.
+    if quoted { plain() } else { fields }
+}
+
 /// Without spaces, quotes and the stars of Markdown.
-fn clean(field: &str) -> &str {
+pub(super) fn clean(field: &str) -> &str {
     field
         .trim()
         .trim_matches(|c| matches!(c, '*' | '"' | '`'))
@@ -161,7 +189,7 @@ fn columns(fields: &[&str]) -> Option<Vec<Column>> {
     (has(Column::Analyte) && has(Column::Value)).then_some(columns)
 }
 
-fn column(name: &str) -> Column {
+pub(super) fn column(name: &str) -> Column {
     let name = name.replace('_', " ").to_lowercase();
     // "Reference Range (Adults)", "Result [g/dL]"
     let name = name.split(['(', '[']).next().unwrap_or_default().trim();
@@ -200,7 +228,7 @@ fn row(fields: &[&str], columns: &[Column], span: Range<usize>) -> Option<LabRow
 
 /// A result and the flag that stands behind it. One letter may be a unit (L), so a unit must stand
 /// between, or the flag be a word, an arrow, in brackets or two letters.
-fn split_flag(text: &str) -> (&str, Option<Flag>) {
+pub(super) fn split_flag(text: &str) -> (&str, Option<Flag>) {
     let Some((before, last)) = text.trim().rsplit_once(char::is_whitespace) else {
         return (text, None);
     };
@@ -211,45 +239,6 @@ fn split_flag(text: &str) -> (&str, Option<Flag>) {
         Some(flag) if (plain || last == "H") && numeric => (before, Some(flag)),
         _ => (text, None),
     }
-}
-
-/// `Analyte: value unit (range) flag`, the range and the flag in any order; a number must be there.
-fn words(line: &str, span: &Range<usize>) -> Option<LabRow> {
-    let line = line.trim_start_matches(['-', '*', '\u{2022}', ' ']);
-    let (analyte, rest) = line.split_once(':').or_else(|| line.split_once(" = "))?;
-    let analyte = clean(analyte);
-    let named = analyte.starts_with(char::is_alphabetic) && analyte.len() <= 60;
-    if !named || column(analyte) != Column::Other {
-        return None;
-    }
-    let rest = clean(rest);
-    let (mut before, mut range, mut after) = (rest, None, "");
-    if let Some((value, bracket)) = rest.split_once(['(', '[']) {
-        let (inside, behind) = bracket.split_once([')', ']'])?;
-        let read = ReferenceRange::read(inside).filter(|range| range.low.or(range.high).is_some());
-        if read.is_some() {
-            (before, range, after) = (value, read, behind);
-        }
-    }
-    let after = after.trim_matches([',', ';', '.', ' ']);
-    let (written, marked) = split_flag(before.trim().trim_end_matches([',', ';']));
-    let (value, unit) = LabValue::read(written)?;
-    // A line of prose has no number behind its colon, or many words behind the number.
-    let prose = matches!(value, LabValue::Text(_))
-        || unit
-            .as_ref()
-            .is_some_and(|unit| unit.split_whitespace().count() > 2);
-    if prose {
-        return None;
-    }
-    Some(LabRow {
-        analyte: analyte.to_owned(),
-        value,
-        unit,
-        range,
-        flag: Flag::read(after).or(marked),
-        span: span.clone(),
-    })
 }
 
 /// The rows of all JSON values in the text; whether there was any.
@@ -267,7 +256,12 @@ fn read_json(text: &str, report: &mut LabReport) -> bool {
             _ => at += 1,
         }
     }
-    !report.rows.is_empty()
+    let found = !report.rows.is_empty();
+    if !found {
+        // The lines of the text may be read in another way.
+        report.skipped.clear();
+    }
+    found
 }
 
 /// The rows of a value, which is at most 128 levels deep. `key`: under which it stands in an object.
@@ -275,6 +269,7 @@ fn walk(value: &Value, key: Option<&str>, span: &Range<usize>, report: &mut LabR
     match value {
         Value::Object(map) => match object_row(map, key, span) {
             Some(row) => report.rows.push(row),
+            None if is_row(map) => report.skipped.push(SkippedLine { span: span.clone() }),
             None => map
                 .iter()
                 .for_each(|(key, value)| walk(value, Some(key), span, report)),
@@ -284,6 +279,16 @@ fn walk(value: &Value, key: Option<&str>, span: &Range<usize>, report: &mut LabR
             .for_each(|value| walk(value, None, span, report)),
         _ => {}
     }
+}
+
+/// Whether an object is a row, as its keys have it, with a plain value.
+fn is_row(map: &Map<String, Value>) -> bool {
+    let has = |wanted| {
+        let plain = |value: &Value| matches!(value, Value::String(_) | Value::Number(_));
+        map.iter()
+            .any(|(key, value)| column(key) == wanted && plain(value))
+    };
+    has(Column::Analyte) && has(Column::Value)
 }
 
 fn object_row(map: &Map<String, Value>, key: Option<&str>, span: &Range<usize>) -> Option<LabRow> {
@@ -408,6 +413,49 @@ mod tests {
             rows("Well, this is prose, with 10 commas, and more."),
             [] as [&str; 0]
         );
+    }
+
+    #[test]
+    fn a_field_in_quotes_may_have_commas() {
+        let text = "analyte,value,unit,reference_range,flag\n\"Bilirubin, total\",1.2,mg/dL,0.1-1.2,\n\
+            \"a \"\"b\"\", c\" ,2,mg/dL,1-3,H\nWaist 3\",4,in,,\n\"Waist,5,in,,";
+        assert_eq!(
+            rows(text),
+            [
+                "Bilirubin, total 1.2 mg/dL 0.1..1.2 -",
+                "a \"\"b\"\", c 2 mg/dL 1..3 High",
+                "Waist 3 4 in -..- -",
+                "Waist 5 in -..- -"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_read_is_listed() {
+        let text = "Platelets: 250000 /uL (150000-400000)\nWBC: 7500/mm3\nCasts: 2 to 5 /hpf\nGlucose: 12 (70-100\n\
+            Cultures: 2 of 3\nRBC: 250 00 /mm3\nBlood was drawn at 10\nNote: see 3\nUrea: 8 of what was expected";
+        assert_eq!(
+            rows(text),
+            [
+                "Platelets 250000 /uL 150000..400000 -",
+                "WBC 7500 /mm3 -..- -"
+            ]
+        );
+        let skipped = lab_report(text).skipped;
+        let skipped: Vec<&str> = skipped.iter().map(|it| &text[it.span.clone()]).collect();
+        assert_eq!(
+            skipped,
+            [
+                "Casts: 2 to 5 /hpf",
+                "Glucose: 12 (70-100",
+                "Cultures: 2 of 3",
+                "RBC: 250 00 /mm3",
+                "Urea: 8 of what was expected"
+            ]
+        );
+        let json = r#"[{"test": "Urea", "result": 8}, {"test": "Sodium", "result": "--"}]"#;
+        let report = lab_report(json);
+        assert_eq!((report.rows.len(), report.skipped.len()), (1, 1));
     }
 
     #[test]

@@ -95,7 +95,16 @@ fn negation(of: &[&(Part, Mention)]) -> Option<Contradiction> {
         let found = of.iter().map(|(_, mention)| mention);
         found.filter(move |mention| mention.polarity == polarity && !mention.qualified)
     };
+    // Of each side the first will do, so that long texts do not take their square.
+    let mut sides = Vec::new();
     says(Polarity::Present)
+        .filter(|there| {
+            let first = !sides.contains(&there.side);
+            if first {
+                sides.push(there.side);
+            }
+            first
+        })
         .flat_map(|there| says(Polarity::Absent).map(move |not| (there, not)))
         .find(|(there, not)| meet(there.side, not.side))
         .map(|(there, not)| pair(ContradictionKind::Negation, there, not))
@@ -110,8 +119,19 @@ fn laterality(of: &[&(Part, Mention)]) -> Option<Contradiction> {
     };
     let (_, seen) = sided(Part::Seen).next()?;
     let (_, concluded) = sided(Part::Concluded).next()?;
-    let apart =
-        sided(Part::Seen).all(|(_, a)| sided(Part::Concluded).all(|(_, b)| !meet(a.side, b.side)));
+    let sides = |part| {
+        let mut sides: Vec<Option<Side>> = Vec::new();
+        for (_, mention) in sided(part) {
+            if !sides.contains(&mention.side) {
+                sides.push(mention.side);
+            }
+        }
+        sides
+    };
+    let (of_seen, of_concluded) = (sides(Part::Seen), sides(Part::Concluded));
+    let apart = of_seen
+        .iter()
+        .all(|&a| of_concluded.iter().all(|&b| !meet(a, b)));
     apart.then(|| pair(ContradictionKind::Laterality, seen, concluded))
 }
 

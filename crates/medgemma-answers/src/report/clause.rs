@@ -25,6 +25,9 @@ const TURNS: [&str; 8] = [
     "yet",
 ];
 
+/// Words of a phrase of the lexicon at most.
+const LONGEST_PHRASE: usize = 8;
+
 /// Words that say of a second thing that it is there.
 const ARTICLES: [&str; 4] = ["a", "an", "the", "there"];
 
@@ -36,6 +39,8 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Vec<Word>> {
     for sentence in sentences(text, range) {
         let words = words(text, sentence);
         let mut clause: Vec<Word> = Vec::new();
+        // How many words of the clause were searched in vain, so that no word is searched for each that follows.
+        let mut searched = 0_usize;
         for (index, word) in words.iter().enumerate() {
             let last = clause.last();
             let lower = word.lower.as_str();
@@ -49,9 +54,14 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Vec<Word>> {
                 || (lower == "apart" && next == "from")
                 || (lower == "other" && next == "than");
             // "On the left, a nodule": the place of what follows is no statement.
-            let own = own && states(&clause);
+            let asked = own;
+            let own = own && states(&clause[searched.saturating_sub(LONGEST_PHRASE)..]);
+            if asked {
+                searched = clause.len();
+            }
             if (own || TURNS.contains(&lower)) && !clause.is_empty() {
                 clauses.push(std::mem::take(&mut clause));
+                searched = 0;
             }
             clause.push(word.clone());
         }
@@ -170,6 +180,16 @@ mod tests {
             split("one\n- two\nthree\n\nfour"),
             ["one", "two three", "four"]
         );
+    }
+
+    #[test]
+    fn no_phrase_is_longer_than_the_longest() {
+        let phrases = super::FINDINGS.iter().map(|(phrase, _)| phrase);
+        let longest = phrases
+            .chain(super::DENY_BEFORE)
+            .map(|phrase| phrase.split_whitespace().count())
+            .max();
+        assert!(longest <= Some(super::LONGEST_PHRASE), "{longest:?}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub fn mentions(text: &str, range: Range<usize>) -> Vec<Mention> {
             let (polarity, qualified) = if asked {
                 (Polarity::Uncertain, false)
             } else {
-                cues.judge(&words, at)
+                cues.judge(at)
             };
             found.push(Mention {
                 finding: *finding,
@@ -158,11 +158,20 @@ struct Cues {
     deny_behind: Vec<Range<usize>>,
     doubt_before: Vec<Range<usize>>,
     doubt_behind: Vec<Range<usize>>,
+    /// How many words before each are qualifiers.
+    qualifiers: Vec<usize>,
 }
 
 impl Cues {
     fn of(words: &[Word]) -> Self {
+        let mut count = 0;
+        let before = words.iter().map(|word| {
+            let before = count;
+            count += usize::from(QUALIFIERS.contains(&word.lower.as_str()));
+            before
+        });
         let mut cues = Self {
+            qualifiers: before.collect(),
             deny_before: Vec::new(),
             deny_behind: Vec::new(),
             doubt_before: Vec::new(),
@@ -215,17 +224,19 @@ impl Cues {
     }
 
     /// What the clause says of the finding at these words, and whether it denies some kind of it only.
-    fn judge(&self, words: &[Word], at: &Range<usize>) -> (Polarity, bool) {
-        let before = |cues: &[Range<usize>]| cues.iter().rfind(|cue| cue.end <= at.start).cloned();
-        let behind = |cues: &[Range<usize>]| cues.iter().any(|cue| cue.start >= at.end);
+    /// Cues are in the order of the clause, and many findings ask for them.
+    fn judge(&self, at: &Range<usize>) -> (Polarity, bool) {
+        let before = |cues: &[Range<usize>]| {
+            let before = cues.partition_point(|cue| cue.end <= at.start);
+            before.checked_sub(1).map(|last| cues[last].clone())
+        };
+        let behind = |cues: &[Range<usize>]| cues.last().is_some_and(|cue| cue.start >= at.end);
         if behind(&self.doubt_behind) {
             return (Polarity::Uncertain, false);
         }
         if let Some(cue) = before(&self.deny_before) {
-            let between = &words[cue.end..at.start];
-            let qualified = between
-                .iter()
-                .any(|word| QUALIFIERS.contains(&word.lower.as_str()));
+            // The cue ends where the finding begins at the latest, which is a word.
+            let qualified = self.qualifiers[cue.end] < self.qualifiers[at.start];
             return (Polarity::Absent, qualified);
         }
         if behind(&self.deny_behind) {

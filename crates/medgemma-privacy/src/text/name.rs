@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::space::PARAGRAPH;
 use super::word::{is_ambiguous, is_first_name, is_ordinary, is_surname};
 use super::{Finding, Identifier};
 
@@ -171,6 +172,8 @@ const PARTICLES: [&str; 15] = [
     "van", "von", "de", "der", "den", "del", "la", "le", "da", "di", "dos", "bin", "al", "ibn",
     "ter",
 ];
+/// Behind the last word.
+const PARAGRAPH_GAP: &str = "\u{2029}";
 /// Words of one name at most.
 const LONGEST: usize = 5;
 
@@ -262,7 +265,7 @@ impl Page<'_> {
     fn gap(&self, at: usize) -> &str {
         match (self.words.get(at), self.words.get(at + 1)) {
             (Some(word), Some(next)) => &self.text[word.end..next.start],
-            _ => "\n\n",
+            _ => PARAGRAPH_GAP,
         }
     }
 
@@ -281,9 +284,14 @@ impl Page<'_> {
         if TITLES.contains(&plain.as_str()) && self.gap(at).trim() != ":" && !word.is_initial() {
             return 0;
         }
+        if self.is_dotted_credential(at)
+            && self.before(at).is_some_and(|(_, gap)| gap.starts_with(','))
+        {
+            return 0;
+        }
         if let Some((before, gap)) = self.before(at) {
             let before = before.as_str();
-            if TITLES.contains(&before) && matches!(gap, " " | ". " | ".") {
+            if TITLES.contains(&before) && matches!(gap, " " | "\n" | ". " | ".\n" | ".") {
                 return self.run(at, Place::Certain);
             }
             if LABELS.contains(&before) && matches!(gap.trim(), ":" | "=") {
@@ -295,7 +303,7 @@ impl Page<'_> {
                 };
                 return self.run(at, place);
             }
-            if COMPANIONS.contains(&before) && matches!(gap, " " | ", ") {
+            if COMPANIONS.contains(&before) && matches!(gap, " " | ", " | ",\n") {
                 let run = self.run(at, Place::Likely);
                 if run > 0 {
                     return run;
@@ -308,9 +316,9 @@ impl Page<'_> {
         }
         let listed = self.listed(at, run);
         let unexplained = run > 1 && !self.is_heading(at, run);
-        let linked = self
-            .before(at)
-            .is_some_and(|(before, gap)| LINKS.contains(&before.as_str()) && gap == " ");
+        let linked = self.before(at).is_some_and(|(before, gap)| {
+            LINKS.contains(&before.as_str()) && matches!(gap, " " | "\n")
+        });
         let name = listed
             || self.credential_after(at + run - 1)
             || unexplained && (linked || !self.starts_sentence(at));
@@ -332,8 +340,11 @@ impl Page<'_> {
                 length = end + 1 - at;
             }
             let gap = self.gap(end);
-            let surname_first = end == at && gap == ", " && self.comma_name(end, place);
-            let joined = gap == " " || matches!(gap, ". " | ".") && word.is_initial();
+            let surname_first =
+                end == at && matches!(gap, ", " | ",\n") && self.comma_name(end, place);
+            let joined = gap == " "
+                || matches!(gap, ". " | ".\n" | ".") && word.is_initial()
+                || gap == "\n" && self.wraps(at, end, place);
             if !(joined || surname_first) || word.name_end() < word.end {
                 break;
             }
@@ -345,6 +356,24 @@ impl Page<'_> {
         } else {
             length
         }
+    }
+
+    /// Whether a name that began at `at` goes on behind the line that `end` ends. Most lines end elsewhere than
+    /// in a name, and what follows may be a heading: a surname ends a name, and so does a second word.
+    fn wraps(&self, at: usize, end: usize, place: Place) -> bool {
+        let plain = self.words[end].plain();
+        let next = self.words.get(end + 1).map(|next| next.plain());
+        // `Moore, Alice` is whole.
+        if self.gap(end + 1).starts_with(':') || end > at && self.gap(at).starts_with(',') {
+            return false;
+        }
+        let alone = end == at || !is_surname(&plain);
+        let first = is_first_name(&plain) && !is_ambiguous(&plain) && alone;
+        let open = self.words[end].is_initial()
+            || first
+            || PARTICLES.contains(&plain.as_str())
+            || next.is_some_and(|next| is_surname(&next) && !is_ordinary(&next));
+        open || place != Place::Anywhere && end == at && !is_surname(&plain)
     }
 
     /// Whether a word can be part of a name, as the first of it or behind another part.
@@ -393,17 +422,25 @@ impl Page<'_> {
         let Some(next) = self.words.get(at + 1) else {
             return false;
         };
-        if !matches!(self.gap(at), ", " | " " | ",") || !next.is_capital() {
+        if !matches!(self.gap(at), ", " | ",\n" | " " | ",") || !next.is_capital() {
             return false;
         }
         let plain = next.plain();
-        let dotted = self.words.get(at + 2).filter(|_| self.gap(at + 1) == ".");
-        let dotted = dotted.map(|after| format!("{plain}{}", after.plain()));
         let known = |word: &str| CREDENTIALS.contains(&word);
         // In capitals, since `do` and `pa` are words.
         next.is_all_capital() && known(&plain)
             || plain == "phd"
-            || next.is_initial() && dotted.is_some_and(|dotted| known(&dotted))
+            || self.is_dotted_credential(at + 1)
+    }
+
+    /// `M.D.`
+    fn is_dotted_credential(&self, at: usize) -> bool {
+        let (word, next) = (self.words[at], self.words.get(at + 1));
+        let next = next.filter(|_| word.is_initial() && self.gap(at) == ".");
+        next.is_some_and(|next| {
+            let both = format!("{}{}", word.plain(), next.plain());
+            CREDENTIALS.contains(&both.as_str())
+        })
     }
 
     fn starts_sentence(&self, at: usize) -> bool {
@@ -411,7 +448,7 @@ impl Page<'_> {
             Some(before) => self.gap(before),
             None => return true,
         };
-        gap.contains(['.', '\n', ':', ';', '!', '?', '•', '|']) || gap.contains("- ")
+        gap.contains(['.', '\n', PARAGRAPH, ':', ';', '!', '?', '•', '|']) || gap.contains("- ")
     }
 
     /// All in capitals, in a text that is, or in front of a colon: more likely a heading.

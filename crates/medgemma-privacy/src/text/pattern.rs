@@ -1,12 +1,14 @@
 //! Identifiers that have a form, or a number behind a word that says what it is.
 //!
 //! Every repetition is bounded, so that no search looks further ahead than some hundred characters: the
-//! engine takes linear time for one match, and this makes it linear for all of them.
+//! engine takes linear time for one match, and this makes it linear for all of them. A run of white space is one
+//! character here (`space.rs`).
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::word::is_ordinary;
 use super::{Finding, Identifier};
 
 /// A rule; its first group, or without one the whole match, is the identifier.
@@ -21,10 +23,11 @@ const DAY: &str = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?";
 const PHONE: &str = r"(?:\+?\d{1,3}[ .\-]?)?(?:\(\d{2,4}\) ?|\d{3}[ .\-])\d{3}[ .\-]\d{4}(?: ?(?:x|ext\.?|extension) ?\d{1,6})?";
 /// Seven digits and more, however they are grouped.
 const LOOSE_PHONE: &str = r"\+?\(?\d[\d ().\-]{5,18}\d(?: ?(?:x|ext\.?|extension) ?\d{1,6})?";
-/// A number or code of letters, digits and hyphens.
-const CODE: &str = r"(?:[a-z]{1,6}[\-/ ]?)?\d[a-z0-9]{0,30}(?:[\-/.][a-z0-9]{1,30}){0,4}";
+/// A number or code of letters, digits and hyphens; letters apart from it are capitals, for words stand there.
+const CODE: &str =
+    r"(?:[a-z]{1,6}[\-/]?|(?-i:[A-Z]{1,4}) )?\d[a-z0-9]{0,30}(?:[\-/.][a-z0-9]{1,30}){0,4}";
 /// Between a word and its number.
-const LINK: &str = r"(?:['’]?s)?(?: (?:id|identifier|number|numbers|num|no|nr|code|card))*\.?[ \t]{0,3}(?:[:#=]|is|was|of|n[º°])?[ \t]{0,3}#?[ \t]{0,2}";
+const LINK: &str = r"(?:['’]?s)?(?:[ \n](?:id|identifier|number|numbers|num|no|nr|code|card))*\.?[ \n]?(?:[:#=]|is|was|of|n[º°])?[ \n]?#?[ \n]?";
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     use Identifier::{
@@ -53,10 +56,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (Date, r"\b(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\b".into()),
         (Date, r"\b(?:0?[1-9]|1[0-2])[/\-](?:19|20)\d{2}\b".into()),
         (Date, r"\b(?:on|since|dated|until|till|before|after|due|dos|dob|date)[: ]{1,3}((?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01]))\b".into()),
-        (Date, format!(r"\b{DAY}(?: of)?[ \-]{MONTH}(?:[ ,\-]{{1,2}}(?:'?\d{{2}}|(?:19|20)\d{{2}}))?\b")),
-        (Date, format!(r"\b{MONTH}[ \-]{DAY}\b(?:[ ,\-]{{1,2}}(?:19|20)\d{{2}}\b)?")),
-        (Date, format!(r"\b{MONTH}[ ,/\-]{{1,2}}(?:of )?(?:19|20)\d{{2}}\b")),
-        (Age, r"\b(9\d|1[0-3]\d)[ \-]?(?:years?|yrs?|y/?o|yo|y\.o\.)\b".into()),
+        (Date, format!(r"\b{DAY}(?: of)?[ /\-]{MONTH}(?:[ ,/\-]{{1,2}}(?:'?\d{{2}}|(?:19|20)\d{{2}}))?\b")),
+        (Date, format!(r"\b{DAY}{MONTH}[/\-]?(?:(?:19|20)\d{{2}}|\d{{2}})\b")),
+        (Date, format!(r"\b(?:19|20)\d{{2}}[ /\-]?{MONTH}[ /\-]?{DAY}\b")),
+        (Date, format!(r"\b{MONTH}{DAY},?[ /\-]?(?:19|20)\d{{2}}\b")),
+        (Date, format!(r"\b{MONTH}[ /\-]{DAY}\b(?:[ ,/\-]{{1,2}}(?:19|20)\d{{2}}\b)?")),
+        (Date, format!(r"\b{MONTH}[ ,/\-]{{0,2}}(?:of )?(?:19|20)\d{{2}}\b")),
+        (Age, r"\b(9\d|1[0-3]\d)[ \-]?(?:years?|yrs?|y/?o|y\. ?o)\b".into()),
         (Age, r"\b(?:age[d]?|turned|turning)[: ]{1,3}(?:of )?(9\d|1[0-3]\d)\b".into()),
         (Age, r"\bin (?:his|her|their) ((?:late |early |mid[ \-]?)?(?:nineties|90s|hundreds))\b".into()),
         (Age, r"\b(nonagenarian|centenarian)\b".into()),
@@ -79,12 +85,35 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (Other, r"\b[a-z]{0,4}-?\d{7,30}\b".into()),
         (Other, r"\b[a-z]{1,4}\d{2}-\d{3,8}\b".into()),
     ];
-    let compiled = rules.into_iter().map(|(identifier, pattern)| Rule {
-        identifier,
-        regex: Regex::new(&format!("(?i){pattern}")).expect("a rule of this file is a pattern"),
+    let compiled = rules.into_iter().map(|(identifier, pattern)| {
+        let pattern = match identifier {
+            Date | Age => wrapped(&pattern),
+            _ => pattern,
+        };
+        Rule {
+            identifier,
+            regex: Regex::new(&format!("(?i){pattern}")).expect("a rule of this file is a pattern"),
+        }
     });
     compiled.collect()
 });
+
+/// The pattern with the end of a line wherever it has a space: for what is made of words, which lines are wrapped
+/// between. Of numbers a column has one in each line.
+fn wrapped(pattern: &str) -> String {
+    let mut wrapped = String::with_capacity(2 * pattern.len());
+    let (mut class, mut escaped) = (false, false);
+    for c in pattern.chars() {
+        match c {
+            ' ' if class => wrapped.push_str(r" \n"),
+            ' ' => wrapped.push_str(r"[ \n]"),
+            c => wrapped.push(c),
+        }
+        class = (class || c == '[' && !escaped) && (c != ']' || escaped);
+        escaped = c == '\\' && !escaped;
+    }
+    wrapped
+}
 
 /// Identifiers in no order; they may overlap.
 pub(super) fn find(text: &str) -> Vec<Finding> {
@@ -94,7 +123,8 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
             let Some(matched) = captures.get(1).or_else(|| captures.get(0)) else {
                 continue;
             };
-            if !plausible(rule.identifier, matched.as_str()) {
+            let after = &text[matched.end()..];
+            if !plausible(rule.identifier, matched.as_str(), after) {
                 continue;
             }
             found.push(Finding {
@@ -106,20 +136,70 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
     found
 }
 
+/// Units of measure, behind quantities that no code is.
+static UNIT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(?:(?i:[ \n\-]?(?:m[lg]|mcg|ug|kg|dl|lit(?:er|re)s?|grams?|units?|iu|m?mol|meq|mosm|mm|cm|mmhg|bpm|k?cal|kcals|hz|gy|cgy|mgy|mci|mbq|hours?|hrs?|min(?:utes?)?|days?|cells?|mm3|drops?|tab(?:let)?s?|patients|subjects|participants)\b)|[ \n]?(?:cc(?:[^:\w]|$)|[gLl]\b|[µμ][gLlm]\b|ng\b|pg\b|%|/))")
+        .expect("a rule of this file is a pattern")
+});
+
 /// What a pattern cannot say: how many digits a number has at least, so that `unit 3`, `lead 2` and
-/// `case 1` are none, nor `study 2019`.
-fn plausible(identifier: Identifier, text: &str) -> bool {
+/// `case 1` are none, nor `study 2019`, nor `Plan: 1500 mL`.
+fn plausible(identifier: Identifier, text: &str, after: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let year = text.len() == 4 && digits == 4 && (text.starts_with("19") || text.starts_with("20"));
     match identifier {
         Identifier::MedicalRecord
         | Identifier::HealthPlan
         | Identifier::Account
         | Identifier::Licence
         | Identifier::Device
-        | Identifier::Other => digits >= 4 && !year,
+        | Identifier::Other => {
+            digits >= 4 && !is_year(text) && !is_quantity(text, after) && !behind_word(text)
+        }
         Identifier::Phone | Identifier::Fax => digits >= 7,
         Identifier::Vehicle => digits >= 2,
+        // A line may begin with the verb: `pain 5` and `May resume diet`.
+        Identifier::Date => {
+            digits > 2 || !text.contains('\n') || !text.to_lowercase().contains("may")
+        }
         _ => true,
     }
+}
+
+/// A year, behind a word or not: `2018`, `IN 2018`.
+fn is_year(text: &str) -> bool {
+    let year = behind_letters(text).1;
+    let digits = year.bytes().filter(u8::is_ascii_digit).count();
+    year.len() == 4 && digits == 4 && (year.starts_with("19") || year.starts_with("20"))
+}
+
+/// In a text in capitals: `HAD 1200`.
+fn behind_word(text: &str) -> bool {
+    is_ordinary(&behind_letters(text).0.to_lowercase())
+}
+
+/// Letters that a space parts from a code, and the code.
+fn behind_letters(text: &str) -> (&str, &str) {
+    let parted = text.split_once(' ');
+    let letters =
+        parted.filter(|(letters, _)| letters.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    letters.unwrap_or(("", text))
+}
+
+/// Numbers of a quantity's length with a unit behind them, or with one written to them.
+fn is_quantity(text: &str, after: &str) -> bool {
+    let number = behind_letters(text).1;
+    let end = number.find(|c: char| c.is_alphabetic() || c == '/');
+    let (number, unit) = number.split_at(end.unwrap_or(number.len()));
+    let mut numbers = number.split(|c: char| !c.is_ascii_digit());
+    // A card's groups are no quantity.
+    !number.contains(' ')
+        && numbers.all(|digits| digits.len() <= 5)
+        && number.starts_with(|c: char| c.is_ascii_digit())
+        && number.ends_with(|c: char| c.is_ascii_digit())
+        && match unit {
+            "" => UNIT.is_match(after),
+            unit => UNIT
+                .find(unit)
+                .is_some_and(|found| found.end() == unit.len()),
+        }
 }

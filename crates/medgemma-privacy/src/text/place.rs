@@ -10,7 +10,14 @@ use super::{Finding, Identifier};
 /// A word of a proper name.
 const PROPER: &str = r"(?:d['’]|(?:[Dd]e|[Ll]a|[Ll]e|du|del) )?[A-Z][A-Za-z'’.\-]{0,30}";
 const STREET: &str = r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Way|Terrace|Ter|Circle|Cir|Highway|Hwy|Square|Sq|Parkway|Pkwy|Trail|Trl|Close|Crescent|Row|Walk|Alley|Plaza|Loop|Path)";
-const STATE: &str = r"(?:A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]|Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming)";
+/// A word that is not an abbreviation.
+const LOWER: &str = r"[A-Z][a-z][A-Za-z'’.\-]{0,30}";
+/// By two letters. Many are diseases, procedures and qualifications as well, `HTN, MI` and `Epilepsy, MS`, and these
+/// need an address around them.
+const LETTERS: &str = r"(?:A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])";
+/// Those that are nothing else in clinical texts.
+const LETTERS_ALONE: &str = r"(?:AZ|DE|HI|IA|IL|KY|M[NT]|N[DEHJMVY]|OH|RI|T[NX]|UT|W[AIVY])";
+const STATE_NAME: &str = r"(?:Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming)";
 const INSTITUTION: &str = r"(?:Hospital|Hospitals|Clinic|Clinics|Infirmary|Hospice|Sanatorium|(?:Medical|Health|Cancer|Trauma|Heart|Imaging|Surgery|Surgical|Rehabilitation|Dialysis|Oncology|Care|Community|Nursing|Treatment) (?:Center|Centre|Centers|Group|Associates|Partners|System|Home|Facility)|Healthcare|Nursing Home|Assisted Living|University|College|Academy|Elementary|High School|Middle School|School|Church|Prison|Jail|Correctional Facility|Shelter|Manor|Retirement Community)";
 
 static RULES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
@@ -20,20 +27,23 @@ static RULES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         ),
         r"\b(?i:p\.? ?o\.? box) ?#?\d{1,8}\b".to_owned(),
         format!(
-            r"\b{PROPER}(?: {PROPER}){{0,2}}, {STATE}\b\.?(?:,? \d{{5}}(?:-\d{{4}})?\b)?"
+            r"\b{PROPER}(?: {PROPER}){{0,2}},[ \n](?:{LETTERS}|{STATE_NAME})\b\.?,?[ \n]\d{{5}}(?:-\d{{4}})?\b"
         ),
-        format!(r"\b{STATE} (\d{{5}}(?:-\d{{4}})?)\b"),
+        format!(r"\b{PROPER}(?: {PROPER}){{0,2}}, (?:{LETTERS_ALONE}|{STATE_NAME})\b\.?"),
+        format!(r"\b(?:in|at|from|near)[ \n]({LOWER}(?: {LOWER}){{0,2}}, {LETTERS})\b"),
+        format!(r"\b{STREET}\.?,?[ \n]({LOWER}(?: {LOWER}){{0,2}}, {LETTERS})\b"),
+        format!(r"\b(?:{LETTERS}|{STATE_NAME}) (\d{{5}}(?:-\d{{4}})?)\b"),
         r"\b\d{5}-\d{4}\b".to_owned(),
         r"(?i)\b(?:zip(?: ?code)?|postal code|postcode)(?: is)?[: ]{1,3}([a-z0-9]{3,5}(?:[ \-][a-z0-9]{3,4})?)\b".to_owned(),
         // A postal code of the United Kingdom.
         r"\b[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKPSTUW]? \d[ABD-HJLNP-UW-Z]{2}\b".to_owned(),
         format!(
-            r"\b(?:(?:{PROPER}|of|and|the|for|at) ){{0,5}}{PROPER}(?:['’]s)? {INSTITUTION}\b(?: (?:of|at|in) {PROPER}(?: {PROPER}){{0,2}})?"
+            r"\b(?:(?:{PROPER}|of|and|the|for|at) ){{0,5}}{PROPER}(?:['’]s)?[ \n]{INSTITUTION}\b(?: (?:of|at|in) {PROPER}(?: {PROPER}){{0,2}})?"
         ),
         format!(r"\b(?:University|College|Hospital|Church|City|Town|County|Village|Borough|Parish) of {PROPER}(?: {PROPER}){{0,2}}"),
         format!(r"\b({PROPER}(?: {PROPER}){{0,2}} (?:County|Township|Borough|Parish|Village|Heights|Beach))\b"),
         format!(
-            r"\b(?i:lives? in|lived in|living in|resides? in|residing in|resident of|is from|was from|comes from|originally from|moved to|moved from|move to|relocated to|born in|raised in|native of|returned from|trip to|trips to|travel(?:l?ed|s)? to|travel(?:l?ed|s)? from|visit(?:ed|ing)? family in|hometown is|hometown of|works in|employed in|address(?: is)?:?|city:|town:|location:|transferred from|referred from|flown in from|brought in from|near) ({PROPER}(?:,? {PROPER}){{0,3}})"
+            r"\b(?i:lives? in|lived in|living in|resides? in|residing in|resident of|is from|was from|comes from|originally from|moved to|moved from|move to|relocated to|born in|raised in|native of|returned from|trip to|trips to|travel(?:l?ed|s)? to|travel(?:l?ed|s)? from|visit(?:ed|ing)? family in|hometown is|hometown of|works in|employed in|address(?: is)?:?|city:|town:|location:|transferred from|referred from|flown in from|brought in from|near)[ \n]({PROPER}(?:,? {PROPER}){{0,3}})"
         ),
         r"(?i)\b(?:room|rm|bed|ward|floor)[ #:]{1,3}(\d{1,4}-?[a-z]?\d?)\b".to_owned(),
     ];
@@ -62,7 +72,7 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
 }
 
 static TOWN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b[A-Z][A-Za-z'’.\-]{2,20}(?: [A-Z][a-z]{2,15}){0,2}\b")
+    Regex::new(r"\b[A-Z][A-Za-z'’.\-]{2,20}(?:[ \n][A-Z][a-z]{2,15}){0,2}\b")
         .expect("a rule of this file is a pattern")
 });
 
@@ -72,7 +82,7 @@ fn towns(text: &str) -> Vec<Finding> {
     for matched in TOWN.find_iter(text) {
         let words: Vec<(usize, &str)> = matched
             .as_str()
-            .split(' ')
+            .split([' ', '\n'])
             .scan(matched.start(), |at, word| {
                 let start = *at;
                 *at += word.len() + 1;
@@ -82,7 +92,7 @@ fn towns(text: &str) -> Vec<Finding> {
         for from in 0..words.len() {
             for to in (from..words.len()).rev() {
                 let (start, end) = (words[from].0, words[to].0 + words[to].1.len());
-                if is_town(&text[start..end]) {
+                if is_town(&text[start..end].replace('\n', " ")) {
                     found.push(Finding {
                         identifier: Identifier::Location,
                         range: start..end,

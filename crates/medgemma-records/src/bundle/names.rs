@@ -114,6 +114,19 @@ impl<'a> Names<'a> {
         Some(&self.resources[self.target(reference, from)?].resource)
     }
 
+    /// Whether a reference points at what was entered in error, or is contained in such.
+    pub(crate) fn is_void(&self, reference: &str, from: usize) -> bool {
+        self.target(reference, from)
+            .is_some_and(|at| self.is_void_at(at))
+    }
+
+    /// The same of a resource. What it contains has no life outside of it, and no status of its own to trust.
+    pub(crate) fn is_void_at(&self, at: usize) -> bool {
+        let typed = &self.resources[at];
+        let container = typed.container.map(|at| &self.resources[at].resource);
+        typed.resource.is_void() || container.is_some_and(Resource::is_void)
+    }
+
     /// The name of the resource that a reference points at.
     pub(crate) fn name(&self, reference: &str, from: usize) -> Option<&Reference> {
         Some(&self.references[self.target(reference, from)?])

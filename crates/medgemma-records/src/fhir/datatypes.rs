@@ -86,6 +86,7 @@ pub(crate) struct Period {
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct Reference {
     pub(crate) reference: Option<String>,
+    pub(crate) r#type: Option<String>,
     pub(crate) display: Option<String>,
 }
 
@@ -99,12 +100,17 @@ pub(crate) struct Annotation {
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct Dosage {
     pub(crate) text: Option<String>,
+    pub(crate) additional_instruction: Vec<CodeableConcept>,
     pub(crate) patient_instruction: Option<String>,
     pub(crate) timing: Option<Timing>,
     pub(crate) as_needed_boolean: Option<bool>,
     pub(crate) as_needed_codeable_concept: Option<CodeableConcept>,
+    pub(crate) site: Option<CodeableConcept>,
     pub(crate) route: Option<CodeableConcept>,
     pub(crate) dose_and_rate: Vec<DoseAndRate>,
+    pub(crate) max_dose_per_period: Option<Ratio>,
+    pub(crate) max_dose_per_administration: Option<Quantity>,
+    pub(crate) max_dose_per_lifetime: Option<Quantity>,
 }
 
 #[derive(Deserialize, Default)]
@@ -113,12 +119,14 @@ pub(crate) struct DoseAndRate {
     pub(crate) dose_quantity: Option<Quantity>,
     pub(crate) dose_range: Option<Range>,
     pub(crate) rate_quantity: Option<Quantity>,
+    pub(crate) rate_range: Option<Range>,
     pub(crate) rate_ratio: Option<Ratio>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct Timing {
+    pub(crate) event: Vec<Option<String>>,
     pub(crate) code: Option<CodeableConcept>,
     pub(crate) repeat: Option<Repeat>,
 }
@@ -126,7 +134,21 @@ pub(crate) struct Timing {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct Repeat {
+    pub(crate) bounds_duration: Option<Quantity>,
+    pub(crate) bounds_range: Option<Range>,
+    pub(crate) bounds_period: Option<Period>,
+    pub(crate) count: Option<Decimal>,
+    pub(crate) count_max: Option<Decimal>,
+    pub(crate) duration: Option<Decimal>,
+    pub(crate) duration_max: Option<Decimal>,
+    pub(crate) duration_unit: Option<String>,
     pub(crate) frequency: Option<Decimal>,
+    pub(crate) frequency_max: Option<Decimal>,
     pub(crate) period: Option<Decimal>,
+    pub(crate) period_max: Option<Decimal>,
     pub(crate) period_unit: Option<String>,
+    pub(crate) day_of_week: Vec<Option<String>>,
+    pub(crate) time_of_day: Vec<Option<String>>,
+    pub(crate) when: Vec<Option<String>>,
+    pub(crate) offset: Option<Decimal>,
 }

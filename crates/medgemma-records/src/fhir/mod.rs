@@ -13,7 +13,7 @@ mod results;
 pub(crate) use care::{Procedure, ServiceRequest};
 pub(crate) use datatypes::{
     Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Period, Quantity, Range, Ratio,
-    Reference,
+    Reference, Repeat, Timing,
 };
 pub(crate) use medications::{
     Medication, MedicationAdministration, MedicationRequest, MedicationStatement,

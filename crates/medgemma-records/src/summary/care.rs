@@ -43,7 +43,7 @@ pub(crate) fn service_request(draft: &mut Draft<'_>, request: &ServiceRequest) {
     draft.say("planned for", planned);
     draft.say_all("site", &request.body_site);
     draft.say_reasons(&request.reason_code, &request.reason_reference);
-    draft.say_named("ordered by", &request.requester);
+    draft.say_people("ordered by", &request.requester);
     draft.say_unless("order", "intent", request.intent.as_deref());
     draft.say_unless("routine", "priority", request.priority.as_deref());
     draft.say_notes(&request.note);

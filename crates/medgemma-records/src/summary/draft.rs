@@ -93,12 +93,33 @@ impl<'a> Draft<'a> {
         self.say(label, joined(texts, ", "));
     }
 
+    /// People by name, of whom it is known that they are no patients or relatives: what points into this resource or by
+    /// a URN at something that was not read may be one, whose name would be in `display`.
+    pub(crate) fn say_people<'b>(
+        &mut self,
+        label: &'static str,
+        references: impl IntoIterator<Item = &'b Reference>,
+    ) {
+        let is_known = |reference: &&Reference| match reference.reference.as_deref() {
+            Some(name) if name.starts_with(['#']) || name.starts_with("urn:") => {
+                reference.r#type.is_some() || self.names.resource(name, self.from).is_some()
+            }
+            _ => true,
+        };
+        let references: Vec<&Reference> = references.into_iter().filter(is_known).collect();
+        self.say_named(label, references);
+    }
+
     /// As above, of one; nothing of what was entered in error.
     pub(crate) fn named(&mut self, reference: &Reference) -> Option<String> {
-        let target = reference.reference.as_deref();
-        let target = target.and_then(|target| self.names.resource(target, self.from));
-        if target.is_some_and(Resource::is_void) {
+        let name = reference.reference.as_deref();
+        let target = name.and_then(|name| self.names.resource(name, self.from));
+        if name.is_some_and(|name| self.names.is_void(name, self.from)) {
             return None;
+        }
+        // Their names are not read from their own records either.
+        if let Some(whom) = lay(reference, target) {
+            return Some(whom.to_owned());
         }
         self.text(reference.display.as_deref())
             .or_else(|| self.text(title(target?).as_deref()))
@@ -260,6 +281,22 @@ impl<'a> Draft<'a> {
             None => self.text(date),
         }
     }
+}
+
+/// The word for a patient or a relative, if a reference points at one.
+fn lay(reference: &Reference, target: Option<&Resource>) -> Option<&'static str> {
+    if matches!(target, Some(Resource::Patient(_))) {
+        return Some("the patient");
+    }
+    let r#type = reference.r#type.iter();
+    // `Patient/1`, `https://server/fhir/Patient/1`, `Patient?identifier=1`
+    let parts = reference.reference.iter().chain(r#type);
+    let mut parts = parts.flat_map(|text| text.split(['/', '?', '|']));
+    parts.find_map(|part| match part {
+        "Patient" => Some("the patient"),
+        "RelatedPerson" => Some("a relative"),
+        _ => None,
+    })
 }
 
 /// What a concept is called: its text, or a coding's display, or a code for want of words.

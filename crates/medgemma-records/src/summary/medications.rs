@@ -1,10 +1,11 @@
 //! Medications as ordered, taken and given.
 
 use crate::fhir::{
-    CodeableConcept, Dosage, Medication, MedicationAdministration, MedicationRequest,
-    MedicationStatement, Reference, Resource,
+    CodeableConcept, Medication, MedicationAdministration, MedicationRequest, MedicationStatement,
+    Reference, Resource,
 };
 
+use super::dosage::dosage;
 use super::draft::{joined, words};
 use super::{Draft, Standing, codes};
 
@@ -45,45 +46,6 @@ fn medicine(
     }
 }
 
-/// A dosage as its author worded it, or put together from its parts.
-fn dosage(draft: &mut Draft<'_>, dosage: &Dosage) {
-    let worded = draft
-        .text(dosage.text.as_deref())
-        .or_else(|| draft.text(dosage.patient_instruction.as_deref()));
-    if worded.is_some() {
-        draft.say("dosage", worded);
-        return;
-    }
-    let mut parts = Vec::new();
-    for part in &dosage.dose_and_rate {
-        parts.extend(
-            draft
-                .quantity(part.dose_quantity.as_ref())
-                .or_else(|| draft.range_of(part.dose_range.as_ref())),
-        );
-        let rate = draft
-            .quantity(part.rate_quantity.as_ref())
-            .or_else(|| draft.ratio(part.rate_ratio.as_ref()));
-        parts.extend(rate.map(|rate| format!("at {rate}")));
-    }
-    if let Some(timing) = &dosage.timing {
-        parts.extend(draft.concept(timing.code.as_ref()).or_else(|| {
-            let repeat = timing.repeat.as_ref()?;
-            let (times, period) = (
-                repeat.frequency.as_ref()?.as_str(),
-                repeat.period.as_ref()?.as_str(),
-            );
-            let unit = draft.text(repeat.period_unit.as_deref())?;
-            Some(format!("{times} per {period} {unit}"))
-        }));
-    }
-    let needed = draft.concept(dosage.as_needed_codeable_concept.as_ref());
-    let needed = needed.map(|why| format!("as needed for {why}"));
-    parts.extend(needed.or_else(|| dosage.as_needed_boolean?.then(|| "as needed".to_owned())));
-    parts.extend(draft.concept(dosage.route.as_ref()));
-    draft.say("dosage", joined(parts, ", "));
-}
-
 pub(crate) fn request(draft: &mut Draft<'_>, request: &MedicationRequest) {
     medicine(
         draft,
@@ -98,7 +60,7 @@ pub(crate) fn request(draft: &mut Draft<'_>, request: &MedicationRequest) {
         .iter()
         .for_each(|part| dosage(draft, part));
     draft.say_reasons(&request.reason_code, &request.reason_reference);
-    draft.say_named("prescribed by", &request.requester);
+    draft.say_people("prescribed by", &request.requester);
     draft.say_unless("order", "intent", request.intent.as_deref());
     draft.say_unless("routine", "priority", request.priority.as_deref());
     draft.say_notes(&request.note);

@@ -2,6 +2,7 @@
 
 mod care;
 mod codes;
+mod dosage;
 mod draft;
 mod medications;
 mod people;
@@ -115,25 +116,35 @@ impl Summary {
             Resource::ServiceRequest(request) => care::service_request(&mut draft, request),
         }
         Self {
-            void: resource.is_void(),
+            void: names.is_void_at(from),
             ..draft.finish()
         }
     }
 
     /// As an excerpt shows it, behind the record's name: date, title, codes, value, details, status.
     pub(crate) fn line(&self) -> String {
+        self.written(true)
+    }
+
+    /// The same without codes, whose digits are no numbers of the patient's.
+    pub(crate) fn without_codes(&self) -> String {
+        self.written(false)
+    }
+
+    fn written(&self, with_codes: bool) -> String {
         let mut line = match &self.date {
             Some(date) => date.as_str().to_owned(),
             None => "undated".to_owned(),
         };
         line.push(' ');
-        line.push_str(if self.title.is_empty() {
+        let is_code = self.codes.iter().any(|code| code.code == self.title);
+        line.push_str(if self.title.is_empty() || is_code && !with_codes {
             "unnamed"
         } else {
             &self.title
         });
         let mut open = " (";
-        for code in &self.codes {
+        for code in self.codes.iter().filter(|_| with_codes) {
             // A code that is the title, for want of words, is not said twice.
             if code.code != self.title {
                 let gap = if code.system.is_empty() { "" } else { " " };

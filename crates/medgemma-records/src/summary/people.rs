@@ -62,7 +62,7 @@ pub(crate) fn encounter(draft: &mut Draft<'_>, encounter: &Encounter) {
             .iter()
             .filter_map(|part| part.condition.as_ref()),
     );
-    draft.say_named(
+    draft.say_people(
         "seen by",
         encounter
             .participant

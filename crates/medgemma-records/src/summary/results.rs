@@ -36,7 +36,8 @@ pub(crate) fn observation(draft: &mut Draft<'_>, observation: &Observation) {
 
 /// `Diastolic blood pressure 95 mm[Hg] (reference range at most 90 mm[Hg], interpretation high)`.
 fn component(draft: &mut Draft<'_>, component: &Component) -> Option<String> {
-    let value = value(draft, component)?;
+    // Panels of susceptibility say "R" and no more.
+    let value = value(draft, component);
     let name = draft
         .concept(component.code.as_ref())
         .unwrap_or_else(|| "unnamed".to_owned());
@@ -47,10 +48,14 @@ fn component(draft: &mut Draft<'_>, component: &Component) -> Option<String> {
             .collect(),
         ", ",
     );
-    Some(match judged {
-        Some(judged) => format!("{name} {value} ({judged})"),
-        None => format!("{name} {value}"),
-    })
+    if value.is_none() && judged.is_none() {
+        return None;
+    }
+    let judged = judged.map(|judged| format!("({judged})"));
+    joined(
+        [Some(name), value, judged].into_iter().flatten().collect(),
+        " ",
+    )
 }
 
 fn value(draft: &mut Draft<'_>, measured: &Component) -> Option<String> {
@@ -175,9 +180,8 @@ pub(crate) fn report(draft: &mut Draft<'_>, report: &DiagnosticReport) {
     draft.say_all("conclusion", &report.conclusion_code);
     let results = report.result.iter().filter_map(|result| {
         let target = result.reference.as_deref()?;
-        let resource = draft.names.resource(target, draft.from)?;
         let name = draft.names.name(target, draft.from)?;
-        (!resource.is_void()).then(|| name.to_string())
+        (!draft.names.is_void(target, draft.from)).then(|| name.to_string())
     });
     let results = results.collect();
     draft.say("results", joined(results, ", "));

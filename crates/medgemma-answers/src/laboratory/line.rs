@@ -1,0 +1,64 @@
+//! A row in words: `Haemoglobin: 10.2 g/dL (12.0-16.0) L`.
+
+use std::ops::Range;
+
+use super::row::{Flag, LabRow, LabValue, ReferenceRange};
+use super::table::{Column, clean, column, split_flag};
+
+/// What a line is.
+pub(super) enum Line {
+    Row(Box<LabRow>),
+    /// It has a name and, behind a colon, a number, and what follows that is of no known form.
+    Unread,
+    Prose,
+}
+
+impl Line {
+    pub(super) fn read(line: &str, span: &Range<usize>) -> Self {
+        let line = line.trim_start_matches(['-', '*', '\u{2022}', ' ']);
+        let Some((analyte, rest)) = line.split_once(':').or_else(|| line.split_once(" = ")) else {
+            return Self::Prose;
+        };
+        let (analyte, rest) = (clean(analyte), clean(rest));
+        let named = analyte.starts_with(char::is_alphabetic) && analyte.len() <= 60;
+        if !named || column(analyte) != Column::Other {
+            return Self::Prose;
+        }
+        match row(analyte, rest, span) {
+            Some(row) => Self::Row(Box::new(row)),
+            None if LabValue::begins_with_number(rest) => Self::Unread,
+            None => Self::Prose,
+        }
+    }
+}
+
+/// `value unit (range) flag`, the range and the flag in any order; a number must be there.
+fn row(analyte: &str, rest: &str, span: &Range<usize>) -> Option<LabRow> {
+    let (mut before, mut range, mut after) = (rest, None, "");
+    if let Some((value, bracket)) = rest.split_once(['(', '[']) {
+        let (inside, behind) = bracket.split_once([')', ']'])?;
+        let read = ReferenceRange::read(inside).filter(|range| range.low.or(range.high).is_some());
+        if read.is_some() {
+            (before, range, after) = (value, read, behind);
+        }
+    }
+    let after = after.trim_matches([',', ';', '.', ' ']);
+    let (written, marked) = split_flag(before.trim().trim_end_matches([',', ';']));
+    let (value, unit) = LabValue::read(written)?;
+    // A line of prose has no number behind its colon, or many words behind the number.
+    let prose = matches!(value, LabValue::Text(_))
+        || unit
+            .as_ref()
+            .is_some_and(|unit| unit.split_whitespace().count() > 2);
+    if prose {
+        return None;
+    }
+    Some(LabRow {
+        analyte: analyte.to_owned(),
+        value,
+        unit,
+        range,
+        flag: Flag::read(after).or(marked),
+        span: span.clone(),
+    })
+}

@@ -1,0 +1,174 @@
+//! Dosages in words: how much, how often, when, how long, and the most that may be.
+//! Source: <https://hl7.org/fhir/R4/dosage.html>, <https://hl7.org/fhir/R4/datatypes.html#Timing>.
+
+use crate::fhir::{Decimal, Dosage, Repeat, Timing};
+
+use super::Draft;
+use super::draft::joined;
+
+/// A dosage as its author worded it, or put together from its parts; and what bounds or explains it, which the wording
+/// may leave out.
+pub(super) fn dosage(draft: &mut Draft<'_>, dosage: &Dosage) {
+    let worded = draft.text(dosage.text.as_deref());
+    let repeat = dosage
+        .timing
+        .as_ref()
+        .and_then(|timing| timing.repeat.as_ref());
+    if worded.is_some() {
+        draft.say("dosage", worded);
+    } else {
+        let parts = parts(draft, dosage);
+        draft.say("dosage", joined(parts, ", "));
+    }
+    let bounds = repeat.and_then(|repeat| bounds(draft, repeat));
+    draft.say("for", bounds);
+    let most = [
+        draft.ratio(dosage.max_dose_per_period.as_ref()),
+        draft
+            .quantity(dosage.max_dose_per_administration.as_ref())
+            .map(|most| most + " at once"),
+        draft
+            .quantity(dosage.max_dose_per_lifetime.as_ref())
+            .map(|most| most + " in a lifetime"),
+    ];
+    let most = most.into_iter().flatten().collect();
+    draft.say("at most", joined(most, ", "));
+    draft.say_all("instruction", &dosage.additional_instruction);
+    draft.say_text(
+        "instruction to the patient",
+        dosage.patient_instruction.as_deref(),
+    );
+}
+
+fn parts(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
+    let mut parts = Vec::new();
+    for part in &dosage.dose_and_rate {
+        parts.extend(
+            draft
+                .quantity(part.dose_quantity.as_ref())
+                .or_else(|| draft.range_of(part.dose_range.as_ref())),
+        );
+        let rate = draft
+            .quantity(part.rate_quantity.as_ref())
+            .or_else(|| draft.ratio(part.rate_ratio.as_ref()))
+            .or_else(|| draft.range_of(part.rate_range.as_ref()));
+        parts.extend(rate.map(|rate| format!("at {rate}")));
+    }
+    if let Some(timing) = &dosage.timing {
+        parts.extend(times(draft, timing));
+    }
+    let needed = draft.concept(dosage.as_needed_codeable_concept.as_ref());
+    let needed = needed.map(|why| format!("as needed for {why}"));
+    parts.extend(needed.or_else(|| dosage.as_needed_boolean?.then(|| "as needed".to_owned())));
+    parts.extend(draft.concept(dosage.route.as_ref()));
+    parts.extend(
+        draft
+            .concept(dosage.site.as_ref())
+            .map(|site| format!("at {site}")),
+    );
+    parts
+}
+
+/// When. A code says all of it but for the bounds, says the standard.
+fn times(draft: &mut Draft<'_>, timing: &Timing) -> Vec<String> {
+    let coded = draft.concept(timing.code.as_ref());
+    if coded.is_some() {
+        return coded.into_iter().collect();
+    }
+    let mut said = Vec::new();
+    let days = timing.event.iter().flatten();
+    said.extend(
+        days.filter_map(|day| draft.moment(Some(day)))
+            .map(|day| format!("on {day}")),
+    );
+    let Some(repeat) = &timing.repeat else {
+        return said;
+    };
+    said.extend(rhythm(draft, repeat));
+    let units = draft.text(repeat.duration_unit.as_deref());
+    let lasting = span(&repeat.duration, &repeat.duration_max);
+    said.extend(lasting.map(|span| format!("over {span} {}", units.unwrap_or_default())));
+    let offset = repeat.offset.as_ref();
+    for when in repeat.when.iter().flatten() {
+        let words = meal(when)
+            .map(str::to_owned)
+            .or_else(|| draft.text(Some(when)));
+        said.extend(words.map(|words| match offset {
+            Some(minutes) => format!("{} min {words}", minutes.as_str()),
+            None => words,
+        }));
+    }
+    let texts = [("on", &repeat.day_of_week), ("at", &repeat.time_of_day)];
+    for (word, list) in texts {
+        let list = list.iter().flatten();
+        let list: Vec<String> = list.filter_map(|text| draft.text(Some(text))).collect();
+        said.extend(joined(list, " and ").map(|list| format!("{word} {list}")));
+    }
+    let count = span(&repeat.count, &repeat.count_max);
+    said.extend(count.map(|count| format!("{count} times in all")));
+    said
+}
+
+/// `2 per 1 d`, `1 to 2 per 4 to 6 h`. Without a frequency it is once in each period, says the standard.
+fn rhythm(draft: &mut Draft<'_>, repeat: &Repeat) -> Option<String> {
+    let times = span(&repeat.frequency, &repeat.frequency_max);
+    let Some(period) = span(&repeat.period, &repeat.period_max) else {
+        return times.map(|times| format!("{times} times"));
+    };
+    let unit = draft.text(repeat.period_unit.as_deref());
+    let unit = unit.unwrap_or_else(|| "(no unit of time given)".to_owned());
+    let times = times.unwrap_or_else(|| "1".to_owned());
+    Some(format!("{times} per {period} {unit}"))
+}
+
+fn span(from: &Option<Decimal>, to: &Option<Decimal>) -> Option<String> {
+    match (
+        from.as_ref().map(Decimal::as_str),
+        to.as_ref().map(Decimal::as_str),
+    ) {
+        (Some(from), Some(to)) if from != to => Some(format!("{from} to {to}")),
+        (Some(one), _) => Some(one.to_owned()),
+        (None, most) => Some(format!("up to {}", most?)),
+    }
+}
+
+/// How long, or between which days.
+fn bounds(draft: &mut Draft<'_>, repeat: &Repeat) -> Option<String> {
+    draft
+        .quantity(repeat.bounds_duration.as_ref())
+        .or_else(|| draft.range_of(repeat.bounds_range.as_ref()))
+        .or_else(|| draft.period(repeat.bounds_period.as_ref()))
+}
+
+/// Source: <https://hl7.org/fhir/R4/valueset-event-timing.html>.
+fn meal(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "MORN" => "in the morning",
+        "MORN.early" => "early in the morning",
+        "MORN.late" => "late in the morning",
+        "NOON" => "at noon",
+        "AFT" => "in the afternoon",
+        "AFT.early" => "early in the afternoon",
+        "AFT.late" => "late in the afternoon",
+        "EVE" => "in the evening",
+        "EVE.early" => "early in the evening",
+        "EVE.late" => "late in the evening",
+        "NIGHT" => "at night",
+        "PHS" => "after going to sleep",
+        "HS" => "before sleep",
+        "WAKE" => "upon waking",
+        "C" => "with meals",
+        "CM" => "with breakfast",
+        "CD" => "with lunch",
+        "CV" => "with dinner",
+        "AC" => "before meals",
+        "ACM" => "before breakfast",
+        "ACD" => "before lunch",
+        "ACV" => "before dinner",
+        "PC" => "after meals",
+        "PCM" => "after breakfast",
+        "PCD" => "after lunch",
+        "PCV" => "after dinner",
+        _ => return None,
+    })
+}
