@@ -14,11 +14,15 @@ fn grows_with(what: &str, text: impl Fn(usize) -> String, read: impl Fn(&str)) {
         read(&text);
         begun.elapsed().as_secs_f64()
     };
-    let (short, long) = (time(100_000), time(400_000));
-    assert!(
-        long < 12.0 * short.max(0.02),
-        "{what:?}: {short} s, {long} s"
-    );
+    // Others may have the processor meanwhile: once more, where it took long.
+    let (short, mut long) = (time(100_000), time(400_000));
+    for _ in 0..3 {
+        if long < 12.0 * short.max(0.02) {
+            return;
+        }
+        long = long.min(time(400_000));
+    }
+    panic!("{what:?}: {short} s, {long} s");
 }
 
 #[test]

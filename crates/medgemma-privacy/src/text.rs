@@ -295,8 +295,47 @@ mod tests {
             ("Card 1987 1988 1989 1990", "Card [ACCOUNT]"),
             ("Card 1111 2222 3333 4444 mL", "Card [ACCOUNT] mL"),
             ("MRN: 12345\ncc: his wife", "MRN: [MRN]\ncc: his wife"),
+            ("MRN: 12345\nHR 88", "MRN: [MRN]\nHR 88"),
+            ("MRN: 12345 / DOB", "MRN: [MRN] / DOB"),
+            ("MRN 123-45-678 mg", "MRN [MRN] mg"),
+            ("MRN: 12345\nUnit: ICU", "MRN: [MRN]\nUnit: ICU"),
+            ("Patient 12345 L hip", "Patient [MRN] L hip"),
+            ("Patient: 12345 mg", "Patient: [MRN] mg"),
+            ("Acct: 54321 days", "Acct: [ACCOUNT] days"),
+            ("MRN 12345mL", "MRN [MRN]"),
+            ("License: RN 123456", "License: [LICENCE]"),
+            ("Accession: CT 123456", "Accession: [ID]"),
+            ("MRN: A 12345", "MRN: [MRN]"),
+            ("Order LAB 12345", "Order [ID]"),
             ("Device 123-45678-L", "Device [DEVICE]"),
             ("Plan: 1500 is hers", "Plan: [PLAN] is hers"),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_of_columns_are_no_groups_of_one() {
+        for text in [
+            "Red cell count\t4.52\t3.80-5.80",
+            "140\t103\t1200",
+            "2019\t2020\t2021\t2022",
+            "5551   234   5678",
+        ] {
+            assert_eq!(scrub(text), text);
+        }
+        assert_eq!(scrub("Tel.:\t555 234 5678"), "Tel.:\t[PHONE]");
+    }
+
+    #[test]
+    fn towns_behind_headings_are_found() {
+        for (text, expected) in [
+            ("Final Report\nLos Angeles", "Final Report\n[LOCATION]"),
+            (
+                "Aspirin\nPlavix\nColorado Springs",
+                "Aspirin\nPlavix\n[LOCATION]",
+            ),
+            ("Colorado\nSprings", "[LOCATION]"),
         ] {
             assert_eq!(scrub(text), expected);
         }

@@ -26,10 +26,20 @@ impl Line {
         }
         match row(analyte, rest, span) {
             Some(row) => Self::Row(Box::new(row)),
-            None if LabValue::begins_with_number(rest) => Self::Unread,
+            None if LabValue::begins_with_number(rest) && !is_of_the_heading(rest) => Self::Unread,
             None => Self::Prose,
         }
     }
+}
+
+/// Whether a text is a date, a time or a telephone number, of which the heading of a report is made: three numbers or
+/// more, or two with a colon, without a word or a range in brackets.
+fn is_of_the_heading(text: &str) -> bool {
+    let numbers = text.split(|c: char| !c.is_ascii_digit());
+    let count = numbers.filter(|number| !number.is_empty()).count();
+    let area_code = text.starts_with(['(', '+']);
+    let words = text.contains(char::is_alphabetic) || text.contains('(') && !area_code;
+    !words && (count >= 3 || count == 2 && text.contains(':'))
 }
 
 /// `value unit (range) flag`, the range and the flag in any order; a number must be there.

@@ -46,11 +46,13 @@ fn grouped(text: &str) -> Option<(String, &str)> {
         number.push_str(&group[..3]);
         rest = &group[3..];
     }
+    // One group behind a space may be another number, a power without its sign, `250 109/L`, or the value before.
+    let alone = mark == ' ' && number.len() == first + 3 && !number.ends_with("000");
     // Groups that go on otherwise are none, but for a power: `250 10^3`.
     let goes_on = rest
         .strip_prefix(mark)
         .is_some_and(|rest| run(rest) > 0 && !rest.starts_with("10^"));
-    if number.len() == first || goes_on {
+    if number.len() == first || alone || goes_on {
         return None;
     }
     if let Some(decimals) = rest.strip_prefix(['.', ',']) {
@@ -121,6 +123,8 @@ mod tests {
             ("1 234,567", 1.0, " 234,567"),
             ("1234 567", 1234.0, " 567"),
             ("1'234 567", 1234.0, " 567"),
+            ("250 109/L", 250.0, " 109/L"),
+            ("140 138 mmol/L", 140.0, " 138 mmol/L"),
         ] {
             assert_eq!(leading_number(text), Some((value, rest)), "{text}");
         }

@@ -140,9 +140,11 @@ impl LabValue {
             return Some((Self::Text(text.to_owned()), None));
         };
         // The end of a sentence.
-        let unit = match rest.trim() {
-            "." => "",
-            unit => unit,
+        let rest = rest.trim();
+        let ends = |rest: &str| rest.is_empty() || rest.starts_with(char::is_whitespace);
+        let unit = match rest.strip_prefix('.') {
+            Some(behind) if ends(behind) => "",
+            _ => rest,
         };
         if !is_unit(unit) {
             return Some((Self::Text(text.to_owned()), None));
@@ -184,7 +186,10 @@ fn is_unit(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if digits > 0 {
         let power = text[digits..].starts_with(|c: char| !c.is_ascii_digit() && !c.is_whitespace());
-        return matches!(&text[..digits], "10" | "1000")
+        // "109/L" is 10^9/L without its sign.
+        let flat = matches!(&text[..digits], "103" | "106" | "109" | "1012")
+            && text[digits..].starts_with('/');
+        return (matches!(&text[..digits], "10" | "1000") || flat)
             && power
             && !text[digits..].starts_with(['.', ',', '-']);
     }

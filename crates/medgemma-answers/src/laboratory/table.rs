@@ -269,10 +269,15 @@ fn walk(value: &Value, key: Option<&str>, span: &Range<usize>, report: &mut LabR
     match value {
         Value::Object(map) => match object_row(map, key, span) {
             Some(row) => report.rows.push(row),
-            None if is_row(map) => report.skipped.push(SkippedLine { span: span.clone() }),
-            None => map
-                .iter()
-                .for_each(|(key, value)| walk(value, Some(key), span, report)),
+            None => {
+                let before = report.rows.len();
+                map.iter()
+                    .for_each(|(key, value)| walk(value, Some(key), span, report));
+                // A panel has its rows within it.
+                if report.rows.len() == before && is_row(map) {
+                    report.skipped.push(SkippedLine { span: span.clone() });
+                }
+            }
         },
         Value::Array(list) => list
             .iter()
@@ -378,6 +383,35 @@ mod tests {
 
     const HB: &str = "Haemoglobin 10.2 g/dL 12..16 Low";
     const K: &str = "Potassium 4.1 mmol/L 3.5..5.1 -";
+
+    #[test]
+    fn what_stands_behind_a_number_is_not_made_part_of_it() {
+        assert_eq!(
+            rows("Platelets: 250 109/L (150-400)\nWBC: 7.4 x109/L (4.0-11.0)\nSodium: 140. Normal"),
+            [
+                "Platelets 250 109/L 150..400 -",
+                "WBC 7.4 x109/L 4..11 -",
+                "Sodium 140 - -..- Normal",
+            ]
+        );
+        let two = lab_report("Sodium: 140 138 mmol/L");
+        assert_eq!((two.rows.len(), two.skipped.len()), (0, 1));
+    }
+
+    #[test]
+    fn panels_and_headings_are_no_rows_that_were_not_read() {
+        for result in ["", "--"] {
+            let panel = format!(
+                r#"{{"name":"Lipid panel","result":"{result}","tests":[{{"test":"LDL","value":130}}]}}"#
+            );
+            assert_eq!(rows(&panel), ["LDL 130 - -..- -"]);
+            assert!(lab_report(&panel).skipped.is_empty());
+        }
+        let heading =
+            "DOB: 01/02/1950\nCollected: 2024-01-05 10:30\nPhone: 617-555-0123\nTime: 10:30";
+        let report = lab_report(heading);
+        assert!(report.rows.is_empty() && report.skipped.is_empty());
+    }
 
     #[test]
     fn tables_of_pipes_with_columns_in_any_order() {

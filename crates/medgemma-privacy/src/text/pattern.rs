@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::word::is_ordinary;
 use super::{Finding, Identifier};
 
 /// A rule; its first group, or without one the whole match, is the identifier.
@@ -123,8 +122,11 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
             let Some(matched) = captures.get(1).or_else(|| captures.get(0)) else {
                 continue;
             };
-            let after = &text[matched.end()..];
-            if !plausible(rule.identifier, matched.as_str(), after) {
+            let whole = captures
+                .get(0)
+                .map_or(matched.start(), |whole| whole.start());
+            let around = [&text[whole..matched.start()], &text[matched.end()..]];
+            if !plausible(rule.identifier, matched.as_str(), around) {
                 continue;
             }
             found.push(Finding {
@@ -136,15 +138,49 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
     found
 }
 
-/// Units of measure, behind quantities that no code is.
+/// Words before a code that stand before quantities as well; `plan` and `rx` with a colon too.
+const BEFORE_QUANTITIES: [&str; 23] = [
+    "patient",
+    "pt",
+    "record",
+    "unit",
+    "plan",
+    "group",
+    "lead",
+    "pump",
+    "stent",
+    "valve",
+    "device",
+    "generator",
+    "case",
+    "study",
+    "visit",
+    "order",
+    "sample",
+    "specimen",
+    "trial",
+    "rx",
+    "prescription",
+    "file",
+    "bottle",
+];
+
+/// Words that a text in capitals has between such a word and a number: `HAD 1200`.
+const BETWEEN: [&str; 18] = [
+    "had", "has", "was", "is", "in", "on", "at", "for", "from", "with", "of", "to", "by", "and",
+    "or", "took", "got", "received",
+];
+
+/// Units of measure, behind quantities that no code is. Words are units in small letters, without a colon behind them:
+/// `MIN: 3`, `HR 88` begin something else.
 static UNIT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:(?i:[ \n\-]?(?:m[lg]|mcg|ug|kg|dl|lit(?:er|re)s?|grams?|units?|iu|m?mol|meq|mosm|mm|cm|mmhg|bpm|k?cal|kcals|hz|gy|cgy|mgy|mci|mbq|hours?|hrs?|min(?:utes?)?|days?|cells?|mm3|drops?|tab(?:let)?s?|patients|subjects|participants)\b)|[ \n]?(?:cc(?:[^:\w]|$)|[gLl]\b|[µμ][gLlm]\b|ng\b|pg\b|%|/))")
+    Regex::new(r"^(?:(?i:[ \-]?(?:m[lg]|mcg|ug|kg|dl|lit(?:er|re)s?|grams?|iu|m?mol|meq|mosm|mm|cm|mmhg|bpm|k?cal|kcals|hz|gy|cgy|mgy|mci|mbq|mm3)(?:[^:\w]|$))|[ \-]?(?:units?|hours?|hrs?|min(?:utes?)?|days?|cells?|drops?|tab(?:let)?s?|patients|subjects|participants)(?:[^:\w]|$)| ?(?:cc(?:[^:\w]|$)|[µμ][gLlm]\b|ng\b|pg\b|%))")
         .expect("a rule of this file is a pattern")
 });
 
 /// What a pattern cannot say: how many digits a number has at least, so that `unit 3`, `lead 2` and
 /// `case 1` are none, nor `study 2019`, nor `Plan: 1500 mL`.
-fn plausible(identifier: Identifier, text: &str, after: &str) -> bool {
+fn plausible(identifier: Identifier, text: &str, [before, after]: [&str; 2]) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     match identifier {
         Identifier::MedicalRecord
@@ -153,7 +189,8 @@ fn plausible(identifier: Identifier, text: &str, after: &str) -> bool {
         | Identifier::Licence
         | Identifier::Device
         | Identifier::Other => {
-            digits >= 4 && !is_year(text) && !is_quantity(text, after) && !behind_word(text)
+            let quantity = may_be_quantity(before) && is_quantity(text, after);
+            digits >= 4 && !is_year(text) && !quantity && !behind_word(before, text)
         }
         Identifier::Phone | Identifier::Fax => digits >= 7,
         Identifier::Vehicle => digits >= 2,
@@ -165,37 +202,36 @@ fn plausible(identifier: Identifier, text: &str, after: &str) -> bool {
     }
 }
 
-/// A year, behind a word or not: `2018`, `IN 2018`.
+/// A year alone.
 fn is_year(text: &str) -> bool {
-    let year = behind_letters(text).1;
-    let digits = year.bytes().filter(u8::is_ascii_digit).count();
-    year.len() == 4 && digits == 4 && (year.starts_with("19") || year.starts_with("20"))
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    text.len() == 4 && digits == 4 && (text.starts_with("19") || text.starts_with("20"))
 }
 
-/// In a text in capitals: `HAD 1200`.
-fn behind_word(text: &str) -> bool {
-    is_ordinary(&behind_letters(text).0.to_lowercase())
+/// Whether what stands before a code stands before quantities as well.
+fn may_be_quantity(before: &str) -> bool {
+    let word = before.split(|c: char| !c.is_alphabetic()).next();
+    let word = word.unwrap_or_default().to_lowercase();
+    let said = before.contains([':', '#', '=']) && !["plan", "rx"].contains(&word.as_str());
+    BEFORE_QUANTITIES.contains(&word.as_str()) && !said
 }
 
-/// Letters that a space parts from a code, and the code.
-fn behind_letters(text: &str) -> (&str, &str) {
-    let parted = text.split_once(' ');
-    let letters =
-        parted.filter(|(letters, _)| letters.bytes().all(|byte| byte.is_ascii_alphabetic()));
-    letters.unwrap_or(("", text))
+/// In a text in capitals: `PATIENT HAD 1200`, `LEAD IN 2018`.
+fn behind_word(before: &str, text: &str) -> bool {
+    let word = text.split_once(' ').map(|(word, _)| word.to_lowercase());
+    !before.contains([':', '#', '=']) && word.is_some_and(|word| BETWEEN.contains(&&*word))
 }
 
-/// Numbers of a quantity's length with a unit behind them, or with one written to them.
+/// A number, or two with a hyphen or a point, of a quantity's length, and a unit behind or written to it.
 fn is_quantity(text: &str, after: &str) -> bool {
-    let number = behind_letters(text).1;
-    let end = number.find(|c: char| c.is_alphabetic() || c == '/');
-    let (number, unit) = number.split_at(end.unwrap_or(number.len()));
-    let mut numbers = number.split(|c: char| !c.is_ascii_digit());
-    // A card's groups are no quantity.
-    !number.contains(' ')
-        && numbers.all(|digits| digits.len() <= 5)
-        && number.starts_with(|c: char| c.is_ascii_digit())
-        && number.ends_with(|c: char| c.is_ascii_digit())
+    let end = text.find(|c: char| c.is_alphabetic() || c == '/');
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let numbers: Vec<&str> = number.split(['-', '.']).collect();
+    let digits = |part: &&str| {
+        (1..=5).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    numbers.len() <= 2
+        && numbers.iter().all(digits)
         && match unit {
             "" => UNIT.is_match(after),
             unit => UNIT

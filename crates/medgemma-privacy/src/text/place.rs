@@ -1,5 +1,6 @@
 //! Places smaller than a state: addresses, towns, postal codes, institutions.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -71,35 +72,28 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
     found
 }
 
-static TOWN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b[A-Z][A-Za-z'’.\-]{2,20}(?:[ \n][A-Z][a-z]{2,15}){0,2}\b")
-        .expect("a rule of this file is a pattern")
+static CAPITAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b[A-Z][A-Za-z'’.\-]{2,20}\b").expect("a rule of this file is a pattern")
 });
 
-/// Towns of the list, of up to three words.
+/// Towns of the list, of up to three words. Each run of words is looked at: a heading may stand before a town.
 fn towns(text: &str) -> Vec<Finding> {
+    let words: Vec<Range<usize>> = CAPITAL.find_iter(text).map(|found| found.range()).collect();
     let mut found = Vec::new();
-    for matched in TOWN.find_iter(text) {
-        let words: Vec<(usize, &str)> = matched
-            .as_str()
-            .split([' ', '\n'])
-            .scan(matched.start(), |at, word| {
-                let start = *at;
-                *at += word.len() + 1;
-                Some((start, word))
-            })
-            .collect();
-        for from in 0..words.len() {
-            for to in (from..words.len()).rev() {
-                let (start, end) = (words[from].0, words[to].0 + words[to].1.len());
-                if is_town(&text[start..end].replace('\n', " ")) {
-                    found.push(Finding {
-                        identifier: Identifier::Location,
-                        range: start..end,
-                    });
-                    break;
-                }
-            }
+    for (index, first) in words.iter().enumerate() {
+        let joined =
+            |pair: &[Range<usize>]| matches!(&text[pair[0].end..pair[1].start], " " | "\n");
+        let run = &words[index..words.len().min(index + 3)];
+        let length = 1 + run.windows(2).take_while(|pair| joined(pair)).count();
+        let town = run[..length].iter().rev().find(|last| {
+            let name = &text[first.start..last.end];
+            is_town(&name.replace('\n', " "))
+        });
+        if let Some(last) = town {
+            found.push(Finding {
+                identifier: Identifier::Location,
+                range: first.start..last.end,
+            });
         }
     }
     found

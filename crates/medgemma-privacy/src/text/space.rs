@@ -6,8 +6,11 @@ use std::ops::Range;
 /// Ends a paragraph, where no identifier goes on.
 pub(super) const PARAGRAPH: char = '\u{2029}';
 
-/// A text in which every run of white space is one character: a space, `\n` for one end of a line with whatever is
-/// around it, [`PARAGRAPH`] for more.
+/// Parts the numbers of two columns, which are no groups of one.
+const COLUMN: char = '\t';
+
+/// A text in which every run of white space is one character: a space, [`COLUMN`] between numbers that are far
+/// apart, `\n` for one end of a line with whatever is around it, [`PARAGRAPH`] for more.
 pub(super) struct Even {
     pub(super) text: String,
     /// Where even text and text begin to run in step again: bytes of the one, of the other.
@@ -27,6 +30,7 @@ impl Even {
             let run = &rest[..rest.len() - rest.trim_start().len()];
             even.text.push_str(&text[at..from]);
             even.text.push(match ends_of_lines(run) {
+                0 if parts_columns(&text[..from], run, &text[from + run.len()..]) => COLUMN,
                 0 => ' ',
                 1 => '\n',
                 _ => PARAGRAPH,
@@ -48,6 +52,14 @@ impl Even {
         // A run of white space behind the range begins before its step, and is no part of it.
         to(range.start)..to(range.end)
     }
+}
+
+/// Whether a run within a line, with a tab or as wide as one, has digits on both sides.
+fn parts_columns(before: &str, run: &str, after: &str) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    (run.contains('\t') || run.chars().count() > 2)
+        && digit(before.chars().next_back())
+        && digit(after.chars().next())
 }
 
 fn ends_of_lines(run: &str) -> usize {
