@@ -304,6 +304,7 @@ mod tests {
             ("Acct: 54321 days", "Acct: [ACCOUNT] days"),
             ("MRN 12345mL", "MRN [MRN]"),
             ("License: RN 123456", "License: [LICENCE]"),
+            ("License: OR 123456", "License: [LICENCE]"),
             ("Accession: CT 123456", "Accession: [ID]"),
             ("MRN: A 12345", "MRN: [MRN]"),
             ("Order LAB 12345", "Order [ID]"),

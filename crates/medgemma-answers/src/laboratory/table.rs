@@ -387,11 +387,14 @@ mod tests {
     #[test]
     fn what_stands_behind_a_number_is_not_made_part_of_it() {
         assert_eq!(
-            rows("Platelets: 250 109/L (150-400)\nWBC: 7.4 x109/L (4.0-11.0)\nSodium: 140. Normal"),
+            rows(
+                "Platelets: 250 109/L (150-400)\nWBC: 7.4 x109/L (4.0-11.0)\nSodium: 140. Normal\nUrea: 8. Repeated."
+            ),
             [
                 "Platelets 250 109/L 150..400 -",
                 "WBC 7.4 x109/L 4..11 -",
                 "Sodium 140 - -..- Normal",
+                "Urea 8 - -..- -",
             ]
         );
         let two = lab_report("Sodium: 140 138 mmol/L");
