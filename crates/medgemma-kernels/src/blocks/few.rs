@@ -69,9 +69,10 @@ pub(super) fn linear(
         Path::Avx2 => {
             let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
             for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
+                let len = weight.row(first).len();
                 for row in first..first + count {
                     let (mut sums, m) = ([0.0; MOST], tokens.len());
-                    let row_on = Row::new(weight, row);
+                    let row_on = Row::new(weight, row, len);
                     // SAFETY: the processor has the instructions of `cpu.path()`.
                     unsafe { few_avx2::row(weight.format(), row_on, &packed.lines, m, &mut sums) };
                     tokens
@@ -88,11 +89,12 @@ pub(super) fn linear(
                 // Each of the two rows goes on where the one before it ended: a processor foresees
                 // that, which it does not of neighbours that take turns.
                 let half = count.div_ceil(2);
+                let len = weight.row(first).len();
                 for row in first..first + half {
                     // An odd last row is taken twice.
                     let next = (row + half).min(first + count - 1);
                     let (mut sums, m) = ([[0.0; MOST]; 2], tokens.len());
-                    let pair = [row, next].map(|row| Row::new(weight, row));
+                    let pair = [row, next].map(|row| Row::new(weight, row, len));
                     // SAFETY: the processor has the instructions of `cpu.path()`.
                     unsafe {
                         few_avx512::rows(weight.format(), pair, &packed.lines, m, &mut sums);
@@ -132,8 +134,8 @@ pub(super) struct Row<'a> {
 
 #[cfg(target_arch = "x86_64")]
 impl<'a> Row<'a> {
-    fn new(weight: Matrix<'a>, row: usize) -> Self {
-        let len = weight.row(row).len();
+    /// `len` is that of all rows, which is looked up once for many of them.
+    fn new(weight: Matrix<'a>, row: usize, len: usize) -> Self {
         Self {
             bytes: &weight.bytes()[row * len..],
             len,

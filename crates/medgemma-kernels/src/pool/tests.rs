@@ -1,3 +1,5 @@
+//! Threads meet, each piece is done once, and panics leave the pool as it was.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ use crate::unpack::Unpacker;
 /// How much is unpacked before it is asked how much there is to come.
 const FIRST_PIECE: u64 = 1 << 20;
 
-/// As many bytes as the pixels take, and no more beside them than allowed.
+/// As many bytes as the pixels take, and beside them what is allowed, or up to a quarter of all more.
 pub(super) fn unpacked(packed: &[u8], limits: &Limits, origin: &Origin) -> Result<Vec<u8>> {
     let reader = flate2::read::DeflateDecoder::new(packed);
     let mut unpacker = Unpacker::new(reader, origin, "deflated data set");

@@ -1,6 +1,6 @@
 //! Shapes and numbers that no model has.
 
-use super::{Case, Numbers, Rows, Stored, attention, case, distance};
+use super::{Case, Numbers, Operands, Rows, Stored, attention, case, distance};
 use crate::{Cpu, Path};
 
 /// Wrapped round, heads times their size are 8.
@@ -95,6 +95,19 @@ fn scores_far_below_zero_leave_the_largest() {
     }
 }
 
+/// Every path is off from the formula by `most` at most.
+#[track_caller]
+fn follows(case: &Case, operands: &Operands, most: f64, what: &str) {
+    let expected = case.expected(operands, &operands.q);
+    for path in Path::available() {
+        for stored in [Stored::F32, Stored::Bf16] {
+            let got = case.run(path, operands, stored);
+            let error = distance(&got, &expected, 0.0);
+            assert!(error <= most, "{path}, {stored:?}, {what}: off by {error}");
+        }
+    }
+}
+
 /// Two scores of about 2²² are 1 apart, in one block or piece of keys, or in two.
 #[test]
 fn differences_of_large_scores_count() {
@@ -115,17 +128,7 @@ fn differences_of_large_scores_count() {
                 lanes[0] = if keys[0] == key { least } else { 0.0 };
             }
         }
-        let expected = case.expected(&operands, &operands.q);
-        for path in Path::available() {
-            for stored in [Stored::F32, Stored::Bf16] {
-                let got = case.run(path, &operands, stored);
-                let error = distance(&got, &expected, 0.0);
-                assert!(
-                    error <= 0.01,
-                    "{path}, {stored:?}, {t} rows, {keys:?}: off by {error}"
-                );
-            }
-        }
+        follows(&case, &operands, 0.01, &format!("{t} rows, {keys:?}"));
     }
 }
 
@@ -145,16 +148,6 @@ fn equal_large_scores_weigh_alike() {
             let key = index % operands.head_stride / operands.row_stride;
             *value = if key < 128 { 1.0 } else { 0.0 };
         }
-        let expected = case.expected(&operands, &operands.q);
-        for path in Path::available() {
-            for stored in [Stored::F32, Stored::Bf16] {
-                let got = case.run(path, &operands, stored);
-                let error = distance(&got, &expected, 0.0);
-                assert!(
-                    error <= 0.004,
-                    "{path}, {stored:?}, {t} rows, {number}: off by {error}"
-                );
-            }
-        }
+        follows(&case, &operands, 0.004, &format!("{t} rows of {number}"));
     }
 }
