@@ -74,7 +74,7 @@ pub enum Error {
         found: usize,
     },
     /// Something else than a model stands at the path to load.
-    #[error("{} is neither a model directory nor a .gguf file: name one of these", path.display())]
+    #[error("{} is neither a model directory nor a GGUF file: name one of these", path.display())]
     NotAModel {
         /// The path as given.
         path: PathBuf,

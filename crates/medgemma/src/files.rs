@@ -1,5 +1,6 @@
 //! What lies at the path that a model is loaded from: a Hugging Face directory, or GGUF files.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use medgemma_image::ImageProcessor;
@@ -32,7 +33,7 @@ impl Files {
     pub(crate) fn find(path: &Path, options: &LoadOptions<'_>) -> Result<Self> {
         // A path that leads nowhere is judged by its name.
         let file = if path.is_file() || (is_gguf(path) && !path.is_dir()) {
-            if !is_gguf(path) {
+            if !is_gguf(path) && !begins_as_gguf(path) {
                 return Err(Error::NotAModel {
                     path: path.to_path_buf(),
                 });
@@ -155,6 +156,15 @@ impl Files {
 fn is_gguf(path: &Path) -> bool {
     let extension = path.extension();
     extension.is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+}
+
+/// What says so of a file in a store that names files by their content, such as Ollama's.
+fn begins_as_gguf(path: &Path) -> bool {
+    let mut begin = [0; 4];
+    let file = std::fs::File::open(path);
+    file.and_then(|mut file| file.read_exact(&mut begin))
+        .is_ok()
+        && begin == *b"GGUF"
 }
 
 /// The file name, in lower case.

@@ -250,6 +250,24 @@ fn the_vision_part_is_found_beside_the_model_or_named() {
 }
 
 #[test]
+fn a_file_with_another_ending_is_known_by_how_it_begins() {
+    let dir = folder("mm-f16");
+    let [blob, other] = ["sha256-5fd3b6", "notes.txt"].map(|name| dir.path().join(name));
+    fs::rename(dir.path().join("model.gguf"), &blob).unwrap();
+    let vision = LoadOptions::default().with_mmproj(dir.path().join("mmproj-model.gguf"));
+    let (found, whole) = (
+        MedGemma::load_with(&blob, &cpu(), vision).unwrap(),
+        folder("mm-f16"),
+    );
+    let expected = load(whole.path()).unwrap();
+    let question = [Message::user().image(image("picture-a.png")).text("What?")];
+    let [a, b] = [found, expected].map(|m| m.generate(&question, &exactly(6)).unwrap());
+    assert_eq!(ids(&a), ids(&b));
+    fs::write(&other, "GGU").unwrap();
+    names(&refusal(&other), &["notes.txt", "neither", "GGUF file"]);
+}
+
+#[test]
 fn a_folder_with_the_parts_of_a_model_is_that_model() {
     let dir = folder("mm-f16");
     let whole = dir.path().join("model.gguf");
