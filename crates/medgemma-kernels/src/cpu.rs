@@ -21,7 +21,7 @@ pub enum Path {
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL, DQ, VNNI and BF16.
     Avx512,
-    /// [`Path::Avx512`] with VBMI, and the tile unit AMX with bf16 and int8, on Linux.
+    /// [`Path::Avx512`] with VBMI, and the tile unit AMX with bf16, on Linux.
     Amx,
 }
 

@@ -39,14 +39,14 @@ pub(crate) fn is_emulated() -> bool {
     false
 }
 
-/// Whether the processor has AMX with bf16 and int8, and the system lets this process use it.
+/// Whether the processor has AMX with bf16, and the system lets this process use it.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn permitted() -> bool {
     use std::arch::asm;
     use std::arch::x86_64::__cpuid_count;
 
-    // Intel SDM vol. 2, CPUID leaf 7: EDX bit 22 AMX-BF16, bit 24 AMX-TILE, bit 25 AMX-INT8.
-    const WANTED: u32 = 1 << 22 | 1 << 24 | 1 << 25;
+    // Intel SDM vol. 2, CPUID leaf 7: EDX bit 22 AMX-BF16, bit 24 AMX-TILE.
+    const WANTED: u32 = 1 << 22 | 1 << 24;
     const SYS_ARCH_PRCTL: u64 = 158;
     const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
     const XFEATURE_XTILEDATA: u64 = 18;
