@@ -219,4 +219,33 @@ fn a_killed_ingestion_goes_on_with_nothing_lost_or_doubled() {
     );
     let open = |name| Index::open(folder.path().join(name), &fingerprint(3)).expect("opened");
     assert_eq!(entries(&open("index")), entries(&open("whole")));
+
+    // All pictures are moved, and what writes that down is killed again and again.
+    let pictures = folder.path().join("pictures").canonicalize();
+    let pictures = pictures.expect("a folder");
+    fs::rename(&pictures, folder.path().join("moved")).expect("moved");
+    fs::create_dir(&pictures).expect("a folder");
+    fs::rename(folder.path().join("moved"), pictures.join("below")).expect("moved");
+    let (mut kills, mut finished) = (0, false);
+    while !finished {
+        // Longer and longer, until there is time for all of it.
+        let time = rng.random_range(0..1000 * (kills + 1));
+        (_, finished) = run("kill::ingesting_child", folder.path(), 0, time);
+        kills += u64::from(!finished);
+        let index = open("index");
+        index.verify().expect("all checksums");
+        assert_eq!(index.len(), added, "nothing is lost or doubled");
+        assert!(kills < 400, "the children make progress");
+    }
+    assert!(kills >= 5, "only {kills} were killed");
+    let sorted = |name| {
+        let mut entries = entries(&open(name));
+        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        entries
+    };
+    for (moved, before) in sorted("index").into_iter().zip(sorted("whole")) {
+        assert_eq!((moved.id, moved.vector), (before.id, before.vector));
+        let path = Ingestion::path_of(&moved.metadata).expect("a path");
+        assert!(path.starts_with(pictures.join("below")) && path.is_file());
+    }
 }
