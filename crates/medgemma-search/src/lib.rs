@@ -82,7 +82,7 @@ pub use crate::export::{Column, ColumnKind, Exported};
 pub use crate::filter::Filter;
 pub use crate::fingerprint::Fingerprint;
 pub use crate::index::Index;
-pub use crate::ingest::{Fault, Ingested, Ingestion, Progress, Skipped, SourceFile};
+pub use crate::ingest::{Fault, Gone, Ingested, Ingestion, Progress, Skipped, SourceFile};
 pub use crate::metadata::{Metadata, Value};
 pub use crate::query::Query;
 pub use crate::recovery::Recovery;

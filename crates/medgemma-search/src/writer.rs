@@ -17,7 +17,7 @@ use crate::lock::Lock;
 use crate::quantize::{self, Scaling};
 use crate::record;
 use crate::recovery::{self, Recovery};
-use crate::rows::RowFiles;
+use crate::rows::{self, RowFiles};
 
 /// The files of rows and their log, empty in a new index.
 const ROWS: [&str; 3] = [files::VECTORS, files::CODES, files::LOG];
@@ -283,6 +283,25 @@ impl Writer {
         self.len() == 0
     }
 
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The vector with this id, at unit length.
+    pub(crate) fn vector(&self, id: &str) -> Result<Option<Vec<f32>>> {
+        let Some(row) = self.catalog.find(id.as_bytes()) else {
+            return Ok(None);
+        };
+        let mut vector = Vec::new();
+        self.rows.read_vector(row, &mut vector)?;
+        Ok(Some(rows::numbers(&vector)))
+    }
+
+    /// An error unless all vectors are those that were appended.
+    pub(crate) fn verify_vectors(&self) -> Result<()> {
+        self.catalog.spans(|span| self.rows.expect_batch(span))
+    }
+
     pub(crate) fn dimension(&self) -> usize {
         self.fingerprint.dimension
     }
@@ -294,8 +313,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Damaged`] if the vectors are, [`Error::Io`].
     pub fn remake_codes(&mut self) -> Result<()> {
-        let rows = &self.rows;
-        self.catalog.spans(|span| rows.expect_batch(span))?;
+        self.verify_vectors()?;
         self.rows.remake_codes(0..self.catalog.state().rows)?;
         let rows = &self.rows;
         self.catalog.spans(|span| rows.expect_codes(span))

@@ -31,6 +31,8 @@ def check(name, table):
     assert pyarrow.types.is_fixed_size_list(vector), vector
     assert vector.list_size == DIMENSION and vector.value_type == pyarrow.float32(), vector
     assert [(f.name, str(f.type)) for f in table.schema][2:] == [
+        ("metadata__rowid", "double"),
+        ("metadata__distance", "double"),
         ("age", "double"),
         ("exam_year", "double"),
         ("metadata_id", "string"),
@@ -42,6 +44,8 @@ def check(name, table):
     assert abs(numpy.linalg.norm(found, axis=1) - 1).max() < 1e-6
     columns = table.drop_columns(["vector"]).to_pydict()
     assert columns["id"] == [f"image {row}" for row in ROWS]
+    assert columns["metadata__rowid"] == [row % 3 for row in ROWS]
+    assert columns["metadata__distance"] == [row % 5 for row in ROWS]
     assert columns["age"] == [row % 90 for row in ROWS]
     assert columns["exam_year"] == [2000 + row % 20 for row in ROWS]
     assert columns["metadata_id"] == [f"patient {row % 7}" for row in ROWS]

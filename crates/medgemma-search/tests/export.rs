@@ -26,6 +26,8 @@ fn metadata(row: u16) -> Metadata {
         ("age".to_owned(), f64::from(row % 90).into()),
         ("mixed".to_owned(), mixed),
         ("exam.year".to_owned(), f64::from(2000 + row % 20).into()),
+        ("_distance".to_owned(), f64::from(row % 5).into()),
+        (".rowid".to_owned(), f64::from(row % 3).into()),
     ]);
     if row.is_multiple_of(3) {
         metadata.insert("portable".to_owned(), row.is_multiple_of(2).into());
@@ -60,6 +62,8 @@ fn check(exported: &Exported) {
     assert_eq!(
         columns,
         [
+            ("metadata__rowid", ColumnKind::Number, all),
+            ("metadata__distance", ColumnKind::Number, all),
             ("age", ColumnKind::Number, all),
             ("exam_year", ColumnKind::Number, all),
             ("metadata_id", ColumnKind::Text, all),
@@ -68,7 +72,18 @@ fn check(exported: &Exported) {
         ]
     );
     let sources: Vec<_> = exported.columns.iter().map(|c| &*c.source).collect();
-    assert_eq!(sources, ["age", "exam.year", "id", "mixed", "portable"]);
+    assert_eq!(
+        sources,
+        [
+            ".rowid",
+            "_distance",
+            "age",
+            "exam.year",
+            "id",
+            "mixed",
+            "portable"
+        ]
+    );
 }
 
 /// The names in a folder, sorted.

@@ -4,6 +4,7 @@ use std::fs::canonicalize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use medgemma::SiglipNormalization;
 
 /// The demonstration model of the zero-shot example.
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../zero-shot/model");
@@ -48,6 +49,10 @@ pub(crate) struct IndexTask {
     /// Pictures that are published together: what a crash costs is at most one such batch.
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub(crate) batch: usize,
+    /// Removes from the index what it lists as gone: pictures of any folder that are not where they
+    /// were. Those on a disk that is not there are gone too.
+    #[arg(long)]
+    pub(crate) prune: bool,
 }
 
 #[derive(Args)]
@@ -58,6 +63,10 @@ pub(crate) struct QueryTask {
     /// What the pictures show; with --image, both count alike.
     #[arg(long, value_name = "TEXT", required_unless_present = "image")]
     pub(crate) text: Option<String>,
+    /// How the text is normalised: siglip-tokenizer, as in transformers, for which `<90` is `90`, or
+    /// tokenizer-json, as in Google's container, which keeps `/`, `<` and `>`.
+    #[arg(long, value_name = "NAME", default_value_t, requires = "text")]
+    pub(crate) normalization: SiglipNormalization,
     /// A PNG or JPEG file that they are like.
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,

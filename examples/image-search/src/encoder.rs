@@ -3,8 +3,12 @@
 use std::error::Error;
 use std::path::Path;
 
-use medgemma::{Device, Embedding, Image, MedSigLip, Pixels};
+use medgemma::{
+    Device, Embedding, Image, MedSigLip, Pixels, SiglipNormalization, SiglipTextOptions,
+};
 use medgemma_search::Fingerprint;
+
+use crate::kept;
 
 /// A model whose embeddings an index can tell from those of all others.
 pub(crate) struct Encoder {
@@ -13,9 +17,21 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    pub(crate) fn load(dir: &Path, device: &Device) -> Result<Self, Box<dyn Error>> {
+    /// Loads the model that is to be used with `index`.
+    pub(crate) fn load(dir: &Path, device: &Device, index: &Path) -> Result<Self, Box<dyn Error>> {
+        // Before it is loaded: a file that changes from now on has another state.
+        let state = kept::state(dir).ok();
         let model = MedSigLip::load(dir, device)?;
-        let fingerprint = Fingerprint::new(model.checksum()?, model.config().embedding_size());
+        let checksum = match state.as_deref().and_then(|state| kept::read(index, state)) {
+            Some(checksum) => checksum,
+            None => {
+                let checksum = model.checksum()?;
+                // Nobody may be able to write there, and nobody needs to.
+                let _ = state.map(|state| kept::write(index, &state, &checksum));
+                checksum
+            }
+        };
+        let fingerprint = Fingerprint::new(checksum, model.config().embedding_size());
         Ok(Self { model, fingerprint })
     }
 
@@ -29,8 +45,13 @@ impl Encoder {
         self.model.embed_pixels(pixels)
     }
 
-    pub(crate) fn embed_text(&self, text: &str) -> medgemma::Result<Embedding> {
-        let mut embedded = self.model.embed_texts(&[text])?;
+    pub(crate) fn embed_text(
+        &self,
+        text: &str,
+        normalization: SiglipNormalization,
+    ) -> medgemma::Result<Embedding> {
+        let options = SiglipTextOptions::default().with_normalization(normalization);
+        let mut embedded = self.model.embed_texts_with(&[text], &options)?;
         Ok(embedded.swap_remove(0))
     }
 }

@@ -18,18 +18,20 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     let mut writer = open(&task.index, &encoder.fingerprint)?;
     let decode = |file: &SourceFile<'_>| -> medgemma::Result<_> {
         let image = Image::decode(file.bytes, &Limits::default())?;
-        Ok((
-            encoder.pixels(&image)?,
-            metadata(file, &image, &task.folder),
-        ))
+        Ok((encoder.pixels(&image)?, metadata(file, &image)))
     };
-    let embed = |pictures: Vec<Pixels>| -> medgemma::Result<_> {
+    // What cannot be embedded is the fault of the one picture.
+    let embed = |pictures: Vec<Pixels>| {
         let embed = |pixels| Ok(encoder.embed_pixels(pixels)?.into_vec());
-        pictures.iter().map(embed).collect()
+        Ok::<_, medgemma::Error>(pictures.iter().map(embed).collect())
     };
     // Draws nothing unless standard error is a terminal.
     let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{msg}")?);
-    let ingestion = Ingestion::new(&task.folder).with_batch(task.batch);
+    // The model embeds them one by one: each is progress.
+    let mut ingestion = Ingestion::new(&task.folder)
+        .with_batch(task.batch)
+        .with_step(1);
+    ingestion.prune = task.prune;
     let ingested = ingestion.run(&mut writer, decode, embed, |progress| {
         bar.set_message(progress.to_string());
         ControlFlow::Continue(())
@@ -37,6 +39,12 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     bar.finish_and_clear();
     for skipped in &ingested.skipped {
         writeln!(io::stderr(), "skipped {skipped}")?;
+    }
+    for gone in &ingested.gone {
+        writeln!(io::stderr(), "gone or changed {gone}")?;
+    }
+    if ingested.removed < ingested.gone.len() {
+        writeln!(io::stderr(), "--prune removes what is gone from the index")?;
     }
     writeln!(io::stdout(), "{ingested}; {} in the index", writer.len())?;
     Ok(writeln!(io::stderr(), "{NOTICE}")?)
@@ -56,20 +64,17 @@ fn open(folder: &Path, fingerprint: &Fingerprint) -> Result<Writer, Box<dyn Erro
     }
 }
 
-/// What a query may ask for. The path in the folder, as `file`, comes from the ingestion.
-fn metadata(file: &SourceFile<'_>, image: &Image, folder: &Path) -> Metadata {
-    let path = file.path.canonicalize();
-    let path = path.as_deref().unwrap_or(file.path).to_string_lossy();
-    let parent = file.path.strip_prefix(folder).unwrap_or(file.path).parent();
-    let parent = parent.unwrap_or(Path::new("")).to_string_lossy();
+/// What a query may ask for. The path in the folder, as `file`, and the whole, as `path`, come from the
+/// ingestion.
+fn metadata(file: &SourceFile<'_>, image: &Image) -> Metadata {
+    let folder = file.name.rsplit_once('/').map_or("", |(folder, _)| folder);
     #[expect(
         clippy::cast_precision_loss,
         reason = "a picture has fewer than 2⁵³ rows"
     )]
     let size = [image.width() as f64, image.height() as f64];
     Metadata::from([
-        ("path".to_owned(), (&*path).into()),
-        ("folder".to_owned(), (&*parent).into()),
+        ("folder".to_owned(), folder.into()),
         ("width".to_owned(), size[0].into()),
         ("height".to_owned(), size[1].into()),
     ])

@@ -3,6 +3,8 @@
 mod arguments;
 mod encoder;
 mod ingest;
+mod kept;
+mod place;
 mod query;
 mod sheet;
 mod thumbnail;
@@ -42,7 +44,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.is_demonstration() {
         writeln!(io::stderr(), "{DEMONSTRATION}")?;
     }
-    let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?)?;
+    let index = match &arguments.task {
+        Task::Index(task) => &task.index,
+        Task::Query(task) => &task.index,
+    };
+    let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?, index)?;
     match &arguments.task {
         Task::Index(task) => ingest::run(task, &encoder),
         Task::Query(task) => query::run(task, &encoder),

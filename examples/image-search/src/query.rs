@@ -10,13 +10,14 @@ use medgemma_search::{Cpu, Filter, Hit, Index, Ingestion, Query, Value};
 use crate::NOTICE;
 use crate::arguments::QueryTask;
 use crate::encoder::Encoder;
+use crate::place::Place;
 use crate::sheet::sheet;
 
 pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let index = Index::open(&task.index, &encoder.fingerprint)?;
     let mut wanted = Vec::new();
     if let Some(text) = &task.text {
-        wanted.push(encoder.embed_text(text)?);
+        wanted.push(encoder.embed_text(text, task.normalization)?);
     }
     if let Some(path) = &task.image {
         wanted.push(encoder.embed_pixels(&encoder.pixels(&Image::open(path)?)?)?);
@@ -30,8 +31,10 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     let hits = index.search(&Cpu::detect(), &query)?;
     let mut out = io::stdout().lock();
     writeln!(out, "similarity  file")?;
-    for hit in &hits {
-        writeln!(out, "{:>10.4}  {}", hit.score, text(hit, Ingestion::FILE))?;
+    let hits: Vec<_> = hits.into_iter().map(|hit| (Place::of(&hit), hit)).collect();
+    for (place, hit) in &hits {
+        let (score, file) = (hit.score, text(hit, Ingestion::FILE));
+        writeln!(out, "{score:>10.4}  {file}{}", place.remark())?;
     }
     if let Some(path) = &task.html {
         let page = sheet(task, &hits, index.len());

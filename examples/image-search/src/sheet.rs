@@ -1,9 +1,12 @@
 //! The contact sheet: one HTML file without links, scripts or anything to be fetched.
 
-use medgemma_search::{Hit, Ingestion, content_id_of_file};
+use std::path::Path;
+
+use medgemma_search::{Hit, Ingestion};
 
 use crate::NOTICE;
 use crate::arguments::QueryTask;
+use crate::place::Place;
 use crate::query::text;
 use crate::thumbnail::data_uri;
 
@@ -13,7 +16,7 @@ const STYLE: &str = "body{font-family:sans-serif;margin:2em;background:#fff;colo
 figure{margin:0}img{max-width:240px;max-height:240px}figcaption{overflow-wrap:anywhere}";
 
 /// The page that shows `hits`, found among `searched` pictures.
-pub(crate) fn sheet(task: &QueryTask, hits: &[Hit], searched: usize) -> String {
+pub(crate) fn sheet(task: &QueryTask, hits: &[(Place, Hit)], searched: usize) -> String {
     let notice = escaped(NOTICE);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -24,7 +27,7 @@ pub(crate) fn sheet(task: &QueryTask, hits: &[Hit], searched: usize) -> String {
         page += &format!("<p>Text: <q>{}</q></p>\n", escaped(text));
     }
     if let Some(path) = &task.image {
-        let picture = picture(&path.to_string_lossy(), "the picture asked with");
+        let picture = picture(path, "the picture asked with");
         page += &format!("<p>Like this picture:</p>\n<p>{picture}</p>\n");
     }
     for (key, value) in &task.filter {
@@ -32,17 +35,17 @@ pub(crate) fn sheet(task: &QueryTask, hits: &[Hit], searched: usize) -> String {
     }
     let count = hits.len();
     page += &format!("<p>{count} of {searched} pictures</p>\n<div class=\"hits\">\n");
-    for (index, hit) in hits.iter().enumerate() {
-        page += &figure(index + 1, hit);
+    for (index, (place, hit)) in hits.iter().enumerate() {
+        page += &figure(index + 1, place, hit);
     }
     page += "</div>\n</body>\n</html>\n";
     page
 }
 
-fn figure(rank: usize, hit: &Hit) -> String {
+fn figure(rank: usize, place: &Place, hit: &Hit) -> String {
     let (file, score) = (text(hit, Ingestion::FILE), hit.score);
     let (width, height) = (text(hit, "width"), text(hit, "height"));
-    let (picture, file) = (found(hit, &file), escaped(&file));
+    let (picture, file) = (found(place, &file), escaped(&file));
     format!(
         "<figure>{picture}<figcaption>{rank}. <b>{score:.4}</b> {file}, {width} × {height}\
         </figcaption></figure>\n"
@@ -51,21 +54,24 @@ fn figure(rank: usize, hit: &Hit) -> String {
 
 /// The picture that was indexed, or what stands in its place: the score is not one of what the file
 /// has become since.
-fn found(hit: &Hit, name: &str) -> String {
-    let path = text(hit, "path");
-    match content_id_of_file(&path) {
-        Ok(id) if id != hit.id => "<p>changed since it was indexed</p>".to_owned(),
-        // What cannot be read is told as what cannot be decoded is.
-        _ => picture(&path, name),
+fn found(place: &Place, name: &str) -> String {
+    match place {
+        Place::There(path) => picture(path, name),
+        Place::Changed => "<p>changed since it was indexed</p>".to_owned(),
+        Place::Unread(why) => none(why),
     }
 }
 
 /// The picture, or what stands in its place if it is not there any more.
-fn picture(path: &str, name: &str) -> String {
+fn picture(path: &Path, name: &str) -> String {
     match data_uri(path) {
         Ok(uri) => format!("<img alt=\"{}\" src=\"{uri}\">", escaped(name)),
-        Err(error) => format!("<p>no picture: {}</p>", escaped(&error)),
+        Err(error) => none(&error),
     }
+}
+
+fn none(why: &str) -> String {
+    format!("<p>no picture: {}</p>", escaped(why))
 }
 
 /// Text as HTML shows it, between tags and in quoted attributes.

@@ -1,5 +1,7 @@
 //! A small copy of a picture that can stand in a page.
 
+use std::path::Path;
+
 use data_encoding::BASE64;
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
@@ -10,7 +12,7 @@ const SIDE: u32 = 240;
 const QUALITY: u8 = 85;
 
 /// The picture at `path` as a `data:` address of a JPEG, or why there is none.
-pub(crate) fn data_uri(path: &str) -> Result<String, String> {
+pub(crate) fn data_uri(path: &Path) -> Result<String, String> {
     // As the model saw it: the same limits, the same orientation, the same 8 bits.
     let image = Image::open(path).map_err(|error| error.to_string())?;
     let side = |pixels: usize| u32::try_from(pixels).map_err(|error| error.to_string());

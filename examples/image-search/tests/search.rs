@@ -67,7 +67,8 @@ fn a_text_and_a_picture_find_what_they_mean() {
     let (folder, index) = place();
     let (report, errors) = said(&["index", PICTURES, "--index", &index]);
     assert!(errors.contains("NOT MedSigLIP"), "{errors}");
-    let expected = "18 pictures: 18 added, 0 known, 0 copies, 0 skipped; 18 in the index\n";
+    let expected = "18 pictures: 18 added, 0 known, 0 copies, 0 skipped; \
+        2 other files left alone (.json, .md); 18 in the index\n";
     assert_eq!(report, expected);
 
     let fundus = &format!("{PICTURES}/{FUNDUS}");
@@ -225,7 +226,11 @@ fn bad_files_are_listed_and_names_are_only_text() {
 
     // A picture that has gone is still found, and the page says why it is not shown.
     fs::remove_file(pictures.join(name)).expect("removed");
-    assert_eq!(found(&index, &["--text", text, "--html", &page]).0, [name]);
+    let marked = format!("{name}  (not there)");
+    assert_eq!(
+        found(&index, &["--text", text, "--html", &page]).0,
+        [marked]
+    );
     let html = fs::read_to_string(&page).expect("a page");
     assert!(html.contains("<p>no picture: "), "{html}");
 }
@@ -246,7 +251,8 @@ fn a_file_that_was_changed_is_not_shown_with_the_score_of_what_it_was() {
     .expect("copied");
     let page = folder.path().join("page.html").display().to_string();
     let options = ["--text", "a chest radiograph", "--html", &page];
-    assert_eq!(found(&index, &options).0, ["changed.png", "same.png"]);
+    let marked = "changed.png  (changed since it was indexed)";
+    assert_eq!(found(&index, &options).0, [marked, "same.png"]);
     let html = fs::read_to_string(&page).expect("a page");
     let figures: Vec<_> = html.split("<figure>").skip(1).collect();
     let changed = "<p>changed since it was indexed</p><figcaption>1. ";
@@ -257,6 +263,99 @@ fn a_file_that_was_changed_is_not_shown_with_the_score_of_what_it_was() {
         figures[1]
     );
     assert_eq!(html.matches("<img").count(), 1, "{html}");
+}
+
+#[test]
+fn what_was_moved_is_shown_and_what_is_gone_can_be_removed() {
+    let (folder, index) = place();
+    let pictures = folder.path().join("pictures").display().to_string();
+    let moved = folder.path().join("moved").display().to_string();
+    fs::create_dir(&pictures).expect("a folder");
+    let at = |folder: &str, name: &str| Path::new(folder).join(name);
+    for (from, to) in [(CHEST, "chest 50%.png"), (FUNDUS, "fundus.png")] {
+        fs::copy(Path::new(PICTURES).join(from), at(&pictures, to)).expect("copied");
+    }
+    said(&["index", &pictures, "--index", &index]);
+    fs::rename(&pictures, &moved).expect("moved");
+    let (report, errors) = said(&["index", &moved, "--index", &index]);
+    let expected = "2 pictures: 0 added, 2 known (2 moved), 0 copies, 0 skipped; 2 in the index\n";
+    assert_eq!(report, expected);
+    assert!(!errors.contains("gone"), "{errors}");
+    let page = folder.path().join("page.html").display().to_string();
+    let options = ["--text", "a chest radiograph", "--html", &page];
+    let files = found(&index, &options).0;
+    assert_eq!(files, ["chest 50%25.png", "fundus.png"]);
+    shows_all(&page, 2);
+
+    fs::copy(Path::new(PICTURES).join(CHEST), at(&moved, "fundus.png")).expect("changed");
+    let (report, errors) = said(&["index", &moved, "--index", &index]);
+    assert!(
+        report.ends_with("0 skipped; 1 gone or changed; 2 in the index\n"),
+        "{report}"
+    );
+    let gone = format!("gone or changed {}", at(&moved, "fundus.png").display());
+    assert!(errors.lines().any(|line| line == gone), "{errors}");
+    assert!(errors.contains("--prune removes"), "{errors}");
+    let (report, errors) = said(&["index", &moved, "--index", &index, "--prune"]);
+    assert!(
+        report.ends_with("and removed; 1 in the index\n"),
+        "{report}"
+    );
+    assert!(
+        errors.contains(&gone) && !errors.contains("--prune"),
+        "{errors}"
+    );
+    assert_eq!(found(&index, &options).0, ["chest 50%25.png"]);
+}
+
+fn shows_all(page: &str, pictures: usize) {
+    let page = fs::read_to_string(page).expect("a page");
+    let shown = page.matches("<figure><img alt=").count();
+    assert_eq!(
+        (shown, page.matches("<figure>").count()),
+        (pictures, pictures),
+        "{page}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_shown() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let (folder, index) = place();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).expect("a folder");
+    let name = OsStr::from_bytes(b"br\xe9.png");
+    if fs::copy(Path::new(PICTURES).join(CHEST), pictures.join(name)).is_err() {
+        // Not every file system takes such names.
+        return;
+    }
+    said(&["index", &pictures.display().to_string(), "--index", &index]);
+    let page = folder.path().join("page.html").display().to_string();
+    let files = found(&index, &["--text", "a chest radiograph", "--html", &page]).0;
+    assert_eq!(files, ["br%E9.png"]);
+    shows_all(&page, 1);
+}
+
+#[test]
+fn a_text_is_normalised_as_asked() {
+    let (_folder, index) = place();
+    said(&["index", PICTURES, "--index", &index]);
+    let score = |text: &str, name: &str| {
+        let options = ["--text", text, "--normalization", name, "--top", "18"];
+        found(&index, &options)
+    };
+    let (with, without) = (
+        "a chest radiograph w/o contrast",
+        "a chest radiograph w o contrast",
+    );
+    let json = "tokenizer-json";
+    assert_ne!(score(with, json), score(without, json));
+    let plain = found(&index, &["--text", with, "--top", "18"]);
+    assert_eq!(plain, score(with, "siglip-tokenizer"));
+    assert_ne!(plain, score(with, json));
 }
 
 /// Ended by the system in the middle of a write, as by `kill -9`: at the same byte each time.
@@ -309,6 +408,19 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         "no-model",
     );
     fails(&["query", "--index", &index], 2, "--text");
+    fails(
+        &[
+            "query",
+            "--index",
+            &index,
+            "--text",
+            "a",
+            "--normalization",
+            "none",
+        ],
+        2,
+        "tokenizer-json",
+    );
     fails(
         &["query", "--index", &index, "--text", "a", "--filter", "b"],
         2,

@@ -28,7 +28,8 @@ pub(super) const ITEM: &str = "item";
 #[non_exhaustive]
 pub struct Column {
     /// Its name in the file: the metadata's, with `_` for each dot, which `LanceDB` takes for the
-    /// path of a field, and with `metadata_` before it where that is `id` or `vector`.
+    /// path of a field, and with `metadata_` before it where that is `id`, `vector`, or begins with
+    /// `_` as the names do that `LanceDB` keeps for itself (`_rowid`, `_distance`).
     pub name: String,
     /// What its values are.
     pub kind: ColumnKind,
@@ -149,9 +150,11 @@ fn columns(index: &Index) -> Result<Vec<Column>> {
         }
     }
     let column = |(source, (kind, values)): (String, (ColumnKind, usize))| Column {
-        name: match &*source {
-            ID | VECTOR => format!("metadata_{source}"),
-            _ => source.replace('.', "_"),
+        name: match source.replace('.', "_") {
+            name if name == ID || name == VECTOR || name.starts_with('_') => {
+                format!("metadata_{name}")
+            }
+            name => name,
         },
         kind,
         values,
@@ -164,7 +167,7 @@ fn columns(index: &Index) -> Result<Vec<Column>> {
             .any(|other| other.name == column.name)
         {
             let found = format!("two columns '{}'", column.name);
-            let expected = "metadata whose names stay different with `_` for each dot, and with `metadata_` before `id` and `vector`";
+            let expected = "metadata whose names stay different with `_` for each dot, and with `metadata_` before `id`, `vector` and what begins with `_`";
             return Err(Error::argument("index", expected, found));
         }
     }

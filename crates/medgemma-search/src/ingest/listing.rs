@@ -1,9 +1,13 @@
 //! The pictures of a folder, in a fixed order.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::progress::{Fault, Skipped};
 use crate::error::{Error, Result};
+
+/// Endings that are told: enough to see which format it is, few enough for a line.
+const ENDINGS: usize = 5;
 
 /// What is in a folder and the folders below it.
 pub(super) struct Listing {
@@ -13,6 +17,26 @@ pub(super) struct Listing {
     pub(super) skipped: Vec<Skipped>,
     /// Files with other endings, and what is no file.
     pub(super) ignored: usize,
+    /// Their endings, in lower case, and how many have each.
+    endings: BTreeMap<String, usize>,
+}
+
+impl Listing {
+    /// The most frequent endings of the files that are left alone.
+    pub(super) fn endings(&self) -> Vec<String> {
+        let mut endings: Vec<_> = self.endings.iter().collect();
+        endings.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let names = endings.into_iter().map(|(ending, _)| ending.clone());
+        names.take(ENDINGS).collect()
+    }
+
+    fn ignore(&mut self, path: &Path) {
+        self.ignored += 1;
+        if let Some(ending) = path.extension() {
+            let ending = ending.to_string_lossy().to_lowercase();
+            *self.endings.entry(ending).or_default() += 1;
+        }
+    }
 }
 
 /// Lists the files below `folder` whose names end in one of `extensions`.
@@ -21,6 +45,7 @@ pub(super) fn list(folder: &Path, extensions: &[String]) -> Result<Listing> {
         files: Vec::new(),
         skipped: Vec::new(),
         ignored: 0,
+        endings: BTreeMap::new(),
     };
     // The folder itself must be there; of those below it each may fail alone.
     std::fs::read_dir(folder).map_err(Error::io(folder, "list the folder"))?;
@@ -66,7 +91,7 @@ fn look(
             Err(error) if is_picture(&path, extensions) => Fault::Read(error),
             // Sockets and pipes too: reading one could wait for ever.
             _ => {
-                listing.ignored += 1;
+                listing.ignore(&path);
                 continue;
             }
         };

@@ -6,10 +6,12 @@
 
 mod listing;
 mod ordered;
+mod places;
 mod progress;
 mod reading;
 mod settle;
 
+use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::num::NonZero;
 use std::ops::ControlFlow;
@@ -17,16 +19,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
+pub use self::places::Gone;
 pub use self::progress::{Fault, Ingested, Progress, Skipped};
 pub use self::reading::SourceFile;
 
-use self::settle::Settler;
-use crate::error::Result;
+use self::listing::Listing;
+use self::reading::Root;
+use self::settle::{Settler, Sizes};
+use crate::batch::Batch;
+use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::writer::Writer;
 
-/// Pictures that are embedded and published together, unless asked for otherwise.
+/// Pictures that are published together, unless asked for otherwise.
 const BATCH: usize = 32;
+/// Pictures that are embedded together, unless asked for otherwise.
+const STEP: usize = 8;
 /// The longest file that is read, unless asked for otherwise: 1 GiB.
 const LARGEST: u64 = 1 << 30;
 
@@ -48,9 +56,9 @@ const LARGEST: u64 = 1 << 30;
 ///     [a, b] => Ok(([f32::from(*a), f32::from(*b)], Metadata::new())),
 ///     _ => Err("not two bytes"),
 /// };
-/// // On the calling thread. A real program embeds here.
+/// // On the calling thread. A real program embeds here; a picture for which that fails is skipped.
 /// let embed = |pictures: Vec<[f32; 2]>| {
-///     Ok::<_, &str>(pictures.iter().map(|picture| picture.to_vec()).collect())
+///     Ok::<_, &str>(pictures.iter().map(|picture| Ok(picture.to_vec())).collect())
 /// };
 /// let report = Ingestion::new(&pictures).run(&mut writer, decode, embed, |progress| {
 ///     eprintln!("{progress}");
@@ -68,21 +76,31 @@ pub struct Ingestion {
     /// Endings of the names of pictures, without the dot, in either case. `png`, `jpg` and `jpeg`
     /// unless asked for otherwise. Other files are counted and left alone.
     pub extensions: Vec<String>,
-    /// Pictures that are embedded and published together: 32 unless asked for otherwise. At most
-    /// twice as many, and two for each thread, are in memory.
+    /// Pictures that are published together: 32 unless asked for otherwise. A process that is killed
+    /// loses the embeddings of at most so many.
     pub batch: usize,
+    /// Pictures that are embedded together, at most a batch: 8 unless asked for otherwise. At most
+    /// twice as many, and two for each thread, are in memory. Progress is told after each step.
+    pub step: usize,
     /// Threads that read and decode: as many as the system has processors for this one, unless asked
     /// for otherwise.
     pub threads: usize,
     /// The longest file that is read, in bytes: 1 GiB unless asked for otherwise. Longer ones are
     /// skipped.
     pub largest: u64,
+    /// Whether vectors whose pictures are [`Ingested::gone`] are removed: no, unless asked for
+    /// otherwise. A disk that is not there has no pictures.
+    pub prune: bool,
 }
 
 impl Ingestion {
     /// The name under which a picture's metadata has its path: relative to the folder, with `/`
-    /// between its parts.
+    /// between its parts. `%` and bytes that are no UTF-8 are `%` and two hexadecimal digits, so that no
+    /// two paths have one name.
     pub const FILE: &'static str = "file";
+    /// The name under which a picture's metadata has its whole path, written in the same way; see
+    /// [`Ingestion::path_of`].
+    pub const PATH: &'static str = "path";
 
     /// The pictures in `folder`.
     #[must_use]
@@ -91,8 +109,10 @@ impl Ingestion {
             folder: folder.into(),
             extensions: ["png", "jpg", "jpeg"].map(str::to_owned).into(),
             batch: BATCH,
+            step: STEP,
             threads: std::thread::available_parallelism().map_or(1, NonZero::get),
             largest: LARGEST,
+            prune: false,
         }
     }
 
@@ -106,10 +126,17 @@ impl Ingestion {
         self
     }
 
-    /// `batch` pictures at a time; 0 counts as 1.
+    /// Published `batch` pictures at a time; 0 counts as 1.
     #[must_use]
     pub fn with_batch(mut self, batch: usize) -> Self {
         self.batch = batch;
+        self
+    }
+
+    /// Embedded `step` pictures at a time; 0 counts as 1.
+    #[must_use]
+    pub fn with_step(mut self, step: usize) -> Self {
+        self.step = step;
         self
     }
 
@@ -127,13 +154,22 @@ impl Ingestion {
         self
     }
 
+    /// Removing vectors whose pictures are gone.
+    #[must_use]
+    pub fn with_prune(mut self) -> Self {
+        self.prune = true;
+        self
+    }
+
     /// Takes in what is not in the index yet, in the order of the files' paths.
     ///
     /// `decode` makes of a file what the model reads, and says what is known of the picture. It runs
     /// on several threads. A file for which it fails or panics is skipped and listed. `embed` gives a
-    /// vector of the index's dimension for each picture, in order; it runs on the calling thread
-    /// while the next pictures are decoded. Where it fails the run ends. `progress` is called
-    /// whenever a file or batch is settled, and may end the run.
+    /// vector of the index's dimension for each picture, in order, or says why there is none: such a
+    /// picture is skipped and listed too. It runs on the calling thread while the next pictures are
+    /// decoded. Where it fails as a whole the run ends. `progress` is called at the beginning and
+    /// whenever a file was read, a step embedded or a batch published, and may end the run; what is
+    /// embedded by then is published.
     ///
     /// An id is the [`content_id`](crate::content_id) of a file's bytes. Hence a file that was moved
     /// is known, a file that was changed is another picture, and of files that are equal to the byte
@@ -142,15 +178,23 @@ impl Ingestion {
     /// again by the next run. Killed at any moment, the process leaves whole batches; the next run
     /// embeds what is missing and nothing twice. Threads make no difference to the index.
     ///
+    /// A known file whose [recorded place](Ingestion::PATH) does not lead to its content any more is
+    /// decoded for its metadata, which replace the old ones; its vector stays, bit for bit. Before
+    /// the first of them all vectors are compared with their checksums. At the end
+    /// [`Ingested::gone`] lists what the index has and no file of any folder any more, so that
+    /// [`Ingestion::with_prune`] may remove it.
+    ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if the folder cannot be listed, or an append fails;
     /// [`Error::Embed`](crate::Error::Embed) if `embed` does; [`Error::Argument`](crate::Error::Argument)
-    /// if it gives another number of vectors or another dimension. What was published before remains.
+    /// if it gives another number of results or another dimension;
+    /// [`Error::Damaged`](crate::Error::Damaged) if a vector of a file that was moved, or any other, is
+    /// not what was appended. What was published before remains.
     pub fn run<P: Send, D, E>(
         &self,
         writer: &mut Writer,
         decode: impl Fn(&SourceFile<'_>) -> std::result::Result<(P, Metadata), D> + Sync,
-        embed: impl FnMut(Vec<P>) -> std::result::Result<Vec<Vec<f32>>, E>,
+        embed: impl FnMut(Vec<P>) -> std::result::Result<Vec<std::result::Result<Vec<f32>, E>>, E>,
         progress: impl FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<Ingested>
     where
@@ -158,42 +202,90 @@ impl Ingestion {
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
         let began = Instant::now();
-        let listing = listing::list(&self.folder, &self.extensions)?;
+        let mut listing = listing::list(&self.folder, &self.extensions)?;
+        let absolute = self.folder.canonicalize();
+        let absolute = absolute.map_err(Error::io(&self.folder, "resolve the path"))?;
+        let skipped = std::mem::take(&mut listing.skipped);
         let files: &[PathBuf] = &listing.files;
+        let root = Root {
+            folder: &self.folder,
+            absolute: &absolute,
+        };
         let writer = RwLock::new(writer);
         let read = |index: usize| {
-            let known = |id: &str| {
+            let recorded = |id: &str| {
                 let writer = writer.read().unwrap_or_else(PoisonError::into_inner);
-                writer.contains(id)
+                places::recorded(&writer, id)
             };
             let path: &Path = &files[index];
-            reading::read(&self.folder, path, self.largest, known, &decode)
+            reading::read(&root, path, self.largest, recorded, &decode)
         };
         let batch = self.batch.max(1);
-        let mut settler = Settler::new(&writer, batch, embed, progress, files.len());
-        let mut ended = Ok(ControlFlow::Continue(()));
-        for skipped in listing.skipped {
+        let step = self.step.clamp(1, batch);
+        let sizes = Sizes { step, batch };
+        let mut settler = Settler::new(&writer, sizes, embed, progress, files.len());
+        for skipped in skipped {
             settler.skip(skipped);
         }
-        let width = batch.saturating_add(self.threads.max(1).saturating_mul(2));
-        let threads = self.threads.clamp(1, files.len().max(1));
-        ordered::run(threads, files.len(), width, read, |index, read| {
-            ended = settler.settle(&files[index], read);
-            matches!(ended, Ok(ControlFlow::Continue(())))
-        })?;
-        if ended?.is_continue() {
-            // Whether to go on does not matter any more.
-            let _ = settler.flush()?;
+        let mut ended = Ok(settler.tell());
+        if matches!(ended, Ok(ControlFlow::Continue(()))) {
+            let width = step.saturating_add(self.threads.max(1).saturating_mul(2));
+            let threads = self.threads.clamp(1, files.len().max(1));
+            ordered::run(threads, files.len(), width, read, |index, read| {
+                ended = settler.settle(index, &files[index], read);
+                matches!(ended, Ok(ControlFlow::Continue(())))
+            })?;
         }
-        let ingested = settler.finish(listing.ignored);
+        if ended?.is_continue() {
+            settler.embed()?;
+        }
+        settler.publish()?;
+        // Whether to go on does not matter any more.
+        let _ = settler.tell();
+        let (mut ingested, ids) = settler.finish(&listing);
+        let writer = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !ingested.stopped {
+            self.look_for_gone(&mut ingested, writer, &root, &listing, &ids)?;
+        }
         tracing::info!(
             added = ingested.added,
             known = ingested.known,
+            moved = ingested.moved,
             copies = ingested.copies,
             skipped = ingested.skipped.len(),
+            gone = ingested.gone.len(),
+            removed = ingested.removed,
             milliseconds = began.elapsed().as_millis(),
             "folder ingested"
         );
         Ok(ingested)
+    }
+
+    /// Lists vectors whose pictures are gone, and removes them if asked for.
+    fn look_for_gone(
+        &self,
+        ingested: &mut Ingested,
+        writer: &mut Writer,
+        root: &Root<'_>,
+        listing: &Listing,
+        ids: &[Option<String>],
+    ) -> Result<()> {
+        let met: HashSet<&str> = ids.iter().flatten().map(String::as_str).collect();
+        let was_read = |path: &Path| {
+            let Ok(relative) = path.strip_prefix(root.absolute) else {
+                return false;
+            };
+            let file = listing.files.binary_search(&root.folder.join(relative));
+            file.is_ok_and(|index| ids[index].is_some())
+        };
+        ingested.gone = places::gone(writer, &met, was_read)?;
+        if self.prune && !ingested.gone.is_empty() {
+            let mut batch = Batch::new();
+            for gone in &ingested.gone {
+                batch.delete(&gone.id);
+            }
+            ingested.removed = writer.append(&batch)?.deleted;
+        }
+        Ok(())
     }
 }

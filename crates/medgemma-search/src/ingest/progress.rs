@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::places::Gone;
+
 /// Characters of the bar.
 const BAR: usize = 20;
 
@@ -14,10 +16,12 @@ const BAR: usize = 20;
 pub struct Progress {
     /// Pictures in the folder.
     pub files: usize,
-    /// Those that are settled: the sum of the next four.
+    /// Those with which nothing is left to do but to publish them: the sum of the next five.
     pub done: usize,
     /// Embedded and published.
     pub added: usize,
+    /// Embedded, and to be published with their batch.
+    pub embedded: usize,
     /// In the index already.
     pub known: usize,
     /// Equal to the byte to one before.
@@ -28,29 +32,30 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Time since the first picture that had to be embedded, which a resumed run meets late.
     pub working: Duration,
-    /// Files settled in that time.
+    /// Files done in that time.
     pub worked: usize,
 }
 
 impl Progress {
-    /// Pictures embedded in a second; none before the first batch is published.
+    /// Pictures embedded in a second; none before the first.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         let seconds = self.working.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
-        let added = self.added as f64;
-        (self.added > 0 && seconds > 0.0).then(|| added / seconds)
+        let embedded = (self.added + self.embedded) as f64;
+        (embedded > 0.0 && seconds > 0.0).then(|| embedded / seconds)
     }
 
     /// Time until the end if the remaining files take as long as those since the first that had to be
-    /// embedded; none before the first batch is published.
+    /// embedded; none before the first.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let remaining = self.files.saturating_sub(self.done);
         #[expect(clippy::cast_precision_loss, reason = "an estimate is not exact")]
         let ratio = remaining as f64 / self.worked as f64;
         let seconds = self.working.as_secs_f64() * ratio;
-        (self.added > 0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+        (self.added + self.embedded > 0)
+            .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 }
 
@@ -88,12 +93,22 @@ pub struct Ingested {
     pub added: usize,
     /// In the index before.
     pub known: usize,
+    /// Those of them that were recorded in a place where they are not any more, and now are in this
+    /// one.
+    pub moved: usize,
     /// Equal to the byte to one before.
     pub copies: usize,
     /// What could not be taken in, in the order of the paths.
     pub skipped: Vec<Skipped>,
     /// Files with other endings.
     pub ignored: usize,
+    /// The most frequent of these endings, at most five, without the dot and in lower case.
+    pub endings: Vec<String>,
+    /// Vectors of the whole index whose pictures are not where they were; none of a run that was
+    /// stopped, which has not looked everywhere.
+    pub gone: Vec<Gone>,
+    /// How many of these were removed from the index: all, with [`Ingestion::prune`](super::Ingestion::prune), or none.
+    pub removed: usize,
     /// Whether `progress` has ended the run, so that files are left.
     pub stopped: bool,
 }
@@ -102,15 +117,24 @@ impl fmt::Display for Ingested {
     /// One line for a terminal, without the list.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stopped = if self.stopped { "stopped: " } else { "" };
-        write!(
-            f,
-            "{stopped}{} pictures: {} added, {} known, {} copies, {} skipped",
-            self.files,
-            self.added,
-            self.known,
-            self.copies,
-            self.skipped.len()
-        )
+        let (files, added, known) = (self.files, self.added, self.known);
+        write!(f, "{stopped}{files} pictures: {added} added, {known} known")?;
+        if self.moved > 0 {
+            write!(f, " ({} moved)", self.moved)?;
+        }
+        let (copies, skipped) = (self.copies, self.skipped.len());
+        write!(f, ", {copies} copies, {skipped} skipped")?;
+        if self.ignored > 0 {
+            write!(f, "; {} other files left alone", self.ignored)?;
+        }
+        if !self.endings.is_empty() {
+            write!(f, " (.{})", self.endings.join(", ."))?;
+        }
+        match (self.gone.len(), self.removed) {
+            (0, _) => Ok(()),
+            (gone, 0) => write!(f, "; {gone} gone or changed"),
+            (_, removed) => write!(f, "; {removed} gone or changed and removed"),
+        }
     }
 }
 
@@ -161,6 +185,9 @@ pub enum Fault {
     /// `decode` gave metadata that an index cannot have.
     #[error("metadata that an index cannot have")]
     Metadata(#[source] crate::Error),
+    /// `embed` refused this picture.
+    #[error("cannot be embedded")]
+    Embed(#[source] Box<dyn StdError + Send + Sync>),
     /// `embed` gave a vector without a direction: all zero, or not finite.
     #[error(
         "expected an embedding of finite numbers, not all zero, found another; look at the picture and at the model"
@@ -180,7 +207,8 @@ mod tests {
         Progress {
             files: 200,
             done: 100,
-            added: 30,
+            added: 20,
+            embedded: 10,
             known: 60,
             copies: 8,
             skipped: 2,
@@ -197,6 +225,7 @@ mod tests {
         assert_eq!(progress.time_left(), Some(Duration::from_secs(50)));
         let none = Progress {
             added: 0,
+            embedded: 0,
             ..progress
         };
         assert_eq!((none.rate(), none.time_left()), (None, None));

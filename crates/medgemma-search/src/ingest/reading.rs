@@ -5,10 +5,10 @@ use std::error::Error as StdError;
 use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Ingestion;
 use super::progress::Fault;
+use super::{Ingestion, places};
 use crate::content::content_id;
 use crate::metadata::{self, Metadata, Value};
 
@@ -18,6 +18,8 @@ use crate::metadata::{self, Metadata, Value};
 pub struct SourceFile<'a> {
     /// Where it is.
     pub path: &'a Path,
+    /// What its metadata will have as [`Ingestion::FILE`].
+    pub name: &'a str,
     /// All of it.
     pub bytes: &'a [u8],
     /// Its [`content_id`], and that of its vector.
@@ -39,29 +41,61 @@ impl std::fmt::Debug for SourceFile<'_> {
 pub(super) enum Outcome<P> {
     /// It is in the index.
     Known(String),
+    /// It is in the index with a place where it is not any more. Id and metadata.
+    Moved(String, Metadata),
     /// Id, picture and metadata.
     Decoded(String, P, Metadata),
-    Faulty(Fault),
+    /// Its id, if it could be read.
+    Faulty(Option<String>, Fault),
 }
 
-/// Reads the file at `path` and decodes it, unless it is known.
+impl<P> Outcome<P> {
+    /// The id of what was read.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Known(id) | Self::Moved(id, _) | Self::Decoded(id, ..) => Some(id),
+            Self::Faulty(id, _) => id.as_deref(),
+        }
+    }
+}
+
+/// A folder by two names.
+pub(super) struct Root<'a> {
+    /// As the caller says it.
+    pub(super) folder: &'a Path,
+    /// As anybody can.
+    pub(super) absolute: &'a Path,
+}
+
+/// Reads the file at `path` and decodes it, unless it is known and where it is recorded.
 pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
-    folder: &Path,
+    root: &Root<'_>,
     path: &Path,
     largest: u64,
-    known: impl Fn(&str) -> bool,
+    recorded: impl Fn(&str) -> Option<Option<PathBuf>>,
     decode: impl Fn(&SourceFile<'_>) -> Result<(P, Metadata), D>,
 ) -> Outcome<P> {
     let bytes = match bytes(path, largest) {
         Ok(bytes) => bytes,
-        Err(fault) => return Outcome::Faulty(fault),
+        Err(fault) => return Outcome::Faulty(None, fault),
     };
     let id = content_id(&bytes);
-    if known(&id) {
-        return Outcome::Known(id);
+    let relative = path.strip_prefix(root.folder).unwrap_or(path);
+    let place = root.absolute.join(relative);
+    let recorded = recorded(&id);
+    let moved = recorded.is_some();
+    if let Some(recorded) = recorded {
+        // No place: somebody else has put it there, and says of it what they want.
+        let stays = |recorded: &PathBuf| *recorded == place || places::leads_to(recorded, &id);
+        if recorded.as_ref().is_none_or(stays) {
+            return Outcome::Known(id);
+        }
     }
+    let parts: Vec<_> = relative.iter().map(places::escaped).collect();
+    let name = parts.join("/");
     let file = SourceFile {
         path,
+        name: &name,
         bytes: &bytes,
         id: &id,
     };
@@ -70,17 +104,20 @@ pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(&file)));
     let (picture, mut metadata) = match decoded {
         Ok(Ok(decoded)) => decoded,
-        Ok(Err(error)) => return Outcome::Faulty(Fault::Decode(error.into())),
-        Err(panic) => return Outcome::Faulty(Fault::Panic(said(&*panic))),
+        Ok(Err(error)) => return Outcome::Faulty(Some(id), Fault::Decode(error.into())),
+        Err(panic) => return Outcome::Faulty(Some(id), Fault::Panic(said(&*panic))),
     };
-    let name = || Value::Text(relative(folder, path));
     metadata
         .entry(Ingestion::FILE.to_owned())
-        .or_insert_with(name);
+        .or_insert_with(|| Value::Text(name));
+    // The next run depends on it.
+    let place = Value::Text(places::escaped(place.as_os_str()));
+    metadata.insert(Ingestion::PATH.to_owned(), place);
     // An append would refuse the whole batch.
     match metadata::encode(&metadata, "metadata", &mut Vec::new()) {
+        Ok(()) if moved => Outcome::Moved(id, metadata),
         Ok(()) => Outcome::Decoded(id, picture, metadata),
-        Err(error) => Outcome::Faulty(Fault::Metadata(error)),
+        Err(error) => Outcome::Faulty(Some(id), Fault::Metadata(error)),
     }
 }
 
@@ -100,10 +137,4 @@ fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no message").to_owned()
-}
-
-fn relative(folder: &Path, path: &Path) -> String {
-    let parts = path.strip_prefix(folder).unwrap_or(path).iter();
-    let parts: Vec<_> = parts.map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
 }

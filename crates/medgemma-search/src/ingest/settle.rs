@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
+use super::listing::Listing;
 use super::progress::{Fault, Ingested, Progress, Skipped};
 use super::reading::Outcome;
 use crate::batch::Batch;
@@ -15,7 +16,7 @@ use crate::metadata::Metadata;
 use crate::quantize;
 use crate::writer::Writer;
 
-/// A picture that waits for its batch.
+/// A picture that waits to be embedded.
 struct Waiting<P> {
     path: PathBuf,
     id: String,
@@ -23,15 +24,29 @@ struct Waiting<P> {
     metadata: Metadata,
 }
 
+/// How many pictures at a time.
+pub(super) struct Sizes {
+    /// To be embedded.
+    pub(super) step: usize,
+    /// To be published.
+    pub(super) batch: usize,
+}
+
 /// Takes outcomes in the order of the files.
 pub(super) struct Settler<'a, 'w, P, M, N> {
     writer: &'a RwLock<&'w mut Writer>,
-    batch: usize,
+    sizes: Sizes,
     embed: M,
     notify: N,
     waiting: Vec<Waiting<P>>,
+    /// What is to be published next.
+    pending: Batch,
     /// Ids of this run that are in the index or wait.
     seen: HashSet<String>,
+    /// The id of each file that was read.
+    read: Vec<Option<String>>,
+    /// Those that are known and recorded in this place from now on.
+    moved: usize,
     skipped: Vec<Skipped>,
     progress: Progress,
     began: Instant,
@@ -42,24 +57,27 @@ pub(super) struct Settler<'a, 'w, P, M, N> {
 
 impl<'a, 'w, P, M, N, E> Settler<'a, 'w, P, M, N>
 where
-    M: FnMut(Vec<P>) -> std::result::Result<Vec<Vec<f32>>, E>,
+    M: FnMut(Vec<P>) -> std::result::Result<Vec<std::result::Result<Vec<f32>, E>>, E>,
     N: FnMut(&Progress) -> ControlFlow<()>,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
     pub(super) fn new(
         writer: &'a RwLock<&'w mut Writer>,
-        batch: usize,
+        sizes: Sizes,
         embed: M,
         notify: N,
         files: usize,
     ) -> Self {
         Self {
             writer,
-            batch,
+            sizes,
             embed,
             notify,
             waiting: Vec::new(),
+            pending: Batch::new(),
             seen: HashSet::new(),
+            read: vec![None; files],
+            moved: 0,
             skipped: Vec::new(),
             progress: Progress {
                 files,
@@ -76,12 +94,21 @@ where
         self.skipped.push(skipped);
     }
 
-    /// Settles a file, or keeps it until its batch is full.
-    pub(super) fn settle(&mut self, path: &Path, outcome: Outcome<P>) -> Result<ControlFlow<()>> {
+    /// Settles the file of this number, or keeps it until its turn to be embedded and published.
+    pub(super) fn settle(
+        &mut self,
+        index: usize,
+        path: &Path,
+        outcome: Outcome<P>,
+    ) -> Result<ControlFlow<()>> {
+        self.read[index] = outcome.id().map(str::to_owned);
         match outcome {
-            Outcome::Faulty(fault) => self.list(path, fault),
+            Outcome::Faulty(_, fault) => self.list(path.to_owned(), fault),
             // In the index: since before this run, or by an equal file of it.
             Outcome::Known(id) if self.seen.insert(id.clone()) => self.progress.known += 1,
+            Outcome::Moved(id, metadata) if self.seen.insert(id.clone()) => {
+                self.place(id, metadata)?;
+            }
             Outcome::Decoded(id, picture, metadata) if self.seen.insert(id.clone()) => {
                 self.working
                     .get_or_insert_with(|| (Instant::now(), self.progress.done));
@@ -91,20 +118,40 @@ where
                     picture,
                     metadata,
                 });
-                if self.waiting.len() < self.batch {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                return self.flush();
             }
-            Outcome::Known(_) | Outcome::Decoded(..) => self.progress.copies += 1,
+            Outcome::Known(_) | Outcome::Moved(..) | Outcome::Decoded(..) => {
+                self.progress.copies += 1;
+            }
+        }
+        let Sizes { step, batch } = self.sizes;
+        if self.waiting.len() >= step || self.waiting.len() + self.pending.len() >= batch {
+            self.embed()?;
+        }
+        if self.pending.len() >= batch {
+            self.publish()?;
         }
         Ok(self.tell())
     }
 
-    /// Embeds and publishes what waits.
-    pub(super) fn flush(&mut self) -> Result<ControlFlow<()>> {
+    /// Puts a vector of the index there again, with what is known of its picture now.
+    fn place(&mut self, id: String, metadata: Metadata) -> Result<()> {
+        let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
+        if self.moved == 0 {
+            // Damage must not be written again under a new checksum.
+            writer.verify_vectors()?;
+        }
+        if let Some(vector) = writer.vector(&id)? {
+            self.pending.put(id, vector, metadata);
+            self.moved += 1;
+        }
+        self.progress.known += 1;
+        Ok(())
+    }
+
+    /// Embeds what waits.
+    pub(super) fn embed(&mut self) -> Result<()> {
         let Some(first) = self.waiting.first() else {
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         };
         let first = first.path.clone();
         let mut pictures = Vec::with_capacity(self.waiting.len());
@@ -118,44 +165,59 @@ where
             source: error.into(),
         })?;
         if vectors.len() != rest.len() {
-            let expected = format!("{} vectors, one for each picture", rest.len());
+            let expected = format!("{} results, one for each picture", rest.len());
             let found = vectors.len().to_string();
             return Err(Error::argument("embed", expected, found));
         }
-        let mut batch = Batch::new();
-        let mut writer = self.writer.write().unwrap_or_else(PoisonError::into_inner);
+        let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
         let dimension = writer.dimension();
-        for ((path, id, metadata), vector) in rest.into_iter().zip(vectors) {
-            if vector.len() != dimension {
-                let expected = format!("vectors of {dimension} numbers, as the index has");
-                let found = vector.len().to_string();
-                return Err(Error::argument("embed", expected, found));
-            }
-            if quantize::normalized(&vector).is_some() {
-                batch.put(id, vector, metadata);
-            } else {
-                self.seen.remove(&id);
-                self.progress.skipped += 1;
-                let fault = Fault::Vector;
-                self.skipped.push(Skipped { path, fault });
-            }
-        }
-        self.progress.added += batch.len();
-        writer.append(&batch)?;
         drop(writer);
-        Ok(self.tell())
+        for ((path, id, metadata), vector) in rest.into_iter().zip(vectors) {
+            let fault = match vector {
+                Ok(vector) if vector.len() != dimension => {
+                    let expected = format!("vectors of {dimension} numbers, as the index has");
+                    let found = vector.len().to_string();
+                    return Err(Error::argument("embed", expected, found));
+                }
+                Ok(vector) if quantize::normalized(&vector).is_some() => {
+                    self.pending.put(id, vector, metadata);
+                    self.progress.embedded += 1;
+                    continue;
+                }
+                Ok(_) => Fault::Vector,
+                Err(error) => Fault::Embed(error.into()),
+            };
+            self.seen.remove(&id);
+            self.list(path, fault);
+        }
+        Ok(())
     }
 
-    fn list(&mut self, path: &Path, fault: Fault) {
+    /// Publishes what is embedded, and new places of what was.
+    pub(super) fn publish(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.pending);
+        let mut writer = self.writer.write().unwrap_or_else(PoisonError::into_inner);
+        writer.append(&batch)?;
+        self.progress.added += std::mem::take(&mut self.progress.embedded);
+        Ok(())
+    }
+
+    fn list(&mut self, path: PathBuf, fault: Fault) {
         self.progress.skipped += 1;
-        let path = path.to_owned();
         self.skipped.push(Skipped { path, fault });
     }
 
     /// Tells how far it is: whether to go on.
-    fn tell(&mut self) -> ControlFlow<()> {
+    pub(super) fn tell(&mut self) -> ControlFlow<()> {
         let progress = &mut self.progress;
-        progress.done = progress.added + progress.known + progress.copies + progress.skipped;
+        progress.done = progress.added
+            + progress.embedded
+            + progress.known
+            + progress.copies
+            + progress.skipped;
         progress.elapsed = self.began.elapsed();
         if let Some((since, before)) = self.working {
             progress.working = since.elapsed();
@@ -166,18 +228,23 @@ where
         on
     }
 
-    /// What was done.
-    pub(super) fn finish(mut self, ignored: usize) -> Ingested {
+    /// What was done, and the id of each file that was read.
+    pub(super) fn finish(mut self, listing: &Listing) -> (Ingested, Vec<Option<String>>) {
         // Pictures of a batch are found faulty later than files that come after them.
         self.skipped.sort_by(|a, b| a.path.cmp(&b.path));
-        Ingested {
+        let ingested = Ingested {
             files: self.progress.files,
             added: self.progress.added,
             known: self.progress.known,
+            moved: self.moved,
             copies: self.progress.copies,
             skipped: self.skipped,
-            ignored,
+            ignored: listing.ignored,
+            endings: listing.endings(),
+            gone: Vec::new(),
+            removed: 0,
             stopped: self.stopped && self.progress.done < self.progress.files,
-        }
+        };
+        (ingested, self.read)
     }
 }

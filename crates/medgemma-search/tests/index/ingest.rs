@@ -13,13 +13,13 @@ use medgemma_search::{
 use crate::support::{entries, fingerprint};
 
 /// What the tests' pictures hold: their bytes.
-type Picture = Vec<u8>;
-type Decoded = Result<(Picture, Metadata), String>;
-type Embedded = Result<Vec<Vec<f32>>, String>;
+pub(crate) type Picture = Vec<u8>;
+pub(crate) type Decoded = Result<(Picture, Metadata), String>;
+pub(crate) type Embedded = Result<Vec<Result<Vec<f32>, String>>, String>;
 
 /// As many threads and pictures at a time as can be asked for.
 const MOST: (usize, usize) = (usize::MAX, usize::MAX);
-const ON: ControlFlow<()> = ControlFlow::Continue(());
+pub(crate) const ON: ControlFlow<()> = ControlFlow::Continue(());
 
 /// A file is a picture if it begins with a `P`.
 pub(crate) fn decode(file: &SourceFile<'_>) -> Decoded {
@@ -36,26 +36,29 @@ pub(crate) fn decode(file: &SourceFile<'_>) -> Decoded {
 
 /// The numbers of its first bytes.
 pub(crate) fn embed(pictures: Vec<Picture>) -> Embedded {
-    let vector = |picture: &Picture| -> Vec<f32> {
+    let vector = |picture: &Picture| -> Result<Vec<f32>, String> {
         let byte = |at: usize| f32::from(*picture.get(at).unwrap_or(&0));
-        (0..3).map(byte).collect()
+        match &picture[..] {
+            b"Pale" => Err("too pale".to_owned()),
+            _ => Ok((0..3).map(byte).collect()),
+        }
     };
     Ok(pictures.iter().map(vector).collect())
 }
 
-fn writer(folder: &Path) -> Writer {
+pub(crate) fn writer(folder: &Path) -> Writer {
     match Writer::create(folder, &fingerprint(3)) {
         Err(Error::Exists { .. }) => Writer::open(folder, &fingerprint(3)).expect("opened").0,
         writer => writer.expect("created"),
     }
 }
 
-fn ingest(ingestion: &Ingestion, index: &Path) -> Ingested {
+pub(crate) fn ingest(ingestion: &Ingestion, index: &Path) -> Ingested {
     let ingested = ingestion.run(&mut writer(index), decode, embed, |_| ON);
     ingested.expect("ingested")
 }
 
-fn counts(ingested: &Ingested) -> [usize; 5] {
+pub(crate) fn counts(ingested: &Ingested) -> [usize; 5] {
     let skipped = ingested.skipped.len();
     [
         ingested.files,
@@ -67,14 +70,14 @@ fn counts(ingested: &Ingested) -> [usize; 5] {
 }
 
 /// The path in the metadata of every vector.
-fn files(index: &Path) -> Vec<String> {
+pub(crate) fn files(index: &Path) -> Vec<String> {
     let index = Index::open(index, &fingerprint(3)).expect("opened");
     let name = |entry: medgemma_search::Entry| entry.metadata[Ingestion::FILE].to_string();
     entries(&index).into_iter().map(name).collect()
 }
 
 /// `count` pictures in two folders, one below the other.
-fn pictures(folder: &Path, count: usize) {
+pub(crate) fn pictures(folder: &Path, count: usize) {
     fs::create_dir_all(folder.join("below")).expect("a folder");
     for number in 0..count {
         let name = if number % 3 == 0 { "below/" } else { "" };
@@ -155,6 +158,7 @@ fn bad_files_are_listed_and_skipped() {
     for (name, bytes) in [
         ("bad.png", "nothing"),
         ("empty.png", ""),
+        ("pale.png", "Pale"),
         ("panics.png", "!"),
         ("nan.png", "N"),
         ("zero.png", "0"),
@@ -170,6 +174,7 @@ fn bad_files_are_listed_and_skipped() {
             "nan.png",
             "metadata that an index cannot have: argument `metadata`: expected a finite",
         ),
+        ("pale.png", "cannot be embedded: too pale"),
         (
             "panics.png",
             "the decoder panicked, which is its fault: a decoder's fault",
@@ -234,9 +239,9 @@ fn a_model_that_fails_ends_the_run_and_keeps_what_was_published() {
     type Model = fn(Vec<Picture>) -> Embedded;
     let models: [(Model, &str); 3] = [
         (|_| Err("the device is lost".to_owned()), "019.PNG"),
-        (|pictures| embed(pictures[1..].to_vec()), "6 vectors"),
+        (|pictures| embed(pictures[1..].to_vec()), "6 results"),
         (
-            |pictures| Ok(vec![vec![1.0; 4]; pictures.len()]),
+            |pictures| Ok(vec![Ok(vec![1.0; 4]); pictures.len()]),
             "vectors of 3 numbers",
         ),
     ];
@@ -301,14 +306,15 @@ fn progress_adds_up_and_may_end_the_run() {
     let (second, all) = run(100);
     assert_eq!(counts(&second), [31, 20, 10, 0, 1]);
     for pair in all.windows(2) {
-        assert!(pair[0].done < pair[1].done && pair[0].elapsed <= pair[1].elapsed);
+        assert!(pair[0].done <= pair[1].done && pair[0].elapsed <= pair[1].elapsed);
     }
     for progress in &all {
-        let sum = progress.added + progress.known + progress.copies + progress.skipped;
+        let embedded = progress.added + progress.embedded;
+        let sum = embedded + progress.known + progress.copies + progress.skipped;
         assert_eq!((progress.done, progress.files), (sum, 31));
-        assert_eq!(progress.rate().is_some(), progress.added > 0);
+        assert_eq!(progress.rate().is_some(), embedded > 0);
         assert!(
-            progress.worked + 10 <= progress.done || progress.added == 0,
+            progress.worked + 10 <= progress.done || embedded == 0,
             "{progress:?}"
         );
     }
@@ -328,6 +334,80 @@ fn progress_adds_up_and_may_end_the_run() {
         .find(|progress| progress.added == 10)
         .expect("progress");
     assert!(middle.to_string().contains(" s left"), "{middle}");
+}
+
+#[test]
+fn progress_is_told_before_a_batch_is_full() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
+    pictures(&from, 10);
+    let ingestion = Ingestion::new(&from).with_batch(7).with_step(3);
+    let mut writer = writer(&to);
+    let mut steps = Vec::new();
+    let mut told: Vec<[usize; 3]> = Vec::new();
+    let model = |pictures: Vec<Picture>| {
+        steps.push(pictures.len());
+        embed(pictures)
+    };
+    let ingested = ingestion.run(&mut writer, decode, model, |progress| {
+        told.push([progress.done, progress.added, progress.embedded]);
+        ON
+    });
+    assert_eq!(counts(&ingested.expect("ingested")), [10, 10, 0, 0, 0]);
+    // No batch is larger than it may be, nor a step.
+    assert_eq!(steps, [3, 3, 1, 3]);
+    let nothing = [[0; 3]; 3];
+    let first = [&nothing[..], &[[3, 0, 3]; 3], &[[6, 0, 6]], &[[7, 7, 0]; 3]].concat();
+    assert_eq!(told, [&first[..], &[[10, 7, 3], [10, 10, 0]]].concat());
+}
+
+#[test]
+fn what_is_embedded_when_a_run_is_stopped_is_published() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
+    pictures(&from, 10);
+    let ingestion = Ingestion::new(&from).with_step(2).with_prune();
+    let stop_at = |done: usize| {
+        let progress = |progress: &Progress| match progress.done >= done {
+            true => ControlFlow::Break(()),
+            false => ON,
+        };
+        let ingested = ingestion.run(&mut writer(&to), decode, embed, progress);
+        ingested.expect("ingested")
+    };
+    let none = stop_at(0);
+    assert_eq!((counts(&none), none.stopped), ([10, 0, 0, 0, 0], true));
+    let some = stop_at(4);
+    assert_eq!((counts(&some), some.stopped), ([10, 4, 0, 0, 0], true));
+    // Not all files were looked at, so that none counts as gone.
+    fs::remove_file(from.join("001.PNG")).expect("removed");
+    let stopped = stop_at(1);
+    assert_eq!((stopped.gone.len(), stopped.removed), (0, 0), "{stopped}");
+    assert_eq!(files(&to).len(), 4);
+}
+
+#[test]
+fn files_that_are_left_alone_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
+    pictures(&from, 2);
+    let alone = ingest(&Ingestion::new(&from), &to);
+    assert_eq!(
+        alone.to_string(),
+        "2 pictures: 2 added, 0 known, 0 copies, 0 skipped"
+    );
+    for name in [
+        "a.bmp", "c.tif", "d.tif", "e.TIF", "f.BMP", "1.a", "1.b", "1.c", "1.d", "none",
+    ] {
+        fs::write(from.join(name), "P").expect("written");
+    }
+    let found = ingest(&Ingestion::new(&from), &to);
+    assert_eq!(found.endings, ["tif", "bmp", "a", "b", "c"]);
+    assert_eq!(
+        found.to_string(),
+        "2 pictures: 0 added, 2 known, 0 copies, 0 skipped; \
+         10 other files left alone (.tif, .bmp, .a, .b, .c)"
+    );
 }
 
 #[test]
@@ -352,7 +432,10 @@ fn real_pictures_are_decoded_and_found() {
         let metadata = [("width".to_owned(), width(&image))].into();
         Ok::<_, medgemma_image::Error>((image, metadata))
     };
-    let embed = |images: Vec<Image>| Ok::<_, String>(images.iter().map(light).collect::<Vec<_>>());
+    let embed = |images: Vec<Image>| {
+        let vectors = images.iter().map(|image| Ok(light(image)));
+        Ok::<_, String>(vectors.collect())
+    };
     let fingerprint = Fingerprint::new("light", 9);
     let mut writer = Writer::create(&to, &fingerprint).expect("created");
     let found = Ingestion::new(&golden)

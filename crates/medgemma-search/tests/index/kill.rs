@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use medgemma_search::{Batch, Index, Ingestion, Metadata, Writer};
+use medgemma_search::{Batch, Index, Ingestion, Metadata, SourceFile, Writer};
 use rand::RngExt;
 
 use crate::ingest::{decode, embed};
@@ -155,11 +155,16 @@ fn ingest_folder(folder: &Path) {
         std::thread::sleep(Duration::from_micros(500));
         embed(pictures)
     };
+    // What was moved is decoded and not embedded: it takes its time too.
+    let slowly = |file: &SourceFile<'_>| {
+        std::thread::sleep(Duration::from_micros(100));
+        decode(file)
+    };
     let mut added = 0;
     let ingested = Ingestion::new(folder.join("pictures"))
         .with_batch(BATCH)
         .with_threads(2)
-        .run(&mut writer, decode, slow, |progress| {
+        .run(&mut writer, slowly, slow, |progress| {
             if progress.added > added {
                 added = progress.added;
                 writeln!(out, "published {}", progress.added + progress.known).expect("a pipe");
@@ -219,4 +224,33 @@ fn a_killed_ingestion_goes_on_with_nothing_lost_or_doubled() {
     );
     let open = |name| Index::open(folder.path().join(name), &fingerprint(3)).expect("opened");
     assert_eq!(entries(&open("index")), entries(&open("whole")));
+
+    // All pictures are moved, and what writes that down is killed again and again.
+    let pictures = folder.path().join("pictures").canonicalize();
+    let pictures = pictures.expect("a folder");
+    fs::rename(&pictures, folder.path().join("moved")).expect("moved");
+    fs::create_dir(&pictures).expect("a folder");
+    fs::rename(folder.path().join("moved"), pictures.join("below")).expect("moved");
+    let (mut kills, mut finished) = (0, false);
+    while !finished {
+        // Longer and longer, until there is time for all of it.
+        let time = rng.random_range(0..250 * (kills + 1) * (kills + 1));
+        (_, finished) = run("kill::ingesting_child", folder.path(), 0, time);
+        kills += u64::from(!finished);
+        let index = open("index");
+        index.verify().expect("all checksums");
+        assert_eq!(index.len(), added, "nothing is lost or doubled");
+        assert!(kills < 400, "the children make progress");
+    }
+    assert!(kills >= 5, "only {kills} were killed");
+    let sorted = |name| {
+        let mut entries = entries(&open(name));
+        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        entries
+    };
+    for (moved, before) in sorted("index").into_iter().zip(sorted("whole")) {
+        assert_eq!((moved.id, moved.vector), (before.id, before.vector));
+        let path = Ingestion::path_of(&moved.metadata).expect("a path");
+        assert!(path.starts_with(pictures.join("below")) && path.is_file());
+    }
 }
