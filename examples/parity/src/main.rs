@@ -5,15 +5,13 @@
 mod decoder;
 mod dual_encoder;
 mod output;
-mod resize;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use medgemma::{Device, SiglipNormalization};
-use resize::Resize;
+use medgemma::{Device, Resize, SiglipNormalization};
 
 /// Computes what the reference computes for token ids, texts and images.
 #[derive(Parser)]
