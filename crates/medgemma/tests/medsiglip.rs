@@ -153,6 +153,9 @@ fn what_does_not_fit_is_refused() {
     assert!(model.embed_token_ids(&[]).unwrap().is_empty());
     assert!(model.embed_images(&[]).unwrap().is_empty());
     assert!(matches!(model.classify(&image, &[]), Err(Error::NoClasses)));
+    let class = Class::new("a", image.clone());
+    let error = model.classify(&image, &[class.clone(), class]).unwrap_err();
+    assert!(matches!(error, Error::DuplicateLabel { .. }), "{error}");
     let other = Embedding::new(vec![1.0; 24]).unwrap();
     for (a, b) in [(&image, &other), (&other, &image), (&other, &other)] {
         let error = model.logits(a, std::slice::from_ref(b)).unwrap_err();
