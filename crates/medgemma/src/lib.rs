@@ -101,7 +101,7 @@
 //! // Several prompts to a class, and classes for many pictures.
 //! let classes = [
 //!     ("chest", &["a chest X-ray", "a radiograph of the thorax"][..]),
-//!     ("other", &["a photograph"]),
+//!     ("other", &["a photograph"][..]),
 //! ];
 //! let classes = model.embed_classes(&classes)?;
 //! for image in model.embed_images(&[Image::open(chest)?])? {
