@@ -58,4 +58,4 @@ pub use crate::limits::Limits;
 pub use crate::pan_and_scan::{Crop, PanAndScan};
 pub use crate::pixels::{Pixels, Processed};
 pub use crate::processor::ImageProcessor;
-pub use crate::resize::{ImageBackend, MAX_SIDE, Resizer};
+pub use crate::resize::{ImageBackend, MAX_SIDE, Resize, Resizer};

@@ -10,7 +10,7 @@ use crate::image::Image;
 use crate::normalize::Normalize;
 use crate::pan_and_scan::PanAndScan;
 use crate::pixels::{Pixels, Processed};
-use crate::resize::{ImageBackend, Resizer, check_target};
+use crate::resize::{ImageBackend, Resize, Resizer, check_target};
 
 /// The image processor of a checkpoint: immutable, cheap to clone, free of tensors.
 ///
@@ -132,6 +132,15 @@ impl ImageProcessor {
             (ImageBackend::Torchvision, true) => Resizer::TorchvisionBicubic,
         };
         self.with_resizer(resizer)
+    }
+
+    /// As [`with_resizer`](Self::with_resizer) or [`with_backend`](Self::with_backend), whichever is chosen.
+    #[must_use]
+    pub fn with_resize(self, resize: Resize) -> Self {
+        match resize {
+            Resize::Named(resizer) => self.with_resizer(resizer),
+            Resize::Backend(backend) => self.with_backend(backend),
+        }
     }
 
     /// Whether pictures are centred on a black square first ([`Image::padded_to_square`]). Default `false`: strict

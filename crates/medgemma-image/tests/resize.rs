@@ -131,7 +131,7 @@ fn every_resizer_has_one_name_both_ways() {
         "tf-bilinear",
         "pil-bilinear",
         "pil-bicubic",
-        "torchvision",
+        "torchvision-bilinear",
         "torchvision-bicubic",
     ];
     assert_eq!(Resizer::ALL.map(Resizer::name), names);
@@ -139,6 +139,8 @@ fn every_resizer_has_one_name_both_ways() {
         assert_eq!(resizer.to_string(), name);
         assert_eq!(name.parse::<Resizer>().unwrap(), resizer);
     }
+    let alone = "torchvision".parse::<Resizer>().unwrap();
+    assert_eq!(alone, Resizer::TorchvisionBilinear);
     for wrong in ["", "TF-bilinear", "bilinear", "pil-bilinear ", "lanczos"] {
         let error = wrong.parse::<Resizer>().unwrap_err();
         let text = error.to_string();

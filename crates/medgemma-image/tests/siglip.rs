@@ -7,7 +7,9 @@ mod support;
 
 use std::fs;
 
-use medgemma_image::{Alpha, DecodeOptions, Error, Image, ImageBackend, ImageProcessor, Resizer};
+use medgemma_image::{
+    Alpha, DecodeOptions, Error, Image, ImageBackend, ImageProcessor, Resize, Resizer,
+};
 
 /// What 5.23 saves for MedSigLIP's size.
 const SAVED: &str = "siglip_preprocessor_config_5.23.json";
@@ -141,6 +143,37 @@ fn a_backend_resizes_with_the_filter_of_the_configuration() {
         let named = processor.clone().with_resizer(Resizer::TfBilinear);
         assert_eq!(named.with_backend(ImageBackend::Pil), found[0]);
     }
+}
+
+/// `pil` and `torchvision` leave the filter to the file; any other name is one resizer, whatever the file says.
+#[test]
+fn a_choice_of_resize_has_one_name_both_ways() {
+    let of = |resample: u32, name: &str| {
+        let json = format!(r#"{{"resample": {resample}}}"#);
+        let processor = ImageProcessor::from_json(&json, "a.json").unwrap();
+        processor.with_resize(name.parse().unwrap()).resizer()
+    };
+    assert_eq!(of(2, "pil"), Resizer::PilBilinear);
+    assert_eq!(of(3, "pil"), Resizer::PilBicubic);
+    assert_eq!(of(2, "torchvision"), Resizer::TorchvisionBilinear);
+    assert_eq!(of(3, "torchvision"), Resizer::TorchvisionBicubic);
+    for resizer in Resizer::ALL {
+        for resample in [2, 3] {
+            assert_eq!(of(resample, resizer.name()), resizer);
+        }
+        assert_eq!(Resize::from(resizer).name(), resizer.name());
+    }
+    assert_eq!(Resize::all().count(), 7);
+    for choice in Resize::all() {
+        assert_eq!(choice.to_string(), choice.name());
+        assert_eq!(choice.name().parse::<Resize>().unwrap(), choice);
+    }
+    let error = "nearest".parse::<Resize>().unwrap_err().to_string();
+    assert!(error.contains("found `nearest`"), "{error}");
+    assert!(
+        Resize::all().all(|choice| error.contains(choice.name())),
+        "{error}"
+    );
 }
 
 #[test]

@@ -241,6 +241,36 @@ fn a_directory_is_read_by_its_json_file_first() {
     }
 }
 
+/// A `tokenizer.json` of another kind is no reason not to take the good `spiece.model` beside it; alone it is.
+#[test]
+fn a_json_file_that_is_not_understood_leaves_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let read = || SiglipTokenizer::from_dir(folder.path());
+    let strip = r#"{"type":"Strip","strip_left":true,"strip_right":true},"#;
+    let json = String::from_utf8(JSON.to_vec()).unwrap();
+    let fewer = json.replacen(strip, "", 1);
+    assert_ne!(fewer, json);
+    for (bad, unsupported) in [(fewer.as_str(), true), (&json[..json.len() / 2], false)] {
+        std::fs::write(path("tokenizer.json"), bad).unwrap();
+        for model in [None, Some(&MODEL[..MODEL.len() / 2])] {
+            if let Some(model) = model {
+                std::fs::write(path("spiece.model"), model).unwrap();
+            }
+            let error = read().unwrap_err();
+            assert_eq!(matches!(error, Error::Unsupported { .. }), unsupported);
+            let at = path("tokenizer.json").display().to_string();
+            assert!(error.to_string().contains(&at), "{error}");
+        }
+        std::fs::write(path("spiece.model"), MODEL).unwrap();
+        assert_eq!(
+            read().unwrap().name(),
+            path("spiece.model").display().to_string()
+        );
+        std::fs::remove_file(path("spiece.model")).unwrap();
+    }
+}
+
 #[test]
 fn a_tokenizer_is_shared_between_threads() {
     let [tokenizer, _] = tiny();

@@ -39,7 +39,6 @@ pub use self::histology::{
 };
 
 use crate::classification::Class;
-use crate::embedding::Embedding;
 use crate::error::Result;
 use crate::medsiglip::MedSigLip;
 
@@ -94,7 +93,7 @@ pub fn named(name: &str) -> Option<&'static ClassList> {
 }
 
 impl ClassList {
-    /// The classes for [`MedSigLip::classify`], each the [`Embedding::ensemble`] of its prompts. They serve any number of
+    /// The classes for [`MedSigLip::classify`], each the [`Embedding::ensemble`](crate::Embedding::ensemble) of its prompts. They serve any number of
     /// pictures.
     ///
     /// # Errors
@@ -108,15 +107,10 @@ impl ClassList {
     /// # Errors
     /// As [`MedSigLip::embed_texts_with`].
     pub fn embed_with(&self, model: &MedSigLip, options: &SiglipTextOptions) -> Result<Vec<Class>> {
-        let prompts = self.classes.iter().flat_map(|class| class.prompts);
-        let prompts: Vec<&str> = prompts.copied().collect();
-        let embedded = model.embed_texts_with(&prompts, options)?;
-        let mut rest = embedded.as_slice();
-        let class = |class: &PromptedClass| {
-            let own;
-            (own, rest) = rest.split_at(class.prompts.len());
-            Ok(Class::new(class.label, Embedding::ensemble(own)?))
-        };
-        self.classes.iter().map(class).collect()
+        let classes = self
+            .classes
+            .iter()
+            .map(|class| (class.label, class.prompts));
+        model.embed_classes_with(&classes.collect::<Vec<_>>(), options)
     }
 }

@@ -11,6 +11,7 @@
 //! count the evidence for `present` and that against `absent`, which are the same, twice: classes
 //! calibrated at 0.8 and 0.2 would have 0.94 and 0.06.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -87,17 +88,16 @@ impl Classification {
     /// The scores of these logits, in the order of `labels`.
     ///
     /// # Errors
-    /// [`Error::NoClasses`] if there are none, [`Error::UnequalLengths`] unless there is a logit for
-    /// each label, [`Error::NonFiniteScore`] for a logit that is infinite or no number.
+    /// [`Error::NoClasses`] if there are none, [`Error::DuplicateLabel`] for a label that is there
+    /// twice, [`Error::UnequalLengths`] unless there is a logit for each label,
+    /// [`Error::NonFiniteScore`] for a logit that is infinite or no number.
     pub fn from_logits(labels: &[&str], logits: &[f32]) -> Result<Self> {
         Self::scored(labels, logits, |logit| logit)
     }
 
     /// The scores of these logits, with a softmax over what `evidence` makes of each.
     fn scored(labels: &[&str], logits: &[f32], evidence: fn(f64) -> f64) -> Result<Self> {
-        if labels.is_empty() {
-            return Err(Error::NoClasses);
-        }
+        check_labels(labels)?;
         if labels.len() != logits.len() {
             return Err(Error::UnequalLengths {
                 what: "logits",
@@ -192,6 +192,21 @@ impl fmt::Display for Classification {
         }
         Ok(())
     }
+}
+
+/// Refuses no labels at all, and one that is there twice: the softmax of such a class would be shared
+/// between its two places, so that a less probable one could come out as the best.
+pub(crate) fn check_labels(labels: &[&str]) -> Result<()> {
+    if labels.is_empty() {
+        return Err(Error::NoClasses);
+    }
+    let mut places = BTreeMap::new();
+    for (second, label) in labels.iter().enumerate() {
+        if let Some(first) = places.insert(label, second) {
+            return Err(Error::DuplicateLabel { first, second });
+        }
+    }
+    Ok(())
 }
 
 /// 1 / (1 + exp(−x)); an exponential that overflows leaves 0, which is right.
@@ -351,6 +366,13 @@ mod tests {
                 expected: 1,
                 found: 2,
                 ..
+            })
+        ));
+        assert!(matches!(
+            Classification::from_logits(&["a", "b", "a"], &[1.0, 2.0, 1.0]),
+            Err(Error::DuplicateLabel {
+                first: 0,
+                second: 2
             })
         ));
         for bad in [f32::NAN, f32::INFINITY] {

@@ -155,6 +155,16 @@ pub enum Error {
     /// Nothing to classify into.
     #[error("there are no classes: give at least one")]
     NoClasses,
+    /// Two classes of one name: each would take a share of the softmax from the other.
+    #[error(
+        "class {second} has the label of class {first}: give each class once, with all its prompts"
+    )]
+    DuplicateLabel {
+        /// Which class has it first, counted from 0.
+        first: usize,
+        /// Which has it again.
+        second: usize,
+    },
     /// Two lists that belong together differ in length.
     #[error("there are {found} {what}, expected {expected}: give one for each")]
     UnequalLengths {

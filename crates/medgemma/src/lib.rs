@@ -86,22 +86,28 @@
 //! MedSigLIP, or any other SigLIP 1 model: what belongs together has vectors that point alike.
 //!
 //! ```
-//! use medgemma::{Class, Device, Image, MedSigLip, Probability};
+//! use medgemma::{Device, Image, MedSigLip, Probability};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/checkpoints/siglip");
-//! # let chest = concat!(env!("CARGO_MANIFEST_DIR"), "/../medgemma-testkit/golden/data/picture-a.png");
+//! # let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/zero-shot/model");
+//! # let chest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/report/images/chest.png");
 //! let model = MedSigLip::load(weights, &Device::best_available()?)?;
-//! let image = &model.embed_images(&[Image::open(chest)?])?[0];
-//! let texts = model.embed_token_ids(&[vec![5, 7, 1], vec![9, 1]])?; // token ids, with the end of text
-//! let classes = ["normal", "pneumothorax"].into_iter().zip(texts);
-//! let classes: Vec<Class> = classes.map(|(label, text)| Class::new(label, text)).collect();
-//! let found = model.classify(image, &classes)?;
+//! let found = model.classify_image(&Image::open(chest)?, &["a chest X-ray", "a photograph"])?;
 //! print!("{found}"); // per class: logit, sigmoid, softmax
 //! if let Some(best) = found.decide(Probability::Softmax, 0.9) {
 //!     println!("{}", best.label);
 //! }
-//! # assert_eq!(found.scores().len(), 2);
+//!
+//! // Several prompts to a class, and classes for many pictures.
+//! let classes = [
+//!     ("chest", &["a chest X-ray", "a radiograph of the thorax"][..]),
+//!     ("other", &["a photograph"][..]),
+//! ];
+//! let classes = model.embed_classes(&classes)?;
+//! for image in model.embed_images(&[Image::open(chest)?])? {
+//!     assert_eq!(model.classify(&image, &classes)?.best().label, "chest");
+//! }
+//! # assert_eq!(found.best().label, "a chest X-ray");
 //! # Ok(())
 //! # }
 //! ```
@@ -126,7 +132,7 @@
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
-//! | a picture sorted into named classes | [`MedSigLip::classify`], [`Classification`], [`Calibration`] |
+//! | a picture sorted into named classes | [`MedSigLip::classify_image`]; with prompts to each class, or many pictures, [`MedSigLip::embed_classes`] and [`MedSigLip::classify`]; [`Classification`], [`Calibration`] |
 //! | the same model known again | [`MedSigLip::checksum`], [`MedGemma::checksum`] |
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
 //! | the classes and prompts that MedSigLIP was evaluated with | [`classes`] |
@@ -205,7 +211,7 @@ pub use schema::Schema;
 pub use vision_cache::{VisionCache, VisionCacheUse};
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Speculation, Token};
-pub use medgemma_image::{Image, ImageBackend, ImageProcessor, Limits, Pixels, Resizer};
+pub use medgemma_image::{Image, ImageBackend, ImageProcessor, Limits, Pixels, Resize, Resizer};
 pub use medgemma_tensor::checkpoint::Precision;
 pub use medgemma_tensor::{Backend, Device, KvPrecision, cpu};
 pub use medgemma_tokenizer::{SiglipNormalization, SiglipTextOptions};

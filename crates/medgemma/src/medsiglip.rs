@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 
-use medgemma_image::{Image, ImageProcessor, Pixels, Resizer};
+use medgemma_image::{Image, ImageProcessor, Pixels, Resize, Resizer};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
 use medgemma_tokenizer::{SiglipTextOptions, SiglipTokenizer};
 
 use crate::checksum;
-use crate::classification::{Class, Classification};
+use crate::classification::{Class, Classification, check_labels};
 use crate::embedding::Embedding;
 use crate::error::Result;
 use crate::memory::{MemoryPlan, SiglipWorkload};
@@ -26,7 +27,7 @@ pub struct SiglipOptions<'a> {
     /// Which reference's resizing is followed bit for bit. `None`: [`Resizer::TfBilinear`], as
     /// MedSigLIP was evaluated, whatever `resample` of the directory's files says
     /// ([`ImageProcessor::from_siglip_dir`]).
-    pub resizer: Option<Resizer>,
+    pub resize: Option<Resize>,
     /// Centre pictures on a black square instead of stretching them. `None`: stretch, as the
     /// reference does.
     pub pad_to_square: Option<bool>,
@@ -49,11 +50,17 @@ impl<'a> SiglipOptions<'a> {
         self
     }
 
-    /// Sets [`resizer`](Self::resizer).
+    /// Sets [`resize`](Self::resize).
     #[must_use]
-    pub fn with_resizer(mut self, resizer: Resizer) -> Self {
-        self.resizer = Some(resizer);
+    pub fn with_resize(mut self, resize: Resize) -> Self {
+        self.resize = Some(resize);
         self
+    }
+
+    /// Sets [`resize`](Self::resize) to one resizer, whatever the directory says.
+    #[must_use]
+    pub fn with_resizer(self, resizer: Resizer) -> Self {
+        self.with_resize(resizer.into())
     }
 
     /// Sets [`pad_to_square`](Self::pad_to_square).
@@ -89,7 +96,7 @@ impl fmt::Debug for SiglipOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SiglipOptions")
             .field("progress", &self.progress.is_some())
-            .field("resizer", &self.resizer)
+            .field("resize", &self.resize)
             .field("pad_to_square", &self.pad_to_square)
             .field("interpolate", &self.interpolate)
             .field("workload", &self.workload)
@@ -113,7 +120,8 @@ struct Inner {
     files: Vec<PathBuf>,
     encoder: DualEncoder,
     processor: ImageProcessor,
-    /// None where the directory has none: ids then come from elsewhere.
+    /// None where the directory has none that is understood: ids then come from elsewhere, and it is
+    /// texts that are refused, with what is wrong.
     tokenizer: Option<SiglipTokenizer>,
     report: LoadReport,
 }
@@ -132,6 +140,8 @@ impl MedSigLip {
     /// Loads a Hugging Face directory of a SigLIP 1 model (`config.json`, safetensors files in one or
     /// many, and where they exist `preprocessor_config.json` and `tokenizer.json` or `spiece.model`)
     /// onto a device. Weights stay in the memory-mapped files where the device can read their format.
+    /// A tokenizer that is missing or not understood is an error of the texts given to it, not of the
+    /// loading: pictures and token ids need none.
     ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) and [`Error::Vision`](crate::Error::Vision) naming file
@@ -157,7 +167,7 @@ impl MedSigLip {
             tracing::warn!(key, "unknown key in the model's configuration");
         }
         let processor = image_processor(dir, &config, &options)?;
-        let tokenizer = tokenizer(dir)?;
+        let tokenizer = tokenizer(dir);
         let source = SafetensorsDir::open(dir)?;
         let files = checksum::files_of(dir)?;
         let mut loader = Loader::new(&source, DUAL_RENAMES, device)?.with_ignored(IGNORED);
@@ -285,11 +295,12 @@ impl MedSigLip {
     /// again up to the end. [`SiglipTextOptions::length`] is not looked at.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`](crate::Error::Tokenizer) where the directory has no tokenizer, and for a
-    /// text that is too long unless truncation is asked for.
+    /// [`Error::Tokenizer`](crate::Error::Tokenizer) where the directory has no tokenizer or one that
+    /// is not understood, and for a text that is too long unless truncation is asked for.
     pub fn tokenize(&self, texts: &[&str], options: &SiglipTextOptions) -> Result<Vec<Vec<u32>>> {
         let tokenizer = match &self.inner.tokenizer {
             Some(tokenizer) => tokenizer,
+            // Read once more for its error.
             None => &SiglipTokenizer::from_dir(&self.inner.dir)?,
         };
         let length = self.config().text_config.max_position_embeddings;
@@ -319,10 +330,62 @@ impl MedSigLip {
         texts.iter().map(|text| self.logit(image, text)).collect()
     }
 
+    /// The classes of these labels and their prompts, in their order, each the
+    /// [`Embedding::ensemble`] of its prompts. They serve any number of pictures.
+    ///
+    /// # Errors
+    /// As [`MedSigLip::embed_classes_with`].
+    pub fn embed_classes(&self, classes: &[(&str, &[&str])]) -> Result<Vec<Class>> {
+        self.embed_classes_with(classes, &SiglipTextOptions::default())
+    }
+
+    /// As [`MedSigLip::embed_classes`], with a choice of normalisation and truncation.
+    ///
+    /// # Errors
+    /// [`Error::NoClasses`](crate::Error::NoClasses) and
+    /// [`Error::DuplicateLabel`](crate::Error::DuplicateLabel),
+    /// [`Error::NoDirection`](crate::Error::NoDirection) for a class without prompts, and as
+    /// [`MedSigLip::embed_texts_with`].
+    pub fn embed_classes_with(
+        &self,
+        classes: &[(&str, &[&str])],
+        options: &SiglipTextOptions,
+    ) -> Result<Vec<Class>> {
+        let labels: Vec<&str> = classes.iter().map(|&(label, _)| label).collect();
+        check_labels(&labels)?;
+        // All prompts in one call, which reads each weight once for sixteen of them.
+        let prompts: Vec<&str> = classes.iter().flat_map(|&(_, own)| own).copied().collect();
+        let embedded = self.embed_texts_with(&prompts, options)?;
+        let mut rest = embedded.as_slice();
+        let class = |&(label, prompts): &(&str, &[&str])| {
+            let own;
+            (own, rest) = rest.split_at(prompts.len());
+            Ok(Class::new(label, Embedding::ensemble(own)?))
+        };
+        classes.iter().map(class).collect()
+    }
+
+    /// A picture against labels, each of which is its own prompt: all that [`MedSigLip::classify`]
+    /// wants in one call. For several pictures, or several prompts to a label, make the classes
+    /// once, by [`MedSigLip::embed_classes`].
+    ///
+    /// # Errors
+    /// As [`MedSigLip::embed_classes`] and [`MedSigLip::embed_images`].
+    pub fn classify_image(&self, image: &Image, labels: &[&str]) -> Result<Classification> {
+        let classes: Vec<_> = labels
+            .iter()
+            .map(|label| (*label, slice::from_ref(label)))
+            .collect();
+        let classes = self.embed_classes(&classes)?;
+        let image = self.embed_images(slice::from_ref(image))?.remove(0);
+        self.classify(&image, &classes)
+    }
+
     /// A picture against classes: per class the logit, the sigmoid and the softmax, by name.
     ///
     /// # Errors
-    /// [`Error::NoClasses`](crate::Error::NoClasses), and as [`MedSigLip::logits`].
+    /// [`Error::NoClasses`](crate::Error::NoClasses),
+    /// [`Error::DuplicateLabel`](crate::Error::DuplicateLabel), and as [`MedSigLip::logits`].
     pub fn classify(&self, image: &Embedding, classes: &[Class]) -> Result<Classification> {
         let labels: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
         let each = classes
@@ -347,13 +410,19 @@ fn embeddings(rows: Tensor<2>) -> Result<Vec<Embedding>> {
     rows.map(|row| Embedding::new(row.to_vec())).collect()
 }
 
-/// The tokenizer of the directory, if it has one.
-fn tokenizer(dir: &Path) -> Result<Option<SiglipTokenizer>> {
-    let files = ["tokenizer.json", "spiece.model"];
-    if files.iter().all(|file| !dir.join(file).exists()) {
-        return Ok(None);
+/// The tokenizer of the directory, if it has one that is understood. Pictures and ids need none.
+fn tokenizer(dir: &Path) -> Option<SiglipTokenizer> {
+    match SiglipTokenizer::from_dir(dir) {
+        Ok(tokenizer) => {
+            // Of two files the second may have served.
+            tracing::info!(file = tokenizer.name(), "tokenizer read");
+            Some(tokenizer)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no tokenizer: texts will be refused, token ids and images not");
+            None
+        }
     }
-    Ok(Some(SiglipTokenizer::from_dir(dir)?))
 }
 
 /// The plan with the weights' true size: the device `cpu` keeps what the files hold.
@@ -377,8 +446,8 @@ fn image_processor(
     options: &SiglipOptions<'_>,
 ) -> Result<ImageProcessor> {
     let mut processor = ImageProcessor::from_siglip_dir(dir, config.vision_config.image_size)?;
-    if let Some(resizer) = options.resizer {
-        processor = processor.with_resizer(resizer);
+    if let Some(resize) = options.resize {
+        processor = processor.with_resize(resize);
     }
     if let Some(pad) = options.pad_to_square {
         processor = processor.with_pad_to_square(pad);

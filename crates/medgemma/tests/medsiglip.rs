@@ -11,6 +11,12 @@ use support::cpu;
 
 const TOLERANCE: f32 = 1e-4;
 
+/// The tokenizer crate's tiny tokenizer.
+const SPIECE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../medgemma-tokenizer/tests/golden/siglip/spiece.model"
+);
+
 fn model() -> MedSigLip {
     MedSigLip::load(checkpoint("siglip"), &cpu()).unwrap()
 }
@@ -147,6 +153,9 @@ fn what_does_not_fit_is_refused() {
     assert!(model.embed_token_ids(&[]).unwrap().is_empty());
     assert!(model.embed_images(&[]).unwrap().is_empty());
     assert!(matches!(model.classify(&image, &[]), Err(Error::NoClasses)));
+    let class = Class::new("a", image.clone());
+    let error = model.classify(&image, &[class.clone(), class]).unwrap_err();
+    assert!(matches!(error, Error::DuplicateLabel { .. }), "{error}");
     let other = Embedding::new(vec![1.0; 24]).unwrap();
     for (a, b) in [(&image, &other), (&other, &image), (&other, &other)] {
         let error = model.logits(a, std::slice::from_ref(b)).unwrap_err();
@@ -219,10 +228,6 @@ fn loading_reports_its_progress_and_what_it_found() {
 /// is embedded, the rest refused by id, and nothing is cut off unless asked for.
 #[test]
 fn texts_are_embedded_as_their_ids() {
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../medgemma-tokenizer/tests/golden/siglip/spiece.model"
-    );
     let folder = Scratch::of("siglip");
     let error = MedSigLip::load(folder.path(), &cpu())
         .unwrap()
@@ -231,7 +236,7 @@ fn texts_are_embedded_as_their_ids() {
     assert!(matches!(error, Error::Tokenizer(_)), "{error}");
     assert!(error.to_string().contains("tokenizer.json"), "{error}");
 
-    std::fs::copy(file, folder.file("spiece.model")).unwrap();
+    std::fs::copy(SPIECE, folder.file("spiece.model")).unwrap();
     let model = MedSigLip::load(folder.path(), &cpu()).unwrap();
     let found = model.embed_texts(&["", "</s>"]).unwrap();
     let expected = model.embed_token_ids(&[vec![1; 9]]).unwrap();
@@ -242,4 +247,81 @@ fn texts_are_embedded_as_their_ids() {
     let long = "effusion ".repeat(40);
     let error = model.embed_texts(&[&long]).unwrap_err();
     assert!(matches!(error, Error::Tokenizer(_)), "{error}");
+}
+
+/// Pictures and ids need no tokenizer; a `spiece.model` that is understood makes up for the other file.
+#[test]
+fn a_tokenizer_that_is_not_understood_refuses_texts_alone() {
+    let folder = Scratch::of("siglip");
+    std::fs::write(folder.file("tokenizer.json"), r#"{"model": {}}"#).unwrap();
+    let load = || MedSigLip::load(folder.path(), &cpu()).unwrap();
+    let model = load();
+    let image = Image::from_rgb8(28, 28, vec![90; 28 * 28 * 3]).unwrap();
+    assert_eq!(model.embed_images(&[image]).unwrap().len(), 1);
+    assert_eq!(model.embed_token_ids(&[vec![1]]).unwrap().len(), 1);
+    let error = model.embed_texts(&[""]).unwrap_err();
+    assert!(matches!(error, Error::Tokenizer(_)), "{error}");
+    let named = folder.file("tokenizer.json").display().to_string();
+    assert!(error.to_string().contains(&named), "{error}");
+
+    std::fs::copy(SPIECE, folder.file("spiece.model")).unwrap();
+    assert_eq!(load().embed_texts(&[""]).unwrap().len(), 1);
+}
+
+/// One call from a picture and labels is what its parts are, one by one.
+#[test]
+fn a_picture_is_classified_by_labels_and_by_lists_of_prompts() {
+    let folder = Scratch::of("siglip");
+    std::fs::copy(SPIECE, folder.file("spiece.model")).unwrap();
+    let model = MedSigLip::load(folder.path(), &cpu()).unwrap();
+    let samples: Vec<u8> = (0..28 * 28 * 3_u32)
+        .map(|i| (i * 37).to_le_bytes()[0])
+        .collect();
+    let image = Image::from_rgb8(28, 28, samples).unwrap();
+    let embedded = model.embed_images(std::slice::from_ref(&image)).unwrap();
+
+    // Of the tokenizer's pieces the tiny model has an id for few: the special tokens are among them.
+    let labels = ["</s>", "<unk>", "<unk><unk>"];
+    let texts = model.embed_texts(&labels).unwrap();
+    let found = model.classify_image(&image, &labels).unwrap();
+    let logits = model.logits(&embedded[0], &texts).unwrap();
+    for ((score, label), logit) in found.scores().iter().zip(labels).zip(logits) {
+        assert_eq!(score.label, label);
+        assert!((score.logit - logit).abs() < 1e-4, "{score:?} {logit}");
+    }
+    let logits: Vec<f32> = found.scores().iter().map(|score| score.logit).collect();
+    assert!(
+        logits[0] != logits[1] && logits[1] != logits[2],
+        "{logits:?}"
+    );
+
+    let classes = model
+        .embed_classes(&[("one", &labels[..1]), ("two", &labels[1..])])
+        .unwrap();
+    let expected = [
+        Class::new("one", texts[0].clone()),
+        Class::new("two", Embedding::ensemble(&texts[1..]).unwrap()),
+    ];
+    for (class, expected) in classes.iter().zip(&expected) {
+        assert_eq!(class.label, expected.label);
+        let cosine = class.embedding.cosine(&expected.embedding).unwrap();
+        assert!(cosine > 1.0 - 1e-5, "{cosine}");
+    }
+
+    let twice = Error::DuplicateLabel {
+        first: 0,
+        second: 2,
+    };
+    let error = model
+        .classify_image(&image, &["", "<unk>", ""])
+        .unwrap_err();
+    assert_eq!(error.to_string(), twice.to_string());
+    let error = model.classify_image(&image, &[]).unwrap_err();
+    assert!(matches!(error, Error::NoClasses), "{error}");
+    let error = model.embed_classes(&[("none", &[])]).unwrap_err();
+    assert!(matches!(error, Error::NoDirection { .. }), "{error}");
+    // Refused before its prompts are looked at.
+    let doubled: [(&str, &[&str]); 2] = [("a", &["lung"]), ("a", &["lung"])];
+    let error = model.embed_classes(&doubled).unwrap_err();
+    assert!(matches!(error, Error::DuplicateLabel { .. }), "{error}");
 }

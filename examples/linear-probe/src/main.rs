@@ -48,8 +48,15 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &arguments.out {
         check_folder(path)?;
     }
+    samples.check_files()?;
     let encoder = load(&arguments.encoder)?;
-    let (train, test) = samples.embed(&encoder, arguments.crops, arguments.seed)?;
+    let mut left_out = 0;
+    let told = |error: &_| {
+        left_out += 1;
+        // Said at once: the run may last.
+        let _ = writeln!(io::stderr(), "left out: {error}");
+    };
+    let (train, test) = samples.embed(&encoder, arguments.crops, arguments.seed, told)?;
     let fitted = Probe::fit_classes(
         &samples.labels,
         &train.rows,
@@ -57,6 +64,12 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         &arguments.options(),
     )?;
     let mut out = io::stdout().lock();
+    if left_out > 0 {
+        writeln!(
+            out,
+            "pictures left out, since they cannot be read: {left_out}"
+        )?;
+    }
     writeln!(out, "fitted to {train}")?;
     if !fitted.converged() {
         writeln!(out, "The fit has not arrived: {:?}", fitted.convergence[0])?;

@@ -20,6 +20,9 @@ const TEST_SHARE: f64 = 0.3;
 /// The smallest part of a picture's side that a crop keeps.
 const SMALLEST_CROP: f64 = 0.3;
 
+/// Files that a message names at most.
+const NAMED: usize = 10;
+
 /// A line of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,9 +112,30 @@ impl Samples {
         Ok(Self { labels, pictures })
     }
 
+    /// Refuses files that are not there, all of them at once.
+    pub(crate) fn check_files(&self) -> Result<(), String> {
+        let gone = self.pictures.iter().filter(|p| !p.path.is_file());
+        let gone: Vec<String> = gone.map(|p| p.path.display().to_string()).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let (count, all) = (gone.len(), self.pictures.len());
+        let named = gone[..count.min(NAMED)].join("\n  ");
+        Err(format!(
+            "column path: expected {all} pictures, {count} of them are not there; paths start from the file's folder:\n  {named}"
+        ))
+    }
+
     /// Refuses pictures that no probe can be fitted to. None to judge by are no fault: whoever has judged a
     /// probe may fit it to all pictures in the end.
     pub(crate) fn check(&self) -> Result<(), String> {
+        let nameless = |p: &&Picture| self.labels[p.class].trim().is_empty();
+        if let Some(picture) = self.pictures.iter().find(nameless) {
+            return Err(format!(
+                "column label: expected a label to each picture, found none to {}; fill it in, or take the line out",
+                picture.path.display()
+            ));
+        }
         if self.labels.len() < 2 {
             let found = self.labels.join(", ");
             return Err(format!(
@@ -120,7 +144,12 @@ impl Samples {
             ));
         }
         let fitted = self.pictures.iter().filter(|p| p.side == Side::Train);
-        let fitted: BTreeSet<usize> = fitted.map(|picture| picture.class).collect();
+        self.check_classes(fitted.map(|picture| picture.class))
+    }
+
+    /// Refuses a label that none of the pictures to fit to has.
+    fn check_classes(&self, fitted: impl Iterator<Item = usize>) -> Result<(), String> {
+        let fitted: BTreeSet<usize> = fitted.collect();
         match (0..self.labels.len()).find(|class| !fitted.contains(class)) {
             None => Ok(()),
             Some(class) => Err(format!(
@@ -130,22 +159,30 @@ impl Samples {
         }
     }
 
-    /// Embeds each picture whole and `crops` − 1 parts of it: what to fit to, what to judge by.
+    /// Embeds each picture whole and `crops` − 1 parts of it: what to fit to, what to judge by. One that cannot be read
+    /// is told to `left_out` and passed over: embedding the others has taken hours, perhaps.
     pub(crate) fn embed(
         &self,
         encoder: &Encoder,
         crops: u16,
         seed: u64,
+        mut left_out: impl FnMut(&medgemma_image::Error),
     ) -> Result<(Part, Part), Box<dyn Error>> {
         let mut parts = (Part::default(), Part::default());
         let mut random = ChaCha12Rng::seed_from_u64(seed);
         for picture in &self.pictures {
+            let image = match Image::open(&picture.path) {
+                Ok(image) => image,
+                Err(error) => {
+                    left_out(&error);
+                    continue;
+                }
+            };
             let part = match picture.side {
                 Side::Train => &mut parts.0,
                 Side::Test => &mut parts.1,
             };
             part.pictures += 1;
-            let image = Image::open(&picture.path)?;
             for crop in 0..crops {
                 let seen = if crop == 0 {
                     image.clone()
@@ -157,6 +194,7 @@ impl Samples {
                 part.groups.push(picture.group);
             }
         }
+        self.check_classes(parts.0.classes.iter().copied())?;
         Ok(parts)
     }
 }

@@ -178,6 +178,14 @@ fn what_cannot_be_fitted_is_refused_before_anything_is_embedded() {
     );
     let error = with(&[header, "none.png,a,train", "none.png.2,a,test"], &[]);
     assert!(error.contains("two labels or more, found 1 (a)"), "{error}");
+    for label in ["", " "] {
+        let nameless = format!("other.png,{label},train");
+        let error = with(&[header, "none.png,a,train", &nameless], &[]);
+        assert!(
+            error.contains("expected a label to each picture") && error.contains("other.png"),
+            "{error}"
+        );
+    }
     let good = [header, "none.png,a,train", "none.png.2,b,train"];
     let nowhere = folder.path().join("no-such-folder").join("probe.json");
     let error = with(&good, &["--out", path(&nowhere)]);
@@ -195,6 +203,54 @@ fn what_cannot_be_fitted_is_refused_before_anything_is_embedded() {
             "{error}"
         );
     }
+}
+
+/// All files that are not there are named before the model is loaded; a damaged one ends no run.
+#[test]
+fn pictures_that_are_gone_are_refused_and_damaged_ones_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let images = format!("{HERE}/../report/images");
+    let csv = folder.path().join("pictures.csv");
+    let good = format!("{images}/chest.png,a,train\n{images}/held-out/coins.png,b,train\n");
+    let fit = |more: &str| {
+        let lines = format!("path,label,split\n{good}{more}");
+        fs::write(&csv, lines).expect("a file");
+        run(&["--csv", path(&csv), "--crops", "2"])
+    };
+    let output = fit("gone.png,a,train\nlost.png,b,test\n");
+    let error = text(&output.stderr);
+    assert!(!output.status.success(), "{error}");
+    assert!(error.contains("2 of them are not there"), "{error}");
+    assert!(
+        error.contains("gone.png") && error.contains("lost.png"),
+        "{error}"
+    );
+    assert!(
+        !error.contains("NOT MedSigLIP"),
+        "nothing was loaded: {error}"
+    );
+
+    fs::write(folder.path().join("damaged.png"), "no picture").expect("a file");
+    let without = text(&fit("").stdout);
+    for side in ["train", "test"] {
+        let output = fit(&format!("damaged.png,a,{side}\n"));
+        let (told, error) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{error}");
+        assert!(
+            error.contains("left out: ") && error.contains("damaged.png"),
+            "{error}"
+        );
+        let (first, rest) = told.split_once('\n').expect("lines");
+        assert!(first.ends_with("cannot be read: 1"), "{told}");
+        assert_eq!(rest, without);
+    }
+    // Of the third label nothing is left.
+    let output = fit("damaged.png,c,train\n");
+    let error = text(&output.stderr);
+    assert!(
+        !output.status.success() && error.contains("label c: expected"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -2,13 +2,12 @@
 
 use std::error::Error;
 
-use medgemma::{Device, Image, ImageBackend, LoadOptions, Model, SoftTokens};
+use medgemma::{Device, Image, ImageBackend, LoadOptions, Model, Resize, SoftTokens};
 use medgemma_gemma3::{Finish, GenerateOptions};
 use medgemma_tensor::vec_from;
 
 use crate::Arguments;
 use crate::output::Output;
-use crate::resize::Resize;
 
 /// Computes what prompt and images ask for.
 pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<dyn Error>> {
@@ -19,7 +18,7 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
     let resize = arguments
         .resize
         .unwrap_or(Resize::Backend(ImageBackend::Pil));
-    let processor = resize.of(model.processor().clone());
+    let processor = model.processor().clone().with_resize(resize);
     let mut pixels = Vec::new();
     for path in &arguments.image {
         pixels.extend(processor.process(&Image::open(path)?)?.pixels);

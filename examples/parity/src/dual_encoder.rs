@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use medgemma::{Device, Embedding, Image, MedSigLip, SiglipOptions, SiglipTextOptions};
+use medgemma_tokenizer::Error as TokenizerError;
 
 use crate::Arguments;
 use crate::output::Output;
@@ -14,16 +15,15 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
             "--prompt-ids are MedGemma's: give a SigLIP model --text or --input-ids".into(),
         );
     }
-    let options = SiglipOptions::default().with_interpolate(arguments.interpolate);
+    let mut options = SiglipOptions::default().with_interpolate(arguments.interpolate);
+    if let Some(resize) = arguments.resize {
+        options = options.with_resize(resize);
+    }
     let model = MedSigLip::load_with(&arguments.model, device, options)?;
     let rows = input_ids(&model, arguments)?;
-    let mut processor = model.processor().clone();
-    if let Some(resize) = arguments.resize {
-        processor = resize.of(processor);
-    }
     let mut pixels = Vec::new();
     for path in &arguments.image {
-        pixels.extend(processor.process(&Image::open(path)?)?.pixels);
+        pixels.extend(model.processor().process(&Image::open(path)?)?.pixels);
     }
     if rows.is_empty() && pixels.is_empty() {
         return Err("nothing to compute: give --text, --input-ids or --image".into());
@@ -62,13 +62,24 @@ fn input_ids(model: &MedSigLip, arguments: &Arguments) -> Result<Vec<Vec<u32>>, 
         let options = SiglipTextOptions::default()
             .with_normalization(arguments.normalization)
             .with_truncate(arguments.truncate);
-        model.tokenize(&texts, &options)?
+        model.tokenize(&texts, &options).map_err(advised)?
     };
     for row in &mut rows {
         let length = config.max_position_embeddings.max(row.len());
         row.resize(length, config.pad_token_id);
     }
     Ok(rows)
+}
+
+/// What the library advises is a call, here it is an option.
+fn advised(error: medgemma::Error) -> Box<dyn Error> {
+    match error {
+        medgemma::Error::Tokenizer(TokenizerError::TextTooLong { limit, found }) => format!(
+            "--text: a text has {found} tokens with its `</s>`, more than the {limit} that the model reads; shorten it, or give --truncate"
+        )
+        .into(),
+        other => other.into(),
+    }
 }
 
 /// The texts of one list: `5,7,1`, `[5, 7, 1]` or `[[5, 7, 1], [9, 1]]`.

@@ -5,15 +5,13 @@
 mod decoder;
 mod dual_encoder;
 mod output;
-mod resize;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use medgemma::{Device, SiglipNormalization};
-use resize::Resize;
+use medgemma::{Device, Resize, SiglipNormalization};
 
 /// Computes what the reference computes for token ids, texts and images.
 #[derive(Parser)]
@@ -21,7 +19,8 @@ struct Arguments {
     /// Hugging Face model directory of MedGemma or of a SigLIP 1 model.
     #[arg(long)]
     model: PathBuf,
-    /// PNG or JPEG, once for each image or followed by all; MedGemma: in the order of the soft tokens.
+    /// PNG or JPEG, once for each image or followed by all; MedGemma: in the order of the soft tokens. From JPEG, pixels
+    /// are a level or two apart from Pillow's: for parity give PNG, or compare from the written `pixel_values`.
     #[arg(long, num_args = 1..)]
     image: Vec<PathBuf>,
     /// cpu, ndarray, wgpu, wgpu:software, cuda:N or best.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use medgemma::classes::{self, ClassList};
-use medgemma::{Probability, Resizer, SiglipOptions};
+use medgemma::{Probability, Resize, SiglipNormalization, SiglipOptions, SiglipTextOptions};
 
 use crate::labels::Label;
 
@@ -53,10 +53,14 @@ pub(crate) struct Arguments {
     /// No answer where the best class has a smaller probability, 0 to 1.
     #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
     pub(crate) threshold: f32,
-    /// tf-bilinear, pil-bilinear, pil-bicubic, torchvision or torchvision-bicubic
+    /// tf-bilinear, pil-bilinear, pil-bicubic, torchvision-bilinear, torchvision-bicubic; or pil or torchvision:
+    /// that backend of transformers with the filter that the directory's `resample` names
     /// [default: as MedSigLIP was evaluated, tf-bilinear]
     #[arg(long, value_name = "NAME")]
-    resize: Option<Resizer>,
+    resize: Option<Resize>,
+    /// siglip-tokenizer deletes all punctuation; tokenizer-json keeps / < and >, so that "SpO2 <90" is not "SpO2 90"
+    #[arg(long, value_name = "NAME", default_value_t)]
+    normalization: SiglipNormalization,
     /// Centres pictures on a black square instead of stretching them, as Google trained.
     #[arg(long)]
     pad_to_square: bool,
@@ -98,9 +102,13 @@ impl Arguments {
     pub(crate) fn load_options<'a>(&self) -> SiglipOptions<'a> {
         let options = SiglipOptions::default().with_pad_to_square(self.pad_to_square);
         match self.resize {
-            Some(resizer) => options.with_resizer(resizer),
+            Some(resize) => options.with_resize(resize),
             None => options,
         }
+    }
+
+    pub(crate) fn text_options(&self) -> SiglipTextOptions {
+        SiglipTextOptions::default().with_normalization(self.normalization)
     }
 
     /// Whether the model is the one of this example, by whatever path.

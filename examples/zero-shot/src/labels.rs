@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use medgemma::{Class, Embedding, MedSigLip};
+use medgemma::{Class, MedSigLip, SiglipTextOptions};
 
 /// A class's name and the prompts that describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,13 +34,20 @@ impl FromStr for Label {
 }
 
 /// The direction of each label: that of its prompt, or of the average of its prompts.
-pub(crate) fn embed(model: &MedSigLip, labels: &[Label]) -> medgemma::Result<Vec<Class>> {
-    let class = |label: &Label| {
-        let prompts: Vec<&str> = label.prompts.iter().map(String::as_str).collect();
-        let embedded = Embedding::ensemble(&model.embed_texts(&prompts)?)?;
-        Ok(Class::new(&label.name, embedded))
-    };
-    labels.iter().map(class).collect()
+pub(crate) fn embed(
+    model: &MedSigLip,
+    labels: &[Label],
+    options: &SiglipTextOptions,
+) -> medgemma::Result<Vec<Class>> {
+    let prompts = labels
+        .iter()
+        .map(|label| label.prompts.iter().map(String::as_str).collect());
+    let prompts: Vec<Vec<&str>> = prompts.collect();
+    let each = labels.iter().zip(&prompts);
+    let classes: Vec<_> = each
+        .map(|(label, own)| (label.name.as_str(), own.as_slice()))
+        .collect();
+    model.embed_classes_with(&classes, options)
 }
 
 #[cfg(test)]

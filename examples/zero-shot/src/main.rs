@@ -54,8 +54,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
     let classes = match arguments.list {
-        Some(list) => list.embed(&model)?,
-        None => labels::embed(&model, &labels)?,
+        Some(list) => list.embed_with(&model, &arguments.text_options())?,
+        None => labels::embed(&model, &labels, &arguments.text_options())?,
     };
     let threshold = arguments.threshold;
     let mut out = io::stdout().lock();

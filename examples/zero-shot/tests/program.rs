@@ -177,6 +177,46 @@ fn the_resizer_is_the_one_asked_for() {
     assert_ne!(succeeds(&["--pad-to-square"]), default);
 }
 
+/// The filter of a backend is the one that `resample` of the directory names.
+#[test]
+fn a_backend_resizes_as_the_directory_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(MODEL).expect("the model") {
+        let path = entry.expect("a file").path();
+        let name = path.file_name().expect("a name");
+        std::fs::copy(&path, folder.path().join(name)).expect("copied");
+    }
+    let model = folder.path().display().to_string();
+    let by = |name| succeeds(&["--model", &model, "--resize", name]);
+    assert_eq!(by("torchvision"), by("torchvision-bilinear"));
+    let file = folder.path().join("preprocessor_config.json");
+    let config = std::fs::read_to_string(&file).expect("a file");
+    let bicubic = config.replace("\"resample\": 2", "\"resample\": 3");
+    assert_ne!(bicubic, config);
+    std::fs::write(&file, bicubic).expect("written");
+    assert_eq!(by("torchvision"), by("torchvision-bicubic"));
+    assert_ne!(by("torchvision"), by("torchvision-bilinear"));
+    assert_eq!(by("pil"), by("pil-bicubic"));
+}
+
+/// What the class deletes, the file keeps: two classes that are one to it are told apart.
+#[test]
+fn a_sign_tells_classes_apart_by_the_normalisation_that_keeps_it() {
+    let classes = ["--label=low=SpO2 <90", "--label=high=SpO2 90"];
+    let logits = |more: &[&str]| -> Vec<String> {
+        let out = succeeds(&[&classes[..], more].concat());
+        let lines = out.lines().filter(|line| line.starts_with(['l', 'h']));
+        lines
+            .filter_map(|line| Some(line.split_whitespace().nth(1)?.to_owned()))
+            .collect()
+    };
+    let same = logits(&[]);
+    assert_eq!((same.len(), &same[0]), (2, &same[1]));
+    assert_eq!(logits(&["--normalization", "siglip-tokenizer"]), same);
+    let apart = logits(&["--normalization", "tokenizer-json"]);
+    assert_ne!(apart[0], apart[1]);
+}
+
 /// How many pixels have this colour.
 fn count(chart: &image::RgbImage, wanted: [u8; 3]) -> usize {
     chart.pixels().filter(|pixel| pixel.0 == wanted).count()
@@ -243,6 +283,10 @@ fn what_is_wrong_is_named() {
     fails(&["--png", "no-such-folder/chart.png"], "no-such-folder");
     let long = format!("--label={}", "lung ".repeat(80));
     fails(&[&long], "64");
+    fails(
+        &["--label=a=x", "--label=b", "--label=a=y"],
+        "class 2 has the label of class 0",
+    );
     for wrong in [
         &["--label", "=a"][..],
         &["--label", "a=b;"],
@@ -250,6 +294,7 @@ fn what_is_wrong_is_named() {
         &["--threshold", "nan"],
         &["--resize", "nearest"],
         &["--by", "chance"],
+        &["--normalization", "none"],
     ] {
         let output = zero_shot(wrong);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");

@@ -4,6 +4,7 @@
 //! passes (`pass.rs`); TensorFlow's interpolates in `f32` (`lerp.rs`). A new one is a kernel, a rule for fixed-point
 //! weights where it differs, a row in [`Resizer`] and its name (`name.rs`).
 
+mod choice;
 mod kernel;
 mod lerp;
 mod name;
@@ -14,6 +15,7 @@ use medgemma_kernels::ResizeTable;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
+pub use choice::Resize;
 use kernel::Kernel;
 use table::Precision;
 
@@ -30,7 +32,9 @@ pub const MAX_SIDE: usize = 4096;
 /// large picture is skipped rather than averaged: its pixels are visibly others.
 ///
 /// Each has a name, the same in [`Display`](std::fmt::Display) and [`FromStr`](std::str::FromStr): `tf-bilinear`,
-/// `pil-bilinear`, `pil-bicubic`, `torchvision`, `torchvision-bicubic`.
+/// `pil-bilinear`, `pil-bicubic`, `torchvision-bilinear`, `torchvision-bicubic`. `torchvision` alone leaves the filter to
+/// a model's files, see [`Resize`]; where a resizer by itself is asked for there are none, and it is torchvision's own
+/// default, bilinear.
 ///
 /// ```
 /// use medgemma_image::Resizer;
@@ -57,7 +61,7 @@ pub enum Resizer {
     /// `pil-bicubic`: Pillow's `Image.resize(size, BICUBIC)`, in all else as [`PilBilinear`](Self::PilBilinear). The
     /// class default of `SiglipImageProcessorPil` (`resample` 3).
     PilBicubic,
-    /// `torchvision`: `torchvision.transforms.v2.functional.resize(antialias=True)` on `uint8` tensors (torchvision
+    /// `torchvision-bilinear`: `torchvision.transforms.v2.functional.resize(antialias=True)` on `uint8` tensors (torchvision
     /// 0.29.2, torch 2.15.0, `UpSampleKernel.cpp`): 16-bit weights with as many fractional bits as the largest one
     /// leaves, the horizontal pass always first. What `transformers` 5's default backend uses for `resample` 2, on
     /// every CPU with AVX2 or NEON (without either, torchvision goes through `f32`, which is not reproduced).

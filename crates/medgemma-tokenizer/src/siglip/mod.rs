@@ -111,12 +111,14 @@ struct Inner {
 }
 
 impl SiglipTokenizer {
-    /// Reads the tokenizer of a checkpoint: `tokenizer.json`, or `spiece.model` where there is none.
+    /// Reads the tokenizer of a checkpoint: `tokenizer.json`, or `spiece.model` where there is none or where it is not
+    /// understood, as one whose normaliser somebody edited; [`name`](Self::name) then tells the file.
     ///
     /// Of a `tokenizer_config.json` beside it, only `do_lower_case` is of interest: it must not be `false`.
     ///
     /// # Errors
-    /// [`Error::Read`] if neither is there, otherwise as [`from_file`](Self::from_file).
+    /// [`Error::Read`] if neither is there, otherwise as [`from_file`](Self::from_file), of `tokenizer.json` where it is
+    /// there.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         let config = dir.join("tokenizer_config.json");
         if config.exists() {
@@ -126,7 +128,8 @@ impl SiglipTokenizer {
         if !json.exists() && model.exists() {
             return Self::from_file(&model);
         }
-        Self::from_file(&json)
+        // Both hold the same pieces; if the second serves no better, the error is the first's.
+        Self::from_file(&json).or_else(|error| Self::from_file(&model).map_err(|_| error))
     }
 
     /// Reads a `tokenizer.json` or a `spiece.model`; the content tells which.
