@@ -16,11 +16,13 @@ use crate::grammar;
 /// with which the answer can still become JSON of this schema.
 ///
 /// `type`, `enum`, `const`, `properties`, `required`, `additionalProperties`, `patternProperties`,
-/// `items`, `prefixItems`, `minItems`, `maxItems`, `minLength`, `maxLength`, `pattern`, `format`,
-/// `minimum`, `maximum` and their exclusive kinds, `multipleOf`, `anyOf`, `allOf`, `$ref` within the
-/// schema, `$defs`; any other keyword of JSON Schema is an error. Annotations are passed over, and so are
+/// `minProperties`, `maxProperties`, `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`,
+/// `minLength`, `maxLength`, `pattern`, `format`, `minimum`, `maximum` and their exclusive kinds (draft 4's
+/// `true`, too), `multipleOf`, `anyOf`, `allOf`, `$ref` within the schema, `$defs` and `definitions`, whatever
+/// draft `$schema` names; any other keyword of JSON Schema is an error. Annotations are passed over, and so are
 /// words that JSON Schema does not know: mind the spelling. `oneOf` is read as `anyOf`. Properties come
-/// in the order of the schema, on one line.
+/// in the order of the schema, on one line. Integers of `enum` and `const` beyond 2⁵³ that `f64` does not hold are
+/// refused: give codes as texts.
 ///
 /// Some things are narrower than the standard, for answers that end and that every reader takes:
 /// objects with named properties and without `additionalProperties` have no others; numbers without
@@ -71,6 +73,9 @@ impl Schema {
     }
 
     /// The schema of a type that derives `schemars::JsonSchema`.
+    ///
+    /// Where a type with `deny_unknown_fields` is flattened, or has a tag, its schema may forbid the names
+    /// beside it, which serde reads: such a schema makes room for them here, and in [`Schema::from_value`] does not.
     ///
     /// # Errors
     /// As [`Schema::from_value`]: a type may have more to it than is supported here.
@@ -241,18 +246,19 @@ mod tests {
             named.map(|(at, _)| (format!("a{at}"), json!({"properties": {}, "anyOf": each})));
         let named: Map<String, Value> = named.collect();
         let among = json!({"$ref": "#/$defs/a0", "properties": {}, "$defs": named});
+        let itself = json!({"$ref": "#/$defs/a"});
+        let a = json!({"properties": {}, "anyOf": [itself, itself, itself, itself]});
+        let round = json!({"$ref": "#/$defs/a", "$defs": {"a": a}});
         for (schema, reason) in [
             (twice, "too large"),
             (deep, "too deep"),
             (among, "too large"),
+            // Each reference is followed once, whatever becomes of it.
+            (round, "circular"),
         ] {
             let error = Schema::from_value(schema).expect_err("too large");
             assert!(error.to_string().contains(reason), "{error}");
         }
-        let itself = json!({"$ref": "#/$defs/a"});
-        let a = json!({"properties": {}, "anyOf": [itself, itself, itself, itself]});
-        // Whether it is followed or not: soon.
-        let _ = Schema::from_value(json!({"$ref": "#/$defs/a", "$defs": {"a": a}}));
     }
 
     #[test]

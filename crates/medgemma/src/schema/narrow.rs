@@ -141,10 +141,14 @@ impl Narrowing<'_> {
         if combined || refers_elsewhere(map) {
             copied.extend(self.copy_reference(map, &copied));
         }
+        // Else its parts or its values say all.
+        let whole = combined || !said || map.contains_key("properties");
         let mut beside = beside.cloned().unwrap_or_default();
         let mut all = beside.clone();
-        self.say(map, &mut all, &mut Vec::new())?;
-        all.check()?;
+        if whole {
+            self.say(map, &mut all, &mut Vec::new())?;
+            all.check()?;
+        }
         let typed = if combined {
             all.typed
         } else {
@@ -170,7 +174,7 @@ impl Narrowing<'_> {
                 }
             }
         }
-        if combined || !said || map.contains_key("properties") {
+        if whole {
             self.complete(map, &all, &lacks);
         }
         Ok(())

@@ -297,7 +297,15 @@ fn values_of_any_kind_are_spelled_out_where_schemas_are_combined() {
     let one = narrowed(&json!({"type": "object", "minProperties": 1, "anyOf": [true]}));
     assert_eq!(one["anyOf"], json!([{}]));
 
+    let own = json!({"type": "array", "items": text(), "allOf": [{"minItems": 1}]});
+    once(own, "/allOf/0", &json!({"minItems": 1}));
+    let first = json!({"type": "array", "prefixItems": [text()], "allOf": [{"minItems": 1}]});
+    once(first, "/items", &any);
+
     // Names that must be there are known.
+    let apart =
+        json!({"type": "object", "required": ["a"], "anyOf": [{"properties": {"c": text()}}]});
+    once(apart, "/properties", &json!({"c": yes, "a": any}));
     let asked = json!({"type": "object", "properties": {"c": text()}, "required": ["c", "a"]});
     once(
         asked.clone(),
