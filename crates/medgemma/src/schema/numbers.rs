@@ -184,19 +184,23 @@ fn whole(number: &Number, round: fn(f64) -> f64) -> i128 {
 }
 
 /// Refuses numbers of `enum` and `const`, however deep, that the parser would write as others: it goes through `f64`,
-/// and a code beyond 2⁵³ would be another code.
+/// and a code beyond 2⁵³ would be another code. One beyond `u64` has lost its digits already, when it was read.
 pub(super) fn exact_literal(value: &Value) -> Result<()> {
     match value {
         Value::Array(values) => values.iter().try_for_each(exact_literal),
         Value::Object(values) => values.values().try_for_each(exact_literal),
-        Value::Number(number) => match number.as_i128() {
-            Some(whole) if exact(whole.saturating_abs()) != whole.saturating_abs() => {
-                Err(refused(format!(
-                    "{number} would be written as another number: beyond 2⁵³ give it as a text"
-                )))
+        Value::Number(number) => {
+            let written = match number.as_i128().map(i128::saturating_abs) {
+                Some(whole) => exact(whole) == whole,
+                None => whole(number, f64::trunc).abs() <= END,
+            };
+            if written {
+                return Ok(());
             }
-            _ => Ok(()),
-        },
+            Err(refused(format!(
+                "{number} would be written as another number: beyond 2⁵³ give it as a text"
+            )))
+        }
         _ => Ok(()),
     }
 }
