@@ -3,6 +3,7 @@
 mod keywords;
 mod narrow;
 mod numbers;
+mod texts;
 
 use std::fmt;
 

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use serde_json::{Map, Value, json};
 
 use self::said::{Lacks, Said};
-use super::{keywords, numbers};
+use super::{keywords, numbers, texts};
 use crate::error::Result;
 
 /// Keywords whose value is a schema for parts of a value.
@@ -37,18 +37,6 @@ const OWN: [&str; 8] = [
 
 /// Name and address of what describes a value of any kind.
 const ANY: (&str, &str) = ("medgemma-any", "#/$defs/medgemma-any");
-
-/// Names that are whole numbers: as `schemars` has them, and as the integer types of serde read them.
-const NUMBERED: [(&str, &str); 2] = [
-    (r"^\d+$", r"^(0|[1-9]\d{0,14})$"),
-    (r"^-?\d+$", r"^(0|-?[1-9]\d{0,14})$"),
-];
-
-/// How a date begins that there is: `format` takes 29 February of any year.
-const DATE: &str = concat!(
-    r"^(\d{4}-(0[13-9]|1[0-2])-|\d{4}-02-([01]\d|2[0-8])|",
-    r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)"
-);
 
 /// So many schemas at most are looked at, copies included: references beside others are copied, so that few
 /// definitions may stand for very many schemas. The parser stops at 50 000.
@@ -162,7 +150,7 @@ impl Narrowing<'_> {
         }
         let lacks = all.lacks(map);
         numbers::narrow(map);
-        texts(map);
+        texts::narrow(map);
         self.children(map, &copied)?;
         if combined {
             self.in_place(map, &beside.and(&lacks), &copied)?;
@@ -369,24 +357,6 @@ fn parts(map: &Map<String, Value>) -> usize {
         .map_or(0, Vec::len);
     let others = ["$ref", "anyOf", "oneOf"].iter();
     usize::from(own) + all + others.filter(|key| map.contains_key(**key)).count()
-}
-
-/// Keeps to names that integers are read from, and to dates that there are.
-fn texts(map: &mut Map<String, Value>) {
-    if let Some(Value::Object(named)) = map.get_mut("patternProperties") {
-        let renamed = std::mem::take(named).into_iter().map(|(pattern, schema)| {
-            let numbered = NUMBERED.iter().find(|(written, _)| *written == pattern);
-            (
-                numbered.map_or(pattern, |(_, read)| (*read).to_owned()),
-                schema,
-            )
-        });
-        *named = renamed.collect();
-    }
-    let format = map.get("format").and_then(Value::as_str);
-    if format.is_some_and(|format| ["date", "date-time"].contains(&format)) {
-        map.entry("pattern").or_insert_with(|| json!(DATE));
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::keywords::refused;
 use super::super::numbers::Step;
+use super::super::texts;
 use super::is;
 use crate::error::Result;
 
@@ -56,7 +57,7 @@ impl Said {
             push(&mut self.described, name);
         }
         for (pattern, _) in named("patternProperties") {
-            push(&mut self.patterns, pattern);
+            push(&mut self.patterns, texts::of_names(pattern));
             self.open = true;
         }
         let required = map.get("required").and_then(Value::as_array);

@@ -284,6 +284,15 @@ fn values_of_any_kind_are_spelled_out_where_schemas_are_combined() {
         (&patterns["properties"], &patterns["patternProperties"]),
         (&json!({"c": yes}), &json!({"^x": yes}))
     );
+    let numbered =
+        json!({"type": "object", "allOf": [{"patternProperties": {r"^\d+$": text()}}, a]});
+    let numbered = narrowed(&numbered);
+    let again = &numbered["allOf"][0]["patternProperties"];
+    assert!(again.get(r"^(0|[1-9]\d{0,14})$").is_some());
+    assert_eq!(
+        numbered["patternProperties"],
+        json!({r"^(0|[1-9]\d{0,14})$": yes})
+    );
     // Where an alternative says what the others do not, these do.
     let some = json!({"type": "object", "minProperties": 1, "anyOf": [a, {"additionalProperties": text()}]});
     once(some, "/anyOf/0/additionalProperties", &any);
