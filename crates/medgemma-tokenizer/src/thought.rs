@@ -14,6 +14,8 @@
 
 use crate::special::{THOUGHT_END, THOUGHT_START};
 
+const MARKERS: [&str; 2] = [THOUGHT_START, THOUGHT_END];
+
 /// Word after the start marker that names the channel.
 const HEADER: &str = "thought";
 
@@ -120,13 +122,27 @@ impl ThoughtParser {
     pub fn push(&mut self, piece: &str) -> Vec<ReplyPiece> {
         self.held.push_str(piece);
         let mut pieces = Vec::new();
-        while let Some((at, marker)) = first_marker(&self.held) {
-            let rest = self.held.split_off(at + marker.len());
-            self.held.truncate(at);
-            let text = std::mem::replace(&mut self.held, rest);
-            self.give(text, &mut pieces);
+        let held = std::mem::take(&mut self.held);
+        let mut from = 0;
+        // Each is looked for again only when it has been passed: the other one would otherwise be searched for from
+        // every place.
+        let mut next = MARKERS.map(|marker| held.find(marker));
+        while let Some((at, marker)) = next
+            .iter()
+            .zip(MARKERS)
+            .filter_map(|(at, marker)| Some(((*at)?, marker)))
+            .min()
+        {
+            self.give(held[from..at].to_owned(), &mut pieces);
             self.pass(marker);
+            from = at + marker.len();
+            for (next, marker) in next.iter_mut().zip(MARKERS) {
+                if next.is_some_and(|at| at < from) {
+                    *next = held[from..].find(marker).map(|at| from + at);
+                }
+            }
         }
+        self.held.push_str(&held[from..]);
         let open = self.open_end();
         let rest = self.held.split_off(self.held.len() - open);
         let text = std::mem::replace(&mut self.held, rest);
@@ -192,7 +208,7 @@ impl ThoughtParser {
 
     /// Length of the end of the held text that can't be judged yet.
     fn open_end(&self) -> usize {
-        let marker = [THOUGHT_START, THOUGHT_END]
+        let marker = MARKERS
             .into_iter()
             .map(|m| prefix_at_end(&self.held, m))
             .max()
@@ -204,14 +220,6 @@ impl ThoughtParser {
             marker
         }
     }
-}
-
-/// The first marker in `text` and where it starts.
-fn first_marker(text: &str) -> Option<(usize, &'static str)> {
-    [THOUGHT_START, THOUGHT_END]
-        .into_iter()
-        .filter_map(|marker| Some((text.find(marker)?, marker)))
-        .min()
 }
 
 /// Length of the longest end of `text` that is a proper prefix of the (ASCII) marker.

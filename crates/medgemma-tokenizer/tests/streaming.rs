@@ -241,6 +241,18 @@ fn thoughts_are_split_as_documented() {
     }
 }
 
+/// One marker alone, 10 MB at once: with a search for the other, or a copy of what is left, from each it would take
+/// an hour.
+#[test]
+fn a_long_reply_is_split_in_one_pass() {
+    for marker in ["<unused94>", "<unused95>"] {
+        let mut parser = ThoughtParser::new();
+        let text = format!("{}x", marker.repeat(1 << 20));
+        assert_eq!(parser.push(&text).len(), 1);
+        assert_eq!(parser.in_thought(), marker == "<unused94>");
+    }
+}
+
 #[test]
 fn thought_text_is_given_as_soon_as_it_is_certain() {
     let mut parser = ThoughtParser::new();

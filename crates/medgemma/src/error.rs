@@ -127,13 +127,26 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The messages to continue do not end with the user's.
-    #[error("the last message is the model's: end the conversation with a user message")]
-    NothingToAnswer,
+    #[error("the last message is {found}: end the conversation with a user message")]
+    NothingToAnswer {
+        /// Whose it is.
+        found: &'static str,
+    },
     /// A system message where there is no place for one.
     #[error(
         "a system message stands only at the beginning of a conversation: move it there, or give it to a chat by with_system"
     )]
     SystemMessage,
+    /// A system message with something else than one text.
+    #[error(
+        "a system message has {images} image(s) and {texts} texts, expected one text: put the others into a user message"
+    )]
+    SystemParts {
+        /// Images in it.
+        images: usize,
+        /// Texts in it.
+        texts: usize,
+    },
     /// A vector that cannot be brought to unit length.
     #[error(
         "an embedding has {found}, expected a vector with a direction: check where it comes from; if the model made it, the pixels given to it are not finite, or its weights are damaged"
@@ -220,6 +233,16 @@ pub enum Error {
         column: usize,
         /// The type.
         wanted: &'static str,
+    },
+    /// An answer is JSON in which an object has a name twice: one of the values would be lost.
+    #[error(
+        "an object of the answer has a name twice, the second time at line {line}, column {column}: name the properties in the schema"
+    )]
+    RepeatedName {
+        /// Line in the answer, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
     },
     /// A schema that no answer can be written by.
     #[error("the JSON schema cannot be used: {reason}")]

@@ -116,9 +116,14 @@ fn matcher(factory: &ParserFactory, schema: &Value) -> Result<Matcher> {
 }
 
 fn refused(error: impl fmt::Display) -> Error {
-    Error::Schema {
-        reason: error.to_string(),
-    }
+    let told = error.to_string();
+    // Where the parser stumbles, its error has the addresses of its code below.
+    let first = told.lines().next().unwrap_or_default();
+    let reason = match first.strip_prefix("panic: ") {
+        Some(fault) => format!("the parser stumbled over it ({fault})"),
+        None => first.to_owned(),
+    };
+    Error::Schema { reason }
 }
 
 /// One line, a space after commas and colons or none: white space without end is the one thing that
@@ -250,3 +255,20 @@ impl ConstraintState for JsonState {
 #[derive(Debug, thiserror::Error)]
 #[error("the schema's parser stopped: {0:?}")]
 struct Stuck(StopReason);
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+
+    #[test]
+    fn what_the_parser_says_is_one_line() {
+        let told =
+            refused("panic: out of range\n<backtrace>\n   0: main\n</backtrace>").to_string();
+        assert!(told.ends_with("stumbled over it (out of range)"), "{told}");
+        let told = refused("Unknown format: ip\n  while processing #").to_string();
+        assert!(
+            told.ends_with("cannot be used: Unknown format: ip"),
+            "{told}"
+        );
+    }
+}

@@ -183,6 +183,7 @@ mod options;
 mod prefix;
 mod prompt;
 mod recording;
+mod repeated;
 mod reply;
 #[cfg(feature = "structured")]
 mod schema;

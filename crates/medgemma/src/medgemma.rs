@@ -164,7 +164,8 @@ impl MedGemma {
     ///
     /// # Errors
     /// [`Error::NothingToAnswer`] unless the last message is the user's,
-    /// [`Error::SystemMessage`] for one that is not the first, and as [`Chat::send`].
+    /// [`Error::SystemMessage`] for one that is not the first, [`Error::SystemParts`] for one with more than a text,
+    /// and as [`Chat::send`].
     pub fn generate(&self, messages: &[Message], options: &GenerateOptions) -> Result<Reply> {
         let (text, images) = conversation(messages)?;
         self.continue_text(&text, &images, options)
@@ -333,17 +334,25 @@ fn only_the_schema_ends_it(options: &GenerateOptions) -> Result<()> {
 
 /// The text of a conversation up to the model's turn, and its images.
 fn conversation(messages: &[Message]) -> Result<(String, Vec<&Image>)> {
-    if messages.last().is_some_and(|message| !message.is_user()) {
-        return Err(Error::NothingToAnswer);
-    }
-    let system = messages.first().and_then(Message::system_text);
-    let messages = &messages[usize::from(system.is_some())..];
+    let (system, messages) = match messages.split_first() {
+        Some((first, rest)) if first.is_system() => (Some(first.system_text()?), rest),
+        _ => (None, messages),
+    };
     let turns = messages
         .iter()
         .map(Message::to_turn)
         .collect::<Result<Vec<_>>>()?;
+    // What stands in a wrong place is told first, by `to_turn`.
+    let found = match messages.last() {
+        Some(last) if last.is_user() => None,
+        Some(_) => Some("the model's"),
+        None => system.map(|_| "a system message"),
+    };
+    if let Some(found) = found {
+        return Err(Error::NothingToAnswer { found });
+    }
     Ok((
-        render(system.as_deref(), &turns, true)?,
+        render(system, &turns, true)?,
         messages.iter().flat_map(Message::images).collect(),
     ))
 }

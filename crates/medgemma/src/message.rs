@@ -54,7 +54,8 @@ impl Message {
 
     /// An instruction in front of a conversation, its first message. MedGemma has no system role:
     /// the template puts the text, as it is, in front of the first user message, and so does this.
-    /// A [`Chat`](crate::Chat) takes it by [`with_system`](crate::Chat::with_system) instead.
+    /// A [`Chat`](crate::Chat) takes it by [`with_system`](crate::Chat::with_system) instead. It is one text:
+    /// images, and other texts, go into a user message.
     #[must_use]
     pub fn system(text: impl Into<String>) -> Self {
         Self {
@@ -104,13 +105,23 @@ impl Message {
         self.speaker == Speaker::User
     }
 
-    /// The text of a system message; `None` for a turn of the user or the model.
-    pub(crate) fn system_text(&self) -> Option<String> {
-        let texts = self.parts.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(text.as_str()),
-            Part::Image(_) => None,
-        });
-        (self.speaker == Speaker::System).then(|| texts.collect())
+    pub(crate) fn is_system(&self) -> bool {
+        self.speaker == Speaker::System
+    }
+
+    /// The text of a system message.
+    ///
+    /// # Errors
+    /// [`Error::SystemParts`] for one with images or further texts: the template has a place for one text.
+    pub(crate) fn system_text(&self) -> Result<&str> {
+        match self.parts.as_slice() {
+            [Part::Text(text)] => Ok(text),
+            parts => {
+                let images = self.images().count();
+                let texts = parts.len() - images;
+                Err(Error::SystemParts { images, texts })
+            }
+        }
     }
 
     /// The message without its pixels, for the chat template.

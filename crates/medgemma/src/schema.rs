@@ -1,7 +1,9 @@
 //! JSON schemas: what an answer must look like.
 
+mod keywords;
 mod narrow;
 mod numbers;
+mod texts;
 
 use std::fmt;
 
@@ -15,11 +17,13 @@ use crate::grammar;
 /// with which the answer can still become JSON of this schema.
 ///
 /// `type`, `enum`, `const`, `properties`, `required`, `additionalProperties`, `patternProperties`,
-/// `items`, `prefixItems`, `minItems`, `maxItems`, `minLength`, `maxLength`, `pattern`, `format`,
-/// `minimum`, `maximum` and their exclusive kinds, `multipleOf`, `anyOf`, `allOf`, `$ref` within the
-/// schema, `$defs`; any other keyword of JSON Schema is an error. Annotations are passed over, and so are
+/// `minProperties`, `maxProperties`, `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`,
+/// `minLength`, `maxLength`, `pattern`, `format`, `minimum`, `maximum` and their exclusive kinds (draft 4's
+/// `true`, too), `multipleOf`, `anyOf`, `allOf`, `$ref` within the schema, `$defs` and `definitions`, whatever
+/// draft `$schema` names; any other keyword of JSON Schema is an error. Annotations are passed over, and so are
 /// words that JSON Schema does not know: mind the spelling. `oneOf` is read as `anyOf`. Properties come
-/// in the order of the schema, on one line.
+/// in the order of the schema, on one line. Integers of `enum` and `const` beyond 2⁵³ that `f64` does not hold are
+/// refused: give codes as texts.
 ///
 /// Some things are narrower than the standard, for answers that end and that every reader takes:
 /// objects with named properties and without `additionalProperties` have no others; numbers without
@@ -56,10 +60,14 @@ impl Schema {
     /// [`crate::Error::Schema`] for a keyword or a value that is not supported, for one that nothing
     /// fulfils, and for one that is too large.
     pub fn from_value(value: Value) -> Result<Self> {
-        let prepared = narrowed(&value);
+        Self::new(value, false)
+    }
+
+    fn new(given: Value, derived: bool) -> Result<Self> {
+        let prepared = narrowed(&given, derived)?;
         grammar::check(&prepared)?;
         Ok(Self {
-            given: value,
+            given,
             prepared,
             reasoning: true,
         })
@@ -67,11 +75,14 @@ impl Schema {
 
     /// The schema of a type that derives `schemars::JsonSchema`.
     ///
+    /// Where a type with `deny_unknown_fields` is flattened, or has a tag, its schema may forbid the names
+    /// beside it, which serde reads: such a schema makes room for them here, and in [`Schema::from_value`] does not.
+    ///
     /// # Errors
     /// As [`Schema::from_value`]: a type may have more to it than is supported here.
     #[cfg(feature = "schemars")]
     pub fn of<T: schemars::JsonSchema>() -> Result<Self> {
-        Self::from_value(schemars::schema_for!(T).to_value())
+        Self::new(schemars::schema_for!(T).to_value(), true)
     }
 
     /// The JSON begins at once: a thinking model does not reason before it.
@@ -109,7 +120,7 @@ impl fmt::Debug for Schema {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     use super::Schema;
 
@@ -126,6 +137,77 @@ mod tests {
             (json!(false), "nsatisfiable"),
             (json!([1]), "object"),
             (json!({"type": "integer", "minimum": 3, "maximum": 2}), "3"),
+            // The parser would take another number, or none, or stumble.
+            (
+                json!({"enum": [900_000_000_000_207_008_i64]}),
+                "900000000000207008",
+            ),
+            (
+                json!({"const": {"a": [-9_007_199_254_740_993_i64]}}),
+                "text",
+            ),
+            (json!({"const": u64::MAX}), "text"),
+            (json!({"const": 1e23}), "text"),
+            (
+                json!({"type": "string", "minLength": "é".repeat(60)}),
+                "`minLength` must",
+            ),
+            (
+                json!({"type": "array", "maxItems": "none"}),
+                "`maxItems` must",
+            ),
+            (
+                json!({"type": "number", "minimum": "none"}),
+                "`minimum` must",
+            ),
+            (
+                json!({"type": "integer", "exclusiveMaximum": "none"}),
+                "`exclusiveMaximum` must",
+            ),
+            (
+                json!({"type": "string", "pattern": ["é".repeat(60)]}),
+                "`pattern` must",
+            ),
+            (json!({"properties": [1]}), "`properties` must"),
+            (json!({"enum": 1}), "`enum` must"),
+            (
+                json!({"type": "number", "multipleOf": 0.07}),
+                "units of the last decimal",
+            ),
+            (json!({"type": "integer", "multipleOf": 0}), "exactly"),
+            (
+                json!({"type": "integer", "allOf": [{"multipleOf": 100_000}, {"multipleOf": 99_999}]}),
+                "least common multiple",
+            ),
+            (
+                json!({"type": "number", "multipleOf": 9_999_999, "anyOf": [{"multipleOf": 0.001}]}),
+                "least common multiple",
+            ),
+            (
+                json!({"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 2}),
+                "same name twice",
+            ),
+            (
+                json!({"type": "object", "allOf": [{"minProperties": 3}, {"required": ["a"]}]}),
+                "same name twice",
+            ),
+            // Another dialect, or what its draft does not have.
+            (
+                json!({"$schema": "https://example.org/schema"}),
+                "`$schema`",
+            ),
+            (
+                json!({"$schema": "http://json-schema.org/draft-07/schema#", "items": {"prefixItems": [true]}}),
+                "older",
+            ),
+            (
+                json!({"$schema": "http://json-schema.org/draft-04/schema", "if": {}}),
+                "if",
+            ),
+            (
+                json!({"prefixItems": [true], "items": [true]}),
+                "leave one out",
+            ),
         ] {
             let error = Schema::from_value(schema.clone()).expect_err("it cannot be followed");
             assert!(error.to_string().contains(reason), "{schema}: {error}");
@@ -136,7 +218,49 @@ mod tests {
                 .to_string()
                 .contains("no JSON")
         );
-        Schema::from_value(json!(true)).expect("anything is a form, too");
+        for followed in [
+            json!(true),
+            json!({"enum": [9_007_199_254_740_992_i64, -1, 1.5, 1e17]}),
+            json!({"type": "number", "multipleOf": 0.05, "allOf": [{"multipleOf": 0.02}]}),
+            json!({"type": "object", "minProperties": 2, "required": ["a"]}),
+            json!({"properties": {"prefixItems": true}, "$schema": "http://json-schema.org/draft-06/schema#"}),
+        ] {
+            Schema::from_value(followed.clone())
+                .unwrap_or_else(|error| panic!("{followed}: {error}"));
+        }
+    }
+
+    /// Copies of few definitions, very many; and references one after the other.
+    #[test]
+    fn what_stands_for_too_many_schemas_is_refused_before_it_takes_all_memory() {
+        let chain = |next: &dyn Fn(usize) -> Value, length: usize| {
+            let named = (0..length).map(|at| (format!("a{at}"), next(at + 1)));
+            let mut named: Map<String, Value> = named.collect();
+            named.insert(format!("a{length}"), json!({"type": "object"}));
+            json!({"$ref": "#/$defs/a0", "properties": {}, "$defs": named})
+        };
+        let to = |at: usize| json!({"$ref": format!("#/$defs/a{at}")});
+        let twice = chain(&|at| json!({"allOf": [to(at), to(at)]}), 40);
+        let deep = chain(&|at| json!({"allOf": [to(at)]}), 20_000);
+        let each: Vec<Value> = (0..12).map(to).collect();
+        let named = each.iter().enumerate();
+        let named =
+            named.map(|(at, _)| (format!("a{at}"), json!({"properties": {}, "anyOf": each})));
+        let named: Map<String, Value> = named.collect();
+        let among = json!({"$ref": "#/$defs/a0", "properties": {}, "$defs": named});
+        let itself = json!({"$ref": "#/$defs/a"});
+        let a = json!({"properties": {}, "anyOf": [itself, itself, itself, itself]});
+        let round = json!({"$ref": "#/$defs/a", "$defs": {"a": a}});
+        for (schema, reason) in [
+            (twice, "too large"),
+            (deep, "too deep"),
+            (among, "too large"),
+            // Each reference is followed once, whatever becomes of it.
+            (round, "circular"),
+        ] {
+            let error = Schema::from_value(schema).expect_err("too large");
+            assert!(error.to_string().contains(reason), "{error}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use medgemma::{Chat, FinishReason, MedGemma, Message, Model, Progress, Reply, THINK};
+use medgemma::{Chat, Error, FinishReason, MedGemma, Message, Model, Progress, Reply, THINK};
 use medgemma_testkit::Golden;
 use support::{
     GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, model, up_to,
@@ -338,5 +338,29 @@ fn a_system_message_goes_where_a_chat_puts_its_instruction() {
         question(),
     ];
     let error = model().prompt_ids(&late).unwrap_err();
-    assert!(matches!(error, medgemma::Error::SystemMessage), "{error}");
+    assert!(matches!(error, Error::SystemMessage), "{error}");
+    // Misplaced, it is told before what the conversation ends with.
+    let last = model().prompt_ids(&late[..3]).unwrap_err();
+    assert!(matches!(last, Error::SystemMessage), "{last}");
+    for (messages, found) in [
+        (&whole[..1], "a system message"),
+        (&late[..2], "the model's"),
+    ] {
+        let error = model().prompt_ids(messages).unwrap_err();
+        assert!(matches!(error, Error::NothingToAnswer { .. }), "{error}");
+        assert!(error.to_string().contains(found), "{error}");
+    }
+    // It is one text: nothing of it is left out, or grows together.
+    let picture = image("picture-a.png");
+    let prior = Message::system("Compare.").image(picture);
+    for (system, counts) in [
+        (prior, (1, 1)),
+        (Message::system("Answer").text("briefly."), (0, 2)),
+    ] {
+        let error = model().prompt_ids(&[system, question()]).unwrap_err();
+        let Error::SystemParts { images, texts } = error else {
+            panic!("{error}");
+        };
+        assert_eq!((images, texts), counts);
+    }
 }

@@ -176,6 +176,30 @@ struct Flat {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "the fields are read by serde")]
+struct Only {
+    depth: u8,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+enum Either {
+    Only(Only),
+    Size(Size),
+}
+
+/// The schema of `Only` is beside `count`, and forbids it; serde reads both.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "the fields are read by serde")]
+struct Mixed {
+    count: u8,
+    #[serde(flatten)]
+    either: Either,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the fields are read by serde")]
 struct Branch {
     value: i8,
     #[schemars(length(max = 2))]
@@ -235,6 +259,50 @@ fn enums_with_a_tag_inside_have_all_their_variants() {
         }] = true;
     }
     assert_eq!(seen, [true; 4]);
+    let mixed = read::<Mixed>();
+    let only = |mixed: &Mixed| matches!(mixed.either, Either::Only(_));
+    assert!(mixed.iter().any(only) && !mixed.iter().all(only));
+}
+
+/// By the standard, and as every reader takes them: no `1e999`.
+#[test]
+fn what_several_schemas_say_of_one_value_holds() {
+    let strict = json!({
+        "type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"],
+        "additionalProperties": false,
+    });
+    let more = json!({"type": "object", "properties": {"b": {"type": "integer"}}});
+    let itself = json!({"properties": {"next": {"$ref": "#"}}});
+    for schema in [
+        json!({"allOf": [strict, more]}),
+        json!({"type": "object", "allOf": [{"required": ["a"]}, {"required": ["b"]}]}),
+        json!({"type": "array", "allOf": [{"minItems": 1}, {"maxItems": 3}]}),
+        json!({"allOf": [{}, {"description": "of any kind"}]}),
+        json!({"type": "object", "allOf": [itself, {"required": ["next2"]}]}),
+        json!({"type": "object", "allOf": [{"patternProperties": {"^x": {"$ref": "#"}}}, {}]}),
+        json!({"type": "object", "properties": {"c": {"type": "null"}}, "anyOf": [
+            {"required": ["a"]}, {"properties": {"a": {"type": "boolean"}}}, true,
+        ]}),
+        json!({"allOf": [{"minItems": 2}, {"prefixItems": [{"type": "integer"}]}, {"type": "array"}]}),
+    ] {
+        let form =
+            Schema::from_value(schema.clone()).unwrap_or_else(|error| panic!("{schema}: {error}"));
+        let form = form.without_reasoning();
+        let drawn: Vec<String> = (0..60).filter_map(|seed| draw(&form, seed)).collect();
+        assert!(drawn.len() > 9, "{schema}");
+        for text in drawn {
+            let value: Value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert!(fulfils(&value, &schema, &schema), "{text} by {schema}");
+        }
+    }
+    let either = json!({
+        "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": false,
+        "anyOf": [{"properties": {"b": {"type": "integer"}}, "required": ["b"]}, {"minProperties": 1}],
+        "type": "object",
+    });
+    let either = Schema::from_value(either).unwrap().without_reasoning();
+    assert!(allows(&either, r#"{"a":1}"#) && !allows(&either, r#"{"a":1,"b":2}"#));
 }
 
 /// The form itself: on one line, a space behind commas and colons or none, no `\u`.
@@ -435,6 +503,10 @@ fn is_a(value: &Value, kind: &Value) -> bool {
 }
 
 fn equal(value: &Value, other: &Value) -> bool {
+    let whole = |value: &Value| value.as_number().and_then(Number::as_i128);
+    if let (Some(value), Some(other)) = (whole(value), whole(other)) {
+        return value == other;
+    }
     match (value.as_f64(), other.as_f64()) {
         (Some(value), Some(other)) => value.to_bits() == other.to_bits() || value == other,
         _ => value == other,

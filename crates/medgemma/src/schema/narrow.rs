@@ -1,17 +1,18 @@
 //! What is read more narrowly than the standard says, so that answers end and every reader takes them:
 //! objects closed, numbers bounded, values of any kind spelled out.
 
+mod said;
+
 use std::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
-use super::numbers;
+use self::said::{Lacks, Said};
+use super::{keywords, numbers, texts};
+use crate::error::Result;
 
 /// Keywords whose value is a schema for parts of a value.
-const ONE: [&str; 3] = ["items", "additionalProperties", "additionalItems"];
-
-/// Keywords whose value is a list of such schemas; `items` before the drafts of 2020.
-const LIST: [&str; 2] = ["prefixItems", "items"];
+const ONE: [&str; 2] = ["items", "additionalProperties"];
 
 /// Keywords whose value has a schema to each name.
 const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
@@ -22,137 +23,195 @@ const IN_PLACE: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords that say of what type a value is without `type`.
 const SAID: [&str; 6] = ["enum", "const", "$ref", "allOf", "anyOf", "oneOf"];
 
+/// Keywords that say something to which other schemas of the same value may add.
+const OWN: [&str; 8] = [
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "required",
+    "minProperties",
+    "items",
+    "prefixItems",
+    "multipleOf",
+];
+
 /// Name and address of what describes a value of any kind.
 const ANY: (&str, &str) = ("medgemma-any", "#/$defs/medgemma-any");
 
-/// Names that are whole numbers: as `schemars` has them, and as the integer types of serde read them.
-const NUMBERED: [(&str, &str); 2] = [
-    (r"^\d+$", r"^(0|[1-9]\d{0,14})$"),
-    (r"^-?\d+$", r"^(0|-?[1-9]\d{0,14})$"),
-];
+/// So many schemas at most are looked at, copies included: references beside others are copied, so that few
+/// definitions may stand for very many schemas. The parser stops at 50 000.
+const MOST: usize = 100_000;
 
-/// How a date begins that there is: `format` takes 29 February of any year.
-const DATE: &str = concat!(
-    r"^(\d{4}-(0[13-9]|1[0-2])-|\d{4}-02-([01]\d|2[0-8])|",
-    r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)"
-);
+/// So deep at most: what a reader of JSON takes.
+const DEEPEST: usize = 128;
 
-/// The schema with what is narrower.
-pub(super) fn narrowed(given: &Value) -> Value {
+/// The schema with what is narrower. `derived`: from a type, see [`Narrowing::derived`].
+pub(super) fn narrowed(given: &Value, derived: bool) -> Result<Value> {
     let narrowing = Narrowing {
         given,
+        derived,
         any: Cell::new(false),
+        seen: Cell::new(0),
+        depth: Cell::new(0),
     };
     let mut schema = given.clone();
-    narrowing.schema(&mut schema, None, &[]);
+    keywords::draft(&mut schema)?;
+    narrowing.schema(&mut schema, None, &[])?;
     if narrowing.any.get()
         && let Value::Object(map) = &mut schema
     {
         let mut any = json!({});
-        narrowing.schema(&mut any, None, &[]);
+        narrowing.schema(&mut any, None, &[])?;
         let definitions = map.entry("$defs").or_insert_with(|| json!({}));
         if let Value::Object(definitions) = definitions {
             definitions.insert(ANY.0.to_owned(), any);
         }
     }
-    schema
+    Ok(schema)
 }
 
 struct Narrowing<'a> {
     /// References are looked up here.
     given: &'a Value,
+    /// From a Rust type: what is closed then makes room for names beside it. `schemars` leaves
+    /// `deny_unknown_fields` as it is where a type is flattened by reference, and serde reads the names all the same.
+    derived: bool,
     /// Whether a value of any kind is asked for.
     any: Cell<bool>,
-}
-
-/// What is said of an object's names by schemas that it has to fulfil together.
-#[derive(Clone, Default)]
-struct Names {
-    /// In the order of the schema.
-    known: Vec<String>,
-    /// Others are allowed, too.
-    open: bool,
+    /// Schemas looked at.
+    seen: Cell<usize>,
+    depth: Cell<usize>,
 }
 
 impl Narrowing<'_> {
     /// Narrows a schema and all within. `beside`: what those say that the same value has to fulfil, if
     /// there are any; `copied`: the references that it was copied from.
-    fn schema(&self, schema: &mut Value, beside: Option<&Names>, copied: &[String]) {
-        if schema == &Value::Bool(true) && beside.is_none() {
-            *schema = self.any();
+    fn schema(&self, schema: &mut Value, beside: Option<&Said>, copied: &[String]) -> Result<()> {
+        if schema == &Value::Bool(true) {
+            *schema = beside.map_or_else(|| self.any(), |_| json!({}));
         }
-        let Value::Object(map) = schema else { return };
+        let Value::Object(map) = schema else {
+            return Ok(());
+        };
+        self.deeper(|| self.object(map, beside, copied))
+    }
+
+    /// Does what is a step into a schema, unless there are too many.
+    fn deeper(&self, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.seen.set(self.seen.get() + 1);
+        self.depth.set(self.depth.get() + 1);
+        if self.seen.get() > MOST {
+            return Err(keywords::refused(
+                "it is too large: its references, followed where they are beside others, stand for too many schemas",
+            ));
+        }
+        if self.depth.get() > DEEPEST {
+            return Err(keywords::refused(
+                "it is too deep: schemas within schemas, or references one after the other",
+            ));
+        }
+        let done = step();
+        self.depth.set(self.depth.get() - 1);
+        done
+    }
+
+    fn object(
+        &self,
+        map: &mut Map<String, Value>,
+        beside: Option<&Said>,
+        copied: &[String],
+    ) -> Result<()> {
+        keywords::check(map)?;
+        keywords::tuples(map)?;
         let said = SAID.iter().any(|key| map.contains_key(*key));
         let combined = beside.is_some() || parts(map) > 1;
-        if !said && !combined && !map.contains_key("type") {
-            let types = ["null", "boolean", "number", "string", "array", "object"];
-            map.insert("type".to_owned(), json!(types));
-        }
-        numbers::narrow(map);
-        texts(map);
-        let beside = beside.cloned().unwrap_or_default();
         let mut copied = copied.to_vec();
         if combined || refers_elsewhere(map) {
             copied.extend(self.copy_reference(map, &copied));
         }
-        self.children(map, &copied);
+        // Else its parts or its values say all.
+        let whole = combined || !said || map.contains_key("properties");
+        let mut beside = beside.cloned().unwrap_or_default();
+        let mut all = beside.clone();
+        if whole {
+            self.say(map, &mut all, &mut Vec::new())?;
+            all.check()?;
+        }
+        let typed = if combined {
+            all.typed
+        } else {
+            said || map.contains_key("type")
+        };
+        if !typed {
+            let types = ["null", "boolean", "number", "string", "array", "object"];
+            map.insert("type".to_owned(), json!(types));
+            all.of_any_type();
+            beside.of_any_type();
+        }
+        let lacks = all.lacks(map);
+        numbers::narrow(map);
+        texts::narrow(map);
+        self.children(map, &copied)?;
         if combined {
-            let mut all = beside.clone();
-            self.names(map, &mut all, 0);
-            self.in_place(map, &beside, &copied);
-            close(map, &all);
+            self.in_place(map, &beside.and(&lacks), &copied)?;
         } else {
             for key in IN_PLACE {
                 let list = map.get_mut(key).and_then(Value::as_array_mut);
-                let alternatives = list.into_iter().flatten();
-                alternatives.for_each(|one| self.schema(one, None, &copied));
-            }
-            if map.contains_key("properties") {
-                let mut own = Names::default();
-                self.names(map, &mut own, 0);
-                close(map, &own);
-            }
-            if !said {
-                self.spell_out(map);
+                for one in list.into_iter().flatten() {
+                    self.schema(one, None, &copied)?;
+                }
             }
         }
+        if whole {
+            self.complete(map, &all, &lacks);
+        }
+        Ok(())
     }
 
     /// Narrows schemas of parts of a value.
-    fn children(&self, map: &mut Map<String, Value>, copied: &[String]) {
+    fn children(&self, map: &mut Map<String, Value>, copied: &[String]) -> Result<()> {
         for (key, value) in map {
             let key = key.as_str();
             match value {
                 Value::Object(named) if NAMED.contains(&key) => {
-                    let named = named.values_mut();
-                    named.for_each(|one| self.schema(one, None, copied));
+                    let mut named = named.values_mut();
+                    named.try_for_each(|one| self.schema(one, None, copied))?;
                 }
-                Value::Array(list) if LIST.contains(&key) => {
-                    list.iter_mut()
-                        .for_each(|one| self.schema(one, None, copied));
+                Value::Array(list) if key == "prefixItems" => {
+                    let mut list = list.iter_mut();
+                    list.try_for_each(|one| self.schema(one, None, copied))?;
                 }
-                one if ONE.contains(&key) => self.schema(one, None, copied),
+                one if ONE.contains(&key) => self.schema(one, None, copied)?,
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// Narrows schemas of the value itself, each beside all but its alternatives.
-    fn in_place(&self, map: &mut Map<String, Value>, beside: &Names, copied: &[String]) {
+    fn in_place(
+        &self,
+        map: &mut Map<String, Value>,
+        beside: &Said,
+        copied: &[String],
+    ) -> Result<()> {
         // Before any is closed: each then has the names of all.
         let given = map.clone();
         for key in IN_PLACE {
+            let Some(Value::Array(list)) = map.get_mut(key) else {
+                continue;
+            };
             let mut others = given.clone();
             if key != "allOf" {
                 others.retain(|other, _| other != key);
             }
             let mut beside = beside.clone();
-            self.names(&others, &mut beside, 0);
-            let list = map.get_mut(key).and_then(Value::as_array_mut);
-            for one in list.into_iter().flatten() {
-                self.schema(one, Some(&beside), copied);
+            self.say(&others, &mut beside, &mut Vec::new())?;
+            for one in list {
+                self.schema(one, Some(&beside), copied)?;
             }
         }
+        Ok(())
     }
 
     /// A copy in place of a reference, since what it refers to is closed for itself; the reference that was
@@ -178,44 +237,70 @@ impl Narrowing<'_> {
         self.given.pointer(reference.strip_prefix('#')?)
     }
 
-    /// Adds what a schema says of an object's names, in all of its parts.
-    fn names(&self, map: &Map<String, Value>, names: &mut Names, depth: usize) {
-        // What is deeper refers to itself.
-        if depth > 32 {
-            names.open = true;
-            return;
-        }
-        if let Some(Value::Object(properties)) = map.get("properties") {
-            for name in properties.keys() {
-                if !names.known.contains(name) {
-                    names.known.push(name.clone());
+    /// Adds what a schema says, in all of its parts. `followed`: references, each once.
+    fn say(
+        &self,
+        map: &Map<String, Value>,
+        said: &mut Said,
+        followed: &mut Vec<String>,
+    ) -> Result<()> {
+        self.deeper(|| {
+            said.add(map)?;
+            let lists = IN_PLACE.iter().filter_map(|key| map.get(*key)?.as_array());
+            for part in lists.flatten() {
+                if let Value::Object(part) = part {
+                    self.say(part, said, followed)?;
                 }
             }
-        }
-        let others = map.get("additionalProperties");
-        names.open |= others.is_some_and(|others| others != &Value::Bool(false))
-            || map.contains_key("patternProperties");
-        let reference = map.get("$ref").and_then(Value::as_str);
-        let lists = IN_PLACE.iter().filter_map(|key| map.get(*key)?.as_array());
-        let parts = lists.flatten();
-        for part in parts.chain(reference.and_then(|reference| self.target(reference))) {
-            if let Value::Object(part) = part {
-                self.names(part, names, depth + 1);
+            let reference = map.get("$ref").and_then(Value::as_str);
+            if let Some(reference) = reference
+                && !followed.iter().any(|known| known == reference)
+            {
+                followed.push(reference.to_owned());
+                if let Some(Value::Object(part)) = self.target(reference) {
+                    self.say(part, said, followed)?;
+                }
             }
-        }
+            Ok(())
+        })
     }
 
-    /// Says of items and of other names that they are of any kind, where nothing is said of them.
-    fn spell_out(&self, map: &mut Map<String, Value>) {
-        let items = if matches!(map.get("items"), Some(Value::Array(_))) {
-            "additionalItems"
-        } else {
-            "items"
-        };
-        for (kind, key) in [("array", items), ("object", "additionalProperties")] {
-            if is(map, kind) && !map.contains_key(key) {
-                map.insert(key.to_owned(), self.any());
+    /// Forbids other names than those known, and says what nothing else does.
+    fn complete(&self, map: &mut Map<String, Value>, all: &Said, lacks: &Lacks) {
+        let strict = !self.derived && map.get("additionalProperties") == Some(&Value::Bool(false));
+        if !strict {
+            let untyped =
+                !map.contains_key("type") && !SAID.iter().any(|key| map.contains_key(*key));
+            let object = is(map, "object") || untyped;
+            let closes = all.closed() && (object || map.contains_key("properties"));
+            let known: &[String] = if closes || lacks.others {
+                &all.described
+            } else {
+                &[]
+            };
+            let known = known.iter().map(|name| (name, Value::Bool(true)));
+            let asked = lacks.names.iter().map(|name| (name, self.any()));
+            enter(map, "properties", known.chain(asked));
+            if closes {
+                map.insert("additionalProperties".to_owned(), Value::Bool(false));
+            } else if lacks.others {
+                let patterns = all.patterns.iter();
+                enter(
+                    map,
+                    "patternProperties",
+                    patterns.map(|pattern| (pattern, Value::Bool(true))),
+                );
+                map.insert("additionalProperties".to_owned(), self.any());
             }
+        }
+        if lacks.items {
+            if all.first > 0 {
+                let first = map.entry("prefixItems").or_insert_with(|| json!([]));
+                if let Value::Array(first) = first {
+                    first.resize(all.first.max(first.len()), Value::Bool(true));
+                }
+            }
+            map.insert("items".to_owned(), self.any());
         }
     }
 
@@ -223,6 +308,23 @@ impl Narrowing<'_> {
     fn any(&self) -> Value {
         self.any.set(true);
         json!({"$ref": ANY.1})
+    }
+}
+
+/// Adds schemas to those that a keyword has by name, if there are any.
+fn enter<'a>(
+    map: &mut Map<String, Value>,
+    key: &str,
+    schemas: impl Iterator<Item = (&'a String, Value)>,
+) {
+    let mut schemas = schemas.peekable();
+    if schemas.peek().is_none() {
+        return;
+    }
+    if let Value::Object(named) = map.entry(key).or_insert_with(|| json!({})) {
+        for (name, schema) in schemas {
+            named.entry(name).or_insert(schema);
+        }
     }
 }
 
@@ -248,48 +350,13 @@ fn refers_elsewhere(map: &Map<String, Value>) -> bool {
 
 /// How many schemas say something of one value.
 fn parts(map: &Map<String, Value>) -> usize {
-    let own = ["properties", "patternProperties", "additionalProperties"];
-    let own = own.iter().any(|key| map.contains_key(*key));
+    let own = OWN.iter().any(|key| map.contains_key(*key));
     let all = map
         .get("allOf")
         .and_then(Value::as_array)
         .map_or(0, Vec::len);
     let others = ["$ref", "anyOf", "oneOf"].iter();
     usize::from(own) + all + others.filter(|key| map.contains_key(**key)).count()
-}
-
-/// Forbids other names than those known.
-fn close(map: &mut Map<String, Value>, names: &Names) {
-    let object = map.get("type").is_some_and(|kind| kind == "object");
-    let combined = object && !names.known.is_empty();
-    if names.open || !(map.contains_key("properties") || combined) {
-        return;
-    }
-    let own = map.entry("properties").or_insert_with(|| json!({}));
-    if let Value::Object(own) = own {
-        for name in &names.known {
-            own.entry(name).or_insert(Value::Bool(true));
-        }
-    }
-    map.insert("additionalProperties".to_owned(), Value::Bool(false));
-}
-
-/// Keeps to names that integers are read from, and to dates that there are.
-fn texts(map: &mut Map<String, Value>) {
-    if let Some(Value::Object(named)) = map.get_mut("patternProperties") {
-        let renamed = std::mem::take(named).into_iter().map(|(pattern, schema)| {
-            let numbered = NUMBERED.iter().find(|(written, _)| *written == pattern);
-            (
-                numbered.map_or(pattern, |(_, read)| (*read).to_owned()),
-                schema,
-            )
-        });
-        *named = renamed.collect();
-    }
-    let format = map.get("format").and_then(Value::as_str);
-    if format.is_some_and(|format| ["date", "date-time"].contains(&format)) {
-        map.entry("pattern").or_insert_with(|| json!(DATE));
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Number, Value, json};
 
+use super::keywords::refused;
 use super::narrow::is;
+use crate::error::Result;
 
 /// Numbers without a bound of their own end here: 2⁵³ − 1, up to which every integer is the same in
 /// every JSON reader (RFC 7493 §2.2).
@@ -29,7 +31,7 @@ const EXCLUSIVE: [&str; 2] = ["exclusiveMinimum", "exclusiveMaximum"];
 pub(super) fn narrow(map: &mut Map<String, Value>) {
     let (integers, numbers) = (is(map, "integer"), is(map, "number"));
     let listed = map.contains_key("enum") || map.contains_key("const");
-    if listed || !(integers || numbers) || !bounds_are_numbers(map) {
+    if listed || !(integers || numbers) {
         return;
     }
     if numbers {
@@ -37,18 +39,6 @@ pub(super) fn narrow(map: &mut Map<String, Value>) {
     } else {
         part(map);
     }
-}
-
-/// Others are for the parser to refuse.
-fn bounds_are_numbers(map: &Map<String, Value>) -> bool {
-    let inclusive = ["minimum", "maximum"].iter();
-    inclusive
-        .filter_map(|key| map.get(*key))
-        .all(Value::is_number)
-        && EXCLUSIVE
-            .iter()
-            .filter_map(|key| map.get(*key))
-            .all(|bound| bound.is_number() || bound.is_boolean())
 }
 
 /// The bound of a side that excludes itself: `true` says so of the other keyword (draft 4).
@@ -191,4 +181,75 @@ fn whole(number: &Number, round: fn(f64) -> f64) -> i128 {
     let fraction = || number.as_f64().map_or(0, |number| round(number) as i128);
     let whole = number.as_i128().unwrap_or_else(fraction);
     whole.clamp(-4 * END, 4 * END)
+}
+
+/// Refuses numbers of `enum` and `const`, however deep, that the parser would write as others: it goes through `f64`,
+/// and a code beyond 2⁵³ would be another code. One beyond `u64` has lost its digits already, when it was read.
+pub(super) fn exact_literal(value: &Value) -> Result<()> {
+    match value {
+        Value::Array(values) => values.iter().try_for_each(exact_literal),
+        Value::Object(values) => values.values().try_for_each(exact_literal),
+        Value::Number(number) => {
+            let written = match number.as_i128().map(i128::saturating_abs) {
+                Some(whole) => exact(whole) == whole,
+                None => whole(number, f64::trunc).abs() <= END,
+            };
+            if written {
+                return Ok(());
+            }
+            Err(refused(format!(
+                "{number} would be written as another number: beyond 2⁵³ give it as a text"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A `multipleOf` as the parser counts: a whole number of decimals.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    digits: u32,
+    decimals: u32,
+}
+
+impl Step {
+    /// # Errors
+    /// For 0, and what has too many digits.
+    pub(super) fn of(number: &Number) -> Result<Self> {
+        let mut digits = number.as_f64().map_or(0.0, f64::abs);
+        let mut decimals = 0;
+        while digits.fract() != 0.0 {
+            digits *= 10.0;
+            decimals += 1;
+        }
+        if digits == 0.0 || digits > f64::from(u32::MAX) {
+            return Err(refused(format!(
+                "`multipleOf` {number} cannot be followed exactly: ask for an integer, in units of the last decimal, and divide"
+            )));
+        }
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole, and within u32"
+        )]
+        let digits = digits as u32;
+        Ok(Self { digits, decimals })
+    }
+
+    /// Refuses steps of one value whose product the parser cannot count: it would wrap.
+    pub(super) fn together(steps: &[Self]) -> Result<()> {
+        let decimals = steps.iter().map(|step| step.decimals).max().unwrap_or(0);
+        let whole = |step: &Self| {
+            let scale = 10_u32.checked_pow(decimals - step.decimals)?;
+            step.digits.checked_mul(scale)
+        };
+        let mut all = steps.iter().map(whole);
+        let product = all.try_fold(1_u32, |product, one| product.checked_mul(one?));
+        match product {
+            Some(_) => Ok(()),
+            None => Err(refused(
+                "the `multipleOf` of one value are too many or too large to hold together: say their least common multiple",
+            )),
+        }
+    }
 }

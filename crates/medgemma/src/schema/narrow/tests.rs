@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{ANY, narrowed};
+use super::ANY;
+
+fn narrowed(schema: &Value) -> Value {
+    super::narrowed(schema, false).expect("it can be followed")
+}
 
 fn text() -> Value {
     json!({"type": "string"})
@@ -26,11 +30,8 @@ fn objects_with_named_properties_are_closed_unless_they_say_otherwise() {
     let no = json!(false);
     for (schema, path) in [
         (json!({"items": inner}), "/items"),
-        (json!({"items": [inner]}), "/items/0"),
-        (
-            json!({"items": [], "additionalItems": inner}),
-            "/additionalItems",
-        ),
+        (json!({"items": [inner]}), "/prefixItems/0"),
+        (json!({"items": [], "additionalItems": inner}), "/items"),
         (json!({"prefixItems": [inner]}), "/prefixItems/0"),
         (
             json!({"additionalProperties": inner}),
@@ -87,7 +88,13 @@ fn schemas_of_one_object_are_closed_together() {
         json!({"type": "object", "properties": {"kind": yes}, "additionalProperties": false}),
         "and none of the alternative's"
     );
-    assert_eq!(tagged["oneOf"][2], json!({"required": ["kind"]}));
+    let other = &tagged["oneOf"][2];
+    assert_eq!(
+        other["properties"],
+        json!({"kind": yes}),
+        "of any type, too"
+    );
+    assert_eq!(other["additionalProperties"], no);
     assert_eq!(tagged["oneOf"][3], text());
 
     let both = narrowed(&json!({"allOf": [one, {"properties": {"c": text()}}]}));
@@ -171,15 +178,28 @@ fn schemas_of_one_object_are_closed_together() {
         json!({"anyOf": [{"properties": {}, "additionalProperties": true}]}),
     ] {
         let all = narrowed(&json!({"properties": {"a": text()}, "allOf": [one, open]}));
-        assert_eq!(all.get("additionalProperties"), None);
+        assert_ne!(all.get("additionalProperties"), Some(&no));
         assert_eq!(all["allOf"][0].get("additionalProperties"), None);
         let any = narrowed(&json!({"properties": {"a": text()}, "anyOf": [one, open]}));
-        assert_eq!(any.get("additionalProperties"), None);
+        assert_ne!(any.get("additionalProperties"), Some(&no));
         assert_eq!(any["anyOf"][0]["additionalProperties"], no);
     }
+    // One that forbids others itself has its own names alone, but from a type of Rust.
     let strict = json!({"properties": {"b": text()}, "additionalProperties": false});
-    let own = narrowed(&json!({"properties": {"a": text()}, "allOf": [strict]}));
+    let both = json!({"properties": {"a": text()}, "allOf": [strict]});
+    let own = narrowed(&both);
+    assert_eq!(own["properties"], json!({"a": text(), "b": yes}));
     assert_eq!(own["additionalProperties"], no);
+    assert_eq!(own["allOf"][0], strict);
+    let derived = super::narrowed(&both, true).expect("it can be followed");
+    assert_eq!(
+        derived["allOf"][0]["properties"],
+        json!({"b": text(), "a": yes})
+    );
+    let outer = narrowed(&json!({
+        "type": "object", "properties": {"a": text()}, "additionalProperties": false, "anyOf": [one],
+    }));
+    assert_eq!(outer["properties"], json!({"a": text()}));
 
     // What refers to itself beside others ends.
     let round = json!({
@@ -209,10 +229,7 @@ fn values_of_any_kind_are_spelled_out() {
     let list = narrowed(&json!({"type": "array", "prefixItems": [true]}));
     assert_eq!((&list["items"], &list["prefixItems"][0]), (&any, &any));
     let old = narrowed(&json!({"type": "array", "items": [true]}));
-    assert_eq!(
-        (&old["additionalItems"], &old["items"]),
-        (&any, &json!([any]))
-    );
+    assert_eq!((&old["items"], &old["prefixItems"]), (&any, &json!([any])));
     let none = json!({"type": "array", "items": false});
     assert_eq!(narrowed(&none), none);
     let map = narrowed(&json!({"type": ["object", "null"], "additionalProperties": true}));
@@ -230,6 +247,114 @@ fn values_of_any_kind_are_spelled_out() {
     ] {
         assert_eq!(narrowed(&said), said);
     }
+}
+
+/// By one schema alone: two would have to be fulfilled together, without end.
+#[test]
+fn values_of_any_kind_are_spelled_out_where_schemas_are_combined() {
+    let (any, yes) = (json!({"$ref": ANY.1}), json!(true));
+    let once = |schema: Value, path: &str, expected: &Value| {
+        let mut narrowed = narrowed(&schema);
+        narrowed["$defs"] = Value::Null;
+        let found = narrowed.pointer(path);
+        assert_eq!(found, Some(expected), "{schema}: {narrowed}");
+        let times = narrowed.to_string().matches(ANY.1).count();
+        assert_eq!(
+            times,
+            expected.to_string().matches(ANY.1).count(),
+            "{narrowed}"
+        );
+    };
+    let (a, b) = (json!({"required": ["a"]}), json!({"required": ["b"]}));
+    let open = json!({"type": "object", "allOf": [a, b]});
+    once(open, "/additionalProperties", &any);
+    let list = json!({"type": "array", "allOf": [{"minItems": 1}, {"maxItems": 3}]});
+    once(list, "/items", &any);
+    let tuple = json!({"allOf": [
+        {"type": "array", "prefixItems": [text(), text()]}, {"prefixItems": [text()]},
+    ]});
+    once(tuple.clone(), "/items", &any);
+    assert_eq!(narrowed(&tuple)["prefixItems"], json!([yes, yes]));
+    let patterns = json!({"type": "object", "allOf": [
+        {"patternProperties": {"^x": text()}}, {"properties": {"c": text()}},
+    ]});
+    once(patterns.clone(), "/additionalProperties", &any);
+    let patterns = narrowed(&patterns);
+    assert_eq!(
+        (&patterns["properties"], &patterns["patternProperties"]),
+        (&json!({"c": yes}), &json!({"^x": yes}))
+    );
+    let numbered =
+        json!({"type": "object", "allOf": [{"patternProperties": {r"^\d+$": text()}}, a]});
+    let numbered = narrowed(&numbered);
+    let again = &numbered["allOf"][0]["patternProperties"];
+    assert!(again.get(r"^(0|[1-9]\d{0,14})$").is_some());
+    assert_eq!(
+        numbered["patternProperties"],
+        json!({r"^(0|[1-9]\d{0,14})$": yes})
+    );
+    // Where an alternative says what the others do not, these do.
+    let some = json!({"type": "object", "minProperties": 1, "anyOf": [a, {"additionalProperties": text()}]});
+    once(some, "/anyOf/0/additionalProperties", &any);
+    let none = narrowed(&json!({"allOf": [{}, {"description": "x"}]}));
+    assert_eq!(none["type"].as_array().map(Vec::len), Some(6));
+    assert_eq!(
+        (&none["items"], &none["additionalProperties"]),
+        (&any, &any)
+    );
+    assert!(none["maximum"].is_number());
+    let one = narrowed(&json!({"type": "object", "minProperties": 1, "anyOf": [true]}));
+    assert_eq!(one["anyOf"], json!([{}]));
+
+    let own = json!({"type": "array", "items": text(), "allOf": [{"minItems": 1}]});
+    once(own, "/allOf/0", &json!({"minItems": 1}));
+    let first = json!({"type": "array", "prefixItems": [text()], "allOf": [{"minItems": 1}]});
+    once(first, "/items", &any);
+
+    // Names that must be there are known.
+    let apart =
+        json!({"type": "object", "required": ["a"], "anyOf": [{"properties": {"c": text()}}]});
+    once(apart, "/properties", &json!({"c": yes, "a": any}));
+    let asked = json!({"type": "object", "properties": {"c": text()}, "required": ["c", "a"]});
+    once(
+        asked.clone(),
+        "/properties",
+        &json!({"c": text(), "a": any}),
+    );
+    assert_eq!(narrowed(&asked)["additionalProperties"], json!(false));
+    let part = json!({"type": "object", "properties": {"c": text()}, "allOf": [a]});
+    once(part.clone(), "/properties", &json!({"c": text(), "a": any}));
+    assert_eq!(
+        narrowed(&part)["allOf"][0],
+        json!({"required": ["a"], "properties": {"c": yes, "a": yes}, "additionalProperties": false})
+    );
+    let or = json!({"type": "object", "properties": {"c": text()}, "anyOf": [
+        a, {"properties": {"a": text()}},
+    ]});
+    once(or, "/anyOf/0/properties", &json!({"c": yes, "a": any}));
+    let never = json!({"type": "object", "properties": {}, "required": ["a"], "additionalProperties": false});
+    assert_eq!(narrowed(&never), never);
+}
+
+/// As drafts before 2020 have them, too.
+#[test]
+fn tuples_are_followed_whatever_the_draft() {
+    for schema in [
+        json!({"type": "array", "prefixItems": [text()], "additionalItems": false, "items": false}),
+        json!({"type": "array", "items": [text()], "additionalItems": false}),
+    ] {
+        let expected = json!({"type": "array", "prefixItems": [text()], "items": false});
+        assert_eq!(narrowed(&schema), expected);
+    }
+    let ignored = json!({"type": "array", "prefixItems": [text()], "additionalItems": false});
+    assert_eq!(narrowed(&ignored)["items"], json!({"$ref": ANY.1}));
+    assert_eq!(narrowed(&ignored).get("additionalItems"), None);
+    let old = json!({"$schema": "http://json-schema.org/draft-04/schema#", "const": 1});
+    assert_eq!(
+        narrowed(&old),
+        json!({"const": 1}),
+        "followed, not passed over"
+    );
 }
 
 #[test]
@@ -310,8 +435,6 @@ fn numbers_get_the_bounds_they_lack() {
         json!({"type": "number", "enum": [1, 2]}),
         json!({"type": "integer", "const": 2}),
         json!({"type": "number", "const": 2}),
-        json!({"type": "number", "minimum": "none"}),
-        json!({"type": "integer", "exclusiveMaximum": "none"}),
         json!({"type": ["string", "null"], "minimum": 2}),
     ] {
         assert_eq!(narrowed(&kept), kept);

@@ -1,0 +1,138 @@
+//! What schemas say of one value that has to fulfil them together, and what none of them says.
+
+use serde_json::{Map, Value};
+
+use super::super::keywords::refused;
+use super::super::numbers::Step;
+use super::super::texts;
+use super::is;
+use crate::error::Result;
+
+/// All that is said of a value. Of alternatives, whatever one of them says.
+#[derive(Clone, Default)]
+pub(super) struct Said {
+    /// Names that have a schema, in its order.
+    pub(super) described: Vec<String>,
+    /// Names that must be there.
+    required: Vec<String>,
+    /// Patterns of names that have a schema.
+    pub(super) patterns: Vec<String>,
+    /// Names without a schema of their own are allowed.
+    open: bool,
+    /// Of what kind such names are, or that there are none.
+    others: bool,
+    /// Of what kind items are.
+    items: bool,
+    /// So many items have schemas of their own.
+    pub(super) first: usize,
+    /// Of what type the value is.
+    pub(super) typed: bool,
+    object: bool,
+    array: bool,
+    /// The largest `minProperties`.
+    least: u64,
+    steps: Vec<Step>,
+}
+
+/// What one schema is to say, since no other does.
+pub(super) struct Lacks {
+    /// Names that must be there, of any kind.
+    pub(super) names: Vec<String>,
+    /// That other names are of any kind.
+    pub(super) others: bool,
+    /// That items are of any kind.
+    pub(super) items: bool,
+}
+
+impl Said {
+    /// Adds what one schema says, without its parts.
+    pub(super) fn add(&mut self, map: &Map<String, Value>) -> Result<()> {
+        let named = |key: &str| {
+            map.get(key)
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+        };
+        for (name, _) in named("properties") {
+            push(&mut self.described, name);
+        }
+        for (pattern, _) in named("patternProperties") {
+            push(&mut self.patterns, texts::of_names(pattern));
+            self.open = true;
+        }
+        let required = map.get("required").and_then(Value::as_array);
+        for name in required.into_iter().flatten().filter_map(Value::as_str) {
+            push(&mut self.required, name);
+        }
+        let others = map.get("additionalProperties");
+        self.open |= others.is_some_and(|others| others != &Value::Bool(false));
+        self.others |= others.is_some();
+        let first = |key: &str| map.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+        self.first = self.first.max(first("prefixItems")).max(first("items"));
+        self.items |= map.get("items").is_some_and(|items| !items.is_array())
+            || map.contains_key("additionalItems");
+        let literal = map.contains_key("enum") || map.contains_key("const");
+        self.typed |= literal || map.contains_key("type");
+        self.object |= is(map, "object");
+        self.array |= is(map, "array");
+        let least = map.get("minProperties").and_then(Value::as_u64);
+        self.least = self.least.max(least.unwrap_or(0));
+        if let Some(Value::Number(step)) = map.get("multipleOf") {
+            self.steps.push(Step::of(step)?);
+        }
+        Ok(())
+    }
+
+    /// The value is of any type.
+    pub(super) fn of_any_type(&mut self) {
+        (self.typed, self.object, self.array) = (true, true, true);
+    }
+
+    /// That objects end with the names described.
+    pub(super) fn closed(&self) -> bool {
+        !self.open && !self.described.is_empty()
+    }
+
+    /// What a schema of this value is to say in the others' place.
+    pub(super) fn lacks(&self, map: &Map<String, Value>) -> Lacks {
+        let literal = map.contains_key("enum") || map.contains_key("const");
+        let may_be = |kind| !literal && (!map.contains_key("type") || is(map, kind));
+        let (objects, arrays) = (may_be("object"), may_be("array"));
+        let mut names = self.required.clone();
+        names.retain(|name| objects && self.closed() && !self.described.contains(name));
+        Lacks {
+            names,
+            others: objects && self.object && !self.others && !self.closed(),
+            items: arrays && self.array && !self.items,
+        }
+    }
+
+    /// With what a schema above has said in the others' place.
+    pub(super) fn and(mut self, lacks: &Lacks) -> Self {
+        lacks
+            .names
+            .iter()
+            .for_each(|name| push(&mut self.described, name));
+        self.others |= lacks.others;
+        self.items |= lacks.items;
+        self
+    }
+
+    /// Refuses what the parser would get wrong.
+    pub(super) fn check(&self) -> Result<()> {
+        let free = self.open || self.described.is_empty() && !self.others;
+        let required = u64::try_from(self.required.len()).unwrap_or(u64::MAX);
+        if free && self.least.saturating_sub(required) > 1 {
+            return Err(refused(
+                "`minProperties` above 1 where names are free: the same name twice would do; name the properties",
+            ));
+        }
+        Step::together(&self.steps)
+    }
+}
+
+fn push(list: &mut Vec<String>, name: &str) {
+    if !list.iter().any(|known| known == name) {
+        list.push(name.to_owned());
+    }
+}
