@@ -30,8 +30,8 @@
 //! | event | when | says |
 //! |---|---|---|
 //! | `opened` | [`Audit::open`] | whether digests are keyed; bytes of a torn line that was cut off |
-//! | `loaded` | the model is loaded | its checksum, device, precision |
-//! | `request` | before any work on it | digests of prompt, images, stop strings, schema and given answers; sampling, seed, limits |
+//! | `loaded` | the model is loaded | its checksum, device, precision, how images become pixels |
+//! | `request` | before any work on it | digests of prompt, images, stop strings, schema and given answers; sampling, seed, limits; threads and instructions of the CPU |
 //! | `reply` | before the last of an answer is handed out | digests of answer and reasoning, why it ended, tokens, milliseconds |
 //! | `scores` | before scores or a choice are handed out | digest of them |
 //! | `failed` | an error came of a request | |

@@ -1,6 +1,7 @@
 //! A conversation: its state, and the stream of one answer.
 
 use std::fmt;
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use medgemma_gemma3::{KvCache, Segment};
@@ -9,7 +10,7 @@ use medgemma_tokenizer::{render, render_continuation};
 
 use crate::batch::{Score, encode};
 use crate::choice::{self, Choice};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::history::{cut, ids};
 use crate::medgemma::MedGemma;
 use crate::message::Message;
@@ -264,6 +265,24 @@ impl Stream<'_> {
     #[must_use]
     pub fn into_reply(mut self) -> Reply {
         self.writer.reply()
+    }
+
+    /// Writes the rest of the answer to `out` as it comes, reasoning aside, and [`Reply::footnote`] on a
+    /// line below it.
+    ///
+    /// # Errors
+    /// Whatever happens while the answer is written. What there was of it until then stands in `out`, and the
+    /// footnote below it all the same. [`Error::Output`] when `out` fails.
+    pub fn write_to(mut self, out: &mut dyn Write) -> Result<Reply> {
+        let written = self.try_for_each(|piece| {
+            let piece = piece?;
+            let shown = write!(out, "{piece}").and_then(|()| out.flush());
+            shown.map_err(Error::Output)
+        });
+        let reply = self.into_reply();
+        let noted = writeln!(out, "\n{}", reply.footnote()).and_then(|()| out.flush());
+        written.and(noted.map_err(Error::Output))?;
+        Ok(reply)
     }
 }
 

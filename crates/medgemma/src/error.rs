@@ -32,6 +32,9 @@ pub enum Error {
     /// An image file or its processing.
     #[error(transparent)]
     Image(#[from] medgemma_image::Error),
+    /// What an answer was to be written to takes nothing more.
+    #[error("cannot write the answer out: {0}")]
+    Output(#[source] std::io::Error),
     /// The audit log cannot be written, so that nothing is answered.
     #[error(transparent)]
     Audit(#[from] medgemma_audit::Error),

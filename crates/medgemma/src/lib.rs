@@ -15,7 +15,7 @@
 //! # let options = medgemma::GenerateOptions::default().with_max_new_tokens(16);
 //! # let _ = |mut chat: medgemma::Chat, xray: Image| -> medgemma::Result<()> {
 //! let reply = chat.send(Message::user().image(xray).text("Describe the findings."))?;
-//! println!("{reply}");
+//! println!("{reply}\n\n{}", reply.footnote()); // whether it was cut off, and the notice
 //! # Ok(()) };
 //! # let reply = chat.send_with(Message::user().image(xray).text("Describe."), &options)?;
 //! # assert_eq!(reply.usage.reply_tokens, 16);
@@ -42,7 +42,7 @@
 //! }
 //! let reply = stream.into_reply();
 //! # assert_eq!(printed, reply.text);
-//! println!("{:?} {:?}", reply.finish, reply.usage);
+//! println!("\n{}\n{:?}", reply.footnote(), reply.usage);
 //! # Ok(())
 //! # }
 //! ```
@@ -117,6 +117,7 @@
 //! |---|---|
 //! | a model from a directory or a GGUF file | [`MedGemma::load`], with progress, precision and image options [`MedGemma::load_with`] |
 //! | a conversation | [`MedGemma::chat`], [`Chat::send`], [`Chat::stream`] |
+//! | an answer shown as it comes, with all that belongs below it | [`Stream::write_to`], [`Reply::footnote`] |
 //! | one answer without state | [`MedGemma::generate`]; for base models [`MedGemma::complete`] |
 //! | many answers | [`MedGemma::generate_batch`] |
 //! | the likelihood of given answers | [`MedGemma::score`] |
@@ -212,7 +213,17 @@ pub use schema::Schema;
 pub use vision_cache::{VisionCache, VisionCacheUse};
 // and from the crates below:
 pub use medgemma_gemma3::{Sampling, Speculation, Token};
-pub use medgemma_image::{Image, ImageBackend, ImageProcessor, Limits, Pixels, Resize, Resizer};
+pub use medgemma_image::{
+    Alpha, Crop, DecodeOptions, Image, ImageBackend, ImageProcessor, Limits, PanAndScan, Pixels,
+    Processed, Resize, Resizer,
+};
 pub use medgemma_tensor::checkpoint::Precision;
 pub use medgemma_tensor::{Backend, Device, KvPrecision, cpu};
 pub use medgemma_tokenizer::{SiglipNormalization, SiglipTextOptions};
+// what variants of `Error` hold, by names of their own; that of the audit log is `audit::Error`:
+pub use medgemma_gemma3::Error as DecoderError;
+pub use medgemma_image::Error as ImageError;
+pub use medgemma_projector::Error as ProjectorError;
+pub use medgemma_siglip::Error as VisionError;
+pub use medgemma_tensor::Error as TensorError;
+pub use medgemma_tokenizer::Error as TokenizerError;

@@ -101,7 +101,7 @@ impl MedGemma {
         };
         if let Some(audit) = audit {
             let checksum = loaded.checksum()?;
-            let recorder = Recorder::new(audit, checksum, device.name(), precision, kv_cache)?;
+            let recorder = Recorder::new(audit, checksum, &loaded.model, precision, kv_cache)?;
             loaded.recorder = Some(Arc::new(recorder));
         }
         Ok(loaded)

@@ -3,10 +3,12 @@
 
 use medgemma_audit::Audit;
 use medgemma_image::Image;
+use medgemma_tensor::cpu;
 use serde::Serialize;
 
 use crate::batch::Score;
 use crate::error::Result;
+use crate::model::Model;
 use crate::options::{GenerateOptions, LoadOptions};
 use crate::prompt::Prompt;
 use crate::reply::{FinishReason, Reply, Usage};
@@ -25,7 +27,25 @@ struct Loaded<'a> {
     device: &'a str,
     precision: String,
     kv_cache: String,
+    /// Digests of images are of what was given: this is what was made of it. None for a model of text.
+    images: Option<Preparation>,
     version: &'static str,
+}
+
+/// How an image becomes pixels, by the checkpoint's processor and the caller's choices.
+#[derive(Serialize)]
+struct Preparation {
+    resizer: &'static str,
+    pad_to_square: bool,
+    pan_and_scan: Option<Cuts>,
+}
+
+/// The settings of [`PanAndScan`](medgemma_image::PanAndScan).
+#[derive(Serialize)]
+struct Cuts {
+    min_crop_size: usize,
+    max_num_crops: usize,
+    min_ratio_to_activate: f64,
 }
 
 /// What was asked, before any work.
@@ -40,6 +60,9 @@ struct Request<'a> {
     /// Digests of [`image_content`], in order.
     images: &'a [String],
     options: Options<'a>,
+    /// With the request, since a process may set both at any time.
+    threads: usize,
+    instructions: &'static str,
 }
 
 /// [`GenerateOptions`], stop strings and schema as digests.
@@ -110,22 +133,26 @@ impl Recorder {
     /// Records that a model was loaded.
     pub(crate) fn new(
         audit: Audit,
-        model: String,
-        device: &str,
+        checksum: String,
+        model: &Model,
         precision: String,
         kv_cache: String,
     ) -> Result<Self> {
         audit.append(
             "loaded",
             &Loaded {
-                model: &model,
-                device,
+                model: &checksum,
+                device: model.device().name(),
                 precision,
                 kv_cache,
+                images: preparation(model),
                 version: env!("CARGO_PKG_VERSION"),
             },
         )?;
-        Ok(Self { audit, model })
+        Ok(Self {
+            audit,
+            model: checksum,
+        })
     }
 
     /// Digests of images.
@@ -183,6 +210,8 @@ impl Recorder {
                 }),
                 answers: &digests(&mut answers.iter().copied()),
             },
+            threads: cpu::threads(),
+            instructions: cpu::instructions().name(),
         };
         Ok(Pending(self.audit.append("request", &request)?.sequence))
     }
@@ -251,6 +280,21 @@ pub(crate) fn load_names(options: &LoadOptions<'_>) -> (String, String) {
         options.precision.to_string(),
         format!("{:?}", options.kv_cache),
     )
+}
+
+fn preparation(model: &Model) -> Option<Preparation> {
+    model.config().multimodal.as_ref()?;
+    let processor = model.processor();
+    let cuts = processor.pan_and_scan().map(|settings| Cuts {
+        min_crop_size: settings.min_crop_size,
+        max_num_crops: settings.max_num_crops,
+        min_ratio_to_activate: settings.min_ratio_to_activate,
+    });
+    Some(Preparation {
+        resizer: processor.resizer().name(),
+        pad_to_square: processor.pad_to_square(),
+        pan_and_scan: cuts,
+    })
 }
 
 /// What the digest of a prompt is made of: its ids, four bytes each, little endian. They are those of

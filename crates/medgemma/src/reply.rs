@@ -113,6 +113,29 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Whether it ended before its time: at the limit of tokens, by the caller, or by an error.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.reasoning_cut_off
+            || matches!(self.finish, FinishReason::Length | FinishReason::Cancelled)
+    }
+
+    /// What must stand below the answer wherever it is shown: that it is not whole, if it is not, and
+    /// then [`NOTICE`]. An answer that was cut off reads like a whole one.
+    #[must_use]
+    pub fn footnote(&self) -> String {
+        if !self.is_cut_off() {
+            return NOTICE.to_owned();
+        }
+        let what = if self.reasoning_cut_off {
+            "still reasoning: there is no answer"
+        } else {
+            "this is not the whole answer"
+        };
+        let tokens = self.usage.reply_tokens;
+        format!("Cut off after {tokens} tokens, {what}.\n{NOTICE}")
+    }
+
     /// The answer, which must be JSON, as a value of `T`.
     ///
     /// An answer that was written by a schema and came to its end is JSON of that schema. Whether
@@ -127,9 +150,7 @@ impl Reply {
     /// schema with free names does not keep a model from. [`Error::OtherType`] for JSON that is no `T`.
     /// None of them has a word of the answer.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        if self.reasoning_cut_off
-            || matches!(self.finish, FinishReason::Length | FinishReason::Cancelled)
-        {
+        if self.is_cut_off() {
             return Err(Error::AnswerCutOff {
                 finish: self.finish,
                 tokens: self.usage.reply_tokens,

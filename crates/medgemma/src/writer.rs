@@ -290,6 +290,7 @@ impl<'a> Writer<'a> {
 
     fn take(&mut self, token: Token) {
         self.tokens.push(token);
+        self.usage.reply_tokens = self.tokens.len();
         self.ready.extend(self.transcript.push(token.id));
         if self.transcript.stopped() {
             self.end(FinishReason::StopString);
@@ -305,7 +306,6 @@ impl<'a> Writer<'a> {
             reason
         };
         self.finish = Some(reason);
-        self.usage.reply_tokens = self.tokens.len();
         tracing::info!(
             cached_tokens = self.usage.cached_tokens,
             prompt_tokens = self.usage.prompt_tokens,

@@ -13,8 +13,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use medgemma::{
-    Backend, Device, FinishReason, GenerateOptions, LoadOptions, MedGemma, Message, NOTICE,
-    PRESETS, Resizer,
+    Alpha, Backend, Crop, DecodeOptions, DecoderError, Device, Error, FinishReason,
+    GenerateOptions, Image, ImageError, ImageProcessor, LoadOptions, MedGemma, Message, Model,
+    NOTICE, PRESETS, PanAndScan, Pixels, Processed, ProjectorError, Resizer, TensorError,
+    TokenizerError, VisionError,
 };
 use medgemma_testkit::{Dialect, Golden, VARIANTS, checkpoint, dialect};
 use serde_json::{Value, json};
@@ -53,6 +55,58 @@ fn devices_are_named_and_absent_ones_name_their_feature() {
     assert_eq!(best.name(), "best".parse::<Device>().unwrap().name());
     assert_eq!(model().model().device().name(), "cpu");
     assert!("tpu".parse::<Device>().is_err());
+}
+
+/// An application that depends on the facade alone can call all of it, and tell its errors apart.
+#[test]
+fn options_of_images_and_errors_of_the_crates_below_have_names_here() {
+    let options = DecodeOptions::default().with_alpha(Alpha::OverWhite);
+    let path = medgemma_testkit::picture("picture-a.png");
+    let image = Image::open_with(path, &options).unwrap();
+    let corner = Crop {
+        x: 0,
+        y: 0,
+        width: 2,
+        height: 3,
+    };
+    let corner = image.cropped(corner).unwrap();
+    assert_eq!((corner.width(), corner.height()), (2, 3));
+    let cuts = PanAndScan::default().with_max_num_crops(2);
+    let processor = ImageProcessor::default().with_pan_and_scan(cuts);
+    assert_eq!(processor.pan_and_scan().unwrap().max_num_crops, 2);
+    let processed: Processed = model().model().process(&corner).unwrap();
+    assert_eq!(processed.pixels.len(), 1);
+
+    let error = Image::decode_with(b"none", &options).unwrap_err();
+    assert!(matches!(error, ImageError::Format { .. }), "{error}");
+    let pixels = Pixels {
+        data: vec![0.0; 3],
+        shape: [3, 1, 1],
+    };
+    let error = model().model().encode(&pixels).unwrap_err();
+    assert!(
+        matches!(&error, Error::Vision(VisionError::PixelShape { .. })),
+        "{error:?}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let error = Model::load(folder.path(), &cpu(), LoadOptions::default()).unwrap_err();
+    assert!(
+        matches!(&error, Error::Tensor(TensorError::Io { .. })),
+        "{error:?}"
+    );
+    let refused = |text: &str| model().generate(&[ask(text)], &up_to(1)).unwrap_err();
+    let error = refused("<bos>");
+    assert!(matches!(
+        &error,
+        Error::Tokenizer(TokenizerError::RepeatedBos { .. })
+    ));
+    let error = refused(&"long ".repeat(400));
+    assert!(matches!(
+        &error,
+        Error::Decoder(DecoderError::ContextOverflow { .. })
+    ));
+    // No weights that load come to one of these.
+    let _: fn(ProjectorError) -> Error = Error::Projector;
 }
 
 #[test]

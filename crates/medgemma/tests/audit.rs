@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use medgemma::audit::{
     Audit, AuditOptions, Error as AuditError, image_content, prompt_content, verify,
 };
-use medgemma::{Error, Image, LoadOptions, MedGemma, Message, Sampling};
+use medgemma::{Error, Image, LoadOptions, MedGemma, Message, Resizer, Sampling};
 use medgemma_testkit::checkpoint;
 use serde_json::Value;
 use support::{ask, cpu, essence, exactly, image, model, up_to};
@@ -319,7 +319,10 @@ fn every_option_is_recorded() {
     let audit = Audit::open(&path).unwrap();
     let loaded = LoadOptions::default()
         .with_audit(audit.clone())
-        .with_kv_cache(medgemma::KvPrecision::Int8);
+        .with_kv_cache(medgemma::KvPrecision::Int8)
+        .with_resizer(Resizer::TorchvisionBilinear)
+        .with_pad_to_square(true)
+        .with_pan_and_scan(true);
     let precision = loaded.precision.to_string();
     let model = MedGemma::load_with(checkpoint("mm-2025"), &cpu(), loaded).unwrap();
     let mut options = up_to(5)
@@ -339,6 +342,9 @@ fn every_option_is_recorded() {
     let pictures = ["picture-a.png", "picture-b.png"].map(image);
     let [a, b] = pictures.clone();
     let message = Message::user().image(a).image(b).text("What is shown?");
+    // After loading: what holds is what the request was worked on with.
+    let threads = medgemma::cpu::threads() + 1;
+    medgemma::cpu::set_threads(threads);
     let reply = model.generate(&[message], &options).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let said: Vec<Value> = text
@@ -348,7 +354,20 @@ fn every_option_is_recorded() {
     let about = &said[1]["body"];
     assert_eq!(about["precision"], precision);
     assert_eq!(about["kv_cache"], "Int8");
+    assert_eq!(
+        about["images"],
+        serde_json::json!({
+            "resizer": "torchvision", "pad_to_square": true, "pan_and_scan":
+                { "min_crop_size": 256, "max_num_crops": 4, "min_ratio_to_activate": 1.2 },
+        })
+    );
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    let request = &said[2]["body"];
+    let instructions = medgemma::cpu::instructions().name();
+    assert_eq!(
+        (&request["threads"], &request["instructions"]),
+        (&threads.into(), &instructions.into())
+    );
     assert_eq!(
         said[2]["body"]["options"],
         serde_json::json!({
@@ -370,6 +389,26 @@ fn every_option_is_recorded() {
             u64::try_from(time.as_millis()).unwrap()
         );
     }
+}
+
+/// What took effect, not what was asked for: here the checkpoint decides.
+#[test]
+fn how_images_are_prepared_is_recorded_as_the_checkpoint_says_it() {
+    let about = |name: &str| {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let options = LoadOptions::default().with_audit(Audit::open(&path).unwrap());
+        let model = MedGemma::load_with(checkpoint(name), &cpu(), options).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let said: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+        (model, said["body"]["images"].clone())
+    };
+    let (model, images) = about("mm-2025");
+    let processor = model.model().processor();
+    assert_eq!(images["resizer"], processor.resizer().name());
+    assert_eq!(images["pad_to_square"], false);
+    assert_eq!(images["pan_and_scan"], Value::Null);
+    assert_eq!(about("text-27b-like").1, Value::Null);
 }
 
 /// Reasoning is told apart from the answer, and as little of it.

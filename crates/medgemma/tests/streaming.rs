@@ -9,7 +9,10 @@
 
 mod support;
 
-use medgemma::{FinishReason, GenerateOptions, Message, Piece, Progress};
+use std::io::{self, Write};
+
+use medgemma::{Error, FinishReason, GenerateOptions, MedGemma, Message, NOTICE, Piece, Progress};
+use medgemma_testkit::{Scratch, Stored};
 use support::{
     GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, load, model,
     speaker, up_to,
@@ -143,6 +146,95 @@ fn a_reply_taken_early_is_cancelled_and_keeps_what_came() {
     assert_eq!(reply.finish, FinishReason::Cancelled);
     assert_eq!((reply.text.as_str(), reply.tokens.len()), ("", 0));
     assert_eq!(chat.context_len(), 0, "nothing was asked yet");
+}
+
+/// A model that says " lookthe show" and then has no numbers, for the embedding of " show" has none.
+fn breaking_off() -> Scratch {
+    const WIDTH: usize = 30;
+    let broken = usize::try_from(WORDS[3]).unwrap();
+    speaker(&WORDS).edit(|tensors| {
+        let key = "model.embed_tokens.weight";
+        let (shape, mut rows) = tensors
+            .get(key)
+            .map(|stored| (stored.shape.clone(), stored.to_f32()))
+            .unwrap();
+        rows[broken * WIDTH..][..WIDTH].fill(f32::NAN);
+        tensors.insert(key, Stored::from_f32(&shape, &rows));
+    })
+}
+
+#[test]
+fn what_an_error_broke_off_is_a_reply_with_its_tokens() {
+    let scratch = breaking_off();
+    let model = load(scratch.path());
+    let mut chat = model.chat();
+    let mut stream = chat.stream(ask("hello"), &up_to(50)).unwrap();
+    assert!(stream.by_ref().any(|piece| piece.is_err()));
+    let reply = stream.into_reply();
+    assert_eq!(ids(&reply), WORDS[..4]);
+    assert_eq!(reply.usage.reply_tokens, 4);
+    assert_eq!(reply.finish, FinishReason::Cancelled);
+    assert!(reply.is_cut_off());
+}
+
+#[test]
+fn an_answer_is_written_with_its_footnote_whatever_ends_it() {
+    let cut_off = |tokens: usize| {
+        format!("Cut off after {tokens} tokens, this is not the whole answer.\n{NOTICE}\n")
+    };
+    let written = |model: &MedGemma, tokens: usize| {
+        let (mut chat, mut out) = (model.chat(), Vec::new());
+        let stream = chat.stream(ask("hello"), &up_to(tokens)).unwrap();
+        let result = stream.write_to(&mut out);
+        (String::from_utf8(out).unwrap(), result)
+    };
+    let scratch = speaker(&WORDS);
+    let model = load(scratch.path());
+    let (out, reply) = written(&model, 50);
+    assert_eq!(out, format!(" lookthe show( answer\n{NOTICE}\n"));
+    assert_eq!(reply.unwrap().finish, FinishReason::Stop);
+    let (out, reply) = written(&model, 4);
+    assert_eq!(out, format!(" lookthe show\n{}", cut_off(4)));
+    assert_eq!(reply.unwrap().finish, FinishReason::Length);
+    let scratch = breaking_off();
+    let (out, reply) = written(&load(scratch.path()), 50);
+    assert_eq!(out, format!(" lookthe show\n{}", cut_off(4)));
+    assert!(matches!(reply, Err(Error::Decoder(_))), "{reply:?}");
+}
+
+/// Takes so many bytes.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_takes_nothing_more_is_an_error() {
+    let scratch = speaker(&WORDS);
+    let model = load(scratch.path());
+    // In the answer, and in what stands below it.
+    for bytes in [7, 30] {
+        let mut chat = model.chat();
+        let stream = chat.stream(ask("hello"), &up_to(50)).unwrap();
+        let error = stream.write_to(&mut Full(bytes)).unwrap_err();
+        assert!(matches!(error, Error::Output(_)), "{bytes}: {error}");
+    }
+    // What broke the answer off comes first.
+    let scratch = breaking_off();
+    let model = load(scratch.path());
+    let mut chat = model.chat();
+    let stream = chat.stream(ask("hello"), &up_to(50)).unwrap();
+    let error = stream.write_to(&mut Full(30)).unwrap_err();
+    assert!(matches!(error, Error::Decoder(_)), "{error}");
 }
 
 #[test]

@@ -9,7 +9,7 @@
 
 mod support;
 
-use medgemma::{FinishReason, MedGemma, Piece};
+use medgemma::{FinishReason, MedGemma, NOTICE, Piece};
 use support::{ask, drain, essence, ids, load, speaker, up_to};
 
 const THOUGHT_START: u32 = 6;
@@ -103,6 +103,12 @@ fn a_thought_cut_off_anywhere_is_no_answer() {
         // The marker is token 1, the end marker token 10.
         let inside = (1..10).contains(&length);
         assert_eq!(reply.reasoning_cut_off, inside, "after {length} tokens");
+        let told = if inside {
+            format!("Cut off after {length} tokens, still reasoning: there is no answer.\n{NOTICE}")
+        } else {
+            format!("Cut off after {length} tokens, this is not the whole answer.\n{NOTICE}")
+        };
+        assert_eq!(reply.footnote(), told);
         assert_eq!(reply.reasoning.is_some(), length > 0);
         if length <= 11 {
             assert_eq!(reply.text, "", "after {length} tokens");

@@ -14,7 +14,7 @@ use arguments::Arguments;
 use clap::Parser;
 use image::ImageFormat;
 use medgemma::{
-    Device, GenerateOptions, LoadOptions, MedGemma, Message, NOTICE, Reply, VisionCache, Workload,
+    Device, GenerateOptions, LoadOptions, MedGemma, Message, Reply, VisionCache, Workload,
 };
 use medgemma_medical::{Item, PreparedVolume, Prompt};
 
@@ -65,7 +65,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let model = MedGemma::load_with(&arguments.model, &device, options)?;
     let first = ask(&model, &prepared, &arguments.question, arguments)?;
     let second = ask(&model, &prepared, &arguments.second_question, arguments)?;
-    writeln!(io::stdout(), "{NOTICE}")?;
     Ok(saved_time(&model, &first, &second)?)
 }
 
@@ -85,12 +84,13 @@ fn ask(
     prepared: &PreparedVolume,
     question: &str,
     arguments: &Arguments,
-) -> medgemma::Result<Reply> {
+) -> Result<Reply, Box<dyn Error>> {
     let prompt = prepared.clone().prompt(&arguments.instruction, question);
     let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens);
     let reply = model.generate(&[message(prompt)], &options)?;
-    // A closed standard output is noticed by the next line that is written.
-    let _ = writeln!(io::stdout(), "> {question}\n{reply}");
+    // Below each answer, so that the first has it whatever becomes of the second.
+    let footnote = reply.footnote();
+    writeln!(io::stdout(), "> {question}\n{reply}\n{footnote}")?;
     Ok(reply)
 }
 

@@ -117,6 +117,7 @@ fn two_answers_and_no_slice_encoded_twice() {
     assert!(stdout.contains(r#""preset":"report""#), "{stdout}");
     assert_eq!(stdout.matches("not MedGemma").count(), 2, "{stdout}");
     assert_eq!(stdout.matches("\n> ").count(), 2, "{stdout}");
+    assert_eq!(stdout.matches(medgemma::NOTICE).count(), 2, "{stdout}");
     assert_eq!(stdout.lines().last(), Some(medgemma::NOTICE), "{stdout}");
     assert!(stderr.contains("NOT MedGemma"), "{stderr}");
     assert!(
@@ -124,6 +125,18 @@ fn two_answers_and_no_slice_encoded_twice() {
         "{stderr}"
     );
     assert!(stderr.contains("times as fast"), "{stderr}");
+}
+
+#[test]
+fn the_first_answer_has_its_notice_though_the_second_question_is_refused() {
+    let output = run(&[&series("ct"), "--second-question", "<bos>"]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("error: ") && stdout.contains("\n> "),
+        "{stdout}"
+    );
+    assert_eq!(stdout.lines().last(), Some(medgemma::NOTICE), "{stdout}");
 }
 
 #[test]
@@ -166,10 +179,14 @@ fn the_model_is_shown_instruction_slices_and_numbers_and_asked_last() {
     };
     let expected: String = words[1..]
         .iter()
-        .map(|question| format!("> {question}\n{}\n", message(question)))
+        .map(|question| {
+            let cut_off = "Cut off after 8 tokens, this is not the whole answer.";
+            let answer = message(question);
+            format!("> {question}\n{answer}\n{cut_off}\n{}\n", medgemma::NOTICE)
+        })
         .collect();
     assert!(
-        stdout.ends_with(&format!("}}\n{expected}{}\n", medgemma::NOTICE)),
+        stdout.ends_with(&format!("}}\n{expected}")),
         "{stdout}, not {expected}"
     );
 }

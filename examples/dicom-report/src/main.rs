@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use clap::Parser;
 use image::{ImageFormat, RgbImage};
-use medgemma::{Device, GenerateOptions, Image, MedGemma, Message, NOTICE};
+use medgemma::{Device, GenerateOptions, Image, MedGemma, Message};
 use medgemma_medical::{Dicom, Item, Limits, Prompt, XrayRecipe};
 
 /// Said before the shipped model says anything.
@@ -58,23 +58,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let device: Device = arguments.device.parse()?;
     let model = MedGemma::load(&arguments.model, &device)?;
-    report(
-        &model,
-        prepared.prompt(&arguments.prompt),
-        arguments.max_new_tokens,
-    )
-}
-
-/// The answer to standard output as it is written, and always the notice.
-fn report(model: &MedGemma, prompt: Prompt, tokens: usize) -> Result<(), Box<dyn Error>> {
+    let message = message(prepared.prompt(&arguments.prompt));
+    let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens);
+    // As it is written; below it whether it was cut off, and always the notice.
     let mut chat = model.chat();
-    let options = GenerateOptions::default().with_max_new_tokens(tokens);
-    let mut out = io::stdout().lock();
-    for piece in &mut chat.stream(message(prompt), &options)? {
-        write!(out, "{}", piece?)?;
-        out.flush()?;
-    }
-    Ok(writeln!(out, "\n{NOTICE}")?)
+    let answer = chat.stream(message, &options)?;
+    answer.write_to(&mut io::stdout())?;
+    Ok(())
 }
 
 /// Pictures and words in the order of training.

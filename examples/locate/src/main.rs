@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use arguments::Arguments;
 use clap::Parser;
-use medgemma::{Device, GenerateOptions, Image, LoadOptions, MedGemma, Message, NOTICE, Schema};
+use medgemma::{
+    Device, GenerateOptions, Image, LoadOptions, MedGemma, Message, NOTICE, Reply, Schema,
+};
 use medgemma_answers::{Boxes, Fit, Frame, Mark, Region, boxes, draw, localization_prompt};
 use schemars::JsonSchema;
 use serde_json::json;
@@ -49,19 +51,31 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let image = Image::open(&arguments.image)?;
     let mut out = io::stdout();
-    let answer = match &arguments.answer {
-        Some(answer) => answer.clone(),
-        None => asked(arguments, &image)?,
+    let (answer, footnote) = match &arguments.answer {
+        Some(answer) => (answer.clone(), NOTICE.to_owned()),
+        None => {
+            let reply = asked(arguments, &image)?;
+            (reply.to_string(), reply.footnote())
+        }
     };
     writeln!(out, "{answer}")?;
+    let shown = show(arguments, &image, &answer);
+    // The answer is there, whatever became of its boxes.
+    writeln!(out, "{footnote}")?;
+    shown
+}
+
+/// The boxes of the answer: a line for each, and the picture with all of them.
+fn show(arguments: &Arguments, image: &Image, answer: &str) -> Result<(), Box<dyn Error>> {
     let (width, height) = (image.width(), image.height());
-    let marks = marks(
-        &boxes(&answer),
-        &Frame::new(width, height, Fit::PadCentred)?,
-    )?;
+    let marks = marks(&boxes(answer), &Frame::new(width, height, Fit::PadCentred)?)?;
     for Mark { place, label, .. } in &marks {
         let place = [place.x0, place.y0, place.x1, place.y1];
-        writeln!(out, "{}", json!({"label": label, "x0_y0_x1_y1": place}))?;
+        writeln!(
+            io::stdout(),
+            "{}",
+            json!({"label": label, "x0_y0_x1_y1": place})
+        )?;
     }
     if marks.is_empty() {
         writeln!(io::stderr(), "no box in the answer: nothing is drawn")?;
@@ -70,11 +84,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         fs::write(path, png)
             .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
     }
-    Ok(writeln!(out, "{NOTICE}")?)
+    Ok(())
 }
 
 /// The model's answer about the picture, padded to a square.
-fn asked(arguments: &Arguments, image: &Image) -> Result<String, Box<dyn Error>> {
+fn asked(arguments: &Arguments, image: &Image) -> Result<Reply, Box<dyn Error>> {
     if arguments.is_demonstration() {
         writeln!(io::stderr(), "{DEMONSTRATION}")?;
     }
@@ -87,7 +101,7 @@ fn asked(arguments: &Arguments, image: &Image) -> Result<String, Box<dyn Error>>
     if arguments.by_schema {
         options = options.with_schema(Schema::of::<Answer>()?.without_reasoning());
     }
-    Ok(model.chat().send_with(message, &options)?.text)
+    Ok(model.chat().send_with(message, &options)?)
 }
 
 /// The boxes in pixels; what is none is told.

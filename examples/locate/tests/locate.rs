@@ -17,6 +17,9 @@ const RANDOM: &str = concat!(
     "/../../crates/medgemma-testkit/checkpoints/mm-2025"
 );
 
+/// Said of it, since 12 tokens are not enough for it to end.
+const CUT_OFF: &str = "Cut off after 12 tokens, this is not the whole answer.";
+
 fn run(arguments: &[&str]) -> Output {
     // From a folder that is not the example's: the shipped model must be found from anywhere.
     Command::new(env!("CARGO_BIN_EXE_locate"))
@@ -115,7 +118,7 @@ fn the_model_is_shown_the_padded_picture_and_then_asked_for_the_place() {
         let image = Image::open(picture).expect("a picture");
         let question = localization_prompt("left clavicle");
         let expected = answer(Message::user().image(image).text(question));
-        let expected = format!("{expected}\n{}\n", medgemma::NOTICE);
+        let expected = format!("{expected}\n{CUT_OFF}\n{}\n", medgemma::NOTICE);
         assert_eq!(stdout, expected);
     };
     asked(CHEST);
@@ -181,8 +184,14 @@ fn what_is_wrong_is_said_and_ends_with_exit_code_1() {
         ),
     ] {
         let output = run(&arguments);
-        let stderr = text(&output.stderr);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(1), "{stderr}");
+        // No answer is shown without it.
+        assert!(
+            stdout.is_empty() || stdout.ends_with(&format!("{}\n", medgemma::NOTICE)),
+            "{stdout}"
+        );
+        assert_eq!(stdout.is_empty(), !arguments.contains(&"--answer"));
         let error = stderr.lines().last().unwrap_or_default();
         assert!(
             error.starts_with("error: ") && error.contains(words),

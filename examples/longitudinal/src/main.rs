@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use clap::Parser;
 use image::{ImageFormat, Rgb, RgbImage};
-use medgemma::{Device, GenerateOptions, Image, MedGemma, Message, NOTICE};
+use medgemma::{Device, GenerateOptions, Image, MedGemma, Message};
 use medgemma_medical::{Dicom, Item, Limits, PreparedPicture, Prompt, XrayRecipe, longitudinal};
 
 /// Said before the shipped model says anything.
@@ -45,7 +45,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let device: Device = arguments.device.parse()?;
     let model = MedGemma::load(&arguments.model, &device)?;
-    compare(&model, prompt, arguments.max_new_tokens)
+    let message = message(prompt);
+    let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens);
+    // As it is written; below it whether it was cut off, and always the notice.
+    let mut chat = model.chat();
+    let answer = chat.stream(message, &options)?;
+    answer.write_to(&mut io::stdout())?;
+    Ok(())
 }
 
 fn prepared(path: &Path) -> Result<PreparedPicture, Box<dyn Error>> {
@@ -61,18 +67,6 @@ fn prepared(path: &Path) -> Result<PreparedPicture, Box<dyn Error>> {
         )?;
     }
     Ok(XrayRecipe::for_frame(&file, 0)?.prepare_frame(&file, 0)?)
-}
-
-/// The answer to standard output as it is written, and always the notice.
-fn compare(model: &MedGemma, prompt: Prompt, tokens: usize) -> Result<(), Box<dyn Error>> {
-    let mut chat = model.chat();
-    let options = GenerateOptions::default().with_max_new_tokens(tokens);
-    let mut out = io::stdout().lock();
-    for piece in &mut chat.stream(message(prompt), &options)? {
-        write!(out, "{}", piece?)?;
-        out.flush()?;
-    }
-    Ok(writeln!(out, "\n{NOTICE}")?)
 }
 
 /// Pictures and words in the order of training.

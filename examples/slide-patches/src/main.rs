@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use clap::Parser;
 use image::{ImageFormat, RgbImage};
-use medgemma::{Device, GenerateOptions, LoadOptions, MedGemma, Message, NOTICE, Workload};
+use medgemma::{Device, GenerateOptions, LoadOptions, MedGemma, Message, Workload};
 use medgemma_medical::{Item, Prompt, Recipe, Slide, slide_instruction};
 
 /// Said before the shipped model says anything.
@@ -59,23 +59,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let workload = Workload::new(patches * PATCH_TOKENS + words, patches);
     let options = LoadOptions::default().with_workload(workload);
     let model = MedGemma::load_with(&arguments.model, &device, options)?;
-    describe(
-        &model,
-        prepared.prompt(&instruction),
-        arguments.max_new_tokens,
-    )
-}
-
-/// The answer to standard output as it is written, and always the notice.
-fn describe(model: &MedGemma, prompt: Prompt, tokens: usize) -> Result<(), Box<dyn Error>> {
+    let message = message(prepared.prompt(&instruction));
+    let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens);
+    // As it is written; below it whether it was cut off, and always the notice.
     let mut chat = model.chat();
-    let options = GenerateOptions::default().with_max_new_tokens(tokens);
-    let mut out = io::stdout().lock();
-    for piece in &mut chat.stream(message(prompt), &options)? {
-        write!(out, "{}", piece?)?;
-        out.flush()?;
-    }
-    Ok(writeln!(out, "\n{NOTICE}")?)
+    let answer = chat.stream(message, &options)?;
+    answer.write_to(&mut io::stdout())?;
+    Ok(())
 }
 
 /// Words and pictures in the order of training.

@@ -31,11 +31,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let model = MedGemma::load(&arguments.model, &device)?;
     let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens);
     let (mut chat, mut message) = (model.chat(), Message::user());
+    let (mut missing, mut failed) = (false, false);
+    let terminal = io::stdin().is_terminal();
     let mut err = io::stderr();
     writeln!(err, "{NOTICE}\n{HELP}")?;
     let mut lines = io::stdin().lines();
     loop {
-        if io::stdin().is_terminal() {
+        if terminal {
             write!(err, "> ")?;
         }
         let Some(line) = lines.next().transpose()? else {
@@ -45,20 +47,36 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         match command {
             "" => {}
             "/quit" => break,
-            "/new" => (chat, message) = (model.chat(), Message::user()),
+            "/new" => (chat, message, missing) = (model.chat(), Message::user(), false),
             "/image" => match Image::open(rest.trim()) {
-                Ok(image) => message = message.image(image),
-                Err(error) => writeln!(err, "error: {error}")?,
-            },
-            slash if slash.starts_with('/') => writeln!(err, "unknown command {slash}; {HELP}")?,
-            _ => {
-                let message = std::mem::replace(&mut message, Message::user()).text(line);
-                if let Err(error) = answer(&mut chat, message, &options) {
-                    // A refused message leaves the conversation as it was: the user may go on.
+                Ok(image) => (message, missing) = (message.image(image), false),
+                Err(error) => {
+                    (missing, failed) = (true, true);
                     writeln!(err, "error: {error}")?;
+                }
+            },
+            slash if slash.starts_with('/') => {
+                failed = true;
+                writeln!(err, "unknown command {slash}; {HELP}")?;
+            }
+            // An answer about a picture that was never shown reads like any other.
+            _ if missing => writeln!(err, "error: not asked, for want of the picture; {HELP}")?,
+            _ => {
+                let before = chat.context_len();
+                if let Err(error) = answer(&mut chat, message.clone().text(line), &options) {
+                    failed = true;
+                    writeln!(err, "error: {error}")?;
+                }
+                // A refused message leaves the conversation as it was, and its pictures for the next.
+                if chat.context_len() > before {
+                    message = Message::user();
                 }
             }
         }
+    }
+    // A person has read the errors, a script goes by the exit code.
+    if failed && !terminal {
+        return Err("not every line could be followed, see above".into());
     }
     Ok(())
 }

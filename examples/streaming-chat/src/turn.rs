@@ -13,17 +13,20 @@ pub(crate) fn answer(
 ) -> Result<(), Box<dyn Error>> {
     let mut stream = chat.stream(message, options)?;
     let mut out = io::stdout().lock();
-    for piece in &mut stream {
+    let written = stream.by_ref().try_for_each(|piece| {
         write!(out, "{}", piece?)?;
-        out.flush()?;
-    }
+        Ok(out.flush()?)
+    });
     writeln!(out)?;
-    let usage = stream.into_reply().usage;
-    Ok(writeln!(
-        io::stderr(),
+    let (reply, mut err) = (stream.into_reply(), io::stderr());
+    let usage = &reply.usage;
+    writeln!(
+        err,
         "({} tokens kept, {} read, {} written)",
-        usage.cached_tokens,
-        usage.prompt_tokens,
-        usage.reply_tokens
-    )?)
+        usage.cached_tokens, usage.prompt_tokens, usage.reply_tokens
+    )?;
+    if reply.is_cut_off() {
+        writeln!(err, "{}", reply.footnote())?;
+    }
+    written
 }

@@ -80,18 +80,66 @@ fn a_new_conversation_keeps_nothing_and_quit_ends() {
 
 #[test]
 fn a_wrong_line_is_named_and_the_conversation_goes_on() {
-    let output = chat(
-        "/image no-such.png\n/frobnicate\n<start_of_image>\n\nWho are you?",
-        &[],
-    );
+    for (line, told) in [
+        ("/frobnicate", "/image FILE"),
+        ("<start_of_image>", "error: "),
+    ] {
+        let output = chat(&format!("{line}\n\nWho are you?"), &[]);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(stderr.contains(told), "no {told:?} in\n{stderr}");
+        assert_eq!(turns(&stderr).len(), 1, "{stderr}");
+        assert!(!stdout.trim().is_empty());
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "a script did not go well: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_answered_about_a_picture_that_is_missing() {
+    let missing = "/image no-such.png\nDescribe this image.\n";
+    let output = chat(missing, &[]);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{stderr}");
-    for part in ["no-such.png", "/frobnicate", "/image FILE"] {
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stdout.is_empty(), "{stdout}");
+    for part in ["no-such.png", "not asked"] {
         assert!(stderr.contains(part), "no {part:?} in\n{stderr}");
     }
-    assert_eq!(stderr.matches("error: ").count(), 2, "{stderr}");
-    assert_eq!(turns(&stderr).len(), 1, "{stderr}");
-    assert!(!stdout.trim().is_empty());
+    // Until it is there, or nobody asks for it any more.
+    for line in [&format!("/image {CHEST}"), "/new"] {
+        let output = chat(&format!("{missing}{line}\nDescribe this image."), &[]);
+        assert_eq!(turns(&text(&output.stderr)).len(), 1);
+        let shown = text(&output.stdout).contains("chest radiograph");
+        assert_eq!(shown, line != "/new");
+    }
+}
+
+#[test]
+fn a_refused_message_leaves_its_picture_for_the_next() {
+    let output = chat(
+        &format!("/image {CHEST}\n<start_of_image>\nDescribe this image.\nCan I rely on this?"),
+        &[],
+    );
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("chest radiograph"), "{stdout}");
+    // Once: the last turn reads a question.
+    let turns = turns(&text(&output.stderr));
+    assert!(turns[1][1] < turns[0][1], "{turns:?}");
+}
+
+#[test]
+fn an_answer_that_is_cut_off_says_so() {
+    let output = chat("Who are you?", &["--max-new-tokens", "4"]);
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(
+        stderr.contains("Cut off after 4 tokens, this is not the whole answer."),
+        "{stderr}"
+    );
+    let whole = text(&chat("Who are you?", &[]).stderr);
+    assert!(!whole.contains("Cut off"), "{whole}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use arguments::Arguments;
 use clap::Parser;
-use medgemma::{Device, GenerateOptions, MedGemma, Message, NOTICE, Piece};
+use medgemma::{Device, GenerateOptions, MedGemma, Message, Piece, Stream};
 use scores::scores;
 
 fn main() -> ExitCode {
@@ -31,8 +31,24 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut chat = model.chat().with_thinking();
     let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens);
     let mut stream = chat.stream(question.clone(), &options)?;
+    let mut done = parts(&mut stream, &mut out);
+    let reply = stream.into_reply();
+    match &reply.reasoning {
+        None => writeln!(out, "\n\nThis model wrote no reasoning.")?,
+        Some(_) => writeln!(out)?,
+    }
+    if done.is_ok() && !arguments.choice.is_empty() {
+        done = scores(&model, question, &arguments.choice, &mut out);
+    }
+    // What was written until an error was read, too.
+    writeln!(out, "\n{}", reply.footnote())?;
+    done
+}
+
+/// Reasoning and answer as they come, each under its name.
+fn parts(stream: &mut Stream<'_>, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let mut part = "";
-    for piece in &mut stream {
+    for piece in stream {
         let (name, text) = match piece? {
             Piece::Reasoning(text) => ("Reasoning:", text),
             piece => ("Answer:", piece.to_string()),
@@ -43,14 +59,5 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         write!(out, "{text}")?;
         out.flush()?;
     }
-    let reply = stream.into_reply();
-    match &reply.reasoning {
-        None => writeln!(out, "\n\nThis model wrote no reasoning.")?,
-        Some(_) if reply.reasoning_cut_off => writeln!(out, "\n\nCut off: no answer.")?,
-        Some(_) => writeln!(out)?,
-    }
-    if !arguments.choice.is_empty() {
-        scores(&model, question, &arguments.choice, &mut out)?;
-    }
-    Ok(writeln!(out, "\n{NOTICE}")?)
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use medgemma::{Device, MedGemma, Message};
+use medgemma::{Device, MedGemma, Message, NOTICE};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/model");
 
@@ -34,6 +34,23 @@ fn the_answer_stands_under_its_heading() {
         !stdout.contains("choice"),
         "nothing was to be scored: {stdout}"
     );
+}
+
+#[test]
+fn an_answer_that_is_cut_off_says_so_and_one_without_scores_has_its_notice() {
+    let output = ask(&["Who are you?", "--max-new-tokens", "4"]);
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told = format!("\nCut off after 4 tokens, this is not the whole answer.\n{NOTICE}\n");
+    assert!(stdout.ends_with(&told), "{stdout}");
+
+    // More than the context holds.
+    let output = ask(&["Who are you?", "--choice", &"tree ".repeat(5000)]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("error: "), "{stderr}");
+    assert!(stdout.contains("demonstration model"), "{stdout}");
+    assert!(stdout.ends_with(&format!("\n{NOTICE}\n")), "{stdout}");
 }
 
 #[test]
