@@ -175,17 +175,104 @@ fn each_resource_is_its_patients_and_no_others() {
             "Procedure/1#c"
         ]
     );
-    assert!(
-        excerpt
-            .omitted
+    // Observations and what they contain: a practitioner's and a group's, then another patient's.
+    for omitted in &excerpt.omitted {
+        let of_others = ["Observation/3", "Observation/4"];
+        let is_others = of_others
             .iter()
-            .all(|it| it.reason == Reason::OtherPatient)
-    );
+            .any(|it| omitted.reference.as_str().starts_with(it));
+        let reason = if is_others {
+            Reason::OtherSubject
+        } else {
+            Reason::OtherPatient
+        };
+        assert_eq!(omitted.reason, reason, "{:?}", omitted.reference.as_str());
+    }
 
     let stranger = pages::bundle(&[r#"{"resourceType": "Patient", "id": "z"}"#]);
     let options = ExcerptOptions::default().with_patient(stranger.patients()[0].clone());
     let refused = bundle.excerpt("", &options, &words);
     assert!(matches!(refused, Err(Error::UnknownPatient)));
+}
+
+/// A page of one patient, and of what another server has of one with the same id.
+fn of_two_servers(patient_url: Option<&str>, entries: &[(&str, &str)]) -> Bundle {
+    let patient = r#"{"resourceType": "Patient", "id": "1"}"#;
+    let first = match patient_url {
+        Some(url) => page_with_urls(&[(url, patient)]),
+        None => page(&[patient]),
+    };
+    Bundle::from_json(&[&first, &page_with_urls(entries)]).expect("a bundle")
+}
+
+#[test]
+fn patients_of_two_servers_are_two_whatever_their_ids() {
+    let observation = |id: &str, subject: &str| {
+        format!(
+            r#"{{"resourceType": "Observation", "id": "{id}", "subject": {{"reference": "{subject}"}}}}"#
+        )
+    };
+    let allergy = r#"{"resourceType": "AllergyIntolerance", "id": "7", "patient": {"reference": "https://b/fhir/Patient/1"}}"#;
+    let relative = observation("9", "Patient/1");
+    let elsewhere = observation("8", "https://c/Patient/1");
+    let entries = [
+        ("https://b/fhir/Observation/9", relative.as_str()),
+        ("https://b/fhir/AllergyIntolerance/7", allergy),
+        ("https://b/fhir/Observation/8", elsewhere.as_str()),
+    ];
+    let bundle = of_two_servers(Some("https://a/fhir/Patient/1"), &entries);
+    let of: Vec<Option<&str>> = bundle
+        .records()
+        .iter()
+        .map(|it| it.patient().map(Reference::as_str))
+        .collect();
+    let absent = [1, 1, 2].map(|number| format!("Patient/#absent-{number}"));
+    let absent = absent.iter().map(|it| Some(it.as_str()));
+    assert_eq!(
+        of,
+        [Some("Patient/1")]
+            .into_iter()
+            .chain(absent)
+            .collect::<Vec<_>>()
+    );
+    let refused = bundle.excerpt("", &ExcerptOptions::default(), &words);
+    assert!(matches!(refused, Err(Error::SeveralPatients { found: 3 })));
+    // Where the patient's server is not told, it may be that of what refers to it.
+    for url in [None, Some("urn:uuid:1")] {
+        let bundle = of_two_servers(url, &entries[..1]);
+        assert_eq!(bundle.patients().len(), 1, "{url:?}");
+    }
+}
+
+#[test]
+fn what_is_a_groups_or_has_an_identifier_only_is_not_the_only_patients() {
+    for (subject, is_shown) in [
+        (r#"{"reference": "Group/g"}"#, false),
+        (r#"{"reference": "Device/d"}"#, false),
+        (r#"{"identifier": {"value": "4711"}}"#, false),
+        (
+            r#"{"reference": "Patient/p", "identifier": {"value": "4711"}}"#,
+            true,
+        ),
+        (r#"{"display": "the patient"}"#, true),
+        ("{}", true),
+    ] {
+        let observation = format!(
+            r#"{{"resourceType": "Observation", "id": "o", "subject": {subject},
+            "contained": [{{"resourceType": "Condition", "id": "c"}}]}}"#
+        );
+        let bundle = bundle(&[r#"{"resourceType": "Patient", "id": "p"}"#, &observation]);
+        let excerpt = bundle.excerpt("", &ExcerptOptions::default(), &words);
+        let excerpt = excerpt.expect("an excerpt");
+        let shown = if is_shown { 3 } else { 1 };
+        assert_eq!(excerpt.shown.len(), shown, "{subject}");
+        assert!(
+            excerpt
+                .omitted
+                .iter()
+                .all(|it| it.reason == Reason::OtherSubject)
+        );
+    }
 }
 
 #[test]
