@@ -79,6 +79,8 @@ pub(crate) struct Typed {
     pub(crate) full_url: Option<String>,
     pub(crate) last_updated: Option<String>,
     pub(crate) resource: Resource,
+    /// Whether an extension, which is not read, changes what it means.
+    pub(crate) is_modified: bool,
     /// The resource that contains this one: its position among those that were read.
     pub(crate) container: Option<usize>,
 }
@@ -234,7 +236,9 @@ impl Read {
         });
         let why = match read {
             Ok((head, Some((kind, resource)))) => {
+                let contained = head.contained.iter().map(|raw| modifiers(raw)).sum();
                 self.resources.push(Typed {
+                    is_modified: modifiers(raw) > contained,
                     place,
                     kind,
                     id: head.id,
@@ -265,6 +269,12 @@ impl Read {
         self.unread.push(Unread { place, why });
         Ok(None)
     }
+}
+
+/// Modifier extensions of a resource and of what it contains, at whatever depth: a dose, too, may not be given. Within a
+/// text the quotes would be escaped.
+fn modifiers(raw: &RawValue) -> usize {
+    raw.get().matches(r#""modifierExtension""#).count()
 }
 
 /// Whether a text can be the name of a kind, and not a patient's.

@@ -12,8 +12,8 @@ mod results;
 
 pub(crate) use care::{Procedure, ServiceRequest};
 pub(crate) use datatypes::{
-    Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Period, Quantity, Range, Ratio,
-    Reference, Repeat, Timing,
+    Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Extension, Period, Quantity, Range,
+    Ratio, Reference, Repeat, Timing,
 };
 pub(crate) use medications::{
     Medication, MedicationAdministration, MedicationRequest, MedicationStatement,

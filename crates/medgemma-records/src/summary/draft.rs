@@ -100,14 +100,19 @@ impl<'a> Draft<'a> {
         label: &'static str,
         references: impl IntoIterator<Item = &'b Reference>,
     ) {
-        let is_known = |reference: &&Reference| match reference.reference.as_deref() {
-            Some(name) if name.starts_with(['#']) || name.starts_with("urn:") => {
-                reference.r#type.is_some() || self.names.resource(name, self.from).is_some()
-            }
-            _ => true,
-        };
-        let references: Vec<&Reference> = references.into_iter().filter(is_known).collect();
+        let references: Vec<&Reference> = references
+            .into_iter()
+            .filter(|reference| !self.may_name_a_lay_person(reference))
+            .collect();
         self.say_named(label, references);
+    }
+
+    fn may_name_a_lay_person(&self, reference: &Reference) -> bool {
+        reference.reference.as_deref().is_some_and(|name| {
+            (name.starts_with('#') || name.starts_with("urn:"))
+                && reference.r#type.is_none()
+                && self.names.resource(name, self.from).is_none()
+        })
     }
 
     /// As above, of one; nothing of what was entered in error.
@@ -123,6 +128,38 @@ impl<'a> Draft<'a> {
         }
         self.text(reference.display.as_deref())
             .or_else(|| self.text(title(target?).as_deref()))
+    }
+
+    /// Whether two references point at one resource; without a second, whether the first points at a patient.
+    pub(crate) fn is_same(&self, one: &Reference, other: Option<&Reference>) -> bool {
+        let target = |it: &Reference| self.names.target(it.reference.as_deref()?, self.from);
+        let Some(other) = other.filter(|other| other.reference.is_some()) else {
+            return lay(
+                one,
+                target(one).map(|at| &self.names.resources[at].resource),
+            ) == Some(PATIENT);
+        };
+        let absolute = |it: &Reference| {
+            let reference = it.reference.as_deref()?;
+            Some(self.names.absolute(reference, self.from))
+        };
+        match (target(one), target(other)) {
+            (None, None) => absolute(one) == absolute(other),
+            (one, other) => one == other,
+        }
+    }
+
+    /// What a reference points at that is known to be another than the patient; nothing of whoever may be named.
+    pub(crate) fn other_than_patient(&mut self, reference: &Reference) -> Option<String> {
+        if self.may_name_a_lay_person(reference) {
+            return None;
+        }
+        let named = self.named(reference)?;
+        Some(if named == PATIENT {
+            "another patient".to_owned()
+        } else {
+            named
+        })
     }
 
     /// Title and codes.
@@ -150,6 +187,16 @@ impl<'a> Draft<'a> {
     /// Of several dates the first that is there and is a date.
     pub(crate) fn date(&mut self, dates: &[Option<&str>]) {
         self.summary.date = dates.iter().flatten().find_map(|date| Date::parse(date));
+    }
+
+    /// The same; for want of one, the date on which it was written down, of which the line says that it is no other.
+    pub(crate) fn date_or(&mut self, dates: &[Option<&str>], written: Option<&str>, how: &str) {
+        self.date(dates);
+        if self.summary.date.is_none() {
+            self.date(&[written]);
+            let was_written = self.summary.date.is_some();
+            self.say("date", was_written.then(|| format!("when it was {how}")));
+        }
     }
 
     pub(crate) fn categories<'b>(
@@ -188,6 +235,13 @@ impl<'a> Draft<'a> {
         self.summary.standing = standing;
     }
 
+    /// What cannot be understood in full may not hold now.
+    pub(crate) fn doubt_standing(&mut self) {
+        if self.summary.standing == Standing::Current {
+            self.summary.standing = Standing::Unclear;
+        }
+    }
+
     pub(crate) fn abnormal(&mut self) {
         self.summary.abnormal = true;
     }
@@ -214,9 +268,16 @@ impl<'a> Draft<'a> {
         Some(comparator + &value)
     }
 
+    /// Not UCUM's `1`, which behind a number would be a digit of it; of an annotation in braces alone its words.
     fn unit(&mut self, quantity: &Quantity) -> Option<String> {
-        self.text(quantity.unit.as_deref())
-            .or_else(|| self.text(quantity.code.as_deref()))
+        let unit = self
+            .text(quantity.unit.as_deref())
+            .or_else(|| self.text(quantity.code.as_deref()))?;
+        let unit = match unit.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
+            Some(counted) if !counted.contains(['{', '}']) => counted.to_owned(),
+            _ => unit,
+        };
+        Some(unit).filter(|unit| !unit.is_empty() && unit != "1")
     }
 
     /// `3.5 to 5.1 mmol/L`, `at most 5.1 mmol/L`.
@@ -239,6 +300,16 @@ impl<'a> Draft<'a> {
             (Some(low), None) => Some(format!("at least {low}")),
             (None, high) => Some(format!("at most {}", high?)),
         }
+    }
+
+    /// `as needed for pain`, of a dose or an order.
+    pub(crate) fn as_needed(
+        &mut self,
+        why: Option<&CodeableConcept>,
+        yes: Option<bool>,
+    ) -> Option<String> {
+        let why = self.concept(why).map(|why| format!("as needed for {why}"));
+        why.or_else(|| yes?.then(|| "as needed".to_owned()))
     }
 
     pub(crate) fn range_of(&mut self, range: Option<&Range>) -> Option<String> {
@@ -283,17 +354,19 @@ impl<'a> Draft<'a> {
     }
 }
 
+const PATIENT: &str = "the patient";
+
 /// The word for a patient or a relative, if a reference points at one.
 fn lay(reference: &Reference, target: Option<&Resource>) -> Option<&'static str> {
     if matches!(target, Some(Resource::Patient(_))) {
-        return Some("the patient");
+        return Some(PATIENT);
     }
     let r#type = reference.r#type.iter();
     // `Patient/1`, `https://server/fhir/Patient/1`, `Patient?identifier=1`
     let parts = reference.reference.iter().chain(r#type);
     let mut parts = parts.flat_map(|text| text.split(['/', '?', '|']));
     parts.find_map(|part| match part {
-        "Patient" => Some("the patient"),
+        "Patient" => Some(PATIENT),
         "RelatedPerson" => Some("a relative"),
         _ => None,
     })
