@@ -50,6 +50,7 @@ mod error;
 mod excerpt;
 mod facts;
 mod fhir;
+mod figures;
 mod json;
 mod kind;
 mod limits;
