@@ -67,6 +67,8 @@ pub enum WhyUnread {
     NoKind,
     /// The same resource comes again, here or later, in a version that is newer or as new.
     Repeated,
+    /// A history says that it was deleted.
+    Deleted,
     /// It breaks the rules of FHIR R4 at this key; [`Malformed::Skip`] was set.
     Malformed(String),
 }
@@ -85,11 +87,21 @@ pub(crate) struct Typed {
     pub(crate) container: Option<usize>,
 }
 
+/// A deletion that a history tells of.
+pub(crate) struct Deletion {
+    /// The resource's URL, or the end of it.
+    pub(crate) url: String,
+    pub(crate) when: Option<String>,
+    /// How many resources had been read.
+    pub(crate) at: usize,
+}
+
 /// What was read of all pages.
 #[derive(Default)]
 pub(crate) struct Read {
     pub(crate) resources: Vec<Typed>,
     pub(crate) unread: Vec<Unread>,
+    pub(crate) deletions: Vec<Deletion>,
     pub(crate) pages: usize,
     /// Pages that say that another follows.
     pub(crate) followed: usize,
@@ -99,6 +111,7 @@ pub(crate) struct Read {
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct Page<'a> {
     resource_type: Option<String>,
+    r#type: Option<String>,
     link: Vec<Link>,
     #[serde(borrow)]
     entry: Vec<Entry<'a>>,
@@ -116,6 +129,29 @@ struct Entry<'a> {
     full_url: Option<String>,
     #[serde(borrow)]
     resource: Option<&'a RawValue>,
+    request: Option<Request>,
+    response: Option<Response>,
+}
+
+impl Entry<'_> {
+    fn is_deletion(&self) -> bool {
+        let method = self.request.as_ref().and_then(|it| it.method.as_deref());
+        method == Some("DELETE")
+    }
+}
+
+/// What an entry of a history tells of.
+#[derive(Deserialize, Default)]
+#[serde(default, expecting = "an object")]
+struct Request {
+    method: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct Response {
+    last_modified: Option<String>,
 }
 
 /// What every resource has.
@@ -170,6 +206,7 @@ impl Read {
         self.pages += 1;
         let is_next = |link: &Link| link.relation.as_deref() == Some("next");
         self.followed += usize::from(page.link.iter().any(is_next));
+        let is_history = page.r#type.as_deref() == Some("history");
         for (at, entry) in page.entry.into_iter().enumerate() {
             let place = Place {
                 origin: origin.clone(),
@@ -177,7 +214,20 @@ impl Read {
                 contained: None,
                 kind: None,
             };
-            // An entry without a resource tells of a deletion or of a request.
+            if is_history && entry.is_deletion() {
+                let why = WhyUnread::Deleted;
+                let given = entry.resource.is_some();
+                self.unread.extend(given.then_some(Unread { place, why }));
+                let of_request = entry.request.and_then(|request| request.url);
+                self.deletions
+                    .extend(entry.full_url.or(of_request).map(|url| Deletion {
+                        url,
+                        when: entry.response.and_then(|response| response.last_modified),
+                        at: self.resources.len(),
+                    }));
+                continue;
+            }
+            // An entry without a resource tells of a request.
             if let Some(raw) = entry.resource {
                 self.entry(raw, entry.full_url, place, options)?;
             }

@@ -131,6 +131,54 @@ fn the_newest_version_stays_with_what_it_contains() {
 }
 
 #[test]
+fn what_a_history_says_was_deleted_is_not_alive() {
+    let allergy = |members: &str| {
+        format!(
+            r#"{{"fullUrl": "https://a/AllergyIntolerance/1", "resource": {{"resourceType": "AllergyIntolerance", "id": "1"{members},
+            "contained": [{{"resourceType": "Condition", "id": "c"}}]}}}}"#
+        )
+    };
+    let updated = |when: &str| allergy(&format!(r#", "meta": {{"lastUpdated": "{when}"}}"#));
+    let without_url =
+        r#"{"resource": {"resourceType": "AllergyIntolerance", "id": "1"}}"#.to_owned();
+    let deleted = |url: &str| {
+        format!(r#"{{{url}, "request": {{"method": "DELETE", "url": "AllergyIntolerance/1"}}}}"#)
+    };
+    let at = |when: &str| {
+        format!(
+            r#"{{"request": {{"method": "DELETE", "url": "AllergyIntolerance/1"}}, "response": {{"lastModified": "{when}"}}}}"#
+        )
+    };
+    let by_url = deleted(r#""fullUrl": "https://a/AllergyIntolerance/1""#);
+    let by_request = deleted(r#""x": 0"#);
+    let of_another = deleted(r#""fullUrl": "https://b/AllergyIntolerance/1""#);
+    for (r#type, entries, kept, gone) in [
+        ("history", [&by_url, &allergy("")], 0, 2),
+        ("history", [&by_request, &allergy("")], 0, 2),
+        ("history", [&by_url, &without_url], 0, 1),
+        ("history", [&of_another, &allergy("")], 2, 0),
+        // Written again after it was deleted.
+        ("history", [&allergy(""), &by_url], 2, 0),
+        ("history", [&at("2025"), &updated("2026")], 2, 0),
+        ("history", [&updated("2024"), &at("2025")], 0, 2),
+        // A request to delete, of which nobody knows what came of it.
+        ("transaction", [&by_url, &allergy("")], 2, 0),
+    ] {
+        let page = format!(
+            r#"{{"resourceType": "Bundle", "type": "{type}", "entry": [{}, {}]}}"#,
+            entries[0], entries[1]
+        );
+        let bundle = Bundle::from_json(&[&page]).expect("a bundle");
+        assert_eq!(bundle.records().len(), kept, "{page}");
+        assert_eq!(
+            why(bundle.unread()),
+            vec![&WhyUnread::Deleted; gone],
+            "{page}"
+        );
+    }
+}
+
+#[test]
 fn each_resource_is_its_patients_and_no_others() {
     let of = |kind: &str, id: &str, subject: &str| {
         format!(

@@ -1,12 +1,12 @@
 //! The navigator with scripted models, obedient and hostile.
 
 use medgemma_records::{
-    Ask, AskError, Bundle, Call, Error, Match, NavigatorOptions, Omitted, Outcome, Reason, Stage,
-    StageOptions, Step, Stop, navigate,
+    Answer, Ask, AskError, Bundle, Call, Error, Match, NavigatorOptions, Omitted, Outcome, Reason,
+    Stage, StageOptions, Step, Stop, navigate,
 };
 use proptest::prelude::*;
 
-type Say = dyn FnMut(Stage, &str) -> String;
+type Say = dyn FnMut(Stage, &str) -> Answer;
 
 /// Answers by stage; the last answer of a stage goes on for ever.
 struct Script {
@@ -16,7 +16,11 @@ struct Script {
 }
 
 impl Script {
-    fn new(say: impl FnMut(Stage, &str) -> String + 'static) -> Self {
+    fn new(mut say: impl FnMut(Stage, &str) -> String + 'static) -> Self {
+        Self::answering(move |stage, prompt| Answer::whole(say(stage, prompt)))
+    }
+
+    fn answering(say: impl FnMut(Stage, &str) -> Answer + 'static) -> Self {
         Self {
             say: Box::new(say),
             count: |text| text.len().div_ceil(4),
@@ -31,7 +35,7 @@ impl Ask for Script {
         stage: Stage,
         prompt: &str,
         options: &StageOptions,
-    ) -> Result<String, AskError> {
+    ) -> Result<Answer, AskError> {
         self.asked.push((stage, *options));
         Ok((self.say)(stage, prompt))
     }
@@ -358,6 +362,8 @@ fn a_search_goes_by_code_then_title_then_category_then_takes_all() {
         (r#"{"category": "vital-signs"}"#, Match::Category, 8),
         (r#"{"codes": ["nothing"]}"#, Match::Everything, 13),
         ("all", Match::Everything, 13),
+        (r#"{"codes": []}"#, Match::All, 13),
+        (r#"{"codes": ["all"]}"#, Match::All, 13),
     ] {
         let mut model = Script::new(move |stage, _| match stage {
             Stage::Kinds => r#"["Observation"]"#.to_owned(),

@@ -1,5 +1,6 @@
 //! A patient's record: resources of all pages, with names, references resolved, and each with its patient.
 
+mod deletions;
 mod names;
 mod repeats;
 mod subjects;
@@ -150,6 +151,7 @@ impl Bundle {
     }
 
     fn new(mut read: Read, limits: &Limits) -> Self {
+        deletions::drop_deleted(&mut read);
         repeats::drop_repeated(&mut read);
         let resources = read.resources;
         let names = Names::new(&resources);
