@@ -18,15 +18,8 @@ pub(crate) struct Figures(BTreeSet<String>);
 impl Figures {
     pub(crate) fn add(&mut self, text: &str) {
         for figure in read(text) {
-            // A year, a month and year, and a day without a year, are parts of a date that is known.
-            for form in &figure.forms {
-                if let [Some(year), Some(month), ..] = [form.get(..5), form.get(..8)] {
-                    if form.starts_with('@') && form.len() > 5 {
-                        self.0.extend([year.to_owned(), month.to_owned()]);
-                        self.0.extend(form.get(5..).map(|day| format!("@-{day}")));
-                    }
-                }
-            }
+            let parts = figure.forms.iter().flat_map(|form| parts(form));
+            self.0.extend(parts);
             self.0.extend(figure.forms);
         }
     }
@@ -38,6 +31,21 @@ impl Figures {
             .filter(|figure| !figure.forms.iter().any(|form| self.0.contains(form)))
             .map(|figure| figure.shown)
             .collect()
+    }
+}
+
+/// Of a date the year, the month and year, and the day without a year: whoever knows it knows them.
+fn parts(form: &str) -> Vec<String> {
+    match form.split('-').collect::<Vec<&str>>().as_slice() {
+        [year, month] if year.starts_with('@') => {
+            vec![(*year).to_owned(), format!("{year}-{month}")]
+        }
+        [year, month, day] if year.starts_with('@') => vec![
+            (*year).to_owned(),
+            format!("{year}-{month}"),
+            format!("@--{month}-{day}"),
+        ],
+        _ => Vec::new(),
     }
 }
 

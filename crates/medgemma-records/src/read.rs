@@ -350,7 +350,7 @@ fn typed(kind: Kind, json: &str) -> std::result::Result<Resource, Fault> {
         })),
         Kind::DiagnosticReport => Resource::DiagnosticReport(decode(json)?),
         Kind::Procedure => Resource::Procedure(decode(json)?),
-        Kind::ServiceRequest => Resource::ServiceRequest(decode(json)?),
+        Kind::ServiceRequest => Resource::ServiceRequest(Box::new(decode(json)?)),
         Kind::Encounter => Resource::Encounter(decode(json)?),
         Kind::FamilyMemberHistory => Resource::FamilyMemberHistory(decode(json)?),
         Kind::Practitioner => Resource::Practitioner(decode(json)?),

@@ -37,7 +37,7 @@ pub(crate) enum Resource {
     Medication(Medication),
     DiagnosticReport(DiagnosticReport),
     Procedure(Procedure),
-    ServiceRequest(ServiceRequest),
+    ServiceRequest(Box<ServiceRequest>),
 }
 
 impl Resource {

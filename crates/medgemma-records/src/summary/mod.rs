@@ -7,6 +7,7 @@ mod draft;
 mod medications;
 mod people;
 mod problems;
+mod references;
 mod results;
 
 use std::fmt::{self, Write};
