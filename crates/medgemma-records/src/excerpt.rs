@@ -148,9 +148,11 @@ pub enum Reason {
     OtherCode,
     /// It is another patient's, or nobody's in a bundle of several.
     OtherPatient,
+    /// It is a group's, a thing's, or somebody's who is given by an identifier only.
+    OtherSubject,
     /// It was entered in error.
     EnteredInError,
-    /// The navigator was stopped before it came to it.
+    /// The navigator was stopped before it came to it, or the model's answer ended before.
     NotReached,
 }
 
@@ -228,6 +230,9 @@ impl Bundle {
     pub(crate) fn unfit(&self, record: &Record, patient: Option<&Reference>) -> Option<Reason> {
         if record.summary().void {
             return Some(Reason::EnteredInError);
+        }
+        if record.is_others() {
+            return Some(Reason::OtherSubject);
         }
         let of_nobody = matches!(record.kind(), Kind::Practitioner | Kind::Medication)
             || self.patients().len() < 2;

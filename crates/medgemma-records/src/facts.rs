@@ -7,6 +7,7 @@ use crate::bundle::{Bundle, Record};
 use crate::cite;
 use crate::date::Date;
 use crate::excerpt::Excerpt;
+use crate::figures::Figures;
 use crate::json;
 use crate::reference::Reference;
 
@@ -22,8 +23,8 @@ pub struct Fact {
     pub more_sources: Vec<Reference>,
     /// The newest date of the records cited.
     pub date: Option<Date>,
-    /// Numbers of the text that stand in none of the records cited; the digits of ids and codes found none. Often a sum or a span of time, sometimes an
-    /// invention: to be looked at first.
+    /// Numbers and dates of the text that stand in none of the records cited, signs and `<` included. Digits of ids, codes
+    /// and dates found no number. Often a sum or a span of time, sometimes an invention: to be looked at first.
     pub unfounded_numbers: Vec<String>,
 }
 
@@ -147,13 +148,10 @@ fn supported(
     }
     let mut sources = sources.into_iter();
     let source = sources.next().ok_or(WhyUnsupported::NoCitation)?;
-    let known: BTreeSet<String> = records
-        .iter()
-        .flat_map(|record| numbers(&record.summary().without_codes()))
-        .collect();
-    let unfounded = numbers(&cited.text)
-        .into_iter()
-        .filter(|number| !known.contains(number));
+    let mut known = Figures::default();
+    for record in &records {
+        known.add(&record.summary().without_codes());
+    }
     Ok(Fact {
         text: cited.text.clone(),
         source,
@@ -162,7 +160,7 @@ fn supported(
             .iter()
             .filter_map(|record| record.summary().date.clone())
             .max(),
-        unfounded_numbers: unfounded.collect(),
+        unfounded_numbers: known.lack(&cited.text),
     })
 }
 
@@ -201,39 +199,9 @@ fn without_bullet(line: &str) -> &str {
     marked.or(numbered).unwrap_or(line).trim()
 }
 
-/// The numbers of a text, of which `7.0` and `7` are one: with their decimals, without trailing zeros and leading ones.
-fn numbers(text: &str) -> Vec<String> {
-    let mut numbers = Vec::new();
-    for part in text.split(|letter: char| !letter.is_ascii_digit() && letter != '.') {
-        let part = part.trim_matches('.');
-        if part.is_empty() {
-            continue;
-        }
-        let (whole, decimals) = part.split_once('.').unwrap_or((part, ""));
-        let (whole, decimals) = (
-            whole.trim_start_matches('0'),
-            decimals.trim_end_matches('0'),
-        );
-        numbers.push(match decimals {
-            "" => whole.to_owned(),
-            _ => format!("{whole}.{decimals}"),
-        });
-    }
-    numbers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_compared_by_value() {
-        assert_eq!(
-            numbers("7.90 % on 2026-01-05, BP 142/088."),
-            ["7.9", "2026", "1", "5", "142", "88"]
-        );
-        assert_eq!(numbers("7 7.0 07 A1c none ..."), ["7", "7", "7", "1"]);
-    }
 
     #[test]
     fn lines_lose_their_bullets_and_headings_go() {

@@ -50,6 +50,7 @@ mod error;
 mod excerpt;
 mod facts;
 mod fhir;
+mod figures;
 mod json;
 mod kind;
 mod limits;
@@ -70,7 +71,7 @@ pub use crate::facts::{Fact, Facts, Unsupported, WhyUnsupported};
 pub use crate::kind::Kind;
 pub use crate::limits::Limits;
 pub use crate::navigator::{
-    Ask, Call, KindEntry, Manifest, Match, NavigatorOptions, Outcome, PUBLISHED, Stage,
+    Answer, Ask, Call, KindEntry, Manifest, Match, NavigatorOptions, Outcome, PUBLISHED, Stage,
     StageOptions, Step, Stop, navigate,
 };
 pub use crate::rank::Weights;

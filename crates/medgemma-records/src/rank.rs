@@ -24,7 +24,11 @@ pub struct Weights {
     pub abnormal: u32,
     /// What it says holds now; taken off if it does not any more. Default 15.
     pub current: u32,
-    /// It is the newest of the record; half after one year, a third after two, and so on. Default 20.
+    /// It is an allergy that is not over, whose place is behind the patient's however old it is: with `current` and `recent`
+    /// the default comes to just below that. Default 60.
+    pub allergy: u32,
+    /// It is the newest of the record, or holds now, since whenever; half after one year, a third after two, and so on.
+    /// Default 20.
     pub recent: u32,
 }
 
@@ -37,6 +41,7 @@ impl Default for Weights {
             kind: 40,
             abnormal: 15,
             current: 15,
+            allergy: 60,
             recent: 20,
         }
     }
@@ -82,6 +87,13 @@ impl Weights {
     #[must_use]
     pub fn with_current(mut self, points: u32) -> Self {
         self.current = points;
+        self
+    }
+
+    /// Sets [`allergy`](Self::allergy).
+    #[must_use]
+    pub fn with_allergy(mut self, points: u32) -> Self {
+        self.allergy = points;
         self
     }
 
@@ -166,11 +178,21 @@ impl Wanted {
         found.take(3).for_each(|_| add(true, weights.word));
         add(summary.abnormal, weights.abnormal);
         add(summary.standing == Standing::Current, weights.current);
+        let is_allergy = record.kind() == Kind::AllergyIntolerance;
+        add(
+            is_allergy && summary.standing != Standing::Past,
+            weights.allergy,
+        );
         if summary.standing == Standing::Past {
             points -= i64::from(weights.current);
         }
-        if let (Some(date), Some(newest)) = (&summary.date, newest) {
-            let years = newest.days_since(date) / 365;
+        // The date of what holds now is its beginning: time takes nothing from a penicillin allergy.
+        let age = match (&summary.date, newest) {
+            (_, Some(_)) if summary.standing == Standing::Current => Some(0),
+            (Some(date), Some(newest)) => Some(newest.days_since(date) / 365),
+            _ => None,
+        };
+        if let Some(years) = age {
             points += i64::from(weights.recent) / (1 + years);
         }
         points

@@ -67,6 +67,8 @@ pub enum WhyUnread {
     NoKind,
     /// The same resource comes again, here or later, in a version that is newer or as new.
     Repeated,
+    /// A history says that it was deleted.
+    Deleted,
     /// It breaks the rules of FHIR R4 at this key; [`Malformed::Skip`] was set.
     Malformed(String),
 }
@@ -79,8 +81,19 @@ pub(crate) struct Typed {
     pub(crate) full_url: Option<String>,
     pub(crate) last_updated: Option<String>,
     pub(crate) resource: Resource,
+    /// Whether an extension, which is not read, changes what it means.
+    pub(crate) is_modified: bool,
     /// The resource that contains this one: its position among those that were read.
     pub(crate) container: Option<usize>,
+}
+
+/// A deletion that a history tells of.
+pub(crate) struct Deletion {
+    /// The resource's URL, or the end of it.
+    pub(crate) url: String,
+    pub(crate) when: Option<String>,
+    /// How many resources had been read.
+    pub(crate) at: usize,
 }
 
 /// What was read of all pages.
@@ -88,6 +101,7 @@ pub(crate) struct Typed {
 pub(crate) struct Read {
     pub(crate) resources: Vec<Typed>,
     pub(crate) unread: Vec<Unread>,
+    pub(crate) deletions: Vec<Deletion>,
     pub(crate) pages: usize,
     /// Pages that say that another follows.
     pub(crate) followed: usize,
@@ -97,6 +111,7 @@ pub(crate) struct Read {
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 struct Page<'a> {
     resource_type: Option<String>,
+    r#type: Option<String>,
     link: Vec<Link>,
     #[serde(borrow)]
     entry: Vec<Entry<'a>>,
@@ -114,6 +129,29 @@ struct Entry<'a> {
     full_url: Option<String>,
     #[serde(borrow)]
     resource: Option<&'a RawValue>,
+    request: Option<Request>,
+    response: Option<Response>,
+}
+
+impl Entry<'_> {
+    fn is_deletion(&self) -> bool {
+        let method = self.request.as_ref().and_then(|it| it.method.as_deref());
+        method == Some("DELETE")
+    }
+}
+
+/// What an entry of a history tells of.
+#[derive(Deserialize, Default)]
+#[serde(default, expecting = "an object")]
+struct Request {
+    method: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+struct Response {
+    last_modified: Option<String>,
 }
 
 /// What every resource has.
@@ -168,6 +206,7 @@ impl Read {
         self.pages += 1;
         let is_next = |link: &Link| link.relation.as_deref() == Some("next");
         self.followed += usize::from(page.link.iter().any(is_next));
+        let is_history = page.r#type.as_deref() == Some("history");
         for (at, entry) in page.entry.into_iter().enumerate() {
             let place = Place {
                 origin: origin.clone(),
@@ -175,7 +214,20 @@ impl Read {
                 contained: None,
                 kind: None,
             };
-            // An entry without a resource tells of a deletion or of a request.
+            if is_history && entry.is_deletion() {
+                let why = WhyUnread::Deleted;
+                let given = entry.resource.is_some();
+                self.unread.extend(given.then_some(Unread { place, why }));
+                let of_request = entry.request.and_then(|request| request.url);
+                self.deletions
+                    .extend(entry.full_url.or(of_request).map(|url| Deletion {
+                        url,
+                        when: entry.response.and_then(|response| response.last_modified),
+                        at: self.resources.len(),
+                    }));
+                continue;
+            }
+            // An entry without a resource tells of a request.
             if let Some(raw) = entry.resource {
                 self.entry(raw, entry.full_url, place, options)?;
             }
@@ -234,7 +286,9 @@ impl Read {
         });
         let why = match read {
             Ok((head, Some((kind, resource)))) => {
+                let contained = head.contained.iter().map(|raw| modifiers(raw)).sum();
                 self.resources.push(Typed {
+                    is_modified: modifiers(raw) > contained,
                     place,
                     kind,
                     id: head.id,
@@ -267,6 +321,12 @@ impl Read {
     }
 }
 
+/// Modifier extensions of a resource and of what it contains, at whatever depth: a dose, too, may not be given. Within a
+/// text the quotes would be escaped.
+fn modifiers(raw: &RawValue) -> usize {
+    raw.get().matches(r#""modifierExtension""#).count()
+}
+
 /// Whether a text can be the name of a kind, and not a patient's.
 fn is_name(text: &str) -> bool {
     text.len() <= 40
@@ -290,7 +350,7 @@ fn typed(kind: Kind, json: &str) -> std::result::Result<Resource, Fault> {
         })),
         Kind::DiagnosticReport => Resource::DiagnosticReport(decode(json)?),
         Kind::Procedure => Resource::Procedure(decode(json)?),
-        Kind::ServiceRequest => Resource::ServiceRequest(decode(json)?),
+        Kind::ServiceRequest => Resource::ServiceRequest(Box::new(decode(json)?)),
         Kind::Encounter => Resource::Encounter(decode(json)?),
         Kind::FamilyMemberHistory => Resource::FamilyMemberHistory(decode(json)?),
         Kind::Practitioner => Resource::Practitioner(decode(json)?),

@@ -131,6 +131,54 @@ fn the_newest_version_stays_with_what_it_contains() {
 }
 
 #[test]
+fn what_a_history_says_was_deleted_is_not_alive() {
+    let allergy = |members: &str| {
+        format!(
+            r#"{{"fullUrl": "https://a/AllergyIntolerance/1", "resource": {{"resourceType": "AllergyIntolerance", "id": "1"{members},
+            "contained": [{{"resourceType": "Condition", "id": "c"}}]}}}}"#
+        )
+    };
+    let updated = |when: &str| allergy(&format!(r#", "meta": {{"lastUpdated": "{when}"}}"#));
+    let without_url =
+        r#"{"resource": {"resourceType": "AllergyIntolerance", "id": "1"}}"#.to_owned();
+    let deleted = |url: &str| {
+        format!(r#"{{{url}, "request": {{"method": "DELETE", "url": "AllergyIntolerance/1"}}}}"#)
+    };
+    let at = |when: &str| {
+        format!(
+            r#"{{"request": {{"method": "DELETE", "url": "AllergyIntolerance/1"}}, "response": {{"lastModified": "{when}"}}}}"#
+        )
+    };
+    let by_url = deleted(r#""fullUrl": "https://a/AllergyIntolerance/1""#);
+    let by_request = deleted(r#""x": 0"#);
+    let of_another = deleted(r#""fullUrl": "https://b/AllergyIntolerance/1""#);
+    for (r#type, entries, kept, gone) in [
+        ("history", [&by_url, &allergy("")], 0, 2),
+        ("history", [&by_request, &allergy("")], 0, 2),
+        ("history", [&by_url, &without_url], 0, 1),
+        ("history", [&of_another, &allergy("")], 2, 0),
+        // Written again after it was deleted.
+        ("history", [&allergy(""), &by_url], 2, 0),
+        ("history", [&at("2025"), &updated("2026")], 2, 0),
+        ("history", [&updated("2024"), &at("2025")], 0, 2),
+        // A request to delete, of which nobody knows what came of it.
+        ("transaction", [&by_url, &allergy("")], 2, 0),
+    ] {
+        let page = format!(
+            r#"{{"resourceType": "Bundle", "type": "{type}", "entry": [{}, {}]}}"#,
+            entries[0], entries[1]
+        );
+        let bundle = Bundle::from_json(&[&page]).expect("a bundle");
+        assert_eq!(bundle.records().len(), kept, "{page}");
+        assert_eq!(
+            why(bundle.unread()),
+            vec![&WhyUnread::Deleted; gone],
+            "{page}"
+        );
+    }
+}
+
+#[test]
 fn each_resource_is_its_patients_and_no_others() {
     let of = |kind: &str, id: &str, subject: &str| {
         format!(
@@ -175,17 +223,104 @@ fn each_resource_is_its_patients_and_no_others() {
             "Procedure/1#c"
         ]
     );
-    assert!(
-        excerpt
-            .omitted
+    // Observations and what they contain: a practitioner's and a group's, then another patient's.
+    for omitted in &excerpt.omitted {
+        let of_others = ["Observation/3", "Observation/4"];
+        let is_others = of_others
             .iter()
-            .all(|it| it.reason == Reason::OtherPatient)
-    );
+            .any(|it| omitted.reference.as_str().starts_with(it));
+        let reason = if is_others {
+            Reason::OtherSubject
+        } else {
+            Reason::OtherPatient
+        };
+        assert_eq!(omitted.reason, reason, "{:?}", omitted.reference.as_str());
+    }
 
     let stranger = pages::bundle(&[r#"{"resourceType": "Patient", "id": "z"}"#]);
     let options = ExcerptOptions::default().with_patient(stranger.patients()[0].clone());
     let refused = bundle.excerpt("", &options, &words);
     assert!(matches!(refused, Err(Error::UnknownPatient)));
+}
+
+/// A page of one patient, and of what another server has of one with the same id.
+fn of_two_servers(patient_url: Option<&str>, entries: &[(&str, &str)]) -> Bundle {
+    let patient = r#"{"resourceType": "Patient", "id": "1"}"#;
+    let first = match patient_url {
+        Some(url) => page_with_urls(&[(url, patient)]),
+        None => page(&[patient]),
+    };
+    Bundle::from_json(&[&first, &page_with_urls(entries)]).expect("a bundle")
+}
+
+#[test]
+fn patients_of_two_servers_are_two_whatever_their_ids() {
+    let observation = |id: &str, subject: &str| {
+        format!(
+            r#"{{"resourceType": "Observation", "id": "{id}", "subject": {{"reference": "{subject}"}}}}"#
+        )
+    };
+    let allergy = r#"{"resourceType": "AllergyIntolerance", "id": "7", "patient": {"reference": "https://b/fhir/Patient/1"}}"#;
+    let relative = observation("9", "Patient/1");
+    let elsewhere = observation("8", "https://c/Patient/1");
+    let entries = [
+        ("https://b/fhir/Observation/9", relative.as_str()),
+        ("https://b/fhir/AllergyIntolerance/7", allergy),
+        ("https://b/fhir/Observation/8", elsewhere.as_str()),
+    ];
+    let bundle = of_two_servers(Some("https://a/fhir/Patient/1"), &entries);
+    let of: Vec<Option<&str>> = bundle
+        .records()
+        .iter()
+        .map(|it| it.patient().map(Reference::as_str))
+        .collect();
+    let absent = [1, 1, 2].map(|number| format!("Patient/#absent-{number}"));
+    let absent = absent.iter().map(|it| Some(it.as_str()));
+    assert_eq!(
+        of,
+        [Some("Patient/1")]
+            .into_iter()
+            .chain(absent)
+            .collect::<Vec<_>>()
+    );
+    let refused = bundle.excerpt("", &ExcerptOptions::default(), &words);
+    assert!(matches!(refused, Err(Error::SeveralPatients { found: 3 })));
+    // Where the patient's server is not told, it may be that of what refers to it.
+    for url in [None, Some("urn:uuid:1")] {
+        let bundle = of_two_servers(url, &entries[..1]);
+        assert_eq!(bundle.patients().len(), 1, "{url:?}");
+    }
+}
+
+#[test]
+fn what_is_a_groups_or_has_an_identifier_only_is_not_the_only_patients() {
+    for (subject, is_shown) in [
+        (r#"{"reference": "Group/g"}"#, false),
+        (r#"{"reference": "Device/d"}"#, false),
+        (r#"{"identifier": {"value": "4711"}}"#, false),
+        (
+            r#"{"reference": "Patient/p", "identifier": {"value": "4711"}}"#,
+            true,
+        ),
+        (r#"{"display": "the patient"}"#, true),
+        ("{}", true),
+    ] {
+        let observation = format!(
+            r#"{{"resourceType": "Observation", "id": "o", "subject": {subject},
+            "contained": [{{"resourceType": "Condition", "id": "c"}}]}}"#
+        );
+        let bundle = bundle(&[r#"{"resourceType": "Patient", "id": "p"}"#, &observation]);
+        let excerpt = bundle.excerpt("", &ExcerptOptions::default(), &words);
+        let excerpt = excerpt.expect("an excerpt");
+        let shown = if is_shown { 3 } else { 1 };
+        assert_eq!(excerpt.shown.len(), shown, "{subject}");
+        assert!(
+            excerpt
+                .omitted
+                .iter()
+                .all(|it| it.reason == Reason::OtherSubject)
+        );
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn values_of_all_types_keep_their_units_and_bounds() {
 }
 
 #[test]
-fn a_value_is_compared_only_where_nobody_has_judged_it_and_the_range_is_for_all() {
+fn a_value_is_compared_unless_it_is_flagged_or_the_range_is_not_for_all() {
     let value = r#""valueQuantity": {"value": 9}, "referenceRange": [{"high": {"value": 5}"#;
     for (rest, said) in [
         (
@@ -59,7 +59,15 @@ fn a_value_is_compared_only_where_nobody_has_judged_it_and_the_range_is_for_all(
         ),
         (
             r#"}], "interpretation": [{"coding": [{"code": "N"}]}]"#,
-            ": 9; reference range: at most 5; interpretation: normal",
+            ": 9; reference range: at most 5; interpretation: normal; compared: above the reference range",
+        ),
+        (
+            r#"}], "interpretation": [{"text": "High"}]"#,
+            ": 9; reference range: at most 5; interpretation: High; compared: above the reference range",
+        ),
+        (
+            r#"}], "interpretation": [{"coding": [{"code": "H"}]}]"#,
+            ": 9; reference range: at most 5; interpretation: high",
         ),
         (
             r#", "appliesTo": [{"text": "infants"}]}]"#,
@@ -67,6 +75,267 @@ fn a_value_is_compared_only_where_nobody_has_judged_it_and_the_range_is_for_all(
         ),
     ] {
         assert_eq!(observed(&format!("{value}{rest}")), said);
+    }
+}
+
+#[test]
+fn what_lies_outside_is_abnormal_whatever_words_and_codes_of_units_are_there() {
+    for (value, bound, interpretation, is_abnormal) in [
+        (
+            r#""unit": "mmol/L""#,
+            r#""unit": "mmol/L""#,
+            r#"{"text": "High"}"#,
+            true,
+        ),
+        (
+            r#""unit": "mmol/L""#,
+            r#""unit": "mmol/L""#,
+            r#"{"coding": [{"code": "N"}]}"#,
+            true,
+        ),
+        (
+            r#""unit": "mmol/L", "code": "mmol/L""#,
+            r#""unit": "mmol/L""#,
+            "{}",
+            true,
+        ),
+        (
+            r#""unit": "mmol/l", "code": "mmol/L""#,
+            r#""unit": "mmol/L", "code": "mmol/L""#,
+            "{}",
+            true,
+        ),
+        (r#""code": "mmol/L""#, r#""unit": "mmol/L""#, "{}", true),
+        (
+            r#""unit": "mmol/L", "code": "mmol/L""#,
+            r#""unit": "mmol/L", "code": "umol/L""#,
+            "{}",
+            false,
+        ),
+        (r#""unit": "mmol/L""#, r#""unit": "mg/dL""#, "{}", false),
+        (r#""code": "mmol/L""#, r#""system": "none""#, "{}", false),
+    ] {
+        let resource = format!(
+            r#"{{"resourceType": "Observation", "id": "k", "valueQuantity": {{"value": 9.0, {value}}},
+            "interpretation": [{interpretation}], "referenceRange": [{{"high": {{"value": 5.1, {bound}}}}}]}}"#
+        );
+        let bundle = bundle(&[&resource]);
+        assert_eq!(
+            bundle.records()[0].summary().abnormal,
+            is_abnormal,
+            "{resource}"
+        );
+    }
+}
+
+#[test]
+fn a_one_is_no_unit_and_an_annotation_loses_its_braces() {
+    for (unit, said) in [
+        (r#""code": "1""#, ": 2.5"),
+        (r#""unit": "1""#, ": 2.5"),
+        (r#""code": "{INR}""#, ": 2.5 INR"),
+        (r#""code": "{}""#, ": 2.5"),
+        (r#""code": "{beats}/min""#, ": 2.5 {beats}/min"),
+        (r#""code": "10*3/uL""#, ": 2.5 10*3/uL"),
+    ] {
+        assert_eq!(
+            observed(&format!(r#""valueQuantity": {{"value": 2.5, {unit}}}"#)),
+            said
+        );
+    }
+}
+
+/// The line of a resource of this kind, with id 1 and these members, behind its name.
+fn line(kind: &str, members: &str) -> String {
+    let resource = format!(r#"{{"resourceType": "{kind}", "id": "1", {members}}}"#);
+    let line = bundle(&[&resource]).records()[0].line();
+    let said = line.strip_prefix(&format!("[{kind}/1] "));
+    said.expect("its name").to_owned()
+}
+
+#[test]
+fn a_date_of_writing_down_is_not_shown_as_the_date_of_the_event() {
+    for (kind, written, of_event, how) in [
+        ("Observation", "issued", "effectiveDateTime", "issued"),
+        ("DiagnosticReport", "issued", "effectiveDateTime", "issued"),
+        (
+            "AllergyIntolerance",
+            "recordedDate",
+            "onsetDateTime",
+            "recorded",
+        ),
+        ("Condition", "recordedDate", "onsetDateTime", "recorded"),
+        (
+            "MedicationStatement",
+            "dateAsserted",
+            "effectiveDateTime",
+            "asserted",
+        ),
+    ] {
+        let alone = format!(r#""{written}": "2026-02-03""#);
+        let said = format!("2026-02-03 unnamed; date: when it was {how}");
+        assert_eq!(line(kind, &alone), said);
+        let both = format!(r#"{alone}, "{of_event}": "2025-01-01""#);
+        assert_eq!(line(kind, &both), "2025-01-01 unnamed", "{kind}");
+        // What is no date is none.
+        let broken = format!(r#"{alone}, "{of_event}": "spring""#);
+        assert_eq!(line(kind, &broken), said);
+        let neither = format!(r#""{written}": "spring""#);
+        assert_eq!(line(kind, &neither), "undated unnamed", "{kind}");
+    }
+}
+
+#[test]
+fn reasons_stages_and_details_are_said() {
+    for (kind, members, said) in [
+        (
+            "MedicationRequest",
+            r#""status": "stopped", "statusReason": {"text": "bleeding"}"#,
+            "undated unnamed; status because of: bleeding; status: stopped",
+        ),
+        (
+            "MedicationStatement",
+            r#""statusReason": [{"text": "bleeding"}, {"text": "cost"}]"#,
+            "undated unnamed; status because of: bleeding, cost",
+        ),
+        (
+            "Condition",
+            r#""stage": [{"summary": {"text": "IIIb"}, "type": {"text": "clinical"}, "assessment": [{"display": "CT"}]}, {}]"#,
+            "undated unnamed; stage: clinical: IIIb; staged by: CT",
+        ),
+        (
+            "ServiceRequest",
+            r#""occurrenceTiming": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "wk"}}, "asNeededBoolean": true,
+            "quantityQuantity": {"value": 6, "unit": "sessions"}, "orderDetail": [{"text": "with weights"}]"#,
+            "undated unnamed; planned for: 2 per 1 wk; when: as needed; quantity: 6 sessions; detail: with weights",
+        ),
+        (
+            "MedicationAdministration",
+            r#""dosage": {"site": {"text": "left arm"}, "route": {"text": "SC"}, "method": {"text": "injection"}}"#,
+            "undated unnamed; site: left arm; route: SC; method: injection",
+        ),
+        (
+            "Observation",
+            r#""effectivePeriod": {"start": "2026-01-01", "end": "2026-01-02"}"#,
+            "2026-01-01 unnamed; until: 2026-01-02",
+        ),
+        (
+            "DiagnosticReport",
+            r#""effectivePeriod": {"start": "2026-01-01", "end": "2026-01-02"}"#,
+            "2026-01-01 unnamed; until: 2026-01-02",
+        ),
+        (
+            "Observation",
+            r#""valueSampledData": {"origin": {"value": 0}, "data": "1 2 3"}"#,
+            "undated unnamed: no value that can be shown",
+        ),
+        (
+            "Encounter",
+            r#""type": [{"text": "visit"}, {"text": "surgery"}]"#,
+            "undated visit; type: surgery",
+        ),
+        (
+            "AllergyIntolerance",
+            r#""onsetRange": {"low": {"value": 3, "unit": "a"}, "high": {"value": 5, "unit": "a"}}"#,
+            "undated unnamed; onset: 3 to 5 a",
+        ),
+        (
+            "FamilyMemberHistory",
+            r#""ageRange": {"low": {"value": 60, "unit": "a"}}, "deceasedRange": {"high": {"value": 70, "unit": "a"}},
+            "condition": [{"code": {"text": "stroke"}, "contributedToDeath": true, "onsetPeriod": {"start": "1999"}},
+            {"code": {"text": "gout"}, "contributedToDeath": false, "onsetRange": {"low": {"value": 40, "unit": "a"}}}]"#,
+            "undated unnamed; age: at least 60 a; condition: stroke, onset since 1999, contributed to death; \
+            condition: gout, onset at age at least 40 a, did not contribute to death; died: at age at most 70 a",
+        ),
+    ] {
+        assert_eq!(line(kind, members), said);
+    }
+}
+
+#[test]
+fn what_is_about_another_says_so_first() {
+    let of = |members: &str| {
+        let resource = format!(
+            r#"{{"resourceType": "Observation", "id": "1", "code": {{"text": "Heart rate"}}, "issued": "2026",
+            "subject": {{"reference": "Patient/p"}}, {members}}}"#
+        );
+        let patients = r#"{"resourceType": "Patient", "id": "p"}"#;
+        let bundle = bundle(&[patients, &resource]);
+        let line = bundle.records()[1].line();
+        let said = line.strip_prefix("[Observation/1] 2026 Heart rate; ");
+        let said = said.and_then(|said| said.strip_suffix("date: when it was issued"));
+        said.expect("the rest").trim_end_matches("; ").to_owned()
+    };
+    for (members, said) in [
+        (
+            r#""focus": [{"reference": "RelatedPerson/fetus", "display": "Quagmire"}]"#,
+            "about: a relative, not the patient",
+        ),
+        (
+            r#""focus": [{"reference": "Patient/donor", "display": "Quagmire"}]"#,
+            "about: another patient, not the patient",
+        ),
+        (
+            r##""focus": [{"reference": "#x", "display": "Quagmire"}]"##,
+            "about: somebody or something else, not the patient",
+        ),
+        (
+            r#""focus": [{"reference": "Device/pump", "display": "the pump"}]"#,
+            "about: the pump, not the patient",
+        ),
+        (
+            r#""extension": [{"url": "http://hl7.org/fhir/StructureDefinition/observation-focusCode",
+            "valueCodeableConcept": {"text": "donor"}}, {"url": "http://other", "valueString": "x"}]"#,
+            "about: donor, not the patient",
+        ),
+        // The patient's own.
+        (r#""focus": [{"reference": "Patient/p"}]"#, ""),
+        (r#""focus": [{"reference": "Patient/p/_history/2"}]"#, ""),
+    ] {
+        assert_eq!(of(members), said, "{members}");
+    }
+    let elsewhere = line(
+        "Observation",
+        r#""subject": {"reference": "https://a/Patient/q"}, "focus": [{"reference": "https://a/Patient/q"}]"#,
+    );
+    assert_eq!(elsewhere, "undated unnamed");
+    let unsaid = line("Observation", r#""focus": [{"reference": "Patient/q"}]"#);
+    assert_eq!(unsaid, "undated unnamed");
+}
+
+#[test]
+fn what_an_extension_modifies_says_so_and_is_not_current() {
+    let modifier = r#""modifierExtension": [{"url": "http://x/not-so", "valueBoolean": true}]"#;
+    let order = |members: &str| {
+        let order = format!(
+            r#"{{"resourceType": "MedicationRequest", "id": "1", "status": "active", {members}}}"#
+        );
+        let bundle = bundle(&[&order]);
+        let record = &bundle.records()[0];
+        (record.line(), record.summary().standing)
+    };
+    let said =
+        "[MedicationRequest/1] undated unnamed; caution: modified by something that is not read";
+    for (members, more) in [
+        (modifier.to_owned(), ""),
+        (
+            format!(r#""dosageInstruction": [{{"text": "5 mg", {modifier}}}]"#),
+            "; dosage: 5 mg",
+        ),
+    ] {
+        assert_eq!(
+            order(&members),
+            (format!("{said}{more}; status: active"), Standing::Unclear)
+        );
+    }
+    // What it contains, or a text, modifies nothing.
+    for members in [
+        format!(r#""contained": [{{"resourceType": "Medication", "id": "m", {modifier}}}]"#),
+        r#""note": [{"text": "\"modifierExtension\""}]"#.to_owned(),
+    ] {
+        let (line, standing) = order(&members);
+        assert!(!line.contains("caution"), "{line}");
+        assert_eq!(standing, Standing::Current);
     }
 }
 
@@ -113,6 +382,27 @@ fn nothing_of_a_dosage_is_left_out() {
             format!(r#""patientInstruction": "one tablet", {dose}"#),
             "dosage: 5 mg; instruction to the patient: one tablet",
         ),
+        (
+            r#""text": "Take with food", "timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}},
+            "doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}], "asNeededBoolean": true,
+            "route": {"text": "oral"}, "method": {"text": "swallow"}"#
+                .to_owned(),
+            "dosage: Take with food (5 mg, 2 per 1 d, as needed, oral, swallow)",
+        ),
+        (
+            format!(r#""text": "5mg daily, Oral", "route": {{"text": "oral"}}, {dose}"#),
+            "dosage: 5mg daily, Oral",
+        ),
+        // Another dose than the wording's, however much alike.
+        (format!(r#""text": "15 mg daily", {dose}"#), "dosage: 15 mg daily (5 mg)"),
+        (format!(r#""text": "2-5 mg daily", {dose}"#), "dosage: 2-5 mg daily (5 mg)"),
+        (format!(r#""text": "2.5 mg daily", {dose}"#), "dosage: 2.5 mg daily (5 mg)"),
+        (format!(r#""text": "5 tablets of 1 mg", {dose}"#), "dosage: 5 tablets of 1 mg (5 mg)"),
+        (
+            r#""text": "then 20 mg", "sequence": 2}, {"text": "40 mg", "sequence": 1}, {"text": "stop if dizzy""#.to_owned(),
+            "dosage: step 1: 40 mg; dosage: step 2: then 20 mg; dosage: stop if dizzy",
+        ),
+        (r#""text": "40 mg", "sequence": 1"#.to_owned(), "dosage: 40 mg"),
         (
             r#""text": "5 mg daily", "patientInstruction": "one tablet", "additionalInstruction": [{"text": "with food"}],
             "maxDosePerPeriod": {"numerator": {"value": 10, "unit": "mg"}, "denominator": {"value": 1, "unit": "d"}},

@@ -1,12 +1,12 @@
 //! The navigator with scripted models, obedient and hostile.
 
 use medgemma_records::{
-    Ask, AskError, Bundle, Call, Error, Match, NavigatorOptions, Omitted, Outcome, Reason, Stage,
-    StageOptions, Step, Stop, navigate,
+    Answer, Ask, AskError, Bundle, Call, Error, Malformed, Match, NavigatorOptions, Omitted,
+    Outcome, ReadOptions, Reason, Stage, StageOptions, Step, Stop, navigate,
 };
 use proptest::prelude::*;
 
-type Say = dyn FnMut(Stage, &str) -> String;
+type Say = dyn FnMut(Stage, &str) -> Answer;
 
 /// Answers by stage; the last answer of a stage goes on for ever.
 struct Script {
@@ -16,7 +16,11 @@ struct Script {
 }
 
 impl Script {
-    fn new(say: impl FnMut(Stage, &str) -> String + 'static) -> Self {
+    fn new(mut say: impl FnMut(Stage, &str) -> String + 'static) -> Self {
+        Self::answering(move |stage, prompt| Answer::whole(say(stage, prompt)))
+    }
+
+    fn answering(say: impl FnMut(Stage, &str) -> Answer + 'static) -> Self {
         Self {
             say: Box::new(say),
             count: |text| text.len().div_ceil(4),
@@ -31,7 +35,7 @@ impl Ask for Script {
         stage: Stage,
         prompt: &str,
         options: &StageOptions,
-    ) -> Result<String, AskError> {
+    ) -> Result<Answer, AskError> {
         self.asked.push((stage, *options));
         Ok((self.say)(stage, prompt))
     }
@@ -314,6 +318,165 @@ fn the_answer_is_told_what_is_missing_and_may_cite_the_patient() {
     );
 }
 
+/// Resources of each kind, observations as many as given, and what else a page has.
+fn page_of(observations: usize, others: &str) -> Bundle {
+    let observation = |id| {
+        format!(
+            r#"{{"resource": {{"resourceType": "Observation", "id": "o{id}", "code": {{"coding": [{{"code": "c{id}"}}]}}}}}}"#
+        )
+    };
+    let entries: Vec<String> = (1..=observations).map(observation).collect();
+    let page = format!(
+        r#"{{"resourceType": "Bundle", "entry": [{others}{}]}}"#,
+        entries.join(",")
+    );
+    let skip = ReadOptions::default().with_malformed(Malformed::Skip);
+    Bundle::from_json_with(&[&page], &skip).expect("a bundle")
+}
+
+/// The names that stand at the beginning of a prompt's lines.
+fn names(prompt: &str) -> Vec<&str> {
+    let lines = prompt.lines().filter_map(|line| line.strip_prefix('['));
+    lines
+        .filter_map(|line| Some(line.split_once(']')?.0))
+        .collect()
+}
+
+fn not_reached(outcome: &Outcome) -> usize {
+    let reasons = outcome.omitted.iter().map(|omitted| omitted.reason);
+    reasons
+        .filter(|reason| *reason == Reason::NotReached)
+        .count()
+}
+
+#[test]
+fn a_list_of_facts_that_is_cut_off_is_not_taken_for_a_whole_one() {
+    let mut model = Script::answering(|stage, prompt| match stage {
+        Stage::Facts => {
+            let facts: Vec<String> = names(prompt)
+                .iter()
+                .map(|name| format!("- is high [{name}]"))
+                .collect();
+            let text = facts.join("\n");
+            // The fourth has lost the end of its citation.
+            let cut = facts
+                .iter()
+                .take(4)
+                .map(|fact| fact.len() + 1)
+                .sum::<usize>()
+                - 3;
+            match facts.len() {
+                ..4 => Answer::whole(text),
+                _ => Answer::cut_off(&text[..cut]),
+            }
+        }
+        Stage::Answer => Answer::whole("High."),
+        _ => Answer::whole(r#"["Observation"]"#),
+    });
+    let options = NavigatorOptions::default();
+    let outcome = navigate(&page_of(20, ""), "?", &mut model, &options).expect("an outcome");
+    let facts: Vec<&Call> = asked(&outcome)
+        .filter(|call| call.stage == Stage::Facts)
+        .collect();
+    let shown: Vec<usize> = facts.iter().map(|call| names(&call.prompt).len()).collect();
+    // Those that were left come again, fewer at once.
+    assert_eq!(shown, [20, 10]);
+    assert!(facts.iter().all(|call| call.is_cut_off));
+    assert_eq!((outcome.facts.len(), outcome.unsupported.len()), (6, 0));
+    assert_eq!((not_reached(&outcome), outcome.omitted.len()), (14, 14));
+    let answer = asked(&outcome).last().expect("a call");
+    assert!(answer.prompt.contains("Not all was read: 14 resources"));
+    assert!(!answer.is_cut_off && !outcome.answer_is_cut_off);
+    // With more excerpts it comes to all of them.
+    let options = options.with_max_excerpts(9);
+    let outcome = navigate(&page_of(20, ""), "?", &mut model, &options).expect("an outcome");
+    assert_eq!((outcome.facts.len(), outcome.omitted.len()), (20, 0));
+}
+
+#[test]
+fn reasoning_without_an_end_is_no_word_that_there_is_nothing() {
+    let mut model = Script::answering(|stage, _| match stage {
+        Stage::Facts => Answer::cut_off(""),
+        Stage::Answer => Answer::cut_off("As in [Observation/o1], and as Observation/o"),
+        _ => Answer::whole(r#"["Observation"]"#),
+    });
+    let options = NavigatorOptions::default();
+    let outcome = navigate(&page_of(5, ""), "?", &mut model, &options).expect("an outcome");
+    assert_eq!(not_reached(&outcome), 5);
+    assert!(outcome.answer_is_cut_off);
+    // The first was in no facts; of the second there is only a part.
+    assert_eq!(outcome.unfounded_citations, ["Observation/o1"]);
+    let mut silent = Script::new(|stage, _| match stage {
+        Stage::Facts => String::new(),
+        _ => r#"["Observation"]"#.to_owned(),
+    });
+    let outcome = navigate(&page_of(5, ""), "?", &mut silent, &options).expect("an outcome");
+    assert_eq!(
+        (not_reached(&outcome), outcome.answer_is_cut_off),
+        (0, false)
+    );
+    // What is too long to be kept is cut off, too.
+    let mut endless = Script::new(|_, _| "x".repeat(1 << 20));
+    let outcome = navigate(&page_of(1, ""), "?", &mut endless, &options).expect("an outcome");
+    assert!(outcome.answer_is_cut_off);
+}
+
+#[test]
+fn the_answer_is_told_what_was_not_looked_into_and_cannot_be_read() {
+    let others = r#"{"resource": {"resourceType": "Patient", "id": "p"}}, {"resource": {"resourceType": "Practitioner"}},
+        {"resource": {"resourceType": "Condition"}}, {"resource": {"resourceType": "Immunization"}},
+        {"resource": {"resourceType": "DocumentReference"}}, {"resource": {"resourceType": "Immunization"}},
+        {"resource": {"resourceType": "Condition", "code": 1}}, {"resource": {}}, "#;
+    let bundle = page_of(4, others);
+    let run = |tokens| {
+        let mut model = Script::new(|stage, prompt| match stage {
+            Stage::Kinds => r#"["Observation"]"#.to_owned(),
+            Stage::Search => r#"{"codes": ["c1", "c2", "c3"]}"#.to_owned(),
+            Stage::Facts => {
+                let facts = names(prompt)
+                    .into_iter()
+                    .map(|name| format!("- {} [{name}]", "high ".repeat(120)));
+                facts.collect::<Vec<_>>().join("\n")
+            }
+            _ => "High.".to_owned(),
+        });
+        let options = NavigatorOptions::default().with_max_prompt_tokens(tokens);
+        let outcome = navigate(&bundle, "?", &mut model, &options).expect("an outcome");
+        let prompt = asked(&outcome).last().map(|call| call.prompt.clone());
+        (prompt.expect("a prompt"), outcome.left_out.len())
+    };
+    let gaps = "Not looked into: 1 Condition, 1 Observation, 1 Practitioner.\n\
+        Kinds that cannot be read: 2 Immunization, 1 DocumentReference.\n\
+        2 resources are broken and could not be read.\n>>>";
+    let (prompt, left_out) = run(8192);
+    assert!(prompt.contains(gaps) && left_out == 0, "{prompt}");
+    assert!(!prompt.contains("had no room"));
+    let (prompt, left_out) = run(480);
+    assert!((1..3).contains(&left_out), "{left_out}");
+    let without_room = format!("{left_out} facts that were found had no room here.\n{gaps}");
+    assert!(prompt.contains(&without_room), "{prompt}");
+}
+
+#[test]
+fn a_manifest_has_the_codes_of_what_may_be_shown_and_no_others() {
+    let of = |id: &str, patient: &str, status: &str| {
+        format!(
+            r#"{{"resource": {{"resourceType": "Observation", "status": "{status}", "subject": {{"reference": "Patient/{patient}"}},
+            "code": {{"coding": [{{"code": "{id}"}}, {{"code": "{id}-too"}}]}}}}}}, "#
+        )
+    };
+    let others = r#"{"resource": {"resourceType": "Patient", "id": "a"}}, "#.to_owned()
+        + &of("mine", "a", "final")
+        + &of("wrong", "a", "entered-in-error")
+        + &of("theirs", "b", "final");
+    let bundle = page_of(1, &others);
+    let manifest = bundle
+        .manifest(Some(&bundle.patients()[0]))
+        .expect("a manifest");
+    let codes: Vec<&str> = manifest.kinds[0].codes.iter().map(String::as_str).collect();
+    assert_eq!(codes, ["mine", "mine-too"]);
+}
+
 #[test]
 fn kinds_excerpts_and_retries_are_bounded() {
     let run = |options: &NavigatorOptions| {
@@ -358,6 +521,8 @@ fn a_search_goes_by_code_then_title_then_category_then_takes_all() {
         (r#"{"category": "vital-signs"}"#, Match::Category, 8),
         (r#"{"codes": ["nothing"]}"#, Match::Everything, 13),
         ("all", Match::Everything, 13),
+        (r#"{"codes": []}"#, Match::All, 13),
+        (r#"{"codes": ["all"]}"#, Match::All, 13),
     ] {
         let mut model = Script::new(move |stage, _| match stage {
             Stage::Kinds => r#"["Observation"]"#.to_owned(),

@@ -3,8 +3,8 @@
 mod pages;
 
 use medgemma_records::{
-    Bundle, Error, ExcerptOptions, Facts, Kind, Limits, Malformed, ReadOptions, Reason, WhyUnread,
-    WhyUnsupported,
+    Bundle, Error, ExcerptOptions, Facts, Kind, Limits, Malformed, ReadOptions, Reason, Shown,
+    WhyUnread, WhyUnsupported,
 };
 use pages::{bundle, page, words};
 
@@ -176,6 +176,59 @@ fn what_is_asked_for_comes_first_then_flags_then_time() {
             "[Observation/old"
         ]
     );
+}
+
+#[test]
+fn what_holds_now_is_not_old_and_allergies_come_behind_the_patient() {
+    let result = |id: &str, date: &str, code: &str| {
+        format!(
+            r#"{{"resourceType": "Observation", "id": "{id}", "code": {{"text": "Heart rate"}}, "effectiveDateTime": "{date}",
+            "interpretation": [{{"coding": [{{"code": "{code}"}}]}}]}}"#
+        )
+    };
+    let stated = |kind: &str, id: &str, members: &str| {
+        format!(
+            r#"{{"resourceType": "{kind}", "id": "{id}", "code": {{"text": "{id}"}}, {members}}}"#
+        )
+    };
+    let is = |status: &str| format!(r#""clinicalStatus": {{"coding": [{{"code": "{status}"}}]}}"#);
+    let since = format!(r#""onsetDateTime": "2010", {}"#, is("active"));
+    let all = [
+        result("normal", "2026-06-01", "N"),
+        result("flagged", "2026-05-01", "HH"),
+        result("old", "2022-06-01", "HH"),
+        stated("Condition", "chronic", &since),
+        stated("Condition", "over", &is("resolved")),
+        stated("AllergyIntolerance", "penicillin", &since),
+        stated("AllergyIntolerance", "latex", r#""onsetDateTime": "2010""#),
+        stated("AllergyIntolerance", "outgrown", &is("resolved")),
+        r#"{"resourceType": "Patient", "id": "p"}"#.to_owned(),
+    ];
+    let bundle = bundle(&all.each_ref().map(String::as_str));
+    let order = |question: &str| {
+        let excerpt = bundle.excerpt(question, &ExcerptOptions::default(), &words);
+        let shown = excerpt.expect("an excerpt").shown;
+        let of = |it: &Shown| (it.reference.as_str().to_owned(), it.points);
+        shown.iter().map(of).collect::<Vec<_>>()
+    };
+    let expected = [
+        ("Patient/p", 100),
+        ("AllergyIntolerance/penicillin", 95),
+        ("AllergyIntolerance/latex", 61),
+        // An abnormal result of now is not pushed out by what began long ago.
+        ("Observation/flagged", 35),
+        ("Condition/chronic", 35),
+        ("Observation/normal", 20),
+        ("Observation/old", 19),
+        ("Condition/over", -15),
+        ("AllergyIntolerance/outgrown", -15),
+    ];
+    assert_eq!(
+        order(""),
+        expected.map(|(name, points)| (name.to_owned(), points))
+    );
+    // What is asked for by name still comes before an allergy.
+    assert_eq!(order("heart rate?")[1].0, "Observation/flagged");
 }
 
 #[test]
@@ -394,6 +447,29 @@ fn facts_need_a_citation_of_what_was_shown() {
             WhyUnsupported::NoCitation
         ]
     ));
+}
+
+#[test]
+fn a_days_digits_found_no_value() {
+    let bundle = bundle(&[
+        r#"{"resourceType": "Observation", "id": "k", "code": {"text": "Potassium"}, "effectiveDateTime": "2026-01-05",
+            "valueQuantity": {"value": 7.9, "comparator": ">", "unit": "mmol/L"}}"#,
+    ]);
+    let excerpt = bundle.excerpt("", &ExcerptOptions::default(), &words);
+    let excerpt = excerpt.expect("an excerpt");
+    for (said, unfounded) in [
+        ("Potassium was 5 mmol/L", "5"),
+        ("Potassium was 7.9 mmol/L", "7.9"),
+        ("Potassium was above 7.9 mmol/L on 5 January 2026", ""),
+        ("Potassium was >7.9 mmol/L on 2026-01-06", "2026-01-06"),
+    ] {
+        let facts = Facts::read(&format!("{said} [Observation/k]"), &bundle, &excerpt);
+        assert_eq!(
+            facts.facts[0].unfounded_numbers.join(" "),
+            unfounded,
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn why(why: &WhyUnread) -> String {
         WhyUnread::OtherKind(name) => format!("{name} is no kind that is read"),
         WhyUnread::NoKind => "says no kind".to_owned(),
         WhyUnread::Repeated => "comes again, as new or newer".to_owned(),
+        WhyUnread::Deleted => "was deleted, as a history says".to_owned(),
         WhyUnread::Malformed(key) => format!("breaks the rules of FHIR at `{key}`"),
         _ => "cannot be read".to_owned(),
     }
@@ -74,6 +75,12 @@ pub(crate) fn outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()>
     }
     omitted(outcome, out)?;
     writeln!(out, "\nAnswer:\n{}", outcome.answer)?;
+    if outcome.answer_is_cut_off {
+        writeln!(
+            out,
+            "  cut off: the model had no tokens left, and there would have been more"
+        )?;
+    }
     for source in &outcome.cited {
         writeln!(out, "  cites {source}")?;
     }
@@ -105,6 +112,7 @@ fn step(step: &Step, out: &mut impl Write) -> io::Result<()> {
                 Match::Code => "by code",
                 Match::Title => "by title",
                 Match::Category => "by category",
+                Match::All => "all were asked for",
                 _ => "all: the search named nothing that there is",
             };
             writeln!(out, "  -> {kind}: {records} found ({by})")
@@ -120,9 +128,10 @@ fn asked(call: &Call, out: &mut impl Write) -> io::Result<()> {
         .map_or_else(String::new, |kind| format!(" {kind}"));
     let again = if call.attempt > 0 { ", again" } else { "" };
     let (prompt, answer) = (call.prompt_tokens, call.answer_tokens);
+    let end = if call.is_cut_off { ", cut off" } else { "" };
     write!(
         out,
-        "  {}{of}{again}: {prompt} tokens in, {answer} out",
+        "  {}{of}{again}: {prompt} tokens in, {answer} out{end}",
         call.stage
     )?;
     match (call.stage, call.was_read) {
@@ -165,6 +174,7 @@ fn reason(reason: Reason) -> &'static str {
         Reason::OtherKind => "kind not picked",
         Reason::OtherCode => "not searched for",
         Reason::OtherPatient => "another patient's",
+        Reason::OtherSubject => "of a group, a thing, or somebody who is not named",
         Reason::EnteredInError => "entered in error",
         _ => "not reached",
     }
@@ -172,7 +182,9 @@ fn reason(reason: Reason) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use medgemma_records::{Ask, AskError, NavigatorOptions, Stage, StageOptions, navigate};
+    use medgemma_records::{
+        Answer, Ask, AskError, NavigatorOptions, Stage, StageOptions, navigate,
+    };
 
     use super::*;
 
@@ -195,8 +207,8 @@ mod tests {
             stage: Stage,
             _: &str,
             _: &StageOptions,
-        ) -> std::result::Result<String, AskError> {
-            Ok(match stage {
+        ) -> std::result::Result<Answer, AskError> {
+            Ok(Answer::whole(match stage {
                 Stage::Kinds => r#"["Observation"]"#,
                 Stage::Search => r#"{"resource": "Observation", "codes": ["4548-4"]}"#,
                 Stage::Facts => {
@@ -204,8 +216,7 @@ mod tests {
                      - Iron is low [Observation/fe]\n- The patient is well"
                 }
                 _ => "Not quite [Observation/a1c], as before [Observation/na].",
-            }
-            .to_owned())
+            }))
         }
 
         fn count_tokens(&self, text: &str) -> usize {
@@ -250,5 +261,56 @@ Not quite [Observation/a1c], as before [Observation/na].
   cites Observation/na, which it was not shown
 ";
         assert_eq!(found.join("\n"), format!("{expected}\n{NOTICE}"));
+    }
+
+    /// Has no tokens left for any answer but the first two.
+    struct OutOfTokens;
+
+    impl Ask for OutOfTokens {
+        fn ask(
+            &mut self,
+            stage: Stage,
+            _: &str,
+            _: &StageOptions,
+        ) -> std::result::Result<Answer, AskError> {
+            Ok(match stage {
+                Stage::Kinds => Answer::whole(r#"["Observation"]"#),
+                Stage::Search => Answer::whole(r#"{"resource": "Observation", "codes": []}"#),
+                Stage::Facts => {
+                    Answer::cut_off("- HbA1c is 7.1 % [Observation/a1c]\n- Sodium is 1")
+                }
+                _ => Answer::cut_off("Not quite, since"),
+            })
+        }
+
+        fn count_tokens(&self, text: &str) -> usize {
+            text.split_whitespace().count()
+        }
+    }
+
+    #[test]
+    fn what_was_cut_off_is_not_shown_as_whole() {
+        let bundle = Bundle::from_json(&[BUNDLE]).expect("a bundle");
+        let options = NavigatorOptions::default().with_max_excerpts(1);
+        let found = navigate(&bundle, "HbA1c?", &mut OutOfTokens, &options).expect("an answer");
+        let mut out = Vec::new();
+        outcome(&found, &mut out).expect("written");
+        let found = String::from_utf8(out).expect("UTF-8");
+        for line in [
+            "  -> Observation: 2 found (all were asked for)",
+            "Facts with sources: 1",
+            "Resources that the model was not shown: 1",
+            "  not reached: Observation/na",
+            "Not quite, since",
+            "  cut off: the model had no tokens left, and there would have been more",
+        ] {
+            assert_eq!(
+                found.lines().filter(|it| *it == line).count(),
+                1,
+                "{line}: {found}"
+            );
+        }
+        let cut = found.lines().filter(|line| line.ends_with(" out, cut off"));
+        assert_eq!(cut.count(), 2, "{found}");
     }
 }

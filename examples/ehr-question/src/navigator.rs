@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use medgemma::{GenerateOptions, MedGemma, Message, Sampling, Schema};
-use medgemma_records::{Ask, AskError, Bundle, Reference, Stage, StageOptions};
+use medgemma::{FinishReason, GenerateOptions, MedGemma, Message, Sampling, Schema};
+use medgemma_records::{Answer, Ask, AskError, Bundle, Reference, Stage, StageOptions};
 use serde_json::json;
 
 /// Codes of one search, and kinds, at most: lists without an end could fill any number of tokens.
@@ -32,9 +32,8 @@ impl Navigator {
         if kinds.is_empty() {
             return Err("expected a bundle with resources of the kinds that are read, found none: give the patient's record".into());
         }
-        let records = bundle.records().iter();
-        let codes = records.flat_map(|record| &record.summary().codes);
-        let codes: BTreeSet<&str> = codes.map(|code| code.code.as_str()).collect();
+        // Of this patient alone, and of nothing that was entered in error.
+        let codes: BTreeSet<&String> = manifest.kinds.iter().flat_map(|it| &it.codes).collect();
         let codes = match codes.is_empty() {
             true => json!({"type": "array", "maxItems": 0}),
             false => json!({"type": "array", "items": {"enum": codes}, "maxItems": MOST}),
@@ -60,7 +59,7 @@ impl Ask for Navigator {
         stage: Stage,
         prompt: &str,
         options: &StageOptions,
-    ) -> Result<String, AskError> {
+    ) -> Result<Answer, AskError> {
         #[expect(clippy::cast_possible_truncation, reason = "temperatures are small")]
         let sampling = Sampling::default().with_temperature(options.temperature as f32);
         let generate = GenerateOptions::default()
@@ -72,7 +71,12 @@ impl Ask for Navigator {
             _ => generate,
         };
         let message = Message::user().text(prompt);
-        Ok(self.model.chat().send_with(message, &generate)?.text)
+        let reply = self.model.chat().send_with(message, &generate)?;
+        let ended = !matches!(reply.finish, FinishReason::Length | FinishReason::Cancelled);
+        Ok(match ended && !reply.reasoning_cut_off {
+            true => Answer::whole(reply.text),
+            false => Answer::cut_off(reply.text),
+        })
     }
 
     /// What cannot be counted does not fit.

@@ -1,5 +1,6 @@
 //! A patient's record: resources of all pages, with names, references resolved, and each with its patient.
 
+mod deletions;
 mod names;
 mod repeats;
 mod subjects;
@@ -18,6 +19,7 @@ use crate::reference::Reference;
 use crate::summary::Summary;
 
 pub(crate) use names::Names;
+use subjects::Whose;
 
 /// One resource of a bundle. `Debug` shows no content.
 #[derive(Clone)]
@@ -26,7 +28,7 @@ pub struct Record {
     id: Option<String>,
     full_url: Option<String>,
     place: Place,
-    patient: Option<Reference>,
+    whose: Whose,
     summary: Summary,
 }
 
@@ -64,7 +66,12 @@ impl Record {
     /// Whose it is; `None` for what is of no one patient, and where the resource does not say.
     #[must_use]
     pub fn patient(&self) -> Option<&Reference> {
-        self.patient.as_ref()
+        self.whose.patient()
+    }
+
+    /// Whether it says that it is of somebody or something that is no patient of the bundle.
+    pub(crate) fn is_others(&self) -> bool {
+        matches!(self.whose, Whose::Others)
     }
 
     /// What it says.
@@ -144,11 +151,17 @@ impl Bundle {
     }
 
     fn new(mut read: Read, limits: &Limits) -> Self {
+        deletions::drop_deleted(&mut read);
         repeats::drop_repeated(&mut read);
         let resources = read.resources;
         let names = Names::new(&resources);
         let (mut patients, of) = subjects::patients(&resources, &names);
-        patients.extend(of.iter().flatten().cloned().collect::<BTreeSet<_>>());
+        patients.extend(
+            of.iter()
+                .filter_map(Whose::patient)
+                .cloned()
+                .collect::<BTreeSet<_>>(),
+        );
         let mut seen = BTreeSet::new();
         patients.retain(|patient| seen.insert(patient.clone()));
 
@@ -159,12 +172,12 @@ impl Bundle {
             .collect();
         let (references, cited) = names.into_parts();
         let parts = resources.into_iter().zip(summaries).zip(references).zip(of);
-        let records = parts.map(|(((typed, summary), reference), patient)| Record {
+        let records = parts.map(|(((typed, summary), reference), whose)| Record {
             reference,
             id: typed.id,
             full_url: typed.full_url,
             place: typed.place,
-            patient,
+            whose,
             summary,
         });
         Self {

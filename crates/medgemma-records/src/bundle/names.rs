@@ -91,22 +91,41 @@ impl<'a> Names<'a> {
         if let Some(id) = reference.strip_prefix('#') {
             return self.contained.get(&(outer, id)).copied();
         }
-        let reference = unversioned(reference);
-        // Relative to the server that the resource itself came from, where its URL tells.
-        let own = format!("{}/{}", typed.kind, typed.id.as_deref().unwrap_or_default());
-        let base = self.resources[outer]
-            .full_url
-            .as_deref()
-            .and_then(|url| unversioned(url).strip_suffix(&own));
-        let beside = base.and_then(|base| self.targets.get(&format!("{base}{reference}")));
-        if let Some(found) = beside.or_else(|| self.targets.get(reference)) {
+        let absolute = self.absolute(reference, from);
+        if let Some(found) = self.targets.get(&absolute) {
             return *found;
+        }
+        let reference = unversioned(reference);
+        if absolute != reference {
+            // Another server's resource of the same short name is another one.
+            let found = (*self.targets.get(reference)?)?;
+            return self.base(found).is_none().then_some(found);
         }
         // An absolute URL to a page whose entries have lost theirs.
         let mut parts = reference.rsplitn(3, '/');
         let (id, kind) = (parts.next()?, parts.next()?);
         let at = (*self.targets.get(&format!("{kind}/{id}"))?)?;
         self.resources[at].full_url.is_none().then_some(at)
+    }
+
+    /// A reference without a version, and a relative one behind the server that the resource `from` came from, where
+    /// that is known.
+    pub(crate) fn absolute(&self, reference: &str, from: usize) -> String {
+        let reference = unversioned(reference);
+        let is_relative = !reference.starts_with("urn:") && !reference.contains("://");
+        let outer = self.resources[from].container.unwrap_or(from);
+        match self.base(outer).filter(|_| is_relative) {
+            Some(base) => format!("{base}{reference}"),
+            None => reference.to_owned(),
+        }
+    }
+
+    /// The server that a resource came from, if its URL tells.
+    fn base(&self, at: usize) -> Option<&'a str> {
+        let typed = &self.resources[at];
+        let own = format!("{}/{}", typed.kind, typed.id.as_deref()?);
+        let base = unversioned(typed.full_url.as_deref()?).strip_suffix(&own)?;
+        (!base.is_empty()).then_some(base)
     }
 
     /// The resource that a reference points at.

@@ -38,6 +38,11 @@ pub(crate) fn drop_repeated(read: &mut Read) {
             at
         });
     }
+    drop_all(read, &dropped, &WhyUnread::Repeated);
+}
+
+/// Takes resources out, with what they contain.
+pub(crate) fn drop_all(read: &mut Read, dropped: &BTreeSet<usize>, why: &WhyUnread) {
     if dropped.is_empty() {
         return;
     }
@@ -48,7 +53,7 @@ pub(crate) fn drop_repeated(read: &mut Read) {
         if dropped.contains(&at) || container == Some(None) {
             read.unread.push(Unread {
                 place: typed.place,
-                why: WhyUnread::Repeated,
+                why: why.clone(),
             });
             continue;
         }

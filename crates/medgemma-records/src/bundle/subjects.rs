@@ -1,6 +1,6 @@
 //! Whose a resource is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fhir::{self, Resource};
 use crate::kind::Kind;
@@ -8,58 +8,89 @@ use crate::read::Typed;
 use crate::reference::{Reference, is_id};
 
 use super::Names;
-use super::names::unversioned;
+
+/// Whose a resource is.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    /// This patient's.
+    Patients(Reference),
+    /// A group's, a thing's, or somebody's who is not named: of no patient that is known.
+    Others,
+    /// It does not say.
+    Unsaid,
+}
+
+impl Whose {
+    pub(crate) fn patient(&self) -> Option<&Reference> {
+        match self {
+            Self::Patients(patient) => Some(patient),
+            Self::Others | Self::Unsaid => None,
+        }
+    }
+}
 
 /// The patients among the resources, and whose each resource is.
-pub(crate) fn patients(
-    resources: &[Typed],
-    names: &Names<'_>,
-) -> (Vec<Reference>, Vec<Option<Reference>>) {
+pub(crate) fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference>, Vec<Whose>) {
     let mut elsewhere: BTreeMap<String, Reference> = BTreeMap::new();
-    let mut of: Vec<Option<Reference>> = Vec::with_capacity(resources.len());
+    let mut taken: BTreeSet<String> = names.references.iter().map(|it| it.to_string()).collect();
+    let mut of: Vec<Whose> = Vec::with_capacity(resources.len());
     let mut patients = Vec::new();
     for (at, typed) in resources.iter().enumerate() {
-        let patient = match subject(&typed.resource) {
+        let whose = match subject(&typed.resource) {
             Subject::Itself => {
                 // A contained patient is one that is known to nobody else.
                 patients.push(names.references[at].clone());
-                Some(names.references[at].clone())
+                Whose::Patients(names.references[at].clone())
             }
-            Subject::Named(reference) => match names.target(reference, at) {
-                Some(target) => (names.resources[target].kind == Kind::Patient)
-                    .then(|| names.references[target].clone()),
-                None => absent(reference, &mut elsewhere),
-            },
-            Subject::None => typed.container.and_then(|container| of[container].clone()),
+            Subject::Named(reference) => {
+                let patient = match names.target(reference, at) {
+                    Some(target) => (names.resources[target].kind == Kind::Patient)
+                        .then(|| names.references[target].clone()),
+                    None => absent(&names.absolute(reference, at), &mut elsewhere, &mut taken),
+                };
+                patient.map_or(Whose::Others, Whose::Patients)
+            }
+            Subject::Unnamed => Whose::Others,
+            Subject::None => typed
+                .container
+                .map_or(Whose::Unsaid, |container| of[container].clone()),
         };
-        of.push(patient);
+        of.push(whose);
     }
     (patients, of)
 }
 
-/// A name for a patient who is referred to and is not in the pages.
-fn absent(reference: &str, elsewhere: &mut BTreeMap<String, Reference>) -> Option<Reference> {
-    let reference = unversioned(reference);
+/// A name for a patient who is referred to and is not in the pages: no other's, not even that of another server's patient
+/// of the same id.
+fn absent(
+    reference: &str,
+    elsewhere: &mut BTreeMap<String, Reference>,
+    taken: &mut BTreeSet<String>,
+) -> Option<Reference> {
     let id = reference.rsplit_once("Patient/").map(|(_, id)| id);
     if id.is_none() && !reference.starts_with("urn:") {
         return None; // a group, a device, a place
     }
-    let next = elsewhere.len() + 1;
-    let short = id.filter(|id| is_id(id) && id.len() <= Reference::MAX_ID);
-    let name = short.map_or_else(
-        || format!("Patient/#absent-{next}"),
-        |id| format!("Patient/{id}"),
-    );
-    let named = elsewhere
-        .entry(reference.to_owned())
-        .or_insert_with(|| Reference::new(Kind::Patient, &name));
-    Some(named.clone())
+    if let Some(named) = elsewhere.get(reference) {
+        return Some(named.clone());
+    }
+    let short = id
+        .filter(|id| is_id(id) && id.len() <= Reference::MAX_ID)
+        .map(|id| format!("Patient/{id}"))
+        .filter(|name| !taken.contains(name));
+    let name = short.unwrap_or_else(|| format!("Patient/#absent-{}", elsewhere.len() + 1));
+    taken.insert(name.clone());
+    let named = Reference::new(Kind::Patient, &name);
+    elsewhere.insert(reference.to_owned(), named.clone());
+    Some(named)
 }
 
 /// Whom a resource is about.
 enum Subject<'a> {
     Itself,
     Named(&'a str),
+    /// Somebody or something that has an identifier, by which nobody is found.
+    Unnamed,
     None,
 }
 
@@ -79,7 +110,12 @@ fn subject(resource: &Resource) -> Subject<'_> {
         Resource::Procedure(procedure) => procedure.subject.as_ref(),
         Resource::ServiceRequest(request) => request.subject.as_ref(),
     };
-    subject
-        .and_then(|subject| subject.reference.as_deref())
-        .map_or(Subject::None, Subject::Named)
+    let Some(subject) = subject else {
+        return Subject::None;
+    };
+    match &subject.reference {
+        Some(reference) => Subject::Named(reference),
+        None if subject.identifier.is_some() => Subject::Unnamed,
+        None => Subject::None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Age, Annotation, CodeableConcept, Period, Reference};
+use super::{Age, Annotation, CodeableConcept, Period, Quantity, Range, Ratio, Reference, Timing};
 
 /// <https://hl7.org/fhir/R4/procedure.html>
 #[derive(Deserialize, Default)]
@@ -35,9 +35,16 @@ pub(crate) struct ServiceRequest {
     pub(crate) priority: Option<String>,
     pub(crate) do_not_perform: Option<bool>,
     pub(crate) code: Option<CodeableConcept>,
+    pub(crate) order_detail: Vec<CodeableConcept>,
+    pub(crate) quantity_quantity: Option<Quantity>,
+    pub(crate) quantity_ratio: Option<Ratio>,
+    pub(crate) quantity_range: Option<Range>,
     pub(crate) subject: Option<Reference>,
     pub(crate) occurrence_date_time: Option<String>,
     pub(crate) occurrence_period: Option<Period>,
+    pub(crate) occurrence_timing: Option<Timing>,
+    pub(crate) as_needed_boolean: Option<bool>,
+    pub(crate) as_needed_codeable_concept: Option<CodeableConcept>,
     pub(crate) authored_on: Option<String>,
     pub(crate) requester: Option<Reference>,
     pub(crate) reason_code: Vec<CodeableConcept>,

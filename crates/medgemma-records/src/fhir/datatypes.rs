@@ -1,5 +1,6 @@
 //! Data types that several resources share. Source: <https://hl7.org/fhir/R4/datatypes.html>.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
@@ -87,7 +88,17 @@ pub(crate) struct Period {
 pub(crate) struct Reference {
     pub(crate) reference: Option<String>,
     pub(crate) r#type: Option<String>,
+    /// Only that there is one: patients' numbers are not read.
+    pub(crate) identifier: Option<IgnoredAny>,
     pub(crate) display: Option<String>,
+}
+
+/// One that says what it holds by its URL; values of other types are not read.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+pub(crate) struct Extension {
+    pub(crate) url: Option<String>,
+    pub(crate) value_codeable_concept: Option<CodeableConcept>,
 }
 
 #[derive(Deserialize, Default)]
@@ -99,6 +110,7 @@ pub(crate) struct Annotation {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct Dosage {
+    pub(crate) sequence: Option<Decimal>,
     pub(crate) text: Option<String>,
     pub(crate) additional_instruction: Vec<CodeableConcept>,
     pub(crate) patient_instruction: Option<String>,
@@ -107,6 +119,7 @@ pub(crate) struct Dosage {
     pub(crate) as_needed_codeable_concept: Option<CodeableConcept>,
     pub(crate) site: Option<CodeableConcept>,
     pub(crate) route: Option<CodeableConcept>,
+    pub(crate) method: Option<CodeableConcept>,
     pub(crate) dose_and_rate: Vec<DoseAndRate>,
     pub(crate) max_dose_per_period: Option<Ratio>,
     pub(crate) max_dose_per_administration: Option<Quantity>,

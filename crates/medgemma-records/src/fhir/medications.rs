@@ -27,6 +27,7 @@ pub(crate) struct Ingredient {
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct MedicationRequest {
     pub(crate) status: Option<String>,
+    pub(crate) status_reason: Option<CodeableConcept>,
     pub(crate) intent: Option<String>,
     pub(crate) category: Vec<CodeableConcept>,
     pub(crate) priority: Option<String>,
@@ -47,6 +48,7 @@ pub(crate) struct MedicationRequest {
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct MedicationStatement {
     pub(crate) status: Option<String>,
+    pub(crate) status_reason: Vec<CodeableConcept>,
     pub(crate) category: Option<CodeableConcept>,
     pub(crate) medication_codeable_concept: Option<CodeableConcept>,
     pub(crate) medication_reference: Option<Reference>,
@@ -83,7 +85,9 @@ pub(crate) struct MedicationAdministration {
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub(crate) struct GivenDose {
     pub(crate) text: Option<String>,
+    pub(crate) site: Option<CodeableConcept>,
     pub(crate) route: Option<CodeableConcept>,
+    pub(crate) method: Option<CodeableConcept>,
     pub(crate) dose: Option<Quantity>,
     pub(crate) rate_quantity: Option<Quantity>,
     pub(crate) rate_ratio: Option<Ratio>,

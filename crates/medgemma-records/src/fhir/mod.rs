@@ -12,8 +12,8 @@ mod results;
 
 pub(crate) use care::{Procedure, ServiceRequest};
 pub(crate) use datatypes::{
-    Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Period, Quantity, Range, Ratio,
-    Reference, Repeat, Timing,
+    Age, Annotation, CodeableConcept, Coding, Decimal, Dosage, Extension, Period, Quantity, Range,
+    Ratio, Reference, Repeat, Timing,
 };
 pub(crate) use medications::{
     Medication, MedicationAdministration, MedicationRequest, MedicationStatement,
@@ -37,7 +37,7 @@ pub(crate) enum Resource {
     Medication(Medication),
     DiagnosticReport(DiagnosticReport),
     Procedure(Procedure),
-    ServiceRequest(ServiceRequest),
+    ServiceRequest(Box<ServiceRequest>),
 }
 
 impl Resource {

@@ -14,6 +14,7 @@ pub(crate) struct Condition {
     pub(crate) severity: Option<CodeableConcept>,
     pub(crate) code: Option<CodeableConcept>,
     pub(crate) body_site: Vec<CodeableConcept>,
+    pub(crate) stage: Vec<Stage>,
     pub(crate) subject: Option<Reference>,
     pub(crate) onset_date_time: Option<String>,
     pub(crate) onset_age: Option<Age>,
@@ -27,6 +28,14 @@ pub(crate) struct Condition {
     pub(crate) abatement_string: Option<String>,
     pub(crate) recorded_date: Option<String>,
     pub(crate) note: Vec<Annotation>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+pub(crate) struct Stage {
+    pub(crate) summary: Option<CodeableConcept>,
+    pub(crate) r#type: Option<CodeableConcept>,
+    pub(crate) assessment: Vec<Reference>,
 }
 
 /// <https://hl7.org/fhir/R4/allergyintolerance.html>
@@ -43,6 +52,7 @@ pub(crate) struct AllergyIntolerance {
     pub(crate) onset_date_time: Option<String>,
     pub(crate) onset_age: Option<Age>,
     pub(crate) onset_period: Option<Period>,
+    pub(crate) onset_range: Option<Range>,
     pub(crate) onset_string: Option<String>,
     pub(crate) recorded_date: Option<String>,
     pub(crate) last_occurrence: Option<String>,
@@ -69,9 +79,11 @@ pub(crate) struct FamilyMemberHistory {
     pub(crate) relationship: Option<CodeableConcept>,
     pub(crate) sex: Option<CodeableConcept>,
     pub(crate) age_age: Option<Age>,
+    pub(crate) age_range: Option<Range>,
     pub(crate) age_string: Option<String>,
     pub(crate) deceased_boolean: Option<bool>,
     pub(crate) deceased_age: Option<Age>,
+    pub(crate) deceased_range: Option<Range>,
     pub(crate) deceased_date: Option<String>,
     pub(crate) deceased_string: Option<String>,
     pub(crate) condition: Vec<RelativesCondition>,
@@ -83,6 +95,9 @@ pub(crate) struct FamilyMemberHistory {
 pub(crate) struct RelativesCondition {
     pub(crate) code: Option<CodeableConcept>,
     pub(crate) outcome: Option<CodeableConcept>,
+    pub(crate) contributed_to_death: Option<bool>,
     pub(crate) onset_age: Option<Age>,
+    pub(crate) onset_range: Option<Range>,
+    pub(crate) onset_period: Option<Period>,
     pub(crate) onset_string: Option<String>,
 }

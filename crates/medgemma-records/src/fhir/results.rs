@@ -1,8 +1,11 @@
 //! What was measured and seen.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::{Annotation, CodeableConcept, Decimal, Period, Quantity, Range, Ratio, Reference};
+use super::{
+    Annotation, CodeableConcept, Decimal, Extension, Period, Quantity, Range, Ratio, Reference,
+};
 
 /// <https://hl7.org/fhir/R4/observation.html>
 #[derive(Deserialize, Default)]
@@ -11,6 +14,8 @@ pub(crate) struct Observation {
     pub(crate) status: Option<String>,
     pub(crate) category: Vec<CodeableConcept>,
     pub(crate) subject: Option<Reference>,
+    pub(crate) focus: Vec<Reference>,
+    pub(crate) extension: Vec<Extension>,
     pub(crate) effective_date_time: Option<String>,
     pub(crate) effective_period: Option<Period>,
     pub(crate) effective_instant: Option<String>,
@@ -40,6 +45,7 @@ pub(crate) struct Component {
     pub(crate) value_time: Option<String>,
     pub(crate) value_date_time: Option<String>,
     pub(crate) value_period: Option<Period>,
+    pub(crate) value_sampled_data: Option<IgnoredAny>,
     pub(crate) data_absent_reason: Option<CodeableConcept>,
     pub(crate) interpretation: Vec<CodeableConcept>,
     pub(crate) reference_range: Vec<ReferenceRange>,
@@ -55,6 +61,8 @@ pub(crate) enum Value<'a> {
     Range(&'a Range),
     Ratio(&'a Ratio),
     Period(&'a Period),
+    /// One that no line can show.
+    Samples,
 }
 
 impl Component {
@@ -70,6 +78,7 @@ impl Component {
             .or(self.value_time.as_deref().map(Value::Text))
             .or(self.value_date_time.as_deref().map(Value::Text))
             .or(self.value_period.as_ref().map(Value::Period))
+            .or(self.value_sampled_data.as_ref().map(|_| Value::Samples))
     }
 }
 

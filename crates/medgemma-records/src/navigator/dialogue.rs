@@ -6,7 +6,7 @@ use crate::kind::Kind;
 use super::options::NavigatorOptions;
 use super::stage::Stage;
 use super::trace::{Call, Step, Stop};
-use super::{Ask, prompts};
+use super::{Answer, Ask, prompts};
 
 /// Bytes of one answer that are kept. No model writes as much in its `max_tokens`; what an [`Ask`] hands over may be anything.
 const MAX_ANSWER: usize = 1 << 18;
@@ -48,21 +48,21 @@ impl<'a> Dialogue<'a> {
     }
 
     /// A prompt that fits, second request included: `part` gives what is said of the record in a budget of tokens, and
-    /// the prompt is written around it.
+    /// the prompt is written around it, at first around nothing.
     pub(crate) fn fitted<T>(
         &self,
         stage: Stage,
         part: impl Fn(usize, &dyn Fn(&str) -> usize) -> (String, T),
-        write: impl Fn(&str) -> String,
+        write: impl Fn(&str, Option<&T>) -> String,
     ) -> Result<(String, T)> {
         let count = |text: &str| self.count(text);
         let limit = self.options.max_prompt_tokens;
         let whole = |prompt: &str| count(&prompts::again(prompt, stage));
-        let mut budget = limit.saturating_sub(whole(&write("")));
+        let mut budget = limit.saturating_sub(whole(&write("", None)));
         let mut fittings = 0;
         loop {
             let (text, made) = part(budget, &count);
-            let prompt = write(&text);
+            let prompt = write(&text, Some(&made));
             let needed = whole(&prompt);
             if needed <= limit {
                 return Ok((prompt, made));
@@ -90,7 +90,7 @@ impl<'a> Dialogue<'a> {
         stage: Stage,
         kind: Option<Kind>,
         prompt: &str,
-        mut read: impl FnMut(&str) -> Option<T>,
+        mut read: impl FnMut(&Answer) -> Option<T>,
     ) -> Result<Reply<T>> {
         for attempt in 0..=self.options.retries {
             let prompt = match attempt {
@@ -110,7 +110,7 @@ impl<'a> Dialogue<'a> {
             let asked = self.model.ask(stage, &prompt, &options);
             let mut answer = asked.map_err(|source| Error::Ask { stage, source })?;
             shorten(&mut answer);
-            let answer_tokens = self.count(&answer);
+            let answer_tokens = self.count(&answer.text);
             self.calls += 1;
             self.tokens = self
                 .tokens
@@ -124,8 +124,9 @@ impl<'a> Dialogue<'a> {
                 options,
                 prompt,
                 prompt_tokens,
-                answer,
+                answer: answer.text,
                 answer_tokens,
+                is_cut_off: answer.is_cut_off,
                 was_read: found.is_some(),
             }));
             if let Some(found) = found {
@@ -155,6 +156,15 @@ impl<'a> Dialogue<'a> {
         (after > self.options.max_total_tokens && !first_answer).then_some(Stop::Tokens)
     }
 
+    /// Whether the last answer of a stage ended for want of tokens.
+    pub(crate) fn was_cut_off(&self, stage: Stage) -> bool {
+        let calls = self.trace.iter().rev().filter_map(|step| match step {
+            Step::Asked(call) if call.stage == stage => Some(call.is_cut_off),
+            _ => None,
+        });
+        calls.take(1).any(|is_cut_off| is_cut_off)
+    }
+
     fn has_asked(&self, stage: Stage) -> bool {
         self.trace
             .iter()
@@ -163,12 +173,13 @@ impl<'a> Dialogue<'a> {
 }
 
 /// Cuts an answer that no model can have meant.
-fn shorten(answer: &mut String) {
-    if answer.len() > MAX_ANSWER {
+fn shorten(answer: &mut Answer) {
+    if answer.text.len() > MAX_ANSWER {
         let mut end = MAX_ANSWER;
-        while !answer.is_char_boundary(end) {
+        while !answer.text.is_char_boundary(end) {
             end -= 1;
         }
-        answer.truncate(end);
+        answer.text.truncate(end);
+        answer.is_cut_off = true;
     }
 }

@@ -1,6 +1,6 @@
 //! What there is in a record, without what it says: kinds, numbers, titles with codes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bundle::{Bundle, Record};
 use crate::error::Result;
@@ -26,6 +26,8 @@ pub struct KindEntry {
     pub records: usize,
     /// What they are about, with the first code, and how many of them; most first, then by title.
     pub titles: Vec<(String, usize)>,
+    /// All of their codes, each once, in order.
+    pub codes: BTreeSet<String>,
 }
 
 impl Bundle {
@@ -35,14 +37,16 @@ impl Bundle {
     /// Several patients and none chosen, or one that is not there.
     pub fn manifest(&self, patient: Option<&Reference>) -> Result<Manifest> {
         let patient = self.chosen(patient)?;
-        let mut found: BTreeMap<Kind, BTreeMap<String, usize>> = BTreeMap::new();
+        let mut found: BTreeMap<Kind, (BTreeMap<String, usize>, BTreeSet<String>)> =
+            BTreeMap::new();
         for record in self.records() {
             if record.kind().can_be_picked() && self.unfit(record, patient).is_none() {
-                let titles = found.entry(record.kind()).or_default();
+                let (titles, codes) = found.entry(record.kind()).or_default();
+                codes.extend(record.summary().codes.iter().map(|it| it.code.clone()));
                 *titles.entry(called(record)).or_default() += 1;
             }
         }
-        let entry = |(kind, titles): (Kind, BTreeMap<String, usize>)| {
+        let entry = |(kind, (titles, codes)): (Kind, (BTreeMap<String, usize>, _))| {
             let mut titles: Vec<(String, usize)> = titles.into_iter().collect();
             // Stable, so that titles stay in order among each other.
             titles.sort_by_key(|(_, records)| std::cmp::Reverse(*records));
@@ -50,6 +54,7 @@ impl Bundle {
                 kind,
                 records: titles.iter().map(|(_, records)| records).sum(),
                 titles,
+                codes,
             }
         };
         Ok(Manifest {

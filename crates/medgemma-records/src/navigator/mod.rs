@@ -6,6 +6,7 @@
 
 mod coverage;
 mod dialogue;
+mod gaps;
 mod manifest;
 mod options;
 mod parse;
@@ -28,9 +29,57 @@ pub use options::NavigatorOptions;
 pub use stage::{PUBLISHED, Stage, StageOptions};
 pub use trace::{Call, Match, Step, Stop};
 
+/// What a model says to one prompt. `Debug` shows no text.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The text, without reasoning.
+    pub text: String,
+    /// Whether it ended because there were no tokens left, and not by itself.
+    pub is_cut_off: bool,
+}
+
+impl Answer {
+    /// One that ended by itself.
+    #[must_use]
+    pub fn whole(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_cut_off: false,
+        }
+    }
+
+    /// One that ended for want of tokens, in its text or in the reasoning before it.
+    #[must_use]
+    pub fn cut_off(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_cut_off: true,
+        }
+    }
+
+    /// The lines that are whole: the last one of a text that was cut off may name half a value or half a resource.
+    pub(crate) fn whole_lines(&self) -> &str {
+        match self.text.rfind('\n') {
+            _ if !self.is_cut_off => &self.text,
+            Some(end) => &self.text[..end],
+            None => "",
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("is_cut_off", &self.is_cut_off)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A language model, as far as the navigator needs one. Each call is a conversation of its own: one message, one answer.
 pub trait Ask {
-    /// The model's answer to a prompt, without its reasoning.
+    /// The model's answer to a prompt, without its reasoning, and whether it came to its end: an answer that breaks off at
+    /// its last token, or in its reasoning, must not be taken for all that there is to say.
     ///
     /// # Errors
     /// Anything; the navigation ends with it.
@@ -39,7 +88,7 @@ pub trait Ask {
         stage: Stage,
         prompt: &str,
         options: &StageOptions,
-    ) -> std::result::Result<String, AskError>;
+    ) -> std::result::Result<Answer, AskError>;
 
     /// Tokens of a text, without a begin-of-sequence id.
     fn count_tokens(&self, text: &str) -> usize;
@@ -51,6 +100,8 @@ pub trait Ask {
 pub struct Outcome {
     /// The model's answer, as it gave it. Empty if it gave none.
     pub answer: String,
+    /// Whether the answer ended for want of tokens: there would have been more of it.
+    pub answer_is_cut_off: bool,
     /// Records that the answer cites, of those that its prompt named, each once.
     pub cited: Vec<Reference>,
     /// Citations in the answer that its prompt did not name: the model made them up.
@@ -76,6 +127,7 @@ pub struct Outcome {
 impl fmt::Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcome")
+            .field("answer_is_cut_off", &self.answer_is_cut_off)
             .field("facts", &self.facts.len())
             .field("unsupported", &self.unsupported.len())
             .field("omitted", &self.omitted.len())

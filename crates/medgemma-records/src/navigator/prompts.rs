@@ -40,14 +40,13 @@ pub(crate) fn facts(question: &str, excerpt: &str) -> String {
     )
 }
 
-/// The answer, from the facts that hold.
+/// The answer, from the facts that hold. `gaps` has names of kinds from the record, and so stands between the marks too.
 pub(crate) fn answer(question: &str, patient: &str, facts: &str, gaps: &str) -> String {
     let facts = if facts.is_empty() { "(none)\n" } else { facts };
     format!(
         "Answer a question about a patient from the facts below and from nothing else.\n\
          Question: {question}\n\n\
-         {DATA}\nThe patient and the facts found, each with the resource that it is from:\n<<<\n{patient}{facts}>>>\n\
-         {gaps}\n\
+         {DATA}\nThe patient and the facts found, each with the resource that it is from:\n<<<\n{patient}{facts}{gaps}>>>\n\n\
          Name behind each statement the resource in brackets, as it stands above. If the facts do not answer the \
          question, say so."
     )

@@ -18,7 +18,7 @@ use super::options::NavigatorOptions;
 use super::search::Search;
 use super::stage::Stage;
 use super::trace::Step;
-use super::{Ask, Outcome, parse, prompts};
+use super::{Answer, Ask, Outcome, gaps, parse, prompts};
 
 pub(crate) struct Run<'a> {
     bundle: &'a Bundle,
@@ -59,9 +59,11 @@ impl<'a> Run<'a> {
             }
         }
         let (answer, left_out) = self.answer(&kinds)?;
-        let (cited, unfounded_citations) = self.citations(&answer);
+        let answer_is_cut_off = self.dialogue.was_cut_off(Stage::Answer);
+        let (cited, unfounded_citations) = self.citations(&answer, answer_is_cut_off);
         Ok(Outcome {
             answer,
+            answer_is_cut_off,
             cited,
             unfounded_citations,
             omitted: self.omitted(&kinds),
@@ -86,10 +88,11 @@ impl<'a> Run<'a> {
         let (prompt, ()) = self.dialogue.fitted(
             Stage::Kinds,
             |budget, count| (manifest.text(budget, count), ()),
-            |manifest| prompts::kinds(question, manifest, most),
+            |manifest, _| prompts::kinds(question, manifest, most),
         )?;
-        let read =
-            |answer: &str| Some(parse::kinds(answer, &present)).filter(|kinds| !kinds.is_empty());
+        let read = |answer: &Answer| {
+            Some(parse::kinds(&answer.text, &present)).filter(|kinds| !kinds.is_empty())
+        };
         let reply = self.dialogue.asked(Stage::Kinds, None, &prompt, read)?;
         let picked = matches!(reply, Reply::Read(_));
         let mut kinds = match reply {
@@ -140,18 +143,19 @@ impl<'a> Run<'a> {
         let (prompt, ()) = self.dialogue.fitted(
             Stage::Search,
             |budget, count| (manifest.line(kind, budget, count), ()),
-            |manifest| prompts::search(question, kind, manifest),
+            |manifest, _| prompts::search(question, kind, manifest),
         )?;
+        let read = |answer: &Answer| parse::search(&answer.text);
         let reply = self
             .dialogue
-            .asked(Stage::Search, Some(kind), &prompt, parse::search)?;
+            .asked(Stage::Search, Some(kind), &prompt, read)?;
         let terms = match reply {
-            Reply::Read(terms) => terms,
-            Reply::Unreadable => Vec::new(),
+            Reply::Read(terms) => Some(terms),
+            Reply::Unreadable => None,
             Reply::Stopped => return Ok(()),
         };
         let records = self.bundle.records();
-        let search = Search::new(self.bundle, self.patient, kind, &terms);
+        let search = Search::new(self.bundle, self.patient, kind, terms.as_deref());
         self.dialogue.trace.push(Step::Found {
             kind,
             records: search.found.len(),
@@ -160,31 +164,46 @@ impl<'a> Run<'a> {
         for at in search.passed_over {
             self.coverage.pass_over(&records[at], Reason::OtherCode);
         }
-        let mut left = self.ranked(&search.found, &terms);
+        let mut left = self.ranked(&search.found, terms.as_deref().unwrap_or_default());
+        // The most records of an excerpt, and those that an answer did not come to.
+        let (mut most, mut cut_off) = (left.len(), BTreeSet::new());
         for _ in 0..self.options.max_excerpts {
             if left.is_empty() || self.dialogue.stopped.is_some() {
                 break;
             }
-            let excerpt = self.read_excerpt(kind, &left)?;
+            let (excerpt, read) = self.read_excerpt(kind, &left[..most.min(left.len())])?;
             if excerpt.shown.is_empty() {
                 break;
             }
-            left.retain(|(at, _)| !excerpt.shows(records[*at].reference()));
+            left.retain(|(at, _)| !read.contains(records[*at].reference()));
+            if read.len() < excerpt.shown.len() {
+                // Of fewer records the model has less to say.
+                most = (excerpt.shown.len() / 2).max(1);
+                let shown = excerpt.shown.into_iter().map(|it| it.reference);
+                cut_off.extend(shown);
+            }
         }
-        let reason = if self.dialogue.stopped.is_some() {
-            Reason::NotReached
-        } else {
-            Reason::OverBudget
-        };
         for (at, _) in left {
-            self.coverage.pass_over(&records[at], reason);
+            let record = &records[at];
+            let was_reached =
+                self.dialogue.stopped.is_none() && !cut_off.contains(record.reference());
+            let reason = if was_reached {
+                Reason::OverBudget
+            } else {
+                Reason::NotReached
+            };
+            self.coverage.pass_over(record, reason);
         }
         Ok(())
     }
 
     /// Has the facts of the best records written down, as many as fit into a prompt. What it gives back shows nothing if
-    /// none fits, or if the bounds allow no question.
-    fn read_excerpt(&mut self, kind: Kind, ranked: &[(usize, i64)]) -> Result<Excerpt> {
+    /// none fits, or if the bounds allow no question; beside it those of which the model said all that it had to say.
+    fn read_excerpt(
+        &mut self,
+        kind: Kind,
+        ranked: &[(usize, i64)],
+    ) -> Result<(Excerpt, BTreeSet<Reference>)> {
         let (question, bundle) = (self.question, self.bundle);
         let (prompt, mut excerpt) = self.dialogue.fitted(
             Stage::Facts,
@@ -192,14 +211,15 @@ impl<'a> Run<'a> {
                 let excerpt = cut(bundle, ranked, budget, count);
                 (excerpt.text.clone(), excerpt)
             },
-            |excerpt| prompts::facts(question, excerpt),
+            |excerpt, _| prompts::facts(question, excerpt),
         )?;
         if excerpt.shown.is_empty() {
-            return Ok(excerpt);
+            return Ok((excerpt, BTreeSet::new()));
         }
-        let mut last = Facts::default();
-        let read = |answer: &str| {
-            last = Facts::read(answer, bundle, &excerpt);
+        let (mut last, mut is_cut_off) = (Facts::default(), false);
+        let read = |answer: &Answer| {
+            last = Facts::read(answer.whole_lines(), bundle, &excerpt);
+            is_cut_off = answer.is_cut_off;
             // Statements and no citation: asked again. Neither: there is nothing to say.
             (!last.facts.is_empty() || last.unsupported.is_empty()).then_some(())
         };
@@ -208,21 +228,28 @@ impl<'a> Run<'a> {
             .asked(Stage::Facts, Some(kind), &prompt, read)?;
         if matches!(reply, Reply::Stopped) && last == Facts::default() {
             excerpt.shown.clear();
-            return Ok(excerpt);
+            return Ok((excerpt, BTreeSet::new()));
         }
-        for shown in &excerpt.shown {
-            self.coverage.show(&shown.reference);
+        // An answer that was cut off says nothing of what it did not come to.
+        let read: BTreeSet<Reference> = if is_cut_off {
+            last.facts.iter().flat_map(Fact::sources).cloned().collect()
+        } else {
+            let shown = excerpt.shown.iter();
+            shown.map(|it| it.reference.clone()).collect()
+        };
+        for reference in &read {
+            self.coverage.show(reference);
         }
-        // None of them is there already: no record is in two excerpts.
+        // None of these facts is there already: no record that was read is in another excerpt.
         self.facts.append(&mut last.facts);
         self.unsupported.append(&mut last.unsupported);
-        Ok(excerpt)
+        Ok((excerpt, read))
     }
 
     /// The answer, and the facts for which its prompt had no room. Those that it had room for are what stays in `facts`.
     fn answer(&mut self, kinds: &[Kind]) -> Result<(String, Vec<Fact>)> {
         let patient = self.patient_line();
-        let gaps = self.gaps(kinds);
+        let gaps = gaps::gaps(self.bundle, self.omitted_because(kinds));
         let (question, facts) = (self.question, std::mem::take(&mut self.facts));
         let (prompt, fitting) = self.dialogue.fitted(
             Stage::Answer,
@@ -237,12 +264,20 @@ impl<'a> Run<'a> {
                 }
                 (text, fitting)
             },
-            |facts| prompts::answer(question, &patient, facts, &gaps),
+            |text, fitting| {
+                let left_out = facts.len() - fitting.copied().unwrap_or(0);
+                let gaps = match left_out {
+                    0 => gaps.clone(),
+                    _ => format!("{left_out} facts that were found had no room here.\n{gaps}"),
+                };
+                prompts::answer(question, &patient, text, &gaps)
+            },
         )?;
         self.facts = facts;
         let left_out = self.facts.split_off(fitting);
-        let read =
-            |answer: &str| Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty());
+        let read = |answer: &Answer| {
+            Some(answer.text.trim().to_owned()).filter(|answer| !answer.is_empty())
+        };
         let answer = match self.dialogue.asked(Stage::Answer, None, &prompt, read)? {
             Reply::Read(answer) => answer,
             Reply::Unreadable | Reply::Stopped => String::new(),
@@ -261,23 +296,6 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// What the model must know that it does not know.
-    fn gaps(&self, kinds: &[Kind]) -> String {
-        let missing = self
-            .omitted_because(kinds)
-            .filter(|(_, reason)| matches!(reason, Reason::OverBudget | Reason::NotReached));
-        let missing = missing.count();
-        let mut gaps = String::new();
-        if missing > 0 {
-            gaps +=
-                &format!("Not all was read: {missing} resources that may matter had no room.\n");
-        }
-        if self.bundle.has_more_pages() {
-            gaps += "The record has further pages that were not given.\n";
-        }
-        gaps
-    }
-
     fn omitted(&self, kinds: &[Kind]) -> Vec<Omitted> {
         let count = |text: &str| self.dialogue.count(text);
         self.omitted_because(kinds)
@@ -292,7 +310,13 @@ impl<'a> Run<'a> {
     }
 
     /// Citations of the answer: records that its prompt named, and what it did not name.
-    fn citations(&self, answer: &str) -> (Vec<Reference>, Vec<String>) {
+    fn citations(&self, answer: &str, is_cut_off: bool) -> (Vec<Reference>, Vec<String>) {
+        // `Observation/1` may be what is left of `Observation/12`.
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-.#/".contains(letter);
+        let answer = match is_cut_off {
+            true => answer.trim_end_matches(is_part),
+            false => answer,
+        };
         let mut named: BTreeSet<&Reference> = self.facts.iter().flat_map(Fact::sources).collect();
         named.extend(self.patient);
         let (mut cited, mut unfounded) = (Vec::new(), Vec::new());

@@ -18,12 +18,13 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// The first of code, title and category by which any record of the patient's is found; all if none is.
+    /// The first of code, title and category by which any record of the patient's is found; all if none is, or if no terms
+    /// are all that the model wants.
     pub(crate) fn new(
         bundle: &Bundle,
         patient: Option<&Reference>,
         kind: Kind,
-        terms: &[String],
+        terms: Option<&[String]>,
     ) -> Self {
         let records = bundle.records();
         let of_kind = |at: &usize| {
@@ -31,6 +32,11 @@ impl Search {
             record.kind() == kind && bundle.unfit(record, patient).is_none()
         };
         let all: Vec<usize> = (0..records.len()).filter(of_kind).collect();
+        let by_nothing = match terms {
+            Some([]) => Match::All,
+            _ => Match::Everything,
+        };
+        let terms = terms.unwrap_or_default();
         let asked: Vec<BTreeSet<String>> = terms.iter().map(|term| words(term).collect()).collect();
         for by in [Match::Code, Match::Title, Match::Category] {
             let (found, passed_over): (Vec<usize>, Vec<usize>) = all
@@ -47,7 +53,7 @@ impl Search {
         Self {
             found: all,
             passed_over: Vec::new(),
-            by: Match::Everything,
+            by: by_nothing,
         }
     }
 }
@@ -65,6 +71,6 @@ fn fits(record: &Record, by: Match, terms: &[String], asked: &[BTreeSet<String>]
                 .any(|term| !term.is_empty() && term.is_subset(&title))
         }
         Match::Category => summary.categories.iter().any(|it| is_one_of(it)),
-        Match::Everything => true,
+        Match::Everything | Match::All => true,
     }
 }

@@ -43,8 +43,10 @@ pub enum Match {
     Title,
     /// A category: `laboratory`.
     Category,
-    /// Nothing: the model named no code, or none that there is. All of the kind are taken.
+    /// Nothing: what the model said could not be read, or names nothing that there is. All of the kind are taken.
     Everything,
+    /// The model asked for all of the kind.
+    All,
 }
 
 /// Which bound ended a navigation early.
@@ -77,6 +79,8 @@ pub struct Call {
     pub answer: String,
     /// Its tokens.
     pub answer_tokens: usize,
+    /// Whether the answer ended for want of tokens.
+    pub is_cut_off: bool,
     /// Whether the answer could be read for what it was asked for.
     pub was_read: bool,
 }
@@ -89,6 +93,7 @@ impl fmt::Debug for Call {
             .field("attempt", &self.attempt)
             .field("prompt_tokens", &self.prompt_tokens)
             .field("answer_tokens", &self.answer_tokens)
+            .field("is_cut_off", &self.is_cut_off)
             .field("was_read", &self.was_read)
             .finish_non_exhaustive()
     }

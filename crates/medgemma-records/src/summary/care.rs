@@ -2,6 +2,8 @@
 
 use crate::fhir::{Procedure, ServiceRequest};
 
+use super::dosage::times;
+use super::draft::joined;
 use super::medications::prohibited;
 use super::{Draft, Standing, codes};
 
@@ -39,8 +41,18 @@ pub(crate) fn service_request(draft: &mut Draft<'_>, request: &ServiceRequest) {
     prohibited(draft, request.do_not_perform);
     let planned = draft
         .moment(request.occurrence_date_time.as_deref())
-        .or_else(|| draft.period(request.occurrence_period.as_ref()));
+        .or_else(|| draft.period(request.occurrence_period.as_ref()))
+        .or_else(|| joined(times(draft, request.occurrence_timing.as_ref()?), ", "));
     draft.say("planned for", planned);
+    let why = request.as_needed_codeable_concept.as_ref();
+    let needed = draft.as_needed(why, request.as_needed_boolean);
+    draft.say("when", needed);
+    let quantity = draft
+        .quantity(request.quantity_quantity.as_ref())
+        .or_else(|| draft.ratio(request.quantity_ratio.as_ref()))
+        .or_else(|| draft.range_of(request.quantity_range.as_ref()));
+    draft.say("quantity", quantity);
+    draft.say_all("detail", &request.order_detail);
     draft.say_all("site", &request.body_site);
     draft.say_reasons(&request.reason_code, &request.reason_reference);
     draft.say_people("ordered by", &request.requester);

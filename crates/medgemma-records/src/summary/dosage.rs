@@ -6,20 +6,42 @@ use crate::fhir::{Decimal, Dosage, Repeat, Timing};
 use super::Draft;
 use super::draft::joined;
 
-/// A dosage as its author worded it, or put together from its parts; and what bounds or explains it, which the wording
-/// may leave out.
-pub(super) fn dosage(draft: &mut Draft<'_>, dosage: &Dosage) {
+/// Dosages in the order in which they follow each other. Those without a number are all at once, says the standard.
+pub(super) fn dosages(draft: &mut Draft<'_>, dosages: &[Dosage]) {
+    let mut in_order: Vec<&Dosage> = dosages.iter().collect();
+    let number = |dosage: &Dosage| dosage.sequence.as_ref().and_then(Decimal::to_f64);
+    in_order.sort_by(|a, b| {
+        let (a, b) = (number(a), number(b));
+        a.unwrap_or(f64::MAX).total_cmp(&b.unwrap_or(f64::MAX))
+    });
+    let follow_each_other = dosages.len() > 1;
+    for part in in_order {
+        let step = part.sequence.as_ref().filter(|_| follow_each_other);
+        dosage(draft, part, step);
+    }
+}
+
+/// A dosage as its author worded it, with those of its parts that the wording lacks, or put together from them; and what
+/// bounds or explains it.
+fn dosage(draft: &mut Draft<'_>, dosage: &Dosage, step: Option<&Decimal>) {
     let worded = draft.text(dosage.text.as_deref());
     let repeat = dosage
         .timing
         .as_ref()
         .and_then(|timing| timing.repeat.as_ref());
-    if worded.is_some() {
-        draft.say("dosage", worded);
-    } else {
-        let parts = parts(draft, dosage);
-        draft.say("dosage", joined(parts, ", "));
+    let mut parts = parts(draft, dosage);
+    if let Some(worded) = &worded {
+        // Numbers in the wording do not say that the dose is among them.
+        parts.retain(|part| !says(worded, part));
     }
+    let parts = joined(parts, ", ");
+    let said = match (worded, parts) {
+        (Some(worded), Some(parts)) => Some(format!("{worded} ({parts})")),
+        (worded, parts) => worded.or(parts),
+    };
+    let step = step.map(|step| format!("step {}", step.as_str()));
+    let said = step.into_iter().chain(said).collect();
+    draft.say("dosage", joined(said, ": "));
     let bounds = repeat.and_then(|repeat| bounds(draft, repeat));
     draft.say("for", bounds);
     let most = [
@@ -57,10 +79,10 @@ fn parts(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
     if let Some(timing) = &dosage.timing {
         parts.extend(times(draft, timing));
     }
-    let needed = draft.concept(dosage.as_needed_codeable_concept.as_ref());
-    let needed = needed.map(|why| format!("as needed for {why}"));
-    parts.extend(needed.or_else(|| dosage.as_needed_boolean?.then(|| "as needed".to_owned())));
+    let why = dosage.as_needed_codeable_concept.as_ref();
+    parts.extend(draft.as_needed(why, dosage.as_needed_boolean));
     parts.extend(draft.concept(dosage.route.as_ref()));
+    parts.extend(draft.concept(dosage.method.as_ref()));
     parts.extend(
         draft
             .concept(dosage.site.as_ref())
@@ -69,8 +91,39 @@ fn parts(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
     parts
 }
 
+/// Whether a wording has a part in it, word for word: `5 mg` is in `take 5mg daily`, not in `15 mg` nor in `2-5 mg`.
+fn says(wording: &str, part: &str) -> bool {
+    let (wording, part) = (pieces(wording), pieces(part));
+    !part.is_empty() && wording.windows(part.len()).any(|window| window == part)
+}
+
+/// Words and numbers, a range or a fraction being one number.
+fn pieces(text: &str) -> Vec<String> {
+    let is_word = |letter: char| letter.is_alphabetic() || letter == '%';
+    let is_number = |letter: char| letter.is_ascii_digit() || "-–/.,½¼¾".contains(letter);
+    let mut pieces: Vec<String> = Vec::new();
+    let mut last = None;
+    for letter in text.to_lowercase().chars() {
+        let class = if is_word(letter) {
+            Some(true)
+        } else {
+            is_number(letter).then_some(false)
+        };
+        match (class, pieces.last_mut()) {
+            (None, _) => {}
+            (class, Some(piece)) if class == last => piece.push(letter),
+            _ => pieces.push(letter.to_string()),
+        }
+        last = class;
+    }
+    let bare = pieces
+        .iter()
+        .map(|it| it.trim_matches(['.', ',', '-', '/', '–']).to_owned());
+    bare.filter(|piece| !piece.is_empty()).collect()
+}
+
 /// When. A code says all of it but for the bounds, says the standard.
-fn times(draft: &mut Draft<'_>, timing: &Timing) -> Vec<String> {
+pub(super) fn times(draft: &mut Draft<'_>, timing: &Timing) -> Vec<String> {
     let coded = draft.concept(timing.code.as_ref());
     if coded.is_some() {
         return coded.into_iter().collect();

@@ -2,9 +2,7 @@
 
 use crate::bundle::Names;
 use crate::date::Date;
-use crate::fhir::{
-    Annotation, CodeableConcept, Period, Quantity, Range, Ratio, Reference, Resource,
-};
+use crate::fhir::{Annotation, CodeableConcept, Period, Quantity, Range, Ratio, Reference};
 use crate::text::clean;
 
 use super::{Code, Detail, Standing, Summary, codes};
@@ -80,51 +78,6 @@ impl<'a> Draft<'a> {
         self.say_named("reason", references);
     }
 
-    /// What references point at: what they say themselves, or the title of the record.
-    pub(crate) fn say_named<'b>(
-        &mut self,
-        label: &'static str,
-        references: impl IntoIterator<Item = &'b Reference>,
-    ) {
-        let texts = references
-            .into_iter()
-            .filter_map(|reference| self.named(reference))
-            .collect();
-        self.say(label, joined(texts, ", "));
-    }
-
-    /// People by name, of whom it is known that they are no patients or relatives: what points into this resource or by
-    /// a URN at something that was not read may be one, whose name would be in `display`.
-    pub(crate) fn say_people<'b>(
-        &mut self,
-        label: &'static str,
-        references: impl IntoIterator<Item = &'b Reference>,
-    ) {
-        let is_known = |reference: &&Reference| match reference.reference.as_deref() {
-            Some(name) if name.starts_with(['#']) || name.starts_with("urn:") => {
-                reference.r#type.is_some() || self.names.resource(name, self.from).is_some()
-            }
-            _ => true,
-        };
-        let references: Vec<&Reference> = references.into_iter().filter(is_known).collect();
-        self.say_named(label, references);
-    }
-
-    /// As above, of one; nothing of what was entered in error.
-    pub(crate) fn named(&mut self, reference: &Reference) -> Option<String> {
-        let name = reference.reference.as_deref();
-        let target = name.and_then(|name| self.names.resource(name, self.from));
-        if name.is_some_and(|name| self.names.is_void(name, self.from)) {
-            return None;
-        }
-        // Their names are not read from their own records either.
-        if let Some(whom) = lay(reference, target) {
-            return Some(whom.to_owned());
-        }
-        self.text(reference.display.as_deref())
-            .or_else(|| self.text(title(target?).as_deref()))
-    }
-
     /// Title and codes.
     pub(crate) fn titled(&mut self, concept: Option<&CodeableConcept>) {
         let Some(concept) = concept else { return };
@@ -150,6 +103,16 @@ impl<'a> Draft<'a> {
     /// Of several dates the first that is there and is a date.
     pub(crate) fn date(&mut self, dates: &[Option<&str>]) {
         self.summary.date = dates.iter().flatten().find_map(|date| Date::parse(date));
+    }
+
+    /// The same; for want of one, the date on which it was written down, of which the line says that it is no other.
+    pub(crate) fn date_or(&mut self, dates: &[Option<&str>], written: Option<&str>, how: &str) {
+        self.date(dates);
+        if self.summary.date.is_none() {
+            self.date(&[written]);
+            let was_written = self.summary.date.is_some();
+            self.say("date", was_written.then(|| format!("when it was {how}")));
+        }
     }
 
     pub(crate) fn categories<'b>(
@@ -188,6 +151,13 @@ impl<'a> Draft<'a> {
         self.summary.standing = standing;
     }
 
+    /// What cannot be understood in full may not hold now.
+    pub(crate) fn doubt_standing(&mut self) {
+        if self.summary.standing == Standing::Current {
+            self.summary.standing = Standing::Unclear;
+        }
+    }
+
     pub(crate) fn abnormal(&mut self) {
         self.summary.abnormal = true;
     }
@@ -214,9 +184,16 @@ impl<'a> Draft<'a> {
         Some(comparator + &value)
     }
 
+    /// Not UCUM's `1`, which behind a number would be a digit of it; of an annotation in braces alone its words.
     fn unit(&mut self, quantity: &Quantity) -> Option<String> {
-        self.text(quantity.unit.as_deref())
-            .or_else(|| self.text(quantity.code.as_deref()))
+        let unit = self
+            .text(quantity.unit.as_deref())
+            .or_else(|| self.text(quantity.code.as_deref()))?;
+        let unit = match unit.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
+            Some(counted) if !counted.contains(['{', '}']) => counted.to_owned(),
+            _ => unit,
+        };
+        Some(unit).filter(|unit| !unit.is_empty() && unit != "1")
     }
 
     /// `3.5 to 5.1 mmol/L`, `at most 5.1 mmol/L`.
@@ -239,6 +216,16 @@ impl<'a> Draft<'a> {
             (Some(low), None) => Some(format!("at least {low}")),
             (None, high) => Some(format!("at most {}", high?)),
         }
+    }
+
+    /// `as needed for pain`, of a dose or an order.
+    pub(crate) fn as_needed(
+        &mut self,
+        why: Option<&CodeableConcept>,
+        yes: Option<bool>,
+    ) -> Option<String> {
+        let why = self.concept(why).map(|why| format!("as needed for {why}"));
+        why.or_else(|| yes?.then(|| "as needed".to_owned()))
     }
 
     pub(crate) fn range_of(&mut self, range: Option<&Range>) -> Option<String> {
@@ -283,22 +270,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The word for a patient or a relative, if a reference points at one.
-fn lay(reference: &Reference, target: Option<&Resource>) -> Option<&'static str> {
-    if matches!(target, Some(Resource::Patient(_))) {
-        return Some("the patient");
-    }
-    let r#type = reference.r#type.iter();
-    // `Patient/1`, `https://server/fhir/Patient/1`, `Patient?identifier=1`
-    let parts = reference.reference.iter().chain(r#type);
-    let mut parts = parts.flat_map(|text| text.split(['/', '?', '|']));
-    parts.find_map(|part| match part {
-        "Patient" => Some("the patient"),
-        "RelatedPerson" => Some("a relative"),
-        _ => None,
-    })
-}
-
 /// What a concept is called: its text, or a coding's display, or a code for want of words.
 pub(crate) fn words(concept: &CodeableConcept) -> Option<&str> {
     let displays = concept
@@ -312,27 +283,6 @@ pub(crate) fn words(concept: &CodeableConcept) -> Option<&str> {
         .chain(displays)
         .chain(codes::codes(concept));
     texts.find(|text| !text.trim().is_empty())
-}
-
-/// What a resource is called where another refers to it.
-pub(crate) fn title(resource: &Resource) -> Option<String> {
-    let concept = match resource {
-        Resource::Practitioner(practitioner) => return practitioner.called(),
-        Resource::Medication(medication) => return medication.called(),
-        Resource::Condition(condition) => &condition.code,
-        Resource::AllergyIntolerance(allergy) => &allergy.code,
-        Resource::Observation(observation) => &observation.measured.code,
-        Resource::DiagnosticReport(report) => &report.code,
-        Resource::Procedure(procedure) => &procedure.code,
-        Resource::ServiceRequest(request) => &request.code,
-        Resource::Patient(_)
-        | Resource::Encounter(_)
-        | Resource::FamilyMemberHistory(_)
-        | Resource::MedicationRequest(_)
-        | Resource::MedicationStatement(_)
-        | Resource::MedicationAdministration(_) => return None,
-    };
-    concept.as_ref().and_then(words).map(str::to_owned)
 }
 
 /// Texts as one, or `None` if there is none.

@@ -5,7 +5,7 @@ use crate::fhir::{
     Reference, Resource,
 };
 
-use super::dosage::dosage;
+use super::dosage::dosages;
 use super::draft::{joined, words};
 use super::{Draft, Standing, codes};
 
@@ -55,14 +55,12 @@ pub(crate) fn request(draft: &mut Draft<'_>, request: &MedicationRequest) {
     draft.categories(&request.category);
     draft.date(&[request.authored_on.as_deref()]);
     prohibited(draft, request.do_not_perform);
-    request
-        .dosage_instruction
-        .iter()
-        .for_each(|part| dosage(draft, part));
+    dosages(draft, &request.dosage_instruction);
     draft.say_reasons(&request.reason_code, &request.reason_reference);
     draft.say_people("prescribed by", &request.requester);
     draft.say_unless("order", "intent", request.intent.as_deref());
     draft.say_unless("routine", "priority", request.priority.as_deref());
+    draft.say_all("status because of", &request.status_reason);
     draft.say_notes(&request.note);
     draft.status(request.status.as_deref(), codes::order_standing);
 }
@@ -82,15 +80,19 @@ pub(crate) fn statement(draft: &mut Draft<'_>, statement: &MedicationStatement) 
     );
     draft.categories(&statement.category);
     let period = statement.effective_period.as_ref();
-    draft.date(&[
-        statement.effective_date_time.as_deref(),
-        period.and_then(|period| period.start.as_deref()),
+    draft.date_or(
+        &[
+            statement.effective_date_time.as_deref(),
+            period.and_then(|period| period.start.as_deref()),
+        ],
         statement.date_asserted.as_deref(),
-    ]);
+        "asserted",
+    );
     let ended = draft.moment(period.and_then(|period| period.end.as_deref()));
     draft.say("until", ended);
-    statement.dosage.iter().for_each(|part| dosage(draft, part));
+    dosages(draft, &statement.dosage);
     draft.say_reasons(&statement.reason_code, &statement.reason_reference);
+    draft.say_all("status because of", &statement.status_reason);
     draft.say_notes(&statement.note);
     draft.status(statement.status.as_deref(), codes::order_standing);
 }
@@ -117,7 +119,9 @@ pub(crate) fn administration(draft: &mut Draft<'_>, given: &MedicationAdministra
             .quantity(dosage.rate_quantity.as_ref())
             .or_else(|| draft.ratio(dosage.rate_ratio.as_ref()));
         draft.say("rate", rate);
+        draft.say_all("site", &dosage.site);
         draft.say_all("route", &dosage.route);
+        draft.say_all("method", &dosage.method);
     }
     draft.say_all("why not", &given.status_reason);
     draft.say_reasons(&given.reason_code, &given.reason_reference);

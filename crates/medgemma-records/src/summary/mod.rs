@@ -7,6 +7,7 @@ mod draft;
 mod medications;
 mod people;
 mod problems;
+mod references;
 mod results;
 
 use std::fmt::{self, Write};
@@ -95,6 +96,13 @@ impl Summary {
     /// Of a resource, with the names of those that it refers to.
     pub(crate) fn of(resource: &Resource, names: &Names<'_>, from: usize, limit: usize) -> Self {
         let mut draft = Draft::new(names, from, limit);
+        let is_modified = names.resources[from].is_modified;
+        if is_modified {
+            draft.say(
+                "caution",
+                Some("modified by something that is not read".to_owned()),
+            );
+        }
         match resource {
             Resource::Patient(patient) => people::patient(&mut draft, patient),
             Resource::Practitioner(practitioner) => people::practitioner(&mut draft, practitioner),
@@ -114,6 +122,9 @@ impl Summary {
             Resource::DiagnosticReport(report) => results::report(&mut draft, report),
             Resource::Procedure(procedure) => care::procedure(&mut draft, procedure),
             Resource::ServiceRequest(request) => care::service_request(&mut draft, request),
+        }
+        if is_modified {
+            draft.doubt_standing();
         }
         Self {
             void: names.is_void_at(from),

@@ -53,6 +53,7 @@ pub(crate) fn encounter(draft: &mut Draft<'_>, encounter: &Encounter) {
     draft.date(&[period.and_then(|period| period.start.as_deref())]);
     let ended = draft.moment(period.and_then(|period| period.end.as_deref()));
     draft.say("until", ended);
+    draft.say_all("type", encounter.r#type.iter().skip(1));
     draft.say_all("service", &encounter.service_type);
     draft.say_reasons(&encounter.reason_code, &encounter.reason_reference);
     draft.say_named(

@@ -36,14 +36,11 @@ pub(crate) fn condition(draft: &mut Draft<'_>, condition: &Condition) {
         .onset_period
         .as_ref()
         .and_then(|period| period.start.as_deref());
-    draft.date(&[
-        condition.onset_date_time.as_deref(),
-        onset,
+    draft.date_or(
+        &[condition.onset_date_time.as_deref(), onset],
         condition.recorded_date.as_deref(),
-    ]);
-    if condition.onset_date_time.is_none() && onset.is_none() && condition.recorded_date.is_some() {
-        draft.say("date", Some("when it was recorded".to_owned()));
-    }
+        "recorded",
+    );
     let onset = draft
         .quantity(condition.onset_age.as_ref())
         .map(|age| format!("at age {age}"))
@@ -63,6 +60,14 @@ pub(crate) fn condition(draft: &mut Draft<'_>, condition: &Condition) {
     let is_over = ended.is_some();
     draft.say("ended", ended);
     draft.say_all("severity", &condition.severity);
+    for stage in &condition.stage {
+        let kind = draft.concept(stage.r#type.as_ref());
+        let found = draft.concept(stage.summary.as_ref());
+        let stage = kind.into_iter().chain(found).collect();
+        draft.say("stage", joined(stage, ": "));
+    }
+    let assessed = condition.stage.iter().flat_map(|stage| &stage.assessment);
+    draft.say_named("staged by", assessed);
     draft.say_all("site", &condition.body_site);
     draft.say_notes(&condition.note);
     statuses(
@@ -79,11 +84,11 @@ pub(crate) fn allergy(draft: &mut Draft<'_>, allergy: &AllergyIntolerance) {
         .onset_period
         .as_ref()
         .and_then(|period| period.start.as_deref());
-    draft.date(&[
-        allergy.onset_date_time.as_deref(),
-        onset,
+    draft.date_or(
+        &[allergy.onset_date_time.as_deref(), onset],
         allergy.recorded_date.as_deref(),
-    ]);
+        "recorded",
+    );
     draft.say_text("type", allergy.r#type.as_deref());
     let categories = allergy.category.iter().flatten();
     let categories = categories
@@ -94,6 +99,7 @@ pub(crate) fn allergy(draft: &mut Draft<'_>, allergy: &AllergyIntolerance) {
     let onset = draft
         .quantity(allergy.onset_age.as_ref())
         .map(|age| format!("at age {age}"))
+        .or_else(|| draft.range_of(allergy.onset_range.as_ref()))
         .or_else(|| draft.text(allergy.onset_string.as_deref()));
     draft.say("onset", onset);
     for reaction in &allergy.reaction {
@@ -127,24 +133,35 @@ pub(crate) fn family(draft: &mut Draft<'_>, history: &FamilyMemberHistory) {
     draft.say_all("sex", &history.sex);
     let age = draft
         .quantity(history.age_age.as_ref())
+        .or_else(|| draft.range_of(history.age_range.as_ref()))
         .or_else(|| draft.text(history.age_string.as_deref()));
     draft.say("age", age);
     for condition in &history.condition {
         let Some(mut text) = draft.concept(condition.code.as_ref()) else {
             continue;
         };
-        if let Some(age) = draft.quantity(condition.onset_age.as_ref()) {
-            text += &format!(", onset at age {age}");
-        } else if let Some(onset) = draft.text(condition.onset_string.as_deref()) {
+        let onset = draft
+            .quantity(condition.onset_age.as_ref())
+            .or_else(|| draft.range_of(condition.onset_range.as_ref()))
+            .map(|age| format!("at age {age}"))
+            .or_else(|| draft.period(condition.onset_period.as_ref()))
+            .or_else(|| draft.text(condition.onset_string.as_deref()));
+        if let Some(onset) = onset {
             text += &format!(", onset {onset}");
         }
         if let Some(outcome) = draft.concept(condition.outcome.as_ref()) {
             text += &format!(", outcome {outcome}");
         }
+        match condition.contributed_to_death {
+            Some(true) => text += ", contributed to death",
+            Some(false) => text += ", did not contribute to death",
+            None => {}
+        }
         draft.say("condition", Some(text));
     }
     let died = draft
         .quantity(history.deceased_age.as_ref())
+        .or_else(|| draft.range_of(history.deceased_range.as_ref()))
         .map(|age| format!("at age {age}"))
         .or_else(|| draft.moment(history.deceased_date.as_deref()))
         .or_else(|| draft.text(history.deceased_string.as_deref()))

@@ -1,7 +1,8 @@
 //! Observations and reports.
 
 use crate::fhir::{
-    CodeableConcept, Component, DiagnosticReport, Observation, Quantity, ReferenceRange, Value,
+    CodeableConcept, Component, DiagnosticReport, Extension, Observation, Quantity, ReferenceRange,
+    Value,
 };
 
 use super::draft::joined;
@@ -10,14 +11,23 @@ use super::{Draft, Standing, codes};
 pub(crate) fn observation(draft: &mut Draft<'_>, observation: &Observation) {
     let measured = &observation.measured;
     draft.titled(measured.code.as_ref());
+    // A donor's hepatitis reads like the patient's unless it says so first.
+    for about in others(draft, observation) {
+        draft.say("about", Some(format!("{about}, not the patient")));
+    }
     draft.categories(&observation.category);
     let period = observation.effective_period.as_ref();
-    draft.date(&[
-        observation.effective_date_time.as_deref(),
-        observation.effective_instant.as_deref(),
-        period.and_then(|period| period.start.as_deref()),
+    draft.date_or(
+        &[
+            observation.effective_date_time.as_deref(),
+            observation.effective_instant.as_deref(),
+            period.and_then(|period| period.start.as_deref()),
+        ],
         observation.issued.as_deref(),
-    ]);
+        "issued",
+    );
+    let ended = draft.moment(period.and_then(|period| period.end.as_deref()));
+    draft.say("until", ended);
     let own = value(draft, measured);
     let components = observation
         .component
@@ -32,6 +42,25 @@ pub(crate) fn observation(draft: &mut Draft<'_>, observation: &Observation) {
     draft.say_all("method", &observation.method);
     draft.say_notes(&observation.note);
     draft.status(observation.status.as_deref(), |_| Standing::Unclear);
+}
+
+/// Whom or what else an observation is about, as its focus says: a fetus, a donor, a device.
+fn others(draft: &mut Draft<'_>, observation: &Observation) -> Vec<String> {
+    const FOCUS_CODE: &str = "http://hl7.org/fhir/StructureDefinition/observation-focusCode";
+    let subject = observation.subject.as_ref();
+    let mut others = Vec::new();
+    for focus in &observation.focus {
+        if !draft.is_same(focus, subject) {
+            let named = draft.other_than_patient(focus);
+            others.push(named.unwrap_or_else(|| "somebody or something else".to_owned()));
+        }
+    }
+    let is_focus = |it: &&Extension| it.url.as_deref() == Some(FOCUS_CODE);
+    for extension in observation.extension.iter().filter(is_focus) {
+        let named = draft.concept(extension.value_codeable_concept.as_ref());
+        others.push(named.unwrap_or_else(|| "somebody or something else".to_owned()));
+    }
+    others
 }
 
 /// `Diastolic blood pressure 95 mm[Hg] (reference range at most 90 mm[Hg], interpretation high)`.
@@ -68,6 +97,7 @@ fn value(draft: &mut Draft<'_>, measured: &Component) -> Option<String> {
         Some(Value::Range(range)) => draft.range_of(Some(range)),
         Some(Value::Ratio(ratio)) => draft.ratio(Some(ratio)),
         Some(Value::Period(period)) => draft.period(Some(period)),
+        Some(Value::Samples) => Some("no value that can be shown".to_owned()),
         None => None,
     };
     value.or_else(|| {
@@ -78,7 +108,7 @@ fn value(draft: &mut Draft<'_>, measured: &Component) -> Option<String> {
     })
 }
 
-/// What is said of a value: reference ranges, interpretations, and where there is no interpretation, ours.
+/// What is said of a value: reference ranges, interpretations, and where none of these flags what lies outside, that it does.
 fn judged(draft: &mut Draft<'_>, measured: &Component) -> Vec<(&'static str, String)> {
     let mut said = Vec::new();
     let ranges = measured
@@ -87,22 +117,22 @@ fn judged(draft: &mut Draft<'_>, measured: &Component) -> Vec<(&'static str, Str
         .filter_map(|range| reference_range(draft, range))
         .collect();
     said.extend(joined(ranges, ", ").map(|text| ("reference range", text)));
-    let mut meanings = Vec::new();
+    let (mut meanings, mut is_flagged) = (Vec::new(), false);
     for concept in &measured.interpretation {
         let known = codes::codes(concept).find_map(codes::interpretation);
-        if known.is_some_and(|(_, flags)| flags) {
-            draft.abnormal();
-        }
+        is_flagged |= known.is_some_and(|(_, flags)| flags);
         meanings.extend(
             known
                 .map(|(meaning, _)| meaning.to_owned())
                 .or_else(|| draft.concept(Some(concept))),
         );
     }
-    let interpreted = !meanings.is_empty();
     said.extend(joined(meanings, ", ").map(|text| ("interpretation", text)));
-    if let Some(side) = outside(measured).filter(|_| !interpreted) {
+    let outside = outside(measured);
+    if is_flagged || outside.is_some() {
         draft.abnormal();
+    }
+    if let Some(side) = outside.filter(|_| !is_flagged) {
         said.push(("compared", format!("{side} the reference range")));
     }
     said
@@ -153,9 +183,7 @@ fn outside(measured: &Component) -> Option<&'static str> {
     let number = |quantity: &Quantity| quantity.value.as_ref()?.to_f64();
     let bound = |bound: &Option<Quantity>| {
         let bound = bound.as_ref()?;
-        let plain = bound.comparator.is_none()
-            && bound.unit == quantity.unit
-            && bound.code == quantity.code;
+        let plain = bound.comparator.is_none() && is_one_unit(bound, quantity);
         number(bound).filter(|_| plain)
     };
     let value = number(quantity).filter(|_| quantity.comparator.is_none())?;
@@ -167,15 +195,32 @@ fn outside(measured: &Component) -> Option<&'static str> {
         .then_some("above")
 }
 
+/// By the codes where both have one, else by what is written.
+fn is_one_unit(one: &Quantity, other: &Quantity) -> bool {
+    match (&one.code, &other.code) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one.unit == other.unit,
+        _ => {
+            let [one, other] = [one, other].map(|it| it.unit.as_ref().or(it.code.as_ref()));
+            one.is_some() && one == other
+        }
+    }
+}
+
 pub(crate) fn report(draft: &mut Draft<'_>, report: &DiagnosticReport) {
     draft.titled(report.code.as_ref());
     draft.categories(&report.category);
     let period = report.effective_period.as_ref();
-    draft.date(&[
-        report.effective_date_time.as_deref(),
-        period.and_then(|period| period.start.as_deref()),
+    draft.date_or(
+        &[
+            report.effective_date_time.as_deref(),
+            period.and_then(|period| period.start.as_deref()),
+        ],
         report.issued.as_deref(),
-    ]);
+        "issued",
+    );
+    let ended = draft.moment(period.and_then(|period| period.end.as_deref()));
+    draft.say("until", ended);
     draft.say_text("conclusion", report.conclusion.as_deref());
     draft.say_all("conclusion", &report.conclusion_code);
     let results = report.result.iter().filter_map(|result| {

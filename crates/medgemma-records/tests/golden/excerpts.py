@@ -74,7 +74,8 @@ def points(it, question, newest):
     of_title = {word.rstrip("s") if len(word) > 4 else word for word in re.findall(r"[a-z0-9]+", it["title"].lower())}
     total = 100 * (it["kind"] == "Patient") + 40 * (it["kind"] in kinds) + 80 * bool(codes & {*it["codes"]})
     total += 30 * min(3, sum(bool(alike & of_title) for alike in words))
-    total += 15 * (it["kind"] in CURRENT)  # all are active in these bundles
+    if it["kind"] in CURRENT:  # all are active in these bundles, and their dates are those of their beginning
+        return total + 15 + 20
     return total + (20 // (1 + (newest - it["moment"]).days // 365) if it["moment"] else 0)
 
 
