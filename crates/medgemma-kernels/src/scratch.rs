@@ -105,7 +105,7 @@ mod tests {
                 });
             }
         });
-        let free = FREE_LARGE.lock().unwrap();
+        let free = FREE_LARGE.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(free.len() <= KEPT, "{}", free.len());
     }
 }
