@@ -16,7 +16,7 @@ use medgemma::{
     Backend, Device, FinishReason, GenerateOptions, LoadOptions, MedGemma, Message, NOTICE,
     PRESETS, Resizer,
 };
-use medgemma_testkit::{Dialect, Golden, VARIANTS, checkpoint, dialect};
+use medgemma_testkit::{Dialect, GEMMA, Golden, checkpoint, dialect};
 use serde_json::{Value, json};
 use support::{
     GoldenChat, ask, cpu, essence, exactly, ids, image, load, model, stopping_at, up_to,
@@ -57,7 +57,7 @@ fn devices_are_named_and_absent_ones_name_their_feature() {
 
 #[test]
 fn loading_reports_its_progress_up_to_the_whole() {
-    for variant in VARIANTS {
+    for variant in GEMMA {
         let mut reports: Vec<(u64, u64)> = Vec::new();
         let options =
             LoadOptions::default().with_progress(|done, total| reports.push((done, total)));
