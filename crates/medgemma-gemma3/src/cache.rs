@@ -80,7 +80,8 @@ impl KvCache {
     }
 
     /// The most bytes that a cache of `context` positions takes on the device `cpu`, with the room
-    /// that a layer which just grew has not filled: what a memory plan must count.
+    /// that a layer which just grew has not filled, and the keys or values that are still in their old
+    /// slots while they move to new ones: what a memory plan must count.
     #[must_use]
     pub fn planned_bytes(
         config: &TextConfig,
@@ -94,10 +95,13 @@ impl KvCache {
             LayerType::Full => grown,
         });
         let head = precision.row_bytes(arithmetic, config.head_dim);
-        let row = 2 * config.num_key_value_heads * head;
+        let half = (config.num_key_value_heads * head) as u64;
+        let bytes = |slots: usize, of_each: u64| (slots as u64).saturating_mul(of_each);
+        let longest = slots.clone().max().unwrap_or(0).min(context);
+        let moving = if longest > INITIAL_SLOTS { longest } else { 0 };
         slots
-            .map(|slots| (slots.max(INITIAL_SLOTS) as u64).saturating_mul(row as u64))
-            .fold(0, u64::saturating_add)
+            .map(|slots| bytes(slots.max(INITIAL_SLOTS), 2 * half))
+            .fold(bytes(moving, half), u64::saturating_add)
     }
 
     /// Forgets what was read after the first `len` positions, as if it had never been read.
@@ -121,6 +125,11 @@ impl KvCache {
         self.len += rows;
     }
 
+    /// What decides the format of keys and values: equal for caches that hold them alike.
+    pub(crate) fn format(&self) -> (Arithmetic, KvPrecision) {
+        (self.arithmetic, self.precision)
+    }
+
     /// Keys or values in the format that they are stored in.
     pub(crate) fn rounded(&self, rows: Tensor<3>) -> KvRows {
         ops::rounded(rows, self.arithmetic, self.precision)
@@ -142,8 +151,8 @@ pub(crate) struct Attended {
     pub(crate) values: KvRows,
 }
 
-/// Keys that `rows` new rows at `position` attend over in a layer with this window: those already
-/// stored that any of the rows can see, in order of position, then the rows' own.
+/// Keys already stored that new rows from `position` on can see in a layer with this window: those of
+/// the positions just before it, which they attend over together with their own.
 pub(crate) fn past_keys(position: usize, window: Option<usize>) -> usize {
     window.map_or(position, |window| position.min(window - 1))
 }

@@ -37,6 +37,18 @@ pub enum Error {
         /// The decoder's width.
         expected: usize,
     },
+    /// Given embeddings lie on another device than the model.
+    #[error(
+        "embeddings at position {position} lie on the device {found}, the model on {expected}: move them there"
+    )]
+    EmbeddingDevice {
+        /// Their position in the prompt.
+        position: usize,
+        /// The device of the weights.
+        expected: String,
+        /// The device of the embeddings, as burn names it.
+        found: String,
+    },
     /// Prompt and answer together do not fit into the context.
     #[error(
         "{cached} tokens read, {prompt} new ones and an answer of up to {max_new_tokens} exceed the context of {limit}: shorten the prompt, or lower max_new_tokens to {room}"

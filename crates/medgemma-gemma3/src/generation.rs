@@ -204,7 +204,7 @@ impl Generation<'_> {
         };
         let mut id = first.id;
         for (row, &guess) in logits.zip(draft) {
-            if guess != id || self.writer.complete() {
+            if guess != id || self.writer.stops(id) || self.writer.complete() {
                 break;
             }
             // Numbers that are not finite are met again, and told, when their row is read alone.

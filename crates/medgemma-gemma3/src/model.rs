@@ -103,7 +103,8 @@ impl Decoder {
     /// - result: `[1, v]`, logits of the last position
     ///
     /// # Errors
-    /// [`Error::EmptyPrompt`], [`Error::TokenOutOfRange`], [`Error::EmbeddingShape`] and
+    /// [`Error::EmptyPrompt`], [`Error::TokenOutOfRange`], [`Error::EmbeddingShape`],
+    /// [`Error::EmbeddingDevice`], [`medgemma_tensor::Error::NotF32`] of embeddings and
     /// [`Error::ContextOverflow`], all before any work.
     pub fn prefill(
         &self,
@@ -176,11 +177,7 @@ impl Decoder {
     pub fn decode(&self, ids: &[u32], caches: &mut [&mut KvCache]) -> Result<Tensor<2>> {
         assert_eq!(ids.len(), caches.len(), "one token for each cache");
         let tokens = [Segment::Tokens(ids.to_vec())];
-        check(
-            &tokens,
-            self.embed_tokens.dims()[0],
-            self.config.hidden_size,
-        )?;
+        self.check_segments(&tokens)?;
         for cache in caches.iter() {
             self.check_context(cache, 1, 0)?;
         }
@@ -213,8 +210,13 @@ impl Decoder {
         cache: &KvCache,
         max_new_tokens: usize,
     ) -> Result<()> {
-        check(prompt, self.embed_tokens.dims()[0], self.config.hidden_size)?;
+        self.check_segments(prompt)?;
         self.check_context(cache, prompt_len(prompt), max_new_tokens)
+    }
+
+    fn check_segments(&self, prompt: &[Segment]) -> Result<()> {
+        let [vocab_size, width] = self.embed_tokens.dims();
+        check(prompt, vocab_size, width, &self.device)
     }
 
     fn check_context(&self, cache: &KvCache, prompt: usize, max_new_tokens: usize) -> Result<()> {

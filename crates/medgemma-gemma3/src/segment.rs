@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use medgemma_tensor::Tensor;
+use medgemma_tensor::{Device, Tensor, check_f32};
 
 use crate::error::{Error, Result};
 
@@ -55,8 +55,13 @@ pub(crate) fn prompt_len(segments: &[Segment]) -> usize {
     segments.iter().map(Segment::len).sum()
 }
 
-/// Refuses ids outside of the vocabulary and embeddings of a foreign width.
-pub(crate) fn check(segments: &[Segment], vocab_size: usize, width: usize) -> Result<()> {
+/// Refuses ids outside of the vocabulary and embeddings of a foreign width, device or format.
+pub(crate) fn check(
+    segments: &[Segment],
+    vocab_size: usize,
+    width: usize,
+    device: &Device,
+) -> Result<()> {
     if prompt_len(segments) == 0 {
         return Err(Error::EmptyPrompt);
     }
@@ -79,7 +84,17 @@ pub(crate) fn check(segments: &[Segment], vocab_size: usize, width: usize) -> Re
                     expected: width,
                 });
             }
-            Segment::Embeddings(_) => {}
+            Segment::Embeddings(rows) => {
+                let found = rows.device();
+                if found != *device.as_burn() {
+                    return Err(Error::EmbeddingDevice {
+                        position,
+                        expected: device.to_string(),
+                        found: format!("{found:?}"),
+                    });
+                }
+                check_f32("embeddings", rows)?;
+            }
         }
         position += segment.len();
     }

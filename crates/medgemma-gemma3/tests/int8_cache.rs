@@ -171,6 +171,48 @@ fn lanes_of_a_batch_are_read_as_alone() {
     }
 }
 
+/// Lanes of one batch whose caches were made before and after the precision changed, in either order.
+#[test]
+fn lanes_of_two_formats_are_each_held_in_their_own() {
+    for device in devices() {
+        let variants = match device.backend() {
+            Backend::Cpu => &["mm-bf16", "mm-2025"][..],
+            _ => &["mm-bf16"],
+        };
+        let text = ids(40);
+        for variant in variants {
+            let exact = decoder(&checkpoint(variant), &device);
+            let quantised = int8(&exact);
+            let prefilled = |decoder: &Decoder, length: usize| {
+                let mut cache = decoder.new_cache();
+                read(decoder, &mut cache, &text[..length], 64);
+                cache
+            };
+            let step = |caches: &mut [&mut KvCache], lengths: &[usize], at: usize| {
+                let next: Vec<u32> = lengths.iter().map(|length| text[length + at]).collect();
+                numbers(quantised.decode(&next, caches).expect("the ids are valid"))
+            };
+            for [first, second] in [[&exact, &quantised], [&quantised, &exact]] {
+                let lengths = [30, 12];
+                let mut together = [prefilled(first, 30), prefilled(second, 12)];
+                let mut alone = together.clone();
+                for at in 0..4 {
+                    let [a, b] = &mut together;
+                    let found = step(&mut [a, b], &lengths, at);
+                    let [a, b] = &mut alone;
+                    let mut expected = step(&mut [a], &lengths[..1], at);
+                    expected.extend(step(&mut [b], &lengths[1..], at));
+                    let apart = off(&found, &expected);
+                    assert!(apart < NOISE, "{device}, step {at}: {apart:.1e}");
+                }
+                for (together, alone) in together.iter().zip(&alone) {
+                    assert_eq!(together.bytes(), alone.bytes(), "{device}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn bytes_are_counted_and_planned_with_scales() {
     let device = Device::cpu().expect("the feature cpu is on");

@@ -90,6 +90,11 @@ fn compare(
     }
     assert_eq!(none, Drafts::default());
     assert!(drafts.accepted <= drafts.proposed);
+    if let Some(finish) = finish {
+        // The prompt's pass gives the first one, and no draft goes on beyond the end.
+        let chosen = expected.len() + usize::from(matches!(finish, Finish::Stop(_)));
+        assert!(drafts.accepted <= chosen.saturating_sub(1), "{drafts:?}");
+    }
     let [one, other] = &mut caches;
     assert_eq!(one.len(), other.len(), "what was read");
     let full = one.len() + 9 > decoder.config().max_position_embeddings;
@@ -211,55 +216,106 @@ fn nothing_is_written_beyond_the_context_or_the_limit() {
 }
 
 #[test]
-fn numbers_that_are_not_finite_are_told_where_plain_decoding_tells_them() {
-    // Keys of a huge image overflow only those rows that see it: none here, and then all.
+fn a_draft_counts_up_to_the_end_of_the_answer() {
+    let decoder = sound();
+    let prompt = [Segment::Tokens(PROMPT.to_vec())];
+    let (answer, at) = answer(&decoder);
+    let mut guessing = options(24, Speculation::PromptLookup);
+    guessing.seen = [&PROMPT[..], &answer].concat();
+    guessing.stop_ids = vec![answer[at]];
+    let (found, finish, drafts) = run(&decoder, &prompt, &mut decoder.new_cache(), &guessing, 24);
+    assert_eq!(found.len(), at);
+    assert!(matches!(finish, Some(Finish::Stop(token)) if token.id == answer[at]));
+    // All of a first draft of three, and of the next one what led to the stop id.
+    assert_eq!((drafts.proposed, drafts.accepted), (3 + 7, 3 + at - 5));
+}
+
+#[test]
+fn a_prompt_that_is_not_finite_is_told_in_its_pass() {
     let decoder = &decoders()[0];
     let width = decoder.config().hidden_size;
     let broken = tensor_from(vec![f32::NAN; width], [1, width], decoder.device());
     let prompt = [Segment::Tokens(vec![2, 3]), Segment::Embeddings(broken)];
     for speculation in [Speculation::Off, Speculation::PromptLookup] {
         let mut cache = decoder.new_cache();
-        let mut generation = decoder
-            .generate(
-                prompt.to_vec(),
-                &mut cache,
-                &options(9, speculation),
-                Box::new(|_, _| true),
-            )
-            .expect("the prompt is valid");
+        let options = options(9, speculation);
+        let generation =
+            decoder.generate(prompt.to_vec(), &mut cache, &options, Box::new(|_, _| true));
+        let mut generation = generation.expect("the prompt is valid");
         let first = generation.next().expect("an error is an item");
         assert!(first.is_err());
         assert!(generation.next().is_none());
     }
 }
 
-#[test]
-fn a_token_that_cannot_be_read_is_written_first() {
-    // The embedding of a token of the answer is not finite, the head is another matrix.
+const PROMPT: [u32; 4] = [2, 290, 17, 300];
+
+/// `text-27b-like`, whose head is a matrix of its own.
+fn sound() -> Decoder {
     let device = Device::cpu().expect("the feature cpu is on");
-    let sound = decoder(&checkpoint("text-27b-like"), &device);
-    let prompt = [Segment::Tokens(vec![2, 290, 17, 300])];
-    let plain = options(24, Speculation::Off);
-    let (tokens, ..) = run(&sound, &prompt, &mut sound.new_cache(), &plain, 24);
-    let answer: Vec<u32> = tokens.iter().map(|token| token.id).collect();
-    // Four come from the first draft and the row before it; this one is in the middle of the next.
-    let at = (5..11).find(|&at| !answer[..at].contains(&answer[at]));
-    let at = at.expect("the answer goes on with new tokens");
-    let broken = Scratch::of("text-27b-like").edit(|tensors| {
+    decoder(&checkpoint("text-27b-like"), &device)
+}
+
+/// The same with an embedding that is not finite.
+fn with_broken(id: u32) -> Decoder {
+    let folder = Scratch::of("text-27b-like").edit(|tensors| {
         let key = tensors
             .keys()
             .find(|key| key.ends_with("embed_tokens.weight"));
         let key = key.expect("there are embeddings").to_owned();
         let stored = tensors.remove(&key);
         let mut values = stored.to_f32();
-        let width = sound.config().hidden_size;
-        values[answer[at] as usize * width..][..width].fill(f32::NAN);
+        let width = stored.shape[1];
+        values[id as usize * width..][..width].fill(f32::NAN);
         tensors.insert(&key, stored.with_f32(&values));
     });
-    let broken = decoder(broken.path(), &device);
+    let device = Device::cpu().expect("the feature cpu is on");
+    decoder(folder.path(), &device)
+}
+
+/// What `decoder` plainly answers to [`PROMPT`], and where in it a token stands for the first time. Four
+/// come from a first draft of three and the row before it; this one is in the middle of the next.
+fn answer(decoder: &Decoder) -> (Vec<u32>, usize) {
+    let prompt = [Segment::Tokens(PROMPT.to_vec())];
+    let plain = options(24, Speculation::Off);
+    let (tokens, ..) = run(decoder, &prompt, &mut decoder.new_cache(), &plain, 24);
+    let answer: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+    let at = (5..11).find(|&at| !answer[..at].contains(&answer[at]));
+    (answer, at.expect("the answer goes on with new tokens"))
+}
+
+#[test]
+fn a_guess_that_cannot_be_read_spoils_no_token() {
+    let (answer, _) = answer(&sound());
+    let guess = (3..).find(|id| !answer.contains(id));
+    let guess = guess.expect("an answer is short");
+    let broken = with_broken(guess);
+    let prompt = [Segment::Tokens(PROMPT.to_vec())];
+    // After any two tokens this one is guessed: its rows make the whole pass not finite, which is
+    // taken back, and the last token read alone. `run` holds the cache to what was written.
     let mut guessing = options(24, Speculation::PromptLookup);
-    guessing.seen = [&[2, 290, 17, 300], &answer[..]].concat();
-    for options in [plain, guessing] {
+    for pair in [&[300], &answer[..]].concat().windows(2) {
+        guessing
+            .seen
+            .extend([pair[0], pair[1], guess, guess, guess]);
+    }
+    let mut cache = broken.new_cache();
+    let (found, finish, drafts) = run(&broken, &prompt, &mut cache, &guessing, 30);
+    assert!(found.iter().map(|token| token.id).eq(answer));
+    assert_eq!(finish, Some(Finish::Length));
+    assert_eq!(cache.len(), 4 + 23);
+    assert_eq!((drafts.proposed, drafts.accepted), (3 + 3 + 3 + 1, 0));
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_written_first() {
+    // The embedding of a token of the answer is not finite.
+    let (answer, at) = answer(&sound());
+    let broken = with_broken(answer[at]);
+    let prompt = [Segment::Tokens(PROMPT.to_vec())];
+    let mut guessing = options(24, Speculation::PromptLookup);
+    guessing.seen = [&PROMPT[..], &answer].concat();
+    for options in [options(24, Speculation::Off), guessing] {
         let mut cache = broken.new_cache();
         let generation =
             broken.generate(prompt.to_vec(), &mut cache, &options, Box::new(|_, _| true));

@@ -6,7 +6,7 @@
 //! multiplies by `1 + w`, and the weight is published `[in, out]`.
 
 use medgemma_tensor::checkpoint::Scope;
-use medgemma_tensor::{Device, Tensor, Weight, ops};
+use medgemma_tensor::{Device, Tensor, Weight, check_f32, ops};
 
 use crate::config::ProjectorConfig;
 use crate::error::{Error, Result};
@@ -73,7 +73,8 @@ impl Projector {
     /// - result: `[mm_tokens_per_image, text d]`, f32, windows row by row
     ///
     /// # Errors
-    /// [`Error::FeatureShape`] and [`Error::FeatureDevice`] if `features` do not fit.
+    /// [`Error::FeatureShape`], [`Error::FeatureDevice`] and [`medgemma_tensor::Error::NotF32`] if
+    /// `features` do not fit.
     pub fn forward(&self, features: Tensor<2>) -> Result<Tensor<2>> {
         self.forward_observed(features, &mut |_, _| {})
     }
@@ -115,6 +116,6 @@ impl Projector {
                 found: format!("{found:?}"),
             });
         }
-        Ok(())
+        Ok(check_f32("features", features)?)
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use medgemma_projector::{Error, Projector, ProjectorConfig, RENAMES, Stage};
 use medgemma_tensor::checkpoint::{Loader, SafetensorsDir};
-use medgemma_tensor::{Device, Error as TensorError, tensor_from, vec_from};
+use medgemma_tensor::{DType, Device, Error as TensorError, tensor_from, vec_from};
 use medgemma_testkit::{Dialect, Golden, Scratch, Tensors, checkpoint, closeness, dialect};
 
 /// Largest error relative to the golden's largest magnitude. The reference's own noise is 1.5e-6.
@@ -217,6 +217,15 @@ fn features_are_taken_only_from_the_device_of_the_weights() {
             assert!(error.contains(projector_on.name()), "{error}");
         }
     }
+}
+
+#[test]
+fn features_of_another_format_are_refused() {
+    let device = Device::cpu().expect("compiled in");
+    let projector = load(&checkpoint("mm-2025"), &config(), &device);
+    let features = tensor_from(vec![0.5; 16 * 20], [16, 20], &device).cast(DType::BF16);
+    let error = projector.forward(features).expect_err("bf16").to_string();
+    assert_eq!(error, "features are BF16, expected F32: cast them");
 }
 
 #[test]

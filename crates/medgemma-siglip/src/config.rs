@@ -232,6 +232,29 @@ mod tests {
     }
 
     #[test]
+    fn the_vocabulary_of_siglip_2_says_how_it_is_padded() {
+        let config = |pad: Value| {
+            json!({
+                "model_type": "siglip",
+                "text_config": {"vocab_size": 256_000, "pad_token_id": pad},
+            })
+        };
+        for unsaid in [
+            json!({"text_config": {"vocab_size": 256_000}}),
+            config(json!(null)),
+        ] {
+            let message = read(&unsaid).unwrap_err().to_string();
+            for part in ["`text_config.vocab_size`", "256000", "`pad_token_id`"] {
+                assert!(message.contains(part), "`{part}` is not in: {message}");
+            }
+        }
+        for pad in [0, 1] {
+            let config = read(&config(json!(pad))).unwrap();
+            assert_eq!(config.text_config.pad_token_id, pad);
+        }
+    }
+
+    #[test]
     fn a_projection_may_have_its_own_width_and_null_is_none() {
         let config = json!({
             "text_config": {"hidden_size": 512, "num_attention_heads": 8, "projection_size": 768},

@@ -7,7 +7,7 @@
 //! head without a projection, and only the text's is projected.
 
 use medgemma_tensor::checkpoint::{Loader, Scope};
-use medgemma_tensor::{Device, Tensor, ops, vec_from};
+use medgemma_tensor::{Device, Tensor, check_f32, ops, vec_from};
 
 use crate::config::SiglipConfig;
 use crate::error::{Error, Result};
@@ -170,7 +170,7 @@ impl DualEncoder {
                 found: format!("{found:?}"),
             });
         }
-        Ok(())
+        Ok(check_f32("embeddings", embeddings)?)
     }
 }
 

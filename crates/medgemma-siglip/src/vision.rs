@@ -10,7 +10,7 @@
 //! - the GELU is the tanh form.
 
 use medgemma_tensor::checkpoint::Scope;
-use medgemma_tensor::{Device, Tensor, Weight, ops};
+use medgemma_tensor::{Device, Tensor, Weight, check_f32, ops};
 
 use crate::affine::LayerNorm;
 use crate::config::VisionConfig;
@@ -72,8 +72,8 @@ impl VisionTower {
     /// - result: `[patches, d]`, f32, patches row by row
     ///
     /// # Errors
-    /// [`Error::PixelShape`], [`Error::TooFewPixels`] and [`Error::PixelDevice`] if `pixels` do not
-    /// fit the model.
+    /// [`Error::PixelShape`], [`Error::TooFewPixels`], [`Error::PixelDevice`] and
+    /// [`medgemma_tensor::Error::NotF32`] if `pixels` do not fit the model.
     pub fn forward(&self, pixels: Tensor<3>) -> Result<Tensor<2>> {
         self.forward_observed(pixels, &mut |_, _| {})
     }
@@ -121,7 +121,7 @@ impl VisionTower {
                 found: format!("{found:?}"),
             });
         }
-        Ok(())
+        Ok(check_f32("pixels", pixels)?)
     }
 }
 

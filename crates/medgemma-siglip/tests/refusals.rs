@@ -7,7 +7,7 @@ use std::path::Path;
 
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, Error, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{Loader, SafetensorsDir};
-use medgemma_tensor::{Device, Error as TensorError, tensor_from};
+use medgemma_tensor::{DType, Device, Error as TensorError, tensor_from};
 use medgemma_testkit::{Scratch, Stored, Tensors, checkpoint};
 use serde_json::Value;
 
@@ -241,5 +241,28 @@ fn only_the_models_own_embeddings_are_compared() {
             let error = result.expect_err("another device").to_string();
             assert!(error.contains(model_on.name()), "{error}");
         }
+    }
+}
+
+#[test]
+fn numbers_of_another_format_are_refused() {
+    let model = model();
+    let halves = |shape: [usize; 2]| {
+        tensor_from(vec![0.5; shape[0] * shape[1]], shape, &cpu()).cast(DType::BF16)
+    };
+    let side = model.config().vision_config.image_size;
+    let pixels = halves([3 * side, side]).reshape([3, side, side]);
+    let error = model.embed_image(pixels).expect_err("bf16").to_string();
+    assert_eq!(error, "pixels are BF16, expected F32: cast them");
+    let whole = tensor_from(vec![0.5; 60], [2, 30], &cpu());
+    for (images, texts) in [
+        (halves([2, 30]), whole.clone()),
+        (whole.clone(), halves([2, 30])),
+    ] {
+        let error = model.logits_per_image(images, texts).expect_err("bf16");
+        assert_eq!(
+            error.to_string(),
+            "embeddings are BF16, expected F32: cast them"
+        );
     }
 }

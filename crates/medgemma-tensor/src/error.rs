@@ -192,6 +192,14 @@ pub enum Error {
         /// The most similar key that is there.
         closest: Option<String>,
     },
+    /// Numbers given to a model are not f32.
+    #[error("{what} are {found}, expected F32: cast them")]
+    NotF32 {
+        /// What was given.
+        what: &'static str,
+        /// Its format, as burn names it.
+        found: String,
+    },
     /// A tensor's shape is not the one that the config implies.
     #[error("{}: tensor `{key}`: expected shape {expected:?}, found {found:?}; check that the configuration belongs to these weights", path.display())]
     WrongShape {

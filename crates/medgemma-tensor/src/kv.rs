@@ -165,12 +165,10 @@ impl KvRows {
         }
     }
 
-    /// Rows `[k, s, h]` and then `[k, t, h]`: `[k, s + t, h]`, a copy.
-    ///
-    /// # Panics
-    /// When the formats differ: those of one cache do not.
+    /// Rows `[k, s, h]` and then `[k, t, h]`: `[k, s + t, h]`, a copy; of two formats, as f32.
     #[must_use]
-    pub fn followed_by(self, next: Self) -> Self {
+    pub fn followed_by(mut self, mut next: Self) -> Self {
+        self.meet(&mut next);
         match (self.storage, next.storage) {
             (KvStorage::Float(rows), KvStorage::Float(next)) => {
                 Tensor::cat(vec![rows, next], 1).into()
@@ -185,7 +183,7 @@ impl KvRows {
                 Tensor::cat(vec![numbers, next_numbers], 1),
                 Tensor::cat(vec![scales, next_scales], 1),
             ),
-            _ => panic!("{MIXED}"),
+            _ => unreachable!("meet() has made them alike"),
         }
     }
 
@@ -207,11 +205,12 @@ impl KvRows {
     }
 
     /// Writes `rows` `[k, t, h]` to the slots from `start` on: in place where no other tensor shares
-    /// the numbers, into a copy otherwise.
+    /// the numbers, into a copy otherwise. Of two formats, all slots become f32.
     ///
     /// # Panics
-    /// When the slots are too few or the formats differ.
-    pub fn write(&mut self, start: usize, rows: Self) {
+    /// When the slots are too few.
+    pub fn write(&mut self, start: usize, mut rows: Self) {
+        self.meet(&mut rows);
         match (&mut self.storage, rows.storage) {
             (KvStorage::Float(slots), KvStorage::Float(rows)) => {
                 #[cfg(feature = "cpu")]
@@ -231,7 +230,7 @@ impl KvRows {
                 write(numbers, start, new_numbers);
                 write(scales, start, new_scales);
             }
-            _ => panic!("{MIXED}"),
+            _ => unreachable!("meet() has made them alike"),
         }
     }
 
@@ -267,6 +266,22 @@ impl KvRows {
         lengths.iter().map(part).collect()
     }
 
+    /// Widens both if their formats differ: rows that autodiff follows are never rounded, and may meet
+    /// others of their cache that were.
+    fn meet(&mut self, other: &mut Self) {
+        if self.format() != other.format() {
+            *self = self.widened().into();
+            *other = other.widened().into();
+        }
+    }
+
+    fn format(&self) -> DType {
+        match &self.storage {
+            KvStorage::Float(rows) => rows.dtype(),
+            KvStorage::Int8 { .. } => DType::I8,
+        }
+    }
+
     /// Whether [`KvRows::write`] copies nothing but what is written.
     #[must_use]
     pub fn can_mut(&self) -> bool {
@@ -277,17 +292,11 @@ impl KvRows {
     }
 }
 
-const MIXED: &str = "rows of one cache have one format";
-
 impl fmt::Debug for KvRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let format = match &self.storage {
-            KvStorage::Float(rows) => rows.dtype(),
-            KvStorage::Int8 { .. } => DType::I8,
-        };
         f.debug_struct("KvRows")
             .field("dims", &self.dims())
-            .field("format", &format)
+            .field("format", &self.format())
             .finish_non_exhaustive()
     }
 }

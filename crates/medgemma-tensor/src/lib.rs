@@ -29,10 +29,10 @@ mod transfer;
 mod weight;
 
 // The public interface is:
-pub use burn::tensor::Tensor;
+pub use burn::tensor::{DType, Tensor};
 pub use device::{Backend, Device};
 pub use error::{Error, Result};
 pub use kv::{KvPrecision, KvRows};
 pub use medgemma_kernels::Format;
-pub use transfer::{tensor_from, vec_from};
+pub use transfer::{check_f32, tensor_from, vec_from};
 pub use weight::{Arithmetic, FloatFormat, Weight};

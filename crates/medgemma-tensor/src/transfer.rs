@@ -31,3 +31,18 @@ pub fn vec_from<const D: usize>(tensor: Tensor<D>, what: &'static str) -> Result
             source: error.to_string().into(),
         })
 }
+
+/// Refuses a tensor that is not of f32: what the operations compute with, and the only format that all
+/// devices have.
+///
+/// # Errors
+/// [`Error::NotF32`], naming `what`.
+pub fn check_f32<const D: usize>(what: &'static str, tensor: &Tensor<D>) -> Result<()> {
+    match tensor.dtype() {
+        DType::F32 => Ok(()),
+        found => Err(Error::NotF32 {
+            what,
+            found: format!("{found:?}"),
+        }),
+    }
+}

@@ -174,13 +174,24 @@ impl Weight {
         self.published
     }
 
-    /// What products with this weight are computed in on a CPU; see [`crate::ops::rounded`].
+    /// What products with this weight are computed in, and so what [`crate::ops::rounded`] is asked
+    /// for. Only the device `cpu` has bf16 products, and a weight that autodiff follows has none there.
     #[must_use]
     pub fn arithmetic(&self) -> Arithmetic {
-        match &self.storage {
-            Storage::Float(tensor) if tensor.dtype() != DType::BF16 => Arithmetic::F32,
-            Storage::Float(_) | Storage::Blocks(_) => Arithmetic::Bf16,
-            Storage::Quantized(_) => Arithmetic::F32,
+        let rounds = match &self.storage {
+            #[cfg(feature = "cpu")]
+            Storage::Float(tensor) => {
+                tensor.dtype() == DType::BF16 && crate::extension::is_plain(tensor)
+            }
+            #[cfg(not(feature = "cpu"))]
+            Storage::Float(_) => false,
+            Storage::Blocks(blocks) => blocks.device.backend() == Backend::Cpu,
+            Storage::Quantized(_) => false,
+        };
+        if rounds {
+            Arithmetic::Bf16
+        } else {
+            Arithmetic::F32
         }
     }
 

@@ -25,6 +25,6 @@ pub use devices::devices;
 pub use dialect::{Dialect, dialect, narrow_window};
 pub use gguf::{GgufFile, GgufTensor};
 pub use golden::{Array, Golden};
-pub use paths::{VARIANTS, checkpoint, gguf, golden_names, golden_path, picture};
+pub use paths::{GEMMA, checkpoint, gguf, golden_names, golden_path, picture};
 pub use scratch::Scratch;
 pub use tensors::{Stored, Tensors};

@@ -2,25 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-/// The committed checkpoints; `golden/README.md` says what each is for.
-pub const VARIANTS: [&str; 4] = ["mm-2025", "mm-bf16", "mm-f16", "text-27b-like"];
+/// The committed checkpoints of whole Gemma 3 models; beside them lie those of dual encoders.
+/// `golden/README.md` says what each is for.
+pub const GEMMA: [&str; 4] = ["mm-2025", "mm-bf16", "mm-f16", "text-27b-like"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Directory of a committed checkpoint, laid out as a published Gemma 3 directory.
+/// Directory of a committed checkpoint, laid out as a published one.
 ///
 /// # Panics
-/// If there is no checkpoint of this name (see [`VARIANTS`]).
+/// If there is no checkpoint of this name.
 #[must_use]
 pub fn checkpoint(variant: &str) -> PathBuf {
-    let path = root().join("checkpoints").join(variant);
-    assert!(
-        path.join("config.json").is_file(),
-        "no tiny checkpoint {variant:?} at {}; there are {VARIANTS:?}",
-        path.display()
-    );
+    let all = root().join("checkpoints");
+    let path = all.join(variant);
+    if !path.join("config.json").is_file() {
+        let entries = std::fs::read_dir(&all).expect("the checkpoints are committed");
+        let names: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.join("config.json").is_file())
+            .filter_map(|path| path.file_name().map(std::ffi::OsStr::to_owned))
+            .collect();
+        panic!("no tiny checkpoint {variant:?} in {all:?}; there are {names:?}");
+    }
     path
 }
 

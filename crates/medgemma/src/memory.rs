@@ -2,7 +2,7 @@
 //!
 //! The figures hold for the CPU's devices, where blocks stay blocks and bf16 stays bf16. They are
 //! sums over the shapes that the configuration tells, not measurements; `docs/models/gemma3.md`
-//! sets them against measured peaks, `docs/models/medsiglip.md` those of a dual encoder.
+//! sets them beside measured peaks, `docs/models/medsiglip.md` those of a dual encoder.
 
 mod available;
 mod siglip;
@@ -13,6 +13,7 @@ use std::path::Path;
 use medgemma_gemma3::{DEFAULT_CHUNK, KvCache};
 use medgemma_siglip::VisionConfig;
 use medgemma_tensor::checkpoint::Precision;
+use medgemma_tensor::cpu::KEPT_BYTES;
 use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, KvPrecision};
 
 use crate::config::ModelConfig;
@@ -38,16 +39,21 @@ pub struct Workload {
     pub images: usize,
     /// Conversations that are held at once.
     pub conversations: usize,
+    /// Rows of one prefill pass: the largest
+    /// [`GenerateOptions::prefill_chunk`](crate::GenerateOptions::prefill_chunk) that will be asked for.
+    pub prefill_chunk: usize,
 }
 
 impl Workload {
-    /// One conversation of `context` tokens that shows `images` images.
+    /// One conversation of `context` tokens that shows `images` images, read in passes of the default
+    /// length.
     #[must_use]
     pub fn new(context: usize, images: usize) -> Self {
         Self {
             context,
             images,
             conversations: 1,
+            prefill_chunk: DEFAULT_CHUNK,
         }
     }
 
@@ -55,6 +61,13 @@ impl Workload {
     #[must_use]
     pub fn with_conversations(mut self, conversations: usize) -> Self {
         self.conversations = conversations;
+        self
+    }
+
+    /// Sets [`prefill_chunk`](Self::prefill_chunk).
+    #[must_use]
+    pub fn with_prefill_chunk(mut self, rows: usize) -> Self {
+        self.prefill_chunk = rows;
         self
     }
 }
@@ -71,7 +84,8 @@ pub struct MemoryPlan {
     /// [`LoadOptions::prefix_cache`](crate::LoadOptions::prefix_cache) and
     /// [`LoadOptions::vision_cache`](crate::LoadOptions::vision_cache) may hold in memory.
     pub kept: u64,
-    /// What the widest step needs while it runs: a chunk of the prompt, or an image in the tower.
+    /// What the widest step needs while it runs, a chunk of the prompt or an image in the tower, and the
+    /// results of steps before it whose memory is kept for the next ones.
     pub activations: u64,
     /// Code, tokenizer, allocator.
     pub process: u64,
@@ -114,7 +128,7 @@ impl MemoryPlan {
                 }),
             kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic, kv_cache)
                 .saturating_mul(workload.conversations as u64),
-            activations: activation_bytes(config, vision.filter(|_| workload.images > 0)),
+            activations: activation_bytes(config, vision.filter(|_| workload.images > 0), workload),
             process: PROCESS,
         }
     }
@@ -247,18 +261,48 @@ fn decoder_bytes(config: &ModelConfig, stored: FloatFormat, precision: Precision
         + tables * matrix(text.vocab_size, d, true)
 }
 
-/// f32 numbers alive at once in the widest step: in a layer of the decoder the residual stream, its
+/// f32 numbers alive at once in the widest step, in a layer of the decoder the residual stream, its
 /// norm, gate, up and their product for a chunk, and the logits of one position; in the tower the
-/// same of its MLP for all patches, pixels and patches of the picture.
-fn activation_bytes(config: &ModelConfig, vision: Option<&VisionConfig>) -> u64 {
+/// same of its MLP for all patches, pixels and patches of the picture. Beside them what both keep.
+fn activation_bytes(
+    config: &ModelConfig,
+    vision: Option<&VisionConfig>,
+    workload: Workload,
+) -> u64 {
     let text = &config.text;
-    let decoder =
-        DEFAULT_CHUNK * (4 * text.hidden_size + 3 * text.intermediate_size) + 2 * text.vocab_size;
-    let tower = vision.map_or(0, |vision| {
-        vision.num_patches() * (5 * vision.hidden_size + 2 * vision.intermediate_size)
-            + 2 * vision.num_channels * vision.image_size * vision.image_size
-    });
-    (decoder.max(tower) * size_of::<f32>()) as u64
+    let rows = workload.prefill_chunk.min(workload.context);
+    let row = 4 * text.hidden_size + 3 * text.intermediate_size;
+    let decoder = bytes(rows, row).saturating_add(bytes(2, text.vocab_size));
+    let kept = reused_bytes(rows, text.hidden_size, text.num_hidden_layers);
+    let Some(vision) = vision else {
+        return decoder.saturating_add(kept);
+    };
+    let patches = vision.num_patches();
+    let tower = bytes(
+        patches,
+        5 * vision.hidden_size + 2 * vision.intermediate_size,
+    ) + bytes(
+        2 * vision.num_channels,
+        vision.image_size * vision.image_size,
+    );
+    let kept = kept + reused_bytes(patches, vision.hidden_size, vision.num_hidden_layers);
+    decoder
+        .max(tower)
+        .saturating_add(kept.min(KEPT_BYTES as u64))
+}
+
+/// Results kept for the next ones: with bf16 weights up to two a layer were seen, which later ones did not fit into.
+fn reused_bytes(rows: usize, width: usize, layers: usize) -> u64 {
+    bytes(rows, width)
+        .saturating_mul(2 * layers as u64)
+        .min(KEPT_BYTES as u64)
+}
+
+/// Bytes of f32 numbers, so many rows of so many.
+fn bytes(rows: usize, width: usize) -> u64 {
+    [rows, width, size_of::<f32>()]
+        .into_iter()
+        .fold(1, |bytes, n| bytes.saturating_mul(n as u64))
 }
 
 #[cfg(test)]

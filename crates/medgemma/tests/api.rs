@@ -18,7 +18,7 @@ use medgemma::{
     NOTICE, PRESETS, PanAndScan, Pixels, Processed, ProjectorError, Resizer, TensorError,
     TokenizerError, VisionError,
 };
-use medgemma_testkit::{Dialect, Golden, VARIANTS, checkpoint, dialect};
+use medgemma_testkit::{Dialect, GEMMA, Golden, checkpoint, dialect};
 use serde_json::{Value, json};
 use support::{
     GoldenChat, ask, cpu, essence, exactly, ids, image, load, model, stopping_at, up_to,
@@ -111,7 +111,7 @@ fn options_of_images_and_errors_of_the_crates_below_have_names_here() {
 
 #[test]
 fn loading_reports_its_progress_up_to_the_whole() {
-    for variant in VARIANTS {
+    for variant in GEMMA {
         let mut reports: Vec<(u64, u64)> = Vec::new();
         let options =
             LoadOptions::default().with_progress(|done, total| reports.push((done, total)));

@@ -4,15 +4,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "support/peak.rs"]
+mod peak;
 mod support;
-
-use std::fs::File;
-use std::io::{BufWriter, Write};
 
 use medgemma::{Backend, Error, MedSigLip, MemoryPlan, Pixels, SiglipOptions, SiglipWorkload};
 use medgemma_tensor::FloatFormat;
 use medgemma_testkit::{Scratch, checkpoint};
-use serde_json::{Map, Value, json};
+use peak::{forget, grow, peak};
 use support::cpu;
 
 /// What each length of the tiny checkpoint becomes: widths of SigLIP base and its 14 × 14 patches of 16 pixels.
@@ -28,8 +27,7 @@ const SCALED: [(usize, usize); 9] = [
     (16, 14 * 14),
 ];
 
-/// `siglip` with those lengths: as few layers, 65 million weights. Written piece by piece, so that nothing of it is in
-/// memory.
+/// `siglip` with those lengths: as few layers, 65 million weights.
 fn grown() -> Scratch {
     let folder = Scratch::of("siglip").edit_json("config.json", |config| {
         for tower in ["text_config", "vision_config"] {
@@ -51,54 +49,11 @@ fn grown() -> Scratch {
         config["vision_config"]["image_size"] = 224.into();
         config["vision_config"]["patch_size"] = 16.into();
     });
-    let mut header = Map::new();
-    let mut numbers = 0;
-    let tensors = folder.tensors();
-    for key in tensors.keys() {
-        let scaled = |side: &usize| {
-            SCALED
-                .iter()
-                .find(|(from, _)| from == side)
-                .map_or(*side, |(_, to)| *to)
-        };
-        let shape: Vec<usize> = tensors.get(key).unwrap().shape.iter().map(scaled).collect();
-        let end = numbers + shape.iter().product::<usize>();
-        header.insert(
-            key.to_owned(),
-            json!({"dtype": "F32", "shape": shape, "data_offsets": [4 * numbers, 4 * end]}),
-        );
-        numbers = end;
-    }
-    folder.replace(&medgemma_testkit::Tensors::default());
-    // Padded as the format asks for: weights that begin at an odd byte cannot stay in the file.
-    let mut header = Value::Object(header).to_string();
-    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
-    let mut file = BufWriter::new(File::create(folder.file("model.safetensors")).unwrap());
-    file.write_all(&(header.len() as u64).to_le_bytes())
-        .unwrap();
-    file.write_all(header.as_bytes()).unwrap();
-    for i in 0..numbers {
-        let small = ((i % 31) as f32 - 15.0) * 1e-3;
-        file.write_all(&small.to_le_bytes()).unwrap();
-    }
-    file.into_inner().unwrap();
+    grow(&folder, false, |_, side| {
+        let found = SCALED.iter().find(|(from, _)| *from == side);
+        found.map_or(side, |(_, to)| *to)
+    });
     folder
-}
-
-/// The largest resident memory since the last [`forget`], in bytes.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().unwrap();
-    kilobytes * 1024
-}
-
-/// Lets the peak begin anew at what is resident.
-fn forget() {
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
 }
 
 #[test]

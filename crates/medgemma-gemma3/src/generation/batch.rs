@@ -38,7 +38,9 @@ impl Decoder {
     /// [`ControlFlow::Break`] that answer ends there, [`Finish::Cancelled`].
     ///
     /// # Errors
-    /// As [`Decoder::generate`], for any of the prompts, before any work.
+    /// As [`Decoder::generate`], for any of the prompts, before any work. Later those of a prompt
+    /// whose logits are not finite, whose constraint cannot be followed, and of a device that fails:
+    /// they end the batch, and only `observer` has seen what was written until then.
     pub fn generate_batch(
         &self,
         prompts: &[Vec<Segment>],

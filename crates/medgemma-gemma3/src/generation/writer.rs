@@ -47,6 +47,11 @@ impl Writer {
         self.finish.is_some() || self.failed
     }
 
+    /// Whether this token ends the answer.
+    pub(super) fn stops(&self, id: u32) -> bool {
+        self.stop_ids.contains(&id)
+    }
+
     /// Whether the answer has its whole form, tokens that were chosen ahead counted.
     pub(super) fn complete(&self) -> bool {
         self.form.as_ref().is_some_and(Form::finished)
@@ -68,9 +73,8 @@ impl Writer {
     /// may be chosen from before it is written.
     pub(super) fn choose(&mut self, logits: &[f32], position: usize) -> Result<Token> {
         let token = self.sampler.choose(logits, position, self.form.as_mut())?;
-        if let Some(form) = &mut self.form
-            && !self.stop_ids.contains(&token.id)
-        {
+        let stops = self.stops(token.id);
+        if let Some(form) = self.form.as_mut().filter(|_| !stops) {
             form.accept(token.id, position)?;
         }
         Ok(token)
@@ -78,7 +82,7 @@ impl Writer {
 
     /// Counts a token as written, unless it is a stop id, which ends the answer.
     pub(super) fn write(&mut self, token: Token) -> Option<Token> {
-        if self.stop_ids.contains(&token.id) {
+        if self.stops(token.id) {
             self.finish = Some(Finish::Stop(token));
             return None;
         }

@@ -44,14 +44,18 @@ const OF_CLIP: [&str; 2] = ["bos_token_id", "eos_token_id"];
 /// `pad_token_id` of the class.
 const PAD: u32 = 1;
 
+/// Rows of SigLIP 2's embedding table, whose tokenizer is Gemma's: the class's padding is not its own.
+/// Models of it for one resolution have SigLIP 1's towers, and may call themselves `siglip`.
+const SIGLIP_2_VOCABULARY: usize = 256_000;
+
 impl TextConfig {
     /// Reads the tower's part of a config, already parsed: `value` stands in `file` under `prefix`
     /// (`"text_config."`).
     ///
     /// # Errors
     /// [`medgemma_tensor::Error::Config`], naming the key, for values of the wrong kind, sizes
-    /// that do not fit together, a padding outside of the vocabulary, and an activation other than
-    /// GELU's tanh approximation.
+    /// that do not fit together, a padding outside of the vocabulary or, for SigLIP 2's vocabulary of
+    /// 256 000, none, and an activation other than GELU's tanh approximation.
     pub fn from_json(file: &Path, prefix: &str, value: &Value) -> Result<Self> {
         let mut raw = ConfigObject::new(file, prefix, value)?;
         raw.ignore(&WITHOUT_INFLUENCE);
@@ -74,6 +78,11 @@ impl TextConfig {
             pad_token_id: raw.id("pad_token_id", Some(PAD))?.unwrap_or(PAD),
             unknown_keys: raw.unknown(),
         };
+        if config.vocab_size == SIGLIP_2_VOCABULARY && raw.some("pad_token_id").is_none() {
+            let expected = "another size, or `pad_token_id` beside it: this is SigLIP 2's vocabulary, \
+                            which pads texts with 0, not with SigLIP 1's 1";
+            return Err(raw.error("vocab_size", expected));
+        }
         check_encoder(&raw, config.encoder())?;
         if config.pad_token_id as usize >= config.vocab_size {
             let expected = format!("an id below the vocabulary's {}", config.vocab_size);

@@ -146,7 +146,9 @@ impl<'a> Loader<'a> {
             .iter()
             .find(|rule| name.starts_with(rule.prefix));
         rule.map_or(stored, |rule| {
-            self.precision.target(stored, cols, rule.embeddings)
+            let backend = self.device.backend();
+            self.precision
+                .target_on(backend, stored, cols, rule.embeddings)
         })
     }
 

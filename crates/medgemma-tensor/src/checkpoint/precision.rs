@@ -8,14 +8,15 @@ use medgemma_kernels::{Format, Matrix, Quantizer, quantize_matrix};
 
 use super::map::MappedBytes;
 use crate::cpu;
+use crate::device::Backend;
 use crate::error::{Error, Result};
 use crate::weight::FloatFormat;
 
 /// How the decoder's matrices are held in memory.
 ///
 /// Norms, biases, the vision tower and the projector stay as published, and so do matrices that a
-/// file already holds in blocks. On devices other than the CPU's the numbers are the same, but
-/// `Q8_0` takes 9 bits, `Q4_0` 5 and `Q6_K` 32.
+/// file already holds in blocks. On devices other than the CPU's `Q8_0` takes 9 bits and `Q4_0` 5, and
+/// what would be `Q6_K` is `Q8_0`: they have no such blocks, and would hold f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Precision {
@@ -58,6 +59,24 @@ impl Precision {
         match wanted.iter().find(fits) {
             Some(&format) if !stored.is_blocks() => format,
             _ => stored,
+        }
+    }
+
+    /// [`Precision::target`] on a device of `backend`. As f32, the embeddings of the 4B are 2.7 GB in
+    /// one tensor, and those of the 27B are longer than a buffer of wgpu may be.
+    pub(super) fn target_on(
+        self,
+        backend: Backend,
+        stored: Format,
+        cols: usize,
+        embeddings: bool,
+    ) -> Format {
+        let target = self.target(stored, cols, embeddings);
+        let on_cpu = matches!(backend, Backend::Cpu | Backend::NdArray);
+        if target == Format::Q6K && target != stored && !on_cpu {
+            Format::Q8_0
+        } else {
+            target
         }
     }
 }
@@ -150,4 +169,29 @@ fn rounded<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<u
     let (numbers, _) = bytes.as_chunks::<N>();
     let round = |&number| bf16::from_f32(read(number)).to_le_bytes();
     numbers.iter().flat_map(round).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Precision;
+    use crate::device::Backend;
+    use medgemma_kernels::Format;
+
+    #[test]
+    fn embeddings_are_blocks_that_the_device_has() {
+        let of = |backend, stored| Precision::Int4.target_on(backend, stored, 2560, true);
+        for backend in [Backend::Cpu, Backend::NdArray] {
+            assert_eq!(of(backend, Format::Bf16), Format::Q6K);
+        }
+        for backend in [Backend::Wgpu, Backend::Cuda] {
+            assert_eq!(of(backend, Format::Bf16), Format::Q8_0);
+            assert_eq!(
+                of(backend, Format::Q6K),
+                Format::Q6K,
+                "a file's own blocks stay"
+            );
+            let layers = Precision::Int4.target_on(backend, Format::Bf16, 2560, false);
+            assert_eq!(layers, Format::Q4_0);
+        }
+    }
 }

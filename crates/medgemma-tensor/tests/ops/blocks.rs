@@ -171,9 +171,8 @@ fn blocks_take_the_bytes_that_they_have() {
             let numbers = 9 * 256;
             let blocks = numbers / format.block_len();
             let (arithmetic, bytes) = match (device.backend(), format) {
-                (Backend::Cpu | Backend::NdArray, _) => {
-                    (Arithmetic::Bf16, blocks * format.block_bytes())
-                }
+                (Backend::Cpu, _) => (Arithmetic::Bf16, blocks * format.block_bytes()),
+                (Backend::NdArray, _) => (Arithmetic::F32, blocks * format.block_bytes()),
                 // Burn's quantised tensors have the same integers and scales of four bytes, not two.
                 (_, Format::Q8_0 | Format::Q4_0) => {
                     (Arithmetic::F32, blocks * (format.block_bytes() + 2))

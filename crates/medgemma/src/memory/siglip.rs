@@ -1,10 +1,9 @@
 //! What a dual encoder needs: its weights, and one picture or one group of texts under way.
 
 use medgemma_siglip::{SiglipConfig, TextTower};
-use medgemma_tensor::cpu::KEPT_BYTES;
 use medgemma_tensor::{Backend, FloatFormat, Format};
 
-use super::{MemoryPlan, PROCESS, float};
+use super::{MemoryPlan, PROCESS, bytes, float, reused_bytes};
 
 /// What a [`MedSigLip`](crate::MedSigLip) is expected to encode in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,30 +63,24 @@ fn activation_bytes(config: &SiglipConfig, workload: SiglipWorkload) -> u64 {
     let picture = if workload.images > 0 {
         let rows = vision.num_patches();
         let step = step_bytes(rows, vision.hidden_size, vision.intermediate_size);
-        let pixels = 2 * vision.num_channels * vision.image_size * vision.image_size;
-        step + kept_bytes(rows, vision.hidden_size, vision.num_hidden_layers) + bytes(pixels)
+        let pixels = bytes(
+            2 * vision.num_channels,
+            vision.image_size * vision.image_size,
+        );
+        step + reused_bytes(rows, vision.hidden_size, vision.num_hidden_layers) + pixels
     } else {
         0
     };
     let rows = workload.texts.min(TextTower::TEXTS_AT_ONCE) * text.max_position_embeddings;
     let texts = step_bytes(rows, text.hidden_size, text.intermediate_size)
-        + kept_bytes(rows, text.hidden_size, text.num_hidden_layers);
-    let embeddings = (workload.images + workload.texts) * config.embedding_size();
-    picture.max(texts) + bytes(embeddings)
+        + reused_bytes(rows, text.hidden_size, text.num_hidden_layers);
+    let embeddings = bytes(workload.images + workload.texts, config.embedding_size());
+    picture.max(texts) + embeddings
 }
 
 /// f32 numbers alive at once in a block, as for MedGemma's tower.
 fn step_bytes(rows: usize, width: usize, intermediate: usize) -> u64 {
-    bytes(rows * (5 * width + 2 * intermediate))
-}
-
-/// Results kept for the next ones: with bf16 weights up to two a layer were seen, which later ones did not fit into.
-fn kept_bytes(rows: usize, width: usize, layers: usize) -> u64 {
-    bytes(2 * layers * rows * width).min(KEPT_BYTES as u64)
-}
-
-fn bytes(numbers: usize) -> u64 {
-    (numbers * size_of::<f32>()) as u64
+    bytes(rows, 5 * width + 2 * intermediate)
 }
 
 #[cfg(test)]

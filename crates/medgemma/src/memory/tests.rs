@@ -117,13 +117,38 @@ fn activations_are_those_of_the_widest_step() {
     // By hand: a chunk of 512 tokens; 64·64 patches and three planes of 896·896.
     let chunk = 512 * (4 * 5376 + 3 * 21504) + 2 * 262_208;
     let picture = 4096 * (5 * 1152 + 2 * 4304) + 2 * 3 * 896 * 896;
-    assert_eq!(plan(0).activations, 4 * chunk);
-    assert_eq!(plan(1).activations, 4 * picture);
-    assert_eq!(plan(2).activations, 4 * picture, "one after the other");
+    // What is kept for later results is as much as may be: 62 layers, and 27.
+    let kept = 256 << 20;
+    assert_eq!(plan(0).activations, 4 * chunk + kept);
+    assert_eq!(plan(1).activations, 4 * picture + kept);
+    assert_eq!(
+        plan(2).activations,
+        4 * picture + kept,
+        "one after the other"
+    );
     let plan = plan(1).with_kept(1000);
     let parts = [plan.weights, plan.kv_cache, plan.kept, plan.activations];
     assert_eq!(plan.total(), parts.iter().sum::<u64>() + plan.process);
     assert_eq!(plan.process, 150 << 20);
+}
+
+#[test]
+fn a_pass_is_as_long_as_asked_for_and_no_longer_than_the_context() {
+    let activations = |workload| {
+        let (bf16, kv_cache) = (FloatFormat::Bf16, KvPrecision::AsWeights);
+        MemoryPlan::new(&config(), bf16, Precision::AsIs, kv_cache, workload).activations
+    };
+    let workload = Workload::new(16_384, 0);
+    // By hand, as above; 8 rows leave less behind than may be kept: two results of 62 layers.
+    let of = |rows: u64| 4 * (rows * (4 * 5376 + 3 * 21504) + 2 * 262_208);
+    let kept = 256 << 20;
+    assert_eq!(activations(workload), of(512) + kept);
+    let long = workload.with_prefill_chunk(8192);
+    assert_eq!(activations(long), of(8192) + kept);
+    let longer = workload.with_prefill_chunk(usize::MAX);
+    assert_eq!(activations(longer), of(16_384) + kept);
+    let short = workload.with_prefill_chunk(8);
+    assert_eq!(activations(short), of(8) + 4 * 2 * 62 * 8 * 5376);
 }
 
 #[test]
@@ -212,7 +237,8 @@ fn keys_and_values_in_int8_are_a_byte_each_and_a_scale_for_each_head() {
     let plan = |stored, kv_cache| held(stored, Precision::AsIs, kv_cache, 8192);
     // By hand: every sixth of 62 layers is global, 10 of 8192 · 5 / 4 slots; the other 52 have a
     // window of 1024 and 512 more; keys and values of 16 heads of 128 numbers in each slot.
-    let rows = (10 * 10_240 + 52 * 1536) * 2 * 16;
+    // Once more the keys of a global layer, whose old slots stay while they move to longer ones.
+    let rows = (10 * 10_240 + 52 * 1536) * 2 * 16 + 8192 * 16;
     let (bf16, f32) = (FloatFormat::Bf16, FloatFormat::F32);
     assert_eq!(plan(bf16, KvPrecision::AsWeights), rows * 128 * 2);
     assert_eq!(plan(f32, KvPrecision::AsWeights), rows * 128 * 4);
@@ -225,7 +251,7 @@ fn keys_and_values_in_int8_are_a_byte_each_and_a_scale_for_each_head() {
     );
     let int4 = held(f32, Precision::Int4, KvPrecision::AsWeights, 8192);
     assert_eq!(int4, rows * 128 * 2);
-    // A cache begins with 64 slots.
+    // A cache begins with 64 slots, and nothing has moved.
     let short = held(bf16, Precision::AsIs, KvPrecision::AsWeights, 10);
     assert_eq!(short, 62 * 64 * 2 * 16 * 128 * 2);
 }
