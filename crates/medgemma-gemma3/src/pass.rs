@@ -82,11 +82,11 @@ impl<'a> Pass<'a> {
         scale: f64,
     ) -> Tensor<2> {
         let kind = self.layer_types[layer];
-        // The caches of one decoder hold one format: all lanes' rows are rounded at once.
+        // The caches of one decoder hold a layer in one format: all lanes' rows are rounded at once.
         let lengths: Vec<usize> = self.lanes.iter().map(|(lane, _)| lane.rows).collect();
         let [k, v] = [k, v].map(|rows| {
             let rows: KvRows = match self.lanes.first() {
-                Some((lane, _)) => lane.cache.rounded(rows),
+                Some((lane, _)) => lane.cache.rounded(layer, rows),
                 None => rows.into(),
             };
             rows.split(&lengths)
