@@ -206,7 +206,7 @@ mod tests {
     /// Every f16 number, and as many f32 numbers with low bits, more than a piece and not whole ones.
     #[test]
     fn any_numbers_are_rounded_to_the_nearest() {
-        let f32s = |bits: u16| f32::from_bits(u32::from(bits) << 16 | u32::from(bits ^ 0xa3c5));
+        let f32s = |bits: u16| f32::from_bits((u32::from(bits) << 16) | u32::from(bits ^ 0xa3c5));
         let bits = || (0..=u16::MAX).chain(0x3c00..0x3c45);
         let bf16s = |values: &mut dyn Iterator<Item = f32>| -> Vec<u8> {
             values
