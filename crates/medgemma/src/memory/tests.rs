@@ -151,7 +151,7 @@ fn soft_tokens_of_every_image_and_budgets_of_caches_are_kept() {
 #[test]
 fn options_of_a_load_are_planned_for() {
     let device = Device::cpu().expect("the feature cpu is on");
-    let layers = vec![Arithmetic::Bf16; 62];
+    let layers = [Arithmetic::Bf16; 62];
     let plan =
         |options: LoadOptions<'_>| MemoryPlan::of_load(&config(), &device, &options, &layers);
     let plain = plan(LoadOptions::default());
@@ -162,7 +162,8 @@ fn options_of_a_load_are_planned_for() {
     let int8 = plan(LoadOptions::default().with_kv_cache(KvPrecision::Int8));
     assert!(int8.kv_cache < plain.kv_cache);
     // The files count, not the configuration: one layer of 62, a local one, in f32.
-    let mixed = [vec![Arithmetic::F32], vec![Arithmetic::Bf16; 61]].concat();
+    let mut mixed = layers;
+    mixed[0] = Arithmetic::F32;
     let options =
         LoadOptions::default().with_workload(Workload::new(4096, 1).with_conversations(3));
     let in_bf16 = MemoryPlan::of_load(&config(), &device, &options, &layers).kv_cache;
