@@ -5,9 +5,10 @@
 //! `query_pre_attn_scalar^-0.5`, which is not `head_dim^-0.5` on the 27B. Reference:
 //! `Gemma3Attention` in transformers 5.23.
 
-use medgemma_tensor::{Tensor, Weight, ops};
+use medgemma_tensor::{Arithmetic, Tensor, Weight, ops};
 
 use crate::block::last;
+use crate::cache::joint_arithmetic;
 use crate::norm::RmsNorm;
 use crate::pass::Pass;
 
@@ -48,6 +49,11 @@ impl Attention {
         let k = self.k_norm.forward_rotated(k, rotation);
         let attended = pass.attend(layer, q, k, v, self.scale);
         ops::linear(attended, &self.o_proj, None)
+    }
+
+    /// What this layer's keys and values are cached for.
+    pub(crate) fn kv_arithmetic(&self) -> Arithmetic {
+        joint_arithmetic([&self.k_proj, &self.v_proj].map(Weight::arithmetic))
     }
 
     /// Queries of the last `rows` rows of `x`, keys and values of all.

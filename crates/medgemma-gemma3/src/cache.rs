@@ -36,26 +36,30 @@ fn slack(window: usize) -> usize {
 pub struct KvCache {
     layers: Vec<LayerCache>,
     len: usize,
-    arithmetic: Arithmetic,
     precision: KvPrecision,
 }
 
 impl KvCache {
-    /// Empty. `arithmetic` is that of the weights, and decides together with `precision` the format
-    /// of keys and values.
-    pub(crate) fn new(config: &TextConfig, arithmetic: Arithmetic, precision: KvPrecision) -> Self {
-        let layers = config.layer_types.iter().map(|kind| LayerCache {
+    /// Empty. `arithmetic` is that of each layer's weights, as [`joint_arithmetic`] tells it, and decides
+    /// together with `precision` the format of its keys and values.
+    pub(crate) fn new(
+        config: &TextConfig,
+        arithmetic: impl Iterator<Item = Arithmetic>,
+        precision: KvPrecision,
+    ) -> Self {
+        let layers = config.layer_types.iter().zip(arithmetic);
+        let layers = layers.map(|(kind, arithmetic)| LayerCache {
             slots: None,
             base: 0,
             window: match kind {
                 LayerType::Sliding => Some(config.sliding_window),
                 LayerType::Full => None,
             },
+            arithmetic,
         });
         Self {
             layers: layers.collect(),
             len: 0,
-            arithmetic,
             precision,
         }
     }
@@ -81,27 +85,41 @@ impl KvCache {
 
     /// The most bytes that a cache of `context` positions takes on the device `cpu`, with the room
     /// that a layer which just grew has not filled, and the keys or values that are still in their old
-    /// slots while they move to new ones: what a memory plan must count.
+    /// slots while they move to new ones: what a memory plan must count. `arithmetic`: of each
+    /// layer, as [`Decoder::planned_arithmetic`](crate::Decoder::planned_arithmetic) tells it.
+    ///
+    /// # Panics
+    /// When `arithmetic` is not one for each layer.
     #[must_use]
     pub fn planned_bytes(
         config: &TextConfig,
         context: usize,
-        arithmetic: Arithmetic,
+        arithmetic: &[Arithmetic],
         precision: KvPrecision,
     ) -> u64 {
+        let kinds = &config.layer_types;
+        assert_eq!(arithmetic.len(), kinds.len(), "one for each layer");
         let grown = context.saturating_add(context / 4);
-        let slots = config.layer_types.iter().map(|kind| match kind {
-            LayerType::Sliding => grown.min(config.sliding_window + slack(config.sliding_window)),
-            LayerType::Full => grown,
+        let layers = kinds.iter().zip(arithmetic).map(|(kind, &arithmetic)| {
+            let slots = match kind {
+                LayerType::Sliding => {
+                    grown.min(config.sliding_window + slack(config.sliding_window))
+                }
+                LayerType::Full => grown,
+            };
+            let head = precision.row_bytes(arithmetic, config.head_dim);
+            let half = (config.num_key_value_heads * head) as u64;
+            let bytes = |slots: usize, of_each: u64| (slots as u64).saturating_mul(of_each);
+            let moving = Some(slots.min(context)).filter(|&slots| slots > INITIAL_SLOTS);
+            [
+                bytes(slots.max(INITIAL_SLOTS), 2 * half),
+                bytes(moving.unwrap_or(0), half),
+            ]
         });
-        let head = precision.row_bytes(arithmetic, config.head_dim);
-        let half = (config.num_key_value_heads * head) as u64;
-        let bytes = |slots: usize, of_each: u64| (slots as u64).saturating_mul(of_each);
-        let longest = slots.clone().max().unwrap_or(0).min(context);
-        let moving = if longest > INITIAL_SLOTS { longest } else { 0 };
-        slots
-            .map(|slots| bytes(slots.max(INITIAL_SLOTS), 2 * half))
-            .fold(bytes(moving, half), u64::saturating_add)
+        let [held, moving] = layers.fold([0; 2], |[all, most], [layer, old]: [u64; 2]| {
+            [all.saturating_add(layer), most.max(old)]
+        });
+        held.saturating_add(moving)
     }
 
     /// Forgets what was read after the first `len` positions, as if it had never been read.
@@ -125,14 +143,14 @@ impl KvCache {
         self.len += rows;
     }
 
-    /// What decides the format of keys and values: equal for caches that hold them alike.
-    pub(crate) fn format(&self) -> (Arithmetic, KvPrecision) {
-        (self.arithmetic, self.precision)
+    /// What decides the format of a layer's keys and values: equal for caches that hold them alike.
+    pub(crate) fn format(&self, layer: usize) -> (Arithmetic, KvPrecision) {
+        (self.layers[layer].arithmetic, self.precision)
     }
 
-    /// Keys or values in the format that they are stored in.
-    pub(crate) fn rounded(&self, rows: Tensor<3>) -> KvRows {
-        ops::rounded(rows, self.arithmetic, self.precision)
+    /// Keys or values in the format that this layer stores them in.
+    pub(crate) fn rounded(&self, layer: usize, rows: Tensor<3>) -> KvRows {
+        ops::rounded(rows, self.layers[layer].arithmetic, self.precision)
     }
 
     /// Stores the keys and values, [`KvCache::rounded`], of the next rows in one layer; see
@@ -151,6 +169,16 @@ pub(crate) struct Attended {
     pub(crate) values: KvRows,
 }
 
+/// What keys and values of a layer are held for, whose projections to them are computed in these: for
+/// f32 where either is, since a key that was computed in f32 is not to be rounded.
+pub(crate) fn joint_arithmetic(projections: [Arithmetic; 2]) -> Arithmetic {
+    if projections.contains(&Arithmetic::F32) {
+        Arithmetic::F32
+    } else {
+        Arithmetic::Bf16
+    }
+}
+
 /// Keys already stored that new rows from `position` on can see in a layer with this window: those of
 /// the positions just before it, which they attend over together with their own.
 pub(crate) fn past_keys(position: usize, window: Option<usize>) -> usize {
@@ -164,6 +192,8 @@ struct LayerCache {
     /// The position in the first slot; positions before it are gone.
     base: usize,
     window: Option<usize>,
+    /// Of the weights: files may hold one layer in f32 and the next in blocks.
+    arithmetic: Arithmetic,
 }
 
 impl LayerCache {

@@ -11,7 +11,7 @@
 //! Reference: `Gemma3TextModel` and `Gemma3ForCausalLM` in transformers 5.23; Gemma 3 technical
 //! report (arXiv 2503.19786) §2.
 
-use medgemma_tensor::{Arithmetic, Device, FloatFormat, KvPrecision, Tensor, Weight, ops};
+use medgemma_tensor::{Device, FloatFormat, KvPrecision, Tensor, Weight, ops};
 
 use crate::block::Block;
 use crate::cache::KvCache;
@@ -86,11 +86,8 @@ impl Decoder {
     /// A fresh, empty state. It allocates nothing until the first token.
     #[must_use]
     pub fn new_cache(&self) -> KvCache {
-        // Every layer is held alike; a model without layers caches nothing.
-        let arithmetic = self
-            .layers
-            .first()
-            .map_or(Arithmetic::F32, |block| block.self_attn.k_proj.arithmetic());
+        let layers = self.layers.iter();
+        let arithmetic = layers.map(|block| block.self_attn.kv_arithmetic());
         KvCache::new(&self.config, arithmetic, self.kv_precision)
     }
 

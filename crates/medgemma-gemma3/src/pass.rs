@@ -82,7 +82,7 @@ impl<'a> Pass<'a> {
         scale: f64,
     ) -> Tensor<2> {
         let kind = self.layer_types[layer];
-        let [k, v] = [k, v].map(|rows| self.rounded(rows));
+        let [k, v] = [k, v].map(|rows| self.rounded(layer, rows));
         let mut start = 0;
         let mut parts = Vec::with_capacity(self.lanes.len());
         for ((lane, masks), (k, v)) in self.lanes.iter_mut().zip(k.into_iter().zip(v)) {
@@ -110,22 +110,22 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Keys or values `[t, k, h]` of all lanes, each lane's in the format of its cache.
-    fn rounded(&self, rows: Tensor<3>) -> Vec<KvRows> {
+    /// A layer's keys or values `[t, k, h]` of all lanes, each lane's in the format of its cache.
+    fn rounded(&self, layer: usize, rows: Tensor<3>) -> Vec<KvRows> {
         let lengths: Vec<usize> = self.lanes.iter().map(|(lane, _)| lane.rows).collect();
         match self.lanes.as_slice() {
             // As a rule one decoder made all caches: their rows are rounded at once.
             [(first, _), others @ ..]
                 if others
                     .iter()
-                    .all(|(lane, _)| lane.cache.format() == first.cache.format()) =>
+                    .all(|(lane, _)| lane.cache.format(layer) == first.cache.format(layer)) =>
             {
-                first.cache.rounded(rows).split(&lengths)
+                first.cache.rounded(layer, rows).split(&lengths)
             }
             lanes => {
                 let rows = rows.split_with_sizes(lengths, 0).into_iter();
                 rows.zip(lanes)
-                    .map(|(rows, (lane, _))| lane.cache.rounded(rows))
+                    .map(|(rows, (lane, _))| lane.cache.rounded(layer, rows))
                     .collect()
             }
         }

@@ -5,12 +5,13 @@
 //! and, when not tied, `lm_head.weight`.
 
 use medgemma_tensor::checkpoint::{Ignore, Loader, Quantize, Rename, Scope};
-use medgemma_tensor::{Device, KvPrecision, Weight};
+use medgemma_tensor::{Arithmetic, Device, KvPrecision, Weight};
 
 use crate::attention::Attention;
 use crate::block::Block;
+use crate::cache::joint_arithmetic;
 use crate::config::TextConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mlp::Mlp;
 use crate::model::Decoder;
 use crate::norm::RmsNorm;
@@ -146,6 +147,24 @@ impl Decoder {
             device: device.clone(),
             kv_precision: KvPrecision::default(),
         })
+    }
+
+    /// What each layer's keys and values will be cached for on the device `cpu`, before anything is
+    /// loaded: what [`KvCache::planned_bytes`](crate::KvCache::planned_bytes) must know. A layer whose
+    /// tensors are missing, which loading refuses by name, counts as the least.
+    ///
+    /// # Errors
+    /// As [`Loader::arithmetic`].
+    pub fn planned_arithmetic(loader: &Loader<'_>, config: &TextConfig) -> Result<Vec<Arithmetic>> {
+        let of_layer = |layer| {
+            let of = |projection: &str| {
+                let name = format!("language_model.layers.{layer}.self_attn.{projection}.weight");
+                let found = loader.arithmetic(&name)?;
+                Ok::<_, Error>(found.unwrap_or(Arithmetic::Bf16))
+            };
+            Ok(joint_arithmetic([of("k_proj")?, of("v_proj")?]))
+        };
+        (0..config.num_hidden_layers).map(of_layer).collect()
     }
 }
 

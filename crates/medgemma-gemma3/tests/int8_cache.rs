@@ -218,6 +218,7 @@ fn bytes_are_counted_and_planned_with_scales() {
     let device = Device::cpu().expect("the feature cpu is on");
     for (name, exact) in decoders(&device) {
         let config = exact.config();
+        let exact_layers = vec![Arithmetic::F32; config.num_hidden_layers];
         let quantised = int8(&exact);
         assert_eq!(exact.kv_precision(), KvPrecision::AsWeights);
         assert_eq!(quantised.kv_precision(), KvPrecision::Int8);
@@ -230,7 +231,7 @@ fn bytes_are_counted_and_planned_with_scales() {
                     .expect("a valid id");
             }
             let precision = decoder.kv_precision();
-            let planned = KvCache::planned_bytes(config, cache.len(), Arithmetic::F32, precision);
+            let planned = KvCache::planned_bytes(config, cache.len(), &exact_layers, precision);
             let held = cache.bytes() as u64;
             assert!(held <= planned, "{name}, {precision}: {held} of {planned}");
             assert!(

@@ -1,4 +1,4 @@
-//! f16 numbers that are bf16 numbers, as bf16.
+//! f16 numbers that are bf16 numbers, as bf16; and any, rounded to it.
 //!
 //! A file in f16 that was made from a model in bf16, as GGUF's `mmproj` files of Gemma 3 are, holds numbers
 //! with seven bits after the leading one, three less than f16 has. Such a matrix is the same in bf16, which
@@ -10,6 +10,7 @@ use half::{bf16, f16};
 
 use crate::cells::Cells;
 use crate::cpu::{Cpu, Path};
+use crate::matrix::{Format, Matrix};
 
 /// Numbers of a piece of work.
 const PIECE: usize = 1 << 16;
@@ -41,6 +42,43 @@ pub fn f16_as_bf16(cpu: &Cpu, halves: &[u8]) -> Option<Vec<u8>> {
         }
     });
     exact.into_inner().then(|| numbers.into_flattened())
+}
+
+/// The numbers of `matrix`, in f32 or f16, rounded to bf16: the nearest, of two the even one.
+///
+/// # Panics
+/// When the matrix is in another format.
+#[must_use]
+pub fn rounded_to_bf16(cpu: &Cpu, matrix: Matrix<'_>) -> Vec<u8> {
+    let bytes = matrix.bytes();
+    match matrix.format() {
+        Format::F32 => rounded(cpu, bytes, f32::from_le_bytes),
+        // Most files in f16 were made from bf16: these need no rounding.
+        Format::F16 => f16_as_bf16(cpu, bytes)
+            .unwrap_or_else(|| rounded(cpu, bytes, |half| f16::from_le_bytes(half).to_f32())),
+        other => panic!("{other} is not rounded to bf16"),
+    }
+}
+
+/// Numbers of `N` bytes each as bf16.
+fn rounded<const N: usize>(
+    cpu: &Cpu,
+    bytes: &[u8],
+    read: impl Fn([u8; N]) -> f32 + Sync,
+) -> Vec<u8> {
+    let (given, _) = bytes.as_chunks::<N>();
+    let mut numbers = vec![[0; 2]; given.len()];
+    let cells = Cells::new(&mut numbers);
+    cpu.pool().run(given.len().div_ceil(PIECE), &|piece| {
+        let first = piece * PIECE;
+        let given = &given[first..given.len().min(first + PIECE)];
+        // SAFETY: the pool runs each piece once, and pieces have no number in common.
+        let numbers = unsafe { cells.part(first, given.len()) };
+        for (given, number) in given.iter().zip(numbers) {
+            *number = bf16::from_f32(read(*given)).to_le_bytes();
+        }
+    });
+    numbers.into_flattened()
 }
 
 /// Whether all are bf16 numbers; else `numbers` is not filled.
@@ -103,10 +141,15 @@ fn one_by_one(halves: &[[u8; 2]], numbers: &mut [[u8; 2]]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::thread::ThreadId;
+    use std::time::{Duration, Instant};
+
     use half::{bf16, f16};
 
-    use super::{PIECE, f16_as_bf16};
+    use super::{PIECE, f16_as_bf16, rounded, rounded_to_bf16};
     use crate::cpu::{Cpu, Path};
+    use crate::matrix::{Format, Matrix};
 
     fn paths() -> impl Iterator<Item = Cpu> {
         Path::available().map(|path| Cpu::new(2, path))
@@ -158,5 +201,51 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Every f16 number, and as many f32 numbers with low bits, more than a piece and not whole ones.
+    #[test]
+    fn any_numbers_are_rounded_to_the_nearest() {
+        let f32s = |bits: u16| f32::from_bits((u32::from(bits) << 16) | u32::from(bits ^ 0xa3c5));
+        let bits = || (0..=u16::MAX).chain(0x3c00..0x3c45);
+        let bf16s = |values: &mut dyn Iterator<Item = f32>| -> Vec<u8> {
+            values
+                .flat_map(|x| bf16::from_f32(x).to_le_bytes())
+                .collect()
+        };
+        for cpu in paths() {
+            let wide: Vec<u8> = bits().flat_map(|b| f32s(b).to_le_bytes()).collect();
+            let found = rounded_to_bf16(&cpu, Matrix::new(Format::F32, 1, bits().count(), &wide));
+            assert_eq!(found, bf16s(&mut bits().map(f32s)));
+            let half: Vec<u8> = bits().flat_map(u16::to_le_bytes).collect();
+            let found = rounded_to_bf16(&cpu, Matrix::new(Format::F16, 1, bits().count(), &half));
+            assert_eq!(
+                found,
+                bf16s(&mut bits().map(|b| f16::from_bits(b).to_f32()))
+            );
+        }
+    }
+
+    #[test]
+    fn all_threads_round() {
+        let threads = Mutex::new(Vec::<ThreadId>::new());
+        let met = || {
+            let mut threads = threads.lock().expect("nobody panicked");
+            let own = std::thread::current().id();
+            if !threads.contains(&own) {
+                threads.push(own);
+            }
+            threads.len()
+        };
+        let start = Instant::now();
+        let bytes = vec![0; 4 * PIECE];
+        rounded(&Cpu::new(2, Path::Scalar), &bytes, |half: [u8; 2]| {
+            // Whoever comes first waits for the other.
+            while met() < 2 && start.elapsed() < Duration::from_secs(20) {
+                std::thread::yield_now();
+            }
+            f32::from(half[0])
+        });
+        assert_eq!(met(), 2);
     }
 }

@@ -35,7 +35,7 @@ pub use blocks::{Quantizer, dequantize, quantize, quantize_matrix};
 pub use cpu::{Cpu, Path, UnknownPath};
 pub use dot::{DOT_I8_MAX_COLS, dot_i8};
 pub use elementwise::add;
-pub use halves::f16_as_bf16;
+pub use halves::{f16_as_bf16, rounded_to_bf16};
 pub use heads::{copy_heads, move_to_front, round_heads};
 pub use linear::{gated_mlp, has_mlp, linear, linear_each, mlp, project};
 pub use map::{Map, map_file};

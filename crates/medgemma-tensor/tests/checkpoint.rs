@@ -214,7 +214,10 @@ fn product_of_f16(numbers: &[f32; 4], x: &[f32; 2]) -> (Arithmetic, Vec<f32>) {
     let source = SafetensorsDir::from_bytes(Path::new("memory"), file).unwrap();
     let device = medgemma_tensor::Device::cpu().unwrap();
     let mut loader = Loader::new(&source, &[], &device).unwrap();
+    let planned = loader.arithmetic("w").unwrap();
+    assert_eq!(loader.arithmetic("x").unwrap(), None);
     let weight = loader.scope("").weight("w", [2, 2]).unwrap();
+    assert_eq!(planned, Some(weight.arithmetic()));
     assert_eq!(weight.published(), FloatFormat::F16);
     let x = medgemma_tensor::tensor_from(x.to_vec(), [1, 2], &device);
     let y = vec_from(ops::linear(x, &weight, None), "y").unwrap();

@@ -49,6 +49,8 @@ fn load(dir: &Path, precision: Precision, cache: Option<&Path>) -> [Weight; 4] {
         loader = loader.with_cache(path.to_path_buf()).expect("readable");
     }
     let planned = loader.held_bytes();
+    let names = ["layers.w", "table", "vision.w", "layers.odd"];
+    let arithmetic = names.map(|name| loader.arithmetic(name).expect("readable"));
     let mut scope = loader.scope("");
     let mut weight = |name, shape| scope.weight(name, shape).expect("it is there");
     let weights = [
@@ -63,6 +65,9 @@ fn load(dir: &Path, precision: Precision, cache: Option<&Path>) -> [Weight; 4] {
         held as u64, planned,
         "{precision}: the plan is what is held"
     );
+    for (weight, planned) in weights.iter().zip(arithmetic) {
+        assert_eq!(planned, Some(weight.arithmetic()), "{precision}");
+    }
     weights
 }
 
@@ -386,6 +391,36 @@ fn a_damaged_matrix_in_the_cache_is_quantised_again() {
             assert!(marked.is_made_again(), "byte {at} of {name}");
         }
     }
+}
+
+#[test]
+fn what_killed_loads_have_left_is_removed_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    write(dir.path(), 1.0);
+    let cache = dir.path().join("cache");
+    let left = [".cache.0123456789abcdef", ".cache.fedcba9876543210"];
+    let others = [
+        ".cache.0123456789abcdef0",
+        ".cache.0123456789abcdeg",
+        ".cache.notes",
+        ".cache2.0123456789abcdef",
+        "cache.0123456789abcdef",
+    ];
+    for name in left.iter().chain(&others) {
+        std::fs::write(dir.path().join(name), "half of it").expect("writable");
+    }
+    std::fs::create_dir(dir.path().join(".cache.aaaaaaaaaaaaaaaa")).expect("writable");
+    let being_written = std::fs::File::open(dir.path().join(left[1])).expect("it is there");
+    being_written.lock().expect("the system can");
+    load(dir.path(), Precision::Int4, Some(&cache));
+    let there = |name: &&str| dir.path().join(name).exists();
+    assert_eq!(left.each_ref().map(there), [false, true]);
+    assert!(others.iter().all(there));
+    // The next load finds a cache that fits, and makes room all the same.
+    drop(being_written);
+    load(dir.path(), Precision::Int4, Some(&cache));
+    assert!(!there(&left[1]));
+    assert!(others.iter().all(there) && there(&".cache.aaaaaaaaaaaaaaaa"));
 }
 
 #[test]

@@ -111,11 +111,12 @@ impl MemoryPlan {
                 let projector = vision.hidden_size * (config.text.hidden_size + 1);
                 (vision.parameters() + projector as u64) * float(stored).block_bytes() as u64
             });
-        let arithmetic = if float(stored) == Format::Bf16 || precision != Precision::AsIs {
-            Arithmetic::Bf16
-        } else {
-            Arithmetic::F32
+        let held = precision.target(float(stored), config.text.hidden_size, false);
+        let arithmetic = match held {
+            Format::F32 | Format::F16 => Arithmetic::F32,
+            _ => Arithmetic::Bf16,
         };
+        let arithmetic = vec![arithmetic; config.text.layer_types.len()];
         let soft_tokens = config.multimodal.as_ref().map_or(0, |multimodal| {
             multimodal.mm_tokens_per_image * config.text.hidden_size * size_of::<f32>()
         });
@@ -126,18 +127,19 @@ impl MemoryPlan {
                 .fold(soft_tokens as u64, |bytes, n| {
                     bytes.saturating_mul(n as u64)
                 }),
-            kv_cache: KvCache::planned_bytes(&config.text, workload.context, arithmetic, kv_cache)
-                .saturating_mul(workload.conversations as u64),
+            kv_cache: cache_bytes(config, &arithmetic, kv_cache, workload),
             activations: activation_bytes(config, vision.filter(|_| workload.images > 0), workload),
             process: PROCESS,
         }
     }
 
-    /// The plan for a model that is loaded onto `device` with these options.
+    /// The plan for a model that is loaded onto `device` with these options. `arithmetic`: of each
+    /// layer's keys and values, as the files tell it; what the configuration says of them may not hold.
     pub(crate) fn of_load(
         config: &ModelConfig,
         device: &Device,
         options: &LoadOptions<'_>,
+        arithmetic: &[Arithmetic],
     ) -> Self {
         let (stored, precision, kv_cache) = match device.backend() {
             // It computes in f32 and caches so, whatever the files hold and the options say.
@@ -153,9 +155,13 @@ impl MemoryPlan {
             .as_ref()
             .map_or(0, |cache| cache.memory);
         let prefixes = options.prefix_cache.unwrap_or(0);
-        Self::new(config, stored, precision, kv_cache, options.workload)
+        let mut plan = Self::new(config, stored, precision, kv_cache, options.workload)
             .with_kept(vision as u64)
-            .with_kept(prefixes as u64)
+            .with_kept(prefixes as u64);
+        if device.backend() != Backend::NdArray {
+            plan.kv_cache = cache_bytes(config, arithmetic, kv_cache, options.workload);
+        }
+        plan
     }
 
     /// The same plan with `bytes` more that are kept between steps: the budgets of a prefix cache and of
@@ -229,6 +235,17 @@ impl fmt::Display for MemoryPlan {
 /// Rounded up, so that no figure of a message understates.
 pub(crate) fn megabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1_000_000)
+}
+
+/// Keys and values of all conversations.
+fn cache_bytes(
+    config: &ModelConfig,
+    arithmetic: &[Arithmetic],
+    kv_cache: KvPrecision,
+    workload: Workload,
+) -> u64 {
+    KvCache::planned_bytes(&config.text, workload.context, arithmetic, kv_cache)
+        .saturating_mul(workload.conversations as u64)
 }
 
 /// The kernels' name for a float format.

@@ -134,7 +134,8 @@ impl Model {
             .with_ignored(medgemma_siglip::IGNORED)
             .with_ignored(medgemma_gemma3::IGNORED)
             .with_precision(options.precision, medgemma_gemma3::MATRICES);
-        MemoryPlan::of_load(&config, device, &options)
+        let arithmetic = Decoder::planned_arithmetic(&loader, &config.text)?;
+        MemoryPlan::of_load(&config, device, &options, &arithmetic)
             .with_weights(loader.held_bytes())
             .check(path, device, options.memory_limit)?;
         if options.cache_quantized {

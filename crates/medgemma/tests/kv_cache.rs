@@ -10,9 +10,12 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use medgemma::{Image, KvPrecision, LoadOptions, MedGemma, Message, Precision, Speculation};
-use medgemma_testkit::checkpoint;
+use medgemma::{
+    Image, KvPrecision, LoadOptions, MedGemma, Message, Precision, Speculation, Workload,
+};
+use medgemma_testkit::{GgufFile, GgufTensor, Scratch, checkpoint, gguf};
 use support::{GoldenChat, ask, cpu, exactly, ids, model, up_to};
+use tempfile::TempDir;
 
 fn int8() -> LoadOptions<'static> {
     LoadOptions::default().with_kv_cache(KvPrecision::Int8)
@@ -82,6 +85,95 @@ fn a_plan_counts_what_is_asked_for() {
     };
     // Heads of 8: 12 bytes for 32.
     assert_eq!(refused(int8()) * 32, refused(LoadOptions::default()) * 12);
+}
+
+/// What a load plans for ten tokens, and what they then take.
+fn planned_and_held(dir: &Path) -> (u64, usize) {
+    let workload = Workload::new(10, 0);
+    let options = || LoadOptions::default().with_workload(workload);
+    let error = MedGemma::load_with(dir, &cpu(), options().with_memory_limit(1));
+    let planned = match error.expect_err("a byte is too little") {
+        medgemma::Error::NotEnoughMemory { plan, .. } => plan.kv_cache,
+        other => panic!("{other}"),
+    };
+    let model = load(dir, options());
+    let decoder = model.model().decoder();
+    let mut cache = decoder.new_cache();
+    let prompt = model
+        .model()
+        .segments(&[2, 105, 300, 17, 5, 8, 9, 1, 3, 4], &[]);
+    let logits = decoder.logits_of_all(&prompt.unwrap(), &mut cache, 16);
+    logits.unwrap();
+    (planned, cache.bytes())
+}
+
+/// The text file of a GGUF pair, its tensors changed, in a folder of its own.
+fn gguf_file(variant: &str, change: impl Fn(&mut GgufTensor)) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let mut file = GgufFile::read(&gguf(variant));
+    file.tensors.iter_mut().for_each(change);
+    file.write(&dir.path().join("model.gguf"));
+    dir
+}
+
+/// bf16 numbers in f32.
+fn widen(tensor: &mut GgufTensor) {
+    const BF16: u32 = 30;
+    if tensor.kind == BF16 {
+        tensor.kind = 0;
+        let (numbers, _) = tensor.bytes.as_chunks::<2>();
+        tensor.bytes = numbers
+            .iter()
+            .flat_map(|&[low, high]| [0, 0, low, high])
+            .collect();
+    }
+}
+
+#[test]
+fn a_plan_counts_what_the_files_hold_whatever_the_configuration_says() {
+    let says = |variant, dtype: &str| {
+        let edited = Scratch::of(variant);
+        edited.edit_json("config.json", |json| json["torch_dtype"] = dtype.into())
+    };
+    let (wide, narrow) = (says("mm-2025", "bfloat16"), says("mm-bf16", "float32"));
+    let [bf16, f16] = ["mm-bf16", "mm-f16"].map(|variant| gguf_file(variant, |_| ()));
+    let f32 = gguf_file("mm-bf16", widen);
+    let is_of = |tensor: &GgufTensor, part: &str| tensor.name.ends_with(part);
+    let keys_of_one = gguf_file("mm-bf16", |tensor| {
+        if is_of(tensor, "blk.3.attn_k.weight") {
+            widen(tensor);
+        }
+    });
+    // f16 without the three bits that bf16 has not.
+    let exact_f16 = gguf_file("mm-f16", |tensor| {
+        if is_of(tensor, "attn_k.weight") || is_of(tensor, "attn_v.weight") {
+            let (numbers, _) = tensor.bytes.as_chunks_mut::<2>();
+            numbers.iter_mut().for_each(|number| number[0] &= !7);
+        }
+    });
+    for (what, dir, numbers) in [
+        ("f32 said to be bf16", wide.path(), 8 * 4),
+        ("bf16 said to be f32", narrow.path(), 8 * 2),
+        ("GGUF in bf16", bf16.path(), 8 * 2),
+        ("GGUF in f32", f32.path(), 8 * 4),
+        ("GGUF in f16", f16.path(), 8 * 4),
+        ("GGUF in f16 that is bf16", exact_f16.path(), 8 * 2),
+        (
+            "GGUF with keys in f32 in one layer",
+            keys_of_one.path(),
+            7 * 2 + 4,
+        ),
+    ] {
+        let (planned, held) = planned_and_held(dir);
+        // By hand: 64 slots of each layer, keys and values of 2 heads of 8 numbers of so many bytes.
+        assert_eq!(planned, 64 * 2 * 2 * 8 * numbers, "{what}");
+        // A window of 6 has 38 slots.
+        let held = held as u64;
+        assert!(
+            held <= planned && held * 2 > planned,
+            "{what}: {held} of {planned}"
+        );
+    }
 }
 
 #[test]

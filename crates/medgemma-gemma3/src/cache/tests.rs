@@ -22,6 +22,7 @@ fn layer(window: Option<usize>) -> LayerCache {
         slots: None,
         base: 0,
         window,
+        arithmetic: Arithmetic::F32,
     }
 }
 
@@ -29,7 +30,6 @@ fn cache(layers: Vec<LayerCache>, precision: KvPrecision) -> KvCache {
     KvCache {
         layers,
         len: 0,
-        arithmetic: Arithmetic::F32,
         precision,
     }
 }

@@ -4,13 +4,13 @@
 //! with it, the model is loaded all the same: what it should have held is made again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use medgemma_kernels::{Format, Matrix};
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 
 use super::map::{MappedBytes, map_file};
@@ -64,6 +64,7 @@ impl Cache {
         let files: BTreeSet<&Path> = names.iter().map(|name| source.file(name)).collect();
         let content = content(source, &names, quantized)?;
         let identity = identity(&files, precision, content)?;
+        sweep(&path);
         Ok(Self {
             found: read(&path, &identity),
             path,
@@ -134,18 +135,11 @@ impl Cache {
     }
 
     fn write(&self, scratch: &Path) -> io::Result<()> {
-        let views = self.found.iter().map(|(name, Entry { bytes, .. })| {
-            let view = TensorView::new(Dtype::U8, vec![bytes.len()], bytes);
-            (name, view.expect("a vector of bytes is as long as it says"))
-        });
-        let mut told = self.identity.clone();
-        for (name, entry) in &self.found {
-            told += &format!("\n{:08x} {name}", entry.checksum);
+        let mut file = begin(scratch)?;
+        file.write_all(&self.header()?)?;
+        for entry in self.found.values() {
+            file.write_all(&entry.bytes)?;
         }
-        let metadata = [(KEY.to_owned(), told)].into();
-        safetensors::serialize_to_file(views, Some(metadata), scratch)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        let file = OpenOptions::new().append(true).open(scratch)?;
         file.sync_all()?;
         // It was made for its owner alone; whoever may read the weights may read it.
         #[cfg(unix)]
@@ -155,6 +149,79 @@ impl Cache {
             tracing::debug!(%error, "the cache of quantised weights stays its owner's");
         }
         std::fs::rename(scratch, &self.path)
+    }
+
+    /// What a safetensors file of the entries begins with. The file is written here and not by
+    /// `safetensors`, which takes a name and writes to a file of another one: nobody could tell whose
+    /// that is when the process ends before it is renamed.
+    fn header(&self) -> io::Result<Vec<u8>> {
+        let mut end = 0;
+        let tensors = self.found.iter().map(|(name, Entry { bytes, .. })| {
+            let begin = end;
+            end += bytes.len();
+            let info = TensorInfo {
+                dtype: Dtype::U8,
+                shape: vec![bytes.len()],
+                data_offsets: (begin, end),
+            };
+            (name.clone(), info)
+        });
+        let tensors = tensors.collect();
+        let mut told = self.identity.clone();
+        for (name, entry) in &self.found {
+            told += &format!("\n{:08x} {name}", entry.checksum);
+        }
+        let metadata = Metadata::new(Some([(KEY.to_owned(), told)].into()), tensors)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let mut json = serde_json::to_vec(&metadata)?;
+        json.resize(json.len().next_multiple_of(8), b' ');
+        let length = (json.len() as u64).to_le_bytes();
+        Ok([&length[..], &json].concat())
+    }
+}
+
+/// Makes the file `scratch`, which is locked while it is open: so others can tell it from one that a
+/// process which was killed has left.
+fn begin(scratch: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(scratch)?;
+    // Another load may have come between. Where the file system has no locks, nobody takes one.
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || !scratch.try_exists()? {
+        return Err(io::Error::other(
+            "another load took its file for a left one",
+        ));
+    }
+    Ok(file)
+}
+
+/// Removes what loads that were killed have left beside the cache `path`, each file as large as the
+/// cache: those of [`Cache::scratch`]'s names that nobody has locked. What cannot be removed stays.
+fn sweep(path: &Path) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.");
+    let is_scratch = |name: &str| {
+        let random = name.strip_prefix(&prefix);
+        random.is_some_and(|r| r.len() == 16 && r.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let Ok(entries) = std::fs::read_dir(path.with_file_name(".")) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !is_file || !entry.file_name().to_str().is_some_and(is_scratch) {
+            continue;
+        }
+        let left = path.with_file_name(entry.file_name());
+        // Some network file systems lock for writing only what may be written.
+        let Ok(file) = OpenOptions::new().write(true).open(&left) else {
+            continue;
+        };
+        if file.try_lock().is_ok() && std::fs::remove_file(&left).is_ok() {
+            tracing::info!(path = %left.display(), "removed what a killed load had left of a cache");
+        }
     }
 }
 
@@ -261,7 +328,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::PathBuf;
 
-    use super::{Cache, Entries};
+    use super::{Cache, Entries, begin, sweep};
 
     #[test]
     fn no_two_loads_write_to_one_scratch_file() {
@@ -281,5 +348,20 @@ mod tests {
             let name = name.to_string_lossy();
             assert!(name.starts_with("folder/.medgemma-int4.cache."), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_being_written_is_locked_until_its_process_ends() {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let path = dir.path().join("cache");
+        let scratch = dir.path().join(".cache.0123456789abcdef");
+        let written = begin(&scratch).expect("writable");
+        sweep(&path);
+        assert!(scratch.exists());
+        assert!(begin(&scratch).is_err(), "it is another load's");
+        // As the system closes the files of a process that was killed.
+        drop(written);
+        sweep(&path);
+        assert!(!scratch.exists());
     }
 }

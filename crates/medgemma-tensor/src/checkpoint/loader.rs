@@ -16,7 +16,7 @@ use super::source::{StoredDtype, TensorInfo, WeightSource};
 use crate::cpu;
 use crate::device::{Backend, Device};
 use crate::error::{Error, Result};
-use crate::weight::{FloatFormat, Weight};
+use crate::weight::{Arithmetic, FloatFormat, Weight};
 
 pub use self::scope::Scope;
 
@@ -137,6 +137,43 @@ impl<'a> Loader<'a> {
             }
         }
         info.elements() * convert::number_bytes(held, &self.device)
+    }
+
+    /// What [`Weight::arithmetic`] of the matrix `name` will be on the device `cpu`, before it is loaded;
+    /// `None` where there is no such matrix.
+    ///
+    /// f16 that is to stay as it is must be looked at for that, number by number: it is computed in
+    /// bf16 where all of it are bf16 numbers.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when f16 cannot be read.
+    pub fn arithmetic(&self, name: &str) -> Result<Option<Arithmetic>> {
+        let Some((key, info)) = self.find(name) else {
+            return Ok(None);
+        };
+        let &[_, cols] = &*info.shape else {
+            return Ok(None);
+        };
+        let stored = match &info.dtype {
+            StoredDtype::Float(format) => kernel_format(*format),
+            StoredDtype::Blocks(format) => *format,
+            StoredDtype::Other(_) => return Ok(None),
+        };
+        let in_bf16 = match self.target(name, stored, cols) {
+            Format::F32 => false,
+            Format::F16 => {
+                let bytes = self.source.bytes(key)?;
+                let same = self.as_bf16(stored, &bytes).is_some();
+                bytes.release();
+                same
+            }
+            _ => true,
+        };
+        Ok(Some(if in_bf16 {
+            Arithmetic::Bf16
+        } else {
+            Arithmetic::F32
+        }))
     }
 
     /// What the matrix `name` of `cols` columns is held in when the file has it in `stored`.

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use half::{bf16, f16};
-use medgemma_kernels::{Format, Matrix, Quantizer, quantize_matrix};
+use medgemma_kernels::{Format, Matrix, Quantizer, quantize_matrix, rounded_to_bf16};
 
 use super::map::MappedBytes;
 use crate::cpu;
@@ -149,10 +148,7 @@ pub(super) fn float_format(format: Format) -> Option<FloatFormat> {
 /// `matrix` in the format `to`.
 pub(super) fn quantized(matrix: Matrix<'_>, to: Format) -> MappedBytes {
     MappedBytes::from_owner(match (matrix.format(), to) {
-        (Format::F32, Format::Bf16) => rounded(matrix.bytes(), |b: [u8; 4]| f32::from_le_bytes(b)),
-        (Format::F16, Format::Bf16) => {
-            rounded(matrix.bytes(), |b: [u8; 2]| f16::from_le_bytes(b).to_f32())
-        }
+        (Format::F32 | Format::F16, Format::Bf16) => rounded_to_bf16(&cpu::current(), matrix),
         (_, to) => {
             let quantizer = match to {
                 Format::Q4_0 => Quantizer::Q4_0,
@@ -162,13 +158,6 @@ pub(super) fn quantized(matrix: Matrix<'_>, to: Format) -> MappedBytes {
             quantize_matrix(&cpu::current(), matrix, quantizer)
         }
     })
-}
-
-/// Numbers of `N` bytes each as bf16.
-fn rounded<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<u8> {
-    let (numbers, _) = bytes.as_chunks::<N>();
-    let round = |&number| bf16::from_f32(read(number)).to_le_bytes();
-    numbers.iter().flat_map(round).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Plans against sums by hand.
 
 use medgemma_tensor::checkpoint::Precision;
-use medgemma_tensor::{Device, FloatFormat, KvPrecision};
+use medgemma_tensor::{Arithmetic, Device, FloatFormat, KvPrecision};
 use serde_json::json;
 
 use super::{MemoryPlan, Workload};
@@ -176,7 +176,9 @@ fn soft_tokens_of_every_image_and_budgets_of_caches_are_kept() {
 #[test]
 fn options_of_a_load_are_planned_for() {
     let device = Device::cpu().expect("the feature cpu is on");
-    let plan = |options: LoadOptions<'_>| MemoryPlan::of_load(&config(), &device, &options);
+    let layers = [Arithmetic::Bf16; 62];
+    let plan =
+        |options: LoadOptions<'_>| MemoryPlan::of_load(&config(), &device, &options, &layers);
     let plain = plan(LoadOptions::default());
     let keeping = LoadOptions::default()
         .with_prefix_cache(1 << 20)
@@ -184,11 +186,19 @@ fn options_of_a_load_are_planned_for() {
     assert_eq!(plan(keeping).kept, plain.kept + (1 << 20) + (1 << 25));
     let int8 = plan(LoadOptions::default().with_kv_cache(KvPrecision::Int8));
     assert!(int8.kv_cache < plain.kv_cache);
+    // The files count, not the configuration: one layer of 62, a local one, in f32.
+    let mut mixed = layers;
+    mixed[0] = Arithmetic::F32;
+    let options =
+        LoadOptions::default().with_workload(Workload::new(4096, 1).with_conversations(3));
+    let in_bf16 = MemoryPlan::of_load(&config(), &device, &options, &layers).kv_cache;
+    let found = MemoryPlan::of_load(&config(), &device, &options, &mixed).kv_cache;
+    assert_eq!(found - in_bf16, 3 * 1536 * 2 * 16 * 128 * 2);
     #[cfg(feature = "ndarray")]
     {
         let device = Device::ndarray().expect("the feature ndarray is on");
         let options = LoadOptions::default().with_kv_cache(KvPrecision::Int8);
-        let wide = MemoryPlan::of_load(&config(), &device, &options);
+        let wide = MemoryPlan::of_load(&config(), &device, &options, &layers);
         assert_eq!(
             wide.kv_cache,
             2 * plain.kv_cache,
@@ -251,6 +261,12 @@ fn keys_and_values_in_int8_are_a_byte_each_and_a_scale_for_each_head() {
     );
     let int4 = held(f32, Precision::Int4, KvPrecision::AsWeights, 8192);
     assert_eq!(int4, rows * 128 * 2);
+    // Rows of 24 numbers are no whole blocks: they stay as they are.
+    let mut odd = config.clone();
+    odd.text.hidden_size = 24;
+    let workload = Workload::new(8192, 0);
+    let plan = MemoryPlan::new(&odd, f32, Precision::Int4, KvPrecision::AsWeights, workload);
+    assert_eq!(plan.kv_cache, rows * 128 * 4);
     // A cache begins with 64 slots, and nothing has moved.
     let short = held(bf16, Precision::AsIs, KvPrecision::AsWeights, 10);
     assert_eq!(short, 62 * 64 * 2 * 16 * 128 * 2);
