@@ -116,7 +116,7 @@ impl KvCache {
                 bytes(moving.unwrap_or(0), half),
             ]
         });
-        let [held, moving] = layers.fold([0; 2], |[all, most], [layer, old]: [u64; 2]| {
+        let [held, moving] = layers.fold([0_u64; 2], |[all, most], [layer, old]: [u64; 2]| {
             [all.saturating_add(layer), most.max(old)]
         });
         held.saturating_add(moving)
