@@ -31,7 +31,7 @@ fn logits(decoder: &Decoder, cache: &KvCache, rows: Tensor<2>) -> Tensor<2> {
     ];
     // A pass of embeddings, and one of tokens alone, which see them in the cache.
     let logits = decoder.logits_of_all(&prompt, &mut cache.clone(), m);
-    logits.expect("the prompt is valid").slice([m..m + 4])
+    logits.expect("the prompt is valid").narrow(0, m, 4)
 }
 
 /// Their sum, each weighed.
