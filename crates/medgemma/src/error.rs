@@ -103,7 +103,7 @@ pub enum Error {
         reason: Box<TensorError>,
     },
     /// A vision part was named for a model that is not in GGUF.
-    #[error("{} was named as vision part (mmproj), but {} is no GGUF model: load a .gguf file, or leave it out", mmproj.display(), path.display())]
+    #[error("{} was named as vision part (mmproj), but {} is no GGUF model: load a GGUF file, or leave it out", mmproj.display(), path.display())]
     MmprojWithoutGguf {
         /// The path of the model.
         path: PathBuf,

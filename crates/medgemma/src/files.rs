@@ -140,14 +140,15 @@ impl Files {
     }
 
     /// Where what is computed from the weights may be kept: in their directory, under `name`,
-    /// which for a GGUF file begins with that file's, since others may lie beside it.
+    /// which for a GGUF file begins with that file's, less `.gguf`, since others may lie beside it.
     pub(crate) fn cache(&self, name: &str) -> PathBuf {
         match self {
             Self::Directory(dir) => dir.join(name),
             Self::Gguf(pair) => {
                 let path = pair.location();
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                path.with_file_name(format!("{stem}.{name}"))
+                let stem = path.file_stem().filter(|_| is_gguf(path));
+                let stem = stem.or(path.file_name()).unwrap_or_default();
+                path.with_file_name(format!("{}.{name}", stem.to_string_lossy()))
             }
         }
     }

@@ -113,7 +113,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Whether it ended before its time: at the limit of tokens, by the caller, or by an error.
+    /// Whether it ended before its time: at the limit of tokens, by the caller, by an error, or within its
+    /// reasoning.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         self.reasoning_cut_off

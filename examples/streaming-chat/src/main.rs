@@ -13,8 +13,7 @@ use clap::Parser;
 use medgemma::{Device, GenerateOptions, Image, MedGemma, Message, NOTICE};
 use turn::answer;
 
-const HELP: &str =
-    "/image FILE shows a picture with the next message, /new starts over, /quit ends";
+const HELP: &str = "/image FILE shows a picture with the next message, /image alone takes it back, /new starts over, /quit ends";
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -48,6 +47,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             "" => {}
             "/quit" => break,
             "/new" => (chat, message, missing) = (model.chat(), Message::user(), false),
+            "/image" if rest.trim().is_empty() => (message, missing) = (Message::user(), false),
             "/image" => match Image::open(rest.trim()) {
                 Ok(image) => (message, missing) = (message.image(image), false),
                 Err(error) => {

@@ -34,8 +34,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut done = parts(&mut stream, &mut out);
     let reply = stream.into_reply();
     match &reply.reasoning {
-        None => writeln!(out, "\n\nThis model wrote no reasoning.")?,
-        Some(_) => writeln!(out)?,
+        None if done.is_ok() => writeln!(out, "\n\nThis model wrote no reasoning.")?,
+        _ => writeln!(out)?,
     }
     if done.is_ok() && !arguments.choice.is_empty() {
         done = scores(&model, question, &arguments.choice, &mut out);
