@@ -357,7 +357,7 @@ fn every_option_is_recorded() {
     assert_eq!(
         about["images"],
         serde_json::json!({
-            "resizer": "torchvision", "pad_to_square": true, "pan_and_scan":
+            "resizer": "torchvision-bilinear", "pad_to_square": true, "pan_and_scan":
                 { "min_crop_size": 256, "max_num_crops": 4, "min_ratio_to_activate": 1.2 },
         })
     );
