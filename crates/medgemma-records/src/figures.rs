@@ -287,7 +287,7 @@ fn compared(before: &[&str], behind: &[&str]) -> (Option<&'static str>, bool) {
         all => all,
     };
     // `5 mg or less`, if no other number comes before that.
-    let behind = behind.iter().take(6).map(|token| token.trim());
+    let behind = behind.iter().take(9).map(|token| token.trim());
     let mut behind = behind
         .take_while(|token| !is_digits(token, 1..=usize::MAX) && ![",", ";"].contains(token))
         .skip_while(|token| *token != "or");
@@ -386,6 +386,16 @@ mod tests {
             (".5", "5, 0.5", "5"),
             ("5.1", "<5.1", "<5.1"),
             ("at most 5.1", "5.1 above 5.1 <=5.1", ""),
+            (">=60", "greater than or equal to 60, 60 mL/min or more", ""),
+            (
+                "<=5",
+                "less than or equal to 5, 5 mg or less, no more than 5, not greater than 5",
+                "",
+            ),
+            (">=5", "no less than 5, 5 or above", ""),
+            ("<=5", "5 or more, no less than 5", "5 5"),
+            (">5", "no more than 5", "5"),
+            ("<=5", "5, or 6 or more", "5 6"),
         ] {
             assert_eq!(lack(known, said).join(" "), lacks, "{said} by {known}");
         }
@@ -404,6 +414,10 @@ mod tests {
             "Jan. 2026",
             "01/05/2026 or 05.01.2026 or 5/1/2026",
             "November 2025",
+            "11/2025",
+            "2026-1-5",
+            "9:07 AM and 09:07 a.m.",
+            "In January, 7.9",
         ] {
             assert!(lack(known, said).is_empty(), "{said}");
         }
@@ -417,6 +431,9 @@ mod tests {
             ("2024", "2024"),
             ("2025-11-05", "2025-11-05"),
             ("may 5", "5"),
+            ("12/2025", "12/2025"),
+            ("9:07 PM", "9:07 PM"),
+            ("In January, 5.9", "5.9"),
         ] {
             assert_eq!(lack(known, said).join(" "), lacks, "{said}");
         }
@@ -425,6 +442,13 @@ mod tests {
             lack("", "4548-44 13/13/2026 1:16"),
             ["4548", "44", "13", "13", "2026", "1", "16"]
         );
+    }
+
+    #[test]
+    fn halves_of_a_day_have_twelve_hours() {
+        let known = "00:30 12:05 21:07";
+        assert!(lack(known, "12:30 am, 12:05 p.m. and 9:07:30PM").is_empty());
+        assert_eq!(lack("9:07 1/1280", "09:07 1280"), ["09:07"]);
     }
 
     #[test]
