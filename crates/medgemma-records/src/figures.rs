@@ -280,19 +280,33 @@ fn number(before: &[&str], digits: &[&str], behind: &[&str]) -> Figure {
     Figure { shown, forms }
 }
 
-/// What stands before a number to compare it, and whether that is a sign. Words may as well compare one value with another.
-fn compared(before: &[&str], behind: &[&str]) -> (Option<&'static str>, bool) {
-    let before = match before {
+fn trimmed<'a, 'b>(before: &'b [&'a str]) -> &'b [&'a str] {
+    match before {
         [others @ .., last] if last.trim().is_empty() => others,
         all => all,
+    }
+}
+
+/// What stands before a number to compare it, or behind it, and whether that is a sign. Words may as well compare one value with another.
+fn compared(before: &[&str], behind: &[&str]) -> (Option<&'static str>, bool) {
+    let before = trimmed(before);
+    let (before, or_equal) = match before {
+        [before @ .., "or", _, "equal", _, "to"] => (trimmed(before), true),
+        before => (before, false),
     };
+    let (less, more) = if or_equal { ("<=", ">=") } else { ("<", ">") };
     // `5 mg or less`, if no other number comes before that.
     let behind = behind.iter().take(9).map(|token| token.trim());
     let mut behind = behind
-        .take_while(|token| !is_digits(token, 1..=usize::MAX) && ![",", ";"].contains(token))
+        .take_while(|token| !is_digits(token, 1..=usize::MAX) && ![".", ",", ";"].contains(token))
         .skip_while(|token| *token != "or");
     let behind = behind.nth(2);
     match before {
+        [.., "<", "="] | [.., "≤"] => (Some("<="), true),
+        [.., ">", "="] | [.., "≥"] => (Some(">="), true),
+        [.., "<"] => (Some("<"), true),
+        [.., ">"] => (Some(">"), true),
+        [.., "no" | "not", _, "less" | "lower" | "fewer", _, "than"] => (Some(">="), false),
         [
             ..,
             "no" | "not",
@@ -300,39 +314,12 @@ fn compared(before: &[&str], behind: &[&str]) -> (Option<&'static str>, bool) {
             "more" | "greater" | "higher",
             _,
             "than",
-        ]
-        | [
-            ..,
-            "less" | "lower" | "fewer",
-            _,
-            "than",
-            _,
-            "or",
-            _,
-            "equal",
-            _,
-            "to",
         ] => (Some("<="), false),
-        [.., "no" | "not", _, "less" | "lower" | "fewer", _, "than"]
-        | [
-            ..,
-            "more" | "greater" | "higher",
-            _,
-            "than",
-            _,
-            "or",
-            _,
-            "equal",
-            _,
-            "to",
-        ] => (Some(">="), false),
-        [.., "<", "="] | [.., "≤"] => (Some("<="), true),
-        [.., ">", "="] | [.., "≥"] => (Some(">="), true),
-        [.., "<"] => (Some("<"), true),
-        [.., ">"] => (Some(">"), true),
-        [.., "less" | "lower" | "fewer", _, "than"] | [.., "below" | "under"] => (Some("<"), false),
+        [.., "less" | "lower" | "fewer", _, "than"] | [.., "below" | "under"] => {
+            (Some(less), false)
+        }
         [.., "more" | "greater" | "higher", _, "than"] | [.., "above" | "over"] => {
-            (Some(">"), false)
+            (Some(more), false)
         }
         [.., "most"] => (Some("<="), false),
         [.., "least"] => (Some(">="), false),
@@ -448,7 +435,7 @@ mod tests {
     fn halves_of_a_day_have_twelve_hours() {
         let known = "00:30 12:05 21:07";
         assert!(lack(known, "12:30 am, 12:05 p.m. and 9:07:30PM").is_empty());
-        assert_eq!(lack("9:07 1/1280", "09:07 1280"), ["09:07"]);
+        assert_eq!(lack("9:07 1/1280", "09:07 1 1280"), ["09:07"]);
     }
 
     #[test]

@@ -191,6 +191,7 @@ fn a_deletion_without_a_time_holds_for_its_own_page() {
     };
     let deleted = r#"{"request": {"method": "DELETE", "url": "AllergyIntolerance/1"}}"#;
     let dated = r#"{"request": {"method": "DELETE", "url": "AllergyIntolerance/1"}, "response": {"lastModified": "2025"}}"#;
+    let earlier = dated.replace("2025", "2023");
     let [allergy, again] = ["2024", "2026"].map(|updated| {
         format!(
             r#"{{"resource": {{"resourceType": "AllergyIntolerance", "id": "1", "meta": {{"lastUpdated": "{updated}"}}}}}}"#
@@ -222,6 +223,13 @@ fn a_deletion_without_a_time_holds_for_its_own_page() {
             0,
         ),
         // By the times, on whatever page.
+        (
+            vec![
+                page("history", &[&earlier, dated]),
+                page("history", &[&allergy]),
+            ],
+            0,
+        ),
         (
             vec![page("history", &[dated]), page("history", &[&allergy])],
             0,

@@ -395,6 +395,20 @@ fn a_list_of_facts_that_is_cut_off_is_not_taken_for_a_whole_one() {
 }
 
 #[test]
+fn a_record_that_a_cut_off_list_ended_with_is_not_read() {
+    let mut model = Script::answering(|stage, _| match stage {
+        Stage::Facts => {
+            Answer::cut_off("- is high [Observation/o1]\n- is old [Observation/o1]\n- i")
+        }
+        Stage::Answer => Answer::whole("High."),
+        _ => Answer::whole(r#"["Observation"]"#),
+    });
+    let options = NavigatorOptions::default();
+    let outcome = navigate(&page_of(1, ""), "?", &mut model, &options).expect("an outcome");
+    assert_eq!((outcome.facts.len(), not_reached(&outcome)), (2, 1));
+}
+
+#[test]
 fn reasoning_without_an_end_is_no_word_that_there_is_nothing() {
     let mut model = Script::answering(|stage, _| match stage {
         Stage::Facts => Answer::cut_off(""),
