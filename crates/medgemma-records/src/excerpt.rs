@@ -152,7 +152,7 @@ pub enum Reason {
     OtherSubject,
     /// It was entered in error.
     EnteredInError,
-    /// The navigator was stopped before it came to it, or the model's answer ended before.
+    /// The navigator was stopped before it came to it, or the model's answer ended before, or with it and perhaps not all of it.
     NotReached,
 }
 
