@@ -129,6 +129,15 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
+    /// All that the pages hold is a group's, a thing's, or somebody's who is given by an identifier only: there is no record
+    /// of a patient to read.
+    #[error(
+        "none of the {found} resources names its patient, expected a reference to one; resolve identifiers and searches first"
+    )]
+    NoPatient {
+        /// How many resources there are of nobody who is named.
+        found: usize,
+    },
     /// The patient that was chosen is not in the pages.
     #[error(
         "the chosen patient is not in the record; choose one of those that `Bundle::patients` lists"

@@ -152,7 +152,7 @@ pub enum Reason {
     OtherSubject,
     /// It was entered in error.
     EnteredInError,
-    /// The navigator was stopped before it came to it, or the model's answer ended before.
+    /// The navigator was stopped before it came to it, or the model's answer ended before, or with it and perhaps not all of it.
     NotReached,
 }
 
@@ -171,7 +171,7 @@ impl Bundle {
     /// `count` should count the text alone, without a begin-of-sequence id.
     ///
     /// # Errors
-    /// Records of several patients and none chosen, or one that is not there.
+    /// Records of several patients and none chosen, or one that is not there; records that name no patient.
     pub fn excerpt(
         &self,
         question: &str,
@@ -219,10 +219,27 @@ impl Bundle {
         match (patient, self.patients()) {
             (Some(chosen), patients) if patients.contains(chosen) => Ok(Some(chosen)),
             (Some(_), _) => Err(Error::UnknownPatient),
-            (None, [] | [_]) => Ok(self.patients().first()),
+            (None, [patient]) => Ok(Some(patient)),
+            (None, []) => self.names_its_patient().map(|()| None),
             (None, several) => Err(Error::SeveralPatients {
                 found: several.len(),
             }),
+        }
+    }
+
+    /// Refuses records of which those that are of anybody are all of nobody who is named: that they say nothing would be
+    /// taken for there being nothing.
+    fn names_its_patient(&self) -> Result<()> {
+        let of_anybody =
+            |record: &&Record| !matches!(record.kind(), Kind::Practitioner | Kind::Medication);
+        let (others, own): (Vec<&Record>, Vec<&Record>) = self
+            .records()
+            .iter()
+            .filter(of_anybody)
+            .partition(|record| record.is_others());
+        match others.len() {
+            found @ 1.. if own.is_empty() => Err(Error::NoPatient { found }),
+            _ => Ok(()),
         }
     }
 

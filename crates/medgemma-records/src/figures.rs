@@ -95,10 +95,10 @@ fn read(text: &str) -> Vec<Figure> {
                 [_, ".", decimals, ..] if is_digits(decimals, 1..=usize::MAX) => 3,
                 _ => 1,
             };
-            figures.push(number(&tokens[..at], &rest[..length]));
+            figures.push(number(&tokens[..at], &rest[..length], &rest[length..]));
             at += length;
         } else if let Some(decimals) = bare_decimals(&tokens[..at], rest) {
-            figures.push(number(&tokens[..at], &["0", ".", decimals]));
+            figures.push(number(&tokens[..at], &["0", ".", decimals], &rest[2..]));
             at += 2;
         } else {
             at += 1;
@@ -120,13 +120,11 @@ fn bare_decimals<'a>(before: &[&str], rest: &[&'a str]) -> Option<&'a str> {
 
 /// A date in digits: forms, and tokens that it takes. Which of two is the month nobody can tell: either will do.
 fn date(tokens: &[&str]) -> Option<(Vec<String>, usize)> {
-    let all = |parts: &[(&str, usize)]| {
-        parts
-            .iter()
-            .all(|(part, length)| is_digits(part, *length..=*length))
-    };
+    const YEARS: std::ops::RangeInclusive<&str> = "1900"..="2099";
     let found = match tokens {
-        [y, "-" | "/", m, "-" | "/", d, ..] if all(&[(y, 4), (m, 2), (d, 2)]) => {
+        [y, "-" | "/", m, "-" | "/", d, ..]
+            if is_digits(y, 4..=4) && is_digits(m, 1..=2) && is_digits(d, 1..=2) =>
+        {
             (vec![day(y, m, d)], 5)
         }
         [a, "/" | ".", b, "/" | ".", y, ..]
@@ -134,7 +132,11 @@ fn date(tokens: &[&str]) -> Option<(Vec<String>, usize)> {
         {
             (vec![day(y, a, b), day(y, b, a)], 5)
         }
-        [y, "-", m, ..] if all(&[(y, 4), (m, 2)]) => (vec![day(y, m, "")], 3),
+        [y, "-", m, ..] if is_digits(y, 4..=4) && is_digits(m, 2..=2) => (vec![day(y, m, "")], 3),
+        // No titer's `1/1280`.
+        [m, "/", y, ..] if is_digits(m, 1..=2) && is_digits(y, 4..=4) && YEARS.contains(y) => {
+            (vec![day(y, m, "")], 3)
+        }
         _ => return None,
     };
     let forms: Vec<String> = found.0.into_iter().flatten().collect();
@@ -168,12 +170,14 @@ fn worded_date(tokens: &[&str]) -> Option<(Vec<String>, usize)> {
     }
     let is_day = |part: &str| is_digits(part, 1..=2);
     let is_year = |part: &str| is_digits(part, 4..=4);
+    // The 7 of `In March, 7.9 mmol/L` is no day.
+    let is_whole = |end: usize| !matches!(tokens.get(end..), Some([".", decimals, ..]) if is_digits(decimals, 1..=usize::MAX));
     let (form, length) = match *parts.as_slice() {
         [(_, d), (_, m), (end, y)] if is_day(d) && is_year(y) => (day(y, month(m)?, d)?, end),
         [(_, m), (_, d), (end, y)] if is_day(d) && is_year(y) => (day(y, month(m)?, d)?, end),
         [(_, m), (end, y), ..] if is_year(y) => (day(y, month(m)?, "")?, end),
         [(_, d), (end, m), ..] if is_day(d) => (day("-", month(m)?, d)?, end),
-        [(_, m), (end, d), ..] if is_day(d) => (day("-", month(m)?, d)?, end),
+        [(_, m), (end, d), ..] if is_day(d) && is_whole(end) => (day("-", month(m)?, d)?, end),
         _ => return None,
     };
     Some((vec![form], length))
@@ -199,18 +203,26 @@ fn month(word: &str) -> Option<&'static str> {
     MONTHS.iter().find(is_begun).map(|(_, number)| *number)
 }
 
-/// `09:00`, with its seconds and zone. An hour of one digit may be a titer.
+/// `09:00`, with its seconds and zone; `9:00 am`. An hour of one digit may else be a titer.
 fn time(tokens: &[&str]) -> Option<(Vec<String>, usize)> {
     let [hour, ":", minute, ..] = tokens else {
         return None;
     };
     let is_part = |part: &str, most: &str| is_digits(part, 2..=2) && part <= most;
-    if !is_part(hour, "23") || !is_part(minute, "59") {
+    if !is_digits(hour, 1..=2) || !is_part(minute, "59") {
         return None;
     }
     let mut length = 3;
     if let [":", second, ..] = &tokens[length..] {
         length += if is_part(second, "60") { 2 } else { 0 };
+    }
+    if let Some((is_late, more)) = half_of_day(&tokens[length..]) {
+        let hour: u8 = hour.parse().ok()?;
+        let hour = hour % 12 + if is_late { 12 } else { 0 };
+        return Some((vec![format!("T{hour:02}:{minute}")], length + more));
+    }
+    if !is_part(hour, "23") {
+        return None;
     }
     if let ["+" | "-", hour, ":", minute, ..] = &tokens[length..] {
         length += if is_part(hour, "14") && is_part(minute, "59") {
@@ -222,8 +234,21 @@ fn time(tokens: &[&str]) -> Option<(Vec<String>, usize)> {
     Some((vec![format!("T{hour}:{minute}")], length))
 }
 
+/// Whether `am` or `pm` stands here, or `a.m.`, and how many tokens it takes.
+fn half_of_day(tokens: &[&str]) -> Option<(bool, usize)> {
+    let space = usize::from(tokens.first()?.trim().is_empty());
+    let is = |token: &str, letters: &str| token.eq_ignore_ascii_case(letters);
+    match &tokens[space..] {
+        [half, ..] if is(half, "am") || is(half, "pm") => Some((is(half, "pm"), space + 1)),
+        [half, ".", m, ".", ..] if (is(half, "a") || is(half, "p")) && is(m, "m") => {
+            Some((is(half, "p"), space + 4))
+        }
+        _ => None,
+    }
+}
+
 /// With its sign and what it is compared by. `7.0` and `07` are 7. A bare year may be a date's.
-fn number(before: &[&str], digits: &[&str]) -> Figure {
+fn number(before: &[&str], digits: &[&str], behind: &[&str]) -> Figure {
     let whole = digits[0].trim_start_matches('0');
     let decimals = digits.get(2).map_or("", |it| it.trim_end_matches('0'));
     let mut shown = if whole.is_empty() { "0" } else { whole }.to_owned();
@@ -243,7 +268,7 @@ fn number(before: &[&str], digits: &[&str]) -> Figure {
             }
         }
     }
-    let forms = match compared(before) {
+    let forms = match compared(before, behind) {
         (Some(sign), true) => {
             shown.insert_str(0, sign);
             vec![shown.clone()]
@@ -255,24 +280,54 @@ fn number(before: &[&str], digits: &[&str]) -> Figure {
     Figure { shown, forms }
 }
 
-/// What stands before a number to compare it, and whether that is a sign. Words may as well compare one value with another.
-fn compared(before: &[&str]) -> (Option<&'static str>, bool) {
-    let before = match before {
+fn trimmed<'a, 'b>(before: &'b [&'a str]) -> &'b [&'a str] {
+    match before {
         [others @ .., last] if last.trim().is_empty() => others,
         all => all,
+    }
+}
+
+/// What stands before a number to compare it, or behind it, and whether that is a sign. Words may as well compare one value with another.
+fn compared(before: &[&str], behind: &[&str]) -> (Option<&'static str>, bool) {
+    let before = trimmed(before);
+    let (before, or_equal) = match before {
+        [before @ .., "or", _, "equal", _, "to"] => (trimmed(before), true),
+        before => (before, false),
     };
+    let (less, more) = if or_equal { ("<=", ">=") } else { ("<", ">") };
+    // `5 mg or less`, if no other number comes before that.
+    let behind = behind.iter().take(9).map(|token| token.trim());
+    let mut behind = behind
+        .take_while(|token| !is_digits(token, 1..=usize::MAX) && ![".", ",", ";"].contains(token))
+        .skip_while(|token| *token != "or");
+    let behind = behind.nth(2);
     match before {
         [.., "<", "="] | [.., "≤"] => (Some("<="), true),
         [.., ">", "="] | [.., "≥"] => (Some(">="), true),
         [.., "<"] => (Some("<"), true),
         [.., ">"] => (Some(">"), true),
-        [.., "less" | "lower" | "fewer", _, "than"] | [.., "below" | "under"] => (Some("<"), false),
+        [.., "no" | "not", _, "less" | "lower" | "fewer", _, "than"] => (Some(">="), false),
+        [
+            ..,
+            "no" | "not",
+            _,
+            "more" | "greater" | "higher",
+            _,
+            "than",
+        ] => (Some("<="), false),
+        [.., "less" | "lower" | "fewer", _, "than"] | [.., "below" | "under"] => {
+            (Some(less), false)
+        }
         [.., "more" | "greater" | "higher", _, "than"] | [.., "above" | "over"] => {
-            (Some(">"), false)
+            (Some(more), false)
         }
         [.., "most"] => (Some("<="), false),
         [.., "least"] => (Some(">="), false),
-        _ => (None, false),
+        _ => match behind {
+            Some("less" | "lower" | "fewer" | "below" | "under") => (Some("<="), false),
+            Some("more" | "greater" | "higher" | "above" | "over") => (Some(">="), false),
+            _ => (None, false),
+        },
     }
 }
 
@@ -318,6 +373,16 @@ mod tests {
             (".5", "5, 0.5", "5"),
             ("5.1", "<5.1", "<5.1"),
             ("at most 5.1", "5.1 above 5.1 <=5.1", ""),
+            (">=60", "greater than or equal to 60, 60 mL/min or more", ""),
+            (
+                "<=5",
+                "less than or equal to 5, 5 mg or less, no more than 5, not greater than 5",
+                "",
+            ),
+            (">=5", "no less than 5, 5 or above", ""),
+            ("<=5", "5 or more, no less than 5", "5 5"),
+            (">5", "no more than 5", "5"),
+            ("<=5", "5, or 6 or more", "5 6"),
         ] {
             assert_eq!(lack(known, said).join(" "), lacks, "{said} by {known}");
         }
@@ -336,6 +401,10 @@ mod tests {
             "Jan. 2026",
             "01/05/2026 or 05.01.2026 or 5/1/2026",
             "November 2025",
+            "11/2025",
+            "2026-1-5",
+            "9:07 AM and 09:07 a.m.",
+            "In January, 7.9",
         ] {
             assert!(lack(known, said).is_empty(), "{said}");
         }
@@ -349,6 +418,9 @@ mod tests {
             ("2024", "2024"),
             ("2025-11-05", "2025-11-05"),
             ("may 5", "5"),
+            ("12/2025", "12/2025"),
+            ("9:07 PM", "9:07 PM"),
+            ("In January, 5.9", "5.9"),
         ] {
             assert_eq!(lack(known, said).join(" "), lacks, "{said}");
         }
@@ -357,6 +429,13 @@ mod tests {
             lack("", "4548-44 13/13/2026 1:16"),
             ["4548", "44", "13", "13", "2026", "1", "16"]
         );
+    }
+
+    #[test]
+    fn halves_of_a_day_have_twelve_hours() {
+        let known = "00:30 12:05 21:07";
+        assert!(lack(known, "12:30 am, 12:05 p.m. and 9:07:30PM").is_empty());
+        assert_eq!(lack("9:07 1/1280", "09:07 1 1280"), ["09:07"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::summary::Standing;
 use crate::text::{synonyms, words};
 
 /// Points that a record gets for each reason to show it. The defaults put the patient first, what was asked for by name
-/// above what was asked for by kind, that above everything flagged, and time last.
+/// above what was asked for by kind, that above allergies and everything flagged, and time last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Weights {
@@ -24,8 +24,8 @@ pub struct Weights {
     pub abnormal: u32,
     /// What it says holds now; taken off if it does not any more. Default 15.
     pub current: u32,
-    /// It is an allergy that is not over, whose place is behind the patient's however old it is: with `current` and `recent`
-    /// the default comes to just below that. Default 60.
+    /// It is an allergy that is not over, which gets `current` and `recent` too, however old it is: by default all three put
+    /// it above whatever was not asked for, and below what was and is recent. Default 10.
     pub allergy: u32,
     /// It is the newest of the record, or holds now, since whenever; half after one year, a third after two, and so on.
     /// Default 20.
@@ -41,7 +41,7 @@ impl Default for Weights {
             kind: 40,
             abnormal: 15,
             current: 15,
-            allergy: 60,
+            allergy: 10,
             recent: 20,
         }
     }
@@ -177,18 +177,17 @@ impl Wanted {
             .filter(|alike| alike.iter().any(|word| title.contains(word)));
         found.take(3).for_each(|_| add(true, weights.word));
         add(summary.abnormal, weights.abnormal);
-        add(summary.standing == Standing::Current, weights.current);
         let is_allergy = record.kind() == Kind::AllergyIntolerance;
-        add(
-            is_allergy && summary.standing != Standing::Past,
-            weights.allergy,
-        );
+        let is_live_allergy = is_allergy && summary.standing != Standing::Past;
+        let holds = summary.standing == Standing::Current || is_live_allergy;
+        add(holds, weights.current);
+        add(is_live_allergy, weights.allergy);
         if summary.standing == Standing::Past {
             points -= i64::from(weights.current);
         }
         // The date of what holds now is its beginning: time takes nothing from a penicillin allergy.
         let age = match (&summary.date, newest) {
-            (_, Some(_)) if summary.standing == Standing::Current => Some(0),
+            (_, Some(_)) if holds => Some(0),
             (Some(date), Some(newest)) => Some(newest.days_since(date) / 365),
             _ => None,
         };

@@ -1,5 +1,7 @@
 //! Pages of JSON → typed resources, in the order of the pages. Own design.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -92,8 +94,8 @@ pub(crate) struct Deletion {
     /// The resource's URL, or the end of it.
     pub(crate) url: String,
     pub(crate) when: Option<String>,
-    /// How many resources had been read.
-    pub(crate) at: usize,
+    /// Which resources stand behind it on its page: a history has the newest first.
+    pub(crate) behind: Range<usize>,
 }
 
 /// What was read of all pages.
@@ -206,6 +208,7 @@ impl Read {
         self.pages += 1;
         let is_next = |link: &Link| link.relation.as_deref() == Some("next");
         self.followed += usize::from(page.link.iter().any(is_next));
+        let deletions = self.deletions.len();
         let is_history = page.r#type.as_deref() == Some("history");
         for (at, entry) in page.entry.into_iter().enumerate() {
             let place = Place {
@@ -223,7 +226,7 @@ impl Read {
                     .extend(entry.full_url.or(of_request).map(|url| Deletion {
                         url,
                         when: entry.response.and_then(|response| response.last_modified),
-                        at: self.resources.len(),
+                        behind: self.resources.len()..usize::MAX,
                     }));
                 continue;
             }
@@ -231,6 +234,9 @@ impl Read {
             if let Some(raw) = entry.resource {
                 self.entry(raw, entry.full_url, place, options)?;
             }
+        }
+        for deletion in &mut self.deletions[deletions..] {
+            deletion.behind.end = self.resources.len();
         }
         Ok(())
     }
@@ -328,7 +334,7 @@ fn modifiers(raw: &RawValue) -> usize {
 }
 
 /// Whether a text can be the name of a kind, and not a patient's.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 40
         && text.starts_with(|first: char| first.is_ascii_uppercase())
         && text.bytes().all(|byte| byte.is_ascii_alphabetic())

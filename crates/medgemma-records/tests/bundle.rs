@@ -161,6 +161,8 @@ fn what_a_history_says_was_deleted_is_not_alive() {
         ("history", [&allergy(""), &by_url], 2, 0),
         ("history", [&at("2025"), &updated("2026")], 2, 0),
         ("history", [&updated("2024"), &at("2025")], 0, 2),
+        ("history", [&at("2025"), &allergy("")], 0, 2),
+        ("history", [&allergy(""), &at("2025")], 2, 0),
         // A request to delete, of which nobody knows what came of it.
         ("transaction", [&by_url, &allergy("")], 2, 0),
     ] {
@@ -176,6 +178,89 @@ fn what_a_history_says_was_deleted_is_not_alive() {
             "{page}"
         );
     }
+}
+
+/// Pages come in any order: another one's places tell nothing of before and after.
+#[test]
+fn a_deletion_without_a_time_holds_for_its_own_page() {
+    let page = |r#type: &str, entries: &[&str]| {
+        format!(
+            r#"{{"resourceType": "Bundle", "type": "{type}", "entry": [{}]}}"#,
+            entries.join(",")
+        )
+    };
+    let deleted = r#"{"request": {"method": "DELETE", "url": "AllergyIntolerance/1"}}"#;
+    let dated = r#"{"request": {"method": "DELETE", "url": "AllergyIntolerance/1"}, "response": {"lastModified": "2025"}}"#;
+    let earlier = dated.replace("2025", "2023");
+    let [allergy, again] = ["2024", "2026"].map(|updated| {
+        format!(
+            r#"{{"resource": {{"resourceType": "AllergyIntolerance", "id": "1", "meta": {{"lastUpdated": "{updated}"}}}}}}"#
+        )
+    });
+    let other = r#"{"resource": {"resourceType": "AllergyIntolerance", "id": "2"}}"#;
+    let searched = page("searchset", &[&again]);
+    for (pages, kept) in [
+        (vec![page("history", &[deleted]), searched.clone()], 1),
+        (
+            vec![page("history", &[deleted, other]), searched.clone()],
+            2,
+        ),
+        (
+            vec![page("history", &[dated, deleted]), searched.clone()],
+            1,
+        ),
+        (
+            vec![searched.clone(), page("history", &[other, deleted])],
+            2,
+        ),
+        (vec![page("history", &[deleted, other, &allergy])], 1),
+        (vec![page("history", &[deleted, deleted, other, &again])], 1),
+        (
+            vec![
+                page("history", &[deleted]),
+                page("history", &[deleted, &allergy]),
+            ],
+            0,
+        ),
+        // By the times, on whatever page.
+        (
+            vec![
+                page("history", &[&earlier, dated]),
+                page("history", &[&allergy]),
+            ],
+            0,
+        ),
+        (
+            vec![page("history", &[dated]), page("history", &[&allergy])],
+            0,
+        ),
+        (
+            vec![page("searchset", &[&allergy]), page("history", &[dated])],
+            0,
+        ),
+    ] {
+        let texts: Vec<&str> = pages.iter().map(String::as_str).collect();
+        let bundle = Bundle::from_json(&texts).expect("a bundle");
+        assert_eq!(bundle.records().len(), kept, "{pages:?}");
+    }
+}
+
+#[test]
+fn many_deletions_of_one_resource_take_no_square_of_their_time() {
+    let all = |entry: &str| vec![entry; 20_000].join(",");
+    let deletions = all(
+        r#"{"request": {"method": "DELETE", "url": "Procedure/1"}, "response": {"lastModified": "2020"}}"#,
+    );
+    let resources = all(
+        r#"{"resource": {"resourceType": "Procedure", "id": "1", "meta": {"lastUpdated": "2021"}}}"#,
+    );
+    let page = format!(
+        r#"{{"resourceType": "Bundle", "type": "history", "entry": [{deletions}, {resources}]}}"#
+    );
+    let began = std::time::Instant::now();
+    let bundle = Bundle::from_json(&[&page]).expect("a bundle");
+    assert_eq!(bundle.records().len(), 1);
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -289,6 +374,70 @@ fn patients_of_two_servers_are_two_whatever_their_ids() {
     for url in [None, Some("urn:uuid:1")] {
         let bundle = of_two_servers(url, &entries[..1]);
         assert_eq!(bundle.patients().len(), 1, "{url:?}");
+    }
+}
+
+#[test]
+fn one_patient_is_one_however_he_is_referred_to() {
+    let observation = |subject: &str| {
+        format!(r#"{{"resourceType": "Observation", "subject": {{"reference": "{subject}"}}}}"#)
+    };
+    // A patient who came without a server.
+    let absolute = observation("https://a/fhir/Patient/1");
+    let entries = [("urn:uuid:o", absolute.as_str())];
+    for url in [None, Some("urn:uuid:1")] {
+        let bundle = of_two_servers(url, &entries);
+        assert_eq!(bundle.patients().len(), 1, "{url:?}");
+        assert_eq!(bundle.records()[1].patient(), bundle.patients().first());
+    }
+    let known = of_two_servers(Some("https://b/fhir/Patient/1"), &entries);
+    assert_eq!(known.patients().len(), 2);
+    // One who did not come, referred to with his server and without.
+    let (bare, other) = (
+        observation("Patient/1"),
+        observation("https://b/fhir/Patient/1"),
+    );
+    let mut pages = [
+        (vec![&absolute, &bare], 1),
+        (vec![&bare, &absolute, &bare], 1),
+        // Of which of the two it is nobody knows.
+        (vec![&bare, &absolute, &other], 3),
+    ];
+    for (resources, patients) in &mut pages {
+        let resources: Vec<&str> = resources.iter().map(|it| it.as_str()).collect();
+        assert_eq!(
+            bundle(&resources).patients().len(),
+            *patients,
+            "{resources:?}"
+        );
+    }
+}
+
+#[test]
+fn a_record_of_nobody_who_is_named_is_refused() {
+    let allergy = |patient: &str| {
+        format!(r#"{{"resourceType": "AllergyIntolerance", "patient": {patient}}}"#)
+    };
+    let by_identifier = allergy(r#"{"identifier": {"value": "4711"}}"#);
+    let searched = allergy(r#"{"reference": "Patient?identifier=4711"}"#);
+    let unsaid = allergy(r#"{"reference": ""}"#);
+    let doctor = r#"{"resourceType": "Practitioner", "id": "d"}"#;
+    let excerpt =
+        |resources: &[&str]| bundle(resources).excerpt("", &ExcerptOptions::default(), &words);
+    let refused = excerpt(&[&by_identifier, &searched, doctor]);
+    assert!(matches!(refused, Err(Error::NoPatient { found: 2 })));
+    for (resources, shown) in [
+        (&[][..], 0),
+        (&[doctor][..], 1),
+        (&[unsaid.as_str()][..], 1),
+        (&[unsaid.as_str(), &by_identifier][..], 1),
+        (
+            &[r#"{"resourceType": "Patient", "id": "p"}"#, &searched][..],
+            1,
+        ),
+    ] {
+        let excerpt = excerpt(resources).expect("an excerpt");
+        assert_eq!(excerpt.shown.len(), shown, "{resources:?}");
     }
 }
 

@@ -205,9 +205,10 @@ fn reasons_stages_and_details_are_said() {
         ),
         (
             "ServiceRequest",
-            r#""occurrenceTiming": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "wk"}}, "asNeededBoolean": true,
+            r#""occurrenceTiming": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "wk",
+            "boundsDuration": {"value": 6, "unit": "weeks"}}}, "asNeededBoolean": true,
             "quantityQuantity": {"value": 6, "unit": "sessions"}, "orderDetail": [{"text": "with weights"}]"#,
-            "undated unnamed; planned for: 2 per 1 wk; when: as needed; quantity: 6 sessions; detail: with weights",
+            "undated unnamed; planned for: 2 per 1 wk; for: 6 weeks; when: as needed; quantity: 6 sessions; detail: with weights",
         ),
         (
             "MedicationAdministration",
@@ -260,7 +261,14 @@ fn what_is_about_another_says_so_first() {
             "subject": {{"reference": "Patient/p"}}, {members}}}"#
         );
         let patients = r#"{"resourceType": "Patient", "id": "p"}"#;
-        let bundle = bundle(&[patients, &resource]);
+        let condition = |id: &str, patient: &str| {
+            format!(
+                r#"{{"resourceType": "Condition", "id": "{id}", "code": {{"text": "Breast cancer"}},
+                "subject": {{"reference": "{patient}"}}}}"#
+            )
+        };
+        let (own, others) = (condition("own", "Patient/p"), condition("q", "Patient/q"));
+        let bundle = bundle(&[patients, &resource, &own, &others]);
         let line = bundle.records()[1].line();
         let said = line.strip_prefix("[Observation/1] 2026 Heart rate; ");
         let said = said.and_then(|said| said.strip_suffix("date: when it was issued"));
@@ -288,7 +296,36 @@ fn what_is_about_another_says_so_first() {
             "valueCodeableConcept": {"text": "donor"}}, {"url": "http://other", "valueString": "x"}]"#,
             "about: donor, not the patient",
         ),
+        (
+            r#""focus": [{"reference": "Person/1", "display": "Quagmire"}]"#,
+            "about: a person, not the patient",
+        ),
+        // Whose name it is, nobody knows.
+        (
+            r#""focus": [{"display": "Baby Girl Quagmire"}]"#,
+            "about: somebody or something else, not the patient",
+        ),
+        (
+            r#""focus": [{"reference": "Condition/q"}]"#,
+            "about: Breast cancer, not the patient",
+        ),
         // The patient's own.
+        (
+            r#""focus": [{"reference": "Condition/own"}]"#,
+            "about: Breast cancer",
+        ),
+        (
+            r#""focus": [{"reference": "https://x/BodyStructure/1/_history/2", "display": "left breast"}]"#,
+            "about: left breast",
+        ),
+        (
+            r#""focus": [{"type": "Specimen", "identifier": {"value": "1"}, "display": "the biopsy"}]"#,
+            "about: the biopsy",
+        ),
+        (
+            r#""focus": [{"reference": "Procedure?identifier=1"}]"#,
+            "about: Procedure that is not named",
+        ),
         (r#""focus": [{"reference": "Patient/p"}]"#, ""),
         (r#""focus": [{"reference": "Patient/p/_history/2"}]"#, ""),
     ] {
@@ -391,7 +428,19 @@ fn nothing_of_a_dosage_is_left_out() {
         ),
         (
             format!(r#""text": "5mg daily, Oral", "route": {{"text": "oral"}}, {dose}"#),
-            "dosage: 5mg daily, Oral",
+            "dosage: 5mg daily, Oral (5 mg)",
+        ),
+        // A number of the wording may be any other.
+        (
+            r#""text": "Take every 2 hours as needed", "doseAndRate": [{"doseQuantity": {"value": 2}}], "asNeededBoolean": true"#
+                .to_owned(),
+            "dosage: Take every 2 hours as needed (2)",
+        ),
+        (format!(r#""text": "5 mg/kg", {dose}"#), "dosage: 5 mg/kg (5 mg)"),
+        (format!(r#""text": ".5 mg at night", {dose}"#), "dosage: .5 mg at night (5 mg)"),
+        (
+            r#""text": "daily, not as needed", "asNeededBoolean": true"#.to_owned(),
+            "dosage: daily, not as needed (as needed)",
         ),
         // Another dose than the wording's, however much alike.
         (format!(r#""text": "15 mg daily", {dose}"#), "dosage: 15 mg daily (5 mg)"),

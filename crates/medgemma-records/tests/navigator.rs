@@ -382,15 +382,30 @@ fn a_list_of_facts_that_is_cut_off_is_not_taken_for_a_whole_one() {
     // Those that were left come again, fewer at once.
     assert_eq!(shown, [20, 10]);
     assert!(facts.iter().all(|call| call.is_cut_off));
-    assert_eq!((outcome.facts.len(), outcome.unsupported.len()), (6, 0));
-    assert_eq!((not_reached(&outcome), outcome.omitted.len()), (14, 14));
+    // Of the third, and then of the fifth, there may have been more to say.
+    assert_eq!((outcome.facts.len(), outcome.unsupported.len()), (5, 0));
+    assert_eq!((not_reached(&outcome), outcome.omitted.len()), (16, 16));
     let answer = asked(&outcome).last().expect("a call");
-    assert!(answer.prompt.contains("Not all was read: 14 resources"));
+    assert!(answer.prompt.contains("Not all was read: 16 resources"));
     assert!(!answer.is_cut_off && !outcome.answer_is_cut_off);
     // With more excerpts it comes to all of them.
-    let options = options.with_max_excerpts(9);
+    let options = options.with_max_excerpts(10);
     let outcome = navigate(&page_of(20, ""), "?", &mut model, &options).expect("an outcome");
     assert_eq!((outcome.facts.len(), outcome.omitted.len()), (20, 0));
+}
+
+#[test]
+fn a_record_that_a_cut_off_list_ended_with_is_not_read() {
+    let mut model = Script::answering(|stage, _| match stage {
+        Stage::Facts => {
+            Answer::cut_off("- is high [Observation/o1]\n- is old [Observation/o1]\n- i")
+        }
+        Stage::Answer => Answer::whole("High."),
+        _ => Answer::whole(r#"["Observation"]"#),
+    });
+    let options = NavigatorOptions::default();
+    let outcome = navigate(&page_of(1, ""), "?", &mut model, &options).expect("an outcome");
+    assert_eq!((outcome.facts.len(), not_reached(&outcome)), (2, 1));
 }
 
 #[test]
@@ -426,7 +441,9 @@ fn the_answer_is_told_what_was_not_looked_into_and_cannot_be_read() {
     let others = r#"{"resource": {"resourceType": "Patient", "id": "p"}}, {"resource": {"resourceType": "Practitioner"}},
         {"resource": {"resourceType": "Condition"}}, {"resource": {"resourceType": "Immunization"}},
         {"resource": {"resourceType": "DocumentReference"}}, {"resource": {"resourceType": "Immunization"}},
-        {"resource": {"resourceType": "Condition", "code": 1}}, {"resource": {}}, "#;
+        {"resource": {"resourceType": "Condition", "code": 1}}, {"resource": {}},
+        {"resource": {"resourceType": "AllergyIntolerance", "patient": {"identifier": {"value": "4711"}}}},
+        {"resource": {"resourceType": "AllergyIntolerance", "patient": {"reference": "Patient?identifier=4711"}}}, "#;
     let bundle = page_of(4, others);
     let run = |tokens| {
         let mut model = Script::new(|stage, prompt| match stage {
@@ -445,7 +462,8 @@ fn the_answer_is_told_what_was_not_looked_into_and_cannot_be_read() {
         let prompt = asked(&outcome).last().map(|call| call.prompt.clone());
         (prompt.expect("a prompt"), outcome.left_out.len())
     };
-    let gaps = "Not looked into: 1 Condition, 1 Observation, 1 Practitioner.\n\
+    let gaps = "2 resources do not name a patient and were not read: 2 AllergyIntolerance.\n\
+        Not looked into: 1 Condition, 1 Observation, 1 Practitioner.\n\
         Kinds that cannot be read: 2 Immunization, 1 DocumentReference.\n\
         2 resources are broken and could not be read.\n>>>";
     let (prompt, left_out) = run(8192);
@@ -455,6 +473,49 @@ fn the_answer_is_told_what_was_not_looked_into_and_cannot_be_read() {
     assert!((1..3).contains(&left_out), "{left_out}");
     let without_room = format!("{left_out} facts that were found had no room here.\n{gaps}");
     assert!(prompt.contains(&without_room), "{prompt}");
+}
+
+#[test]
+fn gaps_that_have_no_room_are_said_in_one_line() {
+    let others: Vec<String> = (0..12)
+        .map(|kind| {
+            let letter = char::from(b'A' + kind).to_string();
+            format!(
+                r#"{{"resource": {{"resourceType": "{}"}}}}, "#,
+                letter.repeat(40)
+            )
+        })
+        .collect();
+    let bundle = page_of(1, &others.concat());
+    let prompt = |limit| {
+        let mut model = Script::new(|stage, _| match stage {
+            Stage::Facts => "NONE".to_owned(),
+            Stage::Answer => "Nothing.".to_owned(),
+            _ => r#"["Observation"]"#.to_owned(),
+        });
+        let options = NavigatorOptions::default().with_max_prompt_tokens(limit);
+        let outcome = navigate(&bundle, "?", &mut model, &options)?;
+        Ok(asked(&outcome)
+            .last()
+            .map(|call| call.prompt.clone())
+            .expect("a prompt"))
+    };
+    let mut limit = 50;
+    let prompt_of_least = loop {
+        match prompt(limit) {
+            Ok(prompt) => break prompt,
+            Err(Error::NoRoom { needed, stage, .. }) => {
+                assert_ne!(stage, Stage::Answer, "{needed}");
+                limit = needed;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(prompt_of_least.contains("(none)\nNot all of the record was read.\n>>>"));
+    let whole = prompt(8192).expect("an outcome");
+    assert!(
+        whole.contains("Kinds that cannot be read") && !whole.contains("Not all of the record")
+    );
 }
 
 #[test]

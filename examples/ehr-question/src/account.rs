@@ -276,9 +276,10 @@ Not quite [Observation/a1c], as before [Observation/na].
             Ok(match stage {
                 Stage::Kinds => Answer::whole(r#"["Observation"]"#),
                 Stage::Search => Answer::whole(r#"{"resource": "Observation", "codes": []}"#),
-                Stage::Facts => {
-                    Answer::cut_off("- HbA1c is 7.1 % [Observation/a1c]\n- Sodium is 1")
-                }
+                // Of sodium there may have been more to say.
+                Stage::Facts => Answer::cut_off(
+                    "- HbA1c is 7.1 % [Observation/a1c]\n- Sodium is fine [Observation/na]\n- Sodium is 1",
+                ),
                 _ => Answer::cut_off("Not quite, since"),
             })
         }
@@ -298,7 +299,7 @@ Not quite [Observation/a1c], as before [Observation/na].
         let found = String::from_utf8(out).expect("UTF-8");
         for line in [
             "  -> Observation: 2 found (all were asked for)",
-            "Facts with sources: 1",
+            "Facts with sources: 2",
             "Resources that the model was not shown: 1",
             "  not reached: Observation/na",
             "Not quite, since",

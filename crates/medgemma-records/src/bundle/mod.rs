@@ -18,8 +18,9 @@ use crate::read::{Read, ReadOptions, Unread};
 use crate::reference::Reference;
 use crate::summary::Summary;
 
-pub(crate) use names::Names;
+pub(crate) use names::{Names, unversioned};
 use subjects::Whose;
+pub(crate) use subjects::subject_of;
 
 /// One resource of a bundle. `Debug` shows no content.
 #[derive(Clone)]

@@ -105,7 +105,7 @@ impl<'a> Names<'a> {
         let mut parts = reference.rsplitn(3, '/');
         let (id, kind) = (parts.next()?, parts.next()?);
         let at = (*self.targets.get(&format!("{kind}/{id}"))?)?;
-        self.resources[at].full_url.is_none().then_some(at)
+        self.base(at).is_none().then_some(at)
     }
 
     /// A reference without a version, and a relative one behind the server that the resource `from` came from, where

@@ -31,6 +31,7 @@ impl Whose {
 
 /// The patients among the resources, and whose each resource is.
 pub(crate) fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference>, Vec<Whose>) {
+    let servers = servers_of_absent(resources, names);
     let mut elsewhere: BTreeMap<String, Reference> = BTreeMap::new();
     let mut taken: BTreeSet<String> = names.references.iter().map(|it| it.to_string()).collect();
     let mut of: Vec<Whose> = Vec::with_capacity(resources.len());
@@ -46,7 +47,12 @@ pub(crate) fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference
                 let patient = match names.target(reference, at) {
                     Some(target) => (names.resources[target].kind == Kind::Patient)
                         .then(|| names.references[target].clone()),
-                    None => absent(&names.absolute(reference, at), &mut elsewhere, &mut taken),
+                    None => {
+                        let reference = names.absolute(reference, at);
+                        let at_server = servers.get(&reference).and_then(Option::as_ref);
+                        let reference = at_server.unwrap_or(&reference);
+                        absent(reference, &mut elsewhere, &mut taken)
+                    }
                 };
                 patient.map_or(Whose::Others, Whose::Patients)
             }
@@ -58,6 +64,27 @@ pub(crate) fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference
         of.push(whose);
     }
     (patients, of)
+}
+
+/// Of each `Patient/1` who is referred to and is not in the pages the URL, if all that have one have the same: one who is
+/// named without a server is that one.
+fn servers_of_absent(resources: &[Typed], names: &Names<'_>) -> BTreeMap<String, Option<String>> {
+    let mut servers: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for (at, typed) in resources.iter().enumerate() {
+        let Subject::Named(reference) = subject(&typed.resource) else {
+            continue;
+        };
+        if names.target(reference, at).is_some() {
+            continue;
+        }
+        let url = names.absolute(reference, at);
+        if let Some((_, id)) = url.rsplit_once("/Patient/") {
+            let of = servers.entry(format!("Patient/{id}"));
+            let of = of.or_insert_with(|| Some(url.clone()));
+            *of = of.take().filter(|first| *first == url);
+        }
+    }
+    servers
 }
 
 /// A name for a patient who is referred to and is not in the pages: no other's, not even that of another server's patient
@@ -95,9 +122,23 @@ enum Subject<'a> {
 }
 
 fn subject(resource: &Resource) -> Subject<'_> {
-    let subject: Option<&fhir::Reference> = match resource {
-        Resource::Patient(_) => return Subject::Itself,
-        Resource::Practitioner(_) | Resource::Medication(_) => None,
+    if matches!(resource, Resource::Patient(_)) {
+        return Subject::Itself;
+    }
+    let Some(subject) = subject_of(resource) else {
+        return Subject::None;
+    };
+    match &subject.reference {
+        Some(reference) if !reference.is_empty() => Subject::Named(reference),
+        _ if subject.identifier.is_some() => Subject::Unnamed,
+        _ => Subject::None,
+    }
+}
+
+/// What a resource says that it is about.
+pub(crate) fn subject_of(resource: &Resource) -> Option<&fhir::Reference> {
+    match resource {
+        Resource::Patient(_) | Resource::Practitioner(_) | Resource::Medication(_) => None,
         Resource::Encounter(encounter) => encounter.subject.as_ref(),
         Resource::Condition(condition) => condition.subject.as_ref(),
         Resource::Observation(observation) => observation.subject.as_ref(),
@@ -109,13 +150,5 @@ fn subject(resource: &Resource) -> Subject<'_> {
         Resource::DiagnosticReport(report) => report.subject.as_ref(),
         Resource::Procedure(procedure) => procedure.subject.as_ref(),
         Resource::ServiceRequest(request) => request.subject.as_ref(),
-    };
-    let Some(subject) = subject else {
-        return Subject::None;
-    };
-    match &subject.reference {
-        Some(reference) => Subject::Named(reference),
-        None if subject.identifier.is_some() => Subject::Unnamed,
-        None => Subject::None,
     }
 }

@@ -9,18 +9,26 @@ use crate::read::WhyUnread;
 /// Kinds of one list that are named. A bundle may have any names.
 const MAX_NAMED: usize = 12;
 
+/// What is said in place of all gaps where a prompt has no room for them.
+pub(crate) const SHORT: &str = "Not all of the record was read.\n";
+
 /// A line for each sort of gap: what was not read of what was asked for, what was not asked for, and what cannot be read.
 pub(crate) fn gaps<'b>(
     bundle: &Bundle,
     omitted: impl Iterator<Item = (&'b Record, Reason)>,
 ) -> String {
     let (mut missing, mut passed_over) = (0_usize, BTreeMap::new());
+    let (mut unnamed, mut of_unnamed) = (0_usize, BTreeMap::new());
     for (record, reason) in omitted {
         let kind = record.kind();
         match reason {
             Reason::OverBudget | Reason::NotReached => missing += 1,
             Reason::OtherKind | Reason::OtherCode if kind.can_be_picked() => {
                 *passed_over.entry(kind.name()).or_insert(0_usize) += 1;
+            }
+            Reason::OtherSubject => {
+                unnamed += 1;
+                *of_unnamed.entry(kind.name()).or_insert(0_usize) += 1;
             }
             _ => {}
         }
@@ -36,6 +44,9 @@ pub(crate) fn gaps<'b>(
     let mut gaps = String::new();
     if missing > 0 {
         gaps += &format!("Not all was read: {missing} resources that may matter had no room.\n");
+    }
+    if let Some(kinds) = named(&of_unnamed) {
+        gaps += &format!("{unnamed} resources do not name a patient and were not read: {kinds}.\n");
     }
     if let Some(kinds) = named(&passed_over) {
         gaps += &format!("Not looked into: {kinds}.\n");

@@ -34,7 +34,7 @@ impl Bundle {
     /// What there is in a patient's record; whose may be left open where there is only one.
     ///
     /// # Errors
-    /// Several patients and none chosen, or one that is not there.
+    /// Several patients and none chosen, or one that is not there; records that name no patient.
     pub fn manifest(&self, patient: Option<&Reference>) -> Result<Manifest> {
         let patient = self.chosen(patient)?;
         let mut found: BTreeMap<Kind, (BTreeMap<String, usize>, BTreeSet<String>)> =

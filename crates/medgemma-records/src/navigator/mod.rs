@@ -144,7 +144,7 @@ impl fmt::Debug for Outcome {
 /// helped: kinds are picked by the question's words, and of a kind everything is read.
 ///
 /// # Errors
-/// Several patients' records and none chosen; options out of range; a question for which
+/// Several patients' records and none chosen, or none that name a patient; options out of range; a question for which
 /// [`NavigatorOptions::max_prompt_tokens`] has no room; the model's own errors.
 pub fn navigate(
     bundle: &Bundle,

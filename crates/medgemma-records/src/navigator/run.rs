@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::bundle::{Bundle, Record};
 use crate::cite;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::excerpt::{Excerpt, Omitted, Reason, cut};
 use crate::facts::{Fact, Facts, Unsupported};
 use crate::kind::Kind;
@@ -230,17 +230,24 @@ impl<'a> Run<'a> {
             excerpt.shown.clear();
             return Ok((excerpt, BTreeSet::new()));
         }
-        // An answer that was cut off says nothing of what it did not come to.
-        let read: BTreeSet<Reference> = if is_cut_off {
-            last.facts.iter().flat_map(Fact::sources).cloned().collect()
-        } else {
-            let shown = excerpt.shown.iter();
-            shown.map(|it| it.reference.clone()).collect()
+        // An answer that was cut off says nothing of what it did not come to, and perhaps not all of what it ended with.
+        let read: BTreeSet<Reference> = match last.facts.split_last() {
+            Some((end, before)) if is_cut_off => {
+                let before = before.iter().flat_map(Fact::sources);
+                let is_whole = |it: &&Reference| !end.sources().any(|of_end| of_end == *it);
+                before.filter(is_whole).cloned().collect()
+            }
+            None if is_cut_off => BTreeSet::new(),
+            _ => {
+                let shown = excerpt.shown.iter();
+                shown.map(|it| it.reference.clone()).collect()
+            }
         };
         for reference in &read {
             self.coverage.show(reference);
         }
-        // None of these facts is there already: no record that was read is in another excerpt.
+        // What a list ended with comes again with its record.
+        last.facts.retain(|fact| !self.facts.contains(fact));
         self.facts.append(&mut last.facts);
         self.unsupported.append(&mut last.unsupported);
         Ok((excerpt, read))
@@ -250,12 +257,32 @@ impl<'a> Run<'a> {
     fn answer(&mut self, kinds: &[Kind]) -> Result<(String, Vec<Fact>)> {
         let patient = self.patient_line();
         let gaps = gaps::gaps(self.bundle, self.omitted_because(kinds));
-        let (question, facts) = (self.question, std::mem::take(&mut self.facts));
-        let (prompt, fitting) = self.dialogue.fitted(
+        let (prompt, fitting) = match self.answer_prompt(&patient, &gaps) {
+            // The calls before are paid for.
+            Err(Error::NoRoom { .. }) if !gaps.is_empty() => {
+                self.answer_prompt(&patient, gaps::SHORT)?
+            }
+            prompt => prompt?,
+        };
+        let left_out = self.facts.split_off(fitting);
+        let read = |answer: &Answer| {
+            Some(answer.text.trim().to_owned()).filter(|answer| !answer.is_empty())
+        };
+        let answer = match self.dialogue.asked(Stage::Answer, None, &prompt, read)? {
+            Reply::Read(answer) => answer,
+            Reply::Unreadable | Reply::Stopped => String::new(),
+        };
+        Ok((answer, left_out))
+    }
+
+    /// The prompt of the answer, and how many facts are in it.
+    fn answer_prompt(&self, patient: &str, gaps: &str) -> Result<(String, usize)> {
+        let (question, facts) = (self.question, &self.facts);
+        self.dialogue.fitted(
             Stage::Answer,
             |budget, count| {
                 let (mut text, mut fitting) = (String::new(), 0);
-                for fact in &facts {
+                for fact in facts {
                     let longer = format!("{text}- {fact}\n");
                     if count(&longer) > budget {
                         break;
@@ -267,22 +294,12 @@ impl<'a> Run<'a> {
             |text, fitting| {
                 let left_out = facts.len() - fitting.copied().unwrap_or(0);
                 let gaps = match left_out {
-                    0 => gaps.clone(),
+                    0 => gaps.to_owned(),
                     _ => format!("{left_out} facts that were found had no room here.\n{gaps}"),
                 };
-                prompts::answer(question, &patient, text, &gaps)
+                prompts::answer(question, patient, text, &gaps)
             },
-        )?;
-        self.facts = facts;
-        let left_out = self.facts.split_off(fitting);
-        let read = |answer: &Answer| {
-            Some(answer.text.trim().to_owned()).filter(|answer| !answer.is_empty())
-        };
-        let answer = match self.dialogue.asked(Stage::Answer, None, &prompt, read)? {
-            Reply::Read(answer) => answer,
-            Reply::Unreadable | Reply::Stopped => String::new(),
-        };
-        Ok((answer, left_out))
+        )
     }
 
     /// The patient's own line, which every answer may need: sex and date of birth.

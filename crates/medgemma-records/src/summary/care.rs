@@ -2,7 +2,7 @@
 
 use crate::fhir::{Procedure, ServiceRequest};
 
-use super::dosage::times;
+use super::dosage::{bounds, times};
 use super::draft::joined;
 use super::medications::prohibited;
 use super::{Draft, Standing, codes};
@@ -44,6 +44,10 @@ pub(crate) fn service_request(draft: &mut Draft<'_>, request: &ServiceRequest) {
         .or_else(|| draft.period(request.occurrence_period.as_ref()))
         .or_else(|| joined(times(draft, request.occurrence_timing.as_ref()?), ", "));
     draft.say("planned for", planned);
+    let timing = request.occurrence_timing.as_ref();
+    let repeat = timing.and_then(|timing| timing.repeat.as_ref());
+    let bounds = repeat.and_then(|repeat| bounds(draft, repeat));
+    draft.say("for", bounds);
     let why = request.as_needed_codeable_concept.as_ref();
     let needed = draft.as_needed(why, request.as_needed_boolean);
     draft.say("when", needed);

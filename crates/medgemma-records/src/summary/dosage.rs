@@ -21,20 +21,21 @@ pub(super) fn dosages(draft: &mut Draft<'_>, dosages: &[Dosage]) {
     }
 }
 
-/// A dosage as its author worded it, with those of its parts that the wording lacks, or put together from them; and what
-/// bounds or explains it.
+/// A dosage as its author worded it, with its doses and those of its other parts that the wording lacks, or put together
+/// from them; and what bounds or explains it.
 fn dosage(draft: &mut Draft<'_>, dosage: &Dosage, step: Option<&Decimal>) {
     let worded = draft.text(dosage.text.as_deref());
     let repeat = dosage
         .timing
         .as_ref()
         .and_then(|timing| timing.repeat.as_ref());
-    let mut parts = parts(draft, dosage);
+    // A number of the wording may be another than the dose, whatever stands behind it: `5 mg/kg`, `10 mg/5 mL`.
+    let doses = doses(draft, dosage);
+    let mut others = others(draft, dosage);
     if let Some(worded) = &worded {
-        // Numbers in the wording do not say that the dose is among them.
-        parts.retain(|part| !says(worded, part));
+        others.retain(|part| !says(worded, part));
     }
-    let parts = joined(parts, ", ");
+    let parts = joined([doses, others].concat(), ", ");
     let said = match (worded, parts) {
         (Some(worded), Some(parts)) => Some(format!("{worded} ({parts})")),
         (worded, parts) => worded.or(parts),
@@ -62,7 +63,8 @@ fn dosage(draft: &mut Draft<'_>, dosage: &Dosage, step: Option<&Decimal>) {
     );
 }
 
-fn parts(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
+/// Doses and rates.
+fn doses(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
     let mut parts = Vec::new();
     for part in &dosage.dose_and_rate {
         parts.extend(
@@ -76,6 +78,12 @@ fn parts(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
             .or_else(|| draft.range_of(part.rate_range.as_ref()));
         parts.extend(rate.map(|rate| format!("at {rate}")));
     }
+    parts
+}
+
+/// When, whether only as needed, and how.
+fn others(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
+    let mut parts = Vec::new();
     if let Some(timing) = &dosage.timing {
         parts.extend(times(draft, timing));
     }
@@ -91,10 +99,13 @@ fn parts(draft: &mut Draft<'_>, dosage: &Dosage) -> Vec<String> {
     parts
 }
 
-/// Whether a wording has a part in it, word for word: `5 mg` is in `take 5mg daily`, not in `15 mg` nor in `2-5 mg`.
+/// Whether a wording has a part in it, word for word and not denied: `3 times` is in `take 3times daily`, not in `2-3 times`.
 fn says(wording: &str, part: &str) -> bool {
     let (wording, part) = (pieces(wording), pieces(part));
-    !part.is_empty() && wording.windows(part.len()).any(|window| window == part)
+    let is_denied =
+        |at: usize| at > 0 && ["no", "not", "non", "never"].contains(&wording[at - 1].as_str());
+    let mut windows = wording.windows(part.len().max(1)).enumerate();
+    windows.any(|(at, window)| window == part && !is_denied(at))
 }
 
 /// Words and numbers, a range or a fraction being one number.
@@ -186,7 +197,7 @@ fn span(from: &Option<Decimal>, to: &Option<Decimal>) -> Option<String> {
 }
 
 /// How long, or between which days.
-fn bounds(draft: &mut Draft<'_>, repeat: &Repeat) -> Option<String> {
+pub(super) fn bounds(draft: &mut Draft<'_>, repeat: &Repeat) -> Option<String> {
     draft
         .quantity(repeat.bounds_duration.as_ref())
         .or_else(|| draft.range_of(repeat.bounds_range.as_ref()))

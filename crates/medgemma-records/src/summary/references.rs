@@ -1,6 +1,8 @@
 //! What a resource refers to, in words: titles of records, people who treat; no patient's and no relative's name.
 
+use crate::bundle::{subject_of, unversioned};
 use crate::fhir::{Reference, Resource};
+use crate::read::is_name;
 
 use super::Draft;
 use super::draft::{joined, words};
@@ -75,21 +77,75 @@ impl Draft<'_> {
         }
     }
 
-    /// What a reference points at that is known to be another than the patient; nothing of whoever may be named.
-    pub(crate) fn other_than_patient(&mut self, reference: &Reference) -> Option<String> {
-        if self.may_name_a_lay_person(reference) {
-            return None;
-        }
-        let named = self.named(reference)?;
-        Some(if named == PATIENT {
-            "another patient".to_owned()
+    /// What a focus other than the subject points at. Somebody or something apart from the patient says so; so does what is
+    /// of a kind that is not told, of which nothing is named, for it may be anybody.
+    pub(crate) fn focus(&mut self, focus: &Reference, subject: Option<&Reference>) -> String {
+        let at = focus.reference.as_deref();
+        let at = at.and_then(|name| self.names.target(name, self.from));
+        let kind = match at {
+            Some(at) => Some(self.names.resources[at].kind.name()),
+            None => kind(focus),
+        };
+        let Some(kind) = kind else {
+            return "somebody or something else, not the patient".to_owned();
+        };
+        let named = match self.named(focus) {
+            Some(named) if named == PATIENT => "another patient".to_owned(),
+            named => named.unwrap_or_else(|| format!("{kind} that is not named")),
+        };
+        if APART.contains(&kind) || at.is_some_and(|at| self.is_anothers(at, subject)) {
+            format!("{named}, not the patient")
         } else {
             named
-        })
+        }
+    }
+
+    /// Whether a record has a subject, and one that is not `subject`.
+    fn is_anothers(&self, at: usize, subject: Option<&Reference>) -> bool {
+        let target = |of: &Reference, from| {
+            let name = of.reference.as_deref()?;
+            let absolute = || self.names.absolute(name, from);
+            Some(self.names.target(name, from).ok_or_else(absolute))
+        };
+        let own = subject.and_then(|it| target(it, self.from));
+        let of = subject_of(&self.names.resources[at].resource);
+        let of = of.and_then(|it| target(it, at));
+        of.is_some() && own.is_some() && of != own
     }
 }
 
 const PATIENT: &str = "the patient";
+
+/// Kinds of what is no part of the patient, of the patient's body or history.
+const APART: [&str; 12] = [
+    "Patient",
+    "RelatedPerson",
+    "Person",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "CareTeam",
+    "Group",
+    "Device",
+    "Location",
+    "Substance",
+    "NutritionProduct",
+];
+
+/// The kind that a reference says it points at: `Condition` of `Condition/1`, `https://server/fhir/Condition/1/_history/2`
+/// and `Condition?identifier=1`.
+fn kind(reference: &Reference) -> Option<&str> {
+    let of_type = reference.r#type.as_deref();
+    let of_type = of_type.map(|it| it.rsplit('/').next().unwrap_or(it));
+    let of_name = || {
+        let name = unversioned(reference.reference.as_deref()?);
+        match name.split_once('?') {
+            Some((search, _)) => search.rsplit('/').next(),
+            None => name.rsplit('/').nth(1),
+        }
+    };
+    of_type.or_else(of_name).filter(|kind| is_name(kind))
+}
 
 /// The word for a patient or a relative, if a reference points at one.
 fn lay(reference: &Reference, target: Option<&Resource>) -> Option<&'static str> {
@@ -103,6 +159,7 @@ fn lay(reference: &Reference, target: Option<&Resource>) -> Option<&'static str>
     parts.find_map(|part| match part {
         "Patient" => Some(PATIENT),
         "RelatedPerson" => Some("a relative"),
+        "Person" => Some("a person"),
         _ => None,
     })
 }

@@ -12,8 +12,8 @@ pub(crate) fn observation(draft: &mut Draft<'_>, observation: &Observation) {
     let measured = &observation.measured;
     draft.titled(measured.code.as_ref());
     // A donor's hepatitis reads like the patient's unless it says so first.
-    for about in others(draft, observation) {
-        draft.say("about", Some(format!("{about}, not the patient")));
+    for about in focus(draft, observation) {
+        draft.say("about", Some(about));
     }
     draft.categories(&observation.category);
     let period = observation.effective_period.as_ref();
@@ -44,23 +44,24 @@ pub(crate) fn observation(draft: &mut Draft<'_>, observation: &Observation) {
     draft.status(observation.status.as_deref(), |_| Standing::Unclear);
 }
 
-/// Whom or what else an observation is about, as its focus says: a fetus, a donor, a device.
-fn others(draft: &mut Draft<'_>, observation: &Observation) -> Vec<String> {
+/// What an observation is about beside its subject, as its focus says: the patient's tumour; or a fetus, a donor, a device,
+/// of which it is said that they are not the patient.
+fn focus(draft: &mut Draft<'_>, observation: &Observation) -> Vec<String> {
     const FOCUS_CODE: &str = "http://hl7.org/fhir/StructureDefinition/observation-focusCode";
     let subject = observation.subject.as_ref();
-    let mut others = Vec::new();
+    let mut about = Vec::new();
     for focus in &observation.focus {
         if !draft.is_same(focus, subject) {
-            let named = draft.other_than_patient(focus);
-            others.push(named.unwrap_or_else(|| "somebody or something else".to_owned()));
+            about.push(draft.focus(focus, subject));
         }
     }
     let is_focus = |it: &&Extension| it.url.as_deref() == Some(FOCUS_CODE);
     for extension in observation.extension.iter().filter(is_focus) {
         let named = draft.concept(extension.value_codeable_concept.as_ref());
-        others.push(named.unwrap_or_else(|| "somebody or something else".to_owned()));
+        let named = named.unwrap_or_else(|| "somebody or something else".to_owned());
+        about.push(format!("{named}, not the patient"));
     }
-    others
+    about
 }
 
 /// `Diastolic blood pressure 95 mm[Hg] (reference range at most 90 mm[Hg], interpretation high)`.
