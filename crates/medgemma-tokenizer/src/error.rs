@@ -177,6 +177,17 @@ pub enum Error {
         /// Length asked for.
         found: usize,
     },
+    /// The normaliser of a `tokenizer.json` was asked for that is not understood: a `spiece.model` has none.
+    #[error(
+        "the normalisation `tokenizer-json` is that of a `tokenizer.json`, but `{name}` serves in its place: {reason}; take \
+         `siglip-tokenizer`, or the published `tokenizer.json`"
+    )]
+    NoNormalizer {
+        /// Name or path of the file that serves.
+        name: String,
+        /// What is wrong with the `tokenizer.json`.
+        reason: String,
+    },
     /// A name that no normalisation has.
     #[error("argument `normalization`: expected one of {expected}, found `{found}`")]
     NormalizationName {

@@ -263,12 +263,98 @@ fn a_json_file_that_is_not_understood_leaves_the_other() {
             assert!(error.to_string().contains(&at), "{error}");
         }
         std::fs::write(path("spiece.model"), MODEL).unwrap();
+        let found = read().unwrap();
+        assert_eq!(found.name(), path("spiece.model").display().to_string());
+        let passed_over = found.passed_over().unwrap();
         assert_eq!(
-            read().unwrap().name(),
-            path("spiece.model").display().to_string()
+            matches!(passed_over, Error::Unsupported { .. }),
+            unsupported
         );
+        // The normaliser of a file that is not understood is not the published one.
+        let row = |normalization| found.encode("w/o", &options(normalization));
+        assert_eq!(
+            row(SiglipNormalization::SiglipTokenizer).unwrap(),
+            tiny()[1]
+                .encode("wo", &SiglipTextOptions::default())
+                .unwrap()
+        );
+        match row(SiglipNormalization::TokenizerJson) {
+            Err(Error::NoNormalizer { name, reason }) => {
+                assert_eq!(name, found.name());
+                assert_eq!(reason, passed_over.to_string());
+            }
+            other => panic!("{other:?}"),
+        }
         std::fs::remove_file(path("spiece.model")).unwrap();
     }
+    std::fs::write(path("tokenizer.json"), JSON).unwrap();
+    assert!(read().unwrap().passed_over().is_none());
+}
+
+/// `spiece.model` knows nothing of what a fine-tune added to `tokenizer.json`: its ids would be others.
+#[test]
+fn a_json_file_with_other_pieces_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("spiece.model"), MODEL).unwrap();
+    let refused = |file: &Value, at: &str| {
+        std::fs::write(path("tokenizer.json"), file.to_string()).unwrap();
+        let error = SiglipTokenizer::from_dir(folder.path()).unwrap_err();
+        let told = error.to_string();
+        let named = path("tokenizer.json").display().to_string();
+        assert!(told.contains(&named) && told.contains(at), "{at}: {told}");
+    };
+    let good: Value = serde_json::from_slice(JSON).unwrap();
+    let mut other_normaliser = good.clone();
+    other_normaliser["normalizer"] = serde_json::json!({"type": "NFKC"});
+    for known in [&good, &other_normaliser] {
+        std::fs::write(path("tokenizer.json"), known.to_string()).unwrap();
+        assert!(SiglipTokenizer::from_dir(folder.path()).is_ok());
+        let with = |change: fn(&mut Value)| {
+            let mut file = known.clone();
+            change(&mut file);
+            file
+        };
+        let file = with(|file| {
+            let mut token = file["added_tokens"][1].clone();
+            token["content"] = "<mass>".into();
+            token["id"] = 9.into();
+            file["added_tokens"].as_array_mut().unwrap().push(token);
+        });
+        refused(&file, "added_tokens[3]");
+        refused(&with(|file| file["version"] = "2.0".into()), "version");
+        refused(
+            &with(|file| file["model"]["type"] = "BPE".into()),
+            "model.type",
+        );
+        refused(
+            &with(|file| file["model"]["vocab"][300][0] = "".into()),
+            "piece 300",
+        );
+        refused(&with(|file| file["model"] = Value::Null), "");
+        refused(&with(|file| file["added_tokens"] = Value::Null), "");
+    }
+    // Not understood, and of another vocabulary than the file beside it.
+    other_normaliser["model"]["vocab"][300][0] = "mass".into();
+    refused(&other_normaliser, "");
+}
+
+#[test]
+fn a_json_file_that_cannot_be_read_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("spiece.model"), MODEL).unwrap();
+    std::fs::create_dir(path("tokenizer.json")).unwrap();
+    match SiglipTokenizer::from_dir(folder.path()) {
+        Err(Error::Read { path: at, .. }) => assert_eq!(at, path("tokenizer.json")),
+        other => panic!("{other:?}"),
+    }
+    std::fs::remove_dir(path("tokenizer.json")).unwrap();
+    let huge = std::fs::File::create(path("tokenizer.json")).unwrap();
+    huge.set_len(medgemma_tokenizer::MAX_FILE_BYTES + 1)
+        .unwrap();
+    let error = SiglipTokenizer::from_dir(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
 }
 
 #[test]

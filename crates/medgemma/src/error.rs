@@ -1,6 +1,7 @@
 //! Errors of the facade: those of the crates below, and what only the whole can notice.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use medgemma_tensor::Error as TensorError;
 
@@ -29,6 +30,9 @@ pub enum Error {
     /// The tokenizer, a conversation, or image placeholders in a text.
     #[error(transparent)]
     Tokenizer(#[from] medgemma_tokenizer::Error),
+    /// A text was given to a dual encoder that was loaded without a tokenizer: what is wrong with its files.
+    #[error(transparent)]
+    NoTokenizer(Arc<medgemma_tokenizer::Error>),
     /// An image file or its processing.
     #[error(transparent)]
     Image(#[from] medgemma_image::Error),
@@ -171,6 +175,12 @@ pub enum Error {
     /// Nothing to classify into.
     #[error("there are no classes: give at least one")]
     NoClasses,
+    /// A class that nothing describes.
+    #[error("class {class} has no prompts: give it at least one")]
+    NoPrompts {
+        /// Which class, counted from 0.
+        class: usize,
+    },
     /// Two classes of one name: each would take a share of the softmax from the other.
     #[error(
         "class {second} has the label of class {first}: give each class once, with all its prompts"

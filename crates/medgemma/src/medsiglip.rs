@@ -1,6 +1,7 @@
 //! MedSigLIP as an application uses it: pictures and texts in, embeddings and scores out.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
@@ -9,12 +10,12 @@ use medgemma_image::{Image, ImageProcessor, Pixels, Resize, Resizer};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
-use medgemma_tokenizer::{SiglipTextOptions, SiglipTokenizer};
+use medgemma_tokenizer::{Error as TokenizerError, SiglipTextOptions, SiglipTokenizer};
 
 use crate::checksum;
 use crate::classification::{Class, Classification, check_labels};
 use crate::embedding::Embedding;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::{MemoryPlan, SiglipWorkload};
 use crate::options::LoadObserver;
 
@@ -120,9 +121,9 @@ struct Inner {
     files: Vec<PathBuf>,
     encoder: DualEncoder,
     processor: ImageProcessor,
-    /// None where the directory has none that is understood: ids then come from elsewhere, and it is
-    /// texts that are refused, with what is wrong.
-    tokenizer: Option<SiglipTokenizer>,
+    /// An error where the directory has none that is understood: ids then come from elsewhere, and it
+    /// is texts that are refused.
+    tokenizer: std::result::Result<SiglipTokenizer, Arc<TokenizerError>>,
     report: LoadReport,
 }
 
@@ -144,10 +145,10 @@ impl MedSigLip {
     /// loading: pictures and token ids need none.
     ///
     /// # Errors
-    /// [`Error::Tensor`](crate::Error::Tensor) and [`Error::Vision`](crate::Error::Vision) naming file
+    /// [`Error::Tensor`] and [`Error::Vision`] naming file
     /// and key for what is missing, surplus, misshaped, of a wrong type or not supported;
-    /// [`Error::Image`](crate::Error::Image) for a processor this library does not know;
-    /// [`Error::NotEnoughMemory`](crate::Error::NotEnoughMemory) for what does not fit.
+    /// [`Error::Image`] for a processor this library does not know;
+    /// [`Error::NotEnoughMemory`] for what does not fit.
     pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
         Self::load_with(dir, device, SiglipOptions::default())
     }
@@ -242,7 +243,7 @@ impl MedSigLip {
     /// The embedding of each picture, in their order.
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image); as [`MedSigLip::embed_pixels`] for a processor whose
+    /// [`Error::Image`]; as [`MedSigLip::embed_pixels`] for a processor whose
     /// size is not the model's.
     pub fn embed_images(&self, images: &[Image]) -> Result<Vec<Embedding>> {
         let embed = |image: &Image| {
@@ -259,9 +260,9 @@ impl MedSigLip {
     /// - `pixels`: `[3, image_size, image_size]`; any size with [`SiglipOptions::interpolate`]
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image) for fewer or more samples than the shape says,
-    /// [`Error::Vision`](crate::Error::Vision) for pixels of another size,
-    /// [`Error::NoDirection`](crate::Error::NoDirection) if pixels are not finite or the weights are
+    /// [`Error::Image`] for fewer or more samples than the shape says,
+    /// [`Error::Vision`] for pixels of another size,
+    /// [`Error::NoDirection`] if pixels are not finite or the weights are
     /// damaged.
     pub fn embed_pixels(&self, pixels: &Pixels) -> Result<Embedding> {
         pixels.check()?;
@@ -295,13 +296,14 @@ impl MedSigLip {
     /// again up to the end. [`SiglipTextOptions::length`] is not looked at.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`](crate::Error::Tokenizer) where the directory has no tokenizer or one that
-    /// is not understood, and for a text that is too long unless truncation is asked for.
+    /// [`Error::NoTokenizer`] where the directory had no tokenizer or one that is not understood when
+    /// the model was loaded; [`Error::Tokenizer`] for a text that is too long unless truncation is asked
+    /// for, and for [`SiglipNormalization::TokenizerJson`](medgemma_tokenizer::SiglipNormalization) where
+    /// `spiece.model` serves in the place of a `tokenizer.json` with another normaliser.
     pub fn tokenize(&self, texts: &[&str], options: &SiglipTextOptions) -> Result<Vec<Vec<u32>>> {
         let tokenizer = match &self.inner.tokenizer {
-            Some(tokenizer) => tokenizer,
-            // Read once more for its error.
-            None => &SiglipTokenizer::from_dir(&self.inner.dir)?,
+            Ok(tokenizer) => tokenizer,
+            Err(error) => return Err(Error::NoTokenizer(Arc::clone(error))),
         };
         let length = self.config().text_config.max_position_embeddings;
         let options = options.with_length(length);
@@ -313,7 +315,7 @@ impl MedSigLip {
     /// None are no error.
     ///
     /// # Errors
-    /// [`Error::Vision`](crate::Error::Vision) for a text of more than 64 tokens and for an id outside
+    /// [`Error::Vision`] for a text of more than 64 tokens and for an id outside
     /// of the vocabulary: nothing is cut off silently.
     pub fn embed_token_ids(&self, texts: &[Vec<u32>]) -> Result<Vec<Embedding>> {
         if texts.is_empty() {
@@ -325,13 +327,14 @@ impl MedSigLip {
     /// `exp(logit_scale) · cosine + logit_bias` of a picture and each text.
     ///
     /// # Errors
-    /// [`Error::EmbeddingWidth`](crate::Error::EmbeddingWidth) for embeddings of another model.
+    /// [`Error::EmbeddingWidth`] for embeddings of another model.
     pub fn logits(&self, image: &Embedding, texts: &[Embedding]) -> Result<Vec<f32>> {
         texts.iter().map(|text| self.logit(image, text)).collect()
     }
 
     /// The classes of these labels and their prompts, in their order, each the
-    /// [`Embedding::ensemble`] of its prompts. They serve any number of pictures.
+    /// [`Embedding::ensemble`] of its prompts. They serve any number of pictures. No label may be there
+    /// twice; they are compared as spelt, so that `Normal` and `normal` are two.
     ///
     /// # Errors
     /// As [`MedSigLip::embed_classes_with`].
@@ -342,9 +345,9 @@ impl MedSigLip {
     /// As [`MedSigLip::embed_classes`], with a choice of normalisation and truncation.
     ///
     /// # Errors
-    /// [`Error::NoClasses`](crate::Error::NoClasses) and
-    /// [`Error::DuplicateLabel`](crate::Error::DuplicateLabel),
-    /// [`Error::NoDirection`](crate::Error::NoDirection) for a class without prompts, and as
+    /// [`Error::NoClasses`] and
+    /// [`Error::DuplicateLabel`],
+    /// [`Error::NoPrompts`] for a class without prompts, and as
     /// [`MedSigLip::embed_texts_with`].
     pub fn embed_classes_with(
         &self,
@@ -353,6 +356,9 @@ impl MedSigLip {
     ) -> Result<Vec<Class>> {
         let labels: Vec<&str> = classes.iter().map(|&(label, _)| label).collect();
         check_labels(&labels)?;
+        if let Some(class) = classes.iter().position(|(_, own)| own.is_empty()) {
+            return Err(Error::NoPrompts { class });
+        }
         // All prompts in one call, which reads each weight once for sixteen of them.
         let prompts: Vec<&str> = classes.iter().flat_map(|&(_, own)| own).copied().collect();
         let embedded = self.embed_texts_with(&prompts, options)?;
@@ -367,7 +373,8 @@ impl MedSigLip {
 
     /// A picture against labels, each of which is its own prompt: all that [`MedSigLip::classify`]
     /// wants in one call. For several pictures, or several prompts to a label, make the classes
-    /// once, by [`MedSigLip::embed_classes`].
+    /// once, by [`MedSigLip::embed_classes`]. As there, labels are compared as spelt: two that the
+    /// tokenizer makes one text, such as `Normal` and `normal`, share the softmax.
     ///
     /// # Errors
     /// As [`MedSigLip::embed_classes`] and [`MedSigLip::embed_images`].
@@ -384,8 +391,8 @@ impl MedSigLip {
     /// A picture against classes: per class the logit, the sigmoid and the softmax, by name.
     ///
     /// # Errors
-    /// [`Error::NoClasses`](crate::Error::NoClasses),
-    /// [`Error::DuplicateLabel`](crate::Error::DuplicateLabel), and as [`MedSigLip::logits`].
+    /// [`Error::NoClasses`],
+    /// [`Error::DuplicateLabel`], and as [`MedSigLip::logits`].
     pub fn classify(&self, image: &Embedding, classes: &[Class]) -> Result<Classification> {
         let labels: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
         let each = classes
@@ -411,18 +418,25 @@ fn embeddings(rows: Tensor<2>) -> Result<Vec<Embedding>> {
 }
 
 /// The tokenizer of the directory, if it has one that is understood. Pictures and ids need none.
-fn tokenizer(dir: &Path) -> Option<SiglipTokenizer> {
-    match SiglipTokenizer::from_dir(dir) {
+fn tokenizer(dir: &Path) -> std::result::Result<SiglipTokenizer, Arc<TokenizerError>> {
+    let read = SiglipTokenizer::from_dir(dir);
+    match &read {
         Ok(tokenizer) => {
-            // Of two files the second may have served.
-            tracing::info!(file = tokenizer.name(), "tokenizer read");
-            Some(tokenizer)
+            let file = tokenizer.name();
+            tracing::info!(file, "tokenizer read");
+            if let Some(error) = tokenizer.passed_over() {
+                tracing::warn!(%error, file, "another file than tokenizer.json serves");
+            }
+        }
+        // A directory of the encoder alone, on purpose.
+        Err(TokenizerError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            tracing::info!("no tokenizer: texts will be refused, token ids and images not");
         }
         Err(error) => {
             tracing::warn!(%error, "no tokenizer: texts will be refused, token ids and images not");
-            None
         }
     }
+    read.map_err(Arc::new)
 }
 
 /// The plan with the weights' true size: the device `cpu` keeps what the files hold.

@@ -5,7 +5,12 @@
 
 mod support;
 
-use medgemma::{Class, Embedding, Error, Image, MedSigLip, Pixels, Probability, SiglipOptions};
+use std::path::Path;
+
+use medgemma::{
+    Class, Embedding, Error, Image, MedSigLip, Pixels, Probability, SiglipNormalization,
+    SiglipOptions, SiglipTextOptions,
+};
 use medgemma_testkit::{Golden, Scratch, assert_close, checkpoint};
 use support::cpu;
 
@@ -233,7 +238,7 @@ fn texts_are_embedded_as_their_ids() {
         .unwrap()
         .embed_texts(&["lung"])
         .unwrap_err();
-    assert!(matches!(error, Error::Tokenizer(_)), "{error}");
+    assert!(matches!(error, Error::NoTokenizer(_)), "{error}");
     assert!(error.to_string().contains("tokenizer.json"), "{error}");
 
     std::fs::copy(SPIECE, folder.file("spiece.model")).unwrap();
@@ -249,23 +254,37 @@ fn texts_are_embedded_as_their_ids() {
     assert!(matches!(error, Error::Tokenizer(_)), "{error}");
 }
 
-/// Pictures and ids need no tokenizer; a `spiece.model` that is understood makes up for the other file.
+/// Pictures and ids need no tokenizer; a `spiece.model` of the same pieces makes up for a `tokenizer.json` of another
+/// normaliser, under the default normalisation.
 #[test]
 fn a_tokenizer_that_is_not_understood_refuses_texts_alone() {
     let folder = Scratch::of("siglip");
-    std::fs::write(folder.file("tokenizer.json"), r#"{"model": {}}"#).unwrap();
+    let golden = Path::new(SPIECE).with_file_name("tokenizer.json");
+    let golden = std::fs::read_to_string(golden).unwrap();
+    let edited = golden.replacen(r#"{"type":"Lowercase"},"#, "", 1);
+    assert_ne!(edited, golden);
+    std::fs::write(folder.file("tokenizer.json"), &edited).unwrap();
     let load = || MedSigLip::load(folder.path(), &cpu()).unwrap();
     let model = load();
     let image = Image::from_rgb8(28, 28, vec![90; 28 * 28 * 3]).unwrap();
     assert_eq!(model.embed_images(&[image]).unwrap().len(), 1);
     assert_eq!(model.embed_token_ids(&[vec![1]]).unwrap().len(), 1);
-    let error = model.embed_texts(&[""]).unwrap_err();
-    assert!(matches!(error, Error::Tokenizer(_)), "{error}");
-    let named = folder.file("tokenizer.json").display().to_string();
-    assert!(error.to_string().contains(&named), "{error}");
+    let refused = || {
+        let error = model.embed_texts(&[""]).unwrap_err();
+        assert!(matches!(error, Error::NoTokenizer(_)), "{error}");
+        let named = folder.file("tokenizer.json").display().to_string();
+        assert!(error.to_string().contains(&named), "{error}");
+    };
+    refused();
 
     std::fs::copy(SPIECE, folder.file("spiece.model")).unwrap();
-    assert_eq!(load().embed_texts(&[""]).unwrap().len(), 1);
+    // What was found when the model was loaded is said, not what is there by now.
+    refused();
+    let model = load();
+    assert_eq!(model.embed_texts(&[""]).unwrap().len(), 1);
+    let json = SiglipTextOptions::default().with_normalization(SiglipNormalization::TokenizerJson);
+    let error = model.embed_texts_with(&[""], &json).unwrap_err();
+    assert!(matches!(error, Error::Tokenizer(_)), "{error}");
 }
 
 /// One call from a picture and labels is what its parts are, one by one.
@@ -318,9 +337,11 @@ fn a_picture_is_classified_by_labels_and_by_lists_of_prompts() {
     assert_eq!(error.to_string(), twice.to_string());
     let error = model.classify_image(&image, &[]).unwrap_err();
     assert!(matches!(error, Error::NoClasses), "{error}");
-    let error = model.embed_classes(&[("none", &[])]).unwrap_err();
-    assert!(matches!(error, Error::NoDirection { .. }), "{error}");
-    // Refused before its prompts are looked at.
+    // Refused before any prompt is looked at: the tiny model has no id for these.
+    let error = model
+        .embed_classes(&[("some", &["lung"]), ("none", &[])])
+        .unwrap_err();
+    assert!(matches!(error, Error::NoPrompts { class: 1 }), "{error}");
     let doubled: [(&str, &[&str]); 2] = [("a", &["lung"]), ("a", &["lung"])];
     let error = model.embed_classes(&doubled).unwrap_err();
     assert!(matches!(error, Error::DuplicateLabel { .. }), "{error}");

@@ -81,7 +81,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         writeln!(out, "saved to {}", path.display())?;
     }
     if test.is_empty() {
-        writeln!(out, "judged by nothing: no picture's split is test")?;
+        writeln!(out, "judged by nothing: there is no picture to judge by")?;
     } else {
         writeln!(out, "judged by {test}")?;
         judge::write(&mut out, &probe, &test, &arguments.bootstrap())?;

@@ -143,14 +143,7 @@ impl Samples {
                 self.labels.len()
             ));
         }
-        let fitted = self.pictures.iter().filter(|p| p.side == Side::Train);
-        self.check_classes(fitted.map(|picture| picture.class))
-    }
-
-    /// Refuses a label that none of the pictures to fit to has.
-    fn check_classes(&self, fitted: impl Iterator<Item = usize>) -> Result<(), String> {
-        let fitted: BTreeSet<usize> = fitted.collect();
-        match (0..self.labels.len()).find(|class| !fitted.contains(class)) {
+        match self.fitted().iter().position(|&pictures| pictures == 0) {
             None => Ok(()),
             Some(class) => Err(format!(
                 "label {}: expected at least one picture to fit to, found none; name some in the column split as train, or try another --seed",
@@ -159,8 +152,18 @@ impl Samples {
         }
     }
 
+    /// How many pictures there are to fit to, for each label.
+    fn fitted(&self) -> Vec<usize> {
+        let mut pictures = vec![0; self.labels.len()];
+        for picture in self.pictures.iter().filter(|p| p.side == Side::Train) {
+            pictures[picture.class] += 1;
+        }
+        pictures
+    }
+
     /// Embeds each picture whole and `crops` − 1 parts of it: what to fit to, what to judge by. One that cannot be read
-    /// is told to `left_out` and passed over: embedding the others has taken hours, perhaps.
+    /// is told to `left_out` and passed over: embedding the others has taken hours, perhaps. It is an error once a label
+    /// has none left to fit to.
     pub(crate) fn embed(
         &self,
         encoder: &Encoder,
@@ -169,12 +172,19 @@ impl Samples {
         mut left_out: impl FnMut(&medgemma_image::Error),
     ) -> Result<(Part, Part), Box<dyn Error>> {
         let mut parts = (Part::default(), Part::default());
+        let mut left = self.fitted();
         let mut random = ChaCha12Rng::seed_from_u64(seed);
         for picture in &self.pictures {
             let image = match Image::open(&picture.path) {
                 Ok(image) => image,
                 Err(error) => {
                     left_out(&error);
+                    if picture.side == Side::Train {
+                        left[picture.class] -= 1;
+                    }
+                    if left[picture.class] == 0 {
+                        return Err(self.unreadable(picture.class).into());
+                    }
                     continue;
                 }
             };
@@ -194,8 +204,15 @@ impl Samples {
                 part.groups.push(picture.group);
             }
         }
-        self.check_classes(parts.0.classes.iter().copied())?;
         Ok(parts)
+    }
+
+    /// Said of a label whose last picture to fit to cannot be read.
+    fn unreadable(&self, class: usize) -> String {
+        format!(
+            "label {}: none of its pictures to fit to can be read; mend the files named above, or take the label out",
+            self.labels[class]
+        )
     }
 }
 

@@ -244,13 +244,22 @@ fn pictures_that_are_gone_are_refused_and_damaged_ones_left_out() {
         assert!(first.ends_with("cannot be read: 1"), "{told}");
         assert_eq!(rest, without);
     }
-    // Of the third label nothing is left.
-    let output = fit("damaged.png,c,train\n");
+    // The only picture to judge by is damaged, which the column split does not show.
+    let told = text(&fit("damaged.png,a,test\n").stdout);
+    assert!(told.contains("there is no picture to judge by"), "{told}");
+    // Of the third label nothing is left: the run ends there, before the picture that follows.
+    fs::copy(
+        folder.path().join("damaged.png"),
+        folder.path().join("later.png"),
+    )
+    .expect("a copy");
+    let output = fit("damaged.png,c,train\nlater.png,a,train\n");
     let error = text(&output.stderr);
     assert!(
-        !output.status.success() && error.contains("label c: expected"),
+        !output.status.success() && error.contains("label c: none of its pictures"),
         "{error}"
     );
+    assert!(!error.contains("later.png"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The command line and what it leaves open.
 
+use std::collections::BTreeSet;
 use std::fs::canonicalize;
 use std::path::PathBuf;
 
@@ -79,8 +80,15 @@ enum By {
 }
 
 impl Arguments {
-    /// The classes asked for, or those of this example.
+    /// The classes asked for, or those of this example. No name may be there twice: said before a model is loaded.
     pub(crate) fn labels(&self) -> Result<Vec<Label>, String> {
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.label.iter().find(|label| !names.insert(&label.name)) {
+            return Err(format!(
+                "--label {}: there are two classes of this name; give it once, with all its prompts: NAME=PROMPT;PROMPT",
+                twice.name
+            ));
+        }
         if !self.label.is_empty() {
             return Ok(self.label.clone());
         }

@@ -7,7 +7,7 @@ use medgemma::{Class, MedSigLip, SiglipTextOptions};
 /// A class's name and the prompts that describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Label {
-    name: String,
+    pub(crate) name: String,
     prompts: Vec<String>,
 }
 

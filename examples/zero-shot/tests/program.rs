@@ -283,9 +283,11 @@ fn what_is_wrong_is_named() {
     fails(&["--png", "no-such-folder/chart.png"], "no-such-folder");
     let long = format!("--label={}", "lung ".repeat(80));
     fails(&[&long], "64");
+    // Said before the model is loaded, which is not there.
+    let twice = ["--label=a=x", "--label=b", "--label=a=y"];
     fails(
-        &["--label=a=x", "--label=b", "--label=a=y"],
-        "class 2 has the label of class 0",
+        &[&twice[..], &["--model=no-such-model"]].concat(),
+        "--label a: there are two classes of this name",
     );
     for wrong in [
         &["--label", "=a"][..],

@@ -32,9 +32,8 @@ pub const MAX_SIDE: usize = 4096;
 /// large picture is skipped rather than averaged: its pixels are visibly others.
 ///
 /// Each has a name, the same in [`Display`](std::fmt::Display) and [`FromStr`](std::str::FromStr): `tf-bilinear`,
-/// `pil-bilinear`, `pil-bicubic`, `torchvision-bilinear`, `torchvision-bicubic`. `torchvision` alone leaves the filter to
-/// a model's files, see [`Resize`]; where a resizer by itself is asked for there are none, and it is torchvision's own
-/// default, bilinear.
+/// `pil-bilinear`, `pil-bicubic`, `torchvision-bilinear`, `torchvision-bicubic`. `pil` and `torchvision`
+/// alone, which leave the filter to a model's files, are names of [`Resize`].
 ///
 /// ```
 /// use medgemma_image::Resizer;

@@ -38,15 +38,9 @@ impl fmt::Display for Resizer {
 impl FromStr for Resizer {
     type Err = Error;
 
-    /// `torchvision` is taken for `torchvision-bilinear`.
-    ///
     /// # Errors
     /// [`Error::ResizerName`] for any text but one of the names.
     fn from_str(name: &str) -> Result<Self, Error> {
-        // The default `interpolation` of `torchvision.transforms.v2.functional.resize`.
-        if name == "torchvision" {
-            return Ok(Self::TorchvisionBilinear);
-        }
         let named = Self::ALL.into_iter().find(|resizer| resizer.name() == name);
         named.ok_or_else(|| Error::ResizerName {
             expected: Self::ALL.map(Self::name).join(", "),

@@ -8,6 +8,7 @@
 //! one at each position; Hugging Face's `tokenizers` takes the shortest at the beginning of a grapheme.
 
 /// A character map. An empty one replaces nothing.
+#[derive(Default)]
 pub(super) struct Charsmap {
     units: Vec<u32>,
     replacements: String,
@@ -17,10 +18,7 @@ impl Charsmap {
     /// Parses the bytes of a map; an error says what is wrong with them.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         if bytes.is_empty() {
-            return Ok(Self {
-                units: Vec::new(),
-                replacements: String::new(),
-            });
+            return Ok(Self::default());
         }
         let (size, rest) = bytes
             .split_first_chunk::<4>()

@@ -18,7 +18,7 @@ const PUNCTUATION: &str = r##"[!"\#\$%\&'\(\)\*\+,\-\.:;=\?@\[\\\]\^_`\{\|\}\~]"
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawTokenizer {
+struct RawTokenizer<N, P> {
     version: String,
     #[serde(default, rename = "truncation")]
     _truncation: IgnoredAny,
@@ -29,8 +29,8 @@ struct RawTokenizer {
     #[serde(default, rename = "decoder")]
     _decoder: IgnoredAny,
     added_tokens: Vec<RawAddedToken>,
-    normalizer: RawNormalizer,
-    pre_tokenizer: RawPreTokenizer,
+    normalizer: N,
+    pre_tokenizer: P,
     model: RawModel,
 }
 
@@ -103,19 +103,27 @@ struct RawModel {
 
 /// Parses and checks; `name` stands for the file in errors.
 pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Model> {
-    let raw: RawTokenizer = parse(name, bytes)?;
+    let raw: RawTokenizer<RawNormalizer, RawPreTokenizer> = parse(name, bytes)?;
     let file = File { name };
-    if raw.version != "1.0" {
-        return Err(file.unsupported("version", "\"1.0\"", format!("{:?}", raw.version)));
-    }
+    file.version(&raw.version)?;
     let RawNormalizer::Sequence { normalizers } = raw.normalizer;
     let charsmap = file.normalizer(normalizers)?;
     file.pre_tokenizer(&raw.pre_tokenizer)?;
-    let byte_fallback = raw.model.byte_fallback;
-    let pieces = file.pieces(raw.model)?;
-    let model = Model::new(name, pieces, charsmap, byte_fallback)?;
-    file.added_tokens(&raw.added_tokens, &model)?;
-    Ok(model)
+    file.model(raw.model, &raw.added_tokens, charsmap)
+}
+
+/// Whether the bytes are JSON, whatever it says.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+}
+
+/// As [`read`], whatever the normaliser and the cut into words are: only the pieces of the result are of use.
+pub(super) fn read_pieces(name: &str, bytes: &[u8]) -> Result<Vec<Piece>> {
+    let raw: RawTokenizer<IgnoredAny, IgnoredAny> = parse(name, bytes)?;
+    let file = File { name };
+    file.version(&raw.version)?;
+    let model = file.model(raw.model, &raw.added_tokens, Charsmap::default())?;
+    Ok(model.pieces)
 }
 
 /// Refuses a `tokenizer_config.json` whose class would keep capital letters.
@@ -152,6 +160,26 @@ impl File<'_> {
             expected,
             found: found.chars().take(120).collect(),
         }
+    }
+
+    fn version(&self, version: &str) -> Result<()> {
+        match version {
+            "1.0" => Ok(()),
+            other => Err(self.unsupported("version", "\"1.0\"", format!("{other:?}"))),
+        }
+    }
+
+    fn model(
+        &self,
+        raw: RawModel,
+        added_tokens: &[RawAddedToken],
+        charsmap: Charsmap,
+    ) -> Result<Model> {
+        let byte_fallback = raw.byte_fallback;
+        let pieces = self.pieces(raw)?;
+        let model = Model::new(self.name, pieces, charsmap, byte_fallback)?;
+        self.added_tokens(added_tokens, &model)?;
+        Ok(model)
     }
 
     /// Holds the six steps against the published ones and returns the character map among them.

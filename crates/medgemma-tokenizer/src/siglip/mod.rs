@@ -13,6 +13,7 @@ mod sentencepiece;
 mod special;
 mod unigram;
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -80,7 +81,7 @@ impl SiglipTextOptions {
 /// SigLIP's text tokenizer. Immutable, `Send + Sync`, cheap to clone.
 ///
 /// Read from `tokenizer.json` or `spiece.model`: both hold the same pieces, scores and character map, and either serves
-/// either normalisation.
+/// either normalisation (see [`SiglipTokenizer::from_dir`] for two files of which the first is not understood).
 ///
 /// ```
 /// use medgemma_tokenizer::{SiglipNormalization, SiglipTextOptions, SiglipTokenizer};
@@ -106,13 +107,19 @@ pub struct SiglipTokenizer {
 struct Inner {
     name: String,
     model: Model,
+    /// What is wrong with the `tokenizer.json` in whose place this one serves.
+    passed_over: Option<Error>,
     /// How many ids `<unk>` has as plain text, see [`SiglipTokenizer::encode_part`].
     unknown_prefix: usize,
 }
 
 impl SiglipTokenizer {
-    /// Reads the tokenizer of a checkpoint: `tokenizer.json`, or `spiece.model` where there is none or where it is not
-    /// understood, as one whose normaliser somebody edited; [`name`](Self::name) then tells the file.
+    /// Reads the tokenizer of a checkpoint: `tokenizer.json`, or `spiece.model` where there is none.
+    ///
+    /// `spiece.model` also serves for a `tokenizer.json` that is no JSON, and for one of the same pieces with another
+    /// normaliser or cut into words than the published: [`name`](Self::name) then tells the file,
+    /// [`passed_over`](Self::passed_over) what is wrong with the first. A `tokenizer.json` with other pieces or tokens than the
+    /// published, or one that cannot be read, is an error: `spiece.model` would give other ids, silently.
     ///
     /// Of a `tokenizer_config.json` beside it, only `do_lower_case` is of interest: it must not be `false`.
     ///
@@ -125,11 +132,31 @@ impl SiglipTokenizer {
             json::check_config(&config.display().to_string(), &read_file(&config)?)?;
         }
         let (json, model) = (dir.join("tokenizer.json"), dir.join("spiece.model"));
-        if !json.exists() && model.exists() {
-            return Self::from_file(&model);
+        let bytes = match read_file(&json) {
+            Err(Error::Read { source, .. })
+                if source.kind() == ErrorKind::NotFound && model.exists() =>
+            {
+                return Self::from_file(&model);
+            }
+            bytes => bytes?,
+        };
+        let name = json.display().to_string();
+        let error = match Self::from_bytes(&name, &bytes) {
+            Err(error) if model.exists() && !matches!(error, Error::TooLarge { .. }) => error,
+            read => return read,
+        };
+        let pieces = match json::is_json(&bytes) {
+            true => Some(json::read_pieces(&name, &bytes)?),
+            false => None,
+        };
+        let name = model.display().to_string();
+        let model = read_file(&model).and_then(|bytes| read_model(&name, &bytes));
+        let same = |found: &Model| pieces.is_none_or(|pieces| found.is_spelt_as(&pieces));
+        // If the second serves no better, the error is the first's.
+        match model {
+            Ok(model) if same(&model) => Ok(Self::new(&name, model, Some(error))),
+            _ => Err(error),
         }
-        // Both hold the same pieces; if the second serves no better, the error is the first's.
-        Self::from_file(&json).or_else(|error| Self::from_file(&model).map_err(|_| error))
     }
 
     /// Reads a `tokenizer.json` or a `spiece.model`; the content tells which.
@@ -146,27 +173,31 @@ impl SiglipTokenizer {
     /// [`Error::TooLarge`]; [`Error::Parse`] or [`Error::SentencePiece`] for bytes that are neither, [`Error::Unsupported`] for a tokenizer of
     /// another kind, [`Error::Vocabulary`] and [`Error::MissingToken`] for pieces that do not fit each other.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
-        check_size(name, bytes)?;
-        // A `ModelProto` begins with the key of its first field, which is the byte of a line feed, and with a length.
-        let model = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{') | None => json::read(name, bytes)?,
-            Some(_) => sentencepiece::read(name, bytes)?,
-        };
+        Ok(Self::new(name, read_model(name, bytes)?, None))
+    }
+
+    fn new(name: &str, model: Model, passed_over: Option<Error>) -> Self {
         let mut prefix = Vec::new();
         let unknown = normalization::sentencepiece(&model.charsmap, model::UNK);
         model.cut(&unknown, Rules::SentencePiece, &mut prefix);
-        Ok(Self {
+        Self {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
                 unknown_prefix: prefix.len(),
+                passed_over,
                 model,
             }),
-        })
+        }
     }
 
     /// Name of the file, as given.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// What is wrong with the `tokenizer.json` in whose place [`from_dir`](Self::from_dir) took `spiece.model`.
+    pub fn passed_over(&self) -> Option<&Error> {
+        self.inner.passed_over.as_ref()
     }
 
     /// Encodes a text into a row of exactly `options.length` ids: the text's, `</s>`, and `</s>` again up to the end.
@@ -176,7 +207,8 @@ impl SiglipTokenizer {
     ///
     /// # Errors
     /// [`Error::TextTooLong`] with the number of ids, unless `options.truncate`; [`Error::TextLength`] for a length of 0 or
-    /// above [`MAX_SIGLIP_TEXT_LENGTH`].
+    /// above [`MAX_SIGLIP_TEXT_LENGTH`]; [`Error::NoNormalizer`] for [`SiglipNormalization::TokenizerJson`] where that file is
+    /// [`passed_over`](Self::passed_over).
     pub fn encode(&self, text: &str, options: &SiglipTextOptions) -> Result<Vec<u32>> {
         let SiglipTextOptions {
             normalization,
@@ -190,9 +222,15 @@ impl SiglipTokenizer {
             });
         }
         let eos = self.inner.model.eos;
-        let mut ids = match normalization {
-            SiglipNormalization::SiglipTokenizer => self.encode_as_siglip_tokenizer(text),
-            SiglipNormalization::TokenizerJson => self.encode_as_tokenizer_json(text),
+        let mut ids = match (normalization, self.passed_over()) {
+            (SiglipNormalization::SiglipTokenizer, _) => self.encode_as_siglip_tokenizer(text),
+            (SiglipNormalization::TokenizerJson, None) => self.encode_as_tokenizer_json(text),
+            (SiglipNormalization::TokenizerJson, Some(error)) => {
+                return Err(Error::NoNormalizer {
+                    name: self.name().to_owned(),
+                    reason: error.to_string(),
+                });
+            }
         };
         if truncate {
             ids.truncate(length - 1);
@@ -287,6 +325,16 @@ impl SiglipTokenizer {
     /// Id of `</s>`, which ends a text and fills its row: 1 for SigLIP.
     pub fn eos(&self) -> u32 {
         self.inner.model.eos
+    }
+}
+
+/// The vocabulary of either file.
+fn read_model(name: &str, bytes: &[u8]) -> Result<Model> {
+    check_size(name, bytes)?;
+    // A `ModelProto` begins with the key of its first field, which is the byte of a line feed, and with a length.
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') | None => json::read(name, bytes),
+        Some(_) => sentencepiece::read(name, bytes),
     }
 }
 

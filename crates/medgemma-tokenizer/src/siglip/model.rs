@@ -117,6 +117,12 @@ impl Model {
         })
     }
 
+    /// Whether its pieces are spelt as these, in their order.
+    pub(super) fn is_spelt_as(&self, pieces: &[Piece]) -> bool {
+        let texts = pieces.iter().map(|piece| &piece.text);
+        texts.eq(self.pieces.iter().map(|piece| &piece.text))
+    }
+
     /// The id of a piece by its spelling.
     pub(super) fn id(&self, text: &str) -> Option<u32> {
         let spelt = |&id: &u32| self.pieces[id as usize].text.as_bytes();

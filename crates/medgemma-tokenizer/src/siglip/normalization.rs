@@ -24,12 +24,11 @@ pub(super) const BLANK: char = '\u{2581}';
 #[non_exhaustive]
 pub enum SiglipNormalization {
     /// `siglip-tokenizer`: the class `SiglipTokenizer` of `transformers`, which `AutoProcessor` and `AutoTokenizer` choose
-    /// for the published checkpoints up to 5.23. Deletes all 32 characters of Python's `string.punctuation`, so that
+    /// for the published checkpoints up to 5.23, and Google's serving container for MedSigLIP calls by name. Deletes all 32 characters of Python's `string.punctuation`, so that
     /// `<90` and `90` are the same text.
     #[default]
     SiglipTokenizer,
-    /// `tokenizer-json`: the normaliser in `tokenizer.json`, which Google's serving container for MedSigLIP and
-    /// `transformers.js` run. Keeps `/`, `<` and `>`.
+    /// `tokenizer-json`: the normaliser in `tokenizer.json`, which `transformers.js` runs. Keeps `/`, `<` and `>`.
     TokenizerJson,
 }
 

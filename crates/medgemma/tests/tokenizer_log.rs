@@ -1,0 +1,73 @@
+//! What is logged of a dual encoder's tokenizer. The only test of its process: whether a line is logged at all is settled
+//! the first time that its place is passed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use medgemma::MedSigLip;
+use medgemma_testkit::Scratch;
+use support::cpu;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The tokenizer crate's tiny tokenizer.
+const TOKENIZER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../medgemma-tokenizer/tests/golden/siglip"
+);
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A directory without a tokenizer is one on purpose; that a file is passed over for another is not.
+#[test]
+fn a_tokenizer_file_that_is_passed_over_is_told_and_none_at_all_is_no_warning() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::WARN)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let folder = Scratch::of("siglip");
+    let told = || {
+        MedSigLip::load(folder.path(), &cpu()).unwrap();
+        String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap()
+    };
+    assert_eq!(told(), "");
+
+    let json = fs::read_to_string(format!("{TOKENIZER}/tokenizer.json")).unwrap();
+    let edited = json.replacen(r#"{"type":"Lowercase"},"#, "", 1);
+    assert_ne!(edited, json);
+    fs::write(folder.file("tokenizer.json"), edited).unwrap();
+    let fault = "normalizer.normalizers";
+    let alone = told();
+    assert!(
+        alone.contains("no tokenizer") && alone.contains(fault),
+        "{alone}"
+    );
+
+    let spiece = folder.file("spiece.model");
+    fs::copy(format!("{TOKENIZER}/spiece.model"), &spiece).unwrap();
+    let other = told();
+    let named = spiece.display().to_string();
+    assert!(other.contains(&named) && other.contains(fault), "{other}");
+    fs::remove_file(folder.file("tokenizer.json")).unwrap();
+    assert_eq!(told(), "");
+}
