@@ -16,6 +16,16 @@ fn text() -> Value {
 fn objects_with_named_properties_are_closed_unless_they_say_otherwise() {
     let closed = |schema: Value| narrowed(&schema)["additionalProperties"] == json!(false);
     assert!(closed(json!({"properties": {"a": text()}})));
+    assert!(closed(json!({"type": "object", "properties": {}})));
+    let either = narrowed(&json!({"type": "object", "anyOf": [
+        {"type": "object", "properties": {}}, {"properties": {}, "additionalProperties": text()},
+    ]}));
+    assert_eq!(either["anyOf"][0]["additionalProperties"], json!(false));
+    assert_eq!(either["anyOf"][1]["additionalProperties"], text());
+    let beside = narrowed(&json!({"type": "object", "properties": {}, "anyOf": [
+        {"required": ["a"]}, {"maxProperties": 0},
+    ]}));
+    assert_eq!(beside["anyOf"][1]["additionalProperties"], json!(false));
     assert!(!closed(
         json!({"properties": {"a": text()}, "additionalProperties": true})
     ));
