@@ -406,7 +406,7 @@ fn refers_elsewhere(map: &Map<String, Value>) -> bool {
             let name = reference.strip_prefix(*place);
             name.is_some_and(|name| !name.contains('/'))
         };
-        reference != "#" && !definitions.any(|place| defines(place))
+        reference != "#" && !definitions.any(defines)
     })
 }
 

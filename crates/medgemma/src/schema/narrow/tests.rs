@@ -26,6 +26,8 @@ fn objects_with_named_properties_are_closed_unless_they_say_otherwise() {
         {"required": ["a"]}, {"maxProperties": 0},
     ]}));
     assert_eq!(beside["anyOf"][1]["additionalProperties"], json!(false));
+    let part = narrowed(&json!({"allOf": [{"properties": {}}, {"type": "object"}]}));
+    assert_eq!(part["allOf"][1]["additionalProperties"], json!(false));
     assert!(!closed(
         json!({"properties": {"a": text()}, "additionalProperties": true})
     ));
