@@ -323,6 +323,20 @@ fn values_of_any_kind_are_spelled_out_where_schemas_are_combined() {
     let first = json!({"type": "array", "prefixItems": [text()], "allOf": [{"minItems": 1}]});
     once(first, "/items", &any);
 
+    // Where alternatives describe different names, each of them says it, of one list.
+    let patterns = |pattern: &str| json!({"patternProperties": {pattern: text()}});
+    let second =
+        narrowed(&json!({"type": "object", "anyOf": [a, b], "oneOf": [patterns("^x"), a]}));
+    assert_eq!(second["anyOf"], json!([a, b]));
+    assert_eq!(second["oneOf"][0]["additionalProperties"], any);
+    assert_eq!(second["oneOf"][1]["additionalProperties"], any);
+    assert_eq!(second["oneOf"][1].get("patternProperties"), None);
+    let both = narrowed(&json!({
+        "type": "object", "anyOf": [patterns("^x"), a], "oneOf": [patterns("^y"), b],
+    }));
+    assert_eq!(both["anyOf"][1]["additionalProperties"], any);
+    assert_eq!(both["oneOf"][1], b);
+
     // Names that must be there are known.
     let apart =
         json!({"type": "object", "required": ["a"], "anyOf": [{"properties": {"c": text()}}]});
