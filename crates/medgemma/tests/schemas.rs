@@ -301,7 +301,9 @@ fn what_several_schemas_say_of_one_value_holds() {
         json!({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}], "anyOf": [
             {"patternProperties": {"^x": {"type": "integer"}}, "minProperties": 2}, {"required": ["x"]},
         ]}),
-        json!({"type": "array", "minItems": 1, "anyOf": [{"prefixItems": [{"type": "boolean"}]}, {"maxItems": 3}]}),
+        json!({"type": "array", "prefixItems": [{"type": "null"}], "anyOf": [
+            {"prefixItems": [{"type": "null"}, {"type": "boolean"}]}, {"maxItems": 3},
+        ]}),
     ] {
         let form =
             Schema::from_value(schema.clone()).unwrap_or_else(|error| panic!("{schema}: {error}"));

@@ -336,6 +336,13 @@ fn values_of_any_kind_are_spelled_out_where_schemas_are_combined() {
     }));
     assert_eq!(both["anyOf"][1]["additionalProperties"], any);
     assert_eq!(both["oneOf"][1], b);
+    let places = narrowed(&json!({
+        "type": "array", "prefixItems": [text()],
+        "anyOf": [{"prefixItems": [text(), text()]}, {"maxItems": 3}],
+    }));
+    assert_eq!(places.get("items"), None);
+    assert_eq!(places["prefixItems"], json!([text()]));
+    assert_eq!(places["anyOf"][1]["items"], any);
 
     // Names that must be there are known.
     let apart =
