@@ -117,11 +117,16 @@ fn matcher(factory: &ParserFactory, schema: &Value) -> Result<Matcher> {
 
 fn refused(error: impl fmt::Display) -> Error {
     let told = error.to_string();
-    // Where the parser stumbles, its error has the addresses of its code below.
-    let first = told.lines().next().unwrap_or_default();
+    // Where the parser stumbles, its error has the addresses of its code below; else the definition that it is in.
+    let mut lines = told.lines().take_while(|line| *line != "<backtrace>");
+    let first = lines.next().unwrap_or_default();
     let reason = match first.strip_prefix("panic: ") {
         Some(fault) => format!("the parser stumbled over it ({fault})"),
-        None => first.to_owned(),
+        None => {
+            let others = lines.map(str::trim).filter(|line| !line.is_empty());
+            let all: Vec<&str> = std::iter::once(first).chain(others).collect();
+            all.join(" ")
+        }
     };
     Error::Schema { reason }
 }
@@ -265,10 +270,12 @@ mod tests {
         let told =
             refused("panic: out of range\n<backtrace>\n   0: main\n</backtrace>").to_string();
         assert!(told.ends_with("stumbled over it (out of range)"), "{told}");
-        let told = refused("Unknown format: ip\n  while processing #").to_string();
+        let told = refused("Unknown format: ip\n  while processing #/$defs/place\n").to_string();
         assert!(
-            told.ends_with("cannot be used: Unknown format: ip"),
+            told.ends_with("cannot be used: Unknown format: ip while processing #/$defs/place"),
             "{told}"
         );
+        let told = refused("no such rule\n<backtrace>\n   0: main\n</backtrace>").to_string();
+        assert!(told.ends_with("cannot be used: no such rule"), "{told}");
     }
 }

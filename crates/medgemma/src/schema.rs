@@ -184,6 +184,34 @@ mod tests {
                 "least common multiple",
             ),
             (
+                json!({"type": "integer", "allOf": [{"multipleOf": 100_000}, {"multipleOf": 100_000}]}),
+                "least common multiple",
+            ),
+            (
+                json!({"allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}],
+                    "$defs": {"a": {"type": "integer", "multipleOf": 100_000}}}),
+                "least common multiple",
+            ),
+            (
+                json!({"allOf": [{"$ref": "#/$defs/a"}, {"multipleOf": 2000}, {"$ref": "#/$defs/a"}],
+                    "$defs": {"a": {"type": "integer", "multipleOf": 1999}}}),
+                "least common multiple",
+            ),
+            (
+                json!({"type": "integer", "anyOf": [{"multipleOf": 3}, {"multipleOf": 100_000}],
+                    "oneOf": [{"multipleOf": 99_999}, {"multipleOf": 2}]}),
+                "least common multiple",
+            ),
+            (
+                json!({"type": "null", "$defs": {"unused": {"items": {"minItems": -1}}}}),
+                "`minItems` must be a whole number from 0 (in `$defs`, `unused`)",
+            ),
+            (
+                json!({"type": "array", "items": {"$ref": "#/$defs/never"},
+                    "$defs": {"never": {"type": "string", "minLength": 3, "maxLength": 2}}}),
+                "$defs/never",
+            ),
+            (
                 json!({"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 2}),
                 "same name twice",
             ),
@@ -224,6 +252,33 @@ mod tests {
             json!({"type": "number", "multipleOf": 0.05, "allOf": [{"multipleOf": 0.02}]}),
             json!({"type": "object", "minProperties": 2, "required": ["a"]}),
             json!({"properties": {"prefixItems": true}, "$schema": "http://json-schema.org/draft-06/schema#"}),
+            json!({"prefixItems": [true], "$schema": "https://json-schema.org/draft/2020-12/schema#"}),
+            json!({"prefixItems": [true], "$schema": "http://json-schema.org/draft/2020-12/schema"}),
+            json!({"type": "null", "$schema": "https://json-schema.org/draft-07/schema#"}),
+            // Steps count once each, and one of alternatives.
+            json!({"allOf": [{"type": "integer", "multipleOf": 100_000}, {"minimum": 0}]}),
+            json!({"allOf": [{"$ref": "#/$defs/dose"}, {"maximum": 100_000}],
+                "$defs": {"dose": {"type": "integer", "multipleOf": 2000}}}),
+            json!({"type": "integer", "multipleOf": 100,
+                "anyOf": [{"multipleOf": 250}, {"multipleOf": 300}, {"multipleOf": 700}]}),
+            json!({"type": "number", "multipleOf": 0.5,
+                "oneOf": [{"multipleOf": 0.01}, {"multipleOf": 0.02}, {"multipleOf": 0.25}, {"multipleOf": 0.2}]}),
+            // Of a tuple, which has another place when it is narrowed.
+            json!({"$ref": "#/definitions/pair/items/0",
+                "definitions": {"pair": {"type": "array", "items": [{"type": "string"}]}}}),
+            json!({"$ref": "#/$defs/a/properties/b", "$defs": {"a": {"properties": {
+                "b": {"type": "object", "properties": {"again": {"$ref": "#/$defs/a/properties/b"}}},
+            }}}}),
+            // Patterns of alternatives may overlap.
+            json!({"type": "object", "properties": {"id": {"type": "string"}}, "anyOf": [
+                {"patternProperties": {"^x": {"type": "string"}}}, {"patternProperties": {"^x-": {"type": "integer"}}},
+            ]}),
+            json!({"type": "object", "minProperties": 1, "oneOf": [
+                {"patternProperties": {"^x": {"type": "string"}}}, {"patternProperties": {"^x-": {"type": "integer"}}},
+            ]}),
+            json!({"type": "object", "maxProperties": 3, "allOf": [{"minProperties": 1}, {"anyOf": [
+                {"patternProperties": {"^x": {"type": "string"}}}, {"patternProperties": {"^x-": {"type": "integer"}}},
+            ]}]}),
         ] {
             Schema::from_value(followed.clone())
                 .unwrap_or_else(|error| panic!("{followed}: {error}"));

@@ -284,6 +284,26 @@ fn what_several_schemas_say_of_one_value_holds() {
             {"required": ["a"]}, {"properties": {"a": {"type": "boolean"}}}, true,
         ]}),
         json!({"allOf": [{"minItems": 2}, {"prefixItems": [{"type": "integer"}]}, {"type": "array"}]}),
+        // What one alternative describes is of any kind by the other, and none by one that is closed.
+        json!({"type": "object", "allOf": [
+            {"anyOf": [{"additionalProperties": {"type": "integer"}}, {"minProperties": 1}]}, {"required": ["b"]},
+        ]}),
+        json!({"type": "object", "allOf": [{"properties": {"a": {"type": "integer"}}}, {"anyOf": [
+            {"properties": {"b": {"type": "integer"}}, "required": ["b"]},
+            {"properties": {"c": {"type": "integer"}}, "required": ["c"]},
+        ]}]}),
+        json!({"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "anyOf": [
+            {"properties": {"q": {"type": "boolean"}}, "required": ["q"]}, {"required": ["z"]},
+        ]}),
+        json!({"type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}], "oneOf": [
+            {"patternProperties": {"^x": {"type": "integer"}}, "minProperties": 2}, {"required": ["x"]},
+        ]}),
+        json!({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}], "anyOf": [
+            {"patternProperties": {"^x": {"type": "integer"}}, "minProperties": 2}, {"required": ["x"]},
+        ]}),
+        json!({"type": "array", "prefixItems": [{"type": "null"}], "anyOf": [
+            {"prefixItems": [{"type": "null"}, {"type": "boolean"}]}, {"maxItems": 3},
+        ]}),
     ] {
         let form =
             Schema::from_value(schema.clone()).unwrap_or_else(|error| panic!("{schema}: {error}"));

@@ -65,7 +65,7 @@ pub(super) fn check(map: &Map<String, Value>) -> Result<()> {
             }
             value if key == "const" => numbers::exact_literal(value)?,
             Value::Number(step) if key == "multipleOf" => {
-                numbers::Step::of(step)?;
+                numbers::Steps::one(step)?;
             }
             _ => {}
         }
@@ -85,14 +85,15 @@ pub(super) fn draft(schema: &mut Value) -> Result<()> {
     let Some(named) = map.get("$schema") else {
         return Ok(());
     };
-    let known = |named: &str| DRAFTS.contains(&named.trim_end_matches('#'));
-    if !named.as_str().is_some_and(known) {
+    // With or without an empty fragment, `http` or `https`.
+    let named = named.as_str().unwrap_or_default().trim_end_matches('#');
+    let Some(at) = DRAFTS.iter().position(|draft| place(draft) == place(named)) else {
         return Err(refused(format!(
             "`$schema` is none of JSON Schema's drafts 4 to 2020-12, which are followed: {}",
             DRAFTS.join(", ")
         )));
-    }
-    let older = named != DRAFTS[0];
+    };
+    let older = at > 0;
     map.retain(|key, _| key != "$schema");
     if older && names(schema, "prefixItems") {
         return Err(refused(
@@ -100,6 +101,12 @@ pub(super) fn draft(schema: &mut Value) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// An address without its scheme.
+fn place(address: &str) -> Option<&str> {
+    let without = |scheme| address.strip_prefix(scheme);
+    without("https://").or_else(|| without("http://"))
 }
 
 /// Whether a key is anywhere but in values that are given word by word.

@@ -8,8 +8,9 @@ use std::cell::Cell;
 use serde_json::{Map, Value, json};
 
 use self::said::{Lacks, Said};
-use super::{keywords, numbers, texts};
-use crate::error::Result;
+use super::numbers::{self, Steps};
+use super::{keywords, texts};
+use crate::error::{Error, Result};
 
 /// Keywords whose value is a schema for parts of a value.
 const ONE: [&str; 2] = ["items", "additionalProperties"];
@@ -132,6 +133,7 @@ impl Narrowing<'_> {
         // Else its parts or its values say all.
         let whole = combined || !said || map.contains_key("properties");
         let mut beside = beside.cloned().unwrap_or_default();
+        beside.differs = false;
         let mut all = beside.clone();
         if whole {
             self.say(map, &mut all, &mut Vec::new())?;
@@ -148,12 +150,17 @@ impl Narrowing<'_> {
             all.of_any_type();
             beside.of_any_type();
         }
-        let lacks = all.lacks(map);
+        let mut lacks = all.lacks(map);
+        // Alternatives that describe different names say themselves of what kind the others are.
+        let left = all.differs;
+        if left {
+            (lacks.others, lacks.items) = (false, false);
+        }
         numbers::narrow(map);
         texts::narrow(map);
         self.children(map, &copied)?;
         if combined {
-            self.in_place(map, &beside.and(&lacks), &copied)?;
+            self.in_place(map, &beside.and(&lacks), left, &copied)?;
         } else {
             for key in IN_PLACE {
                 let list = map.get_mut(key).and_then(Value::as_array_mut);
@@ -174,8 +181,10 @@ impl Narrowing<'_> {
             let key = key.as_str();
             match value {
                 Value::Object(named) if NAMED.contains(&key) => {
-                    let mut named = named.values_mut();
-                    named.try_for_each(|one| self.schema(one, None, copied))?;
+                    for (name, one) in named {
+                        let narrowed = self.schema(one, None, copied);
+                        narrowed.map_err(|error| within(error, key, name))?;
+                    }
                 }
                 Value::Array(list) if key == "prefixItems" => {
                     let mut list = list.iter_mut();
@@ -188,30 +197,64 @@ impl Narrowing<'_> {
         Ok(())
     }
 
-    /// Narrows schemas of the value itself, each beside all but its alternatives.
+    /// Narrows schemas of the value itself, each beside all others but its alternatives. `left`: alternatives are to
+    /// say what is lacking, those of one list.
     fn in_place(
         &self,
         map: &mut Map<String, Value>,
         beside: &Said,
+        left: bool,
         copied: &[String],
     ) -> Result<()> {
         // Before any is closed: each then has the names of all.
         let given = map.clone();
+        let choice = if left { self.differing(&given)? } else { None };
         for key in IN_PLACE {
             let Some(Value::Array(list)) = map.get_mut(key) else {
                 continue;
             };
             let mut others = given.clone();
-            if key != "allOf" {
-                others.retain(|other, _| other != key);
-            }
+            others.retain(|other, _| other != key);
             let mut beside = beside.clone();
             self.say(&others, &mut beside, &mut Vec::new())?;
-            for one in list {
+            let mut parts = Vec::new();
+            if key == "allOf" {
+                for one in &*list {
+                    let mut said = Said::default();
+                    if let Value::Object(one) = one {
+                        self.say(one, &mut said, &mut Vec::new())?;
+                    }
+                    parts.push(said);
+                }
+            }
+            let part = parts.iter().position(|part| part.differs);
+            let part = part.filter(|_| choice.is_none());
+            for (at, one) in list.iter_mut().enumerate() {
+                let mut beside = beside.clone();
+                let says = choice == Some(key) || part == Some(at);
+                if left && !says {
+                    beside.of_every_kind();
+                }
+                let others = parts.iter().enumerate().filter(|(other, _)| *other != at);
+                others.for_each(|(_, said)| beside.extend(said));
                 self.schema(one, Some(&beside), copied)?;
             }
         }
         Ok(())
+    }
+
+    /// The list of alternatives that describe different names.
+    fn differing(&self, map: &Map<String, Value>) -> Result<Option<&'static str>> {
+        for key in ["anyOf", "oneOf"] {
+            let mut list = map.clone();
+            list.retain(|other, _| other == key);
+            let mut said = Said::default();
+            self.say(&list, &mut said, &mut Vec::new())?;
+            if said.differs {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
     }
 
     /// A copy in place of a reference, since what it refers to is closed for itself; the reference that was
@@ -237,7 +280,8 @@ impl Narrowing<'_> {
         self.given.pointer(reference.strip_prefix('#')?)
     }
 
-    /// Adds what a schema says, in all of its parts. `followed`: references, each once.
+    /// Adds what a schema says, in all of its parts. `followed`: references, each once: whatever is said twice shows
+    /// where one of the two is narrowed beside the other.
     fn say(
         &self,
         map: &Map<String, Value>,
@@ -246,10 +290,20 @@ impl Narrowing<'_> {
     ) -> Result<()> {
         self.deeper(|| {
             said.add(map)?;
-            let lists = IN_PLACE.iter().filter_map(|key| map.get(*key)?.as_array());
-            for part in lists.flatten() {
-                if let Value::Object(part) = part {
+            for key in IN_PLACE {
+                let list = map.get(key).and_then(Value::as_array);
+                let (before, count) = (said.steps, said.count());
+                let mut either = Steps::default();
+                for part in list.into_iter().flatten().filter_map(Value::as_object) {
+                    if key != "allOf" {
+                        said.steps = Steps::default();
+                    }
                     self.say(part, said, followed)?;
+                    either = either.or(said.steps);
+                }
+                if key != "allOf" {
+                    said.steps = before.and(either);
+                    said.differs |= said.count() > count;
                 }
             }
             let reference = map.get("$ref").and_then(Value::as_str);
@@ -273,18 +327,15 @@ impl Narrowing<'_> {
                 !map.contains_key("type") && !SAID.iter().any(|key| map.contains_key(*key));
             let object = is(map, "object") || untyped;
             let closes = all.closed() && (object || map.contains_key("properties"));
-            let known: &[String] = if closes || lacks.others {
-                &all.described
-            } else {
-                &[]
-            };
-            let known = known.iter().map(|name| (name, Value::Bool(true)));
-            let asked = lacks.names.iter().map(|name| (name, self.any()));
+            let known = (closes || lacks.others).then_some(&all.described);
+            let known = known.into_iter().flat_map(Map::keys);
+            let known = known.map(|name| (name, Value::Bool(true)));
+            let asked = lacks.names.keys().map(|name| (name, self.any()));
             enter(map, "properties", known.chain(asked));
             if closes {
                 map.insert("additionalProperties".to_owned(), Value::Bool(false));
             } else if lacks.others {
-                let patterns = all.patterns.iter();
+                let patterns = all.patterns.keys();
                 enter(
                     map,
                     "patternProperties",
@@ -308,6 +359,16 @@ impl Narrowing<'_> {
     fn any(&self) -> Value {
         self.any.set(true);
         json!({"$ref": ANY.1})
+    }
+}
+
+/// An error with the definition that it is in: nothing may refer to it.
+fn within(error: Error, key: &str, name: &str) -> Error {
+    match error {
+        Error::Schema { reason } if ["$defs", "definitions"].contains(&key) => {
+            keywords::refused(format!("{reason} (in `{key}`, `{name}`)"))
+        }
+        error => error,
     }
 }
 
@@ -340,11 +401,12 @@ pub(super) fn is(map: &Map<String, Value>, kind: &str) -> bool {
 fn refers_elsewhere(map: &Map<String, Value>) -> bool {
     let reference = map.get("$ref").and_then(Value::as_str);
     reference.is_some_and(|reference| {
-        let definitions = ["#/$defs/", "#/definitions/"].iter();
-        reference != "#"
-            && !definitions
-                .copied()
-                .any(|place| reference.starts_with(place))
+        let mut definitions = ["#/$defs/", "#/definitions/"].iter();
+        let defines = |place: &&str| {
+            let name = reference.strip_prefix(*place);
+            name.is_some_and(|name| !name.contains('/'))
+        };
+        reference != "#" && !definitions.any(defines)
     })
 }
 

@@ -205,17 +205,32 @@ pub(super) fn exact_literal(value: &Value) -> Result<()> {
     }
 }
 
-/// A `multipleOf` as the parser counts: a whole number of decimals.
+/// The `multipleOf` of one value as the parser counts: whole numbers of the last decimal of any, multiplied.
 #[derive(Clone, Copy)]
-pub(super) struct Step {
-    digits: u32,
+pub(super) struct Steps {
+    /// At most.
+    product: u64,
+    /// How many they are.
+    count: u32,
     decimals: u32,
 }
 
-impl Step {
+impl Default for Steps {
+    fn default() -> Self {
+        Self {
+            product: 1,
+            count: 0,
+            decimals: 0,
+        }
+    }
+}
+
+impl Steps {
+    /// One.
+    ///
     /// # Errors
     /// For 0, and what has too many digits.
-    pub(super) fn of(number: &Number) -> Result<Self> {
+    pub(super) fn one(number: &Number) -> Result<Self> {
         let mut digits = number.as_f64().map_or(0.0, f64::abs);
         let mut decimals = 0;
         while digits.fract() != 0.0 {
@@ -232,24 +247,47 @@ impl Step {
             clippy::cast_sign_loss,
             reason = "whole, and within u32"
         )]
-        let digits = digits as u32;
-        Ok(Self { digits, decimals })
+        let product = digits as u64;
+        Ok(Self {
+            product,
+            count: 1,
+            decimals,
+        })
     }
 
-    /// Refuses steps of one value whose product the parser cannot count: it would wrap.
-    pub(super) fn together(steps: &[Self]) -> Result<()> {
-        let decimals = steps.iter().map(|step| step.decimals).max().unwrap_or(0);
-        let whole = |step: &Self| {
-            let scale = 10_u32.checked_pow(decimals - step.decimals)?;
-            step.digits.checked_mul(scale)
-        };
-        let mut all = steps.iter().map(whole);
-        let product = all.try_fold(1_u32, |product, one| product.checked_mul(one?));
-        match product {
-            Some(_) => Ok(()),
-            None => Err(refused(
-                "the `multipleOf` of one value are too many or too large to hold together: say their least common multiple",
-            )),
+    /// All of these and all of those.
+    pub(super) fn and(self, other: Self) -> Self {
+        let decimals = self.decimals.max(other.decimals);
+        Self {
+            product: self.with(decimals).saturating_mul(other.with(decimals)),
+            count: self.count.saturating_add(other.count),
+            decimals,
         }
+    }
+
+    /// These or those.
+    pub(super) fn or(self, other: Self) -> Self {
+        let decimals = self.decimals.max(other.decimals);
+        Self {
+            product: self.with(decimals).max(other.with(decimals)),
+            count: self.count.max(other.count),
+            decimals,
+        }
+    }
+
+    /// The product with so many decimals.
+    fn with(self, decimals: u32) -> u64 {
+        let more = (decimals - self.decimals).saturating_mul(self.count);
+        10_u64.saturating_pow(more).saturating_mul(self.product)
+    }
+
+    /// Refuses what the parser cannot count: it would wrap.
+    pub(super) fn check(self) -> Result<()> {
+        if self.product <= u64::from(u32::MAX) {
+            return Ok(());
+        }
+        Err(refused(
+            "the `multipleOf` of one value are too many or too large to hold together: say their least common multiple",
+        ))
     }
 }

@@ -3,20 +3,25 @@
 use serde_json::{Map, Value};
 
 use super::super::keywords::refused;
-use super::super::numbers::Step;
+use super::super::numbers::Steps;
 use super::super::texts;
 use super::is;
 use crate::error::Result;
 
+/// Names in the order of the schema, found fast: the values say nothing.
+pub(super) type Names = Map<String, Value>;
+
 /// All that is said of a value. Of alternatives, whatever one of them says.
 #[derive(Clone, Default)]
 pub(super) struct Said {
+    /// There are `properties`, though they may name none.
+    named: bool,
     /// Names that have a schema, in its order.
-    pub(super) described: Vec<String>,
+    pub(super) described: Names,
     /// Names that must be there.
-    required: Vec<String>,
+    required: Names,
     /// Patterns of names that have a schema.
-    pub(super) patterns: Vec<String>,
+    pub(super) patterns: Names,
     /// Names without a schema of their own are allowed.
     open: bool,
     /// Of what kind such names are, or that there are none.
@@ -31,13 +36,15 @@ pub(super) struct Said {
     array: bool,
     /// The largest `minProperties`.
     least: u64,
-    steps: Vec<Step>,
+    pub(super) steps: Steps,
+    /// Alternatives describe what the others do not.
+    pub(super) differs: bool,
 }
 
 /// What one schema is to say, since no other does.
 pub(super) struct Lacks {
     /// Names that must be there, of any kind.
-    pub(super) names: Vec<String>,
+    pub(super) names: Names,
     /// That other names are of any kind.
     pub(super) others: bool,
     /// That items are of any kind.
@@ -53,6 +60,7 @@ impl Said {
                 .into_iter()
                 .flatten()
         };
+        self.named |= map.contains_key("properties");
         for (name, _) in named("properties") {
             push(&mut self.described, name);
         }
@@ -78,9 +86,40 @@ impl Said {
         let least = map.get("minProperties").and_then(Value::as_u64);
         self.least = self.least.max(least.unwrap_or(0));
         if let Some(Value::Number(step)) = map.get("multipleOf") {
-            self.steps.push(Step::of(step)?);
+            self.steps = self.steps.and(Steps::one(step)?);
         }
         Ok(())
+    }
+
+    /// Adds what others say. `differs` is left as it is: theirs is their own.
+    pub(super) fn extend(&mut self, other: &Self) {
+        for (list, more) in [
+            (&mut self.described, &other.described),
+            (&mut self.required, &other.required),
+            (&mut self.patterns, &other.patterns),
+        ] {
+            more.keys().for_each(|name| push(list, name));
+        }
+        self.named |= other.named;
+        self.open |= other.open;
+        self.others |= other.others;
+        self.items |= other.items;
+        self.first = self.first.max(other.first);
+        self.typed |= other.typed;
+        self.object |= other.object;
+        self.array |= other.array;
+        self.least = self.least.max(other.least);
+        self.steps = self.steps.and(other.steps);
+    }
+
+    /// How many names, patterns and items are described.
+    pub(super) fn count(&self) -> usize {
+        self.described.len() + self.patterns.len() + self.first
+    }
+
+    /// With what is lacking: another schema is to say it.
+    pub(super) fn of_every_kind(&mut self) {
+        (self.others, self.items) = (true, true);
     }
 
     /// The value is of any type.
@@ -88,9 +127,9 @@ impl Said {
         (self.typed, self.object, self.array) = (true, true, true);
     }
 
-    /// That objects end with the names described.
+    /// That objects end with the names described, if there are any.
     pub(super) fn closed(&self) -> bool {
-        !self.open && !self.described.is_empty()
+        !self.open && (self.named || !self.described.is_empty())
     }
 
     /// What a schema of this value is to say in the others' place.
@@ -99,7 +138,7 @@ impl Said {
         let may_be = |kind| !literal && (!map.contains_key("type") || is(map, kind));
         let (objects, arrays) = (may_be("object"), may_be("array"));
         let mut names = self.required.clone();
-        names.retain(|name| objects && self.closed() && !self.described.contains(name));
+        names.retain(|name, _| objects && self.closed() && !self.described.contains_key(name));
         Lacks {
             names,
             others: objects && self.object && !self.others && !self.closed(),
@@ -111,7 +150,7 @@ impl Said {
     pub(super) fn and(mut self, lacks: &Lacks) -> Self {
         lacks
             .names
-            .iter()
+            .keys()
             .for_each(|name| push(&mut self.described, name));
         self.others |= lacks.others;
         self.items |= lacks.items;
@@ -120,19 +159,19 @@ impl Said {
 
     /// Refuses what the parser would get wrong.
     pub(super) fn check(&self) -> Result<()> {
-        let free = self.open || self.described.is_empty() && !self.others;
+        let free = !self.closed() && (self.open || !self.others);
         let required = u64::try_from(self.required.len()).unwrap_or(u64::MAX);
         if free && self.least.saturating_sub(required) > 1 {
             return Err(refused(
                 "`minProperties` above 1 where names are free: the same name twice would do; name the properties",
             ));
         }
-        Step::together(&self.steps)
+        self.steps.check()
     }
 }
 
-fn push(list: &mut Vec<String>, name: &str) {
-    if !list.iter().any(|known| known == name) {
-        list.push(name.to_owned());
+fn push(list: &mut Names, name: &str) {
+    if !list.contains_key(name) {
+        list.insert(name.to_owned(), Value::Null);
     }
 }

@@ -16,6 +16,18 @@ fn text() -> Value {
 fn objects_with_named_properties_are_closed_unless_they_say_otherwise() {
     let closed = |schema: Value| narrowed(&schema)["additionalProperties"] == json!(false);
     assert!(closed(json!({"properties": {"a": text()}})));
+    assert!(closed(json!({"type": "object", "properties": {}})));
+    let either = narrowed(&json!({"type": "object", "anyOf": [
+        {"type": "object", "properties": {}}, {"properties": {}, "additionalProperties": text()},
+    ]}));
+    assert_eq!(either["anyOf"][0]["additionalProperties"], json!(false));
+    assert_eq!(either["anyOf"][1]["additionalProperties"], text());
+    let beside = narrowed(&json!({"type": "object", "properties": {}, "anyOf": [
+        {"required": ["a"]}, {"maxProperties": 0},
+    ]}));
+    assert_eq!(beside["anyOf"][1]["additionalProperties"], json!(false));
+    let part = narrowed(&json!({"allOf": [{"properties": {}}, {"type": "object"}]}));
+    assert_eq!(part["allOf"][1]["additionalProperties"], json!(false));
     assert!(!closed(
         json!({"properties": {"a": text()}, "additionalProperties": true})
     ));
@@ -310,6 +322,27 @@ fn values_of_any_kind_are_spelled_out_where_schemas_are_combined() {
     once(own, "/allOf/0", &json!({"minItems": 1}));
     let first = json!({"type": "array", "prefixItems": [text()], "allOf": [{"minItems": 1}]});
     once(first, "/items", &any);
+
+    // Where alternatives describe different names, each of them says it, of one list.
+    let patterns = |pattern: &str| json!({"patternProperties": {pattern: text()}});
+    let second =
+        narrowed(&json!({"type": "object", "anyOf": [a, b], "oneOf": [patterns("^x"), a]}));
+    assert_eq!(second["anyOf"], json!([a, b]));
+    assert_eq!(second["oneOf"][0]["additionalProperties"], any);
+    assert_eq!(second["oneOf"][1]["additionalProperties"], any);
+    assert_eq!(second["oneOf"][1].get("patternProperties"), None);
+    let both = narrowed(&json!({
+        "type": "object", "anyOf": [patterns("^x"), a], "oneOf": [patterns("^y"), b],
+    }));
+    assert_eq!(both["anyOf"][1]["additionalProperties"], any);
+    assert_eq!(both["oneOf"][1], b);
+    let places = narrowed(&json!({
+        "type": "array", "prefixItems": [text()],
+        "anyOf": [{"prefixItems": [text(), text()]}, {"maxItems": 3}],
+    }));
+    assert_eq!(places.get("items"), None);
+    assert_eq!(places["prefixItems"], json!([text()]));
+    assert_eq!(places["anyOf"][1]["items"], any);
 
     // Names that must be there are known.
     let apart =
