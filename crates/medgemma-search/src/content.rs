@@ -28,6 +28,11 @@ pub fn content_id_of_file(path: impl AsRef<Path>) -> Result<String> {
     Ok(hasher.finalize().to_string())
 }
 
+/// Whether an id has the form of a [`content_id`].
+pub(crate) fn is_id(id: &[u8]) -> bool {
+    id.len() == 64 && id.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{content_id, content_id_of_file};

@@ -140,7 +140,7 @@ impl RowFiles {
 const REMAKE: &str = "open the index for writing and call `Writer::remake_codes`, which makes them again from the vectors";
 
 /// One more than a batch's last row.
-fn end(span: &Span) -> u64 {
+pub(crate) fn end(span: &Span) -> u64 {
     span.first_row + u64::from(span.rows)
 }
 

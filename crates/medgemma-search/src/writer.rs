@@ -1,6 +1,6 @@
 //! Changing an index: appending batches so that each is there wholly or not at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -287,19 +287,38 @@ impl Writer {
         &self.catalog
     }
 
-    /// The vector with this id, at unit length.
-    pub(crate) fn vector(&self, id: &str) -> Result<Option<Vec<f32>>> {
+    /// The batches that have rows, by their first.
+    pub(crate) fn batches(&self) -> Result<BTreeMap<u64, Span>> {
+        let mut batches = BTreeMap::new();
+        self.catalog.spans(|span| {
+            if span.rows > 0 {
+                batches.insert(span.first_row, *span);
+            }
+            Ok(())
+        })?;
+        Ok(batches)
+    }
+
+    /// The vector with this id, at unit length; an error unless all of its batch are those that were
+    /// appended. The batch is taken out of `unverified`; one that is not there was verified, or
+    /// appended, a moment ago.
+    pub(crate) fn verified_vector(
+        &self,
+        id: &str,
+        unverified: &mut BTreeMap<u64, Span>,
+    ) -> Result<Option<Vec<f32>>> {
         let Some(row) = self.catalog.find(id.as_bytes()) else {
             return Ok(None);
         };
+        let batch = unverified.range(..=row as u64).next_back();
+        let batch = batch.map(|(_, span)| *span);
+        if let Some(span) = batch.filter(|span| (row as u64) < rows::end(span)) {
+            self.rows.expect_batch(&span)?;
+            unverified.remove(&span.first_row);
+        }
         let mut vector = Vec::new();
         self.rows.read_vector(row, &mut vector)?;
         Ok(Some(rows::numbers(&vector)))
-    }
-
-    /// An error unless all vectors are those that were appended.
-    pub(crate) fn verify_vectors(&self) -> Result<()> {
-        self.catalog.spans(|span| self.rows.expect_batch(span))
     }
 
     pub(crate) fn dimension(&self) -> usize {
@@ -313,7 +332,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Damaged`] if the vectors are, [`Error::Io`].
     pub fn remake_codes(&mut self) -> Result<()> {
-        self.verify_vectors()?;
+        self.catalog.spans(|span| self.rows.expect_batch(span))?;
         self.rows.remake_codes(0..self.catalog.state().rows)?;
         let rows = &self.rows;
         self.catalog.spans(|span| rows.expect_codes(span))

@@ -49,8 +49,9 @@ pub(crate) struct IndexTask {
     /// Pictures that are published together: what a crash costs is at most one such batch.
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub(crate) batch: usize,
-    /// Removes from the index what it lists as gone: pictures of any folder that are not where they
-    /// were. Those on a disk that is not there are gone too.
+    /// Removes from the index the pictures, of any folder, that are not where they are recorded. Those on
+    /// a disk that is not there are gone too; so is one of which only an equal file in another folder is
+    /// left, until that folder is indexed again. Nothing is removed if a file could not be read.
     #[arg(long)]
     pub(crate) prune: bool,
 }

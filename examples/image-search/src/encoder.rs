@@ -14,6 +14,8 @@ use crate::kept;
 pub(crate) struct Encoder {
     model: MedSigLip,
     pub(crate) fingerprint: Fingerprint,
+    /// The state of the model's files and its checksum, if they do not lie beside the index.
+    unkept: Option<(String, String)>,
 }
 
 impl Encoder {
@@ -22,17 +24,29 @@ impl Encoder {
         // Before it is loaded: a file that changes from now on has another state.
         let state = kept::state(dir).ok();
         let model = MedSigLip::load(dir, device)?;
-        let checksum = match state.as_deref().and_then(|state| kept::read(index, state)) {
-            Some(checksum) => checksum,
+        let kept = state.as_deref().and_then(|state| kept::read(index, state));
+        let (checksum, unkept) = match kept {
+            Some(checksum) => (checksum, None),
             None => {
                 let checksum = model.checksum()?;
-                // Nobody may be able to write there, and nobody needs to.
-                let _ = state.map(|state| kept::write(index, &state, &checksum));
-                checksum
+                let unkept = state.map(|state| (state, checksum.clone()));
+                (checksum, unkept)
             }
         };
         let fingerprint = Fingerprint::new(checksum, model.config().embedding_size());
-        Ok(Self { model, fingerprint })
+        Ok(Self {
+            model,
+            fingerprint,
+            unkept,
+        })
+    }
+
+    /// Keeps the checksum beside `index`, which was opened: there is an index, of this model.
+    pub(crate) fn keep(&self, index: &Path) {
+        if let Some((state, checksum)) = &self.unkept {
+            // Nobody may be able to write there, and nobody needs to.
+            let _ = kept::write(index, state, checksum);
+        }
     }
 
     /// The part that needs no model, and so may run on several threads.

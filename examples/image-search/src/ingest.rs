@@ -8,23 +8,42 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use medgemma::{Image, Limits, Pixels};
-use medgemma_search::{Error as IndexError, Fingerprint, Ingestion, Metadata, SourceFile, Writer};
+use medgemma_search::{
+    Error as IndexError, Fault, Fingerprint, Ingestion, Metadata, Skipped, SourceFile, Writer,
+};
 
 use crate::NOTICE;
 use crate::arguments::IndexTask;
 use crate::encoder::Encoder;
 
+/// Pictures in a row without an embedding that are skipped: one more, and the model is at fault.
+const FAILURES: usize = 16;
+/// Pictures that are gone and are named; there may be a million.
+const GONE: usize = 10;
+
 pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let mut writer = open(&task.index, &encoder.fingerprint)?;
+    encoder.keep(&task.index);
     let decode = |file: &SourceFile<'_>| -> medgemma::Result<_> {
         let image = Image::decode(file.bytes, &Limits::default())?;
         Ok((encoder.pixels(&image)?, metadata(file, &image)))
     };
-    // What cannot be embedded is the fault of the one picture.
-    let embed = |pictures: Vec<Pixels>| {
-        let embed = |pixels| Ok(encoder.embed_pixels(pixels)?.into_vec());
-        Ok::<_, medgemma::Error>(pictures.iter().map(embed).collect())
+    let mut in_a_row = 0;
+    let mut embed_one = |pixels: &Pixels| match encoder.embed_pixels(pixels) {
+        // The fault of the one picture, unless many have it.
+        Err(error @ (medgemma::Error::NoDirection { .. } | medgemma::Error::Image(_)))
+            if in_a_row < FAILURES =>
+        {
+            in_a_row += 1;
+            Ok(Err(error))
+        }
+        Err(error) => Err(error),
+        Ok(embedding) => {
+            in_a_row = 0;
+            Ok(Ok(embedding.into_vec()))
+        }
     };
+    let embed = |pictures: Vec<Pixels>| pictures.iter().map(&mut embed_one).collect();
     // Draws nothing unless standard error is a terminal.
     let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{msg}")?);
     // The model embeds them one by one: each is progress.
@@ -40,14 +59,27 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     for skipped in &ingested.skipped {
         writeln!(io::stderr(), "skipped {skipped}")?;
     }
-    for gone in &ingested.gone {
+    for gone in ingested.gone.iter().take(GONE) {
         writeln!(io::stderr(), "gone or changed {gone}")?;
     }
+    if ingested.gone.len() > GONE {
+        let more = ingested.gone.len() - GONE;
+        writeln!(io::stderr(), "gone or changed, {more} more")?;
+    }
     if ingested.removed < ingested.gone.len() {
-        writeln!(io::stderr(), "--prune removes what is gone from the index")?;
+        let why = match task.prune {
+            true => "nothing was removed: what was skipped and not read may be what is gone",
+            false => "--prune removes what is gone from the index",
+        };
+        writeln!(io::stderr(), "{why}")?;
     }
     writeln!(io::stdout(), "{ingested}; {} in the index", writer.len())?;
-    Ok(writeln!(io::stderr(), "{NOTICE}")?)
+    writeln!(io::stderr(), "{NOTICE}")?;
+    let failed = |skipped: &Skipped| matches!(skipped.fault, Fault::Embed(_) | Fault::Vector);
+    if ingested.added == 0 && ingested.skipped.iter().any(failed) {
+        return Err("no picture could be embedded: look at the model".into());
+    }
+    Ok(())
 }
 
 /// The index in a folder; a new one where there is none. What a crash has left is put right and told.

@@ -3,12 +3,16 @@
 //! It counts as long as no file of the model was touched. What cannot be read or written here is no
 //! error: the weights are then hashed again.
 
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-const NAME: &str = "model";
+const NAME: &str = "model-checksum";
+/// How the file begins: another release may make another checksum of the same files.
+const MAGIC: &str = concat!("image-search ", env!("CARGO_PKG_VERSION"), "\n");
+/// How a file of any release begins.
+const OURS: &[u8] = b"image-search ";
 
 /// What tells one state of a model's files from another: their names, sizes and times.
 pub(crate) fn state(dir: &Path) -> io::Result<String> {
@@ -42,22 +46,32 @@ fn stamp(metadata: &Metadata) -> io::Result<String> {
 /// The checksum of a model in this state, if it lies in `index`.
 pub(crate) fn read(index: &Path, state: &str) -> Option<String> {
     let text = fs::read_to_string(index.join(NAME)).ok()?;
-    let (checksum, of) = text.split_once('\n')?;
+    let (checksum, of) = text.strip_prefix(MAGIC)?.split_once('\n')?;
     (of == state).then(|| checksum.to_owned())
 }
 
-/// Keeps it in `index`, if there is such a folder: whole, or not at all.
+/// Keeps it in `index`, if there is such a folder: whole, or not at all, and in place of no file of
+/// somebody else.
 pub(crate) fn write(index: &Path, state: &str, checksum: &str) -> io::Result<()> {
+    let path = index.join(NAME);
+    match fs::read(&path) {
+        Ok(old) if !old.starts_with(OURS) => return Err(ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let new = index.join(format!("{NAME}.{}.new", std::process::id()));
-    fs::write(&new, format!("{checksum}\n{state}"))?;
-    fs::rename(&new, index.join(NAME)).inspect_err(|_| drop(fs::remove_file(&new)))
+    let mut file = File::create_new(&new)?;
+    let written = file.write_all(format!("{MAGIC}{checksum}\n{state}").as_bytes());
+    drop(file);
+    let kept = written.and_then(|()| fs::rename(&new, path));
+    kept.inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::{read, state, write};
+    use super::{NAME, read, state, write};
 
     #[test]
     fn a_checksum_counts_until_a_file_is_touched() {
@@ -74,6 +88,16 @@ mod tests {
         assert_eq!(read(&index, &before).as_deref(), Some("1234"));
         assert_eq!(fs::read_dir(&index).expect("listed").count(), 1);
         assert_eq!(state(&model).expect("listed"), before);
+        // What somebody else, or another release, has written there does not count; only the latter is
+        // replaced.
+        let kept = index.join(NAME);
+        fs::write(&kept, format!("1234\n{before}")).expect("written");
+        assert!(write(&index, &before, "1234").is_err());
+        assert_eq!(fs::read_dir(&index).expect("listed").count(), 1);
+        fs::write(&kept, format!("image-search 0.0.0\n1234\n{before}")).expect("written");
+        assert_eq!(read(&index, &before), None);
+        write(&index, &before, "1234").expect("written");
+        assert_eq!(read(&index, &before).as_deref(), Some("1234"));
 
         let time = fs::metadata(&weights)
             .expect("there")

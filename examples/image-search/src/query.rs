@@ -15,6 +15,7 @@ use crate::sheet::sheet;
 
 pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let index = Index::open(&task.index, &encoder.fingerprint)?;
+    encoder.keep(&task.index);
     let mut wanted = Vec::new();
     if let Some(text) = &task.text {
         wanted.push(encoder.embed_text(text, task.normalization)?);
@@ -31,23 +32,30 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     let hits = index.search(&Cpu::detect(), &query)?;
     let mut out = io::stdout().lock();
     writeln!(out, "similarity  file")?;
-    let hits: Vec<_> = hits.into_iter().map(|hit| (Place::of(&hit), hit)).collect();
-    for (place, hit) in &hits {
-        let (score, file) = (hit.score, text(hit, Ingestion::FILE));
+    let mut placed = Vec::with_capacity(hits.len());
+    for hit in hits {
+        // The whole file is read.
+        let place = Place::of(&hit);
+        let (score, file) = (hit.score, text(&hit, Ingestion::FILE));
         writeln!(out, "{score:>10.4}  {file}{}", place.remark())?;
+        placed.push((place, hit));
     }
     if let Some(path) = &task.html {
-        let page = sheet(task, &hits, index.len());
+        let page = sheet(task, &placed, index.len());
         fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(writeln!(io::stderr(), "{NOTICE}")?)
 }
 
-/// All conditions. On the command line 512 may be a text or a number: both are looked for.
+/// All conditions. On the command line 512 may be a text or a number: both are looked for; so are a name
+/// and what metadata have in its place.
 fn filter(conditions: &[(String, String)]) -> Option<Filter> {
     let one = |(key, value): &(String, String)| {
         let mut values = vec![Value::from(value.as_str())];
         values.extend(value.parse::<f64>().map(Value::from));
+        if ["file", "folder", "path"].contains(&&**key) {
+            values.push(Ingestion::escaped(value).into());
+        }
         Filter::is_in(key, values)
     };
     conditions.iter().map(one).reduce(Filter::and)
@@ -55,8 +63,7 @@ fn filter(conditions: &[(String, String)]) -> Option<Filter> {
 
 /// A value of a hit's metadata, to be shown.
 pub(crate) fn text(hit: &Hit, name: &str) -> String {
-    hit.metadata
-        .get(name)
-        .map(Value::to_string)
-        .unwrap_or_default()
+    let text = hit.metadata.get(name).map(Value::to_string);
+    let name = Ingestion::unescaped(&text.unwrap_or_default());
+    name.to_string_lossy().into_owned()
 }

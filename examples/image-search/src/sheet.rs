@@ -58,7 +58,7 @@ fn found(place: &Place, name: &str) -> String {
     match place {
         Place::There(path) => picture(path, name),
         Place::Changed => "<p>changed since it was indexed</p>".to_owned(),
-        Place::Unread(why) => none(why),
+        Place::Unread(_, why) => none(why),
     }
 }
 

@@ -284,8 +284,19 @@ fn what_was_moved_is_shown_and_what_is_gone_can_be_removed() {
     let page = folder.path().join("page.html").display().to_string();
     let options = ["--text", "a chest radiograph", "--html", &page];
     let files = found(&index, &options).0;
-    assert_eq!(files, ["chest 50%25.png", "fundus.png"]);
+    assert_eq!(files, ["chest 50%.png", "fundus.png"]);
     shows_all(&page, 2);
+    let by_name = |name: &str| {
+        let filter = format!("file={name}");
+        found(
+            &index,
+            &["--text", "a chest radiograph", "--filter", &filter],
+        )
+        .0
+    };
+    for name in ["chest 50%.png", "chest 50%25.png"] {
+        assert_eq!(by_name(name), ["chest 50%.png"]);
+    }
 
     fs::copy(Path::new(PICTURES).join(CHEST), at(&moved, "fundus.png")).expect("changed");
     let (report, errors) = said(&["index", &moved, "--index", &index]);
@@ -305,7 +316,7 @@ fn what_was_moved_is_shown_and_what_is_gone_can_be_removed() {
         errors.contains(&gone) && !errors.contains("--prune"),
         "{errors}"
     );
-    assert_eq!(found(&index, &options).0, ["chest 50%25.png"]);
+    assert_eq!(found(&index, &options).0, ["chest 50%.png"]);
 }
 
 fn shows_all(page: &str, pictures: usize) {
@@ -335,7 +346,7 @@ fn a_name_that_is_no_text_is_shown() {
     said(&["index", &pictures.display().to_string(), "--index", &index]);
     let page = folder.path().join("page.html").display().to_string();
     let files = found(&index, &["--text", "a chest radiograph", "--html", &page]).0;
-    assert_eq!(files, ["br%E9.png"]);
+    assert_eq!(files, ["br\u{fffd}.png"]);
     shows_all(&page, 1);
 }
 
@@ -383,6 +394,92 @@ fn a_killed_run_is_begun_again() {
     said(&["index", PICTURES, "--index", &whole]);
     let all = ["--text", "a chest radiograph", "--top", "30"];
     assert_eq!(found(&index, &all), found(&whole, &all));
+}
+
+#[test]
+fn a_file_of_somebody_else_stays() {
+    let (folder, index) = place();
+    let kept = folder.path().join("index/model-checksum");
+    fs::create_dir(folder.path().join("index")).expect("a folder");
+    for name in ["model", "model-checksum"] {
+        fs::write(folder.path().join("index").join(name), "mine").expect("written");
+    }
+    let text = ["query", "--index", &index, "--text", "a"];
+    assert_eq!(outcome(program(&text)).0, Some(1));
+    let files = |index: &str| fs::read_dir(index).expect("listed").count();
+    assert_eq!(files(&index), 2);
+    said(&["index", PICTURES, "--index", &index]);
+    said(&text);
+    assert_eq!(fs::read_to_string(&kept).expect("there"), "mine");
+    // Where it is free, it is used, but by no query of what is no index.
+    fs::remove_file(&kept).expect("removed");
+    fs::rename(
+        folder.path().join("index/header"),
+        folder.path().join("header"),
+    )
+    .expect("moved");
+    assert_eq!(outcome(program(&text)).0, Some(1));
+    assert!(!kept.exists());
+    fs::rename(
+        folder.path().join("header"),
+        folder.path().join("index/header"),
+    )
+    .expect("moved");
+    said(&text);
+    let text = fs::read_to_string(&kept).expect("kept");
+    assert!(text.starts_with("image-search "), "{text}");
+    let mine = folder.path().join("index/model");
+    assert_eq!(fs::read_to_string(mine).expect("there"), "mine");
+}
+
+#[test]
+fn a_model_that_embeds_nothing_is_a_failure() {
+    let (folder, index) = place();
+    let model = folder.path().join("model");
+    fs::create_dir(&model).expect("a folder");
+    for entry in fs::read_dir(MODEL).expect("the shipped model") {
+        let entry = entry.expect("a file");
+        let mut bytes = fs::read(entry.path()).expect("read");
+        if entry.file_name() == "model.safetensors" {
+            let head = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+            let head = 8 + usize::try_from(head).expect("a length");
+            // Not a number, in any format of floating point.
+            bytes[head..].fill(0xff);
+        }
+        fs::write(model.join(entry.file_name()), bytes).expect("written");
+    }
+    let one = folder.path().join("one");
+    fs::create_dir(&one).expect("a folder");
+    fs::copy(Path::new(PICTURES).join(CHEST), one.join("chest.png")).expect("copied");
+    let (model, one) = (model.display().to_string(), one.display().to_string());
+    let run = |folder: &str| {
+        outcome(program(&[
+            "index", folder, "--index", &index, "--model", &model,
+        ]))
+    };
+    let (code, stdout, stderr) = run(&one);
+    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    assert!(stdout.contains("1 skipped"), "{stdout}");
+    assert!(stderr.contains("look at the model"), "{stderr}");
+    // Many in a row: the rest is not tried.
+    let (code, stdout, stderr) = run(PICTURES);
+    assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_picture_is_not_waited_for() {
+    let (folder, index) = place();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).expect("a folder");
+    let path = pictures.join("chest.png");
+    fs::copy(Path::new(PICTURES).join(CHEST), &path).expect("copied");
+    said(&["index", &pictures.display().to_string(), "--index", &index]);
+    fs::remove_file(&path).expect("removed");
+    let made = Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+    assert!(made.success());
+    let marked = "chest.png  (cannot be read)";
+    assert_eq!(found(&index, &["--text", "a chest radiograph"]).0, [marked]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The pictures of a folder, in a fixed order.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::progress::{Fault, Skipped};
@@ -88,7 +89,10 @@ fn look(
                 listing.files.push(path);
                 continue;
             }
-            Err(error) if is_picture(&path, extensions) => Fault::Read(error),
+            // A link to nothing is left alone if it is not called a picture.
+            Err(error) if error.kind() != ErrorKind::NotFound || is_picture(&path, extensions) => {
+                Fault::Read(error)
+            }
             // Sockets and pipes too: reading one could wait for ever.
             _ => {
                 listing.ignore(&path);

@@ -88,8 +88,11 @@ pub struct Ingestion {
     /// The longest file that is read, in bytes: 1 GiB unless asked for otherwise. Longer ones are
     /// skipped.
     pub largest: u64,
-    /// Whether vectors whose pictures are [`Ingested::gone`] are removed: no, unless asked for
-    /// otherwise. A disk that is not there has no pictures.
+    /// Whether vectors whose pictures are [`Ingested::gone`], of any folder, are removed: no, unless
+    /// asked for otherwise. A disk that is not there has no pictures. Of files that are equal to the
+    /// byte only the recorded place counts: a copy in another folder is recorded when that folder is
+    /// ingested again. Nothing is removed while a file or folder could not be read: it may be what is
+    /// looked for.
     pub prune: bool,
 }
 
@@ -99,7 +102,9 @@ impl Ingestion {
     /// two paths have one name.
     pub const FILE: &'static str = "file";
     /// The name under which a picture's metadata has its whole path, written in the same way; see
-    /// [`Ingestion::path_of`].
+    /// [`Ingestion::path_of`]. It belongs to the ingestion: what a decoder says under this name is
+    /// replaced. Of vectors that were put otherwise it is looked at only where the id has the form of
+    /// a [`content_id`](crate::content_id) and the path is a whole one.
     pub const PATH: &'static str = "path";
 
     /// The pictures in `folder`.
@@ -179,17 +184,17 @@ impl Ingestion {
     /// embeds what is missing and nothing twice. Threads make no difference to the index.
     ///
     /// A known file whose [recorded place](Ingestion::PATH) does not lead to its content any more is
-    /// decoded for its metadata, which replace the old ones; its vector stays, bit for bit. Before
-    /// the first of them all vectors are compared with their checksums. At the end
-    /// [`Ingested::gone`] lists what the index has and no file of any folder any more, so that
-    /// [`Ingestion::with_prune`] may remove it.
+    /// decoded for its metadata, which replace the old ones; its vector stays, bit for bit. The batch
+    /// that it was published with is compared with its checksum before: where it is damaged the
+    /// picture is skipped and listed. At the end [`Ingested::gone`] lists what the index has from
+    /// this folder and no file has any more; with [`Ingestion::with_prune`] it looks for the pictures
+    /// of all folders, and removes what is gone.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if the folder cannot be listed, or an append fails;
     /// [`Error::Embed`](crate::Error::Embed) if `embed` does; [`Error::Argument`](crate::Error::Argument)
-    /// if it gives another number of results or another dimension;
-    /// [`Error::Damaged`](crate::Error::Damaged) if a vector of a file that was moved, or any other, is
-    /// not what was appended. What was published before remains.
+    /// if it gives another number of results or another dimension. What was embedded before is
+    /// published.
     pub fn run<P: Send, D, E>(
         &self,
         writer: &mut Writer,
@@ -236,10 +241,13 @@ impl Ingestion {
                 matches!(ended, Ok(ControlFlow::Continue(())))
             })?;
         }
-        if ended?.is_continue() {
-            settler.embed()?;
+        if matches!(ended, Ok(ControlFlow::Continue(()))) {
+            ended = settler.embed().map(ControlFlow::Continue);
         }
-        settler.publish()?;
+        // What is embedded is published, whatever has ended the run.
+        let published = settler.publish();
+        let _ = ended?;
+        published?;
         // Whether to go on does not matter any more.
         let _ = settler.tell();
         let (mut ingested, ids) = settler.finish(&listing);
@@ -261,7 +269,7 @@ impl Ingestion {
         Ok(ingested)
     }
 
-    /// Lists vectors whose pictures are gone, and removes them if asked for.
+    /// Lists vectors whose pictures are gone, and removes them if asked for and if all was read.
     fn look_for_gone(
         &self,
         ingested: &mut Ingested,
@@ -278,8 +286,12 @@ impl Ingestion {
             let file = listing.files.binary_search(&root.folder.join(relative));
             file.is_ok_and(|index| ids[index].is_some())
         };
-        ingested.gone = places::gone(writer, &met, was_read)?;
-        if self.prune && !ingested.gone.is_empty() {
+        // Other folders may lie on a disk that does not answer.
+        let within = (!self.prune).then_some(root.absolute);
+        ingested.gone = places::gone(writer, &met, within, was_read);
+        // A file that was moved may be among those that could not be read.
+        let unread = ingested.skipped.iter().any(|s| s.fault.is_unread());
+        if self.prune && !unread && !ingested.gone.is_empty() {
             let mut batch = Batch::new();
             for gone in &ingested.gone {
                 batch.delete(&gone.id);

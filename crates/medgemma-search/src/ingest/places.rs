@@ -8,8 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Ingestion;
-use crate::content::content_id_of_file;
-use crate::error::Result;
+use crate::content::{self, content_id_of_file};
 use crate::metadata::{Metadata, Stored, Value};
 use crate::record::Record;
 use crate::writer::Writer;
@@ -34,13 +33,49 @@ impl fmt::Display for Gone {
 
 impl Ingestion {
     /// Where the picture of a vector was when it was last ingested, by the vector's metadata; none if
-    /// they have no [`Ingestion::PATH`].
+    /// they have no [`Ingestion::PATH`] that is a whole path.
     #[must_use]
     pub fn path_of(metadata: &Metadata) -> Option<PathBuf> {
         match metadata.get(Self::PATH)? {
-            Value::Text(text) => Some(unescaped(text)),
+            Value::Text(text) => Some(Self::unescaped(text)).filter(|path| path.is_absolute()),
             _ => None,
         }
+    }
+
+    /// A name as metadata have it: `%` and bytes that are no UTF-8 are `%` and two hexadecimal digits,
+    /// so that no two names are one text.
+    #[must_use]
+    pub fn escaped(name: impl AsRef<OsStr>) -> String {
+        let mut text = String::new();
+        for chunk in name.as_ref().as_encoded_bytes().utf8_chunks() {
+            text += &chunk.valid().replace('%', "%25");
+            for byte in chunk.invalid() {
+                text += &format!("%{byte:02X}");
+            }
+        }
+        text
+    }
+
+    /// The name that [`Ingestion::escaped`] has made `text` of.
+    #[must_use]
+    pub fn unescaped(text: &str) -> PathBuf {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.as_bytes();
+        while let Some((&byte, after)) = rest.split_first() {
+            let code = after.get(..2).filter(|_| byte == b'%');
+            let code = code.and_then(|digits| std::str::from_utf8(digits).ok());
+            match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+                Some(code) => {
+                    bytes.push(code);
+                    rest = &after[2..];
+                }
+                None => {
+                    bytes.push(byte);
+                    rest = after;
+                }
+            }
+        }
+        path_of_bytes(bytes)
     }
 }
 
@@ -55,11 +90,17 @@ pub(super) fn recorded(writer: &Writer, id: &str) -> Option<Option<PathBuf>> {
     )
 }
 
+/// The place of a picture that was ingested. A text `path` of a vector with another id, or one that is
+/// no whole path, is somebody else's.
 fn path(record: &Record<'_>) -> Option<PathBuf> {
-    match record.metadata.find(Ingestion::PATH)? {
-        Stored::Text(text) => Some(unescaped(std::str::from_utf8(text).ok()?)),
-        _ => None,
+    if !content::is_id(record.id) {
+        return None;
     }
+    let Stored::Text(text) = record.metadata.find(Ingestion::PATH)? else {
+        return None;
+    };
+    let path = Ingestion::unescaped(std::str::from_utf8(text).ok()?);
+    path.is_absolute().then_some(path)
 }
 
 /// Whether the file at `path` has the content of this id. What is no file is not read: a pipe would
@@ -68,69 +109,41 @@ pub(super) fn leads_to(path: &Path, id: &str) -> bool {
     path.is_file() && content_id_of_file(path).is_ok_and(|found| found == id)
 }
 
-/// The vectors whose pictures are gone. `read` are the ids that this run has met, which are none of
-/// them; `was_read` says whether it has read a file.
+/// The vectors whose pictures are gone, of those that were `within` a folder if there is one: other
+/// places are not looked at. `read` are the ids that this run has met, which are none of them;
+/// `was_read` says whether it has read a file.
 pub(super) fn gone(
     writer: &Writer,
     read: &HashSet<&str>,
+    within: Option<&Path>,
     was_read: impl Fn(&Path) -> bool,
-) -> Result<Vec<Gone>> {
+) -> Vec<Gone> {
     let mut gone = Vec::new();
     for row in writer.catalog().live().iter() {
-        let Some(path) = writer
-            .catalog()
-            .record(row)
-            .and_then(|record| path(&record))
-        else {
+        let Some(record) = writer.catalog().record(row) else {
             continue;
         };
-        let (id, _) = writer.catalog().describe(row)?;
-        if !read.contains(&*id) && (was_read(&path) || is_missing(&path)) {
+        let id = String::from_utf8_lossy(record.id);
+        if read.contains(&*id) {
+            continue;
+        }
+        let Some(path) = path(&record) else {
+            continue;
+        };
+        let asked = within.is_none_or(|folder| path.starts_with(folder));
+        if asked && (was_read(&path) || is_missing(&path)) {
+            let id = id.into_owned();
             gone.push(Gone { id, path });
         }
     }
     gone.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.id.cmp(&b.id)));
-    Ok(gone)
+    gone
 }
 
 /// Whether there is nothing at `path`. What cannot be looked at may be there.
 fn is_missing(path: &Path) -> bool {
     let kind = fs::metadata(path).map_err(|error| error.kind());
     matches!(kind, Err(ErrorKind::NotFound | ErrorKind::NotADirectory))
-}
-
-/// A name as text that no other name has: `%` and bytes that are no UTF-8 are `%` and two
-/// hexadecimal digits.
-pub(super) fn escaped(name: &OsStr) -> String {
-    let mut text = String::new();
-    for chunk in name.as_encoded_bytes().utf8_chunks() {
-        text += &chunk.valid().replace('%', "%25");
-        for byte in chunk.invalid() {
-            text += &format!("%{byte:02X}");
-        }
-    }
-    text
-}
-
-/// The path that became `text`.
-fn unescaped(text: &str) -> PathBuf {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| byte == b'%');
-        let code = code.and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(code) => {
-                bytes.push(code);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    path_of_bytes(bytes)
 }
 
 #[cfg(unix)]
@@ -148,7 +161,7 @@ fn path_of_bytes(bytes: Vec<u8>) -> PathBuf {
 mod tests {
     use std::path::Path;
 
-    use super::{escaped, path_of_bytes, unescaped};
+    use super::{Ingestion, path_of_bytes};
 
     #[test]
     fn a_path_is_what_its_text_says() {
@@ -157,17 +170,17 @@ mod tests {
             ("/50%/ü%41.png", "/50%25/ü%2541.png"),
             ("%", "%25"),
         ] {
-            assert_eq!(escaped(path.as_ref()), text);
-            assert_eq!(unescaped(text), Path::new(path));
+            assert_eq!(Ingestion::escaped(path), text);
+            assert_eq!(Ingestion::unescaped(text), Path::new(path));
         }
         // A `%` that nothing of ours has written is one.
         for text in ["%", "a%", "%4", "%zz", "%é"] {
-            assert_eq!(unescaped(text), Path::new(text));
+            assert_eq!(Ingestion::unescaped(text), Path::new(text));
         }
         if cfg!(unix) {
             let path = path_of_bytes(b"/br\xe9%\xff\xfe.png".into());
-            assert_eq!(escaped(path.as_os_str()), "/br%E9%25%FF%FE.png");
-            assert_eq!(unescaped("/br%E9%25%FF%FE.png"), path);
+            assert_eq!(Ingestion::escaped(&path), "/br%E9%25%FF%FE.png");
+            assert_eq!(Ingestion::unescaped("/br%E9%25%FF%FE.png"), path);
         }
     }
 }

@@ -104,10 +104,12 @@ pub struct Ingested {
     pub ignored: usize,
     /// The most frequent of these endings, at most five, without the dot and in lower case.
     pub endings: Vec<String>,
-    /// Vectors of the whole index whose pictures are not where they were; none of a run that was
-    /// stopped, which has not looked everywhere.
+    /// Vectors whose pictures were in the folder and are not where they were; of the whole index with
+    /// [`Ingestion::prune`](super::Ingestion::prune). None of a run that was stopped, which has not
+    /// looked everywhere.
     pub gone: Vec<Gone>,
-    /// How many of these were removed from the index: all, with [`Ingestion::prune`](super::Ingestion::prune), or none.
+    /// How many of these were removed from the index: all, if that was asked for and nothing of the
+    /// folder was left unread, or none.
     pub removed: usize,
     /// Whether `progress` has ended the run, so that files are left.
     pub stopped: bool,
@@ -193,6 +195,17 @@ pub enum Fault {
         "expected an embedding of finite numbers, not all zero, found another; look at the picture and at the model"
     )]
     Vector,
+    /// It was moved, and its vector or one that was published with it is not what was appended: it
+    /// keeps the place that is recorded.
+    #[error("is in the index, from another place, and its vector is damaged")]
+    Damaged(#[source] crate::Error),
+}
+
+impl Fault {
+    /// Whether nobody knows what is in it.
+    pub(super) fn is_unread(&self) -> bool {
+        matches!(self, Self::Read(_) | Self::Link | Self::Large { .. })
+    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
             return Outcome::Known(id);
         }
     }
-    let parts: Vec<_> = relative.iter().map(places::escaped).collect();
+    let parts: Vec<_> = relative.iter().map(Ingestion::escaped).collect();
     let name = parts.join("/");
     let file = SourceFile {
         path,
@@ -111,7 +111,7 @@ pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
         .entry(Ingestion::FILE.to_owned())
         .or_insert_with(|| Value::Text(name));
     // The next run depends on it.
-    let place = Value::Text(places::escaped(place.as_os_str()));
+    let place = Value::Text(Ingestion::escaped(&place));
     metadata.insert(Ingestion::PATH.to_owned(), place);
     // An append would refuse the whole batch.
     match metadata::encode(&metadata, "metadata", &mut Vec::new()) {

@@ -1,6 +1,6 @@
 //! What becomes of the files, one after the other: counted, listed, or embedded and published.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error as StdError;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::progress::{Fault, Ingested, Progress, Skipped};
 use super::reading::Outcome;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::frame::Span;
 use crate::metadata::Metadata;
 use crate::quantize;
 use crate::writer::Writer;
@@ -47,6 +48,9 @@ pub(super) struct Settler<'a, 'w, P, M, N> {
     read: Vec<Option<String>>,
     /// Those that are known and recorded in this place from now on.
     moved: usize,
+    /// By first row, the index's batches whose vectors were not compared with their checksums; read
+    /// for the first picture that was moved.
+    unverified: Option<BTreeMap<u64, Span>>,
     skipped: Vec<Skipped>,
     progress: Progress,
     began: Instant,
@@ -78,6 +82,7 @@ where
             seen: HashSet::new(),
             read: vec![None; files],
             moved: 0,
+            unverified: None,
             skipped: Vec::new(),
             progress: Progress {
                 files,
@@ -107,7 +112,7 @@ where
             // In the index: since before this run, or by an equal file of it.
             Outcome::Known(id) if self.seen.insert(id.clone()) => self.progress.known += 1,
             Outcome::Moved(id, metadata) if self.seen.insert(id.clone()) => {
-                self.place(id, metadata)?;
+                self.place(path, id, metadata)?;
             }
             Outcome::Decoded(id, picture, metadata) if self.seen.insert(id.clone()) => {
                 self.working
@@ -134,13 +139,21 @@ where
     }
 
     /// Puts a vector of the index there again, with what is known of its picture now.
-    fn place(&mut self, id: String, metadata: Metadata) -> Result<()> {
+    fn place(&mut self, path: &Path, id: String, metadata: Metadata) -> Result<()> {
         let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
-        if self.moved == 0 {
-            // Damage must not be written again under a new checksum.
-            writer.verify_vectors()?;
+        if self.unverified.is_none() {
+            self.unverified = Some(writer.batches()?);
         }
-        if let Some(vector) = writer.vector(&id)? {
+        let unverified = self.unverified.get_or_insert_default();
+        let vector = match writer.verified_vector(&id, unverified) {
+            // Damage must not be written again under a new checksum, nor keep others out.
+            Err(error @ Error::Damaged { .. }) => {
+                self.list(path.to_owned(), Fault::Damaged(error));
+                return Ok(());
+            }
+            vector => vector?,
+        };
+        if let Some(vector) = vector {
             self.pending.put(id, vector, metadata);
             self.moved += 1;
         }

@@ -362,6 +362,25 @@ fn progress_is_told_before_a_batch_is_full() {
 }
 
 #[test]
+fn what_is_embedded_when_the_model_fails_is_published() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
+    pictures(&from, 5);
+    let mut left = 3;
+    let fails = |pictures: Vec<Picture>| {
+        left -= 1;
+        match left {
+            0 => Err("out of memory".to_owned()),
+            _ => embed(pictures),
+        }
+    };
+    let run = Ingestion::new(&from).with_step(1);
+    let run = run.run(&mut writer(&to), decode, fails, |_| ON);
+    assert!(matches!(run, Err(Error::Embed { .. })));
+    assert_eq!(files(&to).len(), 2);
+}
+
+#[test]
 fn what_is_embedded_when_a_run_is_stopped_is_published() {
     let folder = tempfile::tempdir().expect("a folder");
     let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use medgemma_search::{
-    Batch, Entry, Error, Gone, Index, Ingested, Ingestion, Metadata, SourceFile, content_id,
+    Batch, Entry, Fault, Gone, Index, Ingested, Ingestion, Metadata, SourceFile, content_id,
 };
 
 use crate::ingest::{Embedded, ON, Picture, counts, embed, files, ingest, pictures, writer};
@@ -135,10 +135,13 @@ fn what_is_gone_or_changed_is_listed_and_removed_on_request_only() {
         ([1, 1, 0, 0, 0], 0)
     );
     ingest(&ingestion, &to);
-    // Somebody else's vector says nothing of a place: it stays as it is.
+    // Somebody else's vector says nothing of a place, or something else: it stays as it is.
+    let path = |path: &str| Metadata::from([(Ingestion::PATH.to_owned(), path.into())]);
     let mut batch = Batch::new();
     batch.put(content_id(b"P8"), vec![1.0, 2.0, 3.0], Metadata::new());
-    batch.put("by hand", vec![1.0, 2.0, 3.0], Metadata::new());
+    batch.put("by hand", vec![1.0, 2.0, 3.0], path("/no/such.png"));
+    let id = content_id(b"by hand");
+    batch.put(id, vec![1.0, 2.0, 3.0], path("s3://no/such.png"));
     writer(&to).append(&batch).expect("appended");
 
     fs::write(from.join("001.PNG"), "Pchanged").expect("changed");
@@ -163,7 +166,7 @@ fn what_is_gone_or_changed_is_listed_and_removed_on_request_only() {
     for added in [1, 0] {
         let found = ingest(&only_png, &to);
         assert_eq!((counts(&found)[1], gone(&found)), (added, expected.clone()));
-        assert_eq!((found.removed, all(&to).len()), (0, 13), "{found}");
+        assert_eq!((found.removed, all(&to).len()), (0, 14), "{found}");
         assert!(
             found.to_string().ends_with("; 7 gone or changed"),
             "{found}"
@@ -181,13 +184,15 @@ fn what_is_gone_or_changed_is_listed_and_removed_on_request_only() {
             .ends_with("; 7 gone or changed and removed"),
         "{found}"
     );
-    assert_eq!(all(&to).len(), 6);
+    assert_eq!(all(&to).len(), 7);
     for (bytes, there) in [("P1", false), ("P4", false), ("P5", true), ("Pfar", true)] {
         assert_eq!(vector(&to, bytes).is_some(), there, "{bytes}");
     }
-    // Of another folder's pictures it is only asked whether they are there.
+    // Other folders are looked at only where something is to be removed, and then only whether the
+    // pictures are there.
     fs::remove_dir_all(&other).expect("removed");
     fs::remove_file(from.join("005.PNG")).expect("removed");
+    assert_eq!(gone(&ingest(&only_png, &to)), [from.join("005.PNG")]);
     let last = ingest(&only_png.with_prune(), &to);
     let expected = vec![from.join("005.PNG"), other.join("far.png")];
     assert_eq!((gone(&last), last.removed), (expected, 2));
@@ -200,6 +205,7 @@ fn damage_is_not_written_again_with_a_picture_that_was_moved() {
     pictures(&from, 10);
     let ingestion = Ingestion::new(&from).with_batch(2);
     ingest(&ingestion, &to);
+    let before = all(&to);
     let path = to.join("vectors");
     let mut bytes = fs::read(&path).expect("read");
     bytes[3] ^= 1;
@@ -207,9 +213,57 @@ fn damage_is_not_written_again_with_a_picture_that_was_moved() {
     // Nothing was moved: nothing is read of the vectors.
     assert_eq!(ingest_known(&ingestion, &to).known, 10);
     fs::rename(from.join("below"), from.join("above")).expect("moved");
-    let run = ingestion.run(&mut writer(&to), crate::ingest::decode, embed, |_| ON);
-    assert!(matches!(run, Err(Error::Damaged { .. })));
-    assert_eq!(fs::read(&path).expect("read"), bytes);
+    // The vector itself is whole, the other of its batch is not.
+    fs::rename(from.join("002.PNG"), from.join("moved.png")).expect("moved");
+    fs::write(from.join("new.png"), "Pnew").expect("written");
+    let found = ingest(&ingestion, &to);
+    assert_eq!((counts(&found), found.moved), ([11, 1, 9, 0, 1], 4));
+    let skipped = &found.skipped[0];
+    assert!(skipped.path.ends_with("moved.png"), "{skipped}");
+    assert!(matches!(skipped.fault, Fault::Damaged(_)), "{skipped}");
+    let after = fs::read(&path).expect("read");
+    assert_eq!(after[..bytes.len()], bytes);
+    assert_eq!(after.len(), bytes.len() / 10 * 15);
+    let damaged = content_id(b"P1");
+    for entry in before.iter().filter(|entry| entry.id != damaged) {
+        let now = all(&to).into_iter().find(|now| now.id == entry.id);
+        assert_eq!(now.expect("there").vector, entry.vector);
+    }
+}
+
+#[test]
+fn nothing_is_removed_while_something_was_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path().canonicalize().expect("a folder");
+    let (from, moved, to) = (here.join("arch"), here.join("arch2"), here.join("index"));
+    pictures(&from, 10);
+    let long = "P0123456789";
+    fs::write(from.join("long.png"), long).expect("written");
+    ingest(&Ingestion::new(&from), &to);
+    fs::rename(&from, &moved).expect("moved");
+    let ingestion = Ingestion::new(&moved).with_prune();
+    let found = ingest_known(&ingestion.clone().with_largest(10), &to);
+    assert_eq!(
+        (found.moved, gone(&found)),
+        (10, vec![from.join("long.png")])
+    );
+    assert_eq!((found.removed, all(&to).len()), (0, 11), "{found}");
+    #[cfg(unix)]
+    {
+        fs::create_dir(here.join("far")).expect("a folder");
+        fs::rename(moved.join("long.png"), here.join("far/long.png")).expect("moved");
+        std::os::unix::fs::symlink(here.join("far"), moved.join("far")).expect("linked");
+        let found = ingest_known(&ingestion, &to);
+        assert_eq!((gone(&found).len(), found.removed), (1, 0));
+        fs::remove_file(moved.join("far")).expect("removed");
+        fs::rename(here.join("far/long.png"), moved.join("long.png")).expect("moved");
+    }
+    let found = ingest_known(&ingestion, &to);
+    assert_eq!((found.moved, found.gone.len()), (1, 0));
+    // What is read and is no picture hides nothing.
+    fs::write(moved.join("long.png"), "nothing").expect("changed");
+    let found = ingest_known(&ingestion, &to);
+    assert_eq!((found.skipped.len(), found.removed), (1, 1));
 }
 
 #[test]
