@@ -392,6 +392,11 @@ fn one_patient_is_one_however_he_is_referred_to() {
     }
     let known = of_two_servers(Some("https://b/fhir/Patient/1"), &entries);
     assert_eq!(known.patients().len(), 2);
+    // Of which of two servers he is nobody knows.
+    let second = observation("https://b/fhir/Patient/1");
+    let entries = [entries[0], ("urn:uuid:o2", second.as_str())];
+    let contested = of_two_servers(Some("urn:uuid:1"), &entries);
+    assert_eq!(contested.patients().len(), 3);
     // One who did not come, referred to with his server and without.
     let (bare, other) = (
         observation("Patient/1"),

@@ -285,7 +285,7 @@ fn what_is_about_another_says_so_first() {
         ),
         (
             r##""focus": [{"reference": "#x", "display": "Quagmire"}]"##,
-            "about: somebody or something else, not the patient",
+            "about: somebody or something that is not told, perhaps not the patient",
         ),
         (
             r#""focus": [{"reference": "Device/pump", "display": "the pump"}]"#,
@@ -331,6 +331,18 @@ fn what_is_about_another_says_so_first() {
     ] {
         assert_eq!(of(members), said, "{members}");
     }
+    // Two names that may be of one patient make nobody another's.
+    let tumour = bundle(&[
+        r#"{"resourceType": "Observation", "id": "o", "subject": {"reference": "Patient/1"},
+            "focus": [{"reference": "Condition/c"}]}"#,
+        r#"{"resourceType": "Condition", "id": "c", "code": {"text": "Breast cancer"},
+            "subject": {"reference": "Patient?identifier=1"}}"#,
+    ]);
+    let said = tumour.records()[0].line();
+    assert!(
+        said.contains("about: Breast cancer") && !said.contains("not the patient"),
+        "{said}"
+    );
     let elsewhere = line(
         "Observation",
         r#""subject": {"reference": "https://a/Patient/q"}, "focus": [{"reference": "https://a/Patient/q"}]"#,

@@ -409,6 +409,27 @@ fn a_record_that_a_cut_off_list_ended_with_is_not_read() {
 }
 
 #[test]
+fn a_record_without_an_end_keeps_no_other_from_being_read() {
+    let mut endless = None;
+    let mut model = Script::answering(move |stage, prompt| match stage {
+        Stage::Facts => {
+            let first = names(prompt)[0].to_owned();
+            let endless = endless.get_or_insert_with(|| first.clone());
+            if *endless == first {
+                Answer::cut_off(format!("- is high [{first}]\n- is h"))
+            } else {
+                Answer::whole(format!("- is low [{first}]"))
+            }
+        }
+        Stage::Answer => Answer::whole("High."),
+        _ => Answer::whole(r#"["Observation"]"#),
+    });
+    let options = NavigatorOptions::default();
+    let outcome = navigate(&page_of(2, ""), "?", &mut model, &options).expect("an outcome");
+    assert_eq!((outcome.facts.len(), not_reached(&outcome)), (2, 1));
+}
+
+#[test]
 fn reasoning_without_an_end_is_no_word_that_there_is_nothing() {
     let mut model = Script::answering(|stage, _| match stage {
         Stage::Facts => Answer::cut_off(""),

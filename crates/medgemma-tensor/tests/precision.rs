@@ -242,8 +242,10 @@ fn forged(made: &[u8]) -> Vec<u8> {
     bytes[last] ^= 0x55;
     let table = |file: &[u8]| {
         let file = safetensors::SafeTensors::deserialize(file).expect("sound");
-        let view = file.tensor("table").expect("the last entry");
-        format!("{:08x} table", crc32fast::hash(view.data()))
+        let mut tensors = file.iter();
+        let entry = tensors.find(|(name, _)| name.starts_with("table "));
+        let (name, view) = entry.expect("the last entry");
+        format!("{:08x} {name}", crc32fast::hash(view.data()))
     };
     let (old, new) = (table(made), table(&bytes));
     replace(&mut bytes, &old, &new);
@@ -303,8 +305,8 @@ fn replace(bytes: &mut [u8], from: &str, to: &str) {
 #[test]
 fn a_cache_of_another_version_precision_or_file_is_made_again() {
     for (from, to) in [
-        ("2 int4", "1 int4"),
-        ("2 int4", "2 int8"),
+        ("3 int4", "2 int4"),
+        ("3 int4", "3 int8"),
         ("model.safetensors", "other.safetensors"),
     ] {
         let marked = Marked::new();
@@ -382,7 +384,10 @@ fn a_damaged_matrix_in_the_cache_is_quantised_again() {
     let marked = Marked::new();
     let file = safetensors::SafeTensors::deserialize(&marked.made).expect("sound");
     for name in ["layers.w", "table"] {
-        let data = file.tensor(name).expect("it is there").data();
+        let entry = file
+            .iter()
+            .find(|(key, _)| key.split(' ').next() == Some(name));
+        let data = entry.expect("it is there").1.data();
         let begin = data.as_ptr().addr() - marked.made.as_ptr().addr();
         for at in [begin, begin + data.len() / 2, begin + data.len() - 1] {
             let mut bytes = marked.made.clone();

@@ -76,7 +76,7 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     writeln!(io::stdout(), "{ingested}; {} in the index", writer.len())?;
     writeln!(io::stderr(), "{NOTICE}")?;
     let failed = |skipped: &Skipped| matches!(skipped.fault, Fault::Embed(_) | Fault::Vector);
-    if ingested.added == 0 && ingested.skipped.iter().any(failed) {
+    if ingested.added + ingested.known == 0 && ingested.skipped.iter().any(failed) {
         return Err("no picture could be embedded: look at the model".into());
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::subjects::subject_of;
 use crate::fhir::Resource;
 use crate::kind::Kind;
 use crate::read::Typed;
@@ -21,6 +22,8 @@ pub(crate) struct Names<'a> {
     targets: BTreeMap<String, Option<usize>>,
     /// Contained resources by container and id.
     contained: BTreeMap<(usize, &'a str), usize>,
+    /// `Patient/1` where subjects are so called at several servers: one who came without a server may be either's.
+    contested: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
@@ -30,6 +33,7 @@ impl<'a> Names<'a> {
             references: Vec::with_capacity(resources.len()),
             targets: BTreeMap::new(),
             contained: BTreeMap::new(),
+            contested: BTreeSet::new(),
         };
         let (mut taken, mut numbers) = (BTreeSet::new(), BTreeMap::new());
         for (at, typed) in resources.iter().enumerate() {
@@ -81,7 +85,23 @@ impl<'a> Names<'a> {
                 (Some(_), None) => {}
             }
         }
+        names.contested = names.contested();
         names
+    }
+
+    fn contested(&self) -> BTreeSet<String> {
+        let mut servers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (at, typed) in self.resources.iter().enumerate() {
+            let subject = subject_of(&typed.resource).and_then(|it| it.reference.as_deref());
+            let url = subject.map(|reference| self.absolute(reference, at));
+            let split = url.as_deref().and_then(|url| url.rsplit_once("/Patient/"));
+            if let Some((server, id)) = split {
+                let of = servers.entry(format!("Patient/{id}")).or_default();
+                of.insert(server.to_owned());
+            }
+        }
+        let several = servers.into_iter().filter(|(_, of)| of.len() > 1);
+        several.map(|(name, _)| name).collect()
     }
 
     /// The resource that `reference` points at from the resource `from`.
@@ -104,8 +124,9 @@ impl<'a> Names<'a> {
         // An absolute URL to a page whose entries have lost theirs.
         let mut parts = reference.rsplitn(3, '/');
         let (id, kind) = (parts.next()?, parts.next()?);
-        let at = (*self.targets.get(&format!("{kind}/{id}"))?)?;
-        self.base(at).is_none().then_some(at)
+        let name = format!("{kind}/{id}");
+        let at = (*self.targets.get(&name)?)?;
+        (self.base(at).is_none() && !self.contested.contains(&name)).then_some(at)
     }
 
     /// A reference without a version, and a relative one behind the server that the resource `from` came from, where

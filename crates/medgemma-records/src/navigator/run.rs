@@ -176,6 +176,10 @@ impl<'a> Run<'a> {
                 break;
             }
             left.retain(|(at, _)| !read.contains(records[*at].reference()));
+            // One of which no answer comes to an end keeps none of the others from being read.
+            if let Some(first) = excerpt.shown.first().filter(|_| read.is_empty()) {
+                left.sort_by_key(|(at, _)| records[*at].reference() == &first.reference);
+            }
             if read.len() < excerpt.shown.len() {
                 // Of fewer records the model has less to say.
                 most = (excerpt.shown.len() / 2).max(1);

@@ -87,7 +87,13 @@ impl Draft<'_> {
             None => kind(focus),
         };
         let Some(kind) = kind else {
-            return "somebody or something else, not the patient".to_owned();
+            // Of kinds that are not read a link within the bundle tells nothing: it may be a tumour.
+            let is_within = |name: &str| name.starts_with("urn:") || name.starts_with('#');
+            let told = match focus.reference.as_deref().is_some_and(is_within) {
+                true => "somebody or something that is not told, perhaps not the patient",
+                false => "somebody or something else, not the patient",
+            };
+            return told.to_owned();
         };
         let named = match self.named(focus) {
             Some(named) if named == PATIENT => "another patient".to_owned(),
@@ -110,7 +116,16 @@ impl Draft<'_> {
         let own = subject.and_then(|it| target(it, self.from));
         let of = subject_of(&self.names.resources[at].resource);
         let of = of.and_then(|it| target(it, at));
-        of.is_some() && own.is_some() && of != own
+        let is_url = |name: &str| name.contains("://") || name.starts_with("urn:");
+        match (own, of) {
+            (Some(Ok(own)), Some(Ok(of))) => own != of,
+            // A search may find the same one, and a short name be of one whom a URL is of.
+            (Some(Ok(_)), Some(Err(name))) | (Some(Err(name)), Some(Ok(_))) => !name.contains('?'),
+            (Some(Err(own)), Some(Err(of))) => {
+                own != of && is_url(&own) == is_url(&of) && !own.contains('?') && !of.contains('?')
+            }
+            _ => false,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::source::WeightSource;
 use crate::error::{Error, Result};
 
 /// The format of safetensors entries that hold quantised rows, and of the checks on them.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// What is read of either end of a matrix to know it again.
 const SAMPLE: usize = 4096;
@@ -77,7 +77,9 @@ impl Cache {
     /// The bytes of `name`, from the file or made now.
     pub(super) fn rows(&mut self, name: &str, matrix: Matrix<'_>, to: Format) -> MappedBytes {
         let expected = to.row_bytes(matrix.cols()).map(|row| row * matrix.rows());
-        if let Some(found) = self.found.get(name)
+        // By its format, too: embeddings of one file are held otherwise on other devices.
+        let key = format!("{name} {to}");
+        if let Some(found) = self.found.get(&key)
             && Some(found.bytes.len()) == expected
         {
             if crc32fast::hash(&found.bytes) == found.checksum {
@@ -94,7 +96,7 @@ impl Cache {
             checksum: crc32fast::hash(&bytes),
             bytes: bytes.clone(),
         };
-        self.made.insert(name.to_owned(), entry);
+        self.made.insert(key, entry);
         bytes
     }
 
