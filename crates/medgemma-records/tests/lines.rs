@@ -332,17 +332,16 @@ fn what_is_about_another_says_so_first() {
         assert_eq!(of(members), said, "{members}");
     }
     // Two names that may be of one patient make nobody another's.
-    let tumour = bundle(&[
-        r#"{"resourceType": "Observation", "id": "o", "subject": {"reference": "Patient/1"},
-            "focus": [{"reference": "Condition/c"}]}"#,
-        r#"{"resourceType": "Condition", "id": "c", "code": {"text": "Breast cancer"},
-            "subject": {"reference": "Patient?identifier=1"}}"#,
-    ]);
-    let said = tumour.records()[0].line();
-    assert!(
-        said.contains("about: Breast cancer") && !said.contains("not the patient"),
-        "{said}"
-    );
+    let observation = r#"{"resourceType": "Observation", "id": "o", "subject": {"reference": "Patient/1"},
+        "focus": [{"reference": "Condition/c"}]}"#;
+    let tumour = r#"{"resourceType": "Condition", "id": "c", "code": {"text": "Breast cancer"},
+        "subject": {"reference": "Patient?identifier=1"}}"#;
+    let patient = r#"{"resourceType": "Patient", "id": "1"}"#;
+    for resources in [&[observation, tumour][..], &[observation, tumour, patient]] {
+        let said = bundle(resources).records()[0].line();
+        assert!(said.contains("about: Breast cancer"), "{said}");
+        assert!(!said.contains("not the patient"), "{said}");
+    }
     let elsewhere = line(
         "Observation",
         r#""subject": {"reference": "https://a/Patient/q"}, "focus": [{"reference": "https://a/Patient/q"}]"#,
