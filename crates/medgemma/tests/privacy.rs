@@ -9,14 +9,14 @@
 
 mod support;
 
-use std::io::{self, Write};
+use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
 
 use medgemma::audit::Audit;
 use medgemma::{Image, LoadOptions, MedGemma, Message, Part};
 use medgemma_gemma3::{GenerateOptions as DecoderOptions, Segment};
 use medgemma_testkit::{Fault, picture};
+use support::captured::Log;
 use support::{load, speaker, up_to};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -36,27 +36,6 @@ const WORDS: [&str; 9] = [
     "birnbaum",
     "Birnbaum",
 ];
-
-/// Takes what would go to a log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).expect("a log is text")
-    }
-}
 
 impl log::Log for Log {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {

@@ -6,11 +6,10 @@
 mod support;
 
 use std::fs;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 
 use medgemma::MedSigLip;
 use medgemma_testkit::Scratch;
+use support::captured::Log;
 use support::cpu;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -19,20 +18,6 @@ const TOKENIZER: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../medgemma-tokenizer/tests/golden/siglip"
 );
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A directory without a tokenizer is one on purpose; that a file is passed over for another is not.
 #[test]
@@ -48,7 +33,7 @@ fn a_tokenizer_file_that_is_passed_over_is_told_and_none_at_all_is_no_warning() 
     let folder = Scratch::of("siglip");
     let told = || {
         MedSigLip::load(folder.path(), &cpu()).unwrap();
-        String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap()
+        log.take()
     };
     assert_eq!(told(), "");
 

@@ -22,8 +22,9 @@ pub(crate) struct Names<'a> {
     targets: BTreeMap<String, Option<usize>>,
     /// Contained resources by container and id.
     contained: BTreeMap<(usize, &'a str), usize>,
-    /// `Patient/1` where subjects are so called at several servers: one who came without a server may be either's.
-    contested: BTreeSet<String>,
+    /// Of each `Patient/1` that subjects are the URL, if all that have one have the same: one who is named, or came, without
+    /// a server is that one. `None` where they have several: he may be any of them.
+    pub(super) servers: BTreeMap<String, Option<String>>,
 }
 
 impl<'a> Names<'a> {
@@ -33,7 +34,7 @@ impl<'a> Names<'a> {
             references: Vec::with_capacity(resources.len()),
             targets: BTreeMap::new(),
             contained: BTreeMap::new(),
-            contested: BTreeSet::new(),
+            servers: BTreeMap::new(),
         };
         let (mut taken, mut numbers) = (BTreeSet::new(), BTreeMap::new());
         for (at, typed) in resources.iter().enumerate() {
@@ -85,23 +86,25 @@ impl<'a> Names<'a> {
                 (Some(_), None) => {}
             }
         }
-        names.contested = names.contested();
+        names.servers = names.servers_of_subjects();
         names
     }
 
-    fn contested(&self) -> BTreeSet<String> {
-        let mut servers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    /// See [`Names::servers`].
+    fn servers_of_subjects(&self) -> BTreeMap<String, Option<String>> {
+        let mut servers: BTreeMap<String, Option<String>> = BTreeMap::new();
         for (at, typed) in self.resources.iter().enumerate() {
             let subject = subject_of(&typed.resource).and_then(|it| it.reference.as_deref());
-            let url = subject.map(|reference| self.absolute(reference, at));
-            let split = url.as_deref().and_then(|url| url.rsplit_once("/Patient/"));
-            if let Some((server, id)) = split {
-                let of = servers.entry(format!("Patient/{id}")).or_default();
-                of.insert(server.to_owned());
+            let Some(url) = subject.map(|reference| self.absolute(reference, at)) else {
+                continue;
+            };
+            if let Some((_, id)) = url.rsplit_once("/Patient/") {
+                let of = servers.entry(format!("Patient/{id}"));
+                let of = of.or_insert_with(|| Some(url.clone()));
+                *of = of.take().filter(|first| *first == url);
             }
         }
-        let several = servers.into_iter().filter(|(_, of)| of.len() > 1);
-        several.map(|(name, _)| name).collect()
+        servers
     }
 
     /// The resource that `reference` points at from the resource `from`.
@@ -126,7 +129,8 @@ impl<'a> Names<'a> {
         let (id, kind) = (parts.next()?, parts.next()?);
         let name = format!("{kind}/{id}");
         let at = (*self.targets.get(&name)?)?;
-        (self.base(at).is_none() && !self.contested.contains(&name)).then_some(at)
+        let is_contested = matches!(self.servers.get(&name), Some(None));
+        (self.base(at).is_none() && !is_contested).then_some(at)
     }
 
     /// A reference without a version, and a relative one behind the server that the resource `from` came from, where

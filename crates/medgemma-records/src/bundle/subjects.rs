@@ -31,7 +31,6 @@ impl Whose {
 
 /// The patients among the resources, and whose each resource is.
 pub(crate) fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference>, Vec<Whose>) {
-    let servers = servers_of_absent(resources, names);
     let mut elsewhere: BTreeMap<String, Reference> = BTreeMap::new();
     let mut taken: BTreeSet<String> = names.references.iter().map(|it| it.to_string()).collect();
     let mut of: Vec<Whose> = Vec::with_capacity(resources.len());
@@ -49,7 +48,7 @@ pub(crate) fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference
                         .then(|| names.references[target].clone()),
                     None => {
                         let reference = names.absolute(reference, at);
-                        let at_server = servers.get(&reference).and_then(Option::as_ref);
+                        let at_server = names.servers.get(&reference).and_then(Option::as_ref);
                         let reference = at_server.unwrap_or(&reference);
                         absent(reference, &mut elsewhere, &mut taken)
                     }
@@ -64,27 +63,6 @@ pub(crate) fn patients(resources: &[Typed], names: &Names<'_>) -> (Vec<Reference
         of.push(whose);
     }
     (patients, of)
-}
-
-/// Of each `Patient/1` who is referred to and is not in the pages the URL, if all that have one have the same: one who is
-/// named without a server is that one.
-fn servers_of_absent(resources: &[Typed], names: &Names<'_>) -> BTreeMap<String, Option<String>> {
-    let mut servers: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for (at, typed) in resources.iter().enumerate() {
-        let Subject::Named(reference) = subject(&typed.resource) else {
-            continue;
-        };
-        if names.target(reference, at).is_some() {
-            continue;
-        }
-        let url = names.absolute(reference, at);
-        if let Some((_, id)) = url.rsplit_once("/Patient/") {
-            let of = servers.entry(format!("Patient/{id}"));
-            let of = of.or_insert_with(|| Some(url.clone()));
-            *of = of.take().filter(|first| *first == url);
-        }
-    }
-    servers
 }
 
 /// A name for a patient who is referred to and is not in the pages: no other's, not even that of another server's patient

@@ -7,6 +7,8 @@
     reason = "every test file compiles this module for itself and uses a part of it"
 )]
 
+pub mod captured;
+
 use std::path::Path;
 use std::sync::OnceLock;
 
