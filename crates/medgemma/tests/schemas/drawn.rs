@@ -1,5 +1,6 @@
 //! Schemas drawn at random.
 
+use medgemma::Schema;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
