@@ -86,26 +86,13 @@ pub(super) fn linear(
         Path::Avx512 | Path::Amx => {
             let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
             for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
-                // Each of the two rows goes on where the one before it ended: a processor foresees
-                // that, which it does not of neighbours that take turns.
-                let half = count.div_ceil(2);
-                let len = weight.row(first).len();
-                for row in first..first + half {
-                    // An odd last row is taken twice.
-                    let next = (row + half).min(first + count - 1);
-                    let (mut sums, m) = ([[0.0; MOST]; 2], tokens.len());
-                    let pair = [row, next].map(|row| Row::new(weight, row, len));
-                    // SAFETY: the processor has the instructions of `cpu.path()`.
-                    unsafe {
-                        few_avx512::rows(weight.format(), pair, &packed.lines, m, &mut sums);
-                    };
-                    for (row, sums) in [row, next].into_iter().zip(sums) {
-                        tokens
-                            .clone()
-                            .zip(sums)
-                            .for_each(|(token, sum)| put(token, row, sum));
-                    }
-                }
+                let put = |row: usize, sums: [f32; MOST]| {
+                    let sums = tokens.clone().zip(sums);
+                    sums.for_each(|(token, sum)| put(token, row, sum));
+                };
+                let (rows, m) = (first..first + count, tokens.len());
+                // SAFETY: the processor has the instructions of `cpu.path()`.
+                unsafe { few_avx512::piece(weight, rows, &packed.lines, m, put) };
             });
         }
         _ => {
@@ -135,7 +122,7 @@ pub(super) struct Row<'a> {
 #[cfg(target_arch = "x86_64")]
 impl<'a> Row<'a> {
     /// `len` is that of all rows, which is looked up once for many of them.
-    fn new(weight: Matrix<'a>, row: usize, len: usize) -> Self {
+    pub(super) fn new(weight: Matrix<'a>, row: usize, len: usize) -> Self {
         Self {
             bytes: &weight.bytes()[row * len..],
             len,

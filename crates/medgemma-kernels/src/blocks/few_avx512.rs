@@ -1,14 +1,19 @@
 //! AVX-512: two rows of weights times a few rows of activations.
 
 use core::arch::x86_64::*;
+use std::ops::Range;
 
-use crate::matrix::Format;
+use crate::lines::Line;
+use crate::matrix::{Format, Matrix};
 
 use super::crossed_avx512::{Crossed, LINES};
 use super::decode::format_of;
 use super::few::Row;
 use super::packed::{CHUNK, LONGEST};
-use crate::lines::Line;
+
+/// Bytes of activations at most that rows of weights go by together: with the weights they have to stay in
+/// the first-level cache, of 32 or 48 kB, or every two rows of weights fetch them again.
+const NEAR: usize = 32 << 10;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: with one
 /// row of activations about what a thread gets in the time that memory takes to answer; with more, more is
@@ -18,23 +23,83 @@ use crate::lines::Line;
 /// less, eight 1 % longer and 15 % less; 4 kB much the same, 6 kB less good. On a Xeon, one row, 1 kB into the
 /// first-level cache did as well as 2 kB, 4 and 8 kB worse by 4 to 8 %, and not to ask at all by 9 to 25 %;
 /// neither number was measured there as it is.
-const fn ahead(m: usize) -> usize {
+const fn ahead(m: usize) -> isize {
     if m == 1 { 1 << 10 } else { 3 << 10 }
 }
 
-/// The sums of two rows of weights with each of `m` rows of activations: `out[..][..m]`. Two,
-/// because then each load of activations serves twice.
+/// Sums that are not yet added up, of two rows of weights with eight of activations.
+type Kept = [[Line; 8]; 2];
+
+/// What two rows of weights go through at once.
+struct Stretch<'a> {
+    /// Of these chunks.
+    chunks: Range<usize>,
+    /// From the weights in use to those that memory is asked for, in bytes.
+    ahead: isize,
+    /// From the stretch before and for the one after, where there are several.
+    kept: Option<&'a mut Kept>,
+}
+
+/// Calls `put` with each of some rows of weights and its sums with `m` rows of activations.
+///
+/// # Panics
+/// When `m` is more than 8, `lines` are not of as many chunks as the rows have, or there are no such rows.
+///
+/// # Safety
+/// The processor has what [`crate::Path::Avx512`] says.
+pub(super) unsafe fn piece(
+    weight: Matrix<'_>,
+    rows: Range<usize>,
+    lines: &[Line],
+    m: usize,
+    mut put: impl FnMut(usize, [f32; 8]),
+) {
+    let format = weight.format();
+    let chunks = weight.cols().div_ceil(CHUNK);
+    let stretches = chunks.div_ceil((NEAR / size_of::<Line>() / LINES / m.max(1)).max(1));
+    let each = chunks.div_ceil(stretches.max(1)).max(1);
+    // Each of the two rows goes on where the one before it ended: a processor foresees that, which it
+    // does not of neighbours that take turns.
+    let half = rows.len().div_ceil(2);
+    let len = weight.row(rows.start).len();
+    let mut kept = vec![[[Line([0; 64]); 8]; 2]; if stretches > 1 { half } else { 0 }];
+    for start in (0..chunks).step_by(each) {
+        let end = chunks.min(start + each);
+        for index in 0..half {
+            let row = rows.start + index;
+            // An odd last row is taken twice.
+            let next = (row + half).min(rows.end - 1);
+            let stretch = Stretch {
+                chunks: start..end,
+                ahead: if stretches > 1 { len.cast_signed() } else { ahead(m) },
+                kept: kept.get_mut(index),
+            };
+            let pair = [row, next].map(|row| Row::new(weight, row, len));
+            let mut sums = [[0.0; 8]; 2];
+            // SAFETY: the caller's word.
+            unsafe { two_rows(format, pair, lines, m, stretch, &mut sums) };
+            if end == chunks {
+                put(row, sums[0]);
+                put(next, sums[1]);
+            }
+        }
+    }
+}
+
+/// The sums of two rows of weights with each of `m` rows of activations, `out[..][..m]`, after the last of
+/// the stretches. Two, because then each load of activations serves twice.
 ///
 /// # Panics
 /// When `m` is more than 8, or `lines` are not of as many chunks as the rows have.
 ///
 /// # Safety
 /// The processor has what [`crate::Path::Avx512`] says.
-pub(super) unsafe fn rows(
+unsafe fn two_rows(
     format: Format,
     rows: [Row<'_>; 2],
     lines: &[Line],
     m: usize,
+    stretch: Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
     macro_rules! by_rows {
@@ -44,14 +109,14 @@ pub(super) unsafe fn rows(
             unsafe {
                 match m {
                     0 => {}
-                    1 => dot::<FORMAT, 1>(rows, lines, out),
-                    2 => dot::<FORMAT, 2>(rows, lines, out),
-                    3 => dot::<FORMAT, 3>(rows, lines, out),
-                    4 => dot::<FORMAT, 4>(rows, lines, out),
-                    5 => dot::<FORMAT, 5>(rows, lines, out),
-                    6 => dot::<FORMAT, 6>(rows, lines, out),
-                    7 => dot::<FORMAT, 7>(rows, lines, out),
-                    8 => dot::<FORMAT, 8>(rows, lines, out),
+                    1 => dot::<FORMAT, 1>(rows, lines, stretch, out),
+                    2 => dot::<FORMAT, 2>(rows, lines, stretch, out),
+                    3 => dot::<FORMAT, 3>(rows, lines, stretch, out),
+                    4 => dot::<FORMAT, 4>(rows, lines, stretch, out),
+                    5 => dot::<FORMAT, 5>(rows, lines, stretch, out),
+                    6 => dot::<FORMAT, 6>(rows, lines, stretch, out),
+                    7 => dot::<FORMAT, 7>(rows, lines, stretch, out),
+                    8 => dot::<FORMAT, 8>(rows, lines, stretch, out),
                     _ => panic!("at most 8 rows of activations, not {m}"),
                 }
             }
@@ -75,27 +140,34 @@ pub(super) unsafe fn rows(
 fn dot<const FORMAT: u8, const M: usize>(
     rows: [Row<'_>; 2],
     lines: &[Line],
+    stretch: Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let Stretch { chunks, ahead, kept } = stretch;
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
-        lines.len() == len.div_ceil(size) * LINES * M,
+        lines.len() == len.div_ceil(size) * LINES * M && chunks.end <= len.div_ceil(size),
         "activations of as many chunks as a row has"
     );
     let mut sums = [[_mm512_setzero_ps(); M]; 2];
+    if let Some(kept) = &kept
+        && chunks.start > 0
+    {
+        load(kept, &mut sums);
+    }
     let whole = len / size;
-    for chunk in 0..whole {
+    for chunk in chunks.start..chunks.end.min(whole) {
         let bytes = rows.map(|row| row.bytes[chunk * size..][..size].as_ptr());
-        ask_ahead::<M>(bytes, size);
+        ask_ahead(bytes, ahead, size);
         let lines = &raw const lines[chunk * M * LINES];
         // SAFETY: a whole chunk is left of the rows, and the lines of it, by the assertion.
         unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
-    if whole * size < len {
+    if chunks.end > whole {
         let at = rows.map(|row| row.bytes[whole * size..].as_ptr());
-        ask_ahead::<M>(at, len - whole * size);
+        ask_ahead(at, ahead, len - whole * size);
         let [mut first, mut second] = [[0; LONGEST]; 2];
         let bytes = [
             rows[0].last(whole * size, size, &mut first).as_ptr(),
@@ -114,6 +186,11 @@ fn dot<const FORMAT: u8, const M: usize>(
         // SAFETY: the activations have a last chunk.
         unsafe { add_rows::<FORMAT, M>(chunks, lines, &mut sums) };
     }
+    if let Some(kept) = kept
+        && chunks.end < len.div_ceil(size)
+    {
+        return store(&sums, kept);
+    }
     for (out, sums) in out.iter_mut().zip(sums) {
         for (out, sums) in out.iter_mut().zip(sums) {
             *out = _mm512_reduce_add_ps(sums);
@@ -121,13 +198,37 @@ fn dot<const FORMAT: u8, const M: usize>(
     }
 }
 
-/// Asks memory for what comes [`ahead`] of `count` bytes of two rows.
+/// Takes up the sums that were kept.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn ask_ahead<const M: usize>(rows: [*const u8; 2], count: usize) {
+fn load<const M: usize>(kept: &Kept, sums: &mut [[__m512; M]; 2]) {
+    for (sums, kept) in sums.iter_mut().zip(kept) {
+        for (sums, kept) in sums.iter_mut().zip(kept) {
+            // SAFETY: a line is 64 aligned bytes.
+            *sums = unsafe { _mm512_load_ps(kept.0.as_ptr().cast()) };
+        }
+    }
+}
+
+/// Keeps the sums.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store<const M: usize>(sums: &[[__m512; M]; 2], kept: &mut Kept) {
+    for (sums, kept) in sums.iter().zip(kept) {
+        for (sums, kept) in sums.iter().zip(kept) {
+            // SAFETY: a line is 64 aligned bytes.
+            unsafe { _mm512_store_ps(kept.0.as_mut_ptr().cast(), *sums) };
+        }
+    }
+}
+
+/// Asks memory for what comes `ahead` of `count` bytes of two rows.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn ask_ahead(rows: [*const u8; 2], ahead: isize, count: usize) {
     for line in 0..count.div_ceil(64) {
         for row in rows {
-            _mm_prefetch::<_MM_HINT_T1>(row.wrapping_add(const { ahead(M) } + line * 64).cast());
+            _mm_prefetch::<_MM_HINT_T1>(row.wrapping_offset(ahead).wrapping_add(line * 64).cast());
         }
     }
 }
