@@ -42,6 +42,9 @@ struct Stretch<'a> {
 
 /// Calls `put` with each of some rows of weights and its sums with `m` rows of activations.
 ///
+/// Rows that are too wide for [`NEAR`] go by in stretches of their columns. That took 0.5 to 0.65 of the
+/// time for 5 to 8 rows of activations, 10240 columns and any format, 0.7 to 0.8 for 3 and 4.
+///
 /// # Panics
 /// When `m` is more than 8, `lines` are not of as many chunks as the rows have, or there are no such rows.
 ///
@@ -54,30 +57,35 @@ pub(super) unsafe fn piece(
     m: usize,
     mut put: impl FnMut(usize, [f32; 8]),
 ) {
-    let format = weight.format();
     let chunks = weight.cols().div_ceil(CHUNK);
-    let stretches = chunks.div_ceil((NEAR / size_of::<Line>() / LINES / m.max(1)).max(1));
-    let each = chunks.div_ceil(stretches.max(1)).max(1);
+    let each = stretch(chunks, m);
+    let stretches = chunks.div_ceil(each);
     // Each of the two rows goes on where the one before it ended: a processor foresees that, which it
     // does not of neighbours that take turns.
     let half = rows.len().div_ceil(2);
     let len = weight.row(rows.start).len();
+    let ahead = if stretches > 1 {
+        len.cast_signed()
+    } else {
+        ahead(m)
+    };
     let mut kept = vec![[[Line([0; 64]); 8]; 2]; if stretches > 1 { half } else { 0 }];
-    for start in (0..chunks).step_by(each) {
+    // Without columns, sums of nothing are put.
+    for start in (0..chunks.max(1)).step_by(each) {
         let end = chunks.min(start + each);
         for index in 0..half {
             let row = rows.start + index;
             // An odd last row is taken twice.
             let next = (row + half).min(rows.end - 1);
+            let pair = [row, next].map(|row| Row::new(weight, row, len));
             let stretch = Stretch {
                 chunks: start..end,
-                ahead: if stretches > 1 { len.cast_signed() } else { ahead(m) },
+                ahead,
                 kept: kept.get_mut(index),
             };
-            let pair = [row, next].map(|row| Row::new(weight, row, len));
             let mut sums = [[0.0; 8]; 2];
             // SAFETY: the caller's word.
-            unsafe { two_rows(format, pair, lines, m, stretch, &mut sums) };
+            unsafe { two_rows(weight.format(), pair, lines, m, stretch, &mut sums) };
             if end == chunks {
                 put(row, sums[0]);
                 put(next, sums[1]);
@@ -86,8 +94,17 @@ pub(super) unsafe fn piece(
     }
 }
 
+/// Chunks of a stretch, of `chunks` and of `m` rows of activations.
+fn stretch(chunks: usize, m: usize) -> usize {
+    let most = NEAR / (size_of::<Line>() * LINES * m.max(1));
+    let stretches = chunks.div_ceil(most.max(1)).max(1);
+    chunks.div_ceil(stretches).max(1)
+}
+
 /// The sums of two rows of weights with each of `m` rows of activations, `out[..][..m]`, after the last of
-/// the stretches. Two, because then each load of activations serves twice.
+/// the stretches. Two, because then each load of activations serves twice. Which function it is, is asked
+/// for each two rows: with these loops in one function with its products, the sums were kept in memory, and
+/// all took 1.1 to 1.4 times as long.
 ///
 /// # Panics
 /// When `m` is more than 8, or `lines` are not of as many chunks as the rows have.
@@ -144,7 +161,11 @@ fn dot<const FORMAT: u8, const M: usize>(
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
-    let Stretch { chunks, ahead, kept } = stretch;
+    let Stretch {
+        chunks,
+        ahead,
+        kept,
+    } = stretch;
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
