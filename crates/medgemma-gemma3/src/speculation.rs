@@ -30,7 +30,7 @@ const NGRAMS: [usize; 2] = [3, 2];
 const FIRST: usize = 3;
 
 /// Tokens of the longest draft. With the token before it these are the eight rows that the CPU's
-/// kernels read each weight once for, in the arithmetic that they have for one.
+/// kernels read each weight once for; of blocks, with AVX-512, in the arithmetic that they have for one.
 const LONGEST: usize = 7;
 const _: () = assert!(LONGEST < TAKEN_BACK, "a draft can be taken back");
 

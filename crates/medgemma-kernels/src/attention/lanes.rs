@@ -52,7 +52,8 @@ pub(super) trait Lanes: Copy {
     /// a · b + c, rounded once.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
-    /// 2^x for x ≤ 0 or barely more, by a relative error of 2⁻²³; 0 where that is below 2⁻¹²⁶.
+    /// 2^x for x ≤ 0 or barely more, by a relative error of 2⁻²³; 0, or with AVX-512 a subnormal number,
+    /// where that is below 2⁻¹²⁶.
     fn exp2(self, x: Self::V) -> Self::V;
 
     /// `x` where `low` ≤ `at` < `high`, −∞ elsewhere.

@@ -119,18 +119,12 @@ pub fn linear_each(
             .iter()
             .all(|(weight, _)| in_tiles(cpu.path(), weight.format()))
     {
-        let layers = layers
-            .iter()
-            .zip(outs)
-            .filter(|((weight, _), _)| weight.rows() > 0);
-        let layers = layers.map(|((weight, bias), out)| {
-            checked_tokens(x, weight.rows(), weight.cols(), out);
-            (
-                Weights::Rows(*weight),
-                Output::new(out, weight.rows(), *bias),
-            )
+        let layers = layers.iter().zip(outs).map(|((weight, bias), out)| {
+            let rows = weight.rows();
+            checked_tokens(x, rows, cols, out);
+            (Weights::Rows(*weight), Output::new(out, rows, *bias))
         });
-        let layers: Vec<_> = layers.collect();
+        let layers: Vec<_> = layers.filter(|(weight, _)| weight.rows() > 0).collect();
         return tiles::linear(cpu, x, cols, &layers);
     }
     for ((weight, bias), out) in layers.iter().zip(outs) {

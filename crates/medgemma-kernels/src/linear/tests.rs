@@ -430,6 +430,26 @@ fn layers_with_one_input_have_as_many_columns() {
     }
 }
 
+/// A layer without rows has no outputs, on the tile unit too, which leaves it out.
+#[test]
+fn layers_without_rows_are_checked_as_well() {
+    let weight = bytes(Format::Bf16, &[1.0; 3 * 64], 0);
+    for path in Path::available() {
+        let layers = [3, 0].map(|rows| {
+            (
+                Matrix::new(Format::Bf16, rows, 64, &weight[..rows * 128]),
+                None,
+            )
+        });
+        let (mut out, mut surplus) = ([0.0; 3 * 40], [0.0; 1]);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let outs = &mut [&mut out[..], &mut surplus[..]];
+            linear_each(&Cpu::new(2, path), &[1.0; 40 * 64], &layers, outs);
+        }));
+        assert!(caught.is_err(), "{path}");
+    }
+}
+
 #[test]
 fn without_weights_there_is_no_mlp() {
     for path in Path::available() {

@@ -111,8 +111,10 @@ pub fn resize_rows(path: Path, data: &[u8], width: usize, table: &ResizeTable, o
     if width == 0 || table.is_empty() {
         return assert!(out.is_empty(), "length of the output");
     }
-    let rows = data.len() / (width * 3);
-    assert_eq!(data.len(), rows * width * 3, "whole rows");
+    // A width that wraps is of no whole row either.
+    let row = width.saturating_mul(3);
+    let rows = data.len() / row;
+    assert_eq!(data.len() % row, 0, "whole rows");
     assert_eq!(out.len(), rows * table.len() * 3, "length of the output");
     match path {
         #[cfg(target_arch = "x86_64")]

@@ -110,3 +110,18 @@ fn a_window_beyond_the_column_is_refused() {
     table.push(1, [8, 8]);
     resize_columns(Path::Scalar, &[0; 6], 3, &table, &mut [0; 3]);
 }
+
+/// Wrapped round, three times this width are 2.
+#[test]
+#[should_panic(expected = "whole rows")]
+fn a_row_longer_than_can_be_counted_is_refused() {
+    let mut table = ResizeTable::new(4);
+    table.push(0, [8, 8]);
+    resize_rows(
+        Path::Scalar,
+        &[0; 8],
+        usize::MAX / 3 + 1,
+        &table,
+        &mut [0; 12],
+    );
+}

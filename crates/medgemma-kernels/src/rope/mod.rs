@@ -34,7 +34,7 @@ pub fn qk_norm_rope(
     out: &mut [f32],
 ) {
     let h = gain.len();
-    let token = heads * h;
+    let token = heads.checked_mul(h).unwrap_or(0);
     assert!(token > 0 && h.is_multiple_of(2), "{heads} heads of {h}");
     assert_eq!(x.len(), out.len(), "lengths of input and output");
     assert!(

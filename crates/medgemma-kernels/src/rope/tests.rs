@@ -90,3 +90,20 @@ fn an_odd_head_is_refused() {
         &mut [0.0; 3],
     );
 }
+
+/// Wrapped round, heads times their size are 2.
+#[test]
+#[should_panic(expected = "9223372036854775809 heads of 2")]
+fn more_heads_than_can_be_counted_are_refused() {
+    let cpu = Cpu::new(1, Path::Scalar);
+    qk_norm_rope(
+        &cpu,
+        &[1.0; 4],
+        (1 << 63) + 1,
+        &[1.0; 2],
+        EPS,
+        &[1.0; 2],
+        &[0.0; 2],
+        &mut [0.0; 4],
+    );
+}

@@ -103,7 +103,7 @@ unsafe fn dots<L: Lanes, R: Reading<L>, const Q: usize, const K: usize>(
             for lane in (0..whole).step_by(pair) {
                 for (next, row) in rows.iter().enumerate() {
                     let row = row.wrapping_add(lane);
-                    lanes.prefetch(row.wrapping_add(AHEAD * task.keys.1).cast());
+                    lanes.prefetch(row.wrapping_add(task.keys.1.wrapping_mul(AHEAD)).cast());
                     let elements = R::key(lanes, row);
                     add::<L, R, Q, K>(lanes, &mut acc, next, elements, (q, task.width, lane));
                 }
@@ -264,9 +264,9 @@ unsafe fn gather<L: Lanes, R: Reading<L>>(
                 for (next, elements) in elements.iter_mut().enumerate() {
                     let first = rows[next * R::KEYS].wrapping_add(lane);
                     let last = rows[next * R::KEYS + R::KEYS - 1].wrapping_add(lane);
-                    lanes.prefetch(first.wrapping_add(AHEAD * task.values.1).cast());
+                    lanes.prefetch(first.wrapping_add(task.values.1.wrapping_mul(AHEAD)).cast());
                     if R::KEYS == 2 {
-                        lanes.prefetch(last.wrapping_add(AHEAD * task.values.1).cast());
+                        lanes.prefetch(last.wrapping_add(task.values.1.wrapping_mul(AHEAD)).cast());
                     }
                     *elements = R::values(lanes, [first, last]);
                 }

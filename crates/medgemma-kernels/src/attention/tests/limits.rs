@@ -27,6 +27,39 @@ fn more_heads_than_can_be_counted_are_refused() {
     }
 }
 
+/// One key is at no stride from the next: with overflow checks, counting it was a panic.
+#[test]
+fn a_single_key_may_have_any_stride() {
+    let bf16 = [half::bf16::ONE; 128];
+    for numbers in [Numbers::F32(&[1.0; 128]), Numbers::Bf16(&bf16)] {
+        let rows = Rows {
+            numbers,
+            heads: 1,
+            len: 1,
+            head_dim: 128,
+            head_stride: usize::MAX,
+            row_stride: usize::MAX,
+        };
+        for path in Path::available() {
+            for t in [1, 40] {
+                let (cpu, mut out) = (Cpu::new(2, path), vec![0.0; t * 128]);
+                attention(
+                    &cpu,
+                    &vec![1.0; t * 128],
+                    1,
+                    rows,
+                    rows,
+                    1.0,
+                    None,
+                    &mut out,
+                );
+                let near = |&out: &f32| (out - 1.0).abs() < 1e-4;
+                assert!(out.iter().all(near), "{path}, {t} rows: {out:?}");
+            }
+        }
+    }
+}
+
 /// Rows see one of two stretches, with keys between them that nobody sees.
 fn stretches(t: usize) -> Case {
     let mut case = case(t, 700);

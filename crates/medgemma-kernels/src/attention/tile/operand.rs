@@ -40,12 +40,12 @@ impl Operand {
         let (start, row_step, depth) = match (keys.numbers, &kernels.pairs) {
             (Numbers::F32(numbers), _) => (
                 numbers[start..].as_ptr().cast(),
-                keys.row_stride * size_of::<f32>(),
+                keys.row_stride.wrapping_mul(size_of::<f32>()),
                 h,
             ),
             (Numbers::Bf16(numbers), Some(_)) if h.is_multiple_of(2) => (
                 numbers[start..].as_ptr().cast(),
-                keys.row_stride * size_of::<bf16>(),
+                keys.row_stride.wrapping_mul(size_of::<bf16>()),
                 h / 2,
             ),
             (_, pairs) => {
@@ -92,7 +92,7 @@ impl Operand {
             (Numbers::F32(numbers), _) => (
                 numbers[start..].as_ptr().cast(),
                 ELEMENT,
-                values.row_stride * ELEMENT,
+                values.row_stride.wrapping_mul(ELEMENT),
                 block.len(),
             ),
             (_, Some(pairs)) => {
