@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "give a file with a secret, a folder to read, a folder to write, options".into(),
         );
     };
-    let key = Key::from_secret(&fs::read(secret)?);
+    let key = Key::from_secret(&fs::read(secret)?)?;
     let mut deidentifier = DicomDeidentifier::new(&key);
     for option in options {
         deidentifier = deidentifier.retain(match option.as_str() {

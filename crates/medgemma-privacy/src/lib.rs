@@ -11,7 +11,7 @@
 //! # fn main() -> Result<(), medgemma_privacy::Error> {
 //! # let file = medgemma_privacy::doc_example();
 //! // Who has the key can tell which patient became which: keep it as you keep the originals.
-//! let key = Key::from_secret(b"32 bytes or more from a random number generator");
+//! let key = Key::from_secret(b"32 bytes or more from a random number generator")?;
 //! let deidentifier = DicomDeidentifier::new(&key).retain(Retain::ModifiedDates);
 //! let clean = deidentifier.deidentify(&file)?;
 //! for warning in &clean.report.warnings {

@@ -14,7 +14,7 @@ use medgemma_privacy::{DicomDeidentifier, Error, Key, Limits, Scrubber};
 use proptest::prelude::*;
 
 fn deidentifier() -> DicomDeidentifier {
-    DicomDeidentifier::new(&Key::from_secret(b"test"))
+    DicomDeidentifier::new(&Key::from_secret(b"a secret of the tests").unwrap())
 }
 
 fn header(syntax: &str) -> Vec<u8> {

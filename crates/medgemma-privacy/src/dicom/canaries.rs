@@ -29,6 +29,10 @@ const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 /// Not in the table, and with sequences in it that are.
 const KEPT_SEQUENCE: Tag = tags::ANATOMIC_REGION_SEQUENCE;
 
+fn key() -> Key {
+    Key::from_secret(b"a secret of the tests").expect("a secret")
+}
+
 fn vr(tag: Tag) -> Option<VR> {
     Some(StandardDataDictionary.by_tag(tag)?.vr().relaxed())
 }
@@ -129,7 +133,7 @@ fn read(bytes: &[u8]) -> InMemDicomObject {
 
 #[test]
 fn nothing_of_any_listed_attribute_is_left() {
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     for syntax in [
         uids::EXPLICIT_VR_LITTLE_ENDIAN,
         uids::IMPLICIT_VR_LITTLE_ENDIAN,
@@ -166,7 +170,7 @@ fn nothing_of_any_listed_attribute_is_left() {
 fn nothing_is_left_around_the_data_set() {
     let mut file = file(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
     file[..6].copy_from_slice(b"CANARY");
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     let clean = deidentifier.deidentify(&file).expect("a file");
     let part = part10::read(&clean.bytes, &Limits::default()).expect("a file");
     let deflated = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
@@ -184,7 +188,7 @@ fn nothing_is_left_around_the_data_set() {
 
 #[test]
 fn each_attribute_gets_the_action_of_the_table() {
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     let clean = deidentifier.deidentify(&file(uids::EXPLICIT_VR_LITTLE_ENDIAN));
     let object = read(&clean.expect("a file").bytes);
     let mut seen = 0;
@@ -243,7 +247,7 @@ fn each_attribute_gets_the_action_of_the_table() {
 #[test]
 fn options_keep_what_they_say() {
     let file = file(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    let key = Key::from_secret(b"test");
+    let key = key();
     let with = |option| {
         let clean = DicomDeidentifier::new(&key)
             .retain(option)
@@ -322,7 +326,7 @@ fn small(elements: &[(Tag, VR, &str)]) -> Vec<u8> {
 
 #[test]
 fn files_of_a_patient_belong_together_and_intervals_stay() {
-    let key = Key::from_secret(b"test");
+    let key = key();
     let of = |patient: &str, date: &str| {
         let file = small(&[
             (tags::STUDY_DATE, VR::DA, date),
@@ -365,12 +369,12 @@ fn files_of_a_patient_belong_together_and_intervals_stay() {
 
 #[test]
 fn a_uid_that_only_the_meta_information_has_is_replaced_there() {
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     let clean = deidentifier.deidentify(&small(&[])).expect("a file");
     let part = part10::read(&clean.bytes, &Limits::default()).expect("a file");
     assert!(part.object.get(tags::SOP_INSTANCE_UID).is_none());
     let instance = part.meta.media_storage_sop_instance_uid();
-    assert_eq!(instance, Key::from_secret(b"test").uid("1.2.3"));
+    assert_eq!(instance, key().uid("1.2.3"));
 }
 
 #[test]
@@ -379,7 +383,7 @@ fn what_is_no_date_is_not_kept_as_one() {
         (tags::STUDY_DATE, VR::DA, "Quagmire"),
         (tags::SERIES_DATE, VR::DA, "202402"),
     ]);
-    let options = DicomDeidentifier::new(&Key::from_secret(b"test")).retain(Retain::ModifiedDates);
+    let options = DicomDeidentifier::new(&key()).retain(Retain::ModifiedDates);
     let object = read(&options.deidentify(&file).expect("a file").bytes);
     let text = |tag| {
         object
@@ -404,7 +408,7 @@ fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
         (tags::CODE_MEANING, VR::LO, "Quagmires are wet"),
     ]);
     let options =
-        DicomDeidentifier::new(&Key::from_secret(b"test")).retain(Retain::PatientCharacteristics);
+        DicomDeidentifier::new(&key()).retain(Retain::PatientCharacteristics);
     let clean = options.deidentify(&file).expect("a file");
     let object = read(&clean.bytes);
     let text = |tag| {
@@ -437,7 +441,7 @@ fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
         BurnedInAnnotation, Derived, Modality, RecognizableFeatures, SecondaryCapture,
     };
     let warnings = |elements: &[(Tag, VR, &str)]| {
-        let clean = DicomDeidentifier::new(&Key::from_secret(b"test")).deidentify(&small(elements));
+        let clean = DicomDeidentifier::new(&key()).deidentify(&small(elements));
         clean.expect("a file").report.warnings
     };
     let ultrasound = (tags::MODALITY, VR::CS, "US");
