@@ -1,6 +1,7 @@
 //! De-identification of a DICOM file as a whole: PS3.15 Annex E, Basic Application Level
 //! Confidentiality Profile, with options by name.
 
+mod additions;
 mod burned_in;
 #[cfg(test)]
 mod canaries;
@@ -105,6 +106,7 @@ impl std::fmt::Debug for Deidentified {
 /// - Attributes of the table are removed, emptied, replaced or given other UIDs, in all sequences; where
 ///   the table allows several, what no object definition forbids.
 /// - Private attributes, overlays, curves, group lengths and attributes of no dictionary are removed.
+/// - So are some attributes that the table does not name: dates in other calendars.
 /// - Names, UIDs, dates and times that the table does not list are treated as if it did.
 /// - Texts that stay and repeat a name or number of the file are emptied.
 /// - Patient's Name and Patient ID become pseudonyms made with the [`Key`]; UIDs become others made with

@@ -1,13 +1,15 @@
-//! Every attribute of the table with a value that is found again wherever it is, at the top and in
+//! Every attribute of the table, and of what this crate adds to it, with a value that is found again wherever it is, at the top and in
 //! sequences, through each option.
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::value::{C, PrimitiveValue, Value};
+use dicom_core::header::Header;
 use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
+use super::additions::ADDITIONS;
 use super::profile::Action;
 use super::profile_table::TABLE;
 use super::value::{sequence, texts};
@@ -70,7 +72,7 @@ fn canary(tag: Tag, vr: VR) -> InMemElement {
 }
 
 fn every_attribute() -> Vec<InMemElement> {
-    let elements = TABLE.iter().filter_map(|row| {
+    let elements = TABLE.iter().chain(&ADDITIONS).filter_map(|row| {
         let tag = Tag((row.0 >> 16) as u16, (row.0 & 0xFFFF) as u16);
         let data_set = tag.group() > 4 && tag.element() != 0;
         Some(canary(tag, vr(tag).filter(|_| data_set)?))
@@ -197,8 +199,10 @@ fn each_attribute_gets_the_action_of_the_table() {
         let text = element.to_str().expect("text").trim_end().to_owned();
         assert!(text.len() == 17 && text.starts_with('P'), "{tag}: {text}");
     }
-    for &(number, action, _) in &TABLE {
+    for &(number, action, _) in TABLE.iter().chain(&ADDITIONS) {
         let tag = Tag((number >> 16) as u16, (number & 0xFFFF) as u16);
+        let added = ADDITIONS.iter().any(|row| row.0 == number);
+        assert!(!added || vr(tag).is_some(), "{tag} is in no dictionary");
         if vr(tag).is_none() || tag.group() <= 4 {
             continue;
         }
@@ -461,4 +465,31 @@ fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
         warnings(&[(tags::RECOGNIZABLE_VISUAL_FEATURES, VR::CS, "YES"), no]),
         [RecognizableFeatures]
     );
+}
+
+#[test]
+fn dates_of_other_calendars_go_with_every_option() {
+    let file = small(&[
+        (
+            tags::PATIENT_BIRTH_DATE_IN_ALTERNATIVE_CALENDAR,
+            VR::LO,
+            "SHOWA 6",
+        ),
+        (
+            tags::PATIENT_DEATH_DATE_IN_ALTERNATIVE_CALENDAR,
+            VR::LO,
+            "CANARY",
+        ),
+        (tags::PATIENT_ALTERNATIVE_CALENDAR, VR::LO, "JAPANESE"),
+    ]);
+    for option in [
+        Retain::FullDates,
+        Retain::ModifiedDates,
+        Retain::PatientCharacteristics,
+    ] {
+        let options = DicomDeidentifier::new(&key()).retain(option);
+        let clean = options.deidentify(&file).expect("a file");
+        assert_eq!(clean.report.removed, 3, "{option:?}");
+        assert!(read(&clean.bytes).iter().all(|element| element.tag().group() != 0x10));
+    }
 }

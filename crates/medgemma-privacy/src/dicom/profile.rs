@@ -3,6 +3,7 @@
 
 use dicom_core::{Tag, VR};
 
+use super::additions::ADDITIONS;
 use super::profile_table::TABLE;
 
 /// What the basic profile does with an attribute. Of several that the table allows, by what an
@@ -94,10 +95,13 @@ pub(super) enum Step {
 /// What is done with an attribute of this value representation. `retained` is free of contradictions.
 pub(super) fn step(tag: Tag, vr: VR, retained: &[Retain]) -> Step {
     let number = (u32::from(tag.group()) << 16) | u32::from(tag.element());
-    let Ok(index) = TABLE.binary_search_by_key(&number, |row| row.0) else {
+    let row = |table: &[(u32, Action, u16)]| {
+        let index = table.binary_search_by_key(&number, |row| row.0);
+        index.ok().map(|index| table[index])
+    };
+    let Some((_, action, options)) = row(&TABLE).or_else(|| row(&ADDITIONS)) else {
         return unlisted(vr, retained);
     };
-    let (_, action, options) = TABLE[index];
     let has = |option: u16, retain: Retain| options & option != 0 && retained.contains(&retain);
     if has(UIDS, Retain::Uids)
         || has(DEVICE, Retain::DeviceIdentity) && options & DATES == 0
@@ -155,6 +159,9 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_holds_what_everybody_expects_of_it() {
         assert!(TABLE.windows(2).all(|rows| rows[0].0 < rows[1].0));
+        assert!(ADDITIONS.windows(2).all(|rows| rows[0].0 < rows[1].0));
+        let twice = |row: &(u32, Action, u16)| TABLE.iter().any(|listed| listed.0 == row.0);
+        assert!(!ADDITIONS.iter().any(twice), "the standard's row holds");
         let all = |group, element, vr, retained: &[Retain]| step(Tag(group, element), vr, retained);
         // PS3.15 table E.1-1: (0010,0010) Z, (0008,0050) Z, (0008,0018) U K, (0010,1010) X K.
         assert_eq!(all(0x0010, 0x0010, VR::PN, &[]), Step::Empty);
