@@ -74,7 +74,7 @@ pub struct Report {
     pub unknown: usize,
     /// Attributes that were removed because they could not be looked into.
     pub unreadable: usize,
-    /// Texts that stay by the profile and were emptied because they repeat a name or number of the file.
+    /// Texts that stay by the profile and were emptied because they repeat a name, number or UID of the file.
     pub echoes: usize,
     /// Signs that identifiers are in the pixels.
     pub warnings: Vec<Warning>,
@@ -106,9 +106,10 @@ impl std::fmt::Debug for Deidentified {
 /// - Attributes of the table are removed, emptied, replaced or given other UIDs, in all sequences; where
 ///   the table allows several, what no object definition forbids.
 /// - Private attributes, overlays, curves, group lengths and attributes of no dictionary are removed.
-/// - So are some attributes that the table does not name: dates in other calendars.
-/// - Names, UIDs, dates and times that the table does not list are treated as if it did.
-/// - Texts that stay and repeat a name or number of the file are emptied.
+/// - So are some attributes that the table does not name: dates in other calendars, numbers of orders,
+///   comments, what is encrypted (`src/dicom/additions.rs`).
+/// - Names, UIDs, web addresses, dates and times that the table does not list are treated as if it did.
+/// - Texts that stay and repeat a name, number or UID of the file are emptied.
 /// - Patient's Name and Patient ID become pseudonyms made with the [`Key`]; UIDs become others made with
 ///   it, the same in all files, so that references hold.
 /// - Preamble and file meta information are written anew.
@@ -178,7 +179,7 @@ impl DicomDeidentifier {
             retained: &self.retained,
             scrubber: &self.scrubber,
             days: self.key.days(&patient(&object)),
-            echoes: Echoes::of(&object),
+            echoes: self.echoes(&object, meta.media_storage_sop_instance_uid()),
             report: Report {
                 warnings: burned_in::warnings(&object),
                 ..Report::default()
@@ -205,6 +206,14 @@ impl DicomDeidentifier {
         } else {
             other_uid(&self.key, uid)
         }
+    }
+
+    /// What texts that stay must not repeat: retained UIDs they may.
+    fn echoes(&self, object: &InMemDicomObject, instance: &str) -> Echoes {
+        if self.retained.contains(&Retain::Uids) {
+            return Echoes::of(object);
+        }
+        Echoes::of(object).with_uids(object, instance)
     }
 
     /// Says in the file what was done to it: PS3.15 E.1.1, and (0028,0303) of its date options.

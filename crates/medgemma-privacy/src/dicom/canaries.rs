@@ -2,8 +2,8 @@
 //! sequences, through each option.
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-use dicom_core::value::{C, PrimitiveValue, Value};
 use dicom_core::header::Header;
+use dicom_core::value::{C, PrimitiveValue, Value};
 use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_object::InMemDicomObject;
@@ -86,6 +86,32 @@ fn every_attribute() -> Vec<InMemElement> {
             tags::MANUFACTURER,
             VR::LO,
             vec!["Scanners for CANARY".into()],
+        ),
+        // Addresses that no row names: removed, and kept as long as they repeat no UID.
+        texts(
+            tags::RETRIEVE_URL,
+            VR::UR,
+            vec!["https://canary.test/studies/1.2.333.2097165".into()],
+        ),
+        texts(
+            tags::PIXEL_DATA_PROVIDER_URL,
+            VR::UR,
+            vec!["https://canary.test/x".into()],
+        ),
+        texts(
+            tags::STORAGE_URL,
+            VR::UR,
+            vec!["https://canary.test/x".into()],
+        ),
+        texts(
+            tags::RETRIEVE_URI,
+            VR::UR,
+            vec!["https://canary.test/x".into()],
+        ),
+        texts(
+            tags::URN_CODE_VALUE,
+            VR::UR,
+            vec!["urn:oid:1.2.333.2097165".into()],
         ),
         // A name and a UID that no row names.
         texts(tags::CODING_SCHEME_UID, VR::UI, vec!["1.2.333.9".into()]),
@@ -411,8 +437,7 @@ fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
         (tags::MANUFACTURER, VR::LO, "1234567 Ltd."),
         (tags::CODE_MEANING, VR::LO, "Quagmires are wet"),
     ]);
-    let options =
-        DicomDeidentifier::new(&key()).retain(Retain::PatientCharacteristics);
+    let options = DicomDeidentifier::new(&key()).retain(Retain::PatientCharacteristics);
     let clean = options.deidentify(&file).expect("a file");
     let object = read(&clean.bytes);
     let text = |tag| {
@@ -490,6 +515,54 @@ fn dates_of_other_calendars_go_with_every_option() {
         let options = DicomDeidentifier::new(&key()).retain(option);
         let clean = options.deidentify(&file).expect("a file");
         assert_eq!(clean.report.removed, 3, "{option:?}");
-        assert!(read(&clean.bytes).iter().all(|element| element.tag().group() != 0x10));
+        assert!(
+            read(&clean.bytes)
+                .iter()
+                .all(|element| element.tag().group() != 0x10)
+        );
+    }
+}
+
+#[test]
+fn uids_repeated_in_kept_texts_go_unless_they_are_retained() {
+    let study = "1.2.840.999.12345.1";
+    let file = small(&[
+        (tags::STUDY_INSTANCE_UID, VR::UI, study),
+        (tags::MANUFACTURER, VR::LO, "for 1.2.840.999.12345.1, first"),
+        (
+            tags::MANUFACTURER_MODEL_NAME,
+            VR::LO,
+            "1.2.840.999.12345.1.7",
+        ),
+        (
+            tags::SOFTWARE_VERSIONS,
+            VR::LO,
+            "12.840.999.12345.1 of 1.2.3",
+        ),
+        (
+            tags::CODE_MEANING,
+            VR::LO,
+            "1.2.840.999.12345.11 or 1.2.840.10008.1.2",
+        ),
+        (tags::URN_CODE_VALUE, VR::UR, "urn:oid:2.16.840.1"),
+    ]);
+    let text = |options: DicomDeidentifier, tag| {
+        let object = read(&options.deidentify(&file).expect("a file").bytes);
+        let element = object.element(tag).expect("it is there");
+        element.to_str().expect("text").into_owned()
+    };
+    let plain = || DicomDeidentifier::new(&key());
+    // The UID, one made of it, and the one that the meta information alone has.
+    for tag in [
+        tags::MANUFACTURER,
+        tags::MANUFACTURER_MODEL_NAME,
+        tags::SOFTWARE_VERSIONS,
+    ] {
+        assert_eq!(text(plain(), tag), "", "{tag}");
+        assert_ne!(text(plain().retain(Retain::Uids), tag), "", "{tag}");
+    }
+    // Longer in its last number, the standard's own, and a code.
+    for tag in [tags::CODE_MEANING, tags::URN_CODE_VALUE] {
+        assert_ne!(text(plain(), tag), "", "{tag}");
     }
 }

@@ -16,7 +16,7 @@ use crate::key::Key;
 use crate::text::Scrubber;
 
 /// UIDs of the standard itself (classes, syntaxes) begin so and stand for nobody.
-const STANDARD_ROOT: &str = "1.2.840.10008.";
+pub(super) const STANDARD_ROOT: &str = "1.2.840.10008.";
 
 /// What one file is de-identified by.
 pub(super) struct Pass<'a> {
@@ -174,9 +174,9 @@ impl Pass<'_> {
         }
     }
 
-    /// Empty, if it is a text that repeats a name or number of the file.
+    /// Empty, if it is a text that repeats a name, number or UID of the file.
     fn without_echoes(&mut self, element: InMemElement) -> InMemElement {
-        if !is_text(element.vr()) {
+        if !is_text(element.vr()) && element.vr() != VR::UR {
             return element;
         }
         let values = element.to_multi_str().unwrap_or_default();
