@@ -7,6 +7,7 @@ mod burned_in;
 mod canaries;
 mod data_set;
 mod echo;
+mod embedded;
 mod part10;
 mod profile;
 mod profile_table;
@@ -25,6 +26,7 @@ use crate::key::Key;
 use crate::text::Scrubber;
 use data_set::{Pass, is_uid, other_uid, patient};
 use echo::Echoes;
+use embedded::Embedded;
 use value::{sequence, texts};
 
 /// How much a file may ask for. Data that are read take up to some thirty times their own bytes where
@@ -70,6 +72,8 @@ pub struct Report {
     pub private: usize,
     /// Attributes of overlays and curves, all removed.
     pub graphics: usize,
+    /// Samples of the pixel data with something in their unused bits, which was cleared since overlays are there.
+    pub samples: usize,
     /// Attributes that are in no dictionary, all removed: nobody can say what they hold.
     pub unknown: usize,
     /// Attributes that were removed because they could not be looked into.
@@ -84,7 +88,7 @@ pub struct Report {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deidentified {
-    /// A DICOM file of the same transfer syntax, with the same pixel data.
+    /// A DICOM file of the same transfer syntax, with the same samples.
     pub bytes: Vec<u8>,
     /// What was done.
     pub report: Report,
@@ -115,7 +119,8 @@ impl std::fmt::Debug for Deidentified {
 /// - Preamble and file meta information are written anew.
 /// - Patient Identity Removed, the method and its codes, and whether dates were modified are put in.
 ///
-/// Pixel data are not touched: see [`Warning`].
+/// Pixel data are not touched, see [`Warning`], but for overlays in bits that no sample uses: these bits are cleared,
+/// or repeat the sign above a signed sample.
 #[derive(Debug, Clone)]
 pub struct DicomDeidentifier {
     key: Key,
@@ -162,7 +167,7 @@ impl DicomDeidentifier {
     /// # Errors
     /// [`Error`], all of its kinds: of a file that cannot be read whole nothing is given out.
     pub fn deidentify(&self, file: &[u8]) -> Result<Deidentified> {
-        let part10::Part10 { meta, object } = part10::read(file, &self.limits)?;
+        let part10::Part10 { meta, mut object } = part10::read(file, &self.limits)?;
         let class = uid_of(
             &object,
             tags::SOP_CLASS_UID,
@@ -174,6 +179,12 @@ impl DicomDeidentifier {
         if class == uids::MEDIA_STORAGE_DIRECTORY_STORAGE {
             return Err(Error::Directory);
         }
+        let mut warnings = burned_in::warnings(&object);
+        let big_endian = meta.transfer_syntax() == part10::BIG_ENDIAN;
+        let embedded = embedded::clear(&mut object, big_endian);
+        if embedded == Embedded::Left {
+            warnings.push(Warning::EmbeddedOverlay);
+        }
         let mut pass = Pass {
             key: &self.key,
             retained: &self.retained,
@@ -181,7 +192,11 @@ impl DicomDeidentifier {
             days: self.key.days(&patient(&object)),
             echoes: self.echoes(&object, meta.media_storage_sop_instance_uid()),
             report: Report {
-                warnings: burned_in::warnings(&object),
+                warnings,
+                samples: match embedded {
+                    Embedded::Cleared(samples) => samples,
+                    Embedded::No | Embedded::Left => 0,
+                },
                 ..Report::default()
             },
         };

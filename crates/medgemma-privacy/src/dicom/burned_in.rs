@@ -25,6 +25,9 @@ pub enum Warning {
     SecondaryCapture,
     /// A frame is a JPEG with a comment or application data, which are kept as they are.
     CompressedMetadata,
+    /// Overlays lie in the bits of the pixel data, where they could not be cleared: the data are compressed, or
+    /// the bits are the samples' own.
+    EmbeddedOverlay,
 }
 
 impl fmt::Display for Warning {
@@ -36,6 +39,7 @@ impl fmt::Display for Warning {
             Self::Derived => "a derived or secondary image, which may be a screen with names on it",
             Self::SecondaryCapture => "a secondary capture, which may be a screen or paper with names on it",
             Self::CompressedMetadata => "a compressed frame holds a comment or application data, which was kept",
+            Self::EmbeddedOverlay => "overlays in unused bits of the pixels could not be cleared: decompress the file first",
         })
     }
 }

@@ -26,8 +26,6 @@ const CANARIES: [&str; 7] = [
     "077Y",
     "canary.test",
 ];
-/// Explicit VR big endian, retired.
-const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 /// Not in the table, and with sequences in it that are.
 const KEPT_SEQUENCE: Tag = tags::ANATOMIC_REGION_SEQUENCE;
 
@@ -165,7 +163,7 @@ fn nothing_of_any_listed_attribute_is_left() {
     for syntax in [
         uids::EXPLICIT_VR_LITTLE_ENDIAN,
         uids::IMPLICIT_VR_LITTLE_ENDIAN,
-        BIG_ENDIAN,
+        part10::BIG_ENDIAN,
     ] {
         let file = file(syntax);
         assert_eq!(
@@ -565,4 +563,53 @@ fn uids_repeated_in_kept_texts_go_unless_they_are_retained() {
     for tag in [tags::CODE_MEANING, tags::URN_CODE_VALUE] {
         assert_ne!(text(plain(), tag), "", "{tag}");
     }
+}
+
+/// A word in the upper bits of the pixels, as an overlay has its letters.
+#[test]
+fn overlays_in_pixels_are_cleared_or_warned_of() {
+    let number = |tag, number: u16| DataElement::new(tag, VR::US, PrimitiveValue::from(number));
+    let pixels = [0x1ABC_u16, 0x0ABC, 0x1123];
+    let elements = [
+        texts(
+            tags::SOP_CLASS_UID,
+            VR::UI,
+            vec![uids::CT_IMAGE_STORAGE.into()],
+        ),
+        number(tags::BITS_ALLOCATED, 16),
+        number(tags::BITS_STORED, 12),
+        number(tags::HIGH_BIT, 11),
+        number(Tag(0x6000, 0x0100), 16),
+        number(Tag(0x6000, 0x0102), 12),
+        DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(pixels)),
+    ];
+    let mut object = InMemDicomObject::from_element_iter(elements);
+    let cleaned = |object: &InMemDicomObject, syntax| {
+        let file = part10::write(object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3").expect("a file");
+        let clean = DicomDeidentifier::new(&key())
+            .deidentify(&file)
+            .expect("a file");
+        let object = read(&clean.bytes);
+        let pixels = object.element(tags::PIXEL_DATA).expect("pixels");
+        (clean.report, pixels.to_multi_int::<u16>().ok())
+    };
+    for syntax in [
+        uids::EXPLICIT_VR_LITTLE_ENDIAN,
+        uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        part10::BIG_ENDIAN,
+    ] {
+        let (report, pixels) = cleaned(&object, syntax);
+        assert_eq!(pixels, Some(vec![0x0ABC, 0x0ABC, 0x0123]), "{syntax}");
+        assert_eq!((report.samples, report.graphics), (2, 2), "{syntax}");
+        assert_eq!(report.warnings, []);
+    }
+    let fragments = vec![vec![0xBC, 0x1A]];
+    let fragments = dicom_core::value::PixelFragmentSequence::new_fragments(fragments);
+    object.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OB,
+        Value::from(fragments),
+    ));
+    let (report, _) = cleaned(&object, uids::RLE_LOSSLESS);
+    assert_eq!(report.warnings, [super::Warning::EmbeddedOverlay]);
 }
