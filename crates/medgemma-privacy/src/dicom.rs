@@ -80,7 +80,7 @@ pub struct Report {
     pub unreadable: usize,
     /// Texts that stay by the profile and were emptied because they repeat a name, number or UID of the file.
     pub echoes: usize,
-    /// Signs that identifiers are in the pixels.
+    /// Signs that identifiers are in pixels or sound.
     pub warnings: Vec<Warning>,
 }
 
@@ -179,7 +179,7 @@ impl DicomDeidentifier {
         if class == uids::MEDIA_STORAGE_DIRECTORY_STORAGE {
             return Err(Error::Directory);
         }
-        let mut warnings = burned_in::warnings(&object);
+        let mut warnings = burned_in::warnings(&object, &class, meta.transfer_syntax());
         let big_endian = meta.transfer_syntax() == part10::BIG_ENDIAN;
         let embedded = embedded::clear(&mut object, big_endian);
         if embedded == Embedded::Left {

@@ -465,7 +465,8 @@ fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
 #[test]
 fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
     use super::Warning::{
-        BurnedInAnnotation, Derived, Modality, RecognizableFeatures, SecondaryCapture,
+        BurnedInAnnotation, Derived, Modality, RecognizableFeatures, SecondaryCapture, SlideLabel,
+        Sound,
     };
     let warnings = |elements: &[(Tag, VR, &str)]| {
         let clean = DicomDeidentifier::new(&key()).deidentify(&small(elements));
@@ -480,6 +481,31 @@ fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
     assert_eq!(warnings(&[ultrasound, no]), []);
     assert_eq!(warnings(&[yes]), [BurnedInAnnotation]);
     assert_eq!(warnings(&[capture]), [SecondaryCapture]);
+    // Photography, whose number begins alike; secondary capture alone.
+    for (class, expected) in [
+        ("1.2.840.10008.5.1.4.1.1.7", &[SecondaryCapture][..]),
+        ("1.2.840.10008.5.1.4.1.1.104.1", &[SecondaryCapture]),
+        ("1.2.840.10008.5.1.4.1.1.77.1.6", &[]),
+        ("1.2.840.10008.5.1.4.1.1.9.4.1", &[Sound]),
+        ("1.2.840.10008.5.1.4.1.1.9.4.2", &[Sound]),
+        ("1.2.840.10008.5.1.4.1.1.9.5.1", &[]),
+    ] {
+        let class = (tags::SOP_CLASS_UID, VR::UI, class);
+        assert_eq!(warnings(&[class]), expected, "{class:?}");
+    }
+    assert_eq!(warnings(&[(tags::MODALITY, VR::CS, "AU"), no]), [Sound]);
+    // A representation that the writer did not know.
+    assert_eq!(warnings(&[(tags::MODALITY, VR::UN, "US")]), [Modality]);
+    let label = (tags::IMAGE_TYPE, VR::CS, "LABEL");
+    assert_eq!(warnings(&[label]), [SlideLabel]);
+    assert_eq!(warnings(&[label, no]), []);
+    assert_eq!(
+        warnings(&[(tags::SPECIMEN_LABEL_IN_IMAGE, VR::CS, "YES"), no]),
+        [SlideLabel]
+    );
+    let object = InMemDicomObject::new_empty();
+    let video = super::burned_in::warnings(&object, "", "1.2.840.10008.1.2.4.102.1");
+    assert_eq!(video, [Sound]);
     assert_eq!(
         warnings(&[(tags::IMAGE_TYPE, VR::CS, "SECONDARY ")]),
         [Derived]
