@@ -639,3 +639,47 @@ fn overlays_in_pixels_are_cleared_or_warned_of() {
     let (report, _) = cleaned(&object, uids::RLE_LOSSLESS);
     assert_eq!(report.warnings, [super::Warning::EmbeddedOverlay]);
 }
+
+/// A writer that got the representation wrong: bytes, a code or a number where the dictionary has a text.
+#[test]
+fn names_under_a_wrong_representation_go() {
+    let bytes = |tag| {
+        let bytes = PrimitiveValue::U8(C::from_slice(b"of Quagmire "));
+        DataElement::new(tag, VR::OB, bytes)
+    };
+    let object = InMemDicomObject::from_element_iter([
+        texts(
+            tags::SOP_CLASS_UID,
+            VR::UI,
+            vec![uids::CT_IMAGE_STORAGE.into()],
+        ),
+        texts(tags::PATIENT_NAME, VR::PN, vec!["Quagmire^Zebulon".into()]),
+        texts(tags::PATIENT_ID, VR::LO, vec!["12345".into()]),
+        bytes(tags::MANUFACTURER),
+        texts(
+            tags::MANUFACTURER_MODEL_NAME,
+            VR::CS,
+            vec!["OF QUAGMIRE".into()],
+        ),
+        texts(tags::ROWS, VR::DS, vec!["Zebulon".into()]),
+        DataElement::new(tags::CODE_MEANING, VR::US, PrimitiveValue::from(0x514A_u16)),
+        texts(
+            tags::PIXEL_SPACING,
+            VR::DS,
+            vec!["0.123456".into(), "1".into()],
+        ),
+    ]);
+    let syntax = uids::EXPLICIT_VR_LITTLE_ENDIAN;
+    let file = part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3").expect("a file");
+    let clean = DicomDeidentifier::new(&key())
+        .deidentify(&file)
+        .expect("a file");
+    for word in ["quagmire", "zebulon"] {
+        let text = String::from_utf8_lossy(&clean.bytes).to_lowercase();
+        assert!(!text.contains(word), "{word}");
+    }
+    assert_eq!((clean.report.echoes, clean.report.unreadable), (3, 1));
+    let spacing = read(&clean.bytes);
+    let spacing = spacing.element(tags::PIXEL_SPACING).expect("it is there");
+    assert_eq!(spacing.to_str().expect("text"), "0.123456\\1");
+}
