@@ -206,6 +206,33 @@ mod tests {
     }
 
     #[test]
+    fn names_with_carets_are_names() {
+        for (text, expected) in [
+            ("Patient Name: QUAGMIRE^THORVALD", "Patient Name: [NAME]"),
+            ("QUAGMIRE^ALICE", "[NAME]"),
+            ("seen: quagmire^thorvald.", "seen: [NAME]."),
+            ("Quagmire^Thorvald^J^^Dr was here", "[NAME] was here"),
+            (
+                "PATIENT VAN DER QUAG^ANNA LUISE CT CHEST",
+                "PATIENT [NAME] CT CHEST",
+            ),
+            ("name=QUAGMIRE^^^ seen", "name=[NAME]^^^ seen"),
+            ("QUAGMIRE^, seen", "[NAME]^, seen"),
+            ("Yamada^Tarou=山田^太郎=やまだ^たろう", "[NAME]"),
+            ("李^明 seen", "[NAME] seen"),
+            ("WHITE^BROWN", "[NAME]"),
+            (
+                "QUAGMIRE^ALICE. Later Quagmire left",
+                "[NAME]. Later [NAME] left",
+            ),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
+        let text = "12 cm^2, 10^6, m^-1, L/min/m^2, e^x, Ca^2+, p=Normal, dose = High";
+        assert_eq!(scrub(text), text);
+    }
+
+    #[test]
     fn numbers_need_a_word_that_says_what_they_are() {
         assert_eq!(
             scrub("Unit 3, lead 2, study 2019, case 12."),
