@@ -90,6 +90,9 @@ pub struct Report {
 pub struct Deidentified {
     /// A DICOM file of the same transfer syntax, with the same samples.
     pub bytes: Vec<u8>,
+    /// The SOP Instance UID that the file has now, and that it can be named by: the name that it had may tell the
+    /// patient's, or the UID that it had.
+    pub instance: String,
     /// What was done.
     pub report: Report,
 }
@@ -211,7 +214,11 @@ impl DicomDeidentifier {
             what: "SOP Instance UID",
         })?;
         let bytes = part10::write(&object, meta.transfer_syntax(), &class, &instance)?;
-        Ok(Deidentified { bytes, report })
+        Ok(Deidentified {
+            bytes,
+            instance,
+            report,
+        })
     }
 
     /// A UID in place of another, unless they are retained.
