@@ -1,11 +1,13 @@
 //! De-identification of a DICOM file as a whole: PS3.15 Annex E, Basic Application Level
 //! Confidentiality Profile, with options by name.
 
+mod additions;
 mod burned_in;
 #[cfg(test)]
 mod canaries;
 mod data_set;
 mod echo;
+mod embedded;
 mod part10;
 mod profile;
 mod profile_table;
@@ -24,6 +26,7 @@ use crate::key::Key;
 use crate::text::Scrubber;
 use data_set::{Pass, is_uid, other_uid, patient};
 use echo::Echoes;
+use embedded::Embedded;
 use value::{sequence, texts};
 
 /// How much a file may ask for. Data that are read take up to some thirty times their own bytes where
@@ -69,13 +72,15 @@ pub struct Report {
     pub private: usize,
     /// Attributes of overlays and curves, all removed.
     pub graphics: usize,
+    /// Samples of the pixel data with something in their unused bits, which was cleared since overlays are there.
+    pub samples: usize,
     /// Attributes that are in no dictionary, all removed: nobody can say what they hold.
     pub unknown: usize,
     /// Attributes that were removed because they could not be looked into.
     pub unreadable: usize,
-    /// Texts that stay by the profile and were emptied because they repeat a name or number of the file.
+    /// Texts that stay by the profile and were emptied because they repeat a name, number or UID of the file.
     pub echoes: usize,
-    /// Signs that identifiers are in the pixels.
+    /// Signs that identifiers are in pixels or sound.
     pub warnings: Vec<Warning>,
 }
 
@@ -83,8 +88,11 @@ pub struct Report {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deidentified {
-    /// A DICOM file of the same transfer syntax, with the same pixel data.
+    /// A DICOM file of the same transfer syntax, with the same samples.
     pub bytes: Vec<u8>,
+    /// The SOP Instance UID that the file has now, and that it can be named by: the name that it had may tell the
+    /// patient's, or the UID that it had.
+    pub instance: String,
     /// What was done.
     pub report: Report,
 }
@@ -105,14 +113,17 @@ impl std::fmt::Debug for Deidentified {
 /// - Attributes of the table are removed, emptied, replaced or given other UIDs, in all sequences; where
 ///   the table allows several, what no object definition forbids.
 /// - Private attributes, overlays, curves, group lengths and attributes of no dictionary are removed.
-/// - Names, UIDs, dates and times that the table does not list are treated as if it did.
-/// - Texts that stay and repeat a name or number of the file are emptied.
+/// - So are some attributes that the table does not name: dates in other calendars, numbers of orders,
+///   comments, what is encrypted (`src/dicom/additions.rs`).
+/// - Names, UIDs, web addresses, dates and times that the table does not list are treated as if it did.
+/// - Texts that stay and repeat a name, number or UID of the file are emptied.
 /// - Patient's Name and Patient ID become pseudonyms made with the [`Key`]; UIDs become others made with
 ///   it, the same in all files, so that references hold.
 /// - Preamble and file meta information are written anew.
 /// - Patient Identity Removed, the method and its codes, and whether dates were modified are put in.
 ///
-/// Pixel data are not touched: see [`Warning`].
+/// Pixel data are not touched, see [`Warning`], but for overlays in bits that no sample uses: these bits are cleared,
+/// or repeat the sign above a signed sample.
 #[derive(Debug, Clone)]
 pub struct DicomDeidentifier {
     key: Key,
@@ -159,7 +170,7 @@ impl DicomDeidentifier {
     /// # Errors
     /// [`Error`], all of its kinds: of a file that cannot be read whole nothing is given out.
     pub fn deidentify(&self, file: &[u8]) -> Result<Deidentified> {
-        let part10::Part10 { meta, object } = part10::read(file, &self.limits)?;
+        let part10::Part10 { meta, mut object } = part10::read(file, &self.limits)?;
         let class = uid_of(
             &object,
             tags::SOP_CLASS_UID,
@@ -171,14 +182,24 @@ impl DicomDeidentifier {
         if class == uids::MEDIA_STORAGE_DIRECTORY_STORAGE {
             return Err(Error::Directory);
         }
+        let mut warnings = burned_in::warnings(&object, &class, meta.transfer_syntax());
+        let big_endian = meta.transfer_syntax() == part10::BIG_ENDIAN;
+        let embedded = embedded::clear(&mut object, big_endian);
+        if embedded == Embedded::Left {
+            warnings.push(Warning::EmbeddedOverlay);
+        }
         let mut pass = Pass {
             key: &self.key,
             retained: &self.retained,
             scrubber: &self.scrubber,
             days: self.key.days(&patient(&object)),
-            echoes: Echoes::of(&object),
+            echoes: self.echoes(&object, meta.media_storage_sop_instance_uid()),
             report: Report {
-                warnings: burned_in::warnings(&object),
+                warnings,
+                samples: match embedded {
+                    Embedded::Cleared(samples) => samples,
+                    Embedded::No | Embedded::Left => 0,
+                },
                 ..Report::default()
             },
         };
@@ -193,7 +214,11 @@ impl DicomDeidentifier {
             what: "SOP Instance UID",
         })?;
         let bytes = part10::write(&object, meta.transfer_syntax(), &class, &instance)?;
-        Ok(Deidentified { bytes, report })
+        Ok(Deidentified {
+            bytes,
+            instance,
+            report,
+        })
     }
 
     /// A UID in place of another, unless they are retained.
@@ -203,6 +228,14 @@ impl DicomDeidentifier {
         } else {
             other_uid(&self.key, uid)
         }
+    }
+
+    /// What texts that stay must not repeat: retained UIDs they may.
+    fn echoes(&self, object: &InMemDicomObject, instance: &str) -> Echoes {
+        if self.retained.contains(&Retain::Uids) {
+            return Echoes::of(object);
+        }
+        Echoes::of(object).with_uids(object, instance)
     }
 
     /// Says in the file what was done to it: PS3.15 E.1.1, and (0028,0303) of its date options.

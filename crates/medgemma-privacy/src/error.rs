@@ -1,9 +1,9 @@
-//! What can be wrong with a file. No message carries a value of it: what cannot be read may be a name.
+//! What can be wrong with a file or a secret. No message carries a value of it: what cannot be read may be a name.
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a DICOM file was not de-identified. Nothing is written then. Messages name positions, tags and
+/// Why a DICOM file was not de-identified, or a key not made. Nothing is written then. Messages name positions, tags and
 /// sizes, never what the file says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -78,4 +78,14 @@ pub enum Error {
         "the data set cannot be written in its own transfer syntax and character set: transcode the file first"
     )]
     Unwritable,
+    /// A secret that is too short, or hardly more than one byte repeated.
+    #[error(
+        "a secret of {bytes} bytes, {different} of them different, can be guessed: give at least 16 random ones, such as `head -c 32 /dev/urandom > SECRET` writes"
+    )]
+    Secret {
+        /// Bytes given.
+        bytes: usize,
+        /// How many of them differ.
+        different: usize,
+    },
 }

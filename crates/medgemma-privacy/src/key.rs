@@ -3,6 +3,13 @@
 use std::fmt;
 
 use crate::calendar::DAYS_PER_YEAR;
+use crate::error::{Error, Result};
+
+/// Bytes that a secret has at least.
+const SHORTEST_SECRET: usize = 16;
+/// Different bytes in it. Sixteen random hexadecimal digits have fewer once in some million times; blanks,
+/// zeros and a short word between blanks always do.
+const DIFFERENT_BYTES: usize = 5;
 
 /// A secret from which pseudonyms, UIDs and date shifts are made, the same for the same original each
 /// time: files of one patient still belong together, and nobody without the key can find out whose they
@@ -20,14 +27,24 @@ impl Key {
         Self(bytes)
     }
 
-    /// From a secret of any length, by BLAKE3's key derivation. It stretches nothing: a word that can
-    /// be guessed makes a key that can be guessed.
-    #[must_use]
-    pub fn from_secret(secret: &[u8]) -> Self {
-        Self(blake3::derive_key(
+    /// From a secret of 16 bytes or more, by BLAKE3's key derivation. It stretches nothing: a word that can
+    /// be guessed makes a key that can be guessed, so take random bytes.
+    ///
+    /// # Errors
+    /// [`Error::Secret`] for one that is shorter, or blanks or a few bytes repeated: with a file that came
+    /// out empty everybody could find out whose pseudonym is whose by trying names.
+    pub fn from_secret(secret: &[u8]) -> Result<Self> {
+        let different: std::collections::BTreeSet<u8> = secret.iter().copied().collect();
+        if secret.len() < SHORTEST_SECRET || different.len() < DIFFERENT_BYTES {
+            return Err(Error::Secret {
+                bytes: secret.len(),
+                different: different.len(),
+            });
+        }
+        Ok(Self(blake3::derive_key(
             "medgemma-privacy 2026 de-identification key",
             secret,
-        ))
+        )))
     }
 
     /// 32 bytes for `value` in its role as `purpose`.
@@ -76,8 +93,9 @@ mod tests {
 
     #[test]
     fn what_is_made_depends_on_key_purpose_and_value_and_on_nothing_else() {
-        let (one, other) = (Key::from_secret(b"one"), Key::from_secret(b"other"));
-        assert_eq!(one.uid("1.2.3"), Key::from_secret(b"one").uid("1.2.3"));
+        let key = |secret: &[u8]| Key::from_secret(secret).expect("a secret");
+        let (one, other) = (key(b"one secret of many"), key(b"another secret of many"));
+        assert_eq!(one.uid("1.2.3"), key(b"one secret of many").uid("1.2.3"));
         assert_ne!(one.uid("1.2.3"), one.uid("1.2.4"));
         assert_ne!(one.uid("1.2.3"), other.uid("1.2.3"));
         assert_ne!(one.pseudonym("Doe"), other.pseudonym("Doe"));
@@ -92,6 +110,24 @@ mod tests {
                 .collect::<Vec<_>>()
         );
         assert_eq!(format!("{one:?}"), "Key");
+    }
+
+    #[test]
+    fn a_secret_that_anybody_can_guess_is_refused() {
+        for (secret, different) in [
+            (&b""[..], 0),
+            (b"0123456789abcde", 15),
+            (&[b' '; 64], 1),
+            (b" \t\r\n \t\r\n \t\r\n \t\r\n \t\r\n", 4),
+            (&[0; 32], 1),
+            (b"abc                     ", 4),
+        ] {
+            let refused = Key::from_secret(secret).expect_err("no secret");
+            let bytes = secret.len();
+            assert_eq!(refused, Error::Secret { bytes, different });
+            assert!(refused.to_string().contains("/dev/urandom"));
+        }
+        assert!(Key::from_secret(b"0123456789abcdef").is_ok());
     }
 
     /// A UUID of version 8 and the variant of RFC 9562, as a number of at most 39 digits.

@@ -11,7 +11,7 @@
 //! # fn main() -> Result<(), medgemma_privacy::Error> {
 //! # let file = medgemma_privacy::doc_example();
 //! // Who has the key can tell which patient became which: keep it as you keep the originals.
-//! let key = Key::from_secret(b"32 bytes or more from a random number generator");
+//! let key = Key::from_secret(b"32 bytes or more from a random number generator")?;
 //! let deidentifier = DicomDeidentifier::new(&key).retain(Retain::ModifiedDates);
 //! let clean = deidentifier.deidentify(&file)?;
 //! for warning in &clean.report.warnings {
@@ -38,9 +38,9 @@
 //!
 //! # Where things are
 //! `key.rs` what pseudonyms are made of · `calendar.rs` days · `dicom.rs` the file as a whole ·
-//! `dicom/profile.rs` and `profile_table.rs` what happens to which attribute · `dicom/data_set.rs` doing
+//! `dicom/profile.rs`, `profile_table.rs` and `additions.rs` what happens to which attribute · `dicom/data_set.rs` doing
 //! it · `dicom/value.rs` dummies and shifted dates · `dicom/echo.rs` identifiers repeated elsewhere ·
-//! `dicom/part10.rs` bytes, with limits · `dicom/burned_in.rs` warnings · `text.rs` the scrubber ·
+//! `dicom/part10.rs` bytes, with limits · `dicom/burned_in.rs` warnings · `dicom/embedded.rs` overlays in pixels · `text.rs` the scrubber ·
 //! `text/pattern.rs` identifiers that have a form · `text/name.rs` those that have not.
 
 mod calendar;

@@ -206,6 +206,33 @@ mod tests {
     }
 
     #[test]
+    fn names_with_carets_are_names() {
+        for (text, expected) in [
+            ("Patient Name: QUAGMIRE^THORVALD", "Patient Name: [NAME]"),
+            ("QUAGMIRE^ALICE", "[NAME]"),
+            ("seen: quagmire^thorvald.", "seen: [NAME]."),
+            ("Quagmire^Thorvald^J^^Dr was here", "[NAME] was here"),
+            (
+                "PATIENT VAN DER QUAG^ANNA LUISE CT CHEST",
+                "PATIENT [NAME] CT CHEST",
+            ),
+            ("name=QUAGMIRE^^^ seen", "name=[NAME]^^^ seen"),
+            ("QUAGMIRE^, seen", "[NAME]^, seen"),
+            ("Yamada^Tarou=山田^太郎=やまだ^たろう", "[NAME]"),
+            ("李^明 seen", "[NAME] seen"),
+            ("WHITE^BROWN", "[NAME]"),
+            (
+                "QUAGMIRE^ALICE. Later Quagmire left",
+                "[NAME]. Later [NAME] left",
+            ),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
+        let text = "12 cm^2, 10^6, m^-1, L/min/m^2, e^x, Ca^2+, p=Normal, dose = High";
+        assert_eq!(scrub(text), text);
+    }
+
+    #[test]
     fn numbers_need_a_word_that_says_what_they_are() {
         assert_eq!(
             scrub("Unit 3, lead 2, study 2019, case 12."),
@@ -271,6 +298,50 @@ mod tests {
         for age in ["y.o.", "y.o", "y. o.", "yo", "y/o", "year", "yrs."] {
             let text = format!("93 {age} man");
             assert_eq!(scrub(&text), format!("[AGE] {age} man"));
+        }
+    }
+
+    #[test]
+    fn ages_with_a_sex_in_place_of_years() {
+        for (text, expected) in [
+            ("93M with cough", "[AGE]M with cough"),
+            ("91F, fall.", "[AGE]F, fall."),
+            ("94 F with dyspnea", "[AGE] F with dyspnea"),
+            ("93 y F", "[AGE] y F"),
+            ("95y male", "[AGE]y male"),
+            ("093Y", "[AGE]Y"),
+            ("93yM, 101 Y/F", "[AGE]yM, [AGE] Y/F"),
+            ("A 90-woman and 104 man", "A [AGE]-woman and [AGE] man"),
+            ("94WF", "[AGE]WF"),
+            (
+                "93m c/o cough, 92f w/ fall",
+                "[AGE]m c/o cough, [AGE]f w/ fall",
+            ),
+            ("93/M, M/94, F, 95", "[AGE]/M, M/[AGE], F, [AGE]"),
+            (
+                "Age/Sex: 93 M. Age = 94, age is 95",
+                "Age/Sex: [AGE] M. Age = [AGE], age is [AGE]",
+            ),
+            (
+                "ninety-three year old, one hundred and two years",
+                "[AGE] year old, [AGE] years",
+            ),
+            ("Fever. 94 F with dyspnea", "Fever. [AGE] F with dyspnea"),
+            ("a 93\nF with cough", "a [AGE]\nF with cough"),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
+        for text in [
+            "T 98.6 F, temp 101 F, Tmax: 103F and 102 F",
+            "fever to 102 F, febrile at 101F overnight",
+            "VS: 98 F, HR 80. Was 101 F oral, then 101 F / 38.3 C",
+            "89M with cough, 67 F, 88 y, 070Y",
+            "walked 120 m, 93m with a cane, 100 m",
+            "120 male patients, 100 M cells, $93M, 7.93 M, 1,100 M",
+            "90Y microspheres, 90 Y-DOTATATE",
+            "HR 93, SpO2 94, BP 120/92, weight 93",
+        ] {
+            assert_eq!(scrub(text), text);
         }
     }
 

@@ -1,6 +1,6 @@
 """Reads what `examples/deidentify.rs` wrote with pydicom, and looks for what the originals said.
 
-    python check_files.py DICOM_ANONYMIZER ORIGINALS DEIDENTIFIED
+    python check_files.py DICOM_ANONYMIZER ORIGINALS DEIDENTIFIED NAMES
 
 Independent of the crate: another reader (pydicom 3.0.2), and the list of attributes of another program
 (dicom-anonymizer 2.1.0, PyPI, unpacked: edition 2026c of PS3.15). Of every attribute of that list, at any
@@ -62,10 +62,15 @@ def pixels(data_set):
 def main():
     tags = listed(sys.argv[1])
     originals, results = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+    lines = pathlib.Path(sys.argv[4]).read_text().splitlines()
+    # As `names` prints them; nothing that begins alike is one.
+    named = dict(line.split("\t") for line in lines if line.count("\t") == 1)
+    assert sorted(named) == sorted(path.name for path in results.iterdir()), "names that were not printed"
+    assert not set(named) & set(named.values()), "a file kept its name"
     files = looked_for = 0
     leaks = []
     for path in sorted(results.iterdir()):
-        original, result = pydicom.dcmread(originals / path.name), pydicom.dcmread(path)
+        original, result = pydicom.dcmread(originals / named[path.name]), pydicom.dcmread(path)
         files += 1
         assert pixels(original) == pixels(result), f"{path.name}: other pixels"
         old, new = original.file_meta, result.file_meta

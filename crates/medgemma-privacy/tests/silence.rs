@@ -80,7 +80,7 @@ fn no_word_leaves_by_logs_debug_or_errors() {
     tracing::subscriber::set_global_default(subscriber).unwrap();
     tracing::info!("the log is there");
 
-    let key = Key::from_secret(b"Quagmire");
+    let key = Key::from_secret(b"Quagmire of the tests").unwrap();
     let options = [
         Retain::Uids,
         Retain::DeviceIdentity,

@@ -1,5 +1,5 @@
-//! Signs that identifiers are in the pixels, where no profile of attributes reaches. They are read off
-//! attributes; pixels are not looked at.
+//! Signs that identifiers are in pixels or sound, where no profile of attributes reaches. They are read off
+//! attributes; pixels are not looked at and sound is not listened to.
 
 use std::fmt;
 
@@ -8,7 +8,9 @@ use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-/// A reason to look at the pixels before a file is given away.
+use super::value::strings;
+
+/// A reason to look at the pixels, or to listen, before a file is given away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
@@ -25,6 +27,15 @@ pub enum Warning {
     SecondaryCapture,
     /// A frame is a JPEG with a comment or application data, which are kept as they are.
     CompressedMetadata,
+    /// Overlays lie in the bits of the pixel data, where they could not be cleared: the data are compressed, or
+    /// the bits are the samples' own.
+    EmbeddedOverlay,
+    /// Sound is in the file: an audio waveform, or a video in MPEG or HEVC, which may have a track. A voice is a
+    /// person's, and may say names.
+    Sound,
+    /// A picture of a slide's label or of a slide with it, without a statement that there is no text in it, or
+    /// Specimen Label In Image (0048,0010) is `YES`.
+    SlideLabel,
 }
 
 impl fmt::Display for Warning {
@@ -36,6 +47,9 @@ impl fmt::Display for Warning {
             Self::Derived => "a derived or secondary image, which may be a screen with names on it",
             Self::SecondaryCapture => "a secondary capture, which may be a screen or paper with names on it",
             Self::CompressedMetadata => "a compressed frame holds a comment or application data, which was kept",
+            Self::Sound => "there may be sound in the file, which was kept: a voice can be recognised and may say names",
+            Self::SlideLabel => "a picture of a slide's label, or with it, which names the specimen or the patient",
+            Self::EmbeddedOverlay => "overlays in unused bits of the pixels could not be cleared: decompress the file first",
         })
     }
 }
@@ -47,27 +61,44 @@ const MODALITIES: [&str; 16] = [
 ];
 /// Parts of Image Type that say so.
 const DERIVED: [&str; 4] = ["DERIVED", "SECONDARY", "SCREEN SAVE", "OTHER"];
-/// Secondary Capture Image Storage and its multi-frame kinds; encapsulated documents.
-const CLASSES: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.104."];
+/// Parts of Image Type of whole slide images that show the label.
+const LABELS: [&str; 2] = ["LABEL", "OVERVIEW"];
+/// Secondary Capture Image Storage, with its multi-frame kinds below it; encapsulated documents. `…1.1.77` is
+/// photography.
+const SECONDARY: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.104"];
+/// Audio waveforms.
+const AUDIO: &str = "1.2.840.10008.5.1.4.1.1.9.4";
+/// Transfer syntaxes of MPEG-2, MPEG-4 and HEVC: PS3.5 A.4.5 to A.4.9.
+const VIDEO: [&str; 8] = [
+    "1.2.840.10008.1.2.4.100",
+    "1.2.840.10008.1.2.4.101",
+    "1.2.840.10008.1.2.4.102",
+    "1.2.840.10008.1.2.4.103",
+    "1.2.840.10008.1.2.4.104",
+    "1.2.840.10008.1.2.4.105",
+    "1.2.840.10008.1.2.4.106",
+    "1.2.840.10008.1.2.4.107",
+];
 
-/// What speaks for identifiers in the pixels of a file, before it was changed.
-pub(super) fn warnings(object: &InMemDicomObject) -> Vec<Warning> {
+/// Whether a UID is this one, or one below it.
+fn is_under(uid: &str, root: &str) -> bool {
+    let rest = uid.strip_prefix(root);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// What speaks for identifiers in the pixels of a file, before it was changed. `class` is its SOP class.
+pub(super) fn warnings(object: &InMemDicomObject, class: &str, syntax: &str) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let values = |tag: Tag| -> Vec<String> {
-        let texts = object
-            .get(tag)
-            .and_then(|element| element.to_multi_str().ok());
-        let texts = texts.map(|texts| texts.into_owned()).unwrap_or_default();
-        texts
+        let values = object.get(tag).map(strings).unwrap_or_default();
+        let values = values
             .iter()
-            .map(|text| text.trim_matches([' ', '\0']).to_owned())
-            .collect()
+            .map(|text| text.trim_matches([' ', '\0']).to_owned());
+        values.collect()
     };
     let says = |tag, what| values(tag).iter().any(|text| text == what);
     let clear = says(tags::BURNED_IN_ANNOTATION, "NO");
     let holds = |tag, list: &[&str]| values(tag).iter().any(|text| list.contains(&text.as_str()));
-    let class = values(tags::SOP_CLASS_UID);
-    let class = class.first().map(String::as_str).unwrap_or_default();
     let mut warn = |warning, when: bool| {
         if when {
             warnings.push(warning);
@@ -89,8 +120,15 @@ pub(super) fn warnings(object: &InMemDicomObject) -> Vec<Warning> {
         Warning::Derived,
         !clear && holds(tags::IMAGE_TYPE, &DERIVED),
     );
-    let secondary = CLASSES.iter().any(|prefix| class.starts_with(prefix));
+    let secondary = SECONDARY.iter().any(|root| is_under(class, root));
     warn(Warning::SecondaryCapture, !clear && secondary);
+    let audio = is_under(class, AUDIO) || holds(tags::MODALITY, &["AU"]);
+    let video = VIDEO.iter().any(|root| is_under(syntax, root));
+    warn(Warning::Sound, audio || video);
+    warn(
+        Warning::SlideLabel,
+        says(tags::SPECIMEN_LABEL_IN_IMAGE, "YES") || !clear && holds(tags::IMAGE_TYPE, &LABELS),
+    );
     let fragments = object.get(tags::PIXEL_DATA).map(|element| element.value());
     if let Some(Value::PixelSequence(pixels)) = fragments {
         let marked = pixels

@@ -1,13 +1,15 @@
-//! Every attribute of the table with a value that is found again wherever it is, at the top and in
+//! Every attribute of the table, and of what this crate adds to it, with a value that is found again wherever it is, at the top and in
 //! sequences, through each option.
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom_core::header::Header;
 use dicom_core::value::{C, PrimitiveValue, Value};
 use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
+use super::additions::ADDITIONS;
 use super::profile::Action;
 use super::profile_table::TABLE;
 use super::value::{sequence, texts};
@@ -24,10 +26,12 @@ const CANARIES: [&str; 7] = [
     "077Y",
     "canary.test",
 ];
-/// Explicit VR big endian, retired.
-const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 /// Not in the table, and with sequences in it that are.
 const KEPT_SEQUENCE: Tag = tags::ANATOMIC_REGION_SEQUENCE;
+
+fn key() -> Key {
+    Key::from_secret(b"a secret of the tests").expect("a secret")
+}
 
 fn vr(tag: Tag) -> Option<VR> {
     Some(StandardDataDictionary.by_tag(tag)?.vr().relaxed())
@@ -66,7 +70,7 @@ fn canary(tag: Tag, vr: VR) -> InMemElement {
 }
 
 fn every_attribute() -> Vec<InMemElement> {
-    let elements = TABLE.iter().filter_map(|row| {
+    let elements = TABLE.iter().chain(&ADDITIONS).filter_map(|row| {
         let tag = Tag((row.0 >> 16) as u16, (row.0 & 0xFFFF) as u16);
         let data_set = tag.group() > 4 && tag.element() != 0;
         Some(canary(tag, vr(tag).filter(|_| data_set)?))
@@ -80,6 +84,32 @@ fn every_attribute() -> Vec<InMemElement> {
             tags::MANUFACTURER,
             VR::LO,
             vec!["Scanners for CANARY".into()],
+        ),
+        // Addresses that no row names: removed, and kept as long as they repeat no UID.
+        texts(
+            tags::RETRIEVE_URL,
+            VR::UR,
+            vec!["https://canary.test/studies/1.2.333.2097165".into()],
+        ),
+        texts(
+            tags::PIXEL_DATA_PROVIDER_URL,
+            VR::UR,
+            vec!["https://canary.test/x".into()],
+        ),
+        texts(
+            tags::STORAGE_URL,
+            VR::UR,
+            vec!["https://canary.test/x".into()],
+        ),
+        texts(
+            tags::RETRIEVE_URI,
+            VR::UR,
+            vec!["https://canary.test/x".into()],
+        ),
+        texts(
+            tags::URN_CODE_VALUE,
+            VR::UR,
+            vec!["urn:oid:1.2.333.2097165".into()],
         ),
         // A name and a UID that no row names.
         texts(tags::CODING_SCHEME_UID, VR::UI, vec!["1.2.333.9".into()]),
@@ -129,11 +159,11 @@ fn read(bytes: &[u8]) -> InMemDicomObject {
 
 #[test]
 fn nothing_of_any_listed_attribute_is_left() {
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     for syntax in [
         uids::EXPLICIT_VR_LITTLE_ENDIAN,
         uids::IMPLICIT_VR_LITTLE_ENDIAN,
-        BIG_ENDIAN,
+        part10::BIG_ENDIAN,
     ] {
         let file = file(syntax);
         assert_eq!(
@@ -166,7 +196,7 @@ fn nothing_of_any_listed_attribute_is_left() {
 fn nothing_is_left_around_the_data_set() {
     let mut file = file(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
     file[..6].copy_from_slice(b"CANARY");
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     let clean = deidentifier.deidentify(&file).expect("a file");
     let part = part10::read(&clean.bytes, &Limits::default()).expect("a file");
     let deflated = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
@@ -184,7 +214,7 @@ fn nothing_is_left_around_the_data_set() {
 
 #[test]
 fn each_attribute_gets_the_action_of_the_table() {
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     let clean = deidentifier.deidentify(&file(uids::EXPLICIT_VR_LITTLE_ENDIAN));
     let object = read(&clean.expect("a file").bytes);
     let mut seen = 0;
@@ -193,8 +223,10 @@ fn each_attribute_gets_the_action_of_the_table() {
         let text = element.to_str().expect("text").trim_end().to_owned();
         assert!(text.len() == 17 && text.starts_with('P'), "{tag}: {text}");
     }
-    for &(number, action, _) in &TABLE {
+    for &(number, action, _) in TABLE.iter().chain(&ADDITIONS) {
         let tag = Tag((number >> 16) as u16, (number & 0xFFFF) as u16);
+        let added = ADDITIONS.iter().any(|row| row.0 == number);
+        assert!(!added || vr(tag).is_some(), "{tag} is in no dictionary");
         if vr(tag).is_none() || tag.group() <= 4 {
             continue;
         }
@@ -243,7 +275,7 @@ fn each_attribute_gets_the_action_of_the_table() {
 #[test]
 fn options_keep_what_they_say() {
     let file = file(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    let key = Key::from_secret(b"test");
+    let key = key();
     let with = |option| {
         let clean = DicomDeidentifier::new(&key)
             .retain(option)
@@ -322,7 +354,7 @@ fn small(elements: &[(Tag, VR, &str)]) -> Vec<u8> {
 
 #[test]
 fn files_of_a_patient_belong_together_and_intervals_stay() {
-    let key = Key::from_secret(b"test");
+    let key = key();
     let of = |patient: &str, date: &str| {
         let file = small(&[
             (tags::STUDY_DATE, VR::DA, date),
@@ -365,12 +397,12 @@ fn files_of_a_patient_belong_together_and_intervals_stay() {
 
 #[test]
 fn a_uid_that_only_the_meta_information_has_is_replaced_there() {
-    let deidentifier = DicomDeidentifier::new(&Key::from_secret(b"test"));
+    let deidentifier = DicomDeidentifier::new(&key());
     let clean = deidentifier.deidentify(&small(&[])).expect("a file");
     let part = part10::read(&clean.bytes, &Limits::default()).expect("a file");
     assert!(part.object.get(tags::SOP_INSTANCE_UID).is_none());
     let instance = part.meta.media_storage_sop_instance_uid();
-    assert_eq!(instance, Key::from_secret(b"test").uid("1.2.3"));
+    assert_eq!(instance, key().uid("1.2.3"));
 }
 
 #[test]
@@ -379,7 +411,7 @@ fn what_is_no_date_is_not_kept_as_one() {
         (tags::STUDY_DATE, VR::DA, "Quagmire"),
         (tags::SERIES_DATE, VR::DA, "202402"),
     ]);
-    let options = DicomDeidentifier::new(&Key::from_secret(b"test")).retain(Retain::ModifiedDates);
+    let options = DicomDeidentifier::new(&key()).retain(Retain::ModifiedDates);
     let object = read(&options.deidentify(&file).expect("a file").bytes);
     let text = |tag| {
         object
@@ -403,8 +435,7 @@ fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
         (tags::MANUFACTURER, VR::LO, "1234567 Ltd."),
         (tags::CODE_MEANING, VR::LO, "Quagmires are wet"),
     ]);
-    let options =
-        DicomDeidentifier::new(&Key::from_secret(b"test")).retain(Retain::PatientCharacteristics);
+    let options = DicomDeidentifier::new(&key()).retain(Retain::PatientCharacteristics);
     let clean = options.deidentify(&file).expect("a file");
     let object = read(&clean.bytes);
     let text = |tag| {
@@ -434,10 +465,11 @@ fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
 #[test]
 fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
     use super::Warning::{
-        BurnedInAnnotation, Derived, Modality, RecognizableFeatures, SecondaryCapture,
+        BurnedInAnnotation, Derived, Modality, RecognizableFeatures, SecondaryCapture, SlideLabel,
+        Sound,
     };
     let warnings = |elements: &[(Tag, VR, &str)]| {
-        let clean = DicomDeidentifier::new(&Key::from_secret(b"test")).deidentify(&small(elements));
+        let clean = DicomDeidentifier::new(&key()).deidentify(&small(elements));
         clean.expect("a file").report.warnings
     };
     let ultrasound = (tags::MODALITY, VR::CS, "US");
@@ -449,6 +481,31 @@ fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
     assert_eq!(warnings(&[ultrasound, no]), []);
     assert_eq!(warnings(&[yes]), [BurnedInAnnotation]);
     assert_eq!(warnings(&[capture]), [SecondaryCapture]);
+    // Photography, whose number begins alike; secondary capture alone.
+    for (class, expected) in [
+        ("1.2.840.10008.5.1.4.1.1.7", &[SecondaryCapture][..]),
+        ("1.2.840.10008.5.1.4.1.1.104.1", &[SecondaryCapture]),
+        ("1.2.840.10008.5.1.4.1.1.77.1.6", &[]),
+        ("1.2.840.10008.5.1.4.1.1.9.4.1", &[Sound]),
+        ("1.2.840.10008.5.1.4.1.1.9.4.2", &[Sound]),
+        ("1.2.840.10008.5.1.4.1.1.9.5.1", &[]),
+    ] {
+        let class = (tags::SOP_CLASS_UID, VR::UI, class);
+        assert_eq!(warnings(&[class]), expected, "{class:?}");
+    }
+    assert_eq!(warnings(&[(tags::MODALITY, VR::CS, "AU"), no]), [Sound]);
+    // A representation that the writer did not know.
+    assert_eq!(warnings(&[(tags::MODALITY, VR::UN, "US")]), [Modality]);
+    let label = (tags::IMAGE_TYPE, VR::CS, "LABEL");
+    assert_eq!(warnings(&[label]), [SlideLabel]);
+    assert_eq!(warnings(&[label, no]), []);
+    assert_eq!(
+        warnings(&[(tags::SPECIMEN_LABEL_IN_IMAGE, VR::CS, "YES"), no]),
+        [SlideLabel]
+    );
+    let object = InMemDicomObject::new_empty();
+    let video = super::burned_in::warnings(&object, "", "1.2.840.10008.1.2.4.102.1");
+    assert_eq!(video, [Sound]);
     assert_eq!(
         warnings(&[(tags::IMAGE_TYPE, VR::CS, "SECONDARY ")]),
         [Derived]
@@ -457,4 +514,172 @@ fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
         warnings(&[(tags::RECOGNIZABLE_VISUAL_FEATURES, VR::CS, "YES"), no]),
         [RecognizableFeatures]
     );
+}
+
+#[test]
+fn dates_of_other_calendars_go_with_every_option() {
+    let file = small(&[
+        (
+            tags::PATIENT_BIRTH_DATE_IN_ALTERNATIVE_CALENDAR,
+            VR::LO,
+            "SHOWA 6",
+        ),
+        (
+            tags::PATIENT_DEATH_DATE_IN_ALTERNATIVE_CALENDAR,
+            VR::LO,
+            "CANARY",
+        ),
+        (tags::PATIENT_ALTERNATIVE_CALENDAR, VR::LO, "JAPANESE"),
+    ]);
+    for option in [
+        Retain::FullDates,
+        Retain::ModifiedDates,
+        Retain::PatientCharacteristics,
+    ] {
+        let options = DicomDeidentifier::new(&key()).retain(option);
+        let clean = options.deidentify(&file).expect("a file");
+        assert_eq!(clean.report.removed, 3, "{option:?}");
+        assert!(
+            read(&clean.bytes)
+                .iter()
+                .all(|element| element.tag().group() != 0x10)
+        );
+    }
+}
+
+#[test]
+fn uids_repeated_in_kept_texts_go_unless_they_are_retained() {
+    let study = "1.2.840.999.12345.1";
+    let file = small(&[
+        (tags::STUDY_INSTANCE_UID, VR::UI, study),
+        (tags::MANUFACTURER, VR::LO, "for 1.2.840.999.12345.1, first"),
+        (
+            tags::MANUFACTURER_MODEL_NAME,
+            VR::LO,
+            "1.2.840.999.12345.1.7",
+        ),
+        (
+            tags::SOFTWARE_VERSIONS,
+            VR::LO,
+            "12.840.999.12345.1 of 1.2.3",
+        ),
+        (
+            tags::CODE_MEANING,
+            VR::LO,
+            "1.2.840.999.12345.11 or 1.2.840.10008.1.2",
+        ),
+        (tags::URN_CODE_VALUE, VR::UR, "urn:oid:2.16.840.1"),
+    ]);
+    let text = |options: DicomDeidentifier, tag| {
+        let object = read(&options.deidentify(&file).expect("a file").bytes);
+        let element = object.element(tag).expect("it is there");
+        element.to_str().expect("text").into_owned()
+    };
+    let plain = || DicomDeidentifier::new(&key());
+    // The UID, one made of it, and the one that the meta information alone has.
+    for tag in [
+        tags::MANUFACTURER,
+        tags::MANUFACTURER_MODEL_NAME,
+        tags::SOFTWARE_VERSIONS,
+    ] {
+        assert_eq!(text(plain(), tag), "", "{tag}");
+        assert_ne!(text(plain().retain(Retain::Uids), tag), "", "{tag}");
+    }
+    // Longer in its last number, the standard's own, and a code.
+    for tag in [tags::CODE_MEANING, tags::URN_CODE_VALUE] {
+        assert_ne!(text(plain(), tag), "", "{tag}");
+    }
+}
+
+/// A word in the upper bits of the pixels, as an overlay has its letters.
+#[test]
+fn overlays_in_pixels_are_cleared_or_warned_of() {
+    let number = |tag, number: u16| DataElement::new(tag, VR::US, PrimitiveValue::from(number));
+    let pixels = [0x1ABC_u16, 0x0ABC, 0x1123];
+    let elements = [
+        texts(
+            tags::SOP_CLASS_UID,
+            VR::UI,
+            vec![uids::CT_IMAGE_STORAGE.into()],
+        ),
+        number(tags::BITS_ALLOCATED, 16),
+        number(tags::BITS_STORED, 12),
+        number(tags::HIGH_BIT, 11),
+        number(Tag(0x6000, 0x0100), 16),
+        number(Tag(0x6000, 0x0102), 12),
+        DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::from(pixels)),
+    ];
+    let mut object = InMemDicomObject::from_element_iter(elements);
+    let cleaned = |object: &InMemDicomObject, syntax| {
+        let file = part10::write(object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3").expect("a file");
+        let clean = DicomDeidentifier::new(&key())
+            .deidentify(&file)
+            .expect("a file");
+        let object = read(&clean.bytes);
+        let pixels = object.element(tags::PIXEL_DATA).expect("pixels");
+        (clean.report, pixels.to_multi_int::<u16>().ok())
+    };
+    for syntax in [
+        uids::EXPLICIT_VR_LITTLE_ENDIAN,
+        uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        part10::BIG_ENDIAN,
+    ] {
+        let (report, pixels) = cleaned(&object, syntax);
+        assert_eq!(pixels, Some(vec![0x0ABC, 0x0ABC, 0x0123]), "{syntax}");
+        assert_eq!((report.samples, report.graphics), (2, 2), "{syntax}");
+        assert_eq!(report.warnings, []);
+    }
+    let fragments = vec![vec![0xBC, 0x1A]];
+    let fragments = dicom_core::value::PixelFragmentSequence::new_fragments(fragments);
+    object.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OB,
+        Value::from(fragments),
+    ));
+    let (report, _) = cleaned(&object, uids::RLE_LOSSLESS);
+    assert_eq!(report.warnings, [super::Warning::EmbeddedOverlay]);
+}
+
+/// A writer that got the representation wrong: bytes, a code or a number where the dictionary has a text.
+#[test]
+fn names_under_a_wrong_representation_go() {
+    let bytes = |tag| {
+        let bytes = PrimitiveValue::U8(C::from_slice(b"of Quagmire "));
+        DataElement::new(tag, VR::OB, bytes)
+    };
+    let object = InMemDicomObject::from_element_iter([
+        texts(
+            tags::SOP_CLASS_UID,
+            VR::UI,
+            vec![uids::CT_IMAGE_STORAGE.into()],
+        ),
+        texts(tags::PATIENT_NAME, VR::PN, vec!["Quagmire^Zebulon".into()]),
+        texts(tags::PATIENT_ID, VR::LO, vec!["12345".into()]),
+        bytes(tags::MANUFACTURER),
+        texts(
+            tags::MANUFACTURER_MODEL_NAME,
+            VR::CS,
+            vec!["OF QUAGMIRE".into()],
+        ),
+        texts(tags::ROWS, VR::DS, vec!["Zebulon".into()]),
+        DataElement::new(tags::CODE_MEANING, VR::US, PrimitiveValue::from(0x514A_u16)),
+        texts(
+            tags::PIXEL_SPACING,
+            VR::DS,
+            vec!["0.123456".into(), "1".into()],
+        ),
+    ]);
+    let syntax = uids::EXPLICIT_VR_LITTLE_ENDIAN;
+    let file = part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3").expect("a file");
+    let clean = DicomDeidentifier::new(&key())
+        .deidentify(&file)
+        .expect("a file");
+    for word in ["quagmire", "zebulon"] {
+        let text = String::from_utf8_lossy(&clean.bytes).to_lowercase();
+        assert!(!text.contains(word), "{word}");
+    }
+    assert_eq!((clean.report.echoes, clean.report.unreadable), (3, 1));
+    let spacing = read(&clean.bytes);
+    let spacing = spacing.element(tags::PIXEL_SPACING).expect("it is there");
+    assert_eq!(spacing.to_str().expect("text"), "0.123456\\1");
 }

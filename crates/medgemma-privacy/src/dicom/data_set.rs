@@ -16,7 +16,7 @@ use crate::key::Key;
 use crate::text::Scrubber;
 
 /// UIDs of the standard itself (classes, syntaxes) begin so and stand for nobody.
-const STANDARD_ROOT: &str = "1.2.840.10008.";
+pub(super) const STANDARD_ROOT: &str = "1.2.840.10008.";
 
 /// What one file is de-identified by.
 pub(super) struct Pass<'a> {
@@ -174,13 +174,17 @@ impl Pass<'_> {
         }
     }
 
-    /// Empty, if it is a text that repeats a name or number of the file.
+    /// Empty, if it is a text that repeats a name, number or UID of the file.
     fn without_echoes(&mut self, element: InMemElement) -> InMemElement {
-        if !is_text(element.vr()) {
+        let numbers = matches!(element.vr(), VR::DS | VR::IS);
+        if !is_text(element.vr()) && element.vr() != VR::UR && !numbers {
             return element;
         }
         let values = element.to_multi_str().unwrap_or_default();
-        if !values.iter().any(|text| self.echoes.repeated_in(text)) {
+        // A number that is one may have any digits.
+        let said = |text: &&String| !numbers || text.trim().parse::<f64>().is_err();
+        let mut said = values.iter().filter(said);
+        if !said.any(|text| self.echoes.repeated_in(text)) {
             return element;
         }
         self.report.echoes += 1;
@@ -201,14 +205,19 @@ fn readable(element: InMemElement, vr: VR) -> Option<InMemElement> {
             let empty = matches!(value, PrimitiveValue::Empty);
             empty.then(|| DataElement::empty(tag, VR::SQ))
         }
-        Value::Primitive(value) if element.vr() == VR::UN && (is_text(vr) || is_string(vr)) => {
-            let text = String::from_utf8(value.to_bytes().into_owned()).ok()?;
-            Some(texts(
-                tag,
-                vr,
-                text.split('\\').map(str::to_owned).collect(),
-            ))
+        Value::Primitive(PrimitiveValue::U8(bytes)) if is_text(vr) || is_string(vr) => {
+            let text = std::str::from_utf8(bytes).ok()?;
+            let values = text.split('\\').map(str::to_owned);
+            Some(texts(tag, vr, values.collect()))
         }
+        // Under a representation that is not searched for names, such as a code's.
+        Value::Primitive(value) if is_text(vr) && !is_text(element.vr()) => match value {
+            PrimitiveValue::Empty => Some(element),
+            PrimitiveValue::Str(_) | PrimitiveValue::Strs(_) => {
+                Some(texts(tag, vr, value.to_multi_str().into_owned()))
+            }
+            _ => None,
+        },
         Value::Primitive(_) => Some(element),
     }
 }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::header::Header;
 use dicom_core::value::Value;
 use dicom_core::{Tag, VR};
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{StandardDataDictionary, tags};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
+
+use super::data_set::{STANDARD_ROOT, is_uid};
+use super::value::strings;
 
 /// Retired, and in files.
 const OTHER_PATIENT_IDS: Tag = Tag(0x0010, 0x1000);
@@ -25,15 +29,26 @@ const NUMBERS: [Tag; 9] = [
     tags::REQUESTED_PROCEDURE_ID,
     tags::PATIENT_BIRTH_DATE,
 ];
-/// Shorter words are initials, titles and chance.
+/// Shorter words are initials, titles and chance, but for those with letters that words of English have not.
 const SHORTEST_NAME: usize = 3;
+const SHORTEST_FOREIGN_NAME: usize = 2;
+/// Hebrew is the first script whose words have particles written to them, or no spaces between; before it are
+/// the Latin, Greek, Cyrillic and Armenian ones.
+const FIRST_JOINED_SCRIPT: char = '\u{0590}';
 const SHORTEST_NUMBER: usize = 5;
+/// Bytes of a UID at most, PS3.5 9.1.
+const LONGEST_UID: usize = 64;
 
-/// The names and numbers of a file.
+/// The names, numbers and UIDs of a file.
 #[derive(Default)]
 pub(super) struct Echoes {
     names: BTreeSet<String>,
+    /// Two parts of one name, where one of them is too short to be told from other words alone.
+    pairs: BTreeSet<(String, String)>,
+    /// Names in scripts where they are found within words.
+    joined: BTreeSet<String>,
     numbers: BTreeSet<String>,
+    uids: BTreeSet<String>,
 }
 
 impl Echoes {
@@ -48,14 +63,13 @@ impl Echoes {
         for element in object {
             match element.value() {
                 Value::Sequence(items) => items.items().iter().for_each(|item| self.collect(item)),
-                Value::Primitive(_) if element.vr() == VR::PN => {
-                    for text in texts(element) {
-                        let long = |word: &String| word.chars().count() >= SHORTEST_NAME;
-                        self.names.extend(words(&text).filter(long));
-                    }
+                Value::Primitive(_) if is(element, VR::PN) => {
+                    strings(element)
+                        .iter()
+                        .for_each(|name| self.insert_name(name));
                 }
                 Value::Primitive(_) if NUMBERS.contains(&element.tag()) => {
-                    let numbers = texts(element).into_iter().map(|text| squeezed(&text));
+                    let numbers = strings(element).into_iter().map(|text| squeezed(&text));
                     self.numbers
                         .extend(numbers.filter(|number| number.len() >= SHORTEST_NUMBER));
                 }
@@ -64,21 +78,113 @@ impl Echoes {
         }
     }
 
+    /// The parts of a name in each of its spellings: alphabetic, ideographic, phonetic.
+    fn insert_name(&mut self, name: &str) {
+        for spelling in name.split('=') {
+            let parts: Vec<String> = words(spelling).collect();
+            if is_joined(spelling) {
+                let long = |part: &&String| part.chars().count() >= SHORTEST_FOREIGN_NAME;
+                self.joined.extend(parts.iter().filter(long).cloned());
+                // One character is many words; the whole name, as it is written, is one.
+                let whole = squeezed(spelling);
+                if long(&&whole) {
+                    self.joined.insert(whole);
+                }
+                continue;
+            }
+            for (at, part) in parts.iter().enumerate() {
+                let shortest = if part.is_ascii() {
+                    SHORTEST_NAME
+                } else {
+                    SHORTEST_FOREIGN_NAME
+                };
+                if part.chars().count() >= shortest {
+                    self.names.insert(part.clone());
+                    continue;
+                }
+                let others = parts.iter().enumerate().filter(|&(other, _)| other != at);
+                for (_, other) in others.filter(|(_, other)| other.len() > 1 && part.len() > 1) {
+                    self.pairs.insert((part.clone(), other.clone()));
+                    self.pairs.insert((other.clone(), part.clone()));
+                }
+            }
+        }
+    }
+
+    /// And of its UIDs, but for the standard's; `instance` is the one of the meta information.
+    pub(super) fn with_uids(mut self, object: &InMemDicomObject, instance: &str) -> Self {
+        self.insert_uid(instance);
+        self.collect_uids(object);
+        self
+    }
+
+    fn collect_uids(&mut self, object: &InMemDicomObject) {
+        for element in object {
+            match element.value() {
+                Value::Sequence(items) => items
+                    .items()
+                    .iter()
+                    .for_each(|item| self.collect_uids(item)),
+                Value::Primitive(_) if is(element, VR::UI) => {
+                    strings(element).iter().for_each(|uid| self.insert_uid(uid));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn insert_uid(&mut self, uid: &str) {
+        let uid = uid.trim_matches([' ', '\0']);
+        // A single number is a number, and no UID of anything.
+        if is_uid(uid) && uid.contains('.') && !uid.starts_with(STANDARD_ROOT) {
+            self.uids.insert(uid.to_owned());
+        }
+    }
+
     /// Whether a text repeats one of them.
     pub(super) fn repeated_in(&self, text: &str) -> bool {
-        if words(text).any(|word| self.names.contains(&word)) {
+        if !self.uids.is_empty() && self.repeats_uid(text) {
             return true;
         }
+        let mut before = String::new();
+        for word in words(text) {
+            let pair = (before, word);
+            if self.names.contains(&pair.1) || self.pairs.contains(&pair) {
+                return true;
+            }
+            before = pair.1;
+        }
         let text = squeezed(text);
-        self.numbers.iter().any(|number| text.contains(number))
+        let mut within = self.numbers.iter().chain(&self.joined);
+        within.any(|known| text.contains(known))
     }
 }
 
-fn texts(element: &InMemElement) -> Vec<String> {
-    element
-        .to_multi_str()
-        .map(|texts| texts.into_owned())
-        .unwrap_or_default()
+impl Echoes {
+    /// Whether a text holds one of the UIDs, or one that was made by putting more behind it.
+    fn repeats_uid(&self, text: &str) -> bool {
+        let numbers = text.split(|c: char| !(c.is_ascii_digit() || c == '.'));
+        let mut numbers = numbers.map(|number| number.trim_matches('.'));
+        numbers.any(|number| {
+            // No longer than a UID, so that a text of nothing but points takes no time.
+            let number = &number[..number.len().min(LONGEST_UID)];
+            let dots = number.match_indices('.').map(|(at, _)| at);
+            dots.chain([number.len()])
+                .any(|end| self.uids.contains(&number[..end]))
+        })
+    }
+}
+
+/// Whether an element is of this representation by what it says or by the dictionary: a writer that did not know
+/// the attribute said `UN`.
+fn is(element: &InMemElement, vr: VR) -> bool {
+    let listed = || StandardDataDictionary.by_tag(element.tag());
+    element.vr() == vr || listed().is_some_and(|entry| entry.vr().relaxed() == vr)
+}
+
+fn is_joined(text: &str) -> bool {
+    text.chars()
+        .any(|c| c.is_alphabetic() && c >= FIRST_JOINED_SCRIPT)
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
@@ -93,4 +199,62 @@ fn squeezed(text: &str) -> String {
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::texts;
+    use super::*;
+    use dicom_core::DataElement;
+    use dicom_core::value::PrimitiveValue;
+
+    fn of(name: &str) -> Echoes {
+        let name = texts(tags::PATIENT_NAME, VR::PN, vec![name.to_owned()]);
+        Echoes::of(&InMemDicomObject::from_element_iter([name]))
+    }
+
+    #[test]
+    fn names_without_spaces_are_found_within_texts() {
+        let echoes = of("Yamada^Tarou=山田^太郎=やまだ^たろう");
+        for text in ["装置山田用", "太郎さん", "（やまだ）", "山 田", "Yamada's"] {
+            assert!(echoes.repeated_in(text), "{text}");
+        }
+        for text in ["山川", "田山", "太い", "Yamadas"] {
+            assert!(!echoes.repeated_in(text), "{text}");
+        }
+        // A single character stands in other words; the whole name does not.
+        let echoes = of("李^明");
+        assert!(echoes.repeated_in("为李明检查") && echoes.repeated_in("李 明"));
+        assert!(!echoes.repeated_in("说明") && !echoes.repeated_in("李"));
+        assert!(of("כהן^דוד").repeated_in("של כהן") && of("كريم^علي").repeated_in("وعلي"));
+    }
+
+    #[test]
+    fn short_names_are_found_by_their_letters_or_in_company() {
+        let echoes = of("Øe^Åse");
+        assert!(echoes.repeated_in("for Øe") && !echoes.repeated_in("Øer"));
+        let echoes = of("Li^Wu^A");
+        assert!(echoes.repeated_in("scan of LI, WU") && echoes.repeated_in("Wu Li"));
+        for text in ["Li", "wu", "A Li B", "Lithium Wu", "Li or Wu"] {
+            assert!(!echoes.repeated_in(text), "{text}");
+        }
+        assert!(of("Ng^Mei").repeated_in("Mei") && !of("Ng^Mei").repeated_in("ng of it"));
+    }
+
+    /// As a writer has it that does not know the attribute.
+    #[test]
+    fn names_and_numbers_in_bytes_are_names_and_numbers() {
+        let bytes = |tag, text: &str| {
+            DataElement::new(tag, VR::UN, PrimitiveValue::U8(text.bytes().collect()))
+        };
+        let object = InMemDicomObject::from_element_iter([
+            bytes(tags::PATIENT_NAME, "Quagmire^Zebulon"),
+            bytes(tags::PATIENT_ID, "12-34567"),
+            bytes(tags::STUDY_INSTANCE_UID, "1.2.345.6"),
+        ]);
+        let echoes = Echoes::of(&object).with_uids(&object, "");
+        for text in ["of Zebulon", "1234567", "see 1.2.345.6"] {
+            assert!(echoes.repeated_in(text), "{text}");
+        }
+    }
 }

@@ -18,6 +18,9 @@ use super::Limits;
 use super::data_set::is_uid;
 use crate::error::{Error, Result};
 
+/// Explicit VR big endian, retired.
+pub(super) const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+
 const PREAMBLE: usize = 128;
 const MAGIC: &[u8] = b"DICM";
 /// Representations whose length takes two bytes: PS3.5, table 7.1-2.

@@ -2,7 +2,9 @@
 //! the table leaves open.
 
 use dicom_core::{Tag, VR};
+use dicom_dictionary_std::tags;
 
+use super::additions::ADDITIONS;
 use super::profile_table::TABLE;
 
 /// What the basic profile does with an attribute. Of several that the table allows, by what an
@@ -30,13 +32,17 @@ pub(super) const PATIENT: u16 = 1 << 5;
 /// Text about the patient that can be cleaned of identifiers.
 pub(super) const PATIENT_CLEANED: u16 = 1 << 6;
 
+/// Addresses that say what a code means, and not where the file is from.
+const CODE_URLS: [Tag; 2] = [tags::CODING_SCHEME_URL, tags::URN_CODE_VALUE];
+
 /// What the basic profile removes and one of its options lets stay: PS3.15 E.3. Options that this crate
 /// does not offer need eyes (clean pixel data, visual features, graphics, structured content) or a list
 /// of what is safe (safe private).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retain {
-    /// UIDs as they are: files can be told apart and found again in the archive they come from.
+    /// UIDs as they are, and addresses that files are retrieved from: files can be told apart and found again
+    /// in the archive they come from.
     Uids,
     /// Which device made the file.
     DeviceIdentity,
@@ -94,10 +100,13 @@ pub(super) enum Step {
 /// What is done with an attribute of this value representation. `retained` is free of contradictions.
 pub(super) fn step(tag: Tag, vr: VR, retained: &[Retain]) -> Step {
     let number = (u32::from(tag.group()) << 16) | u32::from(tag.element());
-    let Ok(index) = TABLE.binary_search_by_key(&number, |row| row.0) else {
-        return unlisted(vr, retained);
+    let row = |table: &[(u32, Action, u16)]| {
+        let index = table.binary_search_by_key(&number, |row| row.0);
+        index.ok().map(|index| table[index])
     };
-    let (_, action, options) = TABLE[index];
+    let Some((_, action, options)) = row(&TABLE).or_else(|| row(&ADDITIONS)) else {
+        return unlisted(tag, vr, retained);
+    };
     let has = |option: u16, retain: Retain| options & option != 0 && retained.contains(&retain);
     if has(UIDS, Retain::Uids)
         || has(DEVICE, Retain::DeviceIdentity) && options & DATES == 0
@@ -129,7 +138,7 @@ pub(super) fn step(tag: Tag, vr: VR, retained: &[Retain]) -> Step {
 
 /// The table names what identifies in standard attributes, so that others stay. Those whose kind alone
 /// makes them identifiers are not left to its completeness.
-fn unlisted(vr: VR, retained: &[Retain]) -> Step {
+fn unlisted(tag: Tag, vr: VR, retained: &[Retain]) -> Step {
     let dates = |shifted| {
         if retained.contains(&Retain::ModifiedDates) {
             shifted
@@ -142,6 +151,8 @@ fn unlisted(vr: VR, retained: &[Retain]) -> Step {
     match vr {
         VR::PN => Step::Remove,
         VR::UI if !retained.contains(&Retain::Uids) => Step::Remap,
+        // A host of the institution, and mostly the study's UIDs behind it.
+        VR::UR if !retained.contains(&Retain::Uids) && !CODE_URLS.contains(&tag) => Step::Remove,
         VR::DA | VR::DT => dates(Step::Shift),
         VR::TM => dates(Step::Keep),
         _ => Step::Keep,
@@ -155,6 +166,9 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_holds_what_everybody_expects_of_it() {
         assert!(TABLE.windows(2).all(|rows| rows[0].0 < rows[1].0));
+        assert!(ADDITIONS.windows(2).all(|rows| rows[0].0 < rows[1].0));
+        let twice = |row: &(u32, Action, u16)| TABLE.iter().any(|listed| listed.0 == row.0);
+        assert!(!ADDITIONS.iter().any(twice), "the standard's row holds");
         let all = |group, element, vr, retained: &[Retain]| step(Tag(group, element), vr, retained);
         // PS3.15 table E.1-1: (0010,0010) Z, (0008,0050) Z, (0008,0018) U K, (0010,1010) X K.
         assert_eq!(all(0x0010, 0x0010, VR::PN, &[]), Step::Empty);
@@ -181,5 +195,9 @@ mod tests {
         assert_eq!(all(0x0028, 0x0010, VR::US, &[]), Step::Keep);
         assert_eq!(all(0x0028, 0x9999, VR::PN, &[]), Step::Remove);
         assert_eq!(all(0x0028, 0x9999, VR::UI, &[]), Step::Remap);
+        // Retrieve URL; the address of a code says nothing of a file.
+        assert_eq!(all(0x0008, 0x1190, VR::UR, &[]), Step::Remove);
+        assert_eq!(all(0x0008, 0x1190, VR::UR, &[Retain::Uids]), Step::Keep);
+        assert_eq!(all(0x0008, 0x0120, VR::UR, &[]), Step::Keep);
     }
 }

@@ -41,6 +41,18 @@ pub(super) fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> InMemElement {
     DataElement::new(tag, VR::SQ, Value::from(items))
 }
 
+/// The texts of an element; of one whose representation the file does not know, its bytes as texts.
+pub(super) fn strings(element: &InMemElement) -> Vec<String> {
+    match element.value() {
+        Value::Primitive(PrimitiveValue::U8(bytes)) => {
+            let text = String::from_utf8_lossy(bytes);
+            text.split('\\').map(str::to_owned).collect()
+        }
+        Value::Primitive(value) => value.to_multi_str().into_owned(),
+        _ => Vec::new(),
+    }
+}
+
 /// An element of texts; a single one is no list.
 pub(super) fn texts(tag: Tag, vr: VR, mut values: Vec<String>) -> InMemElement {
     let value = match values.len() {

@@ -176,6 +176,8 @@ const PARTICLES: [&str; 15] = [
 const PARAGRAPH_GAP: &str = "\u{2029}";
 /// Words of one name at most.
 const LONGEST: usize = 5;
+/// Of one with carets, which has five parts in each of three spellings.
+const LONGEST_CARET: usize = 20;
 
 /// Names in no order; they may overlap.
 pub(super) fn find(text: &str) -> Vec<Finding> {
@@ -274,8 +276,62 @@ impl Page<'_> {
         Some((self.words[before].plain(), self.gap(before)))
     }
 
+    /// How many words from here are a name as DICOM and HL7 write it, `Doe^Jane`; the form alone tells it.
+    fn caret_name(&self, at: usize) -> usize {
+        let mut end = at;
+        // A surname of several words, of which the form tells only the last.
+        let several = |end: usize| self.words[end].text.chars().count() > 1 && self.is_part(end);
+        while self.gap(end) == " " && end - at < 2 && several(end) {
+            end += 1;
+        }
+        let word = self.words[end];
+        let letters = word.text.chars().count();
+        if !self.carets(end) || letters < 2 && word.text.is_ascii() {
+            return 0;
+        }
+        while end - at < LONGEST_CARET {
+            let next = end + 1;
+            let given = || {
+                // In capitals throughout, or not.
+                let alike = self
+                    .words
+                    .get(next)
+                    .is_some_and(|next| next.is_all_capital() == self.words[end].is_all_capital());
+                self.gap(end) == " " && alike && self.is_part(next)
+            };
+            let gap = self.gap(end);
+            let joined = !gap.is_empty() && gap.chars().all(|c| matches!(c, '^' | '='));
+            if !joined && !given() {
+                break;
+            }
+            end = next;
+        }
+        end + 1 - at
+    }
+
+    /// Whether carets end a word and no number is behind them: `cm^2` is an area.
+    fn carets(&self, at: usize) -> bool {
+        let rest = &self.text[self.words[at].end..];
+        let behind = rest.trim_start_matches('^');
+        let ends = |c: char| c.is_alphabetic() || c.is_whitespace() || ",;.|)\"'=".contains(c);
+        behind.len() < rest.len() && behind.chars().next().is_none_or(ends)
+    }
+
+    /// A word that can stand beside another in a part of such a name.
+    fn is_part(&self, at: usize) -> bool {
+        let word = self.words[at];
+        let plain = word.plain();
+        let known = [&TITLES[..], &LABELS, &COMPANIONS, &CREDENTIALS];
+        let known = known.iter().any(|words| words.contains(&plain.as_str()));
+        PARTICLES.contains(&plain.as_str()) || word.is_capital() && !known && !is_ordinary(&plain)
+    }
+
     /// How many words from here are a name; none mostly.
     fn name_at(&self, at: usize) -> usize {
+        let caret_name = self.caret_name(at);
+        if caret_name > 0 {
+            return caret_name;
+        }
         let word = self.words[at];
         if !word.is_capital() {
             return 0;

@@ -178,6 +178,8 @@ pub(crate) fn of(kind: &str, rng: &mut ChaCha8Rng) -> String {
         "NAME_FIRST" => first.to_owned(),
         "NAME_COMMA" => format!("{last}, {first}"),
         "NAME_UPPER" => format!("{}, {}", last.to_uppercase(), first.to_uppercase()),
+        "NAME_CARET" => format!("{}^{}", last.to_uppercase(), first.to_uppercase()),
+        "NAME_CARETS" => format!("{last}^{first}^{initial}^^Dr"),
         "NAME_INITIAL" => format!("{initial}. {last}"),
         "DATE" => format!("{month:02}/{day:02}/{year}"),
         "DATE_SHORT" => format!("{month}/{day}/{:02}", year % 100),
