@@ -2,7 +2,7 @@
 
 mod support;
 
-use medgemma_medical::{Dicom, Limits, Notice};
+use medgemma_medical::{Dicom, Limits, Notice, TransferSyntax};
 use support::writer::{EXPLICIT, Writer};
 
 fn read(writer: &Writer) -> Dicom {
@@ -83,4 +83,65 @@ fn a_padding_value_is_a_value_and_said() {
         padded.grey(0).expect("grey").values(),
         [-2000.0, 0.0, 100.0]
     );
+}
+
+const IMPLICIT: &str = "1.2.840.10008.1.2";
+
+/// An element without its representation.
+fn implicit(writer: Writer, group: u16, element: u16, value: &[u8]) -> Writer {
+    let length = u32::try_from(value.len()).expect("a short value");
+    writer
+        .raw(&group.to_le_bytes())
+        .raw(&element.to_le_bytes())
+        .raw(&length.to_le_bytes())
+        .raw(value)
+}
+
+/// One row of 16-bit samples in implicit elements, under any transfer syntax.
+fn implicit_row(syntax: &str, samples: &[u16]) -> Writer {
+    let columns = u16::try_from(samples.len()).expect("a short row");
+    let pixels: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+    let numbers = [
+        (0x0010, 1u16),
+        (0x0011, columns),
+        (0x0100, 16),
+        (0x0101, 16),
+    ];
+    let writer = implicit(Writer::new(syntax), 0x0028, 0x0002, &1u16.to_le_bytes());
+    let writer = implicit(writer, 0x0028, 0x0004, b"MONOCHROME2 ");
+    let writer = numbers.iter().fold(writer, |writer, (element, value)| {
+        implicit(writer, 0x0028, *element, &value.to_le_bytes())
+    });
+    implicit(writer, 0x7FE0, 0x0010, &pixels)
+}
+
+/// As pydicom 3.0.2 reads them, which warns.
+#[test]
+fn elements_are_read_as_they_are_written_whatever_the_transfer_syntax_says() {
+    use TransferSyntax::{ExplicitLittleEndian, ImplicitLittleEndian};
+    let told = [Notice::TransferSyntaxContradicted];
+    let tail = Writer::grey(1, 2, false).pixels(&[5, 9]).file();
+    let body = &tail[132 + 8 + EXPLICIT.len() + EXPLICIT.len() % 2..];
+    let explicit = read(&Writer::new(IMPLICIT).raw(body));
+    assert_eq!(stored(&explicit, 0), [5, 9]);
+    assert_eq!(explicit.notices(), told);
+    assert_eq!(explicit.transfer_syntax(), ExplicitLittleEndian);
+    // A length of 0x4242 bytes has the look of letters, so that single elements cannot be told apart.
+    let long = vec![7; 0x4242 / 2];
+    for samples in [&[5, 9][..], &long] {
+        let expected: Vec<i64> = samples.iter().map(|&s| i64::from(s)).collect();
+        let other = read(&implicit_row(EXPLICIT, samples));
+        assert_eq!(stored(&other, 0), expected);
+        assert_eq!(other.notices(), told);
+        assert_eq!(other.transfer_syntax(), ImplicitLittleEndian);
+        let usual = read(&implicit_row(IMPLICIT, samples));
+        assert_eq!(stored(&usual, 0), expected);
+        assert_eq!(usual.notices(), []);
+    }
+    // One implicit element in front of explicit ones is another thing.
+    let first = implicit(Writer::new(EXPLICIT), 0x0008, 0x0060, b"DX");
+    let mixed = read(&first.raw(body));
+    assert_eq!(stored(&mixed, 0), [5, 9]);
+    assert_eq!(mixed.notices(), []);
+    assert_eq!(mixed.transfer_syntax(), ExplicitLittleEndian);
 }

@@ -313,7 +313,8 @@ impl Dicom {
         Facts::read(&self.view(), photometric)
     }
 
-    /// How elements and pixels are written.
+    /// How elements and pixels are written; where that is not what the file names, with
+    /// [`Notice::TransferSyntaxContradicted`].
     #[must_use]
     pub fn transfer_syntax(&self) -> TransferSyntax {
         self.syntax

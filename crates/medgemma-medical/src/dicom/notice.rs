@@ -10,6 +10,9 @@ pub enum Notice {
     NoPreamble,
     /// The file does not name its transfer syntax; it was guessed from the first element.
     TransferSyntaxGuessed,
+    /// The file names a transfer syntax with representations written in its elements, and they have none, or the other way
+    /// round; it was read as it is written.
+    TransferSyntaxContradicted,
     /// Bytes behind the last element were left out: their number.
     TrailingBytes(usize),
     /// The encapsulated pixel data have no end mark; the file may be cut off.
@@ -40,6 +43,9 @@ impl fmt::Display for Notice {
             Self::TransferSyntaxGuessed => {
                 f.write_str("no transfer syntax named; guessed from the first element")
             }
+            Self::TransferSyntaxContradicted => f.write_str(
+                "elements are not written as the transfer syntax says; read as they are",
+            ),
             Self::TrailingBytes(bytes) => {
                 write!(f, "{bytes} bytes behind the last element ignored")
             }
