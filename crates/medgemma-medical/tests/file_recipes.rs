@@ -188,6 +188,40 @@ fn the_first_window_goes_before_the_table_and_both_before_what_is_stored() {
     assert_eq!(row(&signed), (Voi::FullRange, vec![0, 127, 255]));
 }
 
+/// What the recipe chooses, it can do.
+#[test]
+fn bytes_are_taken_as_they_are_only_where_they_are_the_values() {
+    let of = |stored: u16, rescaled: &[(u16, &str)]| {
+        let writer = made("MONOCHROME2", 8, stored, 0);
+        let writer = rescaled.iter().fold(writer, |writer, (element, value)| {
+            writer.text(0x0028, *element, b"DS", value)
+        });
+        row(&writer.element(0x7FE0, 0x0010, b"OB", &[3, 4, 5, 0]))
+    };
+    let stretched = (Voi::FullRange, vec![0, 127, 255]);
+    for (intercept, slope) in [("0", "16"), ("0", "0.5"), ("-1024", "1")] {
+        let found = of(8, &[(0x1052, intercept), (0x1053, slope)]);
+        assert_eq!(found, stretched, "{slope} {intercept}");
+    }
+    assert_eq!(of(4, &[]), stretched, "4 bits of 8");
+    let same = (Voi::EightBit, vec![3, 4, 5]);
+    assert_eq!(of(8, &[]), same);
+    assert_eq!(of(8, &[(0x1052, "0"), (0x1053, "1")]), same);
+    // The published rule has no window narrower than 2.
+    let window = |centers: &str, widths: &str| {
+        let writer = made("MONOCHROME2", 16, 12, 0)
+            .text(0x0028, 0x1050, b"DS", centers)
+            .text(0x0028, 0x1051, b"DS", widths);
+        row(&writer.pixels(&[10, 11, 12]))
+    };
+    assert_eq!(window("11", "1"), stretched);
+    let second = Voi::Window {
+        center: 12.0,
+        width: 4.0,
+    };
+    assert_eq!(window("11\\12", "1\\4"), (second, vec![0, 64, 128]));
+}
+
 #[test]
 fn each_frame_has_its_own_window() {
     let empty = || Writer::new(support::writer::EXPLICIT);

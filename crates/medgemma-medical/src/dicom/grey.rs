@@ -15,7 +15,7 @@ use crate::plane::Plane;
 pub(crate) struct GreyFacts {
     /// Whether small values are white.
     pub(crate) monochrome1: bool,
-    /// Whether samples are stored as unsigned bytes.
+    /// Whether values are unsigned bytes: all eight bits are stored, and nothing rescales them.
     pub(crate) bytes: bool,
     /// Whether the file has a VOI LUT that can be read.
     pub(crate) voi_table: bool,
@@ -48,7 +48,8 @@ impl Dicom {
         let voi = Voi::read(&self.view(), &groups, layout.signed, &mut Vec::new());
         Ok(GreyFacts {
             monochrome1: layout.photometric == Photometric::Monochrome1,
-            bytes: layout.allocated == 8 && !layout.signed,
+            bytes: (layout.allocated, layout.stored, layout.signed) == (8, 8, false)
+                && Modality::read(&self.view(), &groups, layout.signed).is_identity(),
             voi_table: matches!(voi, Voi::Table(_)),
         })
     }

@@ -158,6 +158,15 @@ impl Modality {
             .unwrap_or(Self::Identity)
     }
 
+    /// Whether values stay what they are.
+    pub(crate) fn is_identity(&self) -> bool {
+        match *self {
+            Self::Identity => true,
+            Self::Linear { slope, intercept } => slope == 1.0 && intercept == 0.0,
+            Self::Table(_) => false,
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
     pub(crate) fn apply(&self, value: i64) -> f64 {
         match self {

@@ -63,9 +63,10 @@ impl Default for XrayRecipe {
 }
 
 impl XrayRecipe {
-    /// The recipe for a frame of a radiograph, by what the file says: its first window, whatever shape it names (the
-    /// serving code knows the linear one only); else its VOI LUT, which the serving code ignores; else unsigned bytes
-    /// as they are; else all values of the frame. MONOCHROME1 is inverted.
+    /// The recipe for a frame of a radiograph, by what the file says: its first window of 2 or wider, whatever shape it
+    /// names (the serving code knows the linear one only); else its VOI LUT, which the serving code ignores; else unsigned
+    /// bytes as they are, where all eight bits are used and nothing rescales them; else all values of the frame.
+    /// MONOCHROME1 is inverted.
     ///
     /// # Errors
     /// [`Error::File`] for a file that says it is no radiograph, for colour, and for files without pixels;
@@ -74,11 +75,10 @@ impl XrayRecipe {
         check_radiograph(file)?;
         let facts = file.grey_facts(frame)?;
         #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
-        let voi = match file.windows(frame).first() {
-            Some(window) => Voi::Window {
-                center: window.center as f32,
-                width: window.width as f32,
-            },
+        let windows = file.windows(frame).into_iter();
+        let mut windows = windows.map(|window| (window.center as f32, window.width as f32));
+        let voi = match windows.find(|&(center, width)| ends(center, width).is_ok()) {
+            Some((center, width)) => Voi::Window { center, width },
             None if facts.voi_table => Voi::Table,
             None if facts.bytes => Voi::EightBit,
             None => Voi::FullRange,
@@ -158,15 +158,7 @@ impl XrayRecipe {
         let invert = |byte: u8| if self.monochrome1 { 255 - byte } else { byte };
         let (voi, window, grey): (_, _, Vec<u8>) = match self.voi {
             Voi::Window { center, width } => {
-                let half = (width / 2.0).floor();
-                if half.is_nan() || half < 1.0 {
-                    return Err(Error::argument(
-                        "width",
-                        "a window of 2 or wider",
-                        width.to_string(),
-                    ));
-                }
-                let window = Window::new(center - half, center + half)?;
+                let window = ends(center, width)?;
                 let bytes = values
                     .iter()
                     .map(|&v| window.byte_by_interpolation(v.into()));
@@ -224,4 +216,17 @@ impl XrayRecipe {
         };
         values.iter().map(byte).collect()
     }
+}
+
+/// The serving code's ends of a window.
+fn ends(center: f32, width: f32) -> Result<Window> {
+    let half = (width / 2.0).floor();
+    if half.is_nan() || half < 1.0 {
+        return Err(Error::argument(
+            "width",
+            "a window of 2 or wider",
+            width.to_string(),
+        ));
+    }
+    Window::new(center - half, center + half)
 }
