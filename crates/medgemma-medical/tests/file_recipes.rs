@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use medgemma_image::Image;
 use medgemma_medical::{
-    CtRecipe, Dicom, Limits, MrRecipe, Nifti, Recipe, Sampler, Voi, Volume, XrayRecipe,
+    CtRecipe, Dicom, Limits, MrRecipe, Nifti, Notice, Recipe, Sampler, Voi, Volume, XrayRecipe,
 };
 use serde::Deserialize;
 use support::picture::Picture;
@@ -220,6 +220,58 @@ fn bytes_are_taken_as_they_are_only_where_they_are_the_values() {
         width: 4.0,
     };
     assert_eq!(window("11\\12", "1\\4"), (second, vec![0, 64, 128]));
+}
+
+/// Raw values were shown like a finished radiograph.
+#[test]
+fn values_of_the_detector_are_refused_and_said() {
+    let file = |intent: &str, class: &str| {
+        let head = Writer::new(support::writer::EXPLICIT)
+            .text(0x0008, 0x0016, b"UI", class)
+            .text(0x0008, 0x0068, b"CS", intent);
+        let file = head.append(&made("MONOCHROME2", 16, 12, 0).pixels(&[1, 2, 3]));
+        Dicom::read(file.file(), &Limits::default()).expect("a file")
+    };
+    let (raw, finished) = (
+        "1.2.840.10008.5.1.4.1.1.1.2.1",
+        "1.2.840.10008.5.1.4.1.1.1.2",
+    );
+    for (intent, class, refused) in [
+        ("FOR PROCESSING", finished, true),
+        ("", raw, true),
+        ("FOR PRESENTATION", raw, false),
+        ("FOR PRESENTATION", finished, false),
+        ("", finished, false),
+    ] {
+        let file = file(intent, class);
+        let found = XrayRecipe::for_frame(&file, 0);
+        let told = file.notices().contains(&Notice::ForProcessing);
+        assert_eq!(
+            (found.is_err(), told),
+            (refused, refused),
+            "{intent} {class}"
+        );
+        assert_eq!(file.facts().for_processing == Some(true), refused);
+        if let Err(error) = found {
+            let error = error.to_string();
+            assert!(
+                error.contains("(0008,0068)") && error.contains("FOR PRESENTATION"),
+                "{error}"
+            );
+        }
+        // Made by hand it is shown, and the record says what it is.
+        let shown = XrayRecipe::default()
+            .prepare_frame(&file, 0)
+            .expect("a picture");
+        let Recipe::Xray(record) = shown.recipe() else {
+            panic!("X-ray");
+        };
+        let said = record
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("detector"));
+        assert_eq!(said, refused, "{intent} {class}");
+    }
 }
 
 #[test]

@@ -358,6 +358,9 @@ fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
     if view.element(tags::PRESENTATION_LUT_SEQUENCE).is_some() {
         notices.push(Notice::PresentationLutIgnored);
     }
+    if Facts::read(view, None).for_processing == Some(true) {
+        notices.push(Notice::ForProcessing);
+    }
     if view.raw(tags::PIXEL_PADDING_VALUE).is_some() {
         notices.push(Notice::PixelPaddingKept);
     }

@@ -28,6 +28,8 @@ pub enum Notice {
     /// The file names a value (or a range) that stands where nothing was measured; it is a value like any other here, also
     /// where the least and greatest of a frame or volume are looked for.
     PixelPaddingKept,
+    /// The file says that its values are those of the detector (`FOR PROCESSING`): no picture that a radiologist reads.
+    ForProcessing,
     /// The high bit is not the highest of the stored bits; the values were shifted down: by how many bits.
     HighBitShifted(u32),
     /// A window of no width was left out.
@@ -55,6 +57,9 @@ impl fmt::Display for Notice {
             Self::ColourProfileIgnored => f.write_str("ICC profile not applied"),
             Self::PresentationLutIgnored => f.write_str("presentation LUT not applied"),
             Self::PixelPaddingKept => f.write_str("pixel padding value taken for a value"),
+            Self::ForProcessing => {
+                f.write_str("values of the detector, not yet processed for presentation")
+            }
             Self::HighBitShifted(bits) => {
                 write!(f, "high bit above stored bits; shifted by {bits}")
             }

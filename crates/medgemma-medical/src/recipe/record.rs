@@ -41,6 +41,10 @@ pub struct XrayRecord {
     pub inverted: bool,
     /// Whether black was put at two sides to make it square.
     pub padded_to_square: bool,
+    /// What of the file bears on how the picture is to be taken, in words; not written where there is nothing to say, and
+    /// empty of a plane that came without a file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// What was done to a photograph.

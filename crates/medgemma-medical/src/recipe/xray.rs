@@ -11,7 +11,7 @@ use super::picture::PreparedPicture;
 use super::record::{Recipe, XrayRecord};
 use super::volume::square;
 use super::window::{Window, to_byte};
-use crate::dicom::Dicom;
+use crate::dicom::{Dicom, Notice};
 use crate::error::{Error, Result};
 use crate::plane::Plane;
 
@@ -69,7 +69,8 @@ impl XrayRecipe {
     /// MONOCHROME1 is inverted.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that says it is no radiograph, for colour, and for files without pixels;
+    /// [`Error::File`] for a file that says it is no radiograph, or one of values as the detector gave them (`FOR
+    /// PROCESSING`), for colour, and for files without pixels;
     /// [`Error::Argument`] for a frame that is not there.
     pub fn for_frame(file: &Dicom, frame: usize) -> Result<Self> {
         check_radiograph(file)?;
@@ -88,7 +89,8 @@ impl XrayRecipe {
             .with_monochrome1(facts.monochrome1))
     }
 
-    /// Makes the picture of a frame: the modality LUT, then this recipe.
+    /// Makes the picture of a frame: the modality LUT, then this recipe. Whatever the file is: of one that
+    /// [`for_frame`](Self::for_frame) refuses, the record says what it is told by its [`Notice`]s.
     ///
     /// ```no_run
     /// use medgemma_medical::{Dicom, Limits, XrayRecipe};
@@ -106,7 +108,9 @@ impl XrayRecipe {
             Voi::Table => file.table_levels(frame)?,
             _ => file.grey(frame)?,
         };
-        self.prepare(&plane)
+        let bears = |notice: &&Notice| matches!(notice, Notice::ForProcessing);
+        let remarks = file.notices().iter().filter(bears);
+        self.prepared(&plane, remarks.map(ToString::to_string).collect())
     }
 
     /// Sets [`voi`](Self::voi).
@@ -151,6 +155,10 @@ impl XrayRecipe {
     /// [`Voi::EightBit`] or [`Voi::Table`] of values that are no bytes; [`Error::Image`] for a plane so long that its
     /// square is too large.
     pub fn prepare(&self, plane: &Plane) -> Result<PreparedPicture> {
+        self.prepared(plane, Vec::new())
+    }
+
+    fn prepared(&self, plane: &Plane, remarks: Vec<String>) -> Result<PreparedPicture> {
         let values = plane.values();
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(Error::argument("plane", "finite values", value.to_string()));
@@ -186,6 +194,7 @@ impl XrayRecipe {
             window,
             inverted: self.monochrome1,
             padded_to_square: self.pad_to_square,
+            remarks,
         };
         Ok(PreparedPicture::new(
             square(image, self.pad_to_square)?,
