@@ -302,6 +302,62 @@ fn each_frame_has_its_own_window() {
     }
 }
 
+/// Enhanced objects have their tables there, and nowhere else.
+#[test]
+fn a_table_of_functional_groups_is_applied_the_frames_own_first() {
+    let empty = || Writer::new(support::writer::EXPLICIT);
+    let group = |writer: Writer| empty().sequence(0x0028, 0x9132, &[writer]);
+    let window = empty()
+        .text(0x0028, 0x1050, b"DS", "11")
+        .text(0x0028, 0x1051, b"DS", "2");
+    let item = empty()
+        .element(0x0028, 0x3002, b"US", &[3, 0, 10, 0, 8, 0])
+        .element(0x0028, 0x3006, b"OW", &[50, 60, 70, 0]);
+    let other = empty().sequence(0x0028, 0x3010, &[item]);
+    let file = |shared: &Writer, own: &[Writer]| {
+        let file = made("MONOCHROME2", 16, 12, 0)
+            .text(0x0028, 0x0008, b"IS", "2")
+            .sequence(0x5200, 0x9229, std::slice::from_ref(shared))
+            .sequence(0x5200, 0x9230, own)
+            .pixels(&[10, 11, 12, 12, 11, 10]);
+        Dicom::read(file.file(), &Limits::default()).expect("a file")
+    };
+    let shown = |file: &Dicom, frame: usize| {
+        let recipe = XrayRecipe::for_frame(file, frame).expect("a radiograph");
+        let prepared = recipe.prepare_frame(file, frame).expect("a picture");
+        let grey = prepared.image().as_rgb8().iter().step_by(3);
+        (
+            recipe.voi,
+            grey.copied().skip(3).take(3).collect::<Vec<u8>>(),
+        )
+    };
+    let both = file(&group(table(empty())), &[empty(), group(other.clone())]);
+    assert_eq!(shown(&both, 0), (Voi::Table, vec![0, 255, 62]));
+    assert_eq!(shown(&both, 1), (Voi::Table, vec![70, 60, 50]));
+    let grey: Vec<u8> = both.display(1).expect("grey").as_rgb8()[..9].to_vec();
+    assert_eq!(grey, [70, 70, 70, 60, 60, 60, 50, 50, 50]);
+    assert_eq!(both.voi(0).expect("values").values(), [0.0, 4095.0, 1000.0]);
+    assert_eq!(both.notices(), []);
+    // The frame's own window before all frames' table, in what is displayed.
+    let mixed = file(&group(table(empty())), &[group(window), empty()]);
+    assert_eq!(
+        mixed.display(0).expect("grey").as_rgb8()[..6],
+        [0, 0, 0, 255, 255, 255]
+    );
+    // A table that cannot be read is said, wherever it stands; then the shared one counts.
+    let cut = empty().sequence(0x0028, 0x3010, &[empty().us(0x0028, 0x3002, 3)]);
+    let broken = file(&group(table(empty())), &[group(cut.clone()), empty()]);
+    assert_eq!(broken.notices(), [Notice::TableIgnored("VOILUTSequence")]);
+    assert_eq!(shown(&broken, 0), (Voi::Table, vec![0, 255, 62]));
+    let whole = made("MONOCHROME2", 16, 12, 0)
+        .sequence(0x0028, 0x3000, &[empty().us(0x0028, 0x3002, 3)])
+        .append(&cut)
+        .pixels(&[10, 11, 12]);
+    let whole = Dicom::read(whole.file(), &Limits::default()).expect("a file");
+    let told = ["ModalityLUTSequence", "VOILUTSequence"].map(Notice::TableIgnored);
+    assert_eq!(whole.notices(), told);
+}
+
 #[test]
 fn what_is_no_radiograph_is_refused_with_what_to_do() {
     let refused = |path: &str, words: &[&str]| {

@@ -45,7 +45,7 @@ impl Dicom {
         let layout = self.layout_of(index)?;
         self.check_grey(layout.photometric)?;
         let groups = self.functional_groups(index);
-        let voi = Voi::read(&self.view(), &groups, layout.signed, &mut Vec::new());
+        let voi = Voi::read(&self.view(), &groups, layout.signed);
         Ok(GreyFacts {
             monochrome1: layout.photometric == Photometric::Monochrome1,
             bytes: (layout.allocated, layout.stored, layout.signed) == (8, 8, false)
@@ -78,7 +78,7 @@ impl Dicom {
 
     fn voi_of(&self, index: usize, frame: &Frame) -> Voi {
         let groups = self.functional_groups(index);
-        Voi::read(&self.view(), &groups, frame.signed, &mut Vec::new())
+        Voi::read(&self.view(), &groups, frame.signed)
     }
 
     /// The values of a grey frame after the modality LUT: Hounsfield units of CT, where the file says how.
@@ -124,7 +124,7 @@ impl Dicom {
     #[must_use]
     pub fn windows(&self, index: usize) -> Vec<VoiWindow> {
         let groups = self.functional_groups(index);
-        lut::windows(&self.view(), &groups, &mut Vec::new())
+        lut::windows(&self.view(), &groups)
     }
 
     /// A grey frame as it is to be shown, 8 bits: modality LUT, then VOI LUT, else the first window, else all values of

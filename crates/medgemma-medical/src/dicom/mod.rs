@@ -142,7 +142,9 @@ impl Dicom {
                 _ => {}
             }
             ignored(&view, &mut notices);
-            lut::windows(&view, &[], &mut notices);
+            let shared = view.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+            let own = view.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+            lut::unusable(&view, shared.chain(own), layout.signed, &mut notices);
         }
         let count = notices.len();
         tracing::debug!(
