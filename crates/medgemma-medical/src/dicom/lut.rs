@@ -167,6 +167,15 @@ impl Modality {
         }
     }
 
+    /// Whether no two stored values become one.
+    pub(crate) fn is_one_to_one(&self) -> bool {
+        match *self {
+            Self::Identity => true,
+            Self::Linear { slope, .. } => slope != 0.0,
+            Self::Table(_) => false,
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
     pub(crate) fn apply(&self, value: i64) -> f64 {
         match self {

@@ -29,7 +29,7 @@ pub enum Voi {
         width: f32,
     },
     /// No window in the file: the least value of the picture becomes 0, the greatest 65535, cut to whole numbers, and
-    /// those are rounded to 8 bits.
+    /// those are rounded to 8 bits. Padding ([`Plane::padding`]) is neither, and black.
     #[default]
     FullRange,
     /// The values are 0 to 255 already: of an 8-bit file without a window.
@@ -108,7 +108,13 @@ impl XrayRecipe {
             Voi::Table => file.table_levels(frame)?,
             _ => file.grey(frame)?,
         };
-        let bears = |notice: &&Notice| matches!(notice, Notice::ForProcessing);
+        let bears = |notice: &&Notice| {
+            use Notice::{ForProcessing, PixelPaddingKept, PixelPaddingLeftOut};
+            matches!(
+                notice,
+                ForProcessing | PixelPaddingKept | PixelPaddingLeftOut
+            )
+        };
         let remarks = file.notices().iter().filter(bears);
         self.prepared(&plane, remarks.map(ToString::to_string).collect())
     }
@@ -172,7 +178,7 @@ impl XrayRecipe {
                     .map(|&v| window.byte_by_interpolation(v.into()));
                 ("window", Some(window), bytes.map(invert).collect())
             }
-            Voi::FullRange => ("full range", None, self.full_range(values)),
+            Voi::FullRange => ("full range", None, self.full_range(plane)),
             Voi::EightBit | Voi::Table => {
                 let is_byte = |v: &&f32| (0.0..=255.0).contains(*v) && v.fract() == 0.0;
                 if let Some(value) = values.iter().find(|v| !is_byte(v)) {
@@ -203,13 +209,20 @@ impl XrayRecipe {
     }
 
     /// Least to greatest in 16 bits, cut; inverted there; then 8 bits, rounded half to even. A picture of one value is
-    /// white as `numpy.interp` makes it, before it is inverted.
-    fn full_range(&self, values: &[f32]) -> Vec<u8> {
-        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
-        let greatest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    /// white as `numpy.interp` makes it, before it is inverted. Padding is left out, and black either way.
+    fn full_range(&self, plane: &Plane) -> Vec<u8> {
+        let padding = plane.padding();
+        let is_padding = |value: f32| padding.as_ref().is_some_and(|p| p.contains(&value));
+        let values = plane.values().iter().copied();
+        let measured = values.clone().filter(|&value| !is_padding(value));
+        let least = measured.clone().fold(f32::INFINITY, f32::min);
+        let greatest = measured.fold(f32::NEG_INFINITY, f32::max);
         let (least, greatest) = (f64::from(least), f64::from(greatest));
         let slope = 65535.0 / (greatest - least);
-        let byte = |&value: &f32| {
+        let byte = |value: f32| {
+            if is_padding(value) {
+                return 0;
+            }
             let value = f64::from(value);
             let wide = if value >= greatest {
                 65535.0
@@ -223,7 +236,7 @@ impl XrayRecipe {
             };
             to_byte(wide / 257.0)
         };
-        values.iter().map(byte).collect()
+        values.map(byte).collect()
     }
 }
 
