@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use medgemma_audit::{Audit, Error, verify, verify_with_anchor};
@@ -68,16 +68,18 @@ fn a_killed_process_loses_nothing_it_was_told_is_written_and_locks_others_out_ti
 /// What programs that rotate logs do: move it, move it and make another, cut it; and what else can befall it.
 #[test]
 fn a_log_that_is_not_where_it_was_opened_gives_no_receipts() {
-    let empty = |path: &Path| fs::write(path, "").unwrap();
-    let other = |path: &Path| path.with_extension("1");
-    let replaced: [(&str, &dyn Fn(&Path)); 4] = [
-        ("deleted", &|path| fs::remove_file(path).unwrap()),
-        ("moved", &|path| fs::rename(path, other(path)).unwrap()),
-        ("replaced", &|path| {
+    fn other(path: &Path) -> PathBuf {
+        path.with_extension("1")
+    }
+    type Befalls = fn(&Path);
+    let replaced: [(&str, Befalls); 4] = [
+        ("deleted", |path| fs::remove_file(path).unwrap()),
+        ("moved", |path| fs::rename(path, other(path)).unwrap()),
+        ("replaced", |path| {
             fs::rename(path, other(path)).unwrap();
-            empty(path);
+            fs::write(path, "").unwrap();
         }),
-        ("copied and replaced", &|path| {
+        ("copied and replaced", |path| {
             fs::copy(path, other(path)).unwrap();
             fs::rename(other(path), path).unwrap();
         }),

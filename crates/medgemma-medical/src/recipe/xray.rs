@@ -75,11 +75,14 @@ impl XrayRecipe {
     pub fn for_frame(file: &Dicom, frame: usize) -> Result<Self> {
         check_radiograph(file)?;
         let facts = file.grey_facts(frame)?;
-        #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
-        let windows = file.windows(frame).into_iter();
-        let mut windows = windows.map(|window| (window.center as f32, window.width as f32));
-        let voi = match windows.find(|&(center, width)| ends(center, width).is_ok()) {
-            Some((center, width)) => Voi::Window { center, width },
+        let windows = file.windows(frame).into_iter().map(|window| {
+            #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
+            let narrow = [window.center, window.width].map(|value| value as f32);
+            narrow
+        });
+        let mut windows = windows.filter(|&[center, width]| ends(center, width).is_ok());
+        let voi = match windows.next() {
+            Some([center, width]) => Voi::Window { center, width },
             None if facts.voi_table => Voi::Table,
             None if facts.bytes => Voi::EightBit,
             None => Voi::FullRange,
