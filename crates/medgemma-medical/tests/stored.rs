@@ -239,7 +239,7 @@ fn padding_of_a_volume_is_left_out_and_turns_with_it() {
     let alone = [plane([7.0; 4], 7.0..=7.0)];
     let error = MrRecipe::default()
         .prepare(&alone, None)
-        .unwrap_err()
+        .expect_err("padding alone")
         .to_string();
     assert!(error.contains("padding alone"), "{error}");
 
