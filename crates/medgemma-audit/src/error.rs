@@ -25,6 +25,22 @@ pub enum Error {
         /// The log.
         path: PathBuf,
     },
+    /// The log was deleted, moved or replaced while it was open.
+    #[error("{}: the log was deleted, moved or replaced while it was open, and nothing more is written: open it anew, and rotate logs only while nobody writes to them", path.display())]
+    Replaced {
+        /// Where the log was.
+        path: PathBuf,
+    },
+    /// Somebody else cut or continued the log while it was open.
+    #[error("{}: the log has {found} bytes, {expected} were written: somebody else cut or continued it, and nothing more is written; compare it with a copy, open it anew", path.display())]
+    Resized {
+        /// The log.
+        path: PathBuf,
+        /// The bytes that it had after the last record.
+        expected: u64,
+        /// Those that it has.
+        found: u64,
+    },
     /// A line is not the one that was written.
     #[error("{}: line {line} {wrong}: the log was changed; compare it with a copy", path.display())]
     Changed {

@@ -25,6 +25,8 @@
 //! - **A crash at any byte**: a record is handed to the disk (`fsync`) before [`Audit::append`] returns. A
 //!   line that was torn is found by [`verify`], and [`Audit::open`] cuts it off and records that it did.
 //! - **Two processes**: the file is locked; the second is told so.
+//! - **A log that is deleted, moved, replaced or cut while it is open**: the next [`Audit::append`] fails, where
+//!   records would go into a file without a name.
 //! - **Records cut off at the end**, or a whole log replaced by another: only if somebody keeps the hash
 //!   of a record elsewhere, on paper or another machine: [`verify_with_anchor`]. The chain has no secret;
 //!   who can write the file can write another one that is whole.

@@ -1,7 +1,7 @@
 //! Appending: one record at a time, on disk before the caller goes on.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,6 +74,8 @@ pub struct Audit {
 
 struct Inner {
     path: PathBuf,
+    /// The same from the root on, so that it is looked for where it was opened.
+    absolute: PathBuf,
     options: AuditOptions,
     end: Mutex<End>,
 }
@@ -81,6 +83,8 @@ struct Inner {
 /// Where the next record goes.
 struct End {
     file: File,
+    /// The length that the log has.
+    bytes: u64,
     records: u64,
     last_hash: String,
     /// A record was not written, or nobody knows whether it was.
@@ -110,7 +114,8 @@ impl Audit {
     /// That it was opened is recorded, and how much was cut off.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Changed`] if the log must not be trusted, [`Error::Io`].
+    /// [`Error::Locked`], [`Error::Changed`] if the log must not be trusted, [`Error::Replaced`] if another file came to
+    /// its place meanwhile, [`Error::Io`].
     pub fn open_with(path: impl AsRef<Path>, options: AuditOptions) -> Result<Self> {
         let path = path.as_ref();
         let refused = |source| Error::Io {
@@ -143,9 +148,11 @@ impl Audit {
         let audit = Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
+                absolute: std::path::absolute(path).map_err(refused)?,
                 options,
                 end: Mutex::new(End {
                     file,
+                    bytes: walked.bytes,
                     records: walked.verified.records,
                     last_hash: walked.verified.last_hash,
                     broken: false,
@@ -161,8 +168,12 @@ impl Audit {
     /// record that was not acknowledged, where only the wait failed. Opening the log keeps the latter: it says what
     /// was to be recorded, and that the caller went on is not said.
     ///
+    /// A log that was deleted, moved or cut while it is open, as programs that rotate files do, takes no more: what is
+    /// written to a file without a name is lost, and another process may have begun a log of that name. It is looked for
+    /// before each record; between the look and the write it can still go.
+    ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Broken`], and [`Error::Record`] for a body that is no JSON of one line or too
+    /// [`Error::Io`], [`Error::Broken`], [`Error::Replaced`] and [`Error::Resized`] for a log that is not as it was left, and [`Error::Record`] for a body that is no JSON of one line or too
     /// long, which breaks nothing.
     pub fn append<T: Serialize>(&self, event: &'static str, body: &T) -> Result<Receipt> {
         // Whoever panicked here left `broken` set.
@@ -180,6 +191,7 @@ impl Audit {
         let time = iso(now.map_or_else(SystemTime::now, |clock| clock()));
         let (line, hash) = encode(end.records, &time, event, body, &end.last_hash)?;
         end.broken = true;
+        self.inner.check(&end)?;
         let written = end.file.write_all(&line);
         written
             .and_then(|()| end.file.sync_data())
@@ -188,6 +200,7 @@ impl Audit {
                 source,
             })?;
         end.broken = false;
+        end.bytes += line.len() as u64;
         let sequence = end.records;
         end.records += 1;
         end.last_hash.clone_from(&hash);
@@ -218,6 +231,48 @@ impl Audit {
             None => blake3::hash(content).to_string(),
         }
     }
+}
+
+impl Inner {
+    /// Whether the path still names the open file, and nobody else cut or continued it: locks bind only who asks for them.
+    fn check(&self, end: &End) -> Result<()> {
+        let refused = |source| Error::Io {
+            path: self.path.clone(),
+            source,
+        };
+        let open = end.file.metadata().map_err(refused)?;
+        let named = match std::fs::metadata(&self.absolute) {
+            Ok(named) => Some(named),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(refused(error)),
+        };
+        if !named.is_some_and(|named| is_same(&named, &open)) {
+            return Err(Error::Replaced {
+                path: self.path.clone(),
+            });
+        }
+        if open.len() != end.bytes {
+            return Err(Error::Resized {
+                path: self.path.clone(),
+                expected: end.bytes,
+                found: open.len(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Whether both are of one file.
+#[cfg(unix)]
+fn is_same(a: &Metadata, b: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Elsewhere the standard library does not say which file it is: by what two logs hardly have in common.
+#[cfg(not(unix))]
+fn is_same(a: &Metadata, b: &Metadata) -> bool {
+    a.len() == b.len() && a.created().ok() == b.created().ok()
 }
 
 impl fmt::Debug for Audit {

@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use medgemma_audit::{Audit, Error, verify, verify_with_anchor};
@@ -63,6 +63,65 @@ fn a_killed_process_loses_nothing_it_was_told_is_written_and_locks_others_out_ti
         verify_with_anchor(&path, &last).unwrap();
     }
     assert!(verify(&path).unwrap().records > 60);
+}
+
+/// What programs that rotate logs do: move it, move it and make another, cut it; and what else can befall it.
+#[test]
+fn a_log_that_is_not_where_it_was_opened_gives_no_receipts() {
+    fn other(path: &Path) -> PathBuf {
+        path.with_extension("1")
+    }
+    type Befalls = fn(&Path);
+    let replaced: [(&str, Befalls); 4] = [
+        ("deleted", |path| fs::remove_file(path).unwrap()),
+        ("moved", |path| fs::rename(path, other(path)).unwrap()),
+        ("replaced", |path| {
+            fs::rename(path, other(path)).unwrap();
+            fs::write(path, "").unwrap();
+        }),
+        ("copied and replaced", |path| {
+            fs::copy(path, other(path)).unwrap();
+            fs::rename(other(path), path).unwrap();
+        }),
+    ];
+    for (what, befalls) in replaced {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&path).unwrap();
+        audit.append("request", &json!({})).unwrap();
+        befalls(&path);
+        let error = audit.append("request", &json!({})).unwrap_err();
+        assert!(matches!(error, Error::Replaced { .. }), "{what}: {error}");
+        // Another process begins or goes on with the log of that name; this one stays out of it.
+        let second = Audit::open(&path).unwrap();
+        second.append("request", &json!({})).unwrap();
+        let error = audit.append("request", &json!({})).unwrap_err();
+        assert!(matches!(error, Error::Broken { .. }), "{what}: {error}");
+        let records = if what == "copied and replaced" { 4 } else { 2 };
+        assert_eq!(verify(&path).unwrap().records, records, "{what}");
+        if other(&path).exists() {
+            assert_eq!(verify(other(&path)).unwrap().records, 2, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_somebody_cuts_or_continues_gives_no_receipts() {
+    for longer in [0, 1] {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let left = [whole.clone(), whole.clone()].concat();
+        fs::write(&path, &left[..whole.len() * 2 * longer]).unwrap();
+        let error = audit.append("request", &json!({})).unwrap_err();
+        let expected = whole.len() as u64;
+        assert!(
+            matches!(error, Error::Resized { expected: e, found, .. } if (e, found) == (expected, expected * 2 * longer as u64)),
+            "{error}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), left[..whole.len() * 2 * longer]);
+    }
 }
 
 fn command(arguments: &[&str]) -> Output {

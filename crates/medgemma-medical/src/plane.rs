@@ -1,6 +1,7 @@
 //! One grey plane of measured values: what a recipe for a prompt starts from, whatever file it came from.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result};
 
@@ -13,6 +14,7 @@ pub struct Plane {
     rows: usize,
     columns: usize,
     values: Vec<f32>,
+    padding: Option<[f32; 2]>,
 }
 
 impl Plane {
@@ -33,7 +35,28 @@ impl Plane {
             rows,
             columns,
             values,
+            padding: None,
         })
+    }
+
+    /// Sets [`padding`](Self::padding).
+    #[must_use]
+    pub fn with_padding(mut self, padding: Option<RangeInclusive<f32>>) -> Self {
+        self.padding = padding.map(|range| [*range.start(), *range.end()]);
+        self
+    }
+
+    /// The values that stand where nothing was measured, as a DICOM file says (Pixel Padding Value), or as the caller did.
+    /// Where a recipe stretches a plane from its least to its greatest value, they are left out, and shown black.
+    #[must_use]
+    pub fn padding(&self) -> Option<RangeInclusive<f32>> {
+        self.padding.map(|[low, high]| low..=high)
+    }
+
+    /// Whether any value is one of them.
+    pub(crate) fn is_padded(&self) -> bool {
+        let padding = self.padding();
+        padding.is_some_and(|padding| self.values.iter().any(|value| padding.contains(value)))
     }
 
     /// The height.

@@ -9,6 +9,7 @@ mod directory;
 mod jpeg;
 mod limits;
 mod problem;
+mod scanner;
 mod source;
 mod tiff;
 mod tile;
@@ -41,7 +42,8 @@ pub struct Level {
     pub tile_width: usize,
     /// Height of a tile.
     pub tile_height: usize,
-    /// Pixels of level 0 under one pixel of this, on a side: the mean of both axes, 1 for level 0.
+    /// Pixels of level 0 under one pixel of this, on a side: the mean of both axes, 1 for level 0; a power of two where the
+    /// file pads levels, as Philips' do.
     pub downsample: f64,
 }
 

@@ -171,6 +171,14 @@ impl Volume {
         let flipped: [bool; 3] = std::array::from_fn(|to| self.affine[to][source[to]] < 0.0);
         let last = |to: usize| size[source[to]] - 1;
         let [columns, rows, count] = source.map(|from| size[from]);
+        // A plane that is made of several has the padding that all of them have; each scanner has one value for all.
+        let padding = self.planes.first().and_then(Plane::padding);
+        let of_all = self.planes.iter().all(|plane| plane.padding() == padding);
+        let padding = padding.filter(|_| of_all);
+        let mut remarks = self.remarks.clone();
+        if !of_all {
+            remarks.push(Remark::PaddingLost);
+        }
         let planes = (0..count).map(|k| {
             let mut values = Vec::with_capacity(rows * columns);
             for j in 0..rows {
@@ -183,7 +191,9 @@ impl Volume {
                     values.push(self.planes[plane].values()[row * size[0] + column]);
                 }
             }
-            Plane::new(rows, columns, values).expect("as many values as the sides say")
+            let turned =
+                Plane::new(rows, columns, values).expect("as many values as the sides say");
+            turned.with_padding(padding.clone())
         });
         #[expect(clippy::cast_precision_loss, reason = "sides of a volume are small")]
         let affine = std::array::from_fn(|axis| {
@@ -203,7 +213,7 @@ impl Volume {
             modality: self.modality.clone(),
             spacing: source.map(|from| self.spacing[from]),
             affine,
-            remarks: self.remarks.clone(),
+            remarks,
         }
     }
 

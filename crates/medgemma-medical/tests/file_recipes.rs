@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use medgemma_image::Image;
 use medgemma_medical::{
-    CtRecipe, Dicom, Limits, MrRecipe, Nifti, Recipe, Sampler, Voi, Volume, XrayRecipe,
+    CtRecipe, Dicom, Limits, MrRecipe, Nifti, Notice, Recipe, Sampler, Voi, Volume, XrayRecipe,
 };
 use serde::Deserialize;
 use support::picture::Picture;
@@ -188,6 +188,92 @@ fn the_first_window_goes_before_the_table_and_both_before_what_is_stored() {
     assert_eq!(row(&signed), (Voi::FullRange, vec![0, 127, 255]));
 }
 
+/// What the recipe chooses, it can do.
+#[test]
+fn bytes_are_taken_as_they_are_only_where_they_are_the_values() {
+    let of = |stored: u16, rescaled: &[(u16, &str)]| {
+        let writer = made("MONOCHROME2", 8, stored, 0);
+        let writer = rescaled.iter().fold(writer, |writer, (element, value)| {
+            writer.text(0x0028, *element, b"DS", value)
+        });
+        row(&writer.element(0x7FE0, 0x0010, b"OB", &[3, 4, 5, 0]))
+    };
+    let stretched = (Voi::FullRange, vec![0, 127, 255]);
+    for (intercept, slope) in [("0", "16"), ("0", "0.5"), ("-1024", "1")] {
+        let found = of(8, &[(0x1052, intercept), (0x1053, slope)]);
+        assert_eq!(found, stretched, "{slope} {intercept}");
+    }
+    assert_eq!(of(4, &[]), stretched, "4 bits of 8");
+    let same = (Voi::EightBit, vec![3, 4, 5]);
+    assert_eq!(of(8, &[]), same);
+    assert_eq!(of(8, &[(0x1052, "0"), (0x1053, "1")]), same);
+    // The published rule has no window narrower than 2.
+    let window = |centers: &str, widths: &str| {
+        let writer = made("MONOCHROME2", 16, 12, 0)
+            .text(0x0028, 0x1050, b"DS", centers)
+            .text(0x0028, 0x1051, b"DS", widths);
+        row(&writer.pixels(&[10, 11, 12]))
+    };
+    assert_eq!(window("11", "1"), stretched);
+    let second = Voi::Window {
+        center: 12.0,
+        width: 4.0,
+    };
+    assert_eq!(window("11\\12", "1\\4"), (second, vec![0, 64, 128]));
+}
+
+/// Raw values were shown like a finished radiograph.
+#[test]
+fn values_of_the_detector_are_refused_and_said() {
+    let file = |intent: &str, class: &str| {
+        let head = Writer::new(support::writer::EXPLICIT)
+            .text(0x0008, 0x0016, b"UI", class)
+            .text(0x0008, 0x0068, b"CS", intent);
+        let file = head.append(&made("MONOCHROME2", 16, 12, 0).pixels(&[1, 2, 3]));
+        Dicom::read(file.file(), &Limits::default()).expect("a file")
+    };
+    let (raw, finished) = (
+        "1.2.840.10008.5.1.4.1.1.1.2.1",
+        "1.2.840.10008.5.1.4.1.1.1.2",
+    );
+    for (intent, class, refused) in [
+        ("FOR PROCESSING", finished, true),
+        ("", raw, true),
+        ("FOR PRESENTATION", raw, false),
+        ("FOR PRESENTATION", finished, false),
+        ("", finished, false),
+    ] {
+        let file = file(intent, class);
+        let found = XrayRecipe::for_frame(&file, 0);
+        let told = file.notices().contains(&Notice::ForProcessing);
+        assert_eq!(
+            (found.is_err(), told),
+            (refused, refused),
+            "{intent} {class}"
+        );
+        assert_eq!(file.facts().for_processing == Some(true), refused);
+        if let Err(error) = found {
+            let error = error.to_string();
+            assert!(
+                error.contains("(0008,0068)") && error.contains("FOR PRESENTATION"),
+                "{error}"
+            );
+        }
+        // Made by hand it is shown, and the record says what it is.
+        let shown = XrayRecipe::default()
+            .prepare_frame(&file, 0)
+            .expect("a picture");
+        let Recipe::Xray(record) = shown.recipe() else {
+            panic!("X-ray");
+        };
+        let said = record
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("detector"));
+        assert_eq!(said, refused, "{intent} {class}");
+    }
+}
+
 #[test]
 fn each_frame_has_its_own_window() {
     let empty = || Writer::new(support::writer::EXPLICIT);
@@ -214,6 +300,62 @@ fn each_frame_has_its_own_window() {
             .collect();
         assert_eq!(grey[3..6], expected, "frame {frame}");
     }
+}
+
+/// Enhanced objects have their tables there, and nowhere else.
+#[test]
+fn a_table_of_functional_groups_is_applied_the_frames_own_first() {
+    let empty = || Writer::new(support::writer::EXPLICIT);
+    let group = |writer: Writer| empty().sequence(0x0028, 0x9132, &[writer]);
+    let window = empty()
+        .text(0x0028, 0x1050, b"DS", "11")
+        .text(0x0028, 0x1051, b"DS", "2");
+    let item = empty()
+        .element(0x0028, 0x3002, b"US", &[3, 0, 10, 0, 8, 0])
+        .element(0x0028, 0x3006, b"OW", &[50, 60, 70, 0]);
+    let other = empty().sequence(0x0028, 0x3010, &[item]);
+    let file = |shared: &Writer, own: &[Writer]| {
+        let file = made("MONOCHROME2", 16, 12, 0)
+            .text(0x0028, 0x0008, b"IS", "2")
+            .sequence(0x5200, 0x9229, std::slice::from_ref(shared))
+            .sequence(0x5200, 0x9230, own)
+            .pixels(&[10, 11, 12, 12, 11, 10]);
+        Dicom::read(file.file(), &Limits::default()).expect("a file")
+    };
+    let shown = |file: &Dicom, frame: usize| {
+        let recipe = XrayRecipe::for_frame(file, frame).expect("a radiograph");
+        let prepared = recipe.prepare_frame(file, frame).expect("a picture");
+        let grey = prepared.image().as_rgb8().iter().step_by(3);
+        (
+            recipe.voi,
+            grey.copied().skip(3).take(3).collect::<Vec<u8>>(),
+        )
+    };
+    let both = file(&group(table(empty())), &[empty(), group(other.clone())]);
+    assert_eq!(shown(&both, 0), (Voi::Table, vec![0, 255, 62]));
+    assert_eq!(shown(&both, 1), (Voi::Table, vec![70, 60, 50]));
+    let grey: Vec<u8> = both.display(1).expect("grey").as_rgb8()[..9].to_vec();
+    assert_eq!(grey, [70, 70, 70, 60, 60, 60, 50, 50, 50]);
+    assert_eq!(both.voi(0).expect("values").values(), [0.0, 4095.0, 1000.0]);
+    assert_eq!(both.notices(), []);
+    // The frame's own window before all frames' table, in what is displayed.
+    let mixed = file(&group(table(empty())), &[group(window), empty()]);
+    assert_eq!(
+        mixed.display(0).expect("grey").as_rgb8()[..6],
+        [0, 0, 0, 255, 255, 255]
+    );
+    // A table that cannot be read is said, wherever it stands; then the shared one counts.
+    let cut = empty().sequence(0x0028, 0x3010, &[empty().us(0x0028, 0x3002, 3)]);
+    let broken = file(&group(table(empty())), &[group(cut.clone()), empty()]);
+    assert_eq!(broken.notices(), [Notice::TableIgnored("VOILUTSequence")]);
+    assert_eq!(shown(&broken, 0), (Voi::Table, vec![0, 255, 62]));
+    let whole = made("MONOCHROME2", 16, 12, 0)
+        .sequence(0x0028, 0x3000, &[empty().us(0x0028, 0x3002, 3)])
+        .append(&cut)
+        .pixels(&[10, 11, 12]);
+    let whole = Dicom::read(whole.file(), &Limits::default()).expect("a file");
+    let told = ["ModalityLUTSequence", "VOILUTSequence"].map(Notice::TableIgnored);
+    assert_eq!(whole.notices(), told);
 }
 
 #[test]

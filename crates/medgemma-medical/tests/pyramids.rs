@@ -20,6 +20,7 @@ struct Picture {
     /// `NewSubfileType`.
     subfile: u32,
     text: &'static str,
+    xmp: &'static str,
     grey: u8,
 }
 
@@ -29,6 +30,7 @@ fn picture(width: u32, height: u32, grey: u8) -> Picture {
         tile: [32, 32],
         subfile: 0,
         text: "",
+        xmp: "",
         grey,
     }
 }
@@ -48,6 +50,8 @@ fn tiff(pictures: &[Picture]) -> Vec<u8> {
         let text = bytes.len() as u32;
         bytes.extend(picture.text.as_bytes());
         bytes.push(0);
+        let xmp = bytes.len() as u32;
+        bytes.extend(picture.xmp.as_bytes());
         let stored = bytes.len() as u32;
         bytes.resize(bytes.len() + (across * down) as usize, picture.grey);
         let offsets = put(&mut bytes, &vec![stored; tiles]);
@@ -67,6 +71,7 @@ fn tiff(pictures: &[Picture]) -> Vec<u8> {
             (323, 4, one(down)),
             (324, 4, list(offsets, stored)),
             (325, 4, list(counts, across * down)),
+            (700, 1, (picture.xmp.len() as u32, xmp)),
         ];
         let at = bytes.len() as u32;
         bytes[link..link + 4].copy_from_slice(&at.to_le_bytes());
@@ -138,6 +143,91 @@ fn the_widest_is_level_0_whatever_the_order_of_the_file() {
     let mut slide = read(&twice).unwrap();
     assert_eq!(levels(&mut slide), expected[..2]);
     assert_eq!(slide.associated().len(), 2);
+}
+
+const PHILIPS: &str = "<?xml version=\"1.0\"?><DataObject ObjectType=\"DPUfsImport\"><Attribute \
+    Name=\"DICOM_PIXEL_SPACING\" PMSVR=\"IDoubleArray\">&quot;0.00025&quot; &quot;0.00025&quot;</Attribute></DataObject>";
+
+/// Every level is padded to whole tiles: by the widths, the coarsest of these would be 50 times as coarse, and of another shape.
+#[test]
+fn levels_of_philips_are_halves_of_each_other_whatever_they_are_padded_to() {
+    let fine = Picture {
+        text: PHILIPS,
+        ..picture(1600, 1312, 10)
+    };
+    // 800 x 656, 400 x 328, 200 x 164, 100 x 82, 50 x 41, 25 x 20, 12 x 10 in tiles of 32.
+    let all = [
+        fine,
+        picture(800, 672, 20),
+        picture(416, 352, 30),
+        picture(224, 192, 40),
+        picture(128, 96, 50),
+        picture(64, 64, 60),
+        picture(32, 32, 70),
+        picture(32, 32, 80),
+    ];
+    let mut slide = read(&all).unwrap();
+    let by: Vec<_> = slide.levels().iter().map(|l| l.downsample).collect();
+    assert_eq!(by, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]);
+    let sides: Vec<_> = slide.levels().iter().map(|l| (l.width, l.height)).collect();
+    let expected = [
+        (1600, 1312),
+        (800, 656),
+        (400, 328),
+        (200, 164),
+        (100, 82),
+        (50, 41),
+    ];
+    assert_eq!(sides[..6], expected);
+    assert_eq!(sides[6..], [(25, 20), (12, 10)]);
+    let seen: Vec<_> = levels(&mut slide)
+        .into_iter()
+        .map(|(_, grey)| grey)
+        .collect();
+    assert_eq!(seen, [10, 20, 30, 40, 50, 60, 70, 80]);
+    assert_eq!(slide.microns_per_pixel(), Some(0.25));
+    assert!(slide.associated().is_empty());
+    // One that no padding explains is none; nor is a level left out in between a fault.
+    let some = [fine, picture(900, 700, 1), all[2], all[4]];
+    let slide = read(&some).unwrap();
+    let by: Vec<_> = slide.levels().iter().map(|l| l.downsample).collect();
+    assert_eq!(by, [1.0, 4.0, 16.0]);
+    assert_eq!(slide.associated().len(), 1);
+    // Without that mark, sizes are what they say.
+    let plain = all.map(|picture| Picture {
+        text: "",
+        ..picture
+    });
+    let slide = read(&plain).unwrap();
+    assert_eq!(slide.levels()[2].width, 416);
+    assert_eq!(slide.microns_per_pixel(), None);
+}
+
+#[test]
+fn slides_whose_tiles_may_overlap_are_refused() {
+    let described = [
+        picture(64, 64, 1),
+        Picture {
+            text: "level=0 mag=40 quality=90",
+            ..picture(400, 300, 2)
+        },
+    ];
+    let marked = [Picture {
+        xmp: "<?xml?><iScan Magnification=\"40\"/>",
+        ..picture(400, 300, 2)
+    }];
+    for pictures in [&described[..], &marked] {
+        let error = read(pictures).unwrap_err().to_string();
+        assert!(
+            error.contains("Ventana") && error.contains("convert it"),
+            "{error}"
+        );
+    }
+    let other = [Picture {
+        xmp: "<x:xmpmeta><rdf:RDF/></x:xmpmeta>",
+        ..picture(400, 300, 2)
+    }];
+    assert!(read(&other).is_ok());
 }
 
 #[test]

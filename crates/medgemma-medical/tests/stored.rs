@@ -2,7 +2,9 @@
 
 mod support;
 
-use medgemma_medical::{Dicom, Limits, Notice};
+use medgemma_medical::{
+    Dicom, Limits, MrRecipe, Notice, Plane, Recipe, Remark, TransferSyntax, Volume, XrayRecipe,
+};
 use support::writer::{EXPLICIT, Writer};
 
 fn read(writer: &Writer) -> Dicom {
@@ -71,16 +73,256 @@ fn shared_differences_ask_for_even_columns() {
     );
 }
 
+/// One row with padding of this value and, if there is one, this limit of its range.
+fn padded(photometric: &str, signed: bool, padding: &[u16], samples: &[u16]) -> Writer {
+    let columns = u16::try_from(samples.len()).expect("a short row");
+    let vr = if signed { b"SS" } else { b"US" };
+    let tags = [0x0120, 0x0121];
+    let writer = Writer::new(EXPLICIT)
+        .us(0x0028, 0x0002, 1)
+        .text(0x0028, 0x0004, b"CS", photometric)
+        .us(0x0028, 0x0010, 1)
+        .us(0x0028, 0x0011, columns)
+        .us(0x0028, 0x0100, 16)
+        .us(0x0028, 0x0101, 16)
+        .us(0x0028, 0x0103, u16::from(signed));
+    let writer = padding
+        .iter()
+        .zip(tags)
+        .fold(writer, |writer, (value, tag)| {
+            writer.element(0x0028, tag, vr, &value.to_le_bytes())
+        });
+    writer.pixels(samples)
+}
+
+fn shown(file: &Dicom) -> Vec<u8> {
+    let image = file.display(0).expect("grey");
+    image.as_rgb8().iter().step_by(3).copied().collect()
+}
+
+fn prepared(file: &Dicom) -> (Vec<u8>, Vec<String>) {
+    let recipe = XrayRecipe::for_frame(file, 0).expect("a radiograph");
+    let recipe = recipe.with_pad_to_square(false);
+    let prepared = recipe.prepare_frame(file, 0).expect("a picture");
+    let Recipe::Xray(record) = prepared.recipe() else {
+        panic!("X-ray");
+    };
+    let grey = prepared.image().as_rgb8().iter().step_by(3).copied();
+    (grey.collect(), record.remarks.clone())
+}
+
+/// They stand around what was measured, and squeezed it into a few levels of grey.
 #[test]
-fn a_padding_value_is_a_value_and_said() {
-    let padded = read(
-        &Writer::grey(1, 3, true)
-            .element(0x0028, 0x0120, b"SS", &(-2000_i16).to_le_bytes())
-            .pixels(&[(-2000_i16).cast_unsigned(), 0, 100]),
-    );
-    assert_eq!(padded.notices(), [Notice::PixelPaddingKept]);
+fn padding_is_left_out_of_least_and_greatest_and_black() {
+    let minus = |value: i16| value.cast_unsigned();
+    for (signed, padding, samples) in [
+        (false, &[65535][..], [65535, 1000, 1100, 1200]),
+        (false, &[0], [0, 1000, 1100, 1200]),
+        (false, &[65535, 65000], [65400, 1000, 1100, 1200]),
+        (false, &[65000, 65535], [65400, 1000, 1100, 1200]),
+        (true, &[minus(-2000)], [minus(-2000), minus(-100), 0, 100]),
+        (
+            true,
+            &[minus(-2000), minus(-1500)],
+            [minus(-1700), minus(-100), 0, 100],
+        ),
+    ] {
+        for (photometric, displayed, pictured) in [
+            ("MONOCHROME2", [0, 0, 128, 255], [0, 0, 127, 255]),
+            ("MONOCHROME1", [0, 255, 127, 0], [0, 255, 128, 0]),
+        ] {
+            let what = format!("{photometric} {padding:?}");
+            let file = read(&padded(photometric, signed, padding, &samples));
+            assert_eq!(file.notices(), [Notice::PixelPaddingLeftOut], "{what}");
+            assert_eq!(shown(&file), displayed, "{what}");
+            let (grey, remarks) = prepared(&file);
+            assert_eq!(grey, pictured, "{what}");
+            assert!(
+                remarks
+                    .iter()
+                    .any(|remark| remark.contains("padding left out")),
+                "{what}"
+            );
+            let plane = file.grey(0).expect("grey");
+            assert_eq!(plane.values().len(), 4);
+            assert!(
+                plane
+                    .padding()
+                    .is_some_and(|range| range.contains(&plane.values()[0]))
+            );
+        }
+    }
+    // Rescaled, and turned round by it.
+    let file = padded("MONOCHROME2", false, &[9, 12], &[10, 100, 110, 120])
+        .text(0x0028, 0x1052, b"DS", "5")
+        .text(0x0028, 0x1053, b"DS", "-0.1");
+    let file = read(&file);
+    assert_eq!(shown(&file), [0, 255, 128, 0]);
+    assert_eq!(prepared(&file).0, [0, 255, 127, 0]);
+    // Padding alone.
+    let nothing = read(&padded("MONOCHROME1", false, &[7], &[7, 7]));
     assert_eq!(
-        padded.grey(0).expect("grey").values(),
-        [-2000.0, 0.0, 100.0]
+        (shown(&nothing), prepared(&nothing).0),
+        (vec![0, 0], vec![0, 0])
     );
+}
+
+#[test]
+fn padding_that_cannot_be_told_from_values_is_a_value_and_said() {
+    // What 12 bits do not hold.
+    let twelve = Writer::new(EXPLICIT)
+        .us(0x0028, 0x0002, 1)
+        .text(0x0028, 0x0004, b"CS", "MONOCHROME2")
+        .us(0x0028, 0x0010, 1)
+        .us(0x0028, 0x0011, 3)
+        .us(0x0028, 0x0100, 16)
+        .us(0x0028, 0x0101, 12)
+        .us(0x0028, 0x0120, 65535)
+        .pixels(&[65535, 0, 2000]);
+    let item = Writer::new(EXPLICIT)
+        .element(0x0028, 0x3002, b"US", &[3, 0, 0, 0, 8, 0])
+        .element(0x0028, 0x3006, b"OW", &[9, 19, 29, 0]);
+    let table = padded("MONOCHROME2", false, &[0], &[0, 1, 2]).sequence(0x0028, 0x3000, &[item]);
+    for (writer, grey) in [(twelve, [255, 0, 125]), (table, [0, 128, 255])] {
+        let file = read(&writer);
+        assert_eq!(file.notices(), [Notice::PixelPaddingKept]);
+        assert_eq!(shown(&file), grey);
+        assert_eq!(file.grey(0).expect("grey").padding(), None);
+        let remarks = prepared(&file).1;
+        assert!(
+            remarks
+                .iter()
+                .any(|remark| remark.contains("taken for a value"))
+        );
+    }
+    // Through a window it is shown as a value, as in the serving code.
+    let windowed = padded("MONOCHROME2", false, &[65535], &[65535, 1000, 1100, 1200])
+        .text(0x0028, 0x1050, b"DS", "1100")
+        .text(0x0028, 0x1051, b"DS", "200");
+    assert_eq!(prepared(&read(&windowed)).0, [255, 0, 127, 255]);
+}
+
+#[test]
+fn padding_of_a_volume_is_left_out_and_turns_with_it() {
+    let plane = |values: [f32; 4], padding| {
+        let plane = Plane::new(2, 2, values.to_vec()).expect("a plane");
+        plane.with_padding(Some(padding))
+    };
+    let slices = [
+        plane([-2000.0, 10.0, 20.0, 30.0], -2000.0..=-2000.0),
+        plane([50.0, 60.0, 5000.0, 20.0], 5000.0..=5000.0),
+    ];
+    let prepared = MrRecipe::default()
+        .prepare(&slices, None)
+        .expect("a volume");
+    let grey = |at: usize| -> Vec<u8> {
+        prepared.images()[at]
+            .as_rgb8()
+            .iter()
+            .step_by(3)
+            .copied()
+            .collect()
+    };
+    assert_eq!(grey(0), [0, 0, 51, 102]);
+    assert_eq!(grey(1), [204, 255, 0, 51]);
+    let Recipe::Mr(record) = prepared.recipe() else {
+        panic!("MR");
+    };
+    assert_eq!((record.minimum, record.maximum), (10.0, 60.0));
+    assert!(
+        record
+            .order
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("padding"))
+    );
+    let alone = [plane([7.0; 4], 7.0..=7.0)];
+    let error = MrRecipe::default()
+        .prepare(&alone, None)
+        .expect_err("padding alone")
+        .to_string();
+    assert!(error.contains("padding alone"), "{error}");
+
+    let slice = |place: i16, padding: u16| {
+        let samples = [padding, 10, 20];
+        let writer = Writer::new(EXPLICIT)
+            .text(0x0008, 0x0060, b"CS", "MR")
+            .text(0x0020, 0x0032, b"DS", &format!("0\\0\\{place}"))
+            .text(0x0020, 0x0037, b"DS", "1\\0\\0\\0\\1\\0");
+        read(&writer.append(&padded("MONOCHROME2", false, &[padding], &samples)))
+    };
+    let volume = |second: u16| {
+        let files = [slice(0, 9), slice(1, second)];
+        Volume::from_dicom(&files).expect("a volume")
+    };
+    let one = volume(9).axial();
+    assert!(
+        one.planes
+            .iter()
+            .all(|plane| plane.padding() == Some(9.0..=9.0))
+    );
+    let several = volume(8).axial();
+    assert!(several.planes.iter().all(|plane| plane.padding().is_none()));
+    assert!(several.remarks.contains(&Remark::PaddingLost));
+}
+
+const IMPLICIT: &str = "1.2.840.10008.1.2";
+
+/// An element without its representation.
+fn implicit(writer: Writer, group: u16, element: u16, value: &[u8]) -> Writer {
+    let length = u32::try_from(value.len()).expect("a short value");
+    writer
+        .raw(&group.to_le_bytes())
+        .raw(&element.to_le_bytes())
+        .raw(&length.to_le_bytes())
+        .raw(value)
+}
+
+/// One row of 16-bit samples in implicit elements, under any transfer syntax.
+fn implicit_row(syntax: &str, samples: &[u16]) -> Writer {
+    let columns = u16::try_from(samples.len()).expect("a short row");
+    let pixels: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+    let numbers = [
+        (0x0010, 1u16),
+        (0x0011, columns),
+        (0x0100, 16),
+        (0x0101, 16),
+    ];
+    let writer = implicit(Writer::new(syntax), 0x0028, 0x0002, &1u16.to_le_bytes());
+    let writer = implicit(writer, 0x0028, 0x0004, b"MONOCHROME2 ");
+    let writer = numbers.iter().fold(writer, |writer, (element, value)| {
+        implicit(writer, 0x0028, *element, &value.to_le_bytes())
+    });
+    implicit(writer, 0x7FE0, 0x0010, &pixels)
+}
+
+/// As pydicom 3.0.2 reads them, which warns.
+#[test]
+fn elements_are_read_as_they_are_written_whatever_the_transfer_syntax_says() {
+    use TransferSyntax::{ExplicitLittleEndian, ImplicitLittleEndian};
+    let told = [Notice::TransferSyntaxContradicted];
+    let tail = Writer::grey(1, 2, false).pixels(&[5, 9]).file();
+    let body = &tail[132 + 8 + EXPLICIT.len() + EXPLICIT.len() % 2..];
+    let explicit = read(&Writer::new(IMPLICIT).raw(body));
+    assert_eq!(stored(&explicit, 0), [5, 9]);
+    assert_eq!(explicit.notices(), told);
+    assert_eq!(explicit.transfer_syntax(), ExplicitLittleEndian);
+    // A length of 0x4242 bytes has the look of letters, so that single elements cannot be told apart.
+    let long = vec![7; 0x4242 / 2];
+    for samples in [&[5, 9][..], &long] {
+        let expected: Vec<i64> = samples.iter().map(|&s| i64::from(s)).collect();
+        let other = read(&implicit_row(EXPLICIT, samples));
+        assert_eq!(stored(&other, 0), expected);
+        assert_eq!(other.notices(), told);
+        assert_eq!(other.transfer_syntax(), ImplicitLittleEndian);
+        let usual = read(&implicit_row(IMPLICIT, samples));
+        assert_eq!(stored(&usual, 0), expected);
+        assert_eq!(usual.notices(), []);
+    }
+    // One implicit element in front of explicit ones is another thing.
+    let first = implicit(Writer::new(EXPLICIT), 0x0008, 0x0060, b"DX");
+    let mixed = read(&first.raw(body));
+    assert_eq!(stored(&mixed, 0), [5, 9]);
+    assert_eq!(mixed.notices(), []);
+    assert_eq!(mixed.transfer_syntax(), ExplicitLittleEndian);
 }

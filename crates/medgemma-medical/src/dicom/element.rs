@@ -86,6 +86,16 @@ impl<'a> View<'a> {
         Some(raw.get(..LONGEST).unwrap_or(raw))
     }
 
+    /// The items of a sequence.
+    pub(crate) fn items(&self, tag: Tag) -> impl Iterator<Item = View<'a>> + use<'a> {
+        let view = *self;
+        let items = match view.element(tag).map(|element| &element.value) {
+            Some(Value::Items(items)) => items.as_slice(),
+            _ => &[],
+        };
+        items.iter().map(move |set| Self { set, ..view })
+    }
+
     /// One item of a sequence.
     pub(crate) fn nth_item(&self, tag: Tag, index: usize) -> Option<View<'a>> {
         match &self.element(tag)?.value {

@@ -12,6 +12,13 @@ use crate::error::Error;
 /// VL Whole Slide Microscopy Image Storage: what (0008,0016) of a slide's files says.
 pub(crate) const WHOLE_SLIDE: &str = "1.2.840.10008.5.1.4.1.1.77.1.6";
 
+/// Digital X-Ray, Mammography and Intra-Oral X-Ray Image Storage, each For Processing.
+const FOR_PROCESSING: [&str; 3] = [
+    "1.2.840.10008.5.1.4.1.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.2.1",
+    "1.2.840.10008.5.1.4.1.1.1.3.1",
+];
+
 /// Typed attributes. Absent and empty ones are none.
 ///
 /// `Debug` leaves the identifiers out: with them a study can be found in its archive.
@@ -40,16 +47,26 @@ pub struct Facts {
     pub body_part_examined: Option<String>,
     /// `PA`, `AP`, `LL`, … (0018,5101).
     pub view_position: Option<String>,
+    /// Whether values are those of the detector, from which a picture to look at is yet to be made (0008,0068), else by the
+    /// kind of object; none if neither says it.
+    pub for_processing: Option<bool>,
     /// Whether the picture holds text that may name the patient (0028,0301).
     pub burned_in_annotation: Option<bool>,
 }
 
 impl Facts {
     pub(crate) fn read(view: &View<'_>, photometric: Option<Photometric>) -> Self {
+        let sop_class_uid = view.text(tags::SOP_CLASS_UID);
+        let of_detector = |class: &str| FOR_PROCESSING.contains(&class).then_some(true);
         Self {
+            for_processing: match view.text(tags::PRESENTATION_INTENT_TYPE).as_deref() {
+                Some("FOR PROCESSING") => Some(true),
+                Some("FOR PRESENTATION") => Some(false),
+                _ => sop_class_uid.as_deref().and_then(of_detector),
+            },
             modality: view.text(tags::MODALITY),
             photometric,
-            sop_class_uid: view.text(tags::SOP_CLASS_UID),
+            sop_class_uid,
             sop_instance_uid: view.text(tags::SOP_INSTANCE_UID),
             study_instance_uid: view.text(tags::STUDY_INSTANCE_UID),
             series_instance_uid: view.text(tags::SERIES_INSTANCE_UID),
@@ -82,6 +99,12 @@ impl Facts {
 }
 
 impl Dicom {
+    /// The error of a recipe for finished pictures.
+    pub(crate) fn of_detector(&self, expected: &str) -> Error {
+        let attribute = name(tags::PRESENTATION_INTENT_TYPE);
+        Error::file(&self.origin, attribute, expected, "FOR PROCESSING")
+    }
+
     /// The error of a recipe that is for another modality.
     pub(crate) fn other_modality(&self, expected: String, found: String) -> Error {
         Error::file(&self.origin, name(tags::MODALITY), expected, found)

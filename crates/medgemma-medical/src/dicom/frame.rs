@@ -70,12 +70,17 @@ impl Frame {
 
     /// The smallest and largest value that the stored bits can hold.
     pub(crate) fn range(&self) -> (f64, f64) {
-        let levels = 2f64.powi(self.bits.cast_signed());
-        if self.signed {
-            (-levels / 2.0, levels / 2.0 - 1.0)
-        } else {
-            (0.0, levels - 1.0)
-        }
+        range(self.bits, self.signed)
+    }
+}
+
+/// The smallest and largest value that so many bits can hold.
+pub(crate) fn range(bits: u32, signed: bool) -> (f64, f64) {
+    let levels = 2f64.powi(bits.cast_signed());
+    if signed {
+        (-levels / 2.0, levels / 2.0 - 1.0)
+    } else {
+        (0.0, levels - 1.0)
     }
 }
 

@@ -7,6 +7,7 @@ use super::element::name;
 use super::frame::Frame;
 use super::layout::Photometric;
 use super::lut::{self, Modality, Voi, VoiWindow};
+use super::padding::Padding;
 use super::{Dicom, colour};
 use crate::error::{Error, Result};
 use crate::plane::Plane;
@@ -15,7 +16,7 @@ use crate::plane::Plane;
 pub(crate) struct GreyFacts {
     /// Whether small values are white.
     pub(crate) monochrome1: bool,
-    /// Whether samples are stored as unsigned bytes.
+    /// Whether values are unsigned bytes: all eight bits are stored, and nothing rescales them.
     pub(crate) bytes: bool,
     /// Whether the file has a VOI LUT that can be read.
     pub(crate) voi_table: bool,
@@ -45,10 +46,11 @@ impl Dicom {
         let layout = self.layout_of(index)?;
         self.check_grey(layout.photometric)?;
         let groups = self.functional_groups(index);
-        let voi = Voi::read(&self.view(), &groups, layout.signed, &mut Vec::new());
+        let voi = Voi::read(&self.view(), &groups, layout.signed);
         Ok(GreyFacts {
             monochrome1: layout.photometric == Photometric::Monochrome1,
-            bytes: layout.allocated == 8 && !layout.signed,
+            bytes: (layout.allocated, layout.stored, layout.signed) == (8, 8, false)
+                && Modality::read(&self.view(), &groups, layout.signed).is_identity(),
             voi_table: matches!(voi, Voi::Table(_)),
         })
     }
@@ -77,17 +79,26 @@ impl Dicom {
 
     fn voi_of(&self, index: usize, frame: &Frame) -> Voi {
         let groups = self.functional_groups(index);
-        Voi::read(&self.view(), &groups, frame.signed, &mut Vec::new())
+        Voi::read(&self.view(), &groups, frame.signed)
     }
 
-    /// The values of a grey frame after the modality LUT: Hounsfield units of CT, where the file says how.
+    /// The values of a grey frame after the modality LUT: Hounsfield units of CT, where the file says how; and which of
+    /// them are padding ([`Plane::padding`]).
     ///
     /// # Errors
     /// As [`frame`](Self::frame), and [`Error::File`] for colour.
     pub fn grey(&self, index: usize) -> Result<Plane> {
         let frame = self.grey_frame(index)?;
         let modality = self.modality(index, &frame);
-        Self::plane(&frame, |value| modality.apply(value))
+        let padding = self.padding(&frame, &modality);
+        let plane = Self::plane(&frame, |value| modality.apply(value))?;
+        Ok(plane.with_padding(padding.and_then(|padding| padding.after(&modality))))
+    }
+
+    /// What stands for nothing in a frame, where values can be told from it.
+    fn padding(&self, frame: &Frame, modality: &Modality) -> Option<Padding> {
+        let padding = Padding::read(&self.view(), frame.range(), frame.signed)?;
+        padding.after(modality).is_some().then_some(padding)
     }
 
     /// The values of a grey frame after modality LUT and VOI LUT or the first window, over the range that the file's
@@ -123,11 +134,11 @@ impl Dicom {
     #[must_use]
     pub fn windows(&self, index: usize) -> Vec<VoiWindow> {
         let groups = self.functional_groups(index);
-        lut::windows(&self.view(), &groups, &mut Vec::new())
+        lut::windows(&self.view(), &groups)
     }
 
     /// A grey frame as it is to be shown, 8 bits: modality LUT, then VOI LUT, else the first window, else all values of
-    /// the frame; then `MONOCHROME1` turned round, so that high values are bright.
+    /// the frame but its padding, which is black; then `MONOCHROME1` turned round, so that high values are bright.
     ///
     /// # Errors
     /// As [`grey`](Self::grey).
@@ -140,15 +151,19 @@ impl Dicom {
                 Box::new(move |value| f64::from(table.get(whole(value))) / table.maximum())
             }
             Voi::Identity => {
-                let values = frame.values().map(|sample| modality.apply(sample));
+                let padding = self.padding(&frame, &modality);
+                let is_padding = |sample: i64| padding.as_ref().is_some_and(|p| p.contains(sample));
+                let measured = frame.values().filter(|&sample| !is_padding(sample));
+                let values = measured.map(|sample| modality.apply(sample));
                 let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
                     (low.min(value), high.max(value))
                 });
                 let span = if high > low { high - low } else { 1.0 };
-                Box::new(move |value| (value - low) / span)
+                let part = |value| (value - low) / span;
+                return Ok(Self::shown(&frame, &modality, part, is_padding));
             }
         };
-        Ok(Self::shown(&frame, &modality, part))
+        Ok(Self::shown(&frame, &modality, part, |_| false))
     }
 
     /// As [`display`](Self::display), through another window.
@@ -158,14 +173,24 @@ impl Dicom {
     pub fn display_window(&self, index: usize, window: &VoiWindow) -> Result<Image> {
         let frame = self.grey_frame(index)?;
         let modality = self.modality(index, &frame);
-        Ok(Self::shown(&frame, &modality, |value| window.apply(value)))
+        let part = |value| window.apply(value);
+        Ok(Self::shown(&frame, &modality, part, |_| false))
     }
 
-    fn shown(frame: &Frame, modality: &Modality, part: impl Fn(f64) -> f64) -> Image {
+    /// `black` are stored values that stay black, whatever is turned round.
+    fn shown(
+        frame: &Frame,
+        modality: &Modality,
+        part: impl Fn(f64) -> f64,
+        black: impl Fn(i64) -> bool,
+    ) -> Image {
         let inverted = frame.photometric == Photometric::Monochrome1;
         let levels = frame
             .values()
             .map(|sample| {
+                if black(sample) {
+                    return 0;
+                }
                 let level = colour::level(part(modality.apply(sample)));
                 if inverted { 255 - level } else { level }
             })

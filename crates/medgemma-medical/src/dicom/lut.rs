@@ -158,6 +158,24 @@ impl Modality {
             .unwrap_or(Self::Identity)
     }
 
+    /// Whether values stay what they are.
+    pub(crate) fn is_identity(&self) -> bool {
+        match *self {
+            Self::Identity => true,
+            Self::Linear { slope, intercept } => slope == 1.0 && intercept == 0.0,
+            Self::Table(_) => false,
+        }
+    }
+
+    /// Whether no two stored values become one.
+    pub(crate) fn is_one_to_one(&self) -> bool {
+        match *self {
+            Self::Identity => true,
+            Self::Linear { slope, .. } => slope != 0.0,
+            Self::Table(_) => false,
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
     pub(crate) fn apply(&self, value: i64) -> f64 {
         match self {
@@ -248,54 +266,82 @@ pub(crate) enum Voi {
 }
 
 impl Voi {
-    /// Of the data set, else of the functional groups; the first table before the first window.
-    pub(crate) fn read(
-        view: &View<'_>,
-        groups: &[View<'_>],
-        signed: bool,
-        notices: &mut Vec<Notice>,
-    ) -> Self {
-        if let Some(item) = view.item(tags::VOILUT_SEQUENCE) {
-            match Table::read(&item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, signed) {
-                Some(table) => return Self::Table(table),
-                None => notices.push(Notice::TableIgnored("VOILUTSequence")),
-            }
-        }
-        let windows = windows(view, groups, notices);
-        windows.first().map_or(Self::Identity, |&w| Self::Window(w))
+    /// Of the data set, else of the frame's own functional groups, else of those of all frames; in each place the first
+    /// table before the first window.
+    pub(crate) fn read(view: &View<'_>, groups: &[View<'_>], signed: bool) -> Self {
+        let mut places = places(view, groups);
+        let found = places.find_map(|place| {
+            let table = voi_table(&place, signed).flatten().map(Self::Table);
+            table.or_else(|| windows_at(&place).0.first().map(|&w| Self::Window(w)))
+        });
+        found.unwrap_or(Self::Identity)
     }
 }
 
-/// Every window of the data set, else of the functional groups.
-pub(crate) fn windows(
-    view: &View<'_>,
-    groups: &[View<'_>],
-    notices: &mut Vec<Notice>,
-) -> Vec<VoiWindow> {
+/// Where tables and windows can stand.
+fn places<'a>(view: &View<'a>, groups: &[View<'a>]) -> impl Iterator<Item = View<'a>> {
     let framed = groups
         .iter()
         .filter_map(|group| group.item(tags::FRAME_VOILUT_SEQUENCE));
-    for place in std::iter::once(*view).chain(framed) {
-        let centers = place.decimals(tags::WINDOW_CENTER);
-        let widths = place.decimals(tags::WINDOW_WIDTH);
-        if centers.is_empty() || widths.is_empty() {
-            continue;
-        }
-        let shape = match place.text(tags::VOILUT_FUNCTION).as_deref() {
-            Some("LINEAR_EXACT") => WindowShape::LinearExact,
-            Some("SIGMOID") => WindowShape::Sigmoid,
-            _ => WindowShape::Linear,
-        };
-        let pairs = centers.iter().zip(&widths);
-        let windows: Vec<VoiWindow> = pairs
-            .filter_map(|(&center, &width)| VoiWindow::new(center, width, shape))
-            .collect();
-        if windows.len() < centers.len().min(widths.len()) {
-            notices.push(Notice::WindowIgnored);
-        }
-        return windows;
+    std::iter::once(*view).chain(framed)
+}
+
+/// The VOI LUT of a place, if it has one; none within where it cannot be read.
+fn voi_table(place: &View<'_>, signed: bool) -> Option<Option<Table>> {
+    let item = place.item(tags::VOILUT_SEQUENCE)?;
+    let table = Table::read(&item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, signed);
+    Some(table)
+}
+
+/// Every window of the data set, else of the functional groups.
+pub(crate) fn windows(view: &View<'_>, groups: &[View<'_>]) -> Vec<VoiWindow> {
+    let windows = places(view, groups).map(|place| windows_at(&place).0);
+    let mut found = windows.filter(|windows| !windows.is_empty());
+    found.next().unwrap_or_default()
+}
+
+/// The windows of a place, and whether all that it names are among them.
+fn windows_at(place: &View<'_>) -> (Vec<VoiWindow>, bool) {
+    let centers = place.decimals(tags::WINDOW_CENTER);
+    let widths = place.decimals(tags::WINDOW_WIDTH);
+    let shape = match place.text(tags::VOILUT_FUNCTION).as_deref() {
+        Some("LINEAR_EXACT") => WindowShape::LinearExact,
+        Some("SIGMOID") => WindowShape::Sigmoid,
+        _ => WindowShape::Linear,
+    };
+    let pairs = centers.iter().zip(&widths);
+    let windows: Vec<VoiWindow> = pairs
+        .filter_map(|(&center, &width)| VoiWindow::new(center, width, shape))
+        .collect();
+    let whole = windows.len() == centers.len().min(widths.len());
+    (windows, whole)
+}
+
+/// Notices of tables and windows that cannot be used, each once: of the data set, and of `groups`, which are those of all
+/// frames. Each place is looked at once, whatever the number of frames.
+pub(crate) fn unusable<'a>(
+    view: &View<'a>,
+    groups: impl Iterator<Item = View<'a>>,
+    signed: bool,
+    notices: &mut Vec<Notice>,
+) {
+    let mut told = [false; 3];
+    if let Some(item) = view.item(tags::MODALITY_LUT_SEQUENCE) {
+        let table = Table::read(&item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, signed);
+        told[0] = table.is_none();
     }
-    Vec::new()
+    let framed = groups.filter_map(|group| group.item(tags::FRAME_VOILUT_SEQUENCE));
+    for place in std::iter::once(*view).chain(framed) {
+        told[1] |= voi_table(&place, signed).is_some_and(|table| table.is_none());
+        told[2] |= !windows_at(&place).1;
+    }
+    let all = [
+        Notice::TableIgnored("ModalityLUTSequence"),
+        Notice::TableIgnored("VOILUTSequence"),
+        Notice::WindowIgnored,
+    ];
+    let found = all.into_iter().zip(told).filter(|(_, told)| *told);
+    notices.extend(found.map(|(notice, _)| notice));
 }
 
 #[cfg(test)]

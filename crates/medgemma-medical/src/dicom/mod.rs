@@ -5,7 +5,7 @@
 //! | elements, sequences, fragments | `reader`, `cursor`, `deflated`, `element`, `transfer_syntax`, `fragments` |
 //! | description of the pixels | `layout` |
 //! | samples | `frame` (native), `codec` (compressed) |
-//! | tables, windows, colour | `lut`, `grey`, `colour` |
+//! | tables, windows, padding, colour | `lut`, `grey`, `padding`, `colour` |
 //! | plane in the patient, attributes | `geometry`, `facts` |
 //! | what was ignored | `notice` |
 //! | files that are not in memory: slides | `head` |
@@ -24,6 +24,7 @@ mod head;
 mod layout;
 mod lut;
 mod notice;
+mod padding;
 mod reader;
 mod transfer_syntax;
 
@@ -40,6 +41,8 @@ use crate::limits::Limits;
 use element::{DataSet, Value};
 use frame::ByteOrder;
 use layout::Layout;
+use lut::Modality;
+use padding::Padding;
 
 pub(crate) use codec::jpeg::check_length as check_jpeg_length;
 pub(crate) use codec::jpeg_2000::Stream as Jpeg2000;
@@ -142,7 +145,10 @@ impl Dicom {
                 _ => {}
             }
             ignored(&view, &mut notices);
-            lut::windows(&view, &[], &mut notices);
+            let shared = view.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+            let own = view.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+            padded(&view, layout, &mut notices);
+            lut::unusable(&view, shared.chain(own), layout.signed, &mut notices);
         }
         let count = notices.len();
         tracing::debug!(
@@ -313,7 +319,8 @@ impl Dicom {
         Facts::read(&self.view(), photometric)
     }
 
-    /// How elements and pixels are written.
+    /// How elements and pixels are written; where that is not what the file names, with
+    /// [`Notice::TransferSyntaxContradicted`].
     #[must_use]
     pub fn transfer_syntax(&self) -> TransferSyntax {
         self.syntax
@@ -357,7 +364,23 @@ fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
     if view.element(tags::PRESENTATION_LUT_SEQUENCE).is_some() {
         notices.push(Notice::PresentationLutIgnored);
     }
-    if view.raw(tags::PIXEL_PADDING_VALUE).is_some() {
-        notices.push(Notice::PixelPaddingKept);
+    if Facts::read(view, None).for_processing == Some(true) {
+        notices.push(Notice::ForProcessing);
     }
+}
+
+/// Whether values that stand for nothing are told from others.
+fn padded(view: &View<'_>, layout: &Layout, notices: &mut Vec<Notice>) {
+    if view.raw(tags::PIXEL_PADDING_VALUE).is_none() || !layout.photometric.is_grey() {
+        return;
+    }
+    let range = frame::range(layout.stored, layout.signed);
+    let found = Padding::read(view, range, layout.signed);
+    let modality = Modality::read(view, &[], layout.signed);
+    let told = found.and_then(|padding| padding.after(&modality)).is_some();
+    notices.push(if told {
+        Notice::PixelPaddingLeftOut
+    } else {
+        Notice::PixelPaddingKept
+    });
 }

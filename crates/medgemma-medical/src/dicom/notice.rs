@@ -10,6 +10,9 @@ pub enum Notice {
     NoPreamble,
     /// The file does not name its transfer syntax; it was guessed from the first element.
     TransferSyntaxGuessed,
+    /// The file names a transfer syntax with representations written in its elements, and they have none, or the other way
+    /// round; it was read as it is written.
+    TransferSyntaxContradicted,
     /// Bytes behind the last element were left out: their number.
     TrailingBytes(usize),
     /// The encapsulated pixel data have no end mark; the file may be cut off.
@@ -22,9 +25,15 @@ pub enum Notice {
     ColourProfileIgnored,
     /// A presentation LUT was not applied, other than the shape `INVERSE` that `MONOCHROME1` stands for.
     PresentationLutIgnored,
-    /// The file names a value (or a range) that stands where nothing was measured; it is a value like any other here, also
-    /// where the least and greatest of a frame or volume are looked for.
+    /// The file names a value (or a range) that stands where nothing was measured. Where a frame or a volume is stretched
+    /// from its least to its greatest value, it is left out, and shown black; through windows and tables, and of bytes as
+    /// they are, it is shown like any other.
+    PixelPaddingLeftOut,
+    /// The file names such a value, and it is a value like any other here in all cases: the stored bits cannot hold it, or a
+    /// table may give others the same.
     PixelPaddingKept,
+    /// The file says that its values are those of the detector (`FOR PROCESSING`): no picture that a radiologist reads.
+    ForProcessing,
     /// The high bit is not the highest of the stored bits; the values were shifted down: by how many bits.
     HighBitShifted(u32),
     /// A window of no width was left out.
@@ -40,6 +49,9 @@ impl fmt::Display for Notice {
             Self::TransferSyntaxGuessed => {
                 f.write_str("no transfer syntax named; guessed from the first element")
             }
+            Self::TransferSyntaxContradicted => f.write_str(
+                "elements are not written as the transfer syntax says; read as they are",
+            ),
             Self::TrailingBytes(bytes) => {
                 write!(f, "{bytes} bytes behind the last element ignored")
             }
@@ -48,7 +60,13 @@ impl fmt::Display for Notice {
             Self::OverlaysIgnored(count) => write!(f, "{count} overlays not drawn"),
             Self::ColourProfileIgnored => f.write_str("ICC profile not applied"),
             Self::PresentationLutIgnored => f.write_str("presentation LUT not applied"),
+            Self::PixelPaddingLeftOut => f.write_str(
+                "pixel padding left out of least and greatest values and shown black there; through a window shown as a value",
+            ),
             Self::PixelPaddingKept => f.write_str("pixel padding value taken for a value"),
+            Self::ForProcessing => {
+                f.write_str("values of the detector, not yet processed for presentation")
+            }
             Self::HighBitShifted(bits) => {
                 write!(f, "high bit above stored bits; shifted by {bits}")
             }

@@ -5,7 +5,8 @@
 //! errors: not for files from outside. Its dictionary and its tags are used here; nothing is copied out of the file.
 //!
 //! What pydicom 3.0.2 reads is read: files without preamble or file meta information, elements of unknown
-//! representation (`UN`), implicit elements amid explicit ones, padding at the end.
+//! representation (`UN`), implicit elements amid explicit ones, data sets written otherwise than the transfer syntax says,
+//! padding at the end.
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
@@ -71,6 +72,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits, origin: &Origin) -> Result<P
     };
 
     let at = cursor.at;
+    let (syntax, is_explicit) = written(syntax, bytes.get(at..).unwrap_or_default(), &mut notices);
     let (bytes, at) = if syntax == TransferSyntax::Deflated {
         (
             deflated::unpacked(bytes.get(at..).unwrap_or_default(), limits, origin)?,
@@ -81,7 +83,7 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits, origin: &Origin) -> Result<P
     };
     let mut cursor = Cursor::new(&bytes, at, limits, origin);
     cursor.big_endian = syntax == TransferSyntax::ExplicitBigEndian;
-    let set = cursor.data_set(bytes.len(), !syntax.is_implicit(), 0)?;
+    let set = cursor.data_set(bytes.len(), is_explicit, 0)?;
     notices.append(&mut cursor.notices);
     Ok(Parsed {
         bytes,
@@ -108,13 +110,51 @@ fn transfer_syntax_uid(uid: &str) -> String {
     }
 }
 
+/// Whether a representation is written in an element, the first of `bytes`.
+fn has_representation(bytes: &[u8]) -> bool {
+    let letters = bytes.get(4..6);
+    letters.is_some_and(|vr| VR::from_binary([vr[0], vr[1]]).is_some())
+}
+
+/// Whether the first two elements are implicit: explicit data sets have single ones amid the others.
+fn begins_implicit(bytes: &[u8]) -> bool {
+    let Some(&[a, b, c, d]) = bytes.get(4..).and_then(|rest| rest.first_chunk()) else {
+        return false;
+    };
+    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    let next = length.checked_add(8).and_then(|next| bytes.get(next..));
+    let next = next.filter(|next| next.len() >= 8);
+    !has_representation(bytes) && next.is_some_and(|next| !has_representation(next))
+}
+
+/// How the elements are written in fact, and whether with representations: programs that copy a data set under the
+/// head of another contradict themselves, and the data set is right (pydicom 3.0.2, `_is_implicit_vr`).
+fn written(
+    named: TransferSyntax,
+    bytes: &[u8],
+    notices: &mut Vec<Notice>,
+) -> (TransferSyntax, bool) {
+    let (found, is_explicit) = match named {
+        TransferSyntax::ImplicitLittleEndian if has_representation(bytes) => {
+            (TransferSyntax::ExplicitLittleEndian, true)
+        }
+        TransferSyntax::ImplicitLittleEndian => return (named, false),
+        // What is deflated is not seen here, and the other byte order is not told from damage.
+        TransferSyntax::Deflated | TransferSyntax::ExplicitBigEndian => return (named, true),
+        TransferSyntax::ExplicitLittleEndian if begins_implicit(bytes) => {
+            (TransferSyntax::ImplicitLittleEndian, false)
+        }
+        // Pixels are packed as named all the same.
+        _ if begins_implicit(bytes) => (named, false),
+        _ => return (named, true),
+    };
+    notices.push(Notice::TransferSyntaxContradicted);
+    (found, is_explicit)
+}
+
 /// The transfer syntax of a data set that does not say it, by its first element.
 fn guess(bytes: &[u8]) -> TransferSyntax {
-    let explicit = bytes
-        .get(4..6)
-        .and_then(|vr| VR::from_binary([vr[0], vr[1]]))
-        .is_some();
-    match (explicit, bytes.first()) {
+    match (has_representation(bytes), bytes.first()) {
         (false, _) => TransferSyntax::ImplicitLittleEndian,
         // The first group is 0008: its high byte is zero.
         (true, Some(0)) => TransferSyntax::ExplicitBigEndian,

@@ -49,10 +49,6 @@ impl TransferSyntax {
         })
     }
 
-    pub(crate) fn is_implicit(self) -> bool {
-        self == Self::ImplicitLittleEndian
-    }
-
     /// Whether frames lie in fragments, each packed for itself.
     #[must_use]
     pub fn is_encapsulated(self) -> bool {

@@ -16,9 +16,17 @@ const NAMED: [&str; 6] = ["CT", "MR", "PT", "NM", "SEG", "RTDOSE"];
 const NO_RECIPE: &str =
     "no recipe is published for others; Dicom::display and Dicom::rgb show them";
 
-/// Refuses a file that says it is no radiograph. One that says nothing is taken.
+/// Refuses a file that says it is no radiograph, or one that is yet to be processed. One that says nothing is taken.
 pub(super) fn check_radiograph(file: &Dicom) -> Result<()> {
-    let modality = file.facts().modality;
+    let facts = file.facts();
+    let modality = facts.modality;
+    // Whatever the file is otherwise: it is the more telling error.
+    if facts.for_processing == Some(true) {
+        return Err(file.of_detector(
+            "FOR PRESENTATION: take the processed picture of the same exposure, usually a file beside this one; a recipe \
+             that is made by hand (XrayRecipe::default) shows raw values, which the model was not trained with",
+        ));
+    }
     let Some(other) = modality.filter(|modality| !RADIOGRAPHS.contains(&modality.as_str())) else {
         return Ok(());
     };

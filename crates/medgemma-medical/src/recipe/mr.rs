@@ -60,7 +60,8 @@ impl MrRecipe {
 
     /// Stretches the slices that the sampler chooses: `(v − least) / (greatest − least) · 255` in f64, rounded half to
     /// even, over all slices of the volume, shown or not. A volume of one value is white. Grey is repeated into three
-    /// channels. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
+    /// channels. Padding ([`Plane::padding`]), which the serving code knows nothing of, is neither the least nor the greatest
+    /// value, and black. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
     ///
     /// # Errors
     /// [`Error::Argument`] as for CT, and for values that are infinite or no numbers; [`Error::Image`] as for CT.
@@ -74,7 +75,7 @@ impl MrRecipe {
         positions: Option<&[f64]>,
         remarks: &[Remark],
     ) -> Result<PreparedVolume> {
-        let order = choose(slices, positions, &self.sampler, remarks)?;
+        let mut order = choose(slices, positions, &self.sampler, remarks)?;
         let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
         for (index, plane) in slices.iter().enumerate() {
             for &value in plane.values() {
@@ -86,9 +87,19 @@ impl MrRecipe {
                         value.to_string(),
                     ));
                 }
-                minimum = minimum.min(value);
-                maximum = maximum.max(value);
+                if !is_padding(plane, value) {
+                    minimum = minimum.min(value);
+                    maximum = maximum.max(value);
+                }
             }
+        }
+        if minimum > maximum {
+            let expected = "values beside those of Plane::padding";
+            return Err(Error::argument("slices", expected, "padding alone"));
+        }
+        if slices.iter().any(Plane::is_padded) {
+            let told = "padding left out of least and greatest values and shown black";
+            order.remarks.push(told.to_owned());
         }
         let (least, range) = (f64::from(minimum), f64::from(maximum) - f64::from(minimum));
         let byte = |value: f32| {
@@ -100,7 +111,11 @@ impl MrRecipe {
         };
         let images = order.slices_shown.iter().map(|&index| {
             let plane = &slices[index];
-            let grey = plane.values().iter().map(|&value| byte(value)).collect();
+            let grey = plane.values().iter().map(|&value| {
+                let padding = is_padding(plane, value);
+                if padding { 0 } else { byte(value) }
+            });
+            let grey = grey.collect();
             let image = Image::from_gray8(plane.columns(), plane.rows(), grey)?;
             square(image, self.pad_to_square)
         });
@@ -113,4 +128,10 @@ impl MrRecipe {
         };
         Ok(PreparedVolume::new(images, Recipe::Mr(record)))
     }
+}
+
+fn is_padding(plane: &Plane, value: f32) -> bool {
+    plane
+        .padding()
+        .is_some_and(|padding| padding.contains(&value))
 }

@@ -41,6 +41,10 @@ pub struct XrayRecord {
     pub inverted: bool,
     /// Whether black was put at two sides to make it square.
     pub padded_to_square: bool,
+    /// What of the file bears on how the picture is to be taken, in words; not written where there is nothing to say, and
+    /// empty of a plane that came without a file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// What was done to a photograph.
@@ -76,7 +80,7 @@ pub struct CtRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MrRecord {
-    /// The least value of the volume, which became 0.
+    /// The least value of the volume but for padding, which became 0.
     pub minimum: f32,
     /// The greatest, which became 255.
     pub maximum: f32,
@@ -108,7 +112,8 @@ pub struct Order {
     /// written, of planes that came without a [`Volume`](crate::Volume).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slices_left_out: usize,
-    /// What [`Volume::remarks`](crate::Volume::remarks) says, in words; not written where there is nothing to say.
+    /// What [`Volume::remarks`](crate::Volume::remarks) says, in words, and whether padding was left out; not written where
+    /// there is nothing to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
     /// Those shown, counted from 0.

@@ -11,7 +11,7 @@ use super::picture::PreparedPicture;
 use super::record::{Recipe, XrayRecord};
 use super::volume::square;
 use super::window::{Window, to_byte};
-use crate::dicom::Dicom;
+use crate::dicom::{Dicom, Notice};
 use crate::error::{Error, Result};
 use crate::plane::Plane;
 
@@ -29,7 +29,7 @@ pub enum Voi {
         width: f32,
     },
     /// No window in the file: the least value of the picture becomes 0, the greatest 65535, cut to whole numbers, and
-    /// those are rounded to 8 bits.
+    /// those are rounded to 8 bits. Padding ([`Plane::padding`]) is neither, and black.
     #[default]
     FullRange,
     /// The values are 0 to 255 already: of an 8-bit file without a window.
@@ -63,22 +63,26 @@ impl Default for XrayRecipe {
 }
 
 impl XrayRecipe {
-    /// The recipe for a frame of a radiograph, by what the file says: its first window, whatever shape it names (the
-    /// serving code knows the linear one only); else its VOI LUT, which the serving code ignores; else unsigned bytes
-    /// as they are; else all values of the frame. MONOCHROME1 is inverted.
+    /// The recipe for a frame of a radiograph, by what the file says: its first window of 2 or wider, whatever shape it
+    /// names (the serving code knows the linear one only); else its VOI LUT, which the serving code ignores; else unsigned
+    /// bytes as they are, where all eight bits are used and nothing rescales them; else all values of the frame.
+    /// MONOCHROME1 is inverted.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that says it is no radiograph, for colour, and for files without pixels;
+    /// [`Error::File`] for a file that says it is no radiograph, or one of values as the detector gave them (`FOR
+    /// PROCESSING`), for colour, and for files without pixels;
     /// [`Error::Argument`] for a frame that is not there.
     pub fn for_frame(file: &Dicom, frame: usize) -> Result<Self> {
         check_radiograph(file)?;
         let facts = file.grey_facts(frame)?;
-        #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
-        let voi = match file.windows(frame).first() {
-            Some(window) => Voi::Window {
-                center: window.center as f32,
-                width: window.width as f32,
-            },
+        let windows = file.windows(frame).into_iter().map(|window| {
+            #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
+            let narrow = [window.center, window.width].map(|value| value as f32);
+            narrow
+        });
+        let mut windows = windows.filter(|&[center, width]| ends(center, width).is_ok());
+        let voi = match windows.next() {
+            Some([center, width]) => Voi::Window { center, width },
             None if facts.voi_table => Voi::Table,
             None if facts.bytes => Voi::EightBit,
             None => Voi::FullRange,
@@ -88,7 +92,8 @@ impl XrayRecipe {
             .with_monochrome1(facts.monochrome1))
     }
 
-    /// Makes the picture of a frame: the modality LUT, then this recipe.
+    /// Makes the picture of a frame: the modality LUT, then this recipe. Whatever the file is: of one that
+    /// [`for_frame`](Self::for_frame) refuses, the record says what it is told by its [`Notice`]s.
     ///
     /// ```no_run
     /// use medgemma_medical::{Dicom, Limits, XrayRecipe};
@@ -106,7 +111,15 @@ impl XrayRecipe {
             Voi::Table => file.table_levels(frame)?,
             _ => file.grey(frame)?,
         };
-        self.prepare(&plane)
+        let bears = |notice: &&Notice| {
+            use Notice::{ForProcessing, PixelPaddingKept, PixelPaddingLeftOut};
+            matches!(
+                notice,
+                ForProcessing | PixelPaddingKept | PixelPaddingLeftOut
+            )
+        };
+        let remarks = file.notices().iter().filter(bears);
+        self.prepared(&plane, remarks.map(ToString::to_string).collect())
     }
 
     /// Sets [`voi`](Self::voi).
@@ -151,6 +164,10 @@ impl XrayRecipe {
     /// [`Voi::EightBit`] or [`Voi::Table`] of values that are no bytes; [`Error::Image`] for a plane so long that its
     /// square is too large.
     pub fn prepare(&self, plane: &Plane) -> Result<PreparedPicture> {
+        self.prepared(plane, Vec::new())
+    }
+
+    fn prepared(&self, plane: &Plane, remarks: Vec<String>) -> Result<PreparedPicture> {
         let values = plane.values();
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(Error::argument("plane", "finite values", value.to_string()));
@@ -158,21 +175,13 @@ impl XrayRecipe {
         let invert = |byte: u8| if self.monochrome1 { 255 - byte } else { byte };
         let (voi, window, grey): (_, _, Vec<u8>) = match self.voi {
             Voi::Window { center, width } => {
-                let half = (width / 2.0).floor();
-                if half.is_nan() || half < 1.0 {
-                    return Err(Error::argument(
-                        "width",
-                        "a window of 2 or wider",
-                        width.to_string(),
-                    ));
-                }
-                let window = Window::new(center - half, center + half)?;
+                let window = ends(center, width)?;
                 let bytes = values
                     .iter()
                     .map(|&v| window.byte_by_interpolation(v.into()));
                 ("window", Some(window), bytes.map(invert).collect())
             }
-            Voi::FullRange => ("full range", None, self.full_range(values)),
+            Voi::FullRange => ("full range", None, self.full_range(plane)),
             Voi::EightBit | Voi::Table => {
                 let is_byte = |v: &&f32| (0.0..=255.0).contains(*v) && v.fract() == 0.0;
                 if let Some(value) = values.iter().find(|v| !is_byte(v)) {
@@ -194,6 +203,7 @@ impl XrayRecipe {
             window,
             inverted: self.monochrome1,
             padded_to_square: self.pad_to_square,
+            remarks,
         };
         Ok(PreparedPicture::new(
             square(image, self.pad_to_square)?,
@@ -202,13 +212,20 @@ impl XrayRecipe {
     }
 
     /// Least to greatest in 16 bits, cut; inverted there; then 8 bits, rounded half to even. A picture of one value is
-    /// white as `numpy.interp` makes it, before it is inverted.
-    fn full_range(&self, values: &[f32]) -> Vec<u8> {
-        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
-        let greatest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    /// white as `numpy.interp` makes it, before it is inverted. Padding is left out, and black either way.
+    fn full_range(&self, plane: &Plane) -> Vec<u8> {
+        let padding = plane.padding();
+        let is_padding = |value: f32| padding.as_ref().is_some_and(|p| p.contains(&value));
+        let values = plane.values().iter().copied();
+        let measured = values.clone().filter(|&value| !is_padding(value));
+        let least = measured.clone().fold(f32::INFINITY, f32::min);
+        let greatest = measured.fold(f32::NEG_INFINITY, f32::max);
         let (least, greatest) = (f64::from(least), f64::from(greatest));
         let slope = 65535.0 / (greatest - least);
-        let byte = |&value: &f32| {
+        let byte = |value: f32| {
+            if is_padding(value) {
+                return 0;
+            }
             let value = f64::from(value);
             let wide = if value >= greatest {
                 65535.0
@@ -222,6 +239,19 @@ impl XrayRecipe {
             };
             to_byte(wide / 257.0)
         };
-        values.iter().map(byte).collect()
+        values.map(byte).collect()
     }
+}
+
+/// The serving code's ends of a window.
+fn ends(center: f32, width: f32) -> Result<Window> {
+    let half = (width / 2.0).floor();
+    if half.is_nan() || half < 1.0 {
+        return Err(Error::argument(
+            "width",
+            "a window of 2 or wider",
+            width.to_string(),
+        ));
+    }
+    Window::new(center - half, center + half)
 }

@@ -47,6 +47,8 @@ pub(super) struct Directory {
     pub(super) predictor: u64,
     pub(super) description: String,
     pub(super) jpeg_tables: Option<Values>,
+    /// Whether its XMP is of Ventana's scanners.
+    pub(super) is_iscan: bool,
     /// Micrometres per pixel by `XResolution` and `YResolution`, if they are those of a microscope.
     pub(super) microns: Option<f64>,
 }
@@ -168,6 +170,7 @@ impl Numbers {
                 323 => directory.tile_height = self.first(values)?,
                 324 => directory.offsets = Some(values),
                 325 => directory.counts = Some(values),
+                700 => directory.is_iscan = self.is_iscan(values)?,
                 347 => directory.jpeg_tables = Some(values),
                 _ => {}
             }
@@ -248,6 +251,15 @@ impl Numbers {
         // It ends in a zero, or in several.
         let text = String::from_utf8_lossy(&bytes);
         Ok(text.trim_end_matches('\0').to_owned())
+    }
+
+    /// XMP is text in bytes; other programs write other things there.
+    fn is_iscan(&mut self, values: Values) -> Result<bool> {
+        if !matches!(values.kind, 1 | 2 | 7) {
+            return Ok(false);
+        }
+        let text = self.text(values)?;
+        Ok(text.contains("<iScan"))
     }
 
     fn ratio(&mut self, values: Values) -> Result<Option<f64>> {

@@ -9,6 +9,7 @@ use super::aperio::Description;
 use super::directory::{Directory, Numbers, Values};
 use super::limits::{SlideLimits, check_tiles};
 use super::problem::SlideProblem;
+use super::scanner::{halvings, is_philips, is_ventana, philips_microns};
 use super::source::Source;
 use super::tile::Coding;
 use super::{Associated, AssociatedKind, Level, TileSource, same_shape};
@@ -60,30 +61,39 @@ impl TiffSlide {
                 hint: "convert it to a tiled TIFF; a small picture can be opened as PNG or JPEG",
             });
         };
+        if is_ventana(&directories) {
+            return Err(SlideProblem::Unsupported {
+                what: "a slide of Ventana's scanners, whose tiles may overlap,".to_owned(),
+                hint: "convert it to a tiled TIFF or to DICOM",
+            });
+        }
         let text = Description::parse(&finest.description);
+        let philips = is_philips(finest);
+        let microns = text.microns_per_pixel.or(finest.microns);
+        let microns = microns.or_else(|| philips_microns(&finest.description).filter(|_| philips));
         let mut slide = Self {
             path: path.to_owned(),
             max_tile_bytes: limits.max_tile_bytes,
             levels: Vec::new(),
             pictures: Vec::new(),
             associated: Vec::new(),
-            microns_per_pixel: text.microns_per_pixel.or(finest.microns),
+            microns_per_pixel: microns,
             objective_power: text.objective_power,
             numbers,
         };
-        let is_level = |d: &&Directory| {
-            let coarser = d.width < finest.width && same_shape(d.sides(), finest.sides());
-            std::ptr::eq(*d, finest) || (coarser && is_of_pyramid(d))
+        let levels = if philips {
+            padded_levels(&directories, finest)
+        } else {
+            plain_levels(&directories, finest)
         };
-        let mut levels: Vec<_> = directories.iter().filter(is_level).collect();
-        // The finest first, whatever the order of the file; of one size, the first.
-        levels.sort_by_key(|d| std::cmp::Reverse(d.width));
-        levels.dedup_by_key(|d| d.width);
-        for directory in &levels {
-            slide.add_level(directory, finest, limits)?;
+        for (directory, halvings) in &levels {
+            slide.add_level(directory, finest, *halvings, limits)?;
         }
         for directory in &directories {
-            if !levels.iter().any(|level| std::ptr::eq(*level, directory)) {
+            if !levels
+                .iter()
+                .any(|(level, _)| std::ptr::eq(*level, directory))
+            {
                 slide.associated.push(Associated {
                     kind: kind(directory, finest),
                     width: to_usize(directory.width)?,
@@ -98,6 +108,7 @@ impl TiffSlide {
         &mut self,
         directory: &Directory,
         finest: &Directory,
+        halvings: Option<u32>,
         limits: &SlideLimits,
     ) -> std::result::Result<(), SlideProblem> {
         let side = directory.tile_width.max(directory.tile_height);
@@ -126,14 +137,21 @@ impl TiffSlide {
         };
         let coding = Coding::new(directory, tables, self.numbers.is_little())?;
         limits.check_decoding(sides, directory.samples, coding.bytes_per_sample())?;
-        self.levels.push(Level::below(
-            [finest.width, finest.height],
-            [to_usize(directory.width)?, to_usize(directory.height)?],
-            [
-                to_usize(directory.tile_width)?,
-                to_usize(directory.tile_height)?,
-            ],
-        ));
+        let tile = [
+            to_usize(directory.tile_width)?,
+            to_usize(directory.tile_height)?,
+        ];
+        let sides = match halvings {
+            // Without what pads it.
+            Some(halvings) => finest.sides().map(|side| (side >> halvings).max(1)),
+            None => directory.sides(),
+        };
+        let sides = [to_usize(sides[0])?, to_usize(sides[1])?];
+        let mut level = Level::below(finest.sides(), sides, tile);
+        if let Some(halvings) = halvings {
+            level.downsample = 2f64.powi(halvings.cast_signed());
+        }
+        self.levels.push(level);
         self.pictures.push(Picture {
             offsets,
             counts,
@@ -236,6 +254,42 @@ fn is_of_pyramid(directory: &Directory) -> bool {
     let named = Description::parse(&directory.description);
     let beside = named.is_label || named.is_macro || directory.subfile == MACRO;
     directory.tile_width > 0 && directory.tile_height > 0 && !beside
+}
+
+/// The levels of a pyramid whose sizes are those of its pictures, the finest first, whatever the order of the file; of one
+/// size, the first.
+fn plain_levels<'a>(
+    directories: &'a [Directory],
+    finest: &Directory,
+) -> Vec<(&'a Directory, Option<u32>)> {
+    let is_level = |d: &&Directory| {
+        let coarser = d.width < finest.width && same_shape(d.sides(), finest.sides());
+        std::ptr::eq(*d, finest) || (coarser && is_of_pyramid(d))
+    };
+    let mut levels: Vec<_> = directories.iter().filter(is_level).collect();
+    levels.sort_by_key(|d| std::cmp::Reverse(d.width));
+    levels.dedup_by_key(|d| d.width);
+    levels.into_iter().map(|level| (level, None)).collect()
+}
+
+/// The levels of a pyramid that is padded to whole tiles, and how often each was halved. Of several that one tile holds, the
+/// order of the file says which is finer.
+fn padded_levels<'a>(
+    directories: &'a [Directory],
+    finest: &Directory,
+) -> Vec<(&'a Directory, Option<u32>)> {
+    let mut pictures: Vec<_> = directories.iter().filter(|d| is_of_pyramid(d)).collect();
+    pictures.sort_by_key(|d| std::cmp::Reverse(d.width.saturating_mul(d.height)));
+    let (mut levels, mut above) = (Vec::new(), 0);
+    for picture in pictures {
+        if std::ptr::eq(picture, finest) {
+            levels.insert(0, (picture, None));
+        } else if let Some(found) = halvings(finest, picture, above) {
+            above = found;
+            levels.push((picture, Some(found)));
+        }
+    }
+    levels
 }
 
 /// Level 0: the widest that is not marked as reduced; where all are, the widest. Of one width, the first.

@@ -39,6 +39,11 @@ impl Writer {
         self
     }
 
+    /// The elements of another behind these.
+    pub(crate) fn append(self, other: &Self) -> Self {
+        self.raw(&other.body)
+    }
+
     pub(crate) fn element(self, group: u16, element: u16, vr: &[u8; 2], value: &[u8]) -> Self {
         let mut bytes = Vec::new();
         put(&mut bytes, group, element, vr, value);
