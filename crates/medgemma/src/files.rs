@@ -89,17 +89,26 @@ impl Files {
     }
 
     /// The tokenizer.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`], for one beside a GGUF file also where it spells ids otherwise than the
+    /// vocabulary in the file.
     pub(crate) fn tokenizer(&self) -> Result<Tokenizer> {
         let pair = match self {
             Self::Directory(dir) => return Ok(Tokenizer::from_file(&dir.join(TOKENIZER))?),
             Self::Gguf(pair) => pair,
         };
         let path = pair.location();
+        let metadata = pair.text().metadata();
         let beside = path.with_file_name(TOKENIZER);
         if beside.is_file() {
-            return Ok(Tokenizer::from_file(&beside)?);
+            let tokenizer = Tokenizer::from_file(&beside)?;
+            // It may be that of another model in the same folder.
+            if let Some(pieces) = gguf::pieces(metadata)? {
+                pieces.check(&path.display().to_string(), &tokenizer)?;
+            }
+            return Ok(tokenizer);
         }
-        let metadata = pair.text().metadata();
         let Some(vocabulary) = gguf::vocabulary(metadata)? else {
             let expected = format!("a vocabulary, or a {TOKENIZER} beside the file");
             return Err(metadata.error("tokenizer.ggml.model", expected).into());

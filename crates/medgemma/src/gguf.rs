@@ -111,6 +111,24 @@ pub(crate) fn vocabulary(metadata: &GgufMetadata) -> Result<Option<GgufVocabular
     }))
 }
 
+/// The pieces of the vocabulary to hold another tokenizer against, also where a file says too little
+/// of them to make a tokenizer; or `None` if it has none.
+pub(crate) fn pieces(metadata: &GgufMetadata) -> Result<Option<GgufVocabulary<'_>>> {
+    let Some(tokens) = metadata.texts("tokenizer.ggml.tokens")? else {
+        return Ok(None);
+    };
+    let model = metadata.text("tokenizer.ggml.model")?.unwrap_or("llama");
+    let types = metadata.integers("tokenizer.ggml.token_type")?;
+    Ok(Some(GgufVocabulary {
+        model,
+        tokens,
+        scores: Vec::new(),
+        types: types.unwrap_or_default(),
+        unknown: None,
+        add_space_prefix: false,
+    }))
+}
+
 /// The value of `key`, which must be there.
 fn need<'a, T>(
     metadata: &'a GgufMetadata,

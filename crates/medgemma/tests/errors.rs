@@ -80,6 +80,27 @@ fn files_of_different_models_are_told_apart() {
         &scratch.edit_json("config.json", bos),
         &["bos_token_id", "3", "2"],
     );
+    // Where this tokenizer begins a turn, another may end it.
+    let scratch = Scratch::of("mm-2025").edit_json("generation_config.json", |c| {
+        c["eos_token_id"] = json!([1, 8]);
+    });
+    refused(
+        &scratch,
+        &["eos_token_id", "id 8", "<start_of_turn>", "(9)"],
+    );
+    // The ids of the tokenizer end at 431; the embedding has 448 rows.
+    let scratch = Scratch::of("mm-2025").edit_json("tokenizer.json", |t| {
+        let tokens = t["added_tokens"].as_array_mut().unwrap();
+        let more = |id: u32| {
+            let mut token = tokens[0].clone();
+            token["id"] = id.into();
+            token["content"] = format!("<more{id}>").into();
+            token
+        };
+        let more: Vec<_> = (432..=448).map(more).collect();
+        tokens.extend(more);
+    });
+    refused(&scratch, &["tokenizer.json", "449 ids", "448 rows"]);
     let length = |c: &mut serde_json::Value| c["image_seq_length"] = json!(16);
     let scratch = Scratch::of("mm-2025").edit_json("preprocessor_config.json", length);
     refused(&scratch, &["image_seq_length", "16", "4"]);

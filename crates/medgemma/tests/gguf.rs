@@ -18,6 +18,7 @@ use medgemma_tensor::checkpoint::{
     Gguf, GgufPair, Rename, SafetensorsDir, WeightSource, canonical,
 };
 use medgemma_testkit::{GgufFile, Golden, assert_close, checkpoint, gguf};
+use serde_json::Value;
 use support::{GoldenChat, ask, cpu, exactly, ids, image};
 use tempfile::TempDir;
 
@@ -367,6 +368,28 @@ fn a_tokenizer_beside_the_file_is_preferred() {
     fs::copy(&beside, path.0.path().join("tokenizer.json")).unwrap();
     // The ids of the pictures are then the published ones, which this tokenizer contradicts.
     names(&refusal(&path.1), &["boi_token_index", "255999", "429"]);
+}
+
+#[test]
+fn a_tokenizer_of_another_model_beside_the_file_is_refused() {
+    let dir = folder("mm-f16");
+    let beside = dir.path().join("tokenizer.json");
+    let own = fs::read_to_string(checkpoint("mm-f16").join("tokenizer.json")).unwrap();
+    let mut other: Value = serde_json::from_str(&own).unwrap();
+    let vocab = other["model"]["vocab"].as_object_mut().unwrap();
+    let [a, b] = [300, 301].map(|id| {
+        let piece = vocab.iter().find(|(_, found)| **found == id);
+        piece.unwrap().0.clone()
+    });
+    vocab.insert(a, 301.into());
+    vocab.insert(b, 300.into());
+    fs::write(&beside, other.to_string()).unwrap();
+    names(
+        &refusal(dir.path()),
+        &["model.gguf", "tokenizer.json", "id 300", "take"],
+    );
+    fs::write(&beside, own).unwrap();
+    load(dir.path()).unwrap();
 }
 
 #[test]
