@@ -623,6 +623,14 @@ fn frequencies_are_left_aside_if_they_change_nothing() {
     };
     let (_dir, path) = with([1.0; 4]);
     let model = load(&path).unwrap();
+    // Nor are they planned for.
+    let one = LoadOptions::default().with_memory_limit(1);
+    match MedGemma::load_with(&path, &cpu(), one) {
+        Err(Error::NotEnoughMemory { plan, .. }) => {
+            assert_eq!(plan.weights, model.model().report().bytes);
+        }
+        other => panic!("{other:?}"),
+    }
     let ignored = &model.model().report().ignored;
     assert!(
         ignored.iter().any(|(name, _)| name == "rope_freqs.weight"),

@@ -108,8 +108,8 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for. On the
-    /// device `ndarray`, which has no half precision, these are four for each number that is not in blocks.
+    /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for, but for
+    /// those that a rule leaves aside so far: [`Loader::with_ignored`], [`Loader::ignore`]. On the device `ndarray`, which has no half precision, these are four for each number that is not in blocks.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         let tensors = self.names.files.iter();
@@ -237,6 +237,12 @@ impl<'a> Loader<'a> {
     /// that is not wanted, or one name in full), because of `reason`, unless the model asks for it.
     pub fn ignore(&mut self, prefix: &str, reason: &'static str) {
         self.ignored_prefixes.push((prefix.to_owned(), reason));
+    }
+
+    /// Whether a rule lets the canonical name `name` be left aside.
+    #[must_use]
+    pub fn is_ignored(&self, name: &str) -> bool {
+        self.reason_to_ignore(name).is_some()
     }
 
     /// Why `name` may be left aside, if it may.
