@@ -313,6 +313,31 @@ fn a_cache_of_quantised_weights_bears_the_name_of_its_model() {
 }
 
 #[test]
+fn a_cache_of_quantised_weights_serves_with_and_without_the_vision_part() {
+    let dir = folder("mm-f16");
+    let cache = dir.path().join("model.medgemma-int8.cache");
+    let load = |vision: bool| {
+        let options = LoadOptions::default().with_precision(Precision::Int8);
+        let options = options.with_cache_quantized(true);
+        let options = if vision {
+            options
+        } else {
+            options.without_mmproj()
+        };
+        MedGemma::load_with(dir.path(), &cpu(), options).unwrap();
+    };
+    load(true);
+    let made = || fs::metadata(&cache).unwrap().modified().unwrap();
+    let before = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let file = fs::File::options().write(true).open(&cache).unwrap();
+    file.set_modified(before).unwrap();
+    for vision in [false, true, false] {
+        load(vision);
+        assert_eq!(made(), before, "with the vision part: {vision}");
+    }
+}
+
+#[test]
 fn a_plan_counts_what_the_files_hold() {
     let dir = folder("mm-f16");
     for precision in [Precision::AsIs, Precision::Int8] {
