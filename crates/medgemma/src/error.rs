@@ -106,6 +106,14 @@ pub enum Error {
         /// The adapter's name.
         file: String,
     },
+    /// A GGUF file holds text model and vision part in one.
+    #[error("{} has its vision part inside ({found}), as Ollama packs it, expected the text model alone: take the two files that llama.cpp's converter makes of the model, the text model and its vision part (mmproj)", path.display())]
+    VisionInside {
+        /// The file.
+        path: PathBuf,
+        /// A key or tensor of the vision part.
+        found: String,
+    },
     /// The only vision part beside a GGUF model is none of its own.
     #[error("{reason}; the file was taken for the vision part since it lies beside {}: name another by `with_mmproj`, or none by `without_mmproj`", path.display())]
     MmprojBeside {

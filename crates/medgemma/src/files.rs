@@ -32,7 +32,7 @@ impl Files {
     ///
     /// # Errors
     /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::AdapterAlone`],
-    /// [`Error::MmprojWithoutGguf`], [`Error::MmprojBeside`], and
+    /// [`Error::MmprojWithoutGguf`], [`Error::MmprojBeside`], [`Error::VisionInside`], and
     /// [`Error::Tensor`] for what GGUF files can be accused of.
     pub(crate) fn find(path: &Path, options: &LoadOptions<'_>) -> Result<Self> {
         // A path that leads nowhere is judged by its name.
@@ -57,6 +57,9 @@ impl Files {
         };
         let text = Gguf::open(&file)?;
         gguf::check_architecture(text.metadata())?;
+        if let Some(found) = gguf::vision_inside(&text) {
+            return Err(Error::VisionInside { path: file, found });
+        }
         let mmproj = match &options.mmproj {
             Mmproj::File(mmproj) => Some(mmproj.clone()),
             Mmproj::Absent => None,

@@ -12,7 +12,7 @@ mod vision;
 mod tests;
 
 use medgemma_image::ImageProcessor;
-use medgemma_tensor::checkpoint::{GgufMetadata, GgufPair, WeightSource};
+use medgemma_tensor::checkpoint::{Gguf, GgufMetadata, GgufPair, WeightSource};
 use medgemma_tensor::{Error, Result};
 use medgemma_tokenizer::{GgufVocabulary, SpecialTokens, special};
 use serde_json::{Value, json};
@@ -196,6 +196,19 @@ pub(crate) fn check_architecture(metadata: &GgufMetadata) -> Result<()> {
         Kind::Other => (ARCHITECTURE, "`gemma3`"),
     };
     Err(metadata.error(key, expected))
+}
+
+/// A key or tensor of a vision part within the text model's file, as Ollama packs both into one.
+pub(crate) fn vision_inside(text: &Gguf) -> Option<String> {
+    let mut keys = text.metadata().keys();
+    let key = keys.find(|key| key.starts_with("gemma3.vision."));
+    let tensor = || {
+        let names = text.names().into_iter();
+        // Of the tower and of the projector, in Ollama's names and in llama.cpp's.
+        let mut names = names.filter(|name| name.starts_with("v.") || name.starts_with("mm."));
+        names.next()
+    };
+    key.or_else(tensor).map(str::to_owned)
 }
 
 /// Rows of the embedding, which only the tensor itself tells.

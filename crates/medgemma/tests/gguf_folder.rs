@@ -165,3 +165,28 @@ fn an_adapter_beside_a_published_directory_is_no_second_model() {
     peft(scratch.path());
     MedGemma::load(scratch.path(), &cpu()).unwrap();
 }
+
+#[test]
+fn a_file_with_both_parts_inside_is_told_from_a_damaged_one() {
+    let dir = folder();
+    let path = dir.path().join("model.gguf");
+    let sound = GgufFile::read(&path);
+    let of_ollama: [fn(&mut GgufFile); 2] = [
+        |file| file.set_u32("gemma3.vision.block_count", 27),
+        |file| {
+            let mut tensor = file.tensor("output_norm.weight").clone();
+            tensor.name = "v.blk.0.layer_norm1.weight".to_owned();
+            file.tensors.push(tensor);
+        },
+    ];
+    for change in of_ollama {
+        let mut file = sound.clone();
+        change(&mut file);
+        file.write(&path);
+        let (error, told) = refusal(&path);
+        assert!(matches!(error, Error::VisionInside { .. }), "{error}");
+        for part in ["model.gguf", "Ollama", "llama.cpp", "mmproj"] {
+            assert!(told.contains(part), "`{part}` is not in: {told}");
+        }
+    }
+}
