@@ -124,7 +124,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) image: Option<PathBuf>,
     /// Where the model runs.
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, default_value = CPU)]
     pub(crate) device: String,
     /// Print JSON instead of words.
     #[arg(long)]
@@ -137,17 +137,208 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Tokens read or written in a run.
     pub(crate) fn tokens(&self) -> usize {
-        let usual = match self.stage {
+        self.tokens.unwrap_or(self.usual_tokens())
+    }
+
+    fn usual_tokens(&self) -> usize {
+        match self.stage {
             Stage::Prefill => 512,
             Stage::Generate => 96,
             _ => 32,
-        };
-        self.tokens.unwrap_or(usual)
+        }
     }
 
     /// Tokens read before a run.
     pub(crate) fn context(&self) -> usize {
-        let usual = if self.stage == Stage::Decode { 512 } else { 0 };
-        self.context.unwrap_or(usual)
+        self.context.unwrap_or(self.usual_context())
+    }
+
+    fn usual_context(&self) -> usize {
+        if self.stage == Stage::Decode { 512 } else { 0 }
+    }
+
+    /// Whether the figure of this stage depends on `option`.
+    pub(crate) fn uses(&self, option: What) -> bool {
+        let stages = option.stages();
+        stages.contains(&self.stage)
+    }
+
+    /// Refuses what this stage would take no notice of, since the figure would be taken for one of what was
+    /// asked, and counts of nothing. What is given as it would be anyway, is no request.
+    ///
+    /// # Errors
+    /// A message that names the option and the stage.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let asked = [
+            (What::Model, self.model.is_some()),
+            (What::Mmproj, self.mmproj.is_some()),
+            (What::Precision, self.precision != Precision::AsIs),
+            (What::Kv, self.kv != KvPrecision::default()),
+            (What::Tokens, self.tokens() != self.usual_tokens()),
+            (What::Context, self.context() != self.usual_context()),
+            (What::Batch, self.batch != 1),
+            (What::Speculation, self.speculation != Guessing::Off),
+            (What::Text, self.text != PromptText::Copy),
+            (What::Schema, self.schema.is_some()),
+            (What::Sampled, self.sampled),
+            (What::Image, self.image.is_some()),
+            (What::Device, self.device != CPU),
+        ];
+        let stage = word(&self.stage);
+        let vain = asked
+            .iter()
+            .find(|(what, asked)| *asked && !self.uses(*what));
+        if let Some((what, _)) = vain {
+            let others = what.stages().iter().map(word).collect::<Vec<_>>();
+            let (name, others) = (what.name(), others.join(", "));
+            return Err(format!(
+                "--stage {stage} takes no notice of {name}: leave it out; it is for {others}"
+            ));
+        }
+        let counts = [
+            ("--runs", self.runs),
+            (What::Tokens.name(), self.tokens()),
+            (What::Batch.name(), self.batch),
+        ];
+        match counts.iter().find(|(_, count)| *count == 0) {
+            Some((name, _)) => Err(format!("{name} is 0, expected 1 or more")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The device where nothing else is said.
+const CPU: &str = "cpu";
+
+/// An option that some stages take notice of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Model,
+    Mmproj,
+    Precision,
+    Kv,
+    Tokens,
+    Context,
+    Batch,
+    Speculation,
+    Text,
+    Schema,
+    Sampled,
+    Image,
+    Device,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Model => "--model",
+            Self::Mmproj => "--mmproj",
+            Self::Precision => "--precision",
+            Self::Kv => "--kv",
+            Self::Tokens => "--tokens",
+            Self::Context => "--context",
+            Self::Batch => "--batch",
+            Self::Speculation => "--speculation",
+            Self::Text => "--text",
+            Self::Schema => "--schema",
+            Self::Sampled => "--sampled",
+            Self::Image => "--image",
+            Self::Device => "--device",
+        }
+    }
+
+    /// The stages that it is for.
+    fn stages(self) -> &'static [Stage] {
+        use Stage::{Decode, EmbedImage, EmbedText, FirstToken, Generate, Load, Prefill, Vision};
+        match self {
+            Self::Model | Self::Device => &[
+                Load, Prefill, Decode, Generate, Vision, FirstToken, EmbedImage, EmbedText,
+            ],
+            // The dual encoder is one directory, and held as it lies.
+            Self::Mmproj | Self::Precision => {
+                &[Load, Prefill, Decode, Generate, Vision, FirstToken]
+            }
+            Self::Kv => &[Prefill, Decode, Generate, FirstToken],
+            Self::Tokens => &[Prefill, Decode, Generate],
+            Self::Context => &[Decode, FirstToken],
+            Self::Batch => &[Decode, EmbedImage, EmbedText],
+            Self::Speculation | Self::Text | Self::Schema | Self::Sampled => &[Generate],
+            Self::Image => &[Vision, FirstToken, EmbedImage],
+        }
+    }
+}
+
+/// A choice as it is written on the command line.
+pub(crate) fn word(choice: &impl ValueEnum) -> String {
+    let value = choice.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Arguments;
+
+    fn parsed(line: &str) -> Arguments {
+        let words = ["medgemma-bench"].into_iter().chain(line.split(' '));
+        Arguments::try_parse_from(words).expect("it is a command line")
+    }
+
+    #[test]
+    fn what_a_stage_takes_no_notice_of_is_refused() {
+        for (line, option) in [
+            ("--model m --stage prefill --context 8192", "--context"),
+            ("--model m --stage prefill --batch 8", "--batch"),
+            ("--model m --stage generate --context 8192", "--context"),
+            ("--model m --stage generate --batch 2", "--batch"),
+            ("--model m --stage decode --image a.png", "--image"),
+            ("--model m --stage decode --sampled", "--sampled"),
+            ("--model m --stage vision --tokens 8", "--tokens"),
+            ("--model m --stage vision --kv int8", "--kv"),
+            ("--model m --stage first-token --tokens 8", "--tokens"),
+            (
+                "--model m --stage embed-image --precision int8",
+                "--precision",
+            ),
+            ("--stage limit --batch 2", "--batch"),
+            ("--stage limit --model m", "--model"),
+        ] {
+            let told = parsed(line).check().expect_err("it is of no use");
+            let stage = line
+                .split("--stage ")
+                .nth(1)
+                .and_then(|l| l.split(' ').next());
+            let stage = stage.expect("each has one");
+            assert!(told.contains(option) && told.contains(stage), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_a_stage_obeys_and_what_holds_anyway_is_taken() {
+        for line in [
+            "--model m --stage load --precision int4 --mmproj v.gguf",
+            "--model m --stage prefill --tokens 64 --batch 1 --context 0 --kv int8",
+            "--model m --stage decode --tokens 8 --context 32 --batch 3",
+            "--model m --stage generate --tokens 24 --sampled --text list",
+            "--model m --stage vision --precision as-is --kv as-weights --image a.png",
+            "--model m --stage first-token --context 600 --tokens 32",
+            "--model m --stage embed-text --batch 3 --device cuda:0",
+            "--stage limit --threads 4 --runs 1 --path scalar",
+        ] {
+            assert_eq!(parsed(line).check(), Ok(()), "{line}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_median_only_of_one_run_or_more() {
+        for option in ["--runs", "--tokens", "--batch"] {
+            let line = format!("--model m --stage decode {option} 0");
+            let told = parsed(&line).check().expect_err("nothing is no measure");
+            assert!(
+                told.contains(option) && told.contains("1 or more"),
+                "{told}"
+            );
+        }
     }
 }

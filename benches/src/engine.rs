@@ -4,9 +4,13 @@
 use std::error::Error;
 use std::path::Path;
 
-use medgemma::{Device, Image, LoadOptions, MedGemma, MedSigLip, Model, cpu};
+use medgemma::{
+    Device, Image, LoadOptions, MedGemma, MedSigLip, Model, SiglipOptions, SiglipWorkload,
+    Workload, cpu,
+};
+use medgemma_bench::TEXT;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Stage};
 
 /// What can go wrong here is printed, not acted on.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -40,7 +44,13 @@ pub(crate) fn weights(arguments: &Arguments) -> Result<Model> {
 /// The dual encoder.
 pub(crate) fn dual_encoder(arguments: &Arguments) -> Result<MedSigLip> {
     let (path, device) = place(arguments)?;
-    Ok(MedSigLip::load(path, &device)?)
+    let workload = match arguments.stage {
+        // One picture is in work at a time, whatever the batch.
+        Stage::EmbedImage => SiglipWorkload::new(1, 0),
+        _ => SiglipWorkload::new(0, arguments.batch),
+    };
+    let options = SiglipOptions::default().with_workload(workload);
+    Ok(MedSigLip::load_with(path, &device, options)?)
 }
 
 fn place(arguments: &Arguments) -> Result<(&Path, Device)> {
@@ -52,11 +62,34 @@ fn place(arguments: &Arguments) -> Result<(&Path, Device)> {
 fn options(arguments: &Arguments) -> LoadOptions<'static> {
     let options = LoadOptions::default()
         .with_precision(arguments.precision)
-        .with_kv_cache(arguments.kv);
+        .with_kv_cache(arguments.kv)
+        .with_workload(workload(arguments));
     match (&arguments.mmproj, &arguments.model) {
         (Some(file), _) => options.with_mmproj(file),
         (None, Some(model)) if model.is_file() => options.without_mmproj(),
         (None, _) => options,
+    }
+}
+
+/// What the stage will need of memory, so that a model which does not fit with it is refused before
+/// hours of measuring, and one that fits is not.
+fn workload(arguments: &Arguments) -> Workload {
+    /// Tokens of one picture and a question about it, more than any model of the family takes.
+    const SHOWN: usize = 512;
+    /// Bytes of a token of ordinary text at least.
+    const BYTES: usize = 2;
+    let (tokens, context) = (arguments.tokens(), arguments.context());
+    match arguments.stage {
+        Stage::Prefill => Workload::new(tokens, 0),
+        // What was read before stays beside what the conversations make of it.
+        Stage::Decode => {
+            let all = context.saturating_add(tokens).saturating_add(1);
+            Workload::new(all, 0).with_conversations(arguments.batch.saturating_add(1))
+        }
+        Stage::Generate => Workload::new((3 * TEXT.len() / BYTES).saturating_add(tokens), 0),
+        Stage::Vision => Workload::new(1, 1),
+        Stage::FirstToken => Workload::new(context.max(SHOWN).saturating_add(1), 1),
+        Stage::Load | Stage::EmbedImage | Stage::EmbedText | Stage::Limit => Workload::default(),
     }
 }
 

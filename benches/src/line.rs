@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::ValueEnum;
 use medgemma_gemma3::Drafts;
 use serde::Serialize;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, What, word};
 use crate::{engine, machine};
 
 /// What a stage found.
@@ -99,16 +98,21 @@ struct Line<'a> {
     path: &'static str,
     model: Option<String>,
     precision: String,
-    kv: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kv: Option<String>,
     threads: usize,
-    tokens: usize,
-    context: usize,
-    batch: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<usize>,
 }
 
 /// Prints a figure: as JSON, or in words.
 pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()> {
     let guessed = figure.drafts.is_some();
+    let used = |what, value| arguments.uses(what).then_some(value);
     let line = Line {
         side: "ours",
         stage: word(&arguments.stage),
@@ -132,11 +136,11 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
         path: engine::instructions(),
         model: shown(arguments.model.as_deref()),
         precision: arguments.precision.to_string(),
-        kv: arguments.kv.to_string(),
+        kv: arguments.uses(What::Kv).then(|| arguments.kv.to_string()),
         threads: arguments.threads,
-        tokens: arguments.tokens(),
-        context: arguments.context(),
-        batch: arguments.batch,
+        tokens: used(What::Tokens, arguments.tokens()),
+        context: used(What::Context, arguments.context()),
+        batch: used(What::Batch, arguments.batch),
     };
     let mut out = io::stdout().lock();
     if arguments.json || arguments.child {
@@ -170,12 +174,6 @@ pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()
 
 fn shown(path: Option<&Path>) -> Option<String> {
     path.map(|path| path.display().to_string())
-}
-
-/// A choice as it is written on the command line.
-fn word(choice: &impl ValueEnum) -> String {
-    let value = choice.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// The middle one, or the mean of the middle two; NaN of none.

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, begun: Instant) -> engine::Result<()> {
+    arguments.check()?;
     engine::configure(arguments)?;
     for figure in figures(arguments, begun)? {
         line::print(arguments, &figure)?;

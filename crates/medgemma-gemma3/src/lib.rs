@@ -16,6 +16,7 @@ mod mlp;
 mod model;
 mod norm;
 mod pass;
+mod ranked;
 mod rope;
 mod sampling;
 mod scoring;

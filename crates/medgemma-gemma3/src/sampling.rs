@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::constraint::{Form, TokenSet};
 use crate::error::{Error, Result};
+use crate::ranked::{Candidate, Ranked};
 use crate::summary::Summary;
 
 /// How the next token is chosen. The default is greedy: the same prompt gives the same answer,
@@ -261,53 +262,49 @@ impl Sampler {
 
     /// `highest`: the largest of the logits.
     fn draw(&mut self, logits: &[f32], highest: f32) -> usize {
-        let candidates = self.candidates(logits, highest);
+        let share = self.rng.random::<f64>();
+        if let Some(id) = self.candidates(logits, highest, false).find(share) {
+            return id;
+        }
+        // Rounding decides: everything is added up in order.
+        let candidates = self.candidates(logits, highest, true).into_sorted();
         let total: f64 = candidates.iter().map(|&(_, weight)| weight).sum();
-        let mut target = self.rng.random::<f64>() * total;
+        let mut target = share * total;
         for &(id, weight) in &candidates {
             target -= weight;
             if target < 0.0 {
                 return id;
             }
         }
-        // Rounding can leave a crumb of `target` behind the last candidate.
+        // It can leave a crumb of `target` behind the last candidate.
         candidates.last().map_or(0, |&(id, _)| id)
     }
 
-    /// Tokens that may be drawn with their unnormalised probabilities, likeliest first.
-    fn candidates(&self, logits: &[f32], highest: f32) -> Vec<(usize, f64)> {
+    /// Tokens that may be drawn with their unnormalised probabilities.
+    ///
+    /// A `top_p` of 1 leaves out what is lost in the sum of all by rounding. To find that, everything must
+    /// be in order, and as long as rounding does not decide, none of it is drawn: only if `strict`.
+    fn candidates(&self, logits: &[f32], highest: f32, strict: bool) -> Ranked {
         let temperature = f64::from(self.sampling.temperature);
         let weight = |logit: f32| ((f64::from(logit) - f64::from(highest)) / temperature).exp();
         // What is not allowed is −∞: it must not be drawn even by a rounding.
-        let mut candidates: Vec<(usize, f64)> = logits
+        let candidates: Vec<Candidate> = logits
             .iter()
             .enumerate()
             .filter(|&(_, &logit)| logit > f32::NEG_INFINITY)
             .map(|(id, &logit)| (id, weight(logit)))
             .collect();
-        // Ties are broken by id, so that the order and with it the draw is the same everywhere.
-        let likelier = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if let Some(k) = self.sampling.top_k.filter(|&k| k < candidates.len()) {
-            candidates.select_nth_unstable_by(k - 1, likelier);
-            candidates.truncate(k);
+        let mut ranked = Ranked::new(candidates);
+        if let Some(k) = self.sampling.top_k {
+            ranked.keep_likeliest(k);
         }
-        candidates.sort_unstable_by(likelier);
-        if let Some(p) = self.sampling.top_p {
-            let total: f64 = candidates.iter().map(|&(_, weight)| weight).sum();
-            let mut sum = 0.0;
-            let kept = candidates.iter().take_while(|&&(_, weight)| {
-                let before = sum;
-                sum += weight;
-                before < f64::from(p) * total
-            });
-            let kept = kept.count().max(1);
-            candidates.truncate(kept);
+        if let Some(p) = self.sampling.top_p.filter(|&p| strict || p < 1.0) {
+            ranked.keep_mass(f64::from(p));
         }
         if let Some(p) = self.sampling.min_p {
-            let least = f64::from(p) * candidates[0].1;
-            candidates.retain(|&(_, weight)| weight >= least);
+            ranked.keep_fraction(f64::from(p));
         }
-        candidates
+        ranked
     }
 }
 

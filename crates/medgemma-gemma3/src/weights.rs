@@ -17,6 +17,12 @@ use crate::model::Decoder;
 use crate::norm::RmsNorm;
 use crate::rope::Rope;
 
+/// The canonical key of the embedding table.
+const EMBEDDINGS: &str = "language_model.embed_tokens.weight";
+
+/// That of the head.
+const HEAD: &str = "lm_head.weight";
+
 /// Who writes the names of GGUF files.
 const GGUF: &str = "GGUF";
 
@@ -149,6 +155,19 @@ impl Decoder {
         })
     }
 
+    /// Leaves a head aside that repeats the embeddings which it is tied to, as exporters write it. Call it
+    /// before [`Loader::held_bytes`]: a head that is never loaded must not count.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when either matrix cannot be read.
+    pub fn ignore_repeated_head(loader: &mut Loader<'_>, config: &TextConfig) -> Result<()> {
+        let decided = loader.is_ignored(HEAD) || !config.tie_word_embeddings;
+        if !decided && loader.scope("").identical(EMBEDDINGS, HEAD)? {
+            loader.ignore(HEAD, "repeats the embeddings that it is tied to");
+        }
+        Ok(())
+    }
+
     /// What each layer's keys and values will be cached for on the device `cpu`, before anything is
     /// loaded: what [`KvCache::planned_bytes`](crate::KvCache::planned_bytes) must know. A layer whose
     /// tensors are missing, which loading refuses by name, counts as the least.
@@ -174,17 +193,15 @@ impl Decoder {
 /// like the reference, a head in the file is taken as it is unless it repeats the embeddings, and
 /// stands in for them when they are missing (`tie_weights` in transformers 5.23).
 fn embeddings(loader: &mut Loader<'_>, config: &TextConfig) -> Result<(Weight, Option<Weight>)> {
-    const EMBEDDINGS: &str = "language_model.embed_tokens.weight";
-    const HEAD: &str = "lm_head.weight";
+    Decoder::ignore_repeated_head(loader, config)?;
+    let repeated = loader.is_ignored(HEAD);
     let shape = [config.vocab_size, config.hidden_size];
     let mut scope = loader.scope("");
     if config.tie_word_embeddings && !scope.contains(EMBEDDINGS) && scope.contains(HEAD) {
         return Ok((scope.weight(HEAD, shape)?, None));
     }
     let embed_tokens = scope.weight(EMBEDDINGS, shape)?;
-    let repeated = scope.identical(EMBEDDINGS, HEAD)?;
     if config.tie_word_embeddings && (repeated || !scope.contains(HEAD)) {
-        loader.ignore(HEAD, "repeats the embeddings that it is tied to");
         return Ok((embed_tokens, None));
     }
     Ok((embed_tokens, Some(scope.weight(HEAD, shape)?)))

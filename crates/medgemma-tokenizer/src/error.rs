@@ -155,6 +155,56 @@ pub enum Error {
         /// The id that the configuration gives.
         expected: u32,
     },
+    /// A `tokenizer.json` that lies beside a GGUF file, and the vocabulary in the file, spell an id differently.
+    #[error(
+        "tokenizer `{tokenizer}` spells id {id} {found}, the vocabulary in `{gguf}` spells it {expected:?}; they are of \
+         different models: take the tokenizer away, since the file has a vocabulary of its own, or put the one there that \
+         was published with the model"
+    )]
+    OtherVocabulary {
+        /// Name or path of the tokenizer file.
+        tokenizer: String,
+        /// Name or path of the GGUF file.
+        gguf: String,
+        /// The first id that differs.
+        id: u32,
+        /// The GGUF file's token, its first 80 characters.
+        expected: String,
+        /// The tokenizer's, quoted, its first 80 characters; or that there is none.
+        found: String,
+    },
+    /// The model's configuration ends a text by an id that is no end in this tokenizer.
+    #[error(
+        "`eos_token_id` in the model's configuration says that id {id} ends a text, tokenizer `{tokenizer}` has {found} \
+         there, expected `<eos>` ({eos}), `<end_of_turn>`{} or another token that is no piece of a text; tokenizer and \
+         weights are of different checkpoints: use the tokenizer that was published with the weights, or correct the key",
+        end_of_turn.map_or_else(String::new, |id| format!(" ({id})"))
+    )]
+    EndId {
+        /// Name or path of the tokenizer file.
+        tokenizer: String,
+        /// The id that the configuration gives.
+        id: u32,
+        /// The tokenizer's token of that id, quoted, its first 80 characters; or that there is none.
+        found: String,
+        /// Id of `<eos>` in the tokenizer.
+        eos: u32,
+        /// Id of `<end_of_turn>` in the tokenizer.
+        end_of_turn: Option<u32>,
+    },
+    /// A tokenizer and an embedding table have sizes that no one model has.
+    #[error(
+        "tokenizer `{tokenizer}` has {ids} ids, the model's embedding has {rows} rows, expected a row for each id and few \
+         more; tokenizer and weights are of different checkpoints: use the tokenizer that was published with the weights"
+    )]
+    VocabularySize {
+        /// Name or path of the tokenizer file.
+        tokenizer: String,
+        /// Rows of the embedding.
+        rows: usize,
+        /// Ids of the tokenizer.
+        ids: usize,
+    },
     /// A text has more tokens than SigLIP's text tower reads.
     #[error(
         "the text has {found} tokens with its `</s>`, more than the {limit} that the text tower reads; shorten it, or ask \

@@ -29,7 +29,7 @@ const BLANK: &str = "\u{2581}";
 const MAX_PIECE_BYTES: usize = 1024;
 
 /// The type of a piece that nothing is spelt with.
-const UNUSED: i64 = 5;
+pub(crate) const UNUSED: i64 = 5;
 
 /// Tokens that decoding leaves out, as `tokenizer.json` marks them. The types in a GGUF file do
 /// not tell: converters call Gemma's `<unused…>` control tokens and its image tokens the user's.
@@ -48,7 +48,7 @@ const SPECIAL: [&str; 9] = [
 /// Whether a piece is a token of its own whatever a file says of its type: `tokenizer.json` declares all
 /// of these as added tokens. Fine-tunes that Unsloth exported until April 2026 call the turns' tokens
 /// normal, and llama.cpp and Ollama's converter set them right by their spelling too.
-fn is_control(piece: &str) -> bool {
+pub(crate) fn is_control(piece: &str) -> bool {
     SPECIAL.contains(&piece) || [THOUGHT_START, THOUGHT_END].contains(&piece)
 }
 

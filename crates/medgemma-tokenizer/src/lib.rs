@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod agreement;
 mod chat;
 mod detokenize;
 mod error;

@@ -164,6 +164,13 @@ impl Tokenizer {
         self.inner.parts.special_ids.contains(&id)
     }
 
+    /// Whether `id` is of a token that the file adds to the pieces which texts are spelt with: it is found in
+    /// a text as a whole.
+    pub(crate) fn is_added(&self, id: u32) -> bool {
+        let added = self.inner.parts.library.get_added_vocabulary();
+        added.get_added_tokens_decoder().contains_key(&id)
+    }
+
     /// The bytes that a token adds to a text: UTF-8 of whole characters, or one byte of a character that several byte
     /// tokens spell. `None` for an id without a token, and for tokens that the file marks as special, which are no text.
     ///

@@ -98,6 +98,22 @@ pub enum Error {
         /// What can be named, and how.
         hint: &'static str,
     },
+    /// A directory holds an adapter, which changes a model, and not the model.
+    #[error("{} holds an adapter ({file}) and no model: merge the adapter into the model that it was trained on (`merge_and_unload` of peft, `llama-export-lora` of llama.cpp), and load the result", dir.display())]
+    AdapterAlone {
+        /// The directory.
+        dir: PathBuf,
+        /// The adapter's name.
+        file: String,
+    },
+    /// A GGUF file holds text model and vision part in one.
+    #[error("{} has its vision part inside ({found}), as Ollama packs it, expected the text model alone: take the two files that llama.cpp's converter makes of the model, the text model and its vision part (mmproj)", path.display())]
+    VisionInside {
+        /// The file.
+        path: PathBuf,
+        /// A key or tensor of the vision part.
+        found: String,
+    },
     /// The only vision part beside a GGUF model is none of its own.
     #[error("{reason}; the file was taken for the vision part since it lies beside {}: name another by `with_mmproj`, or none by `without_mmproj`", path.display())]
     MmprojBeside {

@@ -12,7 +12,7 @@ mod vision;
 mod tests;
 
 use medgemma_image::ImageProcessor;
-use medgemma_tensor::checkpoint::{GgufMetadata, GgufPair, WeightSource};
+use medgemma_tensor::checkpoint::{Gguf, GgufMetadata, GgufPair, WeightSource};
 use medgemma_tensor::{Error, Result};
 use medgemma_tokenizer::{GgufVocabulary, SpecialTokens, special};
 use serde_json::{Value, json};
@@ -111,6 +111,24 @@ pub(crate) fn vocabulary(metadata: &GgufMetadata) -> Result<Option<GgufVocabular
     }))
 }
 
+/// The pieces of the vocabulary to hold another tokenizer against, also where a file says too little
+/// of them to make a tokenizer; or `None` if it has none.
+pub(crate) fn pieces(metadata: &GgufMetadata) -> Result<Option<GgufVocabulary<'_>>> {
+    let Some(tokens) = metadata.texts("tokenizer.ggml.tokens")? else {
+        return Ok(None);
+    };
+    let model = metadata.text("tokenizer.ggml.model")?.unwrap_or("llama");
+    let types = metadata.integers("tokenizer.ggml.token_type")?;
+    Ok(Some(GgufVocabulary {
+        model,
+        tokens,
+        scores: Vec::new(),
+        types: types.unwrap_or_default(),
+        unknown: None,
+        add_space_prefix: false,
+    }))
+}
+
 /// The value of `key`, which must be there.
 fn need<'a, T>(
     metadata: &'a GgufMetadata,
@@ -120,20 +138,77 @@ fn need<'a, T>(
     get(metadata, key)?.ok_or_else(|| metadata.error(key, "this key"))
 }
 
-/// Refuses other models, and a vision part in the place of a text model.
+/// What a file is for: a model, or what llama.cpp keeps in files of the same format.
+const TYPE: &str = "general.type";
+
+/// Whose model it is.
+const ARCHITECTURE: &str = "general.architecture";
+
+/// What a file is, by its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A text model of the family.
+    Gemma3,
+    /// A vision part, of whatever model.
+    Vision,
+    /// What a fine-tune adds to a model.
+    Adapter,
+    /// How much each column of a model's matrices matters, for quantising it.
+    ImportanceMatrix,
+    /// A model of another family.
+    Other,
+}
+
+impl Kind {
+    /// What the file with this header is. A value of a wrong type says nothing.
+    pub(crate) fn of(metadata: &GgufMetadata) -> Self {
+        let text = |key| metadata.text(key).ok().flatten();
+        match (text(TYPE), text(ARCHITECTURE)) {
+            (Some("adapter"), _) => Self::Adapter,
+            (Some("imatrix"), _) => Self::ImportanceMatrix,
+            (Some("mmproj"), _) | (_, Some("clip")) => Self::Vision,
+            (_, Some("gemma3")) => Self::Gemma3,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Refuses other models, and what is no text model.
 ///
 /// # Errors
 /// [`Error::Config`] that says which model it is.
 pub(crate) fn check_architecture(metadata: &GgufMetadata) -> Result<()> {
-    const KEY: &str = "general.architecture";
-    match metadata.text(KEY)? {
-        Some("gemma3") => Ok(()),
-        Some("clip") => {
-            let expected = "`gemma3`, a text model: name that file, and this one as its mmproj";
-            Err(metadata.error(KEY, expected))
-        }
-        _ => Err(metadata.error(KEY, "`gemma3`")),
-    }
+    let (key, expected) = match Kind::of(metadata) {
+        Kind::Gemma3 => return Ok(()),
+        Kind::Vision => (
+            ARCHITECTURE,
+            "`gemma3`, a text model: name that file, and this one as its mmproj",
+        ),
+        Kind::Adapter => (
+            TYPE,
+            "a model: merge the adapter into the one that it was trained on (`llama-export-lora` of \
+             llama.cpp), and name the result",
+        ),
+        Kind::ImportanceMatrix => (
+            TYPE,
+            "a model: name the one that was quantised by this file",
+        ),
+        Kind::Other => (ARCHITECTURE, "`gemma3`"),
+    };
+    Err(metadata.error(key, expected))
+}
+
+/// A key or tensor of a vision part within the text model's file, as Ollama packs both into one.
+pub(crate) fn vision_inside(text: &Gguf) -> Option<String> {
+    let mut keys = text.metadata().keys();
+    let key = keys.find(|key| key.starts_with("gemma3.vision."));
+    let tensor = || {
+        let names = text.names().into_iter();
+        // Of the tower and of the projector, in Ollama's names and in llama.cpp's.
+        let mut names = names.filter(|name| name.starts_with("v.") || name.starts_with("mm."));
+        names.next()
+    };
+    key.or_else(tensor).map(str::to_owned)
 }
 
 /// Rows of the embedding, which only the tensor itself tells.

@@ -57,10 +57,10 @@ impl MedGemma {
     ///
     /// Of a GGUF model, the vision part is taken from the only `mmproj` file beside it (another may
     /// be named by [`LoadOptions::with_mmproj`]), and the tokenizer from a `tokenizer.json` beside
-    /// it, else from the file itself.
+    /// it, which must spell ids as the file's own vocabulary does, else from the file itself.
     ///
     /// # Errors
-    /// As [`Model::load`]; [`Error::Tokenizer`] for the tokenizer.
+    /// As [`Model::load`]; [`Error::Tokenizer`] for the tokenizer, also for one of another model.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         Self::load_with(path, device, LoadOptions::default())
     }
@@ -80,9 +80,15 @@ impl MedGemma {
         let tokenizer = files.tokenizer()?;
         let special = SpecialTokens::of(&tokenizer)?;
         let listed = files.listed()?;
+        // A GGUF file says both in one breath, and has been held against a tokenizer beside it.
+        let from_directory = matches!(files, Files::Directory(_));
         let prefix_cache = options.prefix_cache;
         let model = Model::from_files(path, files, device, options)?;
         special.check(&configured_ids(&model))?;
+        if from_directory {
+            special.check_ends(&tokenizer, &model.config().generation.eos_token_ids)?;
+        }
+        special.check_rows(&tokenizer, model.config().text.vocab_size)?;
         let stop_ids = stop_ids(&model, &special);
         let soft_token = model.config().multimodal.as_ref().map(|m| m.image_token_id);
         let prefixes = prefix_cache.map(|bytes| Arc::new(PrefixCache::new(bytes, soft_token)));

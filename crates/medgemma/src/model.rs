@@ -134,6 +134,7 @@ impl Model {
             .with_ignored(medgemma_siglip::IGNORED)
             .with_ignored(medgemma_gemma3::IGNORED)
             .with_precision(options.precision, medgemma_gemma3::MATRICES);
+        leave_aside(&mut loader, &config, ignored)?;
         let arithmetic = Decoder::planned_arithmetic(&loader, &config.text)?;
         MemoryPlan::of_load(&config, device, &options, &arithmetic)
             .with_weights(loader.held_bytes())
@@ -143,19 +144,6 @@ impl Model {
         }
         if let Some(progress) = options.progress {
             loader = loader.with_progress(progress);
-        }
-        if let Some((name, reason)) = ignored {
-            loader.ignore(name, reason);
-        }
-        if config
-            .multimodal
-            .as_ref()
-            .is_some_and(|m| m.vision.vision_use_head)
-        {
-            loader.ignore(
-                "vision_tower.head.",
-                "the pooling head: Gemma 3 reads patch features",
-            );
         }
         let vision = config
             .multimodal
@@ -368,6 +356,24 @@ impl Model {
             images,
         }
     }
+}
+
+/// Tells the loader what of the files is not loaded, before anything is added up: what does not
+/// enter the memory must not be planned for. `ignored`: what the files themselves say of it.
+fn leave_aside(
+    loader: &mut Loader<'_>,
+    config: &ModelConfig,
+    ignored: Option<(&'static str, &'static str)>,
+) -> Result<()> {
+    if let Some((name, reason)) = ignored {
+        loader.ignore(name, reason);
+    }
+    let vision = config.multimodal.as_ref().map(|m| &m.vision);
+    if vision.is_some_and(|vision| vision.vision_use_head) {
+        let reason = "the pooling head: Gemma 3 reads patch features";
+        loader.ignore("vision_tower.head.", reason);
+    }
+    Ok(Decoder::ignore_repeated_head(loader, &config.text)?)
 }
 
 /// Vision tower and projector from their canonical keys.

@@ -11,7 +11,7 @@ mod support;
 use std::ops::ControlFlow;
 
 use medgemma::{Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Workload};
-use medgemma_testkit::{Fault, Golden, Scratch, assert_close, checkpoint};
+use medgemma_testkit::{Fault, Golden, Scratch, Stored, assert_close, checkpoint};
 use serde_json::json;
 use support::{ask, cpu, exactly, ids, image, load, model, up_to};
 
@@ -80,6 +80,27 @@ fn files_of_different_models_are_told_apart() {
         &scratch.edit_json("config.json", bos),
         &["bos_token_id", "3", "2"],
     );
+    // Where this tokenizer begins a turn, another may end it.
+    let scratch = Scratch::of("mm-2025").edit_json("generation_config.json", |c| {
+        c["eos_token_id"] = json!([1, 8]);
+    });
+    refused(
+        &scratch,
+        &["eos_token_id", "id 8", "<start_of_turn>", "(9)"],
+    );
+    // The ids of the tokenizer end at 431; the embedding has 448 rows.
+    let scratch = Scratch::of("mm-2025").edit_json("tokenizer.json", |t| {
+        let tokens = t["added_tokens"].as_array_mut().unwrap();
+        let more = |id: u32| {
+            let mut token = tokens[0].clone();
+            token["id"] = id.into();
+            token["content"] = format!("<more{id}>").into();
+            token
+        };
+        let more: Vec<_> = (432..=448).map(more).collect();
+        tokens.extend(more);
+    });
+    refused(&scratch, &["tokenizer.json", "449 ids", "448 rows"]);
     let length = |c: &mut serde_json::Value| c["image_seq_length"] = json!(16);
     let scratch = Scratch::of("mm-2025").edit_json("preprocessor_config.json", length);
     refused(&scratch, &["image_seq_length", "16", "4"]);
@@ -400,4 +421,49 @@ fn a_model_beyond_the_memory_allowed_is_refused_with_the_figures() {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
     load(plan.total()).expect("exactly enough");
+}
+
+/// Bytes of weights in the plan of a load that a byte of memory is not enough for.
+#[track_caller]
+fn planned(scratch: &Scratch) -> u64 {
+    let options = LoadOptions::default().with_memory_limit(1);
+    let error = MedGemma::load_with(scratch.path(), &cpu(), options);
+    match error.expect_err("a byte is not enough") {
+        Error::NotEnoughMemory { plan, .. } => plan.weights,
+        other => panic!("another error: {other}"),
+    }
+}
+
+#[test]
+fn a_plan_leaves_out_what_is_never_loaded() {
+    const EMBEDDINGS: &str = "language_model.model.embed_tokens.weight";
+    const HEAD: &str = "language_model.lm_head.weight";
+    let plain = planned(&Scratch::of("mm-2025"));
+    let head = Scratch::of("mm-2025").tensors();
+    let head = head.get(EMBEDDINGS).expect("it is there").clone();
+    let repeated = Scratch::of("mm-2025").edit(|tensors| {
+        tensors.insert(HEAD, head.clone());
+    });
+    assert_eq!(planned(&repeated), plain);
+    let loaded = load(repeated.path());
+    let ignored = &loaded.model().report().ignored;
+    assert!(ignored.iter().any(|(name, _)| name == HEAD), "{ignored:?}");
+    // One that is another matrix is loaded, whatever the configuration says of it.
+    let mut values = head.to_f32();
+    let bytes = 4 * values.len() as u64;
+    values[0] += 1.0;
+    let own = Scratch::of("mm-2025").edit(|tensors| {
+        tensors.insert(HEAD, head.with_f32(&values));
+    });
+    assert_eq!(planned(&own), plain + bytes);
+
+    let pooled = Scratch::of("mm-2025").edit(|tensors| {
+        let name = "vision_tower.vision_model.head.layernorm.weight";
+        tensors.insert(name, Stored::from_f32(&[20], &[1.0; 20]));
+    });
+    let pooled = pooled.edit_json("config.json", |config| {
+        config["vision_config"]["vision_use_head"] = json!(true);
+    });
+    assert_eq!(planned(&pooled), plain);
+    load(pooled.path());
 }

@@ -18,6 +18,7 @@ use medgemma_tensor::checkpoint::{
     Gguf, GgufPair, Rename, SafetensorsDir, WeightSource, canonical,
 };
 use medgemma_testkit::{GgufFile, Golden, assert_close, checkpoint, gguf};
+use serde_json::Value;
 use support::{GoldenChat, ask, cpu, exactly, ids, image};
 use tempfile::TempDir;
 
@@ -312,6 +313,31 @@ fn a_cache_of_quantised_weights_bears_the_name_of_its_model() {
 }
 
 #[test]
+fn a_cache_of_quantised_weights_serves_with_and_without_the_vision_part() {
+    let dir = folder("mm-f16");
+    let cache = dir.path().join("model.medgemma-int8.cache");
+    let load = |vision: bool| {
+        let options = LoadOptions::default().with_precision(Precision::Int8);
+        let options = options.with_cache_quantized(true);
+        let options = if vision {
+            options
+        } else {
+            options.without_mmproj()
+        };
+        MedGemma::load_with(dir.path(), &cpu(), options).unwrap();
+    };
+    load(true);
+    let made = || fs::metadata(&cache).unwrap().modified().unwrap();
+    let before = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let file = fs::File::options().write(true).open(&cache).unwrap();
+    file.set_modified(before).unwrap();
+    for vision in [false, true, false] {
+        load(vision);
+        assert_eq!(made(), before, "with the vision part: {vision}");
+    }
+}
+
+#[test]
 fn a_plan_counts_what_the_files_hold() {
     let dir = folder("mm-f16");
     for precision in [Precision::AsIs, Precision::Int8] {
@@ -367,6 +393,28 @@ fn a_tokenizer_beside_the_file_is_preferred() {
     fs::copy(&beside, path.0.path().join("tokenizer.json")).unwrap();
     // The ids of the pictures are then the published ones, which this tokenizer contradicts.
     names(&refusal(&path.1), &["boi_token_index", "255999", "429"]);
+}
+
+#[test]
+fn a_tokenizer_of_another_model_beside_the_file_is_refused() {
+    let dir = folder("mm-f16");
+    let beside = dir.path().join("tokenizer.json");
+    let own = fs::read_to_string(checkpoint("mm-f16").join("tokenizer.json")).unwrap();
+    let mut other: Value = serde_json::from_str(&own).unwrap();
+    let vocab = other["model"]["vocab"].as_object_mut().unwrap();
+    let [a, b] = [300, 301].map(|id| {
+        let piece = vocab.iter().find(|(_, found)| **found == id);
+        piece.unwrap().0.clone()
+    });
+    vocab.insert(a, 301.into());
+    vocab.insert(b, 300.into());
+    fs::write(&beside, other.to_string()).unwrap();
+    names(
+        &refusal(dir.path()),
+        &["model.gguf", "tokenizer.json", "id 300", "take"],
+    );
+    fs::write(&beside, own).unwrap();
+    load(dir.path()).unwrap();
 }
 
 #[test]
@@ -600,6 +648,14 @@ fn frequencies_are_left_aside_if_they_change_nothing() {
     };
     let (_dir, path) = with([1.0; 4]);
     let model = load(&path).unwrap();
+    // Nor are they planned for.
+    let one = LoadOptions::default().with_memory_limit(1);
+    match MedGemma::load_with(&path, &cpu(), one) {
+        Err(Error::NotEnoughMemory { plan, .. }) => {
+            assert_eq!(plan.weights, model.model().report().bytes);
+        }
+        other => panic!("{other:?}"),
+    }
     let ignored = &model.model().report().ignored;
     assert!(
         ignored.iter().any(|(name, _)| name == "rope_freqs.weight"),

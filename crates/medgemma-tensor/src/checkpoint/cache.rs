@@ -19,7 +19,7 @@ use super::source::WeightSource;
 use crate::error::{Error, Result};
 
 /// The format of safetensors entries that hold quantised rows, and of the checks on them.
-const VERSION: &str = "3";
+const VERSION: &str = "4";
 
 /// What is read of either end of a matrix to know it again.
 const SAMPLE: usize = 4096;
@@ -52,6 +52,9 @@ impl Cache {
     /// `quantized`, or begins a new one. A cache that cannot be read or fits no more is no error: it is
     /// made again.
     ///
+    /// Only these tensors and the files that they are in tell one cache from another: the same text model
+    /// is loaded now with its vision part, now without.
+    ///
     /// # Errors
     /// [`Error::Io`] when a source file cannot be looked at.
     pub(super) fn open<'a>(
@@ -60,9 +63,9 @@ impl Cache {
         precision: Precision,
         quantized: impl Iterator<Item = &'a str>,
     ) -> Result<Self> {
-        let names = source.names();
+        let names: Vec<&str> = quantized.collect();
         let files: BTreeSet<&Path> = names.iter().map(|name| source.file(name)).collect();
-        let content = content(source, &names, quantized)?;
+        let content = content(source, &names)?;
         let identity = identity(&files, precision, content)?;
         sweep(&path);
         Ok(Self {
@@ -227,12 +230,8 @@ fn sweep(path: &Path) {
     }
 }
 
-/// What the tensors of a checkpoint are, and how those that are quantised begin and end.
-fn content<'a>(
-    source: &dyn WeightSource,
-    names: &[&str],
-    quantized: impl Iterator<Item = &'a str>,
-) -> Result<blake3::Hash> {
+/// What the tensors that are quantised are, and how they begin and end.
+fn content(source: &dyn WeightSource, names: &[&str]) -> Result<blake3::Hash> {
     let mut hasher = blake3::Hasher::new();
     let mut update = |part: &[u8]| {
         // With its length, so that nothing can move from one part to the next.
@@ -244,10 +243,7 @@ fn content<'a>(
             update(name.as_bytes());
             update(format!("{} {:?}", info.dtype, info.shape).as_bytes());
         }
-    }
-    for name in quantized {
         let bytes = source.bytes(name)?;
-        update(name.as_bytes());
         update(&bytes[..bytes.len().min(SAMPLE)]);
         update(&bytes[bytes.len().saturating_sub(SAMPLE)..]);
         // With a cache that fits, nothing else of it is ever read.

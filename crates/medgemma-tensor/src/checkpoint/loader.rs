@@ -108,8 +108,8 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for. On the
-    /// device `ndarray`, which has no half precision, these are four for each number that is not in blocks.
+    /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for, but for
+    /// those that a rule leaves aside so far: [`Loader::with_ignored`], [`Loader::ignore`]. On the device `ndarray`, which has no half precision, these are four for each number that is not in blocks.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         let tensors = self.names.files.iter();
@@ -194,8 +194,9 @@ impl<'a> Loader<'a> {
     /// before. The file is written by [`Loader::finish`], as a whole or not at all; that it cannot be
     /// read or written costs the time of quantising and a warning in the log, not the load.
     ///
-    /// Sources are the same when their names, sizes and times of change are, and the names, kinds and
-    /// shapes of their tensors, and the first and the last 4 KiB of each matrix that is quantised.
+    /// Sources are the same when the matrices that are quantised have the same names, kinds and shapes,
+    /// the same first and last 4 KiB, and are in files of the same names, sizes and times of change. The
+    /// files of other tensors, a vision part for instance, do not matter: the cache holds nothing of them.
     /// Weights that were replaced by others of one size and time, as images of containers set it, are
     /// noticed by these; numbers changed in the midst of a matrix, with the file's time set back, are
     /// not. Each matrix of the cache is held to a checksum of its own (CRC-32, 8 GB a second where
@@ -237,6 +238,12 @@ impl<'a> Loader<'a> {
     /// that is not wanted, or one name in full), because of `reason`, unless the model asks for it.
     pub fn ignore(&mut self, prefix: &str, reason: &'static str) {
         self.ignored_prefixes.push((prefix.to_owned(), reason));
+    }
+
+    /// Whether a rule lets the canonical name `name` be left aside.
+    #[must_use]
+    pub fn is_ignored(&self, name: &str) -> bool {
+        self.reason_to_ignore(name).is_some()
     }
 
     /// Why `name` may be left aside, if it may.

@@ -26,5 +26,5 @@ pub use loader::{LoadReport, Loader, Progress, Scope};
 pub use map::{MappedBytes, map_file};
 pub use names::{Ignore, Rename, canonical};
 pub use precision::{Precision, Quantize};
-pub use safetensors::SafetensorsDir;
+pub use safetensors::{SafetensorsDir, is_adapter};
 pub use source::{StoredDtype, TensorInfo, WeightSource};

@@ -14,6 +14,17 @@ use crate::error::{Error, Result};
 /// The file name of a checkpoint that was not sharded.
 const SINGLE_FILE: &str = "model.safetensors";
 
+/// Names of files that hold what a fine-tune adds to a model, as peft and MLX write them.
+const ADAPTERS: [&str; 2] = ["adapter_model.safetensors", "adapters.safetensors"];
+
+/// Whether the file at `path` is, by its name, an adapter: what a fine-tune adds to a model, and no
+/// model.
+#[must_use]
+pub fn is_adapter(path: &Path) -> bool {
+    let name = path.file_name();
+    name.is_some_and(|name| ADAPTERS.iter().any(|adapter| name == *adapter))
+}
+
 /// One mapped file.
 #[derive(Debug)]
 struct Shard {
@@ -43,7 +54,7 @@ pub struct SafetensorsDir {
 
 impl SafetensorsDir {
     /// Opens `model.safetensors`, else every shard that `model.safetensors.index.json` names, else
-    /// the only `*.safetensors` file in `dir` (the order of `transformers`).
+    /// the only `*.safetensors` file in `dir` (the order of `transformers`), adapters beside it aside.
     ///
     /// # Errors
     /// [`Error::NoWeights`], [`Error::AmbiguousWeights`], everything that a corrupt file or index
@@ -141,6 +152,10 @@ fn only_file(dir: &Path) -> Result<PathBuf> {
         }
     }
     found.sort();
+    // Beside a model it does not count; alone it may be read by whoever wants it.
+    if found.iter().any(|path| !is_adapter(path)) {
+        found.retain(|path| !is_adapter(path));
+    }
     match found.len() {
         0 => Err(Error::NoWeights {
             dir: dir.to_path_buf(),

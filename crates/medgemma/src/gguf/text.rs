@@ -25,6 +25,9 @@ const PUBLISHED: [(usize, usize, f64); 5] = [
 /// Base of the global rotation in all of them.
 const PUBLISHED_BASE: f64 = 1_000_000.0;
 
+/// What the norms of all of them add to the mean square.
+const PUBLISHED_EPSILON: f64 = 1e-6;
+
 /// Sizes of the decoder: GGUF's key, the configuration's, whether it must be there.
 pub(super) const SIZES: [(&str, &str, bool); 7] = [
     ("block_count", "num_hidden_layers", true),
@@ -91,11 +94,11 @@ pub(super) fn read(metadata: &GgufMetadata) -> Result<Map<String, Value>> {
     config.insert("query_pre_attn_scalar".into(), scalar.into());
     same_head(metadata, head)?;
     no_soft_capping(metadata)?;
-    let eps = need(
-        metadata,
-        "gemma3.attention.layer_norm_rms_epsilon",
-        GgufMetadata::number,
-    )?;
+    const EPSILON: &str = "gemma3.attention.layer_norm_rms_epsilon";
+    let eps = match metadata.number(EPSILON)? {
+        None if published(layers, width).is_some() => PUBLISHED_EPSILON,
+        _ => need(metadata, EPSILON, GgufMetadata::number)?,
+    };
     config.insert("rms_norm_eps".into(), eps.into());
     let window = metadata.size("gemma3.attention.sliding_window")?;
     config.insert("sliding_window".into(), window.into());
@@ -174,11 +177,15 @@ fn layer_types(metadata: &GgufMetadata, layers: usize, window: bool) -> Result<V
     Ok(slides.into_iter().map(name).collect())
 }
 
+/// The published model of this size, if there is one.
+fn published(layers: usize, width: usize) -> Option<&'static (usize, usize, f64)> {
+    let same = |&&(l, w, _): &&(usize, usize, f64)| (l, w) == (layers, width);
+    PUBLISHED.iter().find(same)
+}
+
 /// Both rotary embeddings, in the dialect of transformers 5.
 fn rope(metadata: &GgufMetadata, layers: usize, width: usize) -> Result<Value> {
-    let published = PUBLISHED
-        .iter()
-        .find(|&&(l, w, _)| (l, w) == (layers, width));
+    let published = published(layers, width);
     let base = match metadata.number("gemma3.rope.freq_base")? {
         None if published.is_some() => PUBLISHED_BASE,
         None => return Err(metadata.error("gemma3.rope.freq_base", "this key")),

@@ -90,15 +90,7 @@ impl Gguf {
     /// Reads one file's header.
     fn parse(path: &Path, bytes: MappedBytes) -> Result<Self> {
         let mut reader = Reader::new(path, &bytes);
-        let magic = reader.array::<4>()?;
-        if magic != MAGIC {
-            let found = format!("its first bytes are {magic:?}");
-            return Err(reader.malformed("a GGUF file, which begins with \"GGUF\"", found));
-        }
-        version(path, reader.u32()?)?;
-        let tensor_count = reader.count("a table of tensors that fits", tensors::LEAST_ENTRY)?;
-        let key_count = reader.count("metadata that fits", metadata::LEAST_ENTRY)?;
-        let metadata = GgufMetadata::read(path, &bytes, &mut reader, key_count)?;
+        let (metadata, tensor_count) = keys(path, &bytes, &mut reader)?;
         let alignment = alignment(&metadata)?;
         let entries = tensors::read(path, &mut reader, tensor_count, alignment, bytes.len())?;
         let place = |entry| Place { part: 0, entry };
@@ -163,6 +155,38 @@ impl Gguf {
             self.tensors.insert(b.to_owned(), first);
         }
     }
+}
+
+impl GgufMetadata {
+    /// What the file at `path` says of its model, without a look at its tensors: enough to tell what a file
+    /// is, also one whose tensors are of types that are not read here. Of a split model: what this part
+    /// says.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::NotAFile`], and what corrupt metadata can be accused of (see [`Error`]).
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = map_file(path)?;
+        let mut reader = Reader::new(path, &bytes);
+        Ok(keys(path, &bytes, &mut reader)?.0)
+    }
+}
+
+/// Reads the header up to its table of tensors: the metadata, and how many tensors there are.
+fn keys(
+    path: &Path,
+    bytes: &MappedBytes,
+    reader: &mut Reader<'_>,
+) -> Result<(GgufMetadata, usize)> {
+    let magic = reader.array::<4>()?;
+    if magic != MAGIC {
+        let found = format!("its first bytes are {magic:?}");
+        return Err(reader.malformed("a GGUF file, which begins with \"GGUF\"", found));
+    }
+    version(path, reader.u32()?)?;
+    let tensor_count = reader.count("a table of tensors that fits", tensors::LEAST_ENTRY)?;
+    let key_count = reader.count("metadata that fits", metadata::LEAST_ENTRY)?;
+    let metadata = GgufMetadata::read(path, bytes, reader, key_count)?;
+    Ok((metadata, tensor_count))
 }
 
 /// Refuses what the rest of the header could not be read by.
