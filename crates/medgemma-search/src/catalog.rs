@@ -13,6 +13,7 @@ use crate::ids::{self, IdTable};
 use crate::mask::Mask;
 use crate::metadata::Metadata;
 use crate::record::{self, Record};
+use crate::rows;
 
 /// The rows up to a published state.
 #[derive(Debug)]
@@ -201,6 +202,13 @@ impl Catalog {
             }
         }
         Ok(())
+    }
+
+    /// The rows of a batch that have not been deleted or replaced.
+    pub(crate) fn live_of(&self, span: &Span) -> impl Iterator<Item = usize> {
+        let rows = span.first_row..rows::end(span);
+        let rows = rows.filter_map(|row| usize::try_from(row).ok());
+        rows.filter(|row| self.live.contains(*row))
     }
 
     pub(crate) fn state(&self) -> &Commit {

@@ -313,7 +313,7 @@ impl Writer {
         let batch = unverified.range(..=row as u64).next_back();
         let batch = batch.map(|(_, span)| *span);
         if let Some(span) = batch.filter(|span| (row as u64) < rows::end(span)) {
-            self.rows.expect_batch(&span)?;
+            self.rows.expect_live(&span, &self.catalog)?;
             unverified.remove(&span.first_row);
         }
         let mut vector = Vec::new();
@@ -325,17 +325,31 @@ impl Writer {
         self.fingerprint.dimension
     }
 
-    /// Makes all codes again from the vectors, for a file of codes that
-    /// [`Index::verify`](crate::Index::verify) found damaged. Readers must not have the index open:
-    /// they would see codes change.
+    /// Makes the codes of every batch whose codes are damaged again from its vectors, for a file of
+    /// codes that [`Index::verify`](crate::Index::verify) found damaged. A batch whose vectors are
+    /// damaged too is left as it is where none of them can be found any more. Readers must not have the
+    /// index open: they would see codes change.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the vectors are, [`Error::Io`].
+    /// [`Error::Damaged`] if vectors that are needed are, and nothing was written then; [`Error::Io`].
     pub fn remake_codes(&mut self) -> Result<()> {
-        self.catalog.spans(|span| self.rows.expect_batch(span))?;
-        self.rows.remake_codes(0..self.catalog.state().rows)?;
-        let rows = &self.rows;
-        self.catalog.spans(|span| rows.expect_codes(span))
+        let mut damaged = Vec::new();
+        self.catalog.spans(|span| {
+            if self.rows.has_codes(span)? {
+                return Ok(());
+            }
+            self.rows.expect_live(span, &self.catalog)?;
+            // Of vectors that are damaged, and can be found no more, codes would be no better.
+            if self.rows.has_vectors(span)? {
+                damaged.push(*span);
+            }
+            Ok(())
+        })?;
+        for span in &damaged {
+            self.rows.remake_codes(span.first_row..rows::end(span))?;
+        }
+        self.rows.codes.sync()?;
+        damaged.iter().try_for_each(|span| self.rows.expect_codes(span))
     }
 }
 

@@ -189,12 +189,19 @@ fn damage_is_not_exported() {
     let index = Index::open(&path, &Fingerprint::new("m", 2)).expect("the last batch is whole");
     let to = folder.path().join("x");
     for exported in [index.export_arrow(&to), index.export_parquet(&to)] {
-        assert!(
-            matches!(exported, Err(Error::Damaged { .. })),
-            "{exported:?}"
-        );
+        let error = exported.expect_err("damaged");
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("vectors of 'old'"), "{error}");
     }
     assert_eq!(names(folder.path()), ["index"]);
+    // Nothing of the damaged batch can be found any more.
+    writer
+        .append(Batch::new().delete("old"))
+        .expect("appended");
+    let index = Index::open(&path, &Fingerprint::new("m", 2)).expect("opened");
+    for exported in [index.export_arrow(&to), index.export_parquet(&to)] {
+        assert_eq!(exported.expect("exported").rows, 1);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod progress;
 mod reading;
 mod settle;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::error::Error as StdError;
 use std::num::NonZero;
 use std::ops::ControlFlow;
@@ -94,6 +94,9 @@ pub struct Ingestion {
     /// ingested again. Nothing is removed while a file or folder could not be read: it may be what is
     /// looked for.
     pub prune: bool,
+    /// Ids whose pictures are embedded again although the index has them: none, unless asked for
+    /// otherwise.
+    pub again: BTreeSet<String>,
 }
 
 impl Ingestion {
@@ -118,6 +121,7 @@ impl Ingestion {
             threads: std::thread::available_parallelism().map_or(1, NonZero::get),
             largest: LARGEST,
             prune: false,
+            again: BTreeSet::new(),
         }
     }
 
@@ -163,6 +167,15 @@ impl Ingestion {
     #[must_use]
     pub fn with_prune(mut self) -> Self {
         self.prune = true;
+        self
+    }
+
+    /// Embedding the pictures of these ids again, where they are met, such as those that
+    /// [`Index::damaged`](crate::Index::damaged) names. They count as [`Ingested::added`]; the index
+    /// keeps the old vector of a picture that is not met.
+    #[must_use]
+    pub fn with_again(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.again = ids.into_iter().collect();
         self
     }
 
@@ -219,6 +232,9 @@ impl Ingestion {
         let writer = RwLock::new(writer);
         let read = |index: usize| {
             let recorded = |id: &str| {
+                if self.again.contains(id) {
+                    return None;
+                }
                 let writer = writer.read().unwrap_or_else(PoisonError::into_inner);
                 places::recorded(&writer, id)
             };

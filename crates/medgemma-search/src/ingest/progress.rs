@@ -197,7 +197,9 @@ pub enum Fault {
     Vector,
     /// It was moved, and its vector or one that was published with it is not what was appended: it
     /// keeps the place that is recorded.
-    #[error("is in the index, from another place, and its vector is damaged")]
+    #[error(
+        "is in the index, from another place, and its vector may be damaged; see `Index::damaged`"
+    )]
     Damaged(#[source] crate::Error),
 }
 
