@@ -59,7 +59,7 @@ impl Writer {
     pub(crate) fn begin(folder: &Path, fingerprint: &Fingerprint) -> Result<(Self, Header)> {
         fingerprint.check()?;
         files::create_folder(folder)?;
-        let lock = Lock::take(folder)?;
+        let mut lock = Lock::take(folder)?;
         if Header::exists(folder)? {
             return Err(Error::Exists {
                 path: folder.to_owned(),
@@ -77,6 +77,7 @@ impl Writer {
         }
         let header = Header::new(fingerprint);
         let mut commit = NamedFile::create(folder, files::COMMIT)?;
+        lock.hold(folder)?;
         Commit::default().publish_twice(header.identity, &mut commit)?;
         files::sync_folder(folder)?;
         let (writer, _) = Self::open_locked(folder, &header, lock)?;

@@ -345,6 +345,36 @@ fn there_is_one_index_in_a_folder_and_one_writer() {
 
 #[test]
 #[cfg(unix)]
+fn a_lock_that_is_deleted_lets_nobody_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let one = |id: &str| {
+        let mut batch = Batch::new();
+        batch.put(id, vec![1.0, 2.0], Metadata::new());
+        batch
+    };
+    // Of an index that is made, and of one that is opened.
+    let mut writer = Writer::create(path, &fingerprint(2)).expect("created");
+    for id in ["a", "b"] {
+        fs::remove_file(path.join("lock")).expect("removed");
+        let second = Writer::open(path, &fingerprint(2)).map(drop);
+        let error = second.expect_err("a second writer");
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+        writer.append(&one(id)).expect("appended");
+        drop(writer);
+        writer = Writer::open(path, &fingerprint(2)).expect("unlocked").0;
+    }
+    assert_eq!(writer.len(), 2);
+    // Nor may another index be made while one is: its header, the last file, is not there yet.
+    fs::remove_file(path.join("lock")).expect("removed");
+    fs::remove_file(path.join("header")).expect("removed");
+    let second = Writer::create(path, &fingerprint(2)).map(drop);
+    let error = second.expect_err("a second writer");
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
+}
+
+#[test]
+#[cfg(unix)]
 fn a_writer_that_is_gone_keeps_nobody_out_while_processes_start() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(Writer::create(folder.path(), &fingerprint(2)).expect("created"));
