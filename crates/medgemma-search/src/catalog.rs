@@ -291,6 +291,7 @@ fn walk<'a>(frame: &'a Frame, mut each: impl FnMut(Change<'a>)) -> std::result::
 mod tests {
     use super::Catalog;
     use crate::commit::Commit;
+    use crate::error::RESTORE;
     use crate::files::{LOG, NamedFile};
     use crate::{Batch, Fingerprint, Metadata, Writer};
 
@@ -300,7 +301,7 @@ mod tests {
         let folder = folder.path();
         let mut writer = Writer::create(folder, &Fingerprint::new("m", 1)).expect("created");
         let latest = || Commit::read(folder).expect("slots").latest;
-        let log = NamedFile::open(folder, LOG, false).expect("opened");
+        let log = NamedFile::open(folder, LOG, false, RESTORE).expect("opened");
         let mut catalog = Catalog::open(log, &latest()).expect("read");
         let mut rooms = Vec::new();
         for row in 0..200 {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::batch::{Batch, Entry};
 use crate::catalog::Catalog;
 use crate::commit::{Commit, Slots};
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
 use crate::fingerprint::Fingerprint;
 use crate::header::Header;
@@ -57,7 +57,7 @@ impl Index {
         slots.expect(folder, header.identity)?;
         let files = RowFiles::open(folder, fingerprint.dimension, false)?;
         files.expect_vectors(slots.latest.rows)?;
-        let log = NamedFile::open(folder, files::LOG, false)?;
+        let log = NamedFile::open(folder, files::LOG, false, RESTORE)?;
         let mut catalog = Catalog::open(log, &slots.latest)?;
         if slots.damaged {
             // The damaged slot may have been the newer one; what it published is in the log.

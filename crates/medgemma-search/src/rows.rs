@@ -26,10 +26,21 @@ pub(crate) struct RowFiles {
 }
 
 impl RowFiles {
+    /// Opens both. A writer makes a file of codes that is missing, for recovery to fill.
     pub(crate) fn open(folder: &Path, dimension: usize, write: bool) -> Result<Self> {
+        let vectors = NamedFile::open(folder, files::VECTORS, write, RESTORE)?;
+        let codes = match NamedFile::open(folder, files::CODES, write, REOPEN) {
+            Err(Error::Damaged { .. }) if write => {
+                let codes = NamedFile::create(folder, files::CODES)?;
+                codes.sync()?;
+                files::sync_folder(folder)?;
+                codes
+            }
+            codes => codes?,
+        };
         Ok(Self {
-            vectors: NamedFile::open(folder, files::VECTORS, write)?,
-            codes: NamedFile::open(folder, files::CODES, write)?,
+            vectors,
+            codes,
             dimension,
         })
     }
@@ -52,7 +63,7 @@ impl RowFiles {
     /// Maps the codes of the first `rows` rows, of which there must be vectors too.
     pub(crate) fn map_codes(&self, rows: u64) -> Result<Codes> {
         self.expect_vectors(rows)?;
-        expect_len(&self.codes, self.code_at(rows), REMAKE)?;
+        expect_len(&self.codes, self.code_at(rows), REOPEN)?;
         let codes = map_file(&self.codes.file, self.code_at(rows));
         let codes = codes.map_err(Error::io(&self.codes.path, "map the file"))?;
         let rows = codes.len() / self.dimension;
@@ -173,6 +184,10 @@ const NAMED: usize = 3;
 const EMBED: &str = "restore the folder from a copy, or embed the pictures that `Index::damaged` names once more (`Ingestion::with_again`), or delete their ids";
 /// What to do about codes.
 const REMAKE: &str = "open the index for writing and call `Writer::remake_codes`, which makes them again from the vectors";
+
+/// What to do about codes that are not there.
+const REOPEN: &str =
+    "open the index for writing (`Writer::open`), which makes codes again from the vectors";
 
 /// One more than a batch's last row.
 pub(crate) fn end(span: &Span) -> u64 {

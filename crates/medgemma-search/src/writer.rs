@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::batch::{Appended, Batch};
 use crate::catalog::Catalog;
 use crate::commit::Commit;
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
 use crate::fingerprint::Fingerprint;
 use crate::frame::{self, Span};
@@ -126,10 +126,10 @@ impl Writer {
 
     fn open_locked(folder: &Path, header: &Header, lock: Lock) -> Result<(Self, Recovery)> {
         let fingerprint = &header.fingerprint;
-        let mut commit = NamedFile::open(folder, files::COMMIT, true)?;
+        let mut commit = NamedFile::open(folder, files::COMMIT, true, RESTORE)?;
         let slots = Commit::read(folder)?;
         slots.expect(folder, header.identity)?;
-        let log = NamedFile::open(folder, files::LOG, true)?;
+        let log = NamedFile::open(folder, files::LOG, true, RESTORE)?;
         let mut catalog = Catalog::open(log, &slots.latest)?;
         let mut rows = RowFiles::open(folder, fingerprint.dimension, true)?;
         let recovery = recovery::recover(&slots, &mut catalog, &mut rows, &mut commit)?;

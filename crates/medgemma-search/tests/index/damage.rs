@@ -190,6 +190,38 @@ fn damaged_codes_are_made_again() {
 }
 
 #[test]
+fn a_file_that_is_missing_is_made_again_or_to_be_restored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let before = entries(&archive(path));
+    let open = || Index::open(path, &fingerprint(8)).map(drop);
+    let write = || Writer::open(path, &fingerprint(8)).map(drop);
+    let damaged = |error: Error, name: &str, remedy: &str| {
+        let message = error.to_string();
+        assert!(matches!(error, Error::Damaged { .. }), "{message}");
+        for part in [&path.join(name).display().to_string(), "none", remedy] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    };
+    for name in ["vectors", "log", "commit"] {
+        fs::rename(path.join(name), path.join("away")).expect("moved");
+        damaged(open().expect_err(name), name, "restore the folder");
+        damaged(write().expect_err(name), name, "restore the folder");
+        assert!(!path.join(name).exists(), "{name} is not made");
+        fs::rename(path.join("away"), path.join(name)).expect("moved");
+    }
+    let codes = fs::read(path.join("codes")).expect("read");
+    fs::remove_file(path.join("codes")).expect("removed");
+    damaged(open().expect_err("no codes"), "codes", "`Writer::open`");
+    let (_, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
+    assert_eq!(recovery.remade_codes, 40);
+    assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
+    let index = Index::open(path, &fingerprint(8)).expect("opened");
+    index.verify().expect("whole");
+    assert_eq!(entries(&index), before);
+}
+
+#[test]
 fn damage_to_an_old_record_is_found_on_opening() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
