@@ -35,8 +35,9 @@ use crate::writer::Writer;
 const BATCH: usize = 32;
 /// Pictures that are embedded together, unless asked for otherwise.
 const STEP: usize = 8;
-/// The longest file that is read, unless asked for otherwise: 1 GiB.
-const LARGEST: u64 = 1 << 30;
+/// The longest file that is read, unless asked for otherwise: 256 MiB, as far as the workspace's
+/// decoder goes. Every thread may hold one.
+const LARGEST: u64 = 256 << 20;
 
 /// How a folder of pictures is taken into an index.
 ///
@@ -85,8 +86,10 @@ pub struct Ingestion {
     /// Threads that read and decode: as many as the system has processors for this one, unless asked
     /// for otherwise.
     pub threads: usize,
-    /// The longest file that is read, in bytes: 1 GiB unless asked for otherwise. Longer ones are
-    /// skipped.
+    /// The longest file that is read, in bytes: 256 MiB unless asked for otherwise. Longer ones are
+    /// skipped, without being read where the system tells their length. Files take `threads` times as
+    /// much memory at most, apart from the pictures that are decoded from them. Give it what your
+    /// decoder takes at most: more is read in vain.
     pub largest: u64,
     /// Whether vectors whose pictures are [`Ingested::gone`], of any folder, are removed: no, unless
     /// asked for otherwise. A disk that is not there has no pictures. Of files that are equal to the
