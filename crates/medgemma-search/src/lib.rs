@@ -75,7 +75,7 @@ mod writer;
 // The public interface is:
 pub use crate::batch::{Appended, Batch, Entry};
 pub use crate::content::{content_id, content_id_of_file};
-pub use crate::duplicates::{DuplicateOptions, Duplicates, Pair};
+pub use crate::duplicates::{Compared, DuplicateOptions, Duplicates, Pair};
 pub use crate::error::{Error, Result};
 #[cfg(feature = "export")]
 pub use crate::export::{Column, ColumnKind, Exported};
