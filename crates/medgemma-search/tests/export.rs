@@ -205,6 +205,22 @@ fn damage_is_not_exported() {
 }
 
 #[test]
+fn the_recipes_are_those_that_are_tried() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("read");
+    let (readme, tried) = (read("README.md"), read("tests/export.py"));
+    assert!(tried.contains("\nBATCH = 256\n"));
+    let recipes = [
+        ("iter_batches(batch_size=256)", "iter_batches(batch_size=BATCH)"),
+        ("file.get_batch(at) for at in range(file.num_record_batches)", "file.get_batch(at) for at in range(file.num_record_batches)"),
+    ];
+    for (recipe, tried_as) in recipes {
+        assert!(readme.contains(recipe), "{recipe}");
+        assert!(tried.contains(tried_as), "{tried_as}");
+    }
+}
+
+#[test]
 #[ignore = "needs a Python with pyarrow, LanceDB and Qdrant's client: see the header; .ci/run runs it"]
 fn other_programs_read_what_was_exported() {
     let python = std::env::var_os("MEDGEMMA_SEARCH_PYTHON");
@@ -230,6 +246,7 @@ fn other_programs_read_what_was_exported() {
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complained}");
+    assert!(said.contains("request: "), "{said}{complained}");
     for reader in ["arrow", "parquet", "lancedb", "qdrant"] {
         let line = format!("{reader}: 19999 rows");
         assert!(said.contains(&line), "no line '{line}': {said}{complained}");
