@@ -166,6 +166,19 @@ impl Catalog {
         record_at(&self.map, &self.offsets, row)
     }
 
+    /// Where the record of a row begins in the log; its end, of a row that is not there.
+    pub(crate) fn offset(&self, row: usize) -> u64 {
+        self.offsets
+            .get(row)
+            .copied()
+            .unwrap_or(self.state.log_bytes)
+    }
+
+    /// Fills `buffer` with the bytes of the log from `at` on.
+    pub(crate) fn read_log(&self, at: u64, buffer: &mut [u8]) -> Result<()> {
+        self.log.read_at(at, buffer)
+    }
+
     /// The bytes of a row's id, none if the log has changed since it was read.
     pub(crate) fn id(&self, row: usize) -> &[u8] {
         self.record(row).map_or(&[], |record| record.id)

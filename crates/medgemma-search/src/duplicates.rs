@@ -176,6 +176,7 @@ impl Index {
         let began = Instant::now();
         let filter = options.filter.as_ref();
         let mask = filter.map(|filter| scan::matching(cpu, self.catalog(), filter));
+        let mask = mask.transpose()?;
         let mask = mask.as_ref().unwrap_or(self.catalog().live());
         let states: Mutex<Vec<Found>> = Mutex::default();
         let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);

@@ -37,7 +37,7 @@
 //! | what a crash left → the last whole batch | `recovery` |
 //! | published state → what is known of the rows | `catalog`, `ids`, `rows` |
 //! | query → candidates by 8-bit codes → hits by f32 vectors | `scan`, `best`, `search` |
-//! | filter → the rows that may be found | `filter`, `mask` |
+//! | filter → the rows that may be found | `filter`, `window`, `mask` |
 
 mod batch;
 mod best;
@@ -70,6 +70,7 @@ mod recovery;
 mod rows;
 mod scan;
 mod search;
+mod window;
 mod writer;
 
 // The public interface is:

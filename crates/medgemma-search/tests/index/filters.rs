@@ -5,7 +5,7 @@ use std::ops::Bound;
 use medgemma_search::{Batch, Cpu, Filter, Index, Metadata, Query, Value, Writer};
 use proptest::prelude::*;
 
-use crate::support::{build, fingerprint};
+use crate::support::{build, cpus, fingerprint};
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -185,4 +185,73 @@ fn what_is_deleted_or_replaced_is_not_found() {
     assert_eq!(writer.append(&batch).expect("appended").added, 1);
     assert!(index.refresh().expect("refreshed"));
     assert_eq!((index.len(), index.contains("b")), (3, true));
+}
+
+/// What the kernel counts of a mapped file as memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn mapped(path: &std::path::Path) -> u64 {
+    let maps = std::fs::read_to_string("/proc/self/smaps").expect("a Linux");
+    let mut lines = maps.lines();
+    let name = path.to_str().expect("text");
+    let mut bytes = 0;
+    while lines.any(|line| line.ends_with(name)) {
+        let resident = lines.by_ref().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = resident.expect("a size").trim().trim_end_matches(" kB");
+        bytes += kib.parse::<u64>().expect("a number") * 1024;
+    }
+    bytes
+}
+
+#[test]
+fn a_filter_reads_records_of_any_length_and_leaves_the_log_out_of_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().canonicalize().expect("a folder");
+    let mut writer = Writer::create(&path, &fingerprint(2)).expect("created");
+    let kind = |row: usize| ["a", "b", "c"][row % 3];
+    for first in (0..9000).step_by(3000) {
+        let mut batch = Batch::new();
+        for row in first..first + 3000 {
+            // What lies behind is longer than what is read at a time, now and then, or exactly so long.
+            let note = match row % 1000 {
+                7 => "x".repeat(300_000),
+                8 => "x".repeat(262_100 + row / 100),
+                _ => "x".repeat(2000),
+            };
+            let metadata = [
+                ("kind".to_owned(), kind(row).into()),
+                ("note".to_owned(), note.into()),
+                ("row".to_owned(), (row as f64).into()),
+            ];
+            batch.put(row.to_string(), vec![1.0, row as f32], metadata.into());
+        }
+        writer.append(&batch).expect("appended");
+        // Between two rows of the log lie deletions and the heads of batches. They are few, since each
+        // looks at the record of its row in the map.
+        let mut batch = Batch::new();
+        for row in first..first + 20 {
+            batch.delete(row.to_string());
+        }
+        writer.append(&batch).expect("appended");
+    }
+    drop(writer);
+    let index = Index::open(&path, &fingerprint(2)).expect("opened");
+    let expected = (4500..9000usize).filter(|row| row % 3 == 1 && row % 3000 >= 20);
+    let expected: std::collections::BTreeSet<String> = expected.map(|r| r.to_string()).collect();
+    let filter = Filter::equals("kind", "b").and(Filter::range("row", 4500.0..));
+    #[cfg(target_os = "linux")]
+    {
+        let log = std::fs::metadata(path.join("log")).expect("a file").len();
+        let cpu = Cpu::new(2, Cpu::detect().path());
+        let query = Query::new([1.0, 1.0]).with_k(1).with_filter(filter.clone());
+        index.search(&cpu, &query).expect("searched");
+        // A page of the hit, of a few long records, and what the kernel maps beside each.
+        let mapped = mapped(&path.join("log"));
+        assert!(mapped < log / 4, "{mapped} of {log}");
+    }
+    for cpu in cpus() {
+        let query = Query::new([1.0, 1.0]).with_k(9000).with_filter(filter.clone());
+        let hits = index.search(&cpu, &query).expect("searched");
+        assert_eq!(hits.len(), expected.len());
+        assert!(hits.iter().all(|hit| expected.contains(&hit.id)));
+    }
 }
