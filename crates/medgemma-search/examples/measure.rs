@@ -11,9 +11,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use medgemma_search::{
-    Batch, Cpu, Filter, Fingerprint, Index, Ingestion, Metadata, Query, Writer,
-};
+use medgemma_search::{Batch, Cpu, Filter, Fingerprint, Index, Ingestion, Metadata, Query, Writer};
 
 /// Vectors of one append.
 const BATCH: usize = 4096;

@@ -350,7 +350,9 @@ impl Writer {
             self.rows.remake_codes(span.first_row..rows::end(span))?;
         }
         self.rows.codes.sync()?;
-        damaged.iter().try_for_each(|span| self.rows.expect_codes(span))
+        damaged
+            .iter()
+            .try_for_each(|span| self.rows.expect_codes(span))
     }
 }
 

@@ -195,9 +195,7 @@ fn damage_is_not_exported() {
     }
     assert_eq!(names(folder.path()), ["index"]);
     // Nothing of the damaged batch can be found any more.
-    writer
-        .append(Batch::new().delete("old"))
-        .expect("appended");
+    writer.append(Batch::new().delete("old")).expect("appended");
     let index = Index::open(&path, &Fingerprint::new("m", 2)).expect("opened");
     for exported in [index.export_arrow(&to), index.export_parquet(&to)] {
         assert_eq!(exported.expect("exported").rows, 1);
@@ -211,8 +209,14 @@ fn the_recipes_are_those_that_are_tried() {
     let (readme, tried) = (read("README.md"), read("tests/export.py"));
     assert!(tried.contains("\nBATCH = 256\n"));
     let recipes = [
-        ("iter_batches(batch_size=256)", "iter_batches(batch_size=BATCH)"),
-        ("file.get_batch(at) for at in range(file.num_record_batches)", "file.get_batch(at) for at in range(file.num_record_batches)"),
+        (
+            "iter_batches(batch_size=256)",
+            "iter_batches(batch_size=BATCH)",
+        ),
+        (
+            "file.get_batch(at) for at in range(file.num_record_batches)",
+            "file.get_batch(at) for at in range(file.num_record_batches)",
+        ),
     ];
     for (recipe, tried_as) in recipes {
         assert!(readme.contains(recipe), "{recipe}");

@@ -26,7 +26,10 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         wanted.push((embedding, 1.0 - task.text_weight));
     }
     // One alone is the direction, whatever its weight: without a second none can be given.
-    let parts: Vec<_> = wanted.iter().map(|(part, w)| (part.as_slice(), *w)).collect();
+    let parts: Vec<_> = wanted
+        .iter()
+        .map(|(part, w)| (part.as_slice(), *w))
+        .collect();
     // Slices of one series hardly differ: codes alone might not tell which are the best.
     let mut query = Query::weighted(&parts)?.with_k(task.top).with_exact();
     if let Some(filter) = filter(&task.filter) {

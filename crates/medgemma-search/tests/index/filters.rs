@@ -249,7 +249,9 @@ fn a_filter_reads_records_of_any_length_and_leaves_the_log_out_of_memory() {
         assert!(mapped < log / 4, "{mapped} of {log}");
     }
     for cpu in cpus() {
-        let query = Query::new([1.0, 1.0]).with_k(9000).with_filter(filter.clone());
+        let query = Query::new([1.0, 1.0])
+            .with_k(9000)
+            .with_filter(filter.clone());
         let hits = index.search(&cpu, &query).expect("searched");
         assert_eq!(hits.len(), expected.len());
         assert!(hits.iter().all(|hit| expected.contains(&hit.id)));

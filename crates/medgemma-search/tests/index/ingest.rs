@@ -267,7 +267,10 @@ fn an_equal_of_what_cannot_be_embedded_is_no_copy() {
         assert!(dones.is_sorted() && dones.last() == Some(&7), "{dones:?}");
         if step == 32 {
             let line = found.skipped[1].to_string();
-            assert!(line.contains("is equal to") && line.contains("a.png"), "{line}");
+            assert!(
+                line.contains("is equal to") && line.contains("a.png"),
+                "{line}"
+            );
             assert!(matches!(found.skipped[1].fault, Fault::Equal { .. }));
         }
     }
