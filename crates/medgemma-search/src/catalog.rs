@@ -1,6 +1,7 @@
 //! What is known of the rows without looking at their numbers: the log, read once from its start.
 //!
-//! Held in memory: some 25 bytes a row. Ids and metadata stay in the mapped log.
+//! Held in memory: some 25 bytes a row. Ids and metadata stay in the log: read where there are many of
+//! them, mapped for comparisons of single ids.
 
 use medgemma_kernels::{Map, map_file};
 
@@ -14,6 +15,7 @@ use crate::mask::Mask;
 use crate::metadata::Metadata;
 use crate::record::{self, Record};
 use crate::rows;
+use crate::window::Window;
 
 /// The rows up to a published state.
 #[derive(Debug)]
@@ -184,22 +186,23 @@ impl Catalog {
         self.record(row).map_or(&[], |record| record.id)
     }
 
-    /// Id and metadata of a row.
+    /// Id and metadata of a row, read and not looked at in the map: of a file in large pieces a system
+    /// maps megabytes around a byte.
     pub(crate) fn describe(&self, row: usize) -> Result<(String, Metadata)> {
         let owned = |record: Record<'_>| {
             let id = std::str::from_utf8(record.id).ok()?.to_owned();
             Some((id, record.metadata.read()?.0))
         };
-        self.record(row)
-            .and_then(owned)
-            .ok_or_else(|| Error::Damaged {
-                path: self.log.path.clone(),
-                at: self.offsets.get(row).copied().unwrap_or_default(),
-                what: "record of a row",
-                expected: "the record that was there when the index was opened".to_owned(),
-                found: "other bytes".to_owned(),
-                remedy: RESTORE,
-            })
+        let mut window = Window::new(self, &(row..row + 1));
+        let record = window.record(row)?;
+        record.and_then(owned).ok_or_else(|| Error::Damaged {
+            path: self.log.path.clone(),
+            at: self.offsets.get(row).copied().unwrap_or_default(),
+            what: "record of a row",
+            expected: "the record that was there when the index was opened".to_owned(),
+            found: "other bytes".to_owned(),
+            remedy: RESTORE,
+        })
     }
 
     /// Calls `each` with what every batch says of its rows.

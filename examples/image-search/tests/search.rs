@@ -110,7 +110,7 @@ fn a_text_and_a_picture_together_are_the_sum_of_their_parts() {
     for (weight, w) in [(None, 0.5f32), (Some("0.9"), 0.9), (Some("0"), 0.0)] {
         let weight = weight.map(|weight| ["--text-weight", weight]);
         let options = weight.as_ref().map_or(&[][..], |weight| &weight[..]);
-        let both = scores(&[&both, options].concat());
+        let both = scores(&[&both[..], options].concat());
         // The length of the sum of the two vectors, whose cosine is the text's with that picture.
         let v = 1.0 - w;
         let length = (w * w + v * v + 2.0 * w * v * text[FUNDUS]).sqrt();
@@ -529,14 +529,26 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         2,
         "KEY=VALUE",
     );
-    let both = ["query", "--index", &index, "--text", "a", "--image", "b"];
+    let both = [
+        "query",
+        "--index",
+        index.as_str(),
+        "--text",
+        "a",
+        "--image",
+        "b",
+    ];
     for weight in ["1.5", "-0.1", "NaN", "half"] {
         let weight = format!("--text-weight={weight}");
-        fails(&[&both[..], &[&weight]].concat(), 2, "from 0 to 1");
+        fails(
+            &[&both[..], &[weight.as_str()][..]].concat(),
+            2,
+            "from 0 to 1",
+        );
     }
     // Nothing to weigh it against.
     fails(
-        &[&both[..5], &["--text-weight", "0.7"]].concat(),
+        &[&both[..5], &["--text-weight", "0.7"][..]].concat(),
         2,
         "--image",
     );
