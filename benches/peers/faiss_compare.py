@@ -41,6 +41,7 @@ def arguments():
     parser.add_argument("--cores", default="0,1")
     parser.add_argument("--data", choices=["clusters", "gauss"], default="clusters")
     parser.add_argument("--flat", action="store_true", help="FAISS's exact index too")
+    parser.add_argument("--filtered", action="store_true", help="ours under a filter that holds for all")
     parser.add_argument("--alone", action="store_true", help="without FAISS: keeps no vectors in memory")
     return parser.parse_args()
 
@@ -78,6 +79,7 @@ class Ours:
             stdout=subprocess.PIPE,
         )
         self.arguments = arguments
+        self.filter = ["filtered"] if options.filtered else []
         self.threads = len(options.cores.split(","))
         self.told = {}
 
@@ -90,7 +92,7 @@ class Ours:
         if self.build.wait():
             sys.exit("the program could not build the index")
         self.process = subprocess.Popen(
-            [*self.program, "search", *self.arguments, str(self.threads)],
+            [*self.program, "search", *self.arguments, str(self.threads), *self.filter],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

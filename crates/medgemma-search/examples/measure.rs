@@ -2,14 +2,16 @@
 //! times searches one at a time.
 //!
 //! `measure build FOLDER DIMENSION ROWS`: reads `ROWS` vectors from the standard input, f32 in
-//! little-endian bytes. `measure search FOLDER DIMENSION THREADS`: reads a count as u32 and so many
-//! queries, answers with one line of JSON, and begins again until the count is 0 or the input ends.
+//! little-endian bytes, and gives each the metadata that an ingestion writes. `measure search FOLDER
+//! DIMENSION THREADS`: reads a count as u32 and so many queries, answers with one line of JSON, and
+//! begins again until the count is 0 or the input ends. With `filtered` behind it each search has a
+//! filter, which holds for all vectors: it looks at the metadata of each, and the hits stay the same.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use medgemma_search::{Batch, Cpu, Fingerprint, Index, Metadata, Query, Writer};
+use medgemma_search::{Batch, Cpu, Filter, Fingerprint, Index, Ingestion, Metadata, Query, Writer};
 
 /// Vectors of one append.
 const BATCH: usize = 4096;
@@ -20,15 +22,22 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [task, folder, dimension, number] = &arguments[..] else {
+    let [task, folder, dimension, number, rest @ ..] = &arguments[..] else {
         return Err(
-            "expected: build FOLDER DIMENSION ROWS, or search FOLDER DIMENSION THREADS".into(),
+            "expected: build FOLDER DIMENSION ROWS, or search FOLDER DIMENSION THREADS [filtered]"
+                .into(),
         );
+    };
+    let filter = match rest {
+        [] => None,
+        // By the last name but one of each.
+        [word] if word == "filtered" => Some(Filter::exists(Ingestion::PATH)),
+        other => return Err(format!("expected filtered or nothing, found {other:?}").into()),
     };
     let fingerprint = Fingerprint::new("measured", dimension.parse()?);
     match &**task {
         "build" => build(Path::new(folder), &fingerprint, number.parse()?),
-        "search" => search(Path::new(folder), &fingerprint, number.parse()?),
+        "search" => search(Path::new(folder), &fingerprint, number.parse()?, filter),
         other => Err(format!("expected build or search, found {other}").into()),
     }
 }
@@ -41,7 +50,7 @@ fn build(folder: &Path, fingerprint: &Fingerprint, rows: usize) -> Result<(), Fa
         let mut batch = Batch::new();
         for row in first..rows.min(first + BATCH) {
             let vector = vector(&mut input, fingerprint.dimension)?;
-            batch.put(row.to_string(), vector, Metadata::new());
+            batch.put(row.to_string(), vector, metadata(row));
         }
         writer.append(&batch)?;
     }
@@ -50,7 +59,29 @@ fn build(folder: &Path, fingerprint: &Fingerprint, rows: usize) -> Result<(), Fa
     Ok(())
 }
 
-fn search(folder: &Path, fingerprint: &Fingerprint, threads: usize) -> Result<(), Failure> {
+/// What `Ingestion` and the example image-search write of a picture. Their ids have 64 characters
+/// more than the numbers that stand for them here.
+fn metadata(row: usize) -> Metadata {
+    let folder = format!("study-{:06}/series-{:02}", row / 100, row / 10 % 10);
+    let file = format!("{folder}/{row:08}.png");
+    Metadata::from([
+        (Ingestion::FILE.to_owned(), file.as_str().into()),
+        ("folder".to_owned(), folder.into()),
+        ("height".to_owned(), 512.into()),
+        (
+            Ingestion::PATH.to_owned(),
+            format!("/mnt/archive/pictures/{file}").into(),
+        ),
+        ("width".to_owned(), 512.into()),
+    ])
+}
+
+fn search(
+    folder: &Path,
+    fingerprint: &Fingerprint,
+    threads: usize,
+    filter: Option<Filter>,
+) -> Result<(), Failure> {
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();
     let began = Instant::now();
@@ -76,7 +107,8 @@ fn search(folder: &Path, fingerprint: &Fingerprint, threads: usize) -> Result<()
         }
         let (mut times, mut rows) = (Vec::new(), Vec::new());
         for _ in 0..count {
-            let query = Query::new(vector(&mut input, fingerprint.dimension)?).with_k(K);
+            let mut query = Query::new(vector(&mut input, fingerprint.dimension)?).with_k(K);
+            query.filter.clone_from(&filter);
             let began = Instant::now();
             let hits = index.search(&cpu, &query)?;
             times.push(began.elapsed().as_secs_f64() * 1e3);

@@ -1,6 +1,7 @@
 //! What is known of the rows without looking at their numbers: the log, read once from its start.
 //!
-//! Held in memory: some 25 bytes a row. Ids and metadata stay in the mapped log.
+//! Held in memory: some 25 bytes a row. Ids and metadata stay in the log: read where there are many of
+//! them, mapped for comparisons of single ids.
 
 use medgemma_kernels::{Map, map_file};
 
@@ -13,6 +14,8 @@ use crate::ids::{self, IdTable};
 use crate::mask::Mask;
 use crate::metadata::Metadata;
 use crate::record::{self, Record};
+use crate::rows;
+use crate::window::Window;
 
 /// The rows up to a published state.
 #[derive(Debug)]
@@ -165,27 +168,41 @@ impl Catalog {
         record_at(&self.map, &self.offsets, row)
     }
 
+    /// Where the record of a row begins in the log; its end, of a row that is not there.
+    pub(crate) fn offset(&self, row: usize) -> u64 {
+        self.offsets
+            .get(row)
+            .copied()
+            .unwrap_or(self.state.log_bytes)
+    }
+
+    /// Fills `buffer` with the bytes of the log from `at` on.
+    pub(crate) fn read_log(&self, at: u64, buffer: &mut [u8]) -> Result<()> {
+        self.log.read_at(at, buffer)
+    }
+
     /// The bytes of a row's id, none if the log has changed since it was read.
     pub(crate) fn id(&self, row: usize) -> &[u8] {
         self.record(row).map_or(&[], |record| record.id)
     }
 
-    /// Id and metadata of a row.
+    /// Id and metadata of a row, read and not looked at in the map: of a file in large pieces a system
+    /// maps megabytes around a byte.
     pub(crate) fn describe(&self, row: usize) -> Result<(String, Metadata)> {
         let owned = |record: Record<'_>| {
             let id = std::str::from_utf8(record.id).ok()?.to_owned();
             Some((id, record.metadata.read()?.0))
         };
-        self.record(row)
-            .and_then(owned)
-            .ok_or_else(|| Error::Damaged {
-                path: self.log.path.clone(),
-                at: self.offsets.get(row).copied().unwrap_or_default(),
-                what: "record of a row",
-                expected: "the record that was there when the index was opened".to_owned(),
-                found: "other bytes".to_owned(),
-                remedy: RESTORE,
-            })
+        let mut window = Window::new(self, &(row..row + 1));
+        let record = window.record(row)?;
+        record.and_then(owned).ok_or_else(|| Error::Damaged {
+            path: self.log.path.clone(),
+            at: self.offsets.get(row).copied().unwrap_or_default(),
+            what: "record of a row",
+            expected: "the record that was there when the index was opened".to_owned(),
+            found: "other bytes".to_owned(),
+            remedy: RESTORE,
+        })
     }
 
     /// Calls `each` with what every batch says of its rows.
@@ -201,6 +218,13 @@ impl Catalog {
             }
         }
         Ok(())
+    }
+
+    /// The rows of a batch that have not been deleted or replaced.
+    pub(crate) fn live_of(&self, span: &Span) -> impl Iterator<Item = usize> {
+        let rows = span.first_row..rows::end(span);
+        let rows = rows.filter_map(|row| usize::try_from(row).ok());
+        rows.filter(|row| self.live.contains(*row))
     }
 
     pub(crate) fn state(&self) -> &Commit {
@@ -283,6 +307,7 @@ fn walk<'a>(frame: &'a Frame, mut each: impl FnMut(Change<'a>)) -> std::result::
 mod tests {
     use super::Catalog;
     use crate::commit::Commit;
+    use crate::error::RESTORE;
     use crate::files::{LOG, NamedFile};
     use crate::{Batch, Fingerprint, Metadata, Writer};
 
@@ -292,7 +317,7 @@ mod tests {
         let folder = folder.path();
         let mut writer = Writer::create(folder, &Fingerprint::new("m", 1)).expect("created");
         let latest = || Commit::read(folder).expect("slots").latest;
-        let log = NamedFile::open(folder, LOG, false).expect("opened");
+        let log = NamedFile::open(folder, LOG, false, RESTORE).expect("opened");
         let mut catalog = Catalog::open(log, &latest()).expect("read");
         let mut rooms = Vec::new();
         for row in 0..200 {

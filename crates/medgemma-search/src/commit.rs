@@ -103,7 +103,8 @@ impl Commit {
     /// Reads what was last published in `folder`.
     pub(crate) fn read(folder: &Path) -> Result<Slots> {
         let path = folder.join(files::COMMIT);
-        let bytes = std::fs::read(&path).map_err(Error::io(&path, "read the file"))?;
+        let bytes = std::fs::read(&path);
+        let bytes = bytes.map_err(|error| files::unopened(&path, RESTORE, error))?;
         let slots = [0, STRIDE].map(|at| bytes.get(at..).and_then(Self::decode));
         let latest = slots
             .into_iter()

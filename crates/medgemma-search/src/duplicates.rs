@@ -1,5 +1,6 @@
 //! Pairs of vectors that are nearly the same.
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -71,6 +72,18 @@ pub struct Duplicates {
     pub pairs: Vec<Pair>,
     /// Pairs above the threshold, those beyond the limit included.
     pub found: u64,
+    /// Whether the comparison was ended before all pairs were looked at: some are missing then.
+    pub stopped: bool,
+}
+
+/// How far a comparison of all vectors is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compared {
+    /// Pairs of rows that were compared or did not need to be, since a filter leaves them out.
+    pub done: u64,
+    /// All pairs of rows.
+    pub pairs: u64,
 }
 
 /// Two vectors.
@@ -107,18 +120,52 @@ impl Found {
     }
 }
 
+/// What the threads of a comparison share.
+struct Watch<F> {
+    compared: Compared,
+    progress: F,
+    stopped: bool,
+}
+
+impl<F: FnMut(Compared) -> ControlFlow<()>> Watch<F> {
+    /// Tells of `pairs` more.
+    fn tell(&mut self, pairs: u64) {
+        self.compared.done += pairs;
+        // Pieces that were begun before an end was asked for are not told of.
+        self.stopped = self.stopped || (self.progress)(self.compared).is_break();
+    }
+}
+
 impl Index {
     /// All pairs of vectors whose cosine similarity reaches a threshold. None is missed: the codes
     /// only rule out what the error of their rounding cannot reach.
     ///
     /// Every vector is compared with every later one, so the time grows with the square of their
-    /// number.
+    /// number: a million take a hundred times as long as a hundred thousand. `cpu` is taken until
+    /// the end; a search on the same one runs on its own thread alone meanwhile, so give it another
+    /// [`Cpu`]. [`Index::duplicates_watched`] tells how far it is, and can be stopped.
     ///
     /// # Errors
     /// [`Error::Argument`] for a threshold that is not above 0 and at most 1,
     /// [`Error::Damaged`] if the log has changed since it was read or a vector is not of unit length,
     /// [`Error::Io`] if a vector cannot be read.
     pub fn duplicates(&self, cpu: &Cpu, options: &DuplicateOptions) -> Result<Duplicates> {
+        self.duplicates_watched(cpu, options, |_| ControlFlow::Continue(()))
+    }
+
+    /// [`Index::duplicates`], telling `progress` how far it is: after every 128 vectors, which have
+    /// then been compared with all later ones. Where it breaks, pieces that were begun are ended, and
+    /// what was found by then is returned with [`Duplicates::stopped`]. It is called by one thread at a
+    /// time, of those of `cpu`.
+    ///
+    /// # Errors
+    /// As [`Index::duplicates`].
+    pub fn duplicates_watched(
+        &self,
+        cpu: &Cpu,
+        options: &DuplicateOptions,
+        progress: impl FnMut(Compared) -> ControlFlow<()> + Send,
+    ) -> Result<Duplicates> {
         if !(options.threshold > 0.0 && options.threshold <= 1.0) {
             return Err(Error::argument(
                 "options.threshold",
@@ -129,19 +176,41 @@ impl Index {
         let began = Instant::now();
         let filter = options.filter.as_ref();
         let mask = filter.map(|filter| scan::matching(cpu, self.catalog(), filter));
+        let mask = mask.transpose()?;
         let mask = mask.as_ref().unwrap_or(self.catalog().live());
         let states: Mutex<Vec<Found>> = Mutex::default();
         let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);
-        cpu.pool()
-            .run(self.codes().len().div_ceil(QUERIES), &|piece| {
-                let taken = lock().pop();
-                let mut found = taken.unwrap_or_default();
-                if found.error.is_none() {
-                    let compared = self.compare(cpu, piece * QUERIES, mask, options, &mut found);
-                    found.error = compared.err();
-                }
-                lock().push(found);
-            });
+        let rows = self.codes().len();
+        let watch = Mutex::new(Watch {
+            compared: Compared {
+                done: 0,
+                pairs: pairs(rows),
+            },
+            progress,
+            stopped: false,
+        });
+        let watched = || watch.lock().unwrap_or_else(PoisonError::into_inner);
+        cpu.pool().run(rows.div_ceil(QUERIES), &|piece| {
+            if watched().stopped {
+                return;
+            }
+            let taken = lock().pop();
+            let mut found = taken.unwrap_or_default();
+            let first = piece * QUERIES;
+            if found.error.is_none() {
+                let compared = self.compare(cpu, first, mask, options, &mut found);
+                found.error = compared.err();
+            }
+            // What cannot be read ends all: nothing is returned then.
+            let failed = found.error.is_some();
+            lock().push(found);
+            let left = pairs(rows - first) - pairs(rows.saturating_sub(first + QUERIES));
+            let mut watched = watched();
+            watched.tell(left);
+            watched.stopped |= failed;
+        });
+        let compared = watched().compared;
+        let stopped = compared.done < compared.pairs;
         let mut all = Found::default();
         for found in states.into_inner().unwrap_or_else(PoisonError::into_inner) {
             found.error.map_or(Ok(()), Err)?;
@@ -156,16 +225,18 @@ impl Index {
                 score,
             })
         };
-        let pairs = all.pairs.iter().map(pair).collect::<Result<Vec<_>>>()?;
+        let found = all.pairs.iter().map(pair).collect::<Result<Vec<_>>>()?;
         tracing::info!(
-            rows = self.codes().len(),
+            rows,
             pairs = all.count,
+            stopped,
             milliseconds = began.elapsed().as_millis(),
-            "compared all vectors"
+            "compared vectors"
         );
         Ok(Duplicates {
-            pairs,
+            pairs: found,
             found: all.count,
+            stopped,
         })
     }
 
@@ -251,4 +322,10 @@ impl Index {
         }
         Err(self.files().damaged_vector(row, length))
     }
+}
+
+/// Pairs of so many rows.
+fn pairs(rows: usize) -> u64 {
+    let rows = rows as u64;
+    rows * rows.saturating_sub(1) / 2
 }

@@ -7,7 +7,7 @@
 //! | `codes` | `[rows, dimension]` i8, see `quantize`; can be made again from `vectors` |
 //! | `log` | one frame per batch: ids, metadata, deletions, checksums of the rows in the other files |
 //! | `commit` | identity, and how far the log is published, in two slots written in turn |
-//! | `lock` | empty; locked while a writer is open |
+//! | `lock` | empty; locked while a writer is open, and so is `commit` where others can still read it |
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -33,11 +33,17 @@ pub(crate) struct NamedFile {
 }
 
 impl NamedFile {
-    /// Opens `name` in `folder` for reading, and for writing if asked.
-    pub(crate) fn open(folder: &Path, name: &str, write: bool) -> Result<Self> {
+    /// Opens `name` in `folder`, which an index has, for reading, and for writing if asked. `remedy`
+    /// is what to do where there is none.
+    pub(crate) fn open(
+        folder: &Path,
+        name: &str,
+        write: bool,
+        remedy: &'static str,
+    ) -> Result<Self> {
         let path = folder.join(name);
         let file = OpenOptions::new().read(true).write(write).open(&path);
-        let file = file.map_err(Error::io(&path, "open the file"))?;
+        let file = file.map_err(|error| unopened(&path, remedy, error))?;
         Ok(Self { path, file })
     }
 
@@ -114,6 +120,21 @@ impl NamedFile {
             self.file.sync_data()
         };
         sync().map_err(Error::io(&self.path, "sync the file to the disk"))
+    }
+}
+
+/// Why a file that an index has cannot be opened. That it is not there is no refusal of the system.
+pub(crate) fn unopened(path: &Path, remedy: &'static str, error: io::Error) -> Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return Error::io(path, "open the file")(error);
+    }
+    Error::Damaged {
+        path: path.to_owned(),
+        at: 0,
+        what: "beginning of the file",
+        expected: "a file of the index".to_owned(),
+        found: "none".to_owned(),
+        remedy,
     }
 }
 

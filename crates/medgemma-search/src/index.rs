@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::batch::{Batch, Entry};
 use crate::catalog::Catalog;
 use crate::commit::{Commit, Slots};
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
 use crate::fingerprint::Fingerprint;
 use crate::header::Header;
@@ -57,7 +57,7 @@ impl Index {
         slots.expect(folder, header.identity)?;
         let files = RowFiles::open(folder, fingerprint.dimension, false)?;
         files.expect_vectors(slots.latest.rows)?;
-        let log = NamedFile::open(folder, files::LOG, false)?;
+        let log = NamedFile::open(folder, files::LOG, false, RESTORE)?;
         let mut catalog = Catalog::open(log, &slots.latest)?;
         if slots.damaged {
             // The damaged slot may have been the newer one; what it published is in the log.
@@ -185,6 +185,9 @@ impl Index {
 
     /// Compares everything that was published with its checksums: reads all files once.
     ///
+    /// Batches of which nothing can be found any more are compared too; they stand in nobody's way,
+    /// and [`Index::copy_to`] makes an index without them.
+    ///
     /// # Errors
     /// [`Error::Damaged`] names the first batch that is not what was appended, [`Error::Io`].
     pub fn verify(&self) -> Result<()> {
@@ -194,18 +197,47 @@ impl Index {
         })
     }
 
+    /// The ids of vectors that can be found and may be damaged, in the order in which they were
+    /// appended: reads all vectors once. A checksum is of a whole batch, so that all of a damaged one
+    /// are named. Once each of them is put again (`Ingestion::with_again`, for a folder of pictures) or
+    /// deleted, the index can be copied and exported.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the log has changed since it was read, [`Error::Io`].
+    pub fn damaged(&self) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        self.catalog.spans(|span| {
+            let mut live = self.catalog.live_of(span).peekable();
+            if live.peek().is_some() && !self.files.has_vectors(span)? {
+                for row in live {
+                    ids.push(self.catalog.describe(row)?.0);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(ids)
+    }
+
+    /// An error unless the vectors of every batch are what was appended, or none of them can be found
+    /// any more. Codes are not looked at: what is written elsewhere is made from the vectors.
+    pub(crate) fn verify_live(&self) -> Result<()> {
+        self.catalog
+            .spans(|span| self.files.expect_live(span, &self.catalog))
+    }
+
     /// Writes all vectors that can be found to a new index in `folder`, without the room that
     /// deleted and replaced ones take up. Vectors and metadata stay the same, bit for bit.
     ///
-    /// All checksums are compared first, as [`Index::verify`] does, so that damage is not copied
-    /// under new ones. The copy becomes an index when it is whole. A copy that fails is removed again;
+    /// The checksums of all batches that still have vectors to be found are compared first, so that
+    /// damage is not copied under new ones. Damage to codes does not matter: the copy gets its own. The copy becomes an index when it is whole. A copy that fails is removed again;
     /// one that a crash interrupts leaves a folder without an index, which is to be deleted before
     /// another copy is made there.
     ///
     /// # Errors
-    /// As [`Index::verify`], [`Writer::create`] and [`Writer::append`].
+    /// [`Error::Damaged`] names some of the ids at fault; [`Index::damaged`] has all of them. Otherwise
+    /// as [`Writer::create`] and [`Writer::append`].
     pub fn copy_to(&self, folder: impl AsRef<Path>) -> Result<Writer> {
-        self.verify()?;
+        self.verify_live()?;
         let folder = folder.as_ref();
         let (mut writer, header) = Writer::begin(folder, &self.fingerprint)?;
         let filled = self.append_all(&mut writer);

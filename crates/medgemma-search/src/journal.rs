@@ -223,6 +223,11 @@ mod tests {
         let (mut writer, recovery) = opened.expect("opened");
         assert_eq!(recovery.torn_bytes(), 15);
         hold(&steps, Disk::default, 3);
+        // Nothing is written where nothing is damaged.
+        let (whole, steps) = noted(NONE, || writer.remake_codes());
+        whole.expect("whole");
+        assert!(steps.iter().all(|(step, _)| *step == Step::Sync));
+        fs::write(folder.path().join("codes"), [0; 6]).expect("written");
         let (remade, steps) = noted(NONE, || writer.remake_codes());
         remade.expect("made again");
         hold(&steps, Disk::default, 1);

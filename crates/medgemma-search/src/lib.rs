@@ -37,7 +37,7 @@
 //! | what a crash left → the last whole batch | `recovery` |
 //! | published state → what is known of the rows | `catalog`, `ids`, `rows` |
 //! | query → candidates by 8-bit codes → hits by f32 vectors | `scan`, `best`, `search` |
-//! | filter → the rows that may be found | `filter`, `mask` |
+//! | filter → the rows that may be found | `filter`, `window`, `mask` |
 
 mod batch;
 mod best;
@@ -70,12 +70,13 @@ mod recovery;
 mod rows;
 mod scan;
 mod search;
+mod window;
 mod writer;
 
 // The public interface is:
 pub use crate::batch::{Appended, Batch, Entry};
 pub use crate::content::{content_id, content_id_of_file};
-pub use crate::duplicates::{DuplicateOptions, Duplicates, Pair};
+pub use crate::duplicates::{Compared, DuplicateOptions, Duplicates, Pair};
 pub use crate::error::{Error, Result};
 #[cfg(feature = "export")]
 pub use crate::export::{Column, ColumnKind, Exported};

@@ -156,6 +156,7 @@ fn remake_codes(catalog: &Catalog, rows: &mut RowFiles) -> Result<u64> {
     let bad = whole.min(last.first_row)..catalog.state().rows;
     let count = bad.end - bad.start;
     rows.remake_codes(bad)?;
+    rows.codes.sync()?;
     rows.expect_codes(last)?;
     Ok(count)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use medgemma_kernels::{Map, map_file};
 
+use crate::catalog::Catalog;
 use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
 use crate::frame::Span;
@@ -25,10 +26,21 @@ pub(crate) struct RowFiles {
 }
 
 impl RowFiles {
+    /// Opens both. A writer makes a file of codes that is missing, for recovery to fill.
     pub(crate) fn open(folder: &Path, dimension: usize, write: bool) -> Result<Self> {
+        let vectors = NamedFile::open(folder, files::VECTORS, write, RESTORE)?;
+        let codes = match NamedFile::open(folder, files::CODES, write, REOPEN) {
+            Err(Error::Damaged { .. }) if write => {
+                let codes = NamedFile::create(folder, files::CODES)?;
+                codes.sync()?;
+                files::sync_folder(folder)?;
+                codes
+            }
+            codes => codes?,
+        };
         Ok(Self {
-            vectors: NamedFile::open(folder, files::VECTORS, write)?,
-            codes: NamedFile::open(folder, files::CODES, write)?,
+            vectors,
+            codes,
             dimension,
         })
     }
@@ -51,7 +63,7 @@ impl RowFiles {
     /// Maps the codes of the first `rows` rows, of which there must be vectors too.
     pub(crate) fn map_codes(&self, rows: u64) -> Result<Codes> {
         self.expect_vectors(rows)?;
-        expect_len(&self.codes, self.code_at(rows), REMAKE)?;
+        expect_len(&self.codes, self.code_at(rows), REOPEN)?;
         let codes = map_file(&self.codes.file, self.code_at(rows));
         let codes = codes.map_err(Error::io(&self.codes.path, "map the file"))?;
         let rows = codes.len() / self.dimension;
@@ -95,6 +107,36 @@ impl RowFiles {
         Ok(checksum(&self.codes, bytes)? == Some(span.codes_crc))
     }
 
+    /// An error unless the vectors of a published batch are those that were written, or none of them
+    /// can be found any more: what was replaced or deleted keeps nobody from the rest.
+    pub(crate) fn expect_live(&self, span: &Span, catalog: &Catalog) -> Result<()> {
+        let mut live = catalog.live_of(span);
+        let Some(first) = live.next() else {
+            return Ok(());
+        };
+        if self.has_vectors(span)? {
+            return Ok(());
+        }
+        let name = |row: usize| format!("'{}'", String::from_utf8_lossy(catalog.id(row)));
+        let rest: Vec<usize> = live.collect();
+        let mut ids = name(first);
+        for row in rest.iter().take(NAMED - 1) {
+            ids += ", ";
+            ids += &name(*row);
+        }
+        if rest.len() >= NAMED {
+            ids += &format!(" and {} more", rest.len() + 1 - NAMED);
+        }
+        Err(Error::Damaged {
+            path: self.vectors.path.clone(),
+            at: self.vector_at(span.first_row),
+            what: "rows of a batch",
+            expected: format!("{} rows with checksum {:08x}", span.rows, span.vectors_crc),
+            found: format!("other bytes, among them vectors of {ids}"),
+            remedy: EMBED,
+        })
+    }
+
     /// An error unless the vectors of a published batch are those that were written.
     pub(crate) fn expect_batch(&self, span: &Span) -> Result<()> {
         if self.has_vectors(span)? {
@@ -113,7 +155,7 @@ impl RowFiles {
         Err(damaged(&self.codes, at, span, span.codes_crc, REMAKE))
     }
 
-    /// Makes the codes of `rows` again from their vectors.
+    /// Makes the codes of `rows` again from their vectors. The caller waits for the disk.
     pub(crate) fn remake_codes(&mut self, rows: Range<u64>) -> Result<()> {
         for first in rows
             .clone()
@@ -132,12 +174,20 @@ impl RowFiles {
             let at = self.code_at(first);
             self.codes.write_at(at, &codes)?;
         }
-        self.codes.sync()
+        Ok(())
     }
 }
 
+/// Ids that an error names; a batch may have thousands.
+const NAMED: usize = 3;
+/// What to do about vectors that can still be found.
+const EMBED: &str = "restore the folder from a copy, or embed the pictures that `Index::damaged` names once more (`Ingestion::with_again`), or delete their ids";
 /// What to do about codes.
 const REMAKE: &str = "open the index for writing and call `Writer::remake_codes`, which makes them again from the vectors";
+
+/// What to do about codes that are not there.
+const REOPEN: &str =
+    "open the index for writing (`Writer::open`), which makes codes again from the vectors";
 
 /// One more than a batch's last row.
 pub(crate) fn end(span: &Span) -> u64 {

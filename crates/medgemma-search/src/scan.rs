@@ -6,9 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use medgemma_kernels::{Cpu, dot_i8};
 
 use crate::catalog::Catalog;
+use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::mask::{Mask, WORD, bits};
 use crate::rows::Codes;
+use crate::window::Window;
 
 /// Words of rows that a thread takes at a time: some hundreds of microseconds of memory, far more
 /// than it costs to take them, and far less than a search.
@@ -73,23 +75,31 @@ pub(crate) fn scan<S: Send>(
 }
 
 /// The live rows for which a filter holds.
-pub(crate) fn matching(cpu: &Cpu, catalog: &Catalog, filter: &Filter) -> Mask {
+pub(crate) fn matching(cpu: &Cpu, catalog: &Catalog, filter: &Filter) -> Result<Mask> {
     let live = catalog.live();
     let words: Vec<AtomicU64> = (0..live.words()).map(|_| AtomicU64::new(0)).collect();
+    let failed: Mutex<Option<Error>> = Mutex::default();
     cpu.pool().run(words.len().div_ceil(PIECE), &|piece| {
-        let first = piece * PIECE;
-        let part = words.iter().enumerate().skip(first).take(PIECE);
-        for (index, word) in part {
-            let holds = |bit: &usize| {
-                let record = catalog.record(index * WORD + bit);
-                record.is_some_and(|record| filter.holds(&record.metadata))
-            };
-            let found = bits(live.word(index)).filter(holds);
-            word.store(
-                found.fold(0, |word, bit| word | 1 << bit),
-                Ordering::Relaxed,
-            );
+        let part = piece * PIECE..words.len().min((piece + 1) * PIECE);
+        let rows = part.start * WORD..part.end * WORD;
+        let mut window = Window::new(catalog, &rows);
+        let mut find = |index: usize| {
+            let mut found = 0;
+            for bit in bits(live.word(index)) {
+                let record = window.record(index * WORD + bit)?;
+                if record.is_some_and(|record| filter.holds(&record.metadata)) {
+                    found |= 1 << bit;
+                }
+            }
+            words[index].store(found, Ordering::Relaxed);
+            Ok(())
+        };
+        if let Err(error) = part.clone().try_for_each(&mut find) {
+            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         }
     });
-    Mask::from_words(words.into_iter().map(AtomicU64::into_inner).collect())
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.map_or(Ok(()), Err)?;
+    let words = words.into_iter().map(AtomicU64::into_inner).collect();
+    Ok(Mask::from_words(words))
 }

@@ -70,7 +70,7 @@ impl Index {
     /// [`Error::Argument`](crate::Error::Argument) for a query vector of another dimension or
     /// without a direction, [`Error::Damaged`](crate::Error::Damaged) if the log has changed since
     /// it was read or a vector that is scored cannot be one of unit length,
-    /// [`Error::Io`](crate::Error::Io) if a vector cannot be read.
+    /// [`Error::Io`](crate::Error::Io) if a vector, or the log for a filter, cannot be read.
     pub fn search(&self, cpu: &Cpu, query: &Query) -> Result<Vec<Hit>> {
         let hits = self.search_all(cpu, std::slice::from_ref(query))?;
         Ok(hits.into_iter().next().unwrap_or_default())
@@ -115,12 +115,13 @@ impl Index {
             let mut codes = Vec::with_capacity(unit.len());
             let scaling = quantize::encode(&unit, &mut codes);
             let filter = query.filter.as_ref();
+            let mask = filter.map(|filter| scan::matching(cpu, self.catalog(), filter));
             Ok(Target {
                 query,
                 unit,
                 codes,
                 scaling,
-                mask: filter.map(|filter| scan::matching(cpu, self.catalog(), filter)),
+                mask: mask.transpose()?,
             })
         };
         queries.iter().enumerate().map(target).collect()

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::batch::{Appended, Batch};
 use crate::catalog::Catalog;
 use crate::commit::Commit;
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
 use crate::fingerprint::Fingerprint;
 use crate::frame::{self, Span};
@@ -59,7 +59,7 @@ impl Writer {
     pub(crate) fn begin(folder: &Path, fingerprint: &Fingerprint) -> Result<(Self, Header)> {
         fingerprint.check()?;
         files::create_folder(folder)?;
-        let lock = Lock::take(folder)?;
+        let mut lock = Lock::take(folder)?;
         if Header::exists(folder)? {
             return Err(Error::Exists {
                 path: folder.to_owned(),
@@ -77,6 +77,7 @@ impl Writer {
         }
         let header = Header::new(fingerprint);
         let mut commit = NamedFile::create(folder, files::COMMIT)?;
+        lock.hold(folder)?;
         Commit::default().publish_twice(header.identity, &mut commit)?;
         files::sync_folder(folder)?;
         let (writer, _) = Self::open_locked(folder, &header, lock)?;
@@ -125,10 +126,10 @@ impl Writer {
 
     fn open_locked(folder: &Path, header: &Header, lock: Lock) -> Result<(Self, Recovery)> {
         let fingerprint = &header.fingerprint;
-        let mut commit = NamedFile::open(folder, files::COMMIT, true)?;
+        let mut commit = NamedFile::open(folder, files::COMMIT, true, RESTORE)?;
         let slots = Commit::read(folder)?;
         slots.expect(folder, header.identity)?;
-        let log = NamedFile::open(folder, files::LOG, true)?;
+        let log = NamedFile::open(folder, files::LOG, true, RESTORE)?;
         let mut catalog = Catalog::open(log, &slots.latest)?;
         let mut rows = RowFiles::open(folder, fingerprint.dimension, true)?;
         let recovery = recovery::recover(&slots, &mut catalog, &mut rows, &mut commit)?;
@@ -313,7 +314,7 @@ impl Writer {
         let batch = unverified.range(..=row as u64).next_back();
         let batch = batch.map(|(_, span)| *span);
         if let Some(span) = batch.filter(|span| (row as u64) < rows::end(span)) {
-            self.rows.expect_batch(&span)?;
+            self.rows.expect_live(&span, &self.catalog)?;
             unverified.remove(&span.first_row);
         }
         let mut vector = Vec::new();
@@ -325,17 +326,33 @@ impl Writer {
         self.fingerprint.dimension
     }
 
-    /// Makes all codes again from the vectors, for a file of codes that
-    /// [`Index::verify`](crate::Index::verify) found damaged. Readers must not have the index open:
-    /// they would see codes change.
+    /// Makes the codes of every batch whose codes are damaged again from its vectors, for a file of
+    /// codes that [`Index::verify`](crate::Index::verify) found damaged. A batch whose vectors are
+    /// damaged too is left as it is where none of them can be found any more. Readers must not have the
+    /// index open: they would see codes change.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the vectors are, [`Error::Io`].
+    /// [`Error::Damaged`] if vectors that are needed are, and nothing was written then; [`Error::Io`].
     pub fn remake_codes(&mut self) -> Result<()> {
-        self.catalog.spans(|span| self.rows.expect_batch(span))?;
-        self.rows.remake_codes(0..self.catalog.state().rows)?;
-        let rows = &self.rows;
-        self.catalog.spans(|span| rows.expect_codes(span))
+        let mut damaged = Vec::new();
+        self.catalog.spans(|span| {
+            if self.rows.has_codes(span)? {
+                return Ok(());
+            }
+            self.rows.expect_live(span, &self.catalog)?;
+            // Of vectors that are damaged, and can be found no more, codes would be no better.
+            if self.rows.has_vectors(span)? {
+                damaged.push(*span);
+            }
+            Ok(())
+        })?;
+        for span in &damaged {
+            self.rows.remake_codes(span.first_row..rows::end(span))?;
+        }
+        self.rows.codes.sync()?;
+        damaged
+            .iter()
+            .try_for_each(|span| self.rows.expect_codes(span))
     }
 }
 

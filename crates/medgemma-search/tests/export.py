@@ -12,9 +12,12 @@ import pyarrow
 import pyarrow.ipc
 import pyarrow.parquet
 from qdrant_client import QdrantClient
-from qdrant_client.models import Distance, PointStruct, VectorParams
+from qdrant_client.models import Distance, PointsList, PointStruct, VectorParams
 
 DIMENSION = 6
+# Of the README's recipe for Qdrant, whose server takes requests of 32 MiB unless told otherwise.
+BATCH = 256
+LONGEST = 32 << 20
 ROWS = [row for row in range(20_000) if row != 17]
 
 folder = Path(sys.argv[1])
@@ -57,8 +60,17 @@ def check(name, table):
 def lance():
     """The README's recipe for LanceDB."""
     database = lancedb.connect(folder / "lance")
-    with pyarrow.ipc.open_file(folder / "index.arrow") as file:
-        table = database.create_table("images", file.read_all())
+    file = pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / "index.arrow")))
+    taken = []
+
+    def batches():
+        for batch in (file.get_batch(at) for at in range(file.num_record_batches)):
+            taken.append(batch.num_rows)
+            yield batch
+
+    # A generator, so that the export is never in memory as a whole.
+    table = database.create_table("images", batches(), schema=file.schema)
+    assert len(taken) == file.num_record_batches > 1 and sum(taken) == len(ROWS), taken
     hits = table.search(query).distance_type("cosine").where("age < 30").limit(5).to_list()
     assert len(hits) == 5 and all(hit["age"] < 30 for hit in hits), hits
     assert all(abs(hit["_distance"]) < 1e-5 for hit in hits), hits
@@ -77,7 +89,7 @@ def qdrant():
     )
     file = pyarrow.parquet.ParquetFile(folder / "index.parquet")
     first = 0
-    for batch in file.iter_batches(batch_size=2000):
+    for batch in file.iter_batches(batch_size=BATCH):
         rows = batch.to_pylist()
         client.upsert(
             "images",
@@ -92,9 +104,23 @@ def qdrant():
     print(f"qdrant: {client.count('images').count} rows")
 
 
+def request():
+    """A request of the recipe is short enough at MedSigLIP's 1152 numbers, here of any digits."""
+    numbers = numpy.random.default_rng(1).standard_normal((BATCH, 1152), dtype=numpy.float32)
+    numbers /= numpy.linalg.norm(numbers, axis=1, keepdims=True)
+    rows = pyarrow.array(list(numbers)).to_pylist()
+    path = "/archive/" + "x" * 300 + ".png"
+    payload = {"id": "0" * 64, "file": path, "folder": path, "path": path}
+    points = [PointStruct(id=at, vector=row, payload=payload) for at, row in enumerate(rows)]
+    length = len(PointsList(points=points).model_dump_json().encode())
+    assert length < LONGEST, length
+    print(f"request: {length} bytes")
+
+
 check("arrow", pyarrow.ipc.open_file(folder / "index.arrow").read_all())
 check("parquet", pyarrow.parquet.read_table(folder / "index.parquet"))
 parquet = pyarrow.parquet.ParquetFile(folder / "index.parquet")
 assert parquet.metadata.num_row_groups == 2, "what is held in memory is bounded"
 lance()
 qdrant()
+request()

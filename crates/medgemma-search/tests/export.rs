@@ -189,12 +189,39 @@ fn damage_is_not_exported() {
     let index = Index::open(&path, &Fingerprint::new("m", 2)).expect("the last batch is whole");
     let to = folder.path().join("x");
     for exported in [index.export_arrow(&to), index.export_parquet(&to)] {
-        assert!(
-            matches!(exported, Err(Error::Damaged { .. })),
-            "{exported:?}"
-        );
+        let error = exported.expect_err("damaged");
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("vectors of 'old'"), "{error}");
     }
     assert_eq!(names(folder.path()), ["index"]);
+    // Nothing of the damaged batch can be found any more.
+    writer.append(Batch::new().delete("old")).expect("appended");
+    let index = Index::open(&path, &Fingerprint::new("m", 2)).expect("opened");
+    for exported in [index.export_arrow(&to), index.export_parquet(&to)] {
+        assert_eq!(exported.expect("exported").rows, 1);
+    }
+}
+
+#[test]
+fn the_recipes_are_those_that_are_tried() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("read");
+    let (readme, tried) = (read("README.md"), read("tests/export.py"));
+    assert!(tried.contains("\nBATCH = 256\n"));
+    let recipes = [
+        (
+            "iter_batches(batch_size=256)",
+            "iter_batches(batch_size=BATCH)",
+        ),
+        (
+            "file.get_batch(at) for at in range(file.num_record_batches)",
+            "file.get_batch(at) for at in range(file.num_record_batches)",
+        ),
+    ];
+    for (recipe, tried_as) in recipes {
+        assert!(readme.contains(recipe), "{recipe}");
+        assert!(tried.contains(tried_as), "{tried_as}");
+    }
 }
 
 #[test]
@@ -223,6 +250,7 @@ fn other_programs_read_what_was_exported() {
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complained}");
+    assert!(said.contains("request: "), "{said}{complained}");
     for reader in ["arrow", "parquet", "lancedb", "qdrant"] {
         let line = format!("{reader}: 19999 rows");
         assert!(said.contains(&line), "no line '{line}': {said}{complained}");

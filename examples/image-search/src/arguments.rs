@@ -61,7 +61,7 @@ pub(crate) struct QueryTask {
     /// Where the index is.
     #[arg(long, value_name = "DIR")]
     pub(crate) index: PathBuf,
-    /// What the pictures show; with --image, both count alike.
+    /// What the pictures show; with --image, see --text-weight.
     #[arg(long, value_name = "TEXT", required_unless_present = "image")]
     pub(crate) text: Option<String>,
     /// How the text is normalised: siglip-tokenizer, as in transformers, for which `<90` is `90`, or
@@ -71,6 +71,14 @@ pub(crate) struct QueryTask {
     /// A PNG or JPEG file that they are like.
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,
+    /// The text's part of the sum that is searched for, 0 to 1; the rest is the image's. Of equal parts
+    /// the image decides more: pictures are far more like each other than like any text. Give the text
+    /// more than a half for it to tell.
+    #[arg(
+        long, value_name = "W", default_value_t = 0.5, value_parser = weight,
+        requires_all = ["text", "image"]
+    )]
+    pub(crate) text_weight: f32,
     /// Pictures to show at most.
     #[arg(long, value_name = "K", default_value_t = 10)]
     pub(crate) top: usize,
@@ -86,4 +94,10 @@ pub(crate) struct QueryTask {
 fn condition(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+fn weight(text: &str) -> Result<f32, String> {
+    let weight: Option<f32> = text.parse().ok();
+    let weight = weight.filter(|weight| (0.0..=1.0).contains(weight));
+    weight.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }

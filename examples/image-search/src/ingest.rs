@@ -24,8 +24,9 @@ const GONE: usize = 10;
 pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let mut writer = open(&task.index, &encoder.fingerprint)?;
     encoder.keep(&task.index);
+    let limits = Limits::default();
     let decode = |file: &SourceFile<'_>| -> medgemma::Result<_> {
-        let image = Image::decode(file.bytes, &Limits::default())?;
+        let image = Image::decode(file.bytes, &limits)?;
         Ok((encoder.pixels(&image)?, metadata(file, &image)))
     };
     let mut in_a_row = 0;
@@ -49,7 +50,9 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     // The model embeds them one by one: each is progress.
     let mut ingestion = Ingestion::new(&task.folder)
         .with_batch(task.batch)
-        .with_step(1);
+        .with_step(1)
+        // What is longer would be read in vain.
+        .with_largest(limits.max_file_bytes);
     ingestion.prune = task.prune;
     let ingested = ingestion.run(&mut writer, decode, embed, |progress| {
         bar.set_message(progress.to_string());

@@ -18,12 +18,18 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     encoder.keep(&task.index);
     let mut wanted = Vec::new();
     if let Some(text) = &task.text {
-        wanted.push(encoder.embed_text(text, task.normalization)?);
+        let embedding = encoder.embed_text(text, task.normalization)?;
+        wanted.push((embedding, task.text_weight));
     }
     if let Some(path) = &task.image {
-        wanted.push(encoder.embed_pixels(&encoder.pixels(&Image::open(path)?)?)?);
+        let embedding = encoder.embed_pixels(&encoder.pixels(&Image::open(path)?)?)?;
+        wanted.push((embedding, 1.0 - task.text_weight));
     }
-    let parts: Vec<_> = wanted.iter().map(|part| (part.as_slice(), 1.0)).collect();
+    // One alone is the direction, whatever its weight: without a second none can be given.
+    let parts: Vec<_> = wanted
+        .iter()
+        .map(|(part, w)| (part.as_slice(), *w))
+        .collect();
     // Slices of one series hardly differ: codes alone might not tell which are the best.
     let mut query = Query::weighted(&parts)?.with_k(task.top).with_exact();
     if let Some(filter) = filter(&task.filter) {

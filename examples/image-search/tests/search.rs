@@ -91,7 +91,7 @@ fn a_text_and_a_picture_find_what_they_mean() {
 }
 
 #[test]
-fn a_text_and_a_picture_together_count_alike() {
+fn a_text_and_a_picture_together_are_the_sum_of_their_parts() {
     let (folder, index) = place();
     // From the folder itself: what is indexed by a short path is shown from anywhere.
     let mut here = program(&["index", ".", "--index", &index]);
@@ -106,16 +106,22 @@ fn a_text_and_a_picture_together_count_alike() {
         let (files, scores) = found(&index, arguments);
         files.into_iter().zip(scores).collect()
     };
-    let (text, picture, both) = (scores(&by_text), scores(&by_picture), scores(&both));
-    // The length of the sum of the two vectors, whose cosine is the text's with that picture.
-    let length = (2.0 + 2.0 * text[FUNDUS]).sqrt();
-    assert_eq!(both.len(), 18);
-    for (file, score) in &both {
-        let expected = (text[file] + picture[file]) / length;
-        assert!(
-            (score - expected).abs() < 1e-3,
-            "{file}: {score}, not {expected}"
-        );
+    let (text, picture) = (scores(&by_text), scores(&by_picture));
+    for (weight, w) in [(None, 0.5f32), (Some("0.9"), 0.9), (Some("0"), 0.0)] {
+        let weight = weight.map(|weight| ["--text-weight", weight]);
+        let options = weight.as_ref().map_or(&[][..], |weight| &weight[..]);
+        let both = scores(&[&both[..], options].concat());
+        // The length of the sum of the two vectors, whose cosine is the text's with that picture.
+        let v = 1.0 - w;
+        let length = (w * w + v * v + 2.0 * w * v * text[FUNDUS]).sqrt();
+        assert_eq!(both.len(), 18);
+        for (file, score) in &both {
+            let expected = (w * text[file] + v * picture[file]) / length;
+            assert!(
+                (score - expected).abs() < 1e-3,
+                "{w}, {file}: {score}, not {expected}"
+            );
+        }
     }
     let page = fs::read_to_string(&page).expect("a page");
     let head = page.split("<figure>").next().expect("a head");
@@ -522,6 +528,29 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         &["query", "--index", &index, "--text", "a", "--filter", "b"],
         2,
         "KEY=VALUE",
+    );
+    let both = [
+        "query",
+        "--index",
+        index.as_str(),
+        "--text",
+        "a",
+        "--image",
+        "b",
+    ];
+    for weight in ["1.5", "-0.1", "NaN", "half"] {
+        let weight = format!("--text-weight={weight}");
+        fails(
+            &[&both[..], &[weight.as_str()][..]].concat(),
+            2,
+            "from 0 to 1",
+        );
+    }
+    // Nothing to weigh it against.
+    fails(
+        &[&both[..5], &["--text-weight", "0.7"][..]].concat(),
+        2,
+        "--image",
     );
 
     said(&["index", PICTURES, "--index", &index]);

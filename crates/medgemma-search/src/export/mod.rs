@@ -48,11 +48,11 @@ impl Index {
     /// Writes all vectors that can be found to an Arrow IPC file at `path`, also known as Feather,
     /// which appears when it is complete. A name of the metadata whose values are of several kinds
     /// becomes a column of text; the report says so. The name of the model is in the schema's
-    /// metadata, under `model`. All checksums are compared first, as [`Index::verify`] does, so that
-    /// no damage is exported.
+    /// metadata, under `model`. Checksums are compared first, as [`Index::copy_to`] does, so that no
+    /// damage is exported.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`], [`Error::Argument`] if two names of the metadata become one
+    /// [`Error::Io`], [`Error::Damaged`] (see [`Index::damaged`]), [`Error::Argument`] if two names of the metadata become one
     /// (see [`Column::name`]) or a text has 2 GiB or more.
     pub fn export_arrow(&self, path: impl AsRef<Path>) -> Result<Exported> {
         self.export(path.as_ref(), |table, file, path| {
@@ -95,7 +95,7 @@ impl Index {
         write: impl FnOnce(&Table, BufWriter<File>, &Path) -> Result<BufWriter<File>>,
     ) -> Result<Exported> {
         let unfinished = Unfinished::new(path)?;
-        self.verify()?;
+        self.verify_live()?;
         let table = Table::new(self)?;
         let file = BufWriter::new(unfinished.create()?);
         let mut file = write(&table, file, &unfinished.0)?;

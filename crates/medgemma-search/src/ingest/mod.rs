@@ -11,7 +11,7 @@ mod progress;
 mod reading;
 mod settle;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::error::Error as StdError;
 use std::num::NonZero;
 use std::ops::ControlFlow;
@@ -35,8 +35,9 @@ use crate::writer::Writer;
 const BATCH: usize = 32;
 /// Pictures that are embedded together, unless asked for otherwise.
 const STEP: usize = 8;
-/// The longest file that is read, unless asked for otherwise: 1 GiB.
-const LARGEST: u64 = 1 << 30;
+/// The longest file that is read, unless asked for otherwise: 256 MiB, as far as the workspace's
+/// decoder goes. Every thread may hold one.
+const LARGEST: u64 = 256 << 20;
 
 /// How a folder of pictures is taken into an index.
 ///
@@ -85,8 +86,10 @@ pub struct Ingestion {
     /// Threads that read and decode: as many as the system has processors for this one, unless asked
     /// for otherwise.
     pub threads: usize,
-    /// The longest file that is read, in bytes: 1 GiB unless asked for otherwise. Longer ones are
-    /// skipped.
+    /// The longest file that is read, in bytes: 256 MiB unless asked for otherwise. Longer ones are
+    /// skipped, without being read where the system tells their length. Files take `threads` times as
+    /// much memory at most, apart from the pictures that are decoded from them. Give it what your
+    /// decoder takes at most: more is read in vain.
     pub largest: u64,
     /// Whether vectors whose pictures are [`Ingested::gone`], of any folder, are removed: no, unless
     /// asked for otherwise. A disk that is not there has no pictures. Of files that are equal to the
@@ -94,6 +97,9 @@ pub struct Ingestion {
     /// ingested again. Nothing is removed while a file or folder could not be read: it may be what is
     /// looked for.
     pub prune: bool,
+    /// Ids whose pictures are embedded again although the index has them: none, unless asked for
+    /// otherwise.
+    pub again: BTreeSet<String>,
 }
 
 impl Ingestion {
@@ -118,6 +124,7 @@ impl Ingestion {
             threads: std::thread::available_parallelism().map_or(1, NonZero::get),
             largest: LARGEST,
             prune: false,
+            again: BTreeSet::new(),
         }
     }
 
@@ -163,6 +170,15 @@ impl Ingestion {
     #[must_use]
     pub fn with_prune(mut self) -> Self {
         self.prune = true;
+        self
+    }
+
+    /// Embedding the pictures of these ids again, where they are met, such as those that
+    /// [`Index::damaged`](crate::Index::damaged) names. They count as [`Ingested::added`]; the index
+    /// keeps the old vector of a picture that is not met.
+    #[must_use]
+    pub fn with_again(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.again = ids.into_iter().collect();
         self
     }
 
@@ -219,6 +235,9 @@ impl Ingestion {
         let writer = RwLock::new(writer);
         let read = |index: usize| {
             let recorded = |id: &str| {
+                if self.again.contains(id) {
+                    return None;
+                }
                 let writer = writer.read().unwrap_or_else(PoisonError::into_inner);
                 places::recorded(&writer, id)
             };

@@ -24,7 +24,7 @@ pub struct Progress {
     pub embedded: usize,
     /// In the index already.
     pub known: usize,
-    /// Equal to the byte to one before.
+    /// Equal to the byte to one before; listed after all if that one cannot be embedded.
     pub copies: usize,
     /// Listed in [`Ingested::skipped`], but for folders.
     pub skipped: usize,
@@ -96,7 +96,7 @@ pub struct Ingested {
     /// Those of them that were recorded in a place where they are not any more, and now are in this
     /// one.
     pub moved: usize,
-    /// Equal to the byte to one before.
+    /// Equal to the byte to one before, which the index has.
     pub copies: usize,
     /// What could not be taken in, in the order of the paths.
     pub skipped: Vec<Skipped>,
@@ -195,9 +195,18 @@ pub enum Fault {
         "expected an embedding of finite numbers, not all zero, found another; look at the picture and at the model"
     )]
     Vector,
+    /// It is equal to the byte to a file for which `embed` gave no vector, and is in the index as
+    /// little as that is.
+    #[error("is equal to {}, which cannot be embedded", path.display())]
+    Equal {
+        /// The other file.
+        path: PathBuf,
+    },
     /// It was moved, and its vector or one that was published with it is not what was appended: it
     /// keeps the place that is recorded.
-    #[error("is in the index, from another place, and its vector is damaged")]
+    #[error(
+        "is in the index, from another place, and its vector may be damaged; see `Index::damaged`"
+    )]
     Damaged(#[source] crate::Error),
 }
 

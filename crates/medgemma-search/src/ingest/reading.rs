@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -121,10 +121,20 @@ pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
     }
 }
 
-/// What the file has, read no further than it may be long.
+/// What the file has, read no further than it may be long, and not at all where it is known to be
+/// longer.
 fn bytes(path: &Path, largest: u64) -> Result<Vec<u8>, Fault> {
     let file = File::open(path).map_err(Fault::Read)?;
+    let len = file.metadata().map_err(Fault::Read)?.len();
+    if len > largest {
+        return Err(Fault::Large { largest });
+    }
     let mut bytes = Vec::new();
+    // Growing it would take up to twice as much; one more byte tells that the end is reached.
+    let room = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(1);
+    bytes
+        .try_reserve_exact(room)
+        .map_err(|_| Fault::Read(ErrorKind::OutOfMemory.into()))?;
     let mut part = file.take(largest.saturating_add(1));
     part.read_to_end(&mut bytes).map_err(Fault::Read)?;
     if bytes.len() as u64 > largest {
@@ -137,4 +147,27 @@ fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, bytes};
+
+    #[test]
+    fn a_file_takes_its_length_and_none_that_is_too_long() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, vec![7; 100_001]).expect("written");
+        let read = bytes(&path, 100_001).expect("read");
+        assert_eq!((read.len(), read.capacity()), (100_001, 100_002));
+        assert!(matches!(
+            bytes(&path, 100_000),
+            Err(Fault::Large { largest: 100_000 })
+        ));
+        // A file of a terabyte without any blocks: there is no room for it.
+        let file = std::fs::File::create(&path).expect("created");
+        if file.set_len(1 << 40).is_ok() {
+            assert!(matches!(bytes(&path, 1 << 20), Err(Fault::Large { .. })));
+        }
+    }
 }

@@ -23,6 +23,8 @@ struct Waiting<P> {
     id: String,
     picture: P,
     metadata: Metadata,
+    /// Files that are equal to it, counted as copies for now.
+    equal: Vec<PathBuf>,
 }
 
 /// How many pictures at a time.
@@ -122,11 +124,16 @@ where
                     id,
                     picture,
                     metadata,
+                    equal: Vec::new(),
                 });
             }
-            Outcome::Known(_) | Outcome::Moved(..) | Outcome::Decoded(..) => {
+            Outcome::Decoded(id, ..) => {
                 self.progress.copies += 1;
+                if let Some(waiting) = self.waiting.iter_mut().find(|w| w.id == id) {
+                    waiting.equal.push(path.to_owned());
+                }
             }
+            Outcome::Known(_) | Outcome::Moved(..) => self.progress.copies += 1,
         }
         let Sizes { step, batch } = self.sizes;
         if self.waiting.len() >= step || self.waiting.len() + self.pending.len() >= batch {
@@ -148,6 +155,8 @@ where
         let vector = match writer.verified_vector(&id, unverified) {
             // Damage must not be written again under a new checksum, nor keep others out.
             Err(error @ Error::Damaged { .. }) => {
+                // An equal file is told of too.
+                self.seen.remove(&id);
                 self.list(path.to_owned(), Fault::Damaged(error));
                 return Ok(());
             }
@@ -171,7 +180,7 @@ where
         let mut rest = Vec::with_capacity(self.waiting.len());
         for waiting in self.waiting.drain(..) {
             pictures.push(waiting.picture);
-            rest.push((waiting.path, waiting.id, waiting.metadata));
+            rest.push((waiting.path, waiting.id, waiting.metadata, waiting.equal));
         }
         let vectors = (self.embed)(pictures).map_err(|error| Error::Embed {
             path: first,
@@ -185,7 +194,7 @@ where
         let writer = self.writer.read().unwrap_or_else(PoisonError::into_inner);
         let dimension = writer.dimension();
         drop(writer);
-        for ((path, id, metadata), vector) in rest.into_iter().zip(vectors) {
+        for ((path, id, metadata, equal), vector) in rest.into_iter().zip(vectors) {
             let fault = match vector {
                 Ok(vector) if vector.len() != dimension => {
                     let expected = format!("vectors of {dimension} numbers, as the index has");
@@ -201,6 +210,11 @@ where
                 Err(error) => Fault::Embed(error.into()),
             };
             self.seen.remove(&id);
+            // No copies of anything that the index has.
+            self.progress.copies -= equal.len();
+            for equal in equal {
+                self.list(equal, Fault::Equal { path: path.clone() });
+            }
             self.list(path, fault);
         }
         Ok(())

@@ -36,9 +36,13 @@ fn damage_to_an_old_batch_is_found_by_verify() {
         assert!(message.contains(part), "{part}: {message}");
     }
     drop(index);
+    // Its codes too: they cannot be made again from such vectors.
+    change(&path.join("codes"), 10 * 8 + 3);
+    let codes = fs::read(path.join("codes")).expect("read");
     let (mut writer, _) = Writer::open(path, &fingerprint(8)).expect("opened");
     let error = writer.remake_codes().expect_err("codes of damaged vectors");
     assert!(error.to_string().contains("vectors"), "{error}");
+    assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
 }
 
 #[test]
@@ -46,16 +50,73 @@ fn damage_to_an_old_batch_is_not_copied() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("index");
     drop(archive(&path));
-    for (file, at) in [("vectors", 85), ("codes", 85)] {
-        change(&path.join(file), at);
-        let index = Index::open(&path, &fingerprint(8)).expect("the last batch is whole");
-        let copy = folder.path().join("copy");
-        let error = index.copy_to(&copy).map(drop).expect_err("damaged");
-        assert!(matches!(error, Error::Damaged { .. }), "{error}");
-        assert!(error.to_string().contains(file), "{error}");
-        assert!(!copy.exists(), "nothing was begun");
-        change(&path.join(file), at);
+    let copy = folder.path().join("copy");
+    change(&path.join("vectors"), 10 * 8 * 4 + 5);
+    let index = Index::open(&path, &fingerprint(8)).expect("the last batch is whole");
+    let error = index.copy_to(&copy).map(drop).expect_err("damaged");
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    let message = error.to_string();
+    let ids = "'id 10', 'id 11', 'id 12' and 7 more";
+    for part in ["vectors", "byte 320", ids, "Index::damaged", "restore"] {
+        assert!(message.contains(part), "{part}: {message}");
     }
+    assert!(!copy.exists(), "nothing was begun");
+    let ids: Vec<String> = (10..20).map(|row| format!("id {row}")).collect();
+    assert_eq!(index.damaged().expect("read"), ids);
+    change(&path.join("vectors"), 10 * 8 * 4 + 5);
+    assert!(index.damaged().expect("read").is_empty());
+    // Codes are made from the vectors: those of the copy are whole.
+    change(&path.join("codes"), 85);
+    drop(index.copy_to(&copy).expect("copied"));
+    let copy = Index::open(&copy, &fingerprint(8)).expect("opened");
+    copy.verify().expect("whole");
+    assert_eq!(entries(&copy), entries(&index));
+}
+
+#[test]
+fn damage_that_was_replaced_or_deleted_stands_in_nobodys_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("index");
+    drop(archive(&path));
+    let whole = fs::read(path.join("codes")).expect("read");
+    change(&path.join("vectors"), 10 * 8 * 4 + 5);
+    // Of the damaged batch and of a whole one.
+    change(&path.join("codes"), 10 * 8 + 5);
+    change(&path.join("codes"), 20 * 8 + 5);
+    let (mut writer, _) = Writer::open(&path, &fingerprint(8)).expect("opened");
+    let mut batch = Batch::new();
+    for row in 10..19 {
+        let id = format!("id {row}");
+        match row % 2 {
+            0 => batch.put(id, vec![1.0; 8], Metadata::new()),
+            _ => batch.delete(id),
+        };
+    }
+    writer.append(&batch).expect("appended");
+    let copy = folder.path().join("copy");
+    let mut index = Index::open(&path, &fingerprint(8)).expect("opened");
+    let message = index.copy_to(&copy).expect_err("one is left").to_string();
+    assert!(message.contains("vectors of 'id 19';"), "{message}");
+    assert_eq!(index.damaged().expect("read"), ["id 19"]);
+    assert!(writer.remake_codes().is_err(), "one is left");
+    writer
+        .append(Batch::new().delete("id 19"))
+        .expect("appended");
+    assert!(index.refresh().expect("refreshed"));
+    assert!(index.damaged().expect("read").is_empty());
+    drop(index.copy_to(&copy).expect("copied"));
+    let copied = Index::open(&copy, &fingerprint(8)).expect("opened");
+    copied.verify().expect("whole");
+    assert_eq!((entries(&copied), index.len()), (entries(&index), 35));
+    drop(index);
+    // Codes of the whole batch are made again, those of the damaged one are left.
+    writer.remake_codes().expect("made again");
+    let codes = fs::read(path.join("codes")).expect("read");
+    assert_eq!(codes[20 * 8..whole.len()], whole[20 * 8..]);
+    assert_ne!(codes[..20 * 8], whole[..20 * 8]);
+    let index = Index::open(&path, &fingerprint(8)).expect("opened");
+    let message = index.verify().expect_err("damaged").to_string();
+    assert!(message.contains("vectors"), "{message}");
 }
 
 #[test]
@@ -120,6 +181,38 @@ fn damaged_codes_are_made_again() {
         message.contains("codes") && message.contains("writing"),
         "{message}"
     );
+    let (_, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
+    assert_eq!(recovery.remade_codes, 40);
+    assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
+    let index = Index::open(path, &fingerprint(8)).expect("opened");
+    index.verify().expect("whole");
+    assert_eq!(entries(&index), before);
+}
+
+#[test]
+fn a_file_that_is_missing_is_made_again_or_to_be_restored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let before = entries(&archive(path));
+    let open = || Index::open(path, &fingerprint(8)).map(drop);
+    let write = || Writer::open(path, &fingerprint(8)).map(drop);
+    let damaged = |error: Error, name: &str, remedy: &str| {
+        let message = error.to_string();
+        assert!(matches!(error, Error::Damaged { .. }), "{message}");
+        for part in [&path.join(name).display().to_string(), "none", remedy] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    };
+    for name in ["vectors", "log", "commit"] {
+        fs::rename(path.join(name), path.join("away")).expect("moved");
+        damaged(open().expect_err(name), name, "restore the folder");
+        damaged(write().expect_err(name), name, "restore the folder");
+        assert!(!path.join(name).exists(), "{name} is not made");
+        fs::rename(path.join("away"), path.join(name)).expect("moved");
+    }
+    let codes = fs::read(path.join("codes")).expect("read");
+    fs::remove_file(path.join("codes")).expect("removed");
+    damaged(open().expect_err("no codes"), "codes", "`Writer::open`");
     let (_, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
     assert_eq!(recovery.remade_codes, 40);
     assert_eq!(fs::read(path.join("codes")).expect("read"), codes);
@@ -280,6 +373,36 @@ fn there_is_one_index_in_a_folder_and_one_writer() {
     let error = Writer::create(&path, &fingerprint(2)).expect_err("there is one");
     assert!(matches!(error, Error::Exists { .. }), "{error}");
     Writer::open(&path, &fingerprint(2)).expect("unlocked");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_lock_that_is_deleted_lets_nobody_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let one = |id: &str| {
+        let mut batch = Batch::new();
+        batch.put(id, vec![1.0, 2.0], Metadata::new());
+        batch
+    };
+    // Of an index that is made, and of one that is opened.
+    let mut writer = Writer::create(path, &fingerprint(2)).expect("created");
+    for id in ["a", "b"] {
+        fs::remove_file(path.join("lock")).expect("removed");
+        let second = Writer::open(path, &fingerprint(2)).map(drop);
+        let error = second.expect_err("a second writer");
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+        writer.append(&one(id)).expect("appended");
+        drop(writer);
+        writer = Writer::open(path, &fingerprint(2)).expect("unlocked").0;
+    }
+    assert_eq!(writer.len(), 2);
+    // Nor may another index be made while one is: its header, the last file, is not there yet.
+    fs::remove_file(path.join("lock")).expect("removed");
+    fs::remove_file(path.join("header")).expect("removed");
+    let second = Writer::create(path, &fingerprint(2)).map(drop);
+    let error = second.expect_err("a second writer");
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
 }
 
 #[test]

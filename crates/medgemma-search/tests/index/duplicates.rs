@@ -1,8 +1,9 @@
 //! Near-duplicates against a comparison of all pairs.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use medgemma_search::{Batch, DuplicateOptions, Filter, Index, Metadata, Writer};
+use medgemma_search::{Batch, Compared, DuplicateOptions, Filter, Index, Metadata, Writer};
 use rand::RngExt;
 
 use crate::support::{build, cpus, entries, fingerprint, numbers, product, rng, unit};
@@ -72,6 +73,41 @@ fn every_pair_above_the_threshold_is_found_and_no_other() {
                 (&found.pairs[..2], found.found)
             );
         }
+    }
+}
+
+#[test]
+fn a_comparison_tells_how_far_it_is_and_can_be_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build(folder.path(), DIMENSION, 128, &archive());
+    let options = DuplicateOptions::default().with_threshold(0.9);
+    let all = 700 * 699 / 2;
+    for cpu in cpus() {
+        let whole = index.duplicates(&cpu, &options).expect("compared");
+        assert!(!whole.stopped);
+        let mut told: Vec<Compared> = Vec::new();
+        let watched = index.duplicates_watched(&cpu, &options, |compared| {
+            told.push(compared);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(watched.expect("compared"), whole);
+        let dones: Vec<u64> = told.iter().map(|compared| compared.done).collect();
+        assert!(dones.is_sorted_by(|a, b| a < b), "{dones:?}");
+        assert!(told.iter().all(|compared| compared.pairs == all));
+        // 128 rows at a time.
+        assert_eq!((dones.len(), dones.last()), (6, Some(&all)));
+        // Nobody is told of anything once the end was asked for.
+        let mut calls = 0;
+        let part = index.duplicates_watched(&cpu, &options, |_| {
+            calls += 1;
+            ControlFlow::Break(())
+        });
+        let part = part.expect("compared");
+        assert_eq!((calls, part.stopped), (1, true));
+        if cpu.pool().threads() == 1 {
+            assert!(part.found > 0 && part.found < whole.found, "{}", part.found);
+        }
+        assert!(part.pairs.iter().all(|pair| whole.pairs.contains(pair)));
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use medgemma_search::{Batch, Cpu, Filter, Index, Metadata, Query, Value, Writer};
 use proptest::prelude::*;
 
-use crate::support::{build, fingerprint};
+use crate::support::{build, cpus, fingerprint, numbers, rng};
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -185,4 +185,78 @@ fn what_is_deleted_or_replaced_is_not_found() {
     assert_eq!(writer.append(&batch).expect("appended").added, 1);
     assert!(index.refresh().expect("refreshed"));
     assert_eq!((index.len(), index.contains("b")), (3, true));
+}
+
+/// What the kernel counts of a mapped file as memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn mapped(path: &std::path::Path) -> u64 {
+    let maps = std::fs::read_to_string("/proc/self/smaps").expect("a Linux");
+    let mut lines = maps.lines();
+    let name = path.to_str().expect("text");
+    let mut bytes = 0;
+    while lines.any(|line| line.ends_with(name)) {
+        let resident = lines.by_ref().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = resident.expect("a size").trim().trim_end_matches(" kB");
+        bytes += kib.parse::<u64>().expect("a number") * 1024;
+    }
+    bytes
+}
+
+#[test]
+fn a_filter_reads_records_of_any_length_and_leaves_the_log_out_of_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().canonicalize().expect("a folder");
+    let mut writer = Writer::create(&path, &fingerprint(16)).expect("created");
+    let mut rng = rng(9);
+    let kind = |row: usize| ["a", "b", "c"][row % 3];
+    for first in (0..9000usize).step_by(3000) {
+        let mut batch = Batch::new();
+        for row in first..first + 3000 {
+            // Records longer than what is read at a time, about as long, and others.
+            let note = match row {
+                4500..4502 => "x".repeat(300_000),
+                4502..4506 => "x".repeat(262_092 + row - 4502),
+                _ => "x".repeat(3000),
+            };
+            let metadata = [
+                ("kind".to_owned(), kind(row).into()),
+                ("note".to_owned(), note.into()),
+                ("row".to_owned(), (row as f64).into()),
+            ];
+            // Ids of equal scores are compared in the map: there are none.
+            batch.put(row.to_string(), numbers(&mut rng, 16), metadata.into());
+        }
+        writer.append(&batch).expect("appended");
+    }
+    // Behind the last row. They are few, since each looks at the record of its row in the map.
+    let mut batch = Batch::new();
+    for row in 4530..4550 {
+        batch.delete(row.to_string());
+    }
+    writer.append(&batch).expect("appended");
+    drop(writer);
+    let index = Index::open(&path, &fingerprint(16)).expect("opened");
+    let expected = (4500..9000).filter(|row| row % 3 == 1 && !(4530..4550).contains(row));
+    let expected: std::collections::BTreeSet<String> = expected.map(|r| r.to_string()).collect();
+    let filter = Filter::equals("kind", "b").and(Filter::range("row", 4500.0..));
+    #[cfg(target_os = "linux")]
+    {
+        let log = std::fs::metadata(path.join("log")).expect("a file").len();
+        let cpu = Cpu::new(2, Cpu::detect().path());
+        let query = Query::new([1.0; 16]).with_k(100);
+        index.search(&cpu, &query).expect("searched");
+        let query = query.with_filter(filter.clone());
+        index.search(&cpu, &query).expect("searched");
+        // The long records, which lie together, and what the system maps around them.
+        let mapped = mapped(&path.join("log"));
+        assert!(mapped < log / 4 * 3, "{mapped} of {log}");
+    }
+    for cpu in cpus() {
+        let query = Query::new([1.0; 16])
+            .with_k(9000)
+            .with_filter(filter.clone());
+        let hits = index.search(&cpu, &query).expect("searched");
+        assert_eq!(hits.len(), expected.len());
+        assert!(hits.iter().all(|hit| expected.contains(&hit.id)));
+    }
 }

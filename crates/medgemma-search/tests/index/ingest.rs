@@ -231,6 +231,52 @@ fn bad_files_are_listed_and_skipped() {
 }
 
 #[test]
+fn an_equal_of_what_cannot_be_embedded_is_no_copy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = folder.path().join("pictures");
+    fs::create_dir(&from).expect("a folder");
+    for (name, bytes) in [
+        ("a.png", "Pale"),
+        ("b.png", "Pgood"),
+        ("c.png", "Pale"),
+        ("d.png", "0"),
+        ("e.png", "Pgood"),
+        ("f.png", "0"),
+        ("g.png", "Pale"),
+    ] {
+        fs::write(from.join(name), bytes).expect("written");
+    }
+    // Embedded with the others of its content, before they come, and some with it.
+    for step in [32, 1, 4] {
+        let to = folder.path().join(step.to_string());
+        let ingestion = Ingestion::new(&from).with_step(step).with_threads(2);
+        let mut dones = Vec::new();
+        let found = ingestion.run(&mut writer(&to), decode, embed, |progress| {
+            dones.push(progress.done);
+            ON
+        });
+        let found = found.expect("ingested");
+        assert_eq!(counts(&found), [7, 1, 0, 1, 5], "{step}: {found}");
+        let name = |skipped: &medgemma_search::Skipped| {
+            let name = skipped.path.file_name().expect("a name");
+            name.to_string_lossy().into_owned()
+        };
+        let names: Vec<String> = found.skipped.iter().map(name).collect();
+        let expected = ["a.png", "c.png", "d.png", "f.png", "g.png"];
+        assert_eq!(names, expected, "{step}");
+        assert!(dones.is_sorted() && dones.last() == Some(&7), "{dones:?}");
+        if step == 32 {
+            let line = found.skipped[1].to_string();
+            assert!(
+                line.contains("is equal to") && line.contains("a.png"),
+                "{line}"
+            );
+            assert!(matches!(found.skipped[1].fault, Fault::Equal { .. }));
+        }
+    }
+}
+
+#[test]
 fn a_model_that_fails_ends_the_run_and_keeps_what_was_published() {
     let folder = tempfile::tempdir().expect("a folder");
     let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));

@@ -199,6 +199,35 @@ fn what_is_gone_or_changed_is_listed_and_removed_on_request_only() {
 }
 
 #[test]
+fn what_is_damaged_is_embedded_again_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
+    pictures(&from, 10);
+    let ingestion = Ingestion::new(&from).with_batch(2).with_threads(3);
+    ingest(&ingestion, &to);
+    let before = all(&to);
+    let path = to.join("vectors");
+    let mut bytes = fs::read(&path).expect("read");
+    bytes[3] ^= 1;
+    fs::write(&path, &bytes).expect("written");
+    let damaged = || {
+        let index = Index::open(&to, &fingerprint(3)).expect("opened");
+        index.damaged().expect("read")
+    };
+    assert_eq!(damaged(), [0, 1].map(|at| before[at].id.clone()));
+    // An equal file changes nothing.
+    let first = Ingestion::path_of(&before[0].metadata).expect("a path");
+    fs::copy(first, from.join("zz.png")).expect("a copy");
+    let found = ingest(&ingestion.clone().with_again(damaged()), &to);
+    assert_eq!(counts(&found), [11, 2, 8, 1, 0], "{found}");
+    assert!(damaged().is_empty());
+    let mut after = all(&to);
+    after.rotate_right(2);
+    assert!(after == before, "all of it as it was");
+    assert_eq!(ingest_known(&ingestion, &to).known, 10);
+}
+
+#[test]
 fn damage_is_not_written_again_with_a_picture_that_was_moved() {
     let folder = tempfile::tempdir().expect("a folder");
     let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
@@ -216,8 +245,10 @@ fn damage_is_not_written_again_with_a_picture_that_was_moved() {
     // The vector itself is whole, the other of its batch is not.
     fs::rename(from.join("002.PNG"), from.join("moved.png")).expect("moved");
     fs::write(from.join("new.png"), "Pnew").expect("written");
+    // No copy of anything that is taken in.
+    fs::copy(from.join("moved.png"), from.join("moved2.png")).expect("a copy");
     let found = ingest(&ingestion, &to);
-    assert_eq!((counts(&found), found.moved), ([11, 1, 9, 0, 1], 4));
+    assert_eq!((counts(&found), found.moved), ([12, 1, 9, 0, 2], 4));
     let skipped = &found.skipped[0];
     assert!(skipped.path.ends_with("moved.png"), "{skipped}");
     assert!(matches!(skipped.fault, Fault::Damaged(_)), "{skipped}");
