@@ -379,9 +379,8 @@ fn a_figure_of_fewer_than_five_groups_has_no_interval() {
     assert_eq!(judge([1, 1, 1, 2])[6], good);
     // A figure of one's own: the groups in all.
     let own = |groups: &[usize]| {
-        let mean = |samples: &[usize]| {
-            Some(samples.iter().sum::<usize>() as f64 / samples.len() as f64)
-        };
+        let mean =
+            |samples: &[usize]| Some(samples.iter().sum::<usize>() as f64 / samples.len() as f64);
         let found = Bootstrap::default().interval(groups.len(), Units::Groups(groups), mean);
         found.expect("options").expect("a mean").ends.map(|_| ())
     };
@@ -396,7 +395,13 @@ fn intervals_of_few_positives_are_not_shown_or_hold_the_truth() {
     let mut random = ChaCha12Rng::seed_from_u64(11);
     let mut normal = move || (0..12).map(|_| random.random_range(0.0..1.0)).sum::<f64>() - 6.0;
     let draws = 150;
-    for (positives, least) in [(1, None), (2, None), (4, None), (5, Some(115)), (40, Some(132))] {
+    for (positives, least) in [
+        (1, None),
+        (2, None),
+        (4, None),
+        (5, Some(115)),
+        (40, Some(132)),
+    ] {
         let (mut shown, mut held) = (0, 0);
         for seed in 0..draws {
             let truth: Vec<bool> = (0..positives + 60).map(|i| i < positives).collect();
