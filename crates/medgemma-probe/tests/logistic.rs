@@ -180,8 +180,11 @@ fn labels_equal_scikit_learn_on_the_rows_that_are_known() {
             .iter()
             .map(|marks| marks.iter().map(known).collect())
             .collect();
-        for label in 0..3 {
-            let totals = case.totals(2, |row| Some(usize::from(marks[row][label]?)));
+        let totals = [0, 1, 2].map(|label: usize| {
+            let of_label = case.totals(2, |row| Some(usize::from(marks[row][label]?)));
+            (label, of_label)
+        });
+        for (label, totals) in totals {
             case.unbalance(Some(label), &totals);
         }
         let fitted = Probe::fit_labels(&["a", "b", "c"], rows, &marks, &case.options());

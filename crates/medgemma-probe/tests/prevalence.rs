@@ -9,6 +9,7 @@ const SHARES: [f64; 3] = [0.02, 0.28, 0.7];
 
 /// Patients by finding, and two numbers of each, normal around a place of the finding: for these a logistic
 /// regression of the classes is exactly right.
+#[allow(clippy::cast_possible_truncation, reason = "numbers around zero")]
 fn patients(count: usize, seed: u64) -> (Vec<[f32; 2]>, Vec<usize>) {
     let mut random = ChaCha12Rng::seed_from_u64(seed);
     let mut normal = {
