@@ -10,10 +10,12 @@ use medgemma_probe::{
 
 use crate::samples::Part;
 
-/// From where on a label is called true if nothing else is asked.
+/// From where on a label is called true by a probe that says neither thresholds nor what it was fitted to.
 const EVEN: f64 = 0.5;
 
-/// Sets the threshold of each label: the one that finds enough of the pictures fitted to.
+/// Sets the threshold of each label: the one that finds enough of the pictures fitted to, or else its share of
+/// them, from which on a label is more probable than it was before the picture was seen. One half would call a
+/// rare label true of hardly any picture.
 pub(crate) fn choose_thresholds(
     probe: Probe,
     train: &Part,
@@ -22,7 +24,9 @@ pub(crate) fn choose_thresholds(
     let scores = probabilities(&probe, train)?;
     let labels = 0..probe.labels().len();
     let thresholds = labels.map(|label| match sensitivity {
-        None => Ok(EVEN),
+        None => Ok(probe
+            .penalty()
+            .map_or(EVEN, |fitted| fitted.prevalence[label])),
         Some(wanted) => {
             let (scores, truth) = one_against_rest(&scores, train, label);
             threshold_at_sensitivity(&scores, &truth, wanted)
@@ -37,7 +41,7 @@ const FEW: &str = "fewer than five groups have the label, or have another, which
 of so few hold the truth far less often than they say";
 
 /// A line of figures for each label against the rest, with the groups that it is true of, and how often
-/// the most probable label is right. Groups are drawn for the intervals, not crops.
+/// the most probable label is right. Groups are drawn for the intervals, not pictures.
 pub(crate) fn write(
     out: &mut impl Write,
     probe: &Probe,
@@ -81,12 +85,12 @@ pub(crate) fn write(
         .iter()
         .map(|row| probe.best(row))
         .collect::<Result<_>>()?;
-    let right = |crops: &[usize]| {
-        let right = crops
+    let right = |pictures: &[usize]| {
+        let right = pictures
             .iter()
-            .filter(|&&crop| best[crop] == test.classes[crop]);
-        #[allow(clippy::cast_precision_loss, reason = "numbers of crops")]
-        Some(right.count() as f64 / crops.len() as f64)
+            .filter(|&&picture| best[picture] == test.classes[picture]);
+        #[allow(clippy::cast_precision_loss, reason = "numbers of pictures")]
+        Some(right.count() as f64 / pictures.len() as f64)
     };
     let accuracy = bootstrap.interval(best.len(), units, right)?;
     without.extend(accuracy.iter().filter_map(reason));
@@ -114,6 +118,32 @@ pub(crate) fn write_answer(
         writeln!(out, "  {name:<15} {probability:.4}{mark}")?;
     }
     Ok(())
+}
+
+/// Of whom probabilities are those, and from where on a label is called true.
+pub(crate) fn write_meaning(out: &mut impl Write, probe: &Probe) -> std::io::Result<()> {
+    let each = |numbers: &[f64]| {
+        let each = probe.labels().iter().zip(numbers);
+        let each: Vec<String> = each
+            .map(|(label, number)| format!("{label} {number:.2}"))
+            .collect();
+        each.join(", ")
+    };
+    match probe.penalty() {
+        Some(fitted) => writeln!(
+            out,
+            "probabilities are those of where labels are as frequent as in the pictures fitted to: {}; where one is rarer, it is less probable",
+            each(&fitted.prevalence)
+        )?,
+        None => writeln!(
+            out,
+            "the probe does not say how frequent labels are where its probabilities hold: take them for an order, no more"
+        )?,
+    }
+    match probe.thresholds() {
+        Some(thresholds) => writeln!(out, "yes: from {} on", each(thresholds)),
+        None => writeln!(out, "yes: from {EVEN} on"),
+    }
 }
 
 /// For each row the probability of each label.
