@@ -131,6 +131,27 @@ fn equal_seeds_give_equal_files_and_a_wanted_sensitivity_other_thresholds() {
     assert_ne!(thresholds(&sensitive), thresholds(&text(&first)));
 }
 
+/// Parts of a picture are less sure than it is whole: were they judged, the threshold would be another.
+#[test]
+fn a_threshold_is_taken_from_pictures_as_they_are_asked_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let probe = folder.path().join("probe.json");
+    answer(&["--sensitivity", "1", "--out", path(&probe)]);
+    let images = format!("{HERE}/../report/images");
+    let [whole, half] = ["chest", "held-out/chest-right-half"].map(|n| format!("{images}/{n}.png"));
+    let found = answer(&["predict", "--probe", path(&probe), &whole, &half]);
+    let of_each = found
+        .lines()
+        .filter_map(|line| line.strip_prefix("  radiograph"));
+    let of_each = of_each.filter_map(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    let least = of_each.fold(1.0, f64::min);
+    let file = text(&fs::read(&probe).expect("a file"));
+    let (_, rest) = file.split_once("\"thresholds\":[").expect("thresholds");
+    let radiograph = rest.split(',').nth(2).expect("four labels");
+    let radiograph: f64 = radiograph.parse().expect("a number");
+    assert!((radiograph - least).abs() < 1e-4, "{radiograph} {least}");
+}
+
 /// A picture that is not one ends no run of others, and the run says that it is not whole.
 #[test]
 fn one_picture_that_cannot_be_read_leaves_the_others_answered() {
