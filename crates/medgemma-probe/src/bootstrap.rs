@@ -7,6 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 use crate::error::{Error, Result};
+use crate::interval::Interval;
 
 /// What is drawn again and again, with replacement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,41 +45,6 @@ impl Default for Bootstrap {
     }
 }
 
-/// A figure and its interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct Interval {
-    /// The figure of the samples themselves.
-    pub estimate: f64,
-    /// The lower end.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
-    /// Resamples that have no such figure, such as those without a positive. They are left out: where
-    /// they are many, the interval means little.
-    pub undefined: u32,
-}
-
-impl Interval {
-    /// Whether the interval has no width, as where every positive of every group is found, where no
-    /// negative scores above a positive (an AUC of 1), or where all positives are of one group. Each
-    /// resample then gave the same figure. That says how few samples there are, not how sure the figure
-    /// is: report it with the number of samples or groups and without this interval.
-    #[must_use]
-    pub fn degenerate(&self) -> bool {
-        self.low >= self.high
-    }
-
-    /// The same interval, as far as to take these ends in.
-    pub(crate) fn with_ends(self, [low, high]: [f64; 2]) -> Self {
-        Self {
-            low: self.low.min(low),
-            high: self.high.max(high),
-            ..self
-        }
-    }
-}
-
 impl Bootstrap {
     /// Sets [`resamples`](Self::resamples).
     #[must_use]
@@ -103,8 +69,11 @@ impl Bootstrap {
 
     /// The interval of a figure of `count` samples. `figure` is given the samples' numbers, each as
     /// often as it was drawn, and says `None`, or a number that is not finite, where there is no such
-    /// figure. `None` if there is none of the samples themselves, or of no resample. A figure that is the
-    /// same of all resamples has an interval without width: see [`Interval::degenerate`].
+    /// figure. `None` if there is none of the samples themselves, or of no resample. The figure alone, without
+    /// ends, if there are fewer than five samples or groups to draw, if more than three resamples of a hundred
+    /// are without it, or if all of them have the same: see [`NoInterval`](crate::NoInterval). Which of the
+    /// samples the figure is of is not known here: of positives fewer than five, [`evaluate`](crate::evaluate)
+    /// gives no ends, and for a figure of your own it is yours to see to.
     ///
     /// # Errors
     /// [`Error::Argument`] for options out of range, no samples, and lengths that do not match.
@@ -130,6 +99,7 @@ impl Bootstrap {
     ) -> Result<[Option<Interval>; N]> {
         self.check(count, units)?;
         let drawn = Drawn::of(count, units);
+        let to_draw = drawn.count();
         let all: Vec<usize> = (0..count).collect();
         let estimates = figures(&all).map(|value| value.filter(|value| value.is_finite()));
         let mut values: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
@@ -148,12 +118,10 @@ impl Bootstrap {
             at += 1;
             values.sort_by(f64::total_cmp);
             let defined = u32::try_from(values.len()).expect("no more than resamples");
-            Some(Interval {
-                estimate: estimate?,
-                low: quantile(&values, tail)?,
-                high: quantile(&values, 1.0 - tail)?,
-                undefined: self.resamples - defined,
-            })
+            let undefined = self.resamples - defined;
+            let ends = [quantile(&values, tail)?, quantile(&values, 1.0 - tail)?];
+            let interval = Interval::of(estimate?, ends, undefined, self.resamples);
+            Some(interval.drawn_from(to_draw))
         }))
     }
 
@@ -202,6 +170,14 @@ impl Drawn {
             Units::Samples => Self::Within(vec![(0..count).collect()]),
             Units::Classes(classes) => Self::Within(lists(classes)),
             Units::Groups(groups) => Self::Whole(lists(groups)),
+        }
+    }
+
+    /// How many samples or groups are drawn each time.
+    fn count(&self) -> usize {
+        match self {
+            Self::Within(lists) => lists.iter().map(Vec::len).sum(),
+            Self::Whole(lists) => lists.len(),
         }
     }
 

@@ -96,7 +96,8 @@ fn share(a: usize, b: usize) -> Option<f64> {
 }
 
 /// The largest threshold that finds at least this share of the positives, and so the one of best
-/// specificity. Choose it on other samples than those it is then judged by.
+/// specificity. Choose it on other samples than those it is then judged by. Of a few positives it finds this share of
+/// them, and of others another: [`evaluate`](crate::evaluate) tells how far another.
 ///
 /// # Errors
 /// [`Error::Argument`] unless there is a truth for each score, a positive, no score is NaN, and the

@@ -1,9 +1,12 @@
 //! What a probe's probabilities are worth, on samples that it was not fitted to.
 
+use std::collections::BTreeSet;
+
 use crate::auc::Ranks;
-use crate::bootstrap::{Bootstrap, Interval, Units};
+use crate::bootstrap::{Bootstrap, Units};
 use crate::confusion::Confusion;
 use crate::error::Result;
+use crate::interval::Interval;
 use crate::wilson::wilson;
 
 /// The usual figures of one label, each with its interval; none where there is no such figure, such as
@@ -13,7 +16,9 @@ use crate::wilson::wilson;
 /// take in Wilson's score interval (Wilson 1927; Brown, Cai and DasGupta 2001) as well, where samples are
 /// drawn and so taken for independent: 30 positives of 30 found is a sensitivity of 0.89 to 1, while a
 /// bootstrap, which has nothing else to draw, says 1 to 1. Groups have no such formula, nor has an AUC of
-/// 1 or a balanced accuracy of 1: see [`Interval::degenerate`].
+/// 1 or a balanced accuracy of 1: these have no interval, and neither has a figure of fewer than five groups,
+/// or an AUC or a balanced accuracy of fewer than five positives or negatives. [`Interval::ends`] then says why,
+/// a [`NoInterval`](crate::NoInterval).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
@@ -77,27 +82,48 @@ pub fn evaluate(
         accuracy,
         balanced_accuracy,
     ] = intervals;
+    let said = |sample: usize| scores[sample] >= threshold;
+    let positives = drawn(units, truth.len(), |sample| truth[sample]);
+    let negatives = drawn(units, truth.len(), |sample| !truth[sample]);
+    let called = drawn(units, truth.len(), said);
+    let passed = drawn(units, truth.len(), |sample| !said(sample));
+    // An interval of two kinds is as good as that of the rarer one.
+    let both = |interval: Option<Interval>| Some(interval?.drawn_from(positives.min(negatives)));
     // The percentiles of a share near 0 or 1 are too close to it, not only those of 0 and 1 themselves.
-    let share = |interval: Option<Interval>, hits, misses| match units {
+    let share = |interval: Option<Interval>, of: usize, hits, misses| match units {
         Units::Samples | Units::Classes(_) => {
             interval.map(|found| found.with_ends(wilson(hits, misses, bootstrap.level)))
         }
-        Units::Groups(_) => interval,
+        Units::Groups(_) => Some(interval?.drawn_from(of)),
     };
-    let said = &confusion;
+    let counts = &confusion;
+    let (right, wrong) = (
+        counts.true_positives + counts.true_negatives,
+        counts.false_positives + counts.false_negatives,
+    );
+    let (hits, missed) = (counts.true_positives, counts.false_negatives);
+    let (left, alarms) = (counts.true_negatives, counts.false_positives);
     Ok(Evaluation {
         threshold,
         confusion,
-        auc,
-        sensitivity: share(sensitivity, said.true_positives, said.false_negatives),
-        specificity: share(specificity, said.true_negatives, said.false_positives),
-        ppv: share(ppv, said.true_positives, said.false_positives),
-        npv: share(npv, said.true_negatives, said.false_negatives),
-        accuracy: share(
-            accuracy,
-            said.true_positives + said.true_negatives,
-            said.false_positives + said.false_negatives,
-        ),
-        balanced_accuracy,
+        auc: both(auc),
+        sensitivity: share(sensitivity, positives, hits, missed),
+        specificity: share(specificity, negatives, left, alarms),
+        ppv: share(ppv, called, hits, alarms),
+        npv: share(npv, passed, left, missed),
+        accuracy: share(accuracy, drawn(units, truth.len(), |_| true), right, wrong),
+        balanced_accuracy: both(balanced_accuracy),
     })
+}
+
+/// The samples of a kind, or the groups that have one of it: what there is to draw.
+fn drawn(units: Units<'_>, samples: usize, of_kind: impl Fn(usize) -> bool) -> usize {
+    let of_kind = (0..samples).filter(|&sample| of_kind(sample));
+    match units {
+        Units::Samples | Units::Classes(_) => of_kind.count(),
+        Units::Groups(groups) => {
+            let groups = of_kind.map(|sample| groups[sample]);
+            groups.collect::<BTreeSet<_>>().len()
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //!   "format": "medgemma-probe", "version": 1, "checksum": "1c291ca3",
 //!   "probe": {
 //!     "kind": "multi-class", "labels": ["normal", "effusion"], "dimension": 1152, "encoder": "…",
-//!     "penalty": {"c": 1.0, "class_weights": "balanced", "standardized": true},
+//!     "penalty": {"c": 1.0, "class_weights": "balanced", "standardized": true, "prevalence": [0.98, 0.02]},
 //!     "thresholds": [0.5, 0.31], "intercepts": [0.0, -1.7], "weights": [[…], […]]
 //!   }
 //! }
@@ -85,6 +85,7 @@ impl Stored {
             probe = probe.with_encoder(encoder);
         }
         if let Some(penalty) = &self.penalty {
+            check_prevalence(&penalty.prevalence, labels.len())?;
             probe = probe.with_penalty(penalty.clone());
         }
         match &self.thresholds {
@@ -156,6 +157,22 @@ impl Probe {
             } => wrong(&argument, &expected, found),
             other => other,
         })
+    }
+}
+
+/// Refuses shares that are none, or not one for each label.
+fn check_prevalence(shares: &[f64], labels: usize) -> Result<()> {
+    let argument = "penalty.prevalence";
+    if shares.len() != labels {
+        return Err(Error::length(argument, labels, "label", shares.len()));
+    }
+    match shares.iter().position(|share| !(0.0..=1.0).contains(share)) {
+        None => Ok(()),
+        Some(at) => Err(Error::argument(
+            format!("{argument}[{at}]"),
+            "a share from 0 to 1",
+            shares[at].to_string(),
+        )),
     }
 }
 

@@ -73,11 +73,8 @@ impl Probe {
                 format!("none for `{}`", labels[empty]),
             ));
         }
-        weigh(
-            &mut weights,
-            &classes,
-            &class_weights(&totals, &options.class_weights),
-        );
+        let by_class = class_weights(&totals, &options.class_weights);
+        weigh(&mut weights, &classes, &by_class);
         let examples = Examples {
             rows,
             classes,
@@ -91,7 +88,12 @@ impl Probe {
             linear.weights.splice(0..0, vec![0.0; scale.dimension()]);
             linear.intercepts.insert(0, 0.0);
         }
-        fitted(Kind::MultiClass, labels, linear, options, vec![convergence])
+        if options.class_weights == ClassWeights::Balanced {
+            unweigh(&mut linear.intercepts, &by_class);
+        }
+        let prevalence = shares(&totals, &by_class, &options.class_weights);
+        let probe = Probe::from_linear(Kind::MultiClass, labels, linear)?;
+        Ok(fitted(probe, prevalence, options, vec![convergence]))
     }
 
     /// Fits a probe for labels of which any number may be true of a row, each apart from the others:
@@ -130,28 +132,36 @@ impl Probe {
             intercepts: Vec::with_capacity(labels.len()),
         };
         let mut convergence = Vec::with_capacity(labels.len());
+        let mut prevalence = Vec::with_capacity(labels.len());
         for (label, name) in labels.iter().enumerate() {
             let known = marks.iter().map(|marks| marks.as_ref()[label]);
             let known = known.zip(&rows).zip(&weights);
             let known = known.filter_map(|((mark, &row), &weight)| Some((row, mark?, weight)));
-            let examples = positives_and_negatives(known, label, name, options)?;
+            let (examples, by_class, share) = positives_and_negatives(known, label, name, options)?;
             let loss = Loss::new(&examples, &scale, 1, options.c);
             let (linear, ended) = minimize(&loss, options);
+            let mut scores = [0.0, linear.intercepts[0]];
+            if options.class_weights == ClassWeights::Balanced {
+                unweigh(&mut scores, &by_class);
+            }
             all.weights.extend(linear.weights);
-            all.intercepts.extend(linear.intercepts);
+            all.intercepts.push(scores[1]);
             convergence.push(ended);
+            prevalence.push(share);
         }
-        fitted(Kind::MultiLabel, labels, all, options, convergence)
+        let probe = Probe::from_linear(Kind::MultiLabel, labels, all)?;
+        Ok(fitted(probe, prevalence, options, convergence))
     }
 }
 
-/// The examples of one label, class 1 being its positives.
+/// The examples of one label, class 1 being its positives; what a row of each class weighs; the positives'
+/// share for which the probabilities hold.
 fn positives_and_negatives<'a>(
     known: impl Iterator<Item = (&'a [f32], bool, f64)>,
     label: usize,
     name: &str,
     options: &FitOptions,
-) -> Result<Examples<'a>> {
+) -> Result<(Examples<'a>, Vec<f64>, f64)> {
     let mut examples = Examples {
         rows: Vec::new(),
         classes: Vec::new(),
@@ -177,7 +187,8 @@ fn positives_and_negatives<'a>(
         others => class_weights(&totals, others),
     };
     weigh(&mut examples.weights, &examples.classes, &weights);
-    Ok(examples)
+    let share = shares(&totals, &weights, &options.class_weights)[1];
+    Ok((examples, weights, share))
 }
 
 fn scale(rows: &[&[f32]], options: &FitOptions) -> Scale {
@@ -222,18 +233,41 @@ fn weigh(weights: &mut [f64], classes: &[usize], by_class: &[f64]) {
     }
 }
 
+/// Takes off each class's score what its weight has added to it. Where rows of class k weigh wₖ, the fit is to
+/// wₖ p(k | row) / Σⱼ wⱼ p(j | row), whose score is that of p(k | row) plus ln wₖ, and the same for all classes
+/// changes no probability: the first one's is left as it is, which is 0 for two classes.
+fn unweigh(intercepts: &mut [f64], by_class: &[f64]) {
+    for (intercept, weight) in intercepts.iter_mut().zip(by_class) {
+        *intercept -= (weight / by_class[0]).ln();
+    }
+}
+
+/// The classes' shares for which the probabilities hold: those of the rows, and as weights that were given make
+/// them.
+fn shares(totals: &[f64], by_class: &[f64], weights: &ClassWeights) -> Vec<f64> {
+    let mut shares = totals.to_vec();
+    if let ClassWeights::Given(_) = weights {
+        for (share, weight) in shares.iter_mut().zip(by_class) {
+            *share *= weight;
+        }
+    }
+    let all: f64 = shares.iter().sum();
+    shares.iter_mut().for_each(|share| *share /= all);
+    shares
+}
+
 fn fitted(
-    kind: Kind,
-    labels: Vec<String>,
-    linear: Linear,
+    probe: Probe,
+    prevalence: Vec<f64>,
     options: &FitOptions,
     convergence: Vec<Convergence>,
-) -> Result<Fitted> {
+) -> Fitted {
     let penalty = Penalty {
         c: options.c,
         class_weights: options.class_weights.clone(),
         standardized: options.standardize,
+        prevalence,
     };
-    let probe = Probe::from_linear(kind, labels, linear)?.with_penalty(penalty);
-    Ok(Fitted { probe, convergence })
+    let probe = probe.with_penalty(penalty);
+    Fitted { probe, convergence }
 }

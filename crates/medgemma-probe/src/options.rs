@@ -16,11 +16,21 @@ pub enum ClassWeights {
     /// Every row counts the same.
     #[default]
     Equal,
-    /// Every class counts the same, however rare: its rows weigh n / (classes · rows of the class).
-    /// For labels, this is done for each label between its positives and its negatives.
+    /// Every class counts the same while fitting, however rare: its rows weigh n / (classes · rows of the
+    /// class). For labels, this is done for each label between its positives and its negatives.
+    ///
+    /// Such a fit takes all classes for equally frequent, so that its scores are ln of the weight too high. That
+    /// is taken off the intercepts afterwards (King and Zeng 2001, "Logistic regression in rare events data",
+    /// §4.1): probabilities are those at the shares that the classes have among the rows,
+    /// [`Penalty::prevalence`](crate::Penalty::prevalence), and [`Probe::best`](crate::Probe::best) is the most
+    /// probable class there, which a rare one seldom is. To decide as if all were equally frequent, call a label
+    /// true from its prevalence on: of two classes, and of labels, that is the ½ of the fit itself.
     Balanced,
     /// A weight for each label, in their order. For classes, it is what a row of the class weighs; for
-    /// labels, what a positive weighs against a negative.
+    /// labels, what a positive weighs against a negative. Nothing is taken off afterwards: probabilities are
+    /// those of where classes are as frequent as their weights make them
+    /// ([`Penalty::prevalence`](crate::Penalty::prevalence)). For rows that were chosen by class, give each the
+    /// share that it has among your patients over the share that it has among the rows.
     Given(Vec<f64>),
 }
 

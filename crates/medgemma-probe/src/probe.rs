@@ -31,6 +31,10 @@ pub struct Penalty {
     pub class_weights: ClassWeights,
     /// [`FitOptions::standardize`](crate::FitOptions::standardize).
     pub standardized: bool,
+    /// The share of each label for which the probabilities hold. Of classes they add up to 1. Those among the
+    /// rows, by [`sample_weights`](crate::FitOptions::sample_weights), and as weights of
+    /// [`ClassWeights::Given`] make them. Where a label is rarer, so is it less probable than the probe says.
+    pub prevalence: Vec<f64>,
 }
 
 /// Logistic regression on embeddings. Immutable but for what it says of itself; `Send + Sync`.
@@ -230,7 +234,10 @@ impl Probe {
         self.thresholds.as_deref()
     }
 
-    /// The probability of each label for one embedding.
+    /// The probability of each label for one embedding, where labels are as frequent as in
+    /// [`Penalty::prevalence`], whatever the [`ClassWeights`] of the fit. A probe that was fitted elsewhere has the
+    /// prevalence of its rows and weights: of scikit-learn's `class_weight="balanced"` that is the same for all
+    /// classes, not that of any patients.
     ///
     /// # Shapes
     /// - `row`: `[dimension]`; returns `[labels]`

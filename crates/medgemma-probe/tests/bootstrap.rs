@@ -1,8 +1,13 @@
 //! Intervals: what is drawn, what comes out, and how often they hold what they should.
 
-use medgemma_probe::{Bootstrap, Error, Units, evaluate, roc_auc};
+use medgemma_probe::{Bootstrap, Error, Interval, NoInterval, Units, evaluate, roc_auc};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
+
+/// The ends of a figure that has an interval.
+fn ends(figure: Option<Interval>) -> [f64; 2] {
+    figure.expect("a figure").ends.expect("an interval")
+}
 
 fn counted(samples: &[usize], of: usize) -> Vec<usize> {
     let mut counts = vec![0; of];
@@ -106,7 +111,7 @@ fn the_interval_of_a_mean_is_that_of_theory() {
             .expect("options");
         let found = found.expect("a mean");
         assert_eq!((found.estimate, found.undefined), (9.5, 0));
-        for (end, sign) in [(found.low, -1.0), (found.high, 1.0)] {
+        for (end, sign) in ends(Some(found)).into_iter().zip([-1.0, 1.0]) {
             let off = (end - 9.5 - sign * quantile * deviation) / deviation;
             assert!(off.abs() < 0.06, "{level}: {found:?} {off}");
         }
@@ -130,7 +135,8 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
         let auc = found.auc.expect("both kinds");
         assert_eq!(auc.estimate, roc_auc(&scores, &truth).expect("both kinds"));
         // Of two uniforms, one half a unit further up: 1 − ½ · (1/2)².
-        held += u32::from(auc.low <= 0.875 && 0.875 <= auc.high);
+        let [low, high] = ends(found.auc);
+        held += u32::from(low <= 0.875 && 0.875 <= high);
     }
     // 144 expected, deviation 3.8.
     assert!((131..=156).contains(&held), "{held}");
@@ -148,8 +154,8 @@ fn groups_give_the_intervals_of_what_is_independent() {
         let truth: Vec<bool> = groups.iter().map(|&group| truth[group]).collect();
         let scores: Vec<f64> = groups.iter().map(|&group| scores[group]).collect();
         let found = evaluate(&scores, &truth, 3.0, units(&groups), &Bootstrap::default());
-        let accuracy = found.expect("numbers").accuracy.expect("samples");
-        accuracy.high - accuracy.low
+        let [low, high] = ends(found.expect("numbers").accuracy);
+        high - low
     };
     let one = width(1, |_| Units::Samples);
     let grouped = width(4, |groups| Units::Groups(groups));
@@ -169,14 +175,21 @@ fn each_figure_of_an_evaluation_is_its_own() {
     ];
     let bootstrap = Bootstrap::default();
     let found = evaluate(&scores, &truth, 0.5, Units::Samples, &bootstrap).expect("numbers");
-    let expected = [
+    // Four positives: their share has Wilson's interval, the figures of both kinds have none.
+    for (figure, expected) in [
         (found.auc, (6.0 + 6.0 + 4.0 + 2.0) / 24.0),
+        (found.balanced_accuracy, 17.0 / 24.0),
+    ] {
+        let figure = figure.expect("a figure");
+        assert!((figure.estimate - expected).abs() < 1e-14, "{figure:?}");
+        assert_eq!(figure.ends, Err(NoInterval::Few { found: 4 }));
+    }
+    let expected = [
         (found.sensitivity, 3.0 / 4.0),
         (found.specificity, 4.0 / 6.0),
         (found.ppv, 3.0 / 5.0),
         (found.npv, 4.0 / 5.0),
         (found.accuracy, 7.0 / 10.0),
-        (found.balanced_accuracy, 17.0 / 24.0),
     ];
     for (interval, expected) in expected {
         let interval = interval.expect("a figure");
@@ -184,10 +197,8 @@ fn each_figure_of_an_evaluation_is_its_own() {
             (interval.estimate - expected).abs() < 1e-14,
             "{interval:?} {expected}"
         );
-        assert!(
-            interval.low < expected && expected <= interval.high,
-            "{interval:?}"
-        );
+        let [low, high] = ends(Some(interval));
+        assert!(low < expected && expected <= high, "{interval:?}");
     }
     assert_eq!(found.threshold, 0.5);
     assert_eq!(found.confusion.true_positives, 3);
@@ -216,33 +227,33 @@ fn all_or_none_of_the_samples_have_an_interval_with_a_width() {
             (found.npv, 30.0),
             (found.accuracy, 60.0),
         ] {
-            let share = share.expect("a share");
-            assert_eq!((share.estimate, share.high), (1.0, 1.0));
+            let [low, high] = ends(share);
+            assert_eq!((share.expect("a share").estimate, high), (1.0, 1.0));
             let expected = count / (count + 1.959_963_985_f64.powi(2));
-            assert!((share.low - expected).abs() < 1e-9, "{share:?} {expected}");
-            assert!(!share.degenerate(), "{share:?}");
+            assert!((low - expected).abs() < 1e-9, "{share:?} {expected}");
         }
         // An AUC has no such formula: it is said, not widened.
         for figure in [found.auc, found.balanced_accuracy] {
             let figure = figure.expect("both kinds");
-            assert_eq!((figure.low, figure.high), (1.0, 1.0));
-            assert!(figure.degenerate());
+            assert_eq!((figure.estimate, figure.ends), (1.0, Err(NoInterval::Same)));
         }
     }
     let level = bootstrap.with_level(0.8);
     let none = evaluate(&scores, &truth, 2.0, Units::Samples, &level).expect("numbers");
-    let none = none.sensitivity.expect("positives");
+    let [low, high] = ends(none.sensitivity);
     // z = 1.2816: z² / (30 + z²).
     assert!(
-        none.low == 0.0 && (none.high - 0.051_904_272_2).abs() < 1e-9,
-        "{none:?}"
+        low == 0.0 && (high - 0.051_904_272_2).abs() < 1e-9,
+        "{low} {high}"
     );
     // Groups are not independent samples.
     let groups: Vec<usize> = (0..60).map(|i| i / 5).collect();
     let grouped = evaluate(&scores, &truth, 0.5, Units::Groups(&groups), &bootstrap);
     let grouped = grouped.expect("numbers").sensitivity.expect("positives");
-    assert_eq!((grouped.low, grouped.high), (1.0, 1.0));
-    assert!(grouped.degenerate());
+    assert_eq!(
+        (grouped.estimate, grouped.ends),
+        (1.0, Err(NoInterval::Same))
+    );
 }
 
 /// Of ten positives and twenty negatives: six found and no false alarm, then all found with three of those.
@@ -261,10 +272,10 @@ fn each_share_is_widened_by_its_own_counts() {
         (many.npv, 17.0),
         (many.sensitivity, 10.0),
     ] {
-        let share = share.expect("a share");
+        let [low, high] = ends(share);
         let expected = count / (count + 1.959_963_985_f64.powi(2));
-        assert!((share.low - expected).abs() < 1e-9, "{share:?} {expected}");
-        assert_eq!((share.estimate, share.high), (1.0, 1.0));
+        assert!((low - expected).abs() < 1e-9, "{share:?} {expected}");
+        assert_eq!((share.expect("a share").estimate, high), (1.0, 1.0));
     }
 }
 
@@ -278,12 +289,9 @@ fn a_share_takes_in_both_intervals() {
         .collect();
     let bootstrap = Bootstrap::default();
     let found = evaluate(&scores, &truth, 0.5, Units::Samples, &bootstrap).expect("numbers");
-    let sensitivity = found.sensitivity.expect("positives");
-    assert!(
-        (sensitivity.low - 0.833_296).abs() < 1e-6,
-        "{sensitivity:?}"
-    );
-    assert_eq!(sensitivity.high, 1.0);
+    let [low, high] = ends(found.sensitivity);
+    assert!((low - 0.833_296).abs() < 1e-6, "{low}");
+    assert_eq!(high, 1.0);
     let share = |samples: &[usize]| {
         let negatives = samples.iter().filter(|&&i| !truth[i]);
         let (all, right) = negatives.fold((0_u32, 0_u32), |(all, right), &i| {
@@ -296,7 +304,8 @@ fn a_share_takes_in_both_intervals() {
         .expect("options");
     let (drawn, specificity) = (drawn.expect("a share"), found.specificity.expect("one"));
     // 15 of 30: Wilson's is 0.3315 to 0.6685.
-    assert!(drawn.low < 0.331 && drawn.high > 0.669, "{drawn:?}");
+    let [low, high] = ends(Some(drawn));
+    assert!(low < 0.331 && high > 0.669, "{drawn:?}");
     assert_eq!(specificity, drawn);
 }
 
@@ -312,10 +321,109 @@ fn intervals_of_a_share_near_one_hold_it_as_often_as_they_say() {
         let options = Bootstrap::default().with_resamples(200).with_level(0.9);
         let bootstrap = options.with_seed(seed);
         let found = evaluate(&scores, &[true; 40], 0.5, Units::Samples, &bootstrap);
-        let share = found.expect("numbers").sensitivity.expect("positives");
-        held += u32::from(share.low <= 0.97 && 0.97 <= share.high);
+        let [low, high] = ends(found.expect("numbers").sensitivity);
+        held += u32::from(low <= 0.97 && 0.97 <= high);
     }
     assert!(held >= 180, "{held}");
+}
+
+/// The groups of positives, of negatives, of what is called positive and what is not: five of each are the
+/// least, four are not enough, and samples of one group count once.
+#[test]
+fn a_figure_of_fewer_than_five_groups_has_no_interval() {
+    // By kind: true and called, missed, false alarm, rightly passed. Each group has two samples of one kind.
+    let judge = |groups: [usize; 4]| {
+        let kinds = groups.iter().enumerate();
+        let kinds: Vec<usize> = kinds.flat_map(|(kind, &n)| vec![kind; 2 * n]).collect();
+        let truth: Vec<bool> = kinds.iter().map(|&kind| kind < 2).collect();
+        let scores: Vec<f64> = kinds
+            .iter()
+            .map(|&kind| if kind % 2 == 0 { 0.9 } else { 0.1 })
+            .collect();
+        let groups: Vec<usize> = (0..kinds.len()).map(|sample| sample / 2).collect();
+        let units = Units::Groups(&groups);
+        let found = evaluate(&scores, &truth, 0.5, units, &Bootstrap::default()).expect("numbers");
+        let figures = [
+            found.auc,
+            found.balanced_accuracy,
+            found.sensitivity,
+            found.specificity,
+            found.ppv,
+            found.npv,
+            found.accuracy,
+        ];
+        figures.map(|figure| figure.expect("a figure").ends.map(|_| ()))
+    };
+    let (good, few) = (Ok(()), |found| Err(NoInterval::Few { found }));
+    assert_eq!(judge([3, 2, 2, 3]), [good; 7]);
+    // Four positives.
+    assert_eq!(
+        judge([2, 2, 3, 4]),
+        [few(4), few(4), few(4), good, good, good, good]
+    );
+    // Four negatives.
+    assert_eq!(
+        judge([4, 3, 2, 2]),
+        [few(4), few(4), good, few(4), good, good, good]
+    );
+    // Four are called positive, then four are not.
+    assert_eq!(
+        judge([2, 4, 2, 4]),
+        [good, good, good, good, few(4), good, good]
+    );
+    assert_eq!(
+        judge([4, 2, 4, 2]),
+        [good, good, good, good, good, few(4), good]
+    );
+    assert_eq!(judge([1, 1, 1, 1])[6], few(4));
+    assert_eq!(judge([1, 1, 1, 2])[6], good);
+    // A figure of one's own: the groups in all.
+    let own = |groups: &[usize]| {
+        let mean =
+            |samples: &[usize]| Some(samples.iter().sum::<usize>() as f64 / samples.len() as f64);
+        let found = Bootstrap::default().interval(groups.len(), Units::Groups(groups), mean);
+        found.expect("options").expect("a mean").ends.map(|_| ())
+    };
+    assert_eq!(own(&[1, 1, 2, 2, 3, 3, 4, 4]), few(4));
+    assert_eq!(own(&[1, 2, 3, 4, 5]), good);
+}
+
+/// An AUC of 0.86 with a few positives: percentiles of one or two hold it far less often than they say, and so
+/// are not shown; of five they hold it nearly so often, of forty as often.
+#[test]
+fn intervals_of_few_positives_are_not_shown_or_hold_the_truth() {
+    let mut random = ChaCha12Rng::seed_from_u64(11);
+    let mut normal = move || (0..12).map(|_| random.random_range(0.0..1.0)).sum::<f64>() - 6.0;
+    let draws = 150;
+    for (positives, least) in [
+        (1, None),
+        (2, None),
+        (4, None),
+        (5, Some(115)),
+        (40, Some(132)),
+    ] {
+        let (mut shown, mut held) = (0, 0);
+        for seed in 0..draws {
+            let truth: Vec<bool> = (0..positives + 60).map(|i| i < positives).collect();
+            let scores: Vec<f64> = truth
+                .iter()
+                .map(|&truth| normal() + if truth { 1.5 } else { 0.0 })
+                .collect();
+            let groups: Vec<usize> = (0..truth.len()).collect();
+            let bootstrap = Bootstrap::default().with_resamples(300).with_seed(seed);
+            let found = evaluate(&scores, &truth, 0.5, Units::Groups(&groups), &bootstrap);
+            if let Ok([low, high]) = found.expect("numbers").auc.expect("both kinds").ends {
+                shown += 1;
+                // Φ(1.5 / √2)
+                held += u32::from((low..=high).contains(&0.8556));
+            }
+        }
+        match least {
+            None => assert_eq!(shown, 0, "{positives}"),
+            // A perfect AUC has none either.
+            Some(least) => assert!(held >= least, "{positives}: {held} of {shown}"),
+        }
+    }
 }
 
 #[test]
@@ -333,12 +441,18 @@ fn what_has_no_figure_has_no_interval() {
         (None, None, None)
     );
     assert_eq!(found.specificity.expect("negatives").estimate, 1.0);
-    // None of the resamples that begin with the last sample: a third of them.
-    let some = |samples: &[usize]| Some(if samples[0] == 2 { f64::NAN } else { 1.0 });
-    let found = Bootstrap::default().interval(3, Units::Samples, some);
+    // None of the resamples that begin with the last sample: a sixth of them.
+    let some = |samples: &[usize]| match samples[0] {
+        5 => Some(f64::NAN),
+        first => Some(first as f64),
+    };
+    let found = Bootstrap::default().interval(6, Units::Samples, some);
     let found = found.expect("options").expect("a figure");
-    assert_eq!((found.estimate, found.low, found.high), (1.0, 1.0, 1.0));
-    assert!((600..735).contains(&found.undefined), "{found:?}");
+    assert_eq!(
+        (found.estimate, found.ends),
+        (0.0, Err(NoInterval::Undefined))
+    );
+    assert!((270..400).contains(&found.undefined), "{found:?}");
     let bootstrap = Bootstrap::default().with_resamples(50);
     for nothing in [f64::NAN, f64::INFINITY] {
         let found = bootstrap.interval(3, Units::Samples, |_| Some(nothing));

@@ -172,6 +172,22 @@ fn each_fault_is_named() {
         ["surplus", "unknown field"],
     );
     refused(
+        &|d| d["probe"]["penalty"]["prevalence"] = json!([0.5, 0.5]),
+        ["penalty.prevalence", "3 in all"],
+    );
+    refused(
+        &|d| d["probe"]["penalty"]["prevalence"][1] = json!(1.5),
+        ["penalty.prevalence[1]", "1.5"],
+    );
+    // As files were when balanced fits said what holds of classes that are equally frequent.
+    refused(
+        &|d| {
+            d["probe"]["penalty"] =
+                json!({"c": 1.0, "class_weights": "balanced", "standardized": true})
+        },
+        ["JSON", "prevalence"],
+    );
+    refused(
         &|d| d["probe"]["kind"] = json!("regression"),
         ["regression", "multi-label"],
     );

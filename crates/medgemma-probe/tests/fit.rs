@@ -107,14 +107,14 @@ fn a_fit_that_does_not_arrive_says_so() {
 }
 
 /// Rows that say nothing leave the shares of the classes, whatever the penalty: intercepts are free of
-/// it. Balanced, the classes are as likely.
+/// it. So they do when balanced, in which the fit itself gives each a third; weights that were given stay.
 #[test]
 fn rows_that_are_all_alike_leave_the_shares_of_the_classes() {
     let rows = [[2.0, 0.0]; 8];
     let classes = [0, 0, 0, 0, 0, 1, 1, 2];
     for (weights, expected) in [
         (ClassWeights::Equal, [5.0 / 8.0, 2.0 / 8.0, 1.0 / 8.0]),
-        (ClassWeights::Balanced, [1.0 / 3.0; 3]),
+        (ClassWeights::Balanced, [5.0 / 8.0, 2.0 / 8.0, 1.0 / 8.0]),
         (ClassWeights::Given(vec![1.0, 1.0, 3.0]), [0.5, 0.2, 0.3]),
     ] {
         for standardize in [false, true] {
@@ -123,7 +123,12 @@ fn rows_that_are_all_alike_leave_the_shares_of_the_classes() {
                 .with_class_weights(weights.clone())
                 .with_standardize(standardize);
             let fitted = Probe::fit_classes(&["a", "b", "c"], &rows, &classes, &options);
-            let found = fitted.expect("a fit").probe.probabilities(rows[0]);
+            let probe = fitted.expect("a fit").probe;
+            let said = &probe.penalty().expect("fitted here").prevalence;
+            for (said, expected) in said.iter().zip(expected) {
+                assert!((said - expected).abs() < 1e-15, "{said} {expected}");
+            }
+            let found = probe.probabilities(rows[0]);
             for (found, expected) in found.expect("a row").into_iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-6, "{found} {expected}");
             }

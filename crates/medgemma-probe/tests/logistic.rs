@@ -65,6 +65,44 @@ impl Case {
         }
     }
 
+    /// The reference's numbers at the prevalence of its rows, by Bayes: of a class whose rows weigh w, the odds
+    /// are w times too high where weights were balanced. `totals` are the weights of rows of each class.
+    fn unbalance(&mut self, label: Option<usize>, totals: &[f64]) {
+        if !matches!(self.class_weights, Some(Weights::Named(_))) {
+            return;
+        }
+        let Some(label) = label else {
+            // Balanced: as many of each class, so that a row weighs as 1 / total.
+            for (intercept, total) in self.intercepts.iter_mut().zip(totals) {
+                *intercept -= (totals[0] / total).ln();
+            }
+            for row in &mut self.probabilities {
+                row.iter_mut()
+                    .zip(totals)
+                    .for_each(|(p, total)| *p *= total);
+                let all: f64 = row.iter().sum();
+                row.iter_mut().for_each(|p| *p /= all);
+            }
+            return;
+        };
+        self.intercepts[label] -= (totals[0] / totals[1]).ln();
+        for row in &mut self.probabilities {
+            let p = row[label];
+            row[label] = p * totals[1] / (p * totals[1] + (1.0 - p) * totals[0]);
+        }
+    }
+
+    /// The weights of the rows of each kind.
+    fn totals(&self, kinds: usize, kind: impl Fn(usize) -> Option<usize>) -> Vec<f64> {
+        let mut totals = vec![0.0; kinds];
+        for row in 0..self.classes.len().max(self.marks.len()) {
+            if let Some(kind) = kind(row) {
+                totals[kind] += self.sample_weights.as_ref().map_or(1.0, |all| all[row]);
+            }
+        }
+        totals
+    }
+
     /// Holds a fit to the reference's numbers.
     fn check(&self, rows: &[Vec<f32>], fitted: &Fitted) {
         let name = &self.name;
@@ -123,6 +161,8 @@ fn classes_equal_scikit_learn() {
             case.weights.insert(0, vec![0.0; rows[0].len()]);
             case.intercepts.insert(0, 0.0);
         }
+        let totals = case.totals(count, |row| Some(case.classes[row]));
+        case.unbalance(None, &totals);
         let fitted = Probe::fit_classes(&labels, rows, &case.classes, &case.options());
         case.check(rows, &fitted.expect("a fit"));
     }
@@ -132,7 +172,7 @@ fn classes_equal_scikit_learn() {
 fn labels_equal_scikit_learn_on_the_rows_that_are_known() {
     let goldens: Goldens = golden("logistic");
     assert_eq!(goldens.labels.len(), 3);
-    for case in goldens.labels {
+    for mut case in goldens.labels {
         let rows = &goldens.data[&case.data];
         let known = |mark: &i8| (*mark >= 0).then_some(*mark == 1);
         let marks: Vec<Vec<Option<bool>>> = case
@@ -140,6 +180,13 @@ fn labels_equal_scikit_learn_on_the_rows_that_are_known() {
             .iter()
             .map(|marks| marks.iter().map(known).collect())
             .collect();
+        let totals = [0, 1, 2].map(|label: usize| {
+            let of_label = case.totals(2, |row| Some(usize::from(marks[row][label]?)));
+            (label, of_label)
+        });
+        for (label, totals) in totals {
+            case.unbalance(Some(label), &totals);
+        }
         let fitted = Probe::fit_labels(&["a", "b", "c"], rows, &marks, &case.options());
         case.check(rows, &fitted.expect("a fit"));
     }

@@ -61,7 +61,9 @@ impl Calibration {
 
     /// Fits both numbers to one class: the logits of held-out pictures, and whether the class is true
     /// of each. Least mean log-loss; the targets are those of Lin et al., which keep a class that
-    /// the logits part perfectly from becoming certain.
+    /// the logits part perfectly from becoming certain. Probabilities are then those of where the class is as
+    /// frequent as among these pictures; of a few of either kind both numbers are mostly chance, and nothing here
+    /// says how far: hold out dozens of patients with the class, and look at others.
     ///
     /// # Errors
     /// [`Error::UnequalLengths`] unless there is a label for each logit; [`Error::Calibration`] if

@@ -168,15 +168,17 @@ impl Classification {
         })
     }
 
-    /// The best class, or `None` where its probability is below `threshold`: the picture is then
-    /// left to a human eye.
+    /// The best class, or `None` where its probability is below `threshold`, or where another class has the
+    /// same logit: the picture is then left to a human eye. Two classes that a picture is exactly as much of are
+    /// one text under two names, or vectors that say nothing; their order is no answer.
     ///
     /// The softmax of a single class is 1 whatever the picture shows, so that no threshold up to 1 leaves
     /// anything to the eye: with one class decide by the sigmoid, or give the contrary as another class.
     #[must_use]
     pub fn decide(&self, which: Probability, threshold: f32) -> Option<&ClassScore> {
         let best = self.best();
-        (best.probability(which) >= threshold).then_some(best)
+        let tied = self.scores.iter().filter(|s| s.logit == best.logit).count() > 1;
+        (best.probability(which) >= threshold && !tied).then_some(best)
     }
 }
 
@@ -269,9 +271,23 @@ mod tests {
         // The best is b: σ = softmax = 3/4; with a third class of ln 3 the softmax is 3/7.
         assert_eq!(found.decide(Probability::Sigmoid, 0.7).unwrap().label, "b");
         assert!(found.decide(Probability::Softmax, 0.8).is_none());
-        let tied = Classification::from_logits(&["a", "b", "c"], &[0.0, ln3, ln3]).unwrap();
-        assert_eq!(tied.decide(Probability::Sigmoid, 0.7).unwrap().label, "b");
-        assert!(tied.decide(Probability::Softmax, 0.7).is_none());
+        let many = Classification::from_logits(&["a", "b", "c"], &[0.0, ln3, ln3 - 0.1]).unwrap();
+        assert_eq!(many.decide(Probability::Sigmoid, 0.7).unwrap().label, "b");
+        assert!(many.decide(Probability::Softmax, 0.7).is_none());
+    }
+
+    /// Each has half of the softmax and 3/4 of its own, which no threshold of 0.5 stops: the first by order is
+    /// no answer.
+    #[test]
+    fn of_two_that_are_equal_neither_is_the_answer() {
+        let ln3 = 3.0_f32.ln();
+        let tied = Classification::from_logits(&["a", "b"], &[ln3, ln3]).unwrap();
+        for which in [Probability::Sigmoid, Probability::Softmax] {
+            assert!(tied.decide(which, 0.0).is_none(), "{which:?}");
+        }
+        // Others that are equal take nothing from the best.
+        let found = Classification::from_logits(&["a", "b", "c"], &[0.0, ln3, 0.0]).unwrap();
+        assert_eq!(found.decide(Probability::Softmax, 0.5).unwrap().label, "b");
     }
 
     #[test]

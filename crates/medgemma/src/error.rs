@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use medgemma_tensor::Error as TensorError;
+use medgemma_tokenizer::SiglipNormalization;
 
 use crate::memory::{MemoryPlan, megabytes};
 use crate::reply::FinishReason;
@@ -11,7 +12,8 @@ use crate::reply::FinishReason;
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, by whose concern it is. No message carries prompts, pixels or answers.
+/// What went wrong, by whose concern it is. No message carries prompts, pixels or answers; labels of classes are
+/// in those that say which two cannot be told apart.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -207,6 +209,38 @@ pub enum Error {
         /// Which has it again.
         second: usize,
     },
+    /// Two classes whose prompts are the same texts to the model, though spelt otherwise: each picture would be
+    /// as much of one as of the other.
+    #[error(
+        "class {second}, `{second_label}`, is to the model the same as class {first}, `{first_label}`: its tokenizer makes the same ids of their prompts, since case{} cut off tell nothing apart; {}",
+        if *normalization == SiglipNormalization::TokenizerJson { ", most punctuation and what is" } else { ", punctuation and what is" },
+        other_words(*normalization)
+    )]
+    SameText {
+        /// Which class has them first, counted from 0.
+        first: usize,
+        /// Its label.
+        first_label: String,
+        /// Which has them again.
+        second: usize,
+        /// Its label.
+        second_label: String,
+        /// The normalisation that made them one.
+        normalization: SiglipNormalization,
+    },
+    /// A prompt of a class is the empty text to the model, as one of punctuation alone is.
+    #[error(
+        "a prompt of class {class}, `{label}`, is empty to the model: its tokenizer leaves nothing of it; {}",
+        other_words(*normalization)
+    )]
+    EmptyPrompt {
+        /// Which class, counted from 0.
+        class: usize,
+        /// Its label.
+        label: String,
+        /// The normalisation that left nothing.
+        normalization: SiglipNormalization,
+    },
     /// Two lists that belong together differ in length.
     #[error("there are {found} {what}, expected {expected}: give one for each")]
     UnequalLengths {
@@ -287,4 +321,16 @@ pub enum Error {
         /// How many were given.
         count: usize,
     },
+}
+
+/// What to do where a normalisation leaves too little of a prompt.
+fn other_words(normalization: SiglipNormalization) -> &'static str {
+    match normalization {
+        SiglipNormalization::TokenizerJson => {
+            "say it in words, as `below` for a sign: of punctuation this normalisation keeps `/`, `<` and `>` alone"
+        }
+        _ => {
+            "say it in words, as `below` for `<`, or choose the normalisation `tokenizer-json`, which keeps `/`, `<` and `>`"
+        }
+    }
 }

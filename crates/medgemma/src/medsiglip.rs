@@ -1,5 +1,6 @@
 //! MedSigLIP as an application uses it: pictures and texts in, embeddings and scores out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,9 @@ use medgemma_image::{Image, ImageProcessor, Pixels, Resize, Resizer};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
-use medgemma_tokenizer::{Error as TokenizerError, SiglipTextOptions, SiglipTokenizer};
+use medgemma_tokenizer::{
+    Error as TokenizerError, SiglipNormalization, SiglipTextOptions, SiglipTokenizer,
+};
 
 use crate::checksum;
 use crate::classification::{Class, Classification, check_labels};
@@ -334,7 +337,8 @@ impl MedSigLip {
 
     /// The classes of these labels and their prompts, in their order, each the
     /// [`Embedding::ensemble`] of its prompts. They serve any number of pictures. No label may be there
-    /// twice; they are compared as spelt, so that `Normal` and `normal` are two.
+    /// twice, nor two classes whose prompts the tokenizer makes the same texts of, as it does of
+    /// `SpO2 <90` and `SpO2 >90`: [`SiglipNormalization`] says what it leaves of them.
     ///
     /// # Errors
     /// As [`MedSigLip::embed_classes_with`].
@@ -347,8 +351,10 @@ impl MedSigLip {
     /// # Errors
     /// [`Error::NoClasses`] and
     /// [`Error::DuplicateLabel`],
-    /// [`Error::NoPrompts`] for a class without prompts, and as
-    /// [`MedSigLip::embed_texts_with`].
+    /// [`Error::NoPrompts`] for a class without prompts,
+    /// [`Error::EmptyPrompt`] for a prompt of which the tokenizer leaves nothing,
+    /// [`Error::SameText`] for two classes whose prompts are the same to it, in whatever order and however
+    /// often, and as [`MedSigLip::embed_texts_with`].
     pub fn embed_classes_with(
         &self,
         classes: &[(&str, &[&str])],
@@ -361,7 +367,10 @@ impl MedSigLip {
         }
         // All prompts in one call, which reads each weight once for sixteen of them.
         let prompts: Vec<&str> = classes.iter().flat_map(|&(_, own)| own).copied().collect();
-        let embedded = self.embed_texts_with(&prompts, options)?;
+        let rows = self.tokenize(&prompts, options)?;
+        let empty = self.tokenize(&[""], options)?.remove(0);
+        check_texts(classes, &rows, &empty, options.normalization)?;
+        let embedded = self.embed_token_ids(&rows)?;
         let mut rest = embedded.as_slice();
         let class = |&(label, prompts): &(&str, &[&str])| {
             let own;
@@ -373,8 +382,8 @@ impl MedSigLip {
 
     /// A picture against labels, each of which is its own prompt: all that [`MedSigLip::classify`]
     /// wants in one call. For several pictures, or several prompts to a label, make the classes
-    /// once, by [`MedSigLip::embed_classes`]. As there, labels are compared as spelt: two that the
-    /// tokenizer makes one text, such as `Normal` and `normal`, share the softmax.
+    /// once, by [`MedSigLip::embed_classes`]. As there, two labels that the tokenizer makes one text, such as
+    /// `Normal` and `normal`, are refused.
     ///
     /// # Errors
     /// As [`MedSigLip::embed_classes`] and [`MedSigLip::embed_images`].
@@ -407,6 +416,39 @@ impl MedSigLip {
         image.check_width(self.config().embedding_size())?;
         Ok(image.cosine(text)? * encoder.logit_scale() + encoder.logit_bias())
     }
+}
+
+/// Refuses a prompt of which nothing is left, and two classes of the same texts. `rows` are the ids of all
+/// prompts, class after class, `empty` those of the empty text.
+fn check_texts(
+    classes: &[(&str, &[&str])],
+    rows: &[Vec<u32>],
+    empty: &[u32],
+    normalization: SiglipNormalization,
+) -> Result<()> {
+    let (mut rest, mut seen) = (rows, BTreeMap::new());
+    for (class, (label, prompts)) in classes.iter().enumerate() {
+        let own;
+        (own, rest) = rest.split_at(prompts.len());
+        if own.iter().any(|row| row == empty) {
+            return Err(Error::EmptyPrompt {
+                class,
+                label: (*label).to_owned(),
+                normalization,
+            });
+        }
+        let texts: BTreeSet<&Vec<u32>> = own.iter().collect();
+        if let Some(first) = seen.insert(texts, class) {
+            return Err(Error::SameText {
+                first,
+                first_label: classes[first].0.to_owned(),
+                second: class,
+                second_label: (*label).to_owned(),
+                normalization,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Rows `[n, e]`, read back.

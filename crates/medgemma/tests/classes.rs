@@ -12,8 +12,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use medgemma::classes::{self, ClassList};
-use medgemma::{Embedding, MedSigLip, SiglipNormalization, SiglipTextOptions};
+use medgemma::classes::{self, ClassList, PromptedClass};
+use medgemma::{Embedding, Error, Image, MedSigLip, SiglipNormalization, SiglipTextOptions};
 use medgemma_testkit::{Scratch, Stored};
 use medgemma_tokenizer::SiglipTokenizer;
 use support::cpu;
@@ -167,6 +167,18 @@ fn every_prompt_fits_the_published_text_tower() {
         {
             tokenizer.encode(prompt, &options).expect(prompt);
         }
+        // Nor are two classes of a list one text, which embedding them would refuse.
+        for list in classes::all() {
+            let texts = |class: &PromptedClass| -> BTreeSet<Vec<u32>> {
+                let ids = class
+                    .prompts
+                    .iter()
+                    .map(|prompt| tokenizer.encode(prompt, &options));
+                ids.map(|ids| ids.expect(list.name)).collect()
+            };
+            let distinct: BTreeSet<_> = list.classes.iter().map(texts).collect();
+            assert_eq!(distinct.len(), list.classes.len(), "{}", list.name);
+        }
     }
 }
 
@@ -230,4 +242,82 @@ fn each_class_is_the_ensemble_of_its_own_prompts() {
         plain[at].embedding.cosine(&json[at].embedding).unwrap() < 1.0 - 1e-5
     };
     assert!(differs("SCC/SCCIS") && differs("SK/ISK") && !differs("Melanoma"));
+}
+
+/// Punctuation is deleted, and with it what tells these apart: each would have half of the softmax, and the first of
+/// them the answer.
+#[test]
+fn classes_that_the_tokenizer_makes_one_text_of_are_refused() {
+    let model = model();
+    let plain = SiglipTextOptions::default();
+    let json = plain.with_normalization(SiglipNormalization::TokenizerJson);
+    let low_high: [(&str, &[&str]); 3] = [
+        ("other", &["lung lesion"]),
+        ("low", &["SpO2 <90"]),
+        ("high", &["SpO2 >90"]),
+    ];
+    let error = model.embed_classes(&low_high).unwrap_err();
+    let told = error.to_string();
+    assert!(
+        matches!(
+            error,
+            Error::SameText {
+                first: 1,
+                second: 2,
+                ..
+            }
+        ),
+        "{told}"
+    );
+    for part in ["`low`", "`high`", "tokenizer-json"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let image = Image::from_rgb8(28, 28, vec![90; 28 * 28 * 3]).unwrap();
+    for same in [
+        ["SpO2 <90", "SpO2 >90"],
+        ["Normal", "normal"],
+        ["HER2 +", "HER2 -"],
+    ] {
+        let error = model.classify_image(&image, &same).unwrap_err();
+        assert!(matches!(error, Error::SameText { .. }), "{error}");
+    }
+    // The other normalisation keeps these two, but no plus.
+    let classes = model.embed_classes_with(&low_high, &json).unwrap();
+    assert_ne!(classes[1].embedding, classes[2].embedding);
+    let signs: [(&str, &[&str]); 2] = [("a", &["HER2 +"]), ("b", &["HER2 -"])];
+    let error = model.embed_classes_with(&signs, &json).unwrap_err();
+    let told = error.to_string();
+    assert!(
+        told.contains("in words") && !told.contains("choose"),
+        "{told}"
+    );
+
+    // Of several prompts all have to be the same, in whatever order.
+    let ensembles = |second: &[&str]| {
+        let classes: [(&str, &[&str]); 2] = [("a", &["edema", "lung lesion"]), ("b", second)];
+        model.embed_classes(&classes)
+    };
+    let error = ensembles(&["Lung lesion!", "edema", "edema."]).unwrap_err();
+    assert!(matches!(error, Error::SameText { .. }), "{error}");
+    assert!(ensembles(&["lung lesion", "no edema"]).is_ok());
+    assert!(ensembles(&["lung lesion"]).is_ok());
+}
+
+/// The vector of the empty text is one of the model's, and says nothing of any class.
+#[test]
+fn a_prompt_of_punctuation_alone_is_refused() {
+    let model = model();
+    for nothing in ["", " ", "?!", "<>", "</s>"] {
+        let classes: [(&str, &[&str]); 2] = [("a", &["edema"]), ("b", &["lung lesion", nothing])];
+        let error = model.embed_classes(&classes).unwrap_err();
+        let told = error.to_string();
+        assert!(
+            matches!(error, Error::EmptyPrompt { class: 1, .. }),
+            "{nothing}: {told}"
+        );
+        assert!(told.contains("`b`"), "{told}");
+    }
+    // Of a sign that this normalisation keeps there is a text.
+    let json = SiglipTextOptions::default().with_normalization(SiglipNormalization::TokenizerJson);
+    assert!(model.embed_classes_with(&[("a", &["<>"])], &json).is_ok());
 }

@@ -300,7 +300,7 @@ fn a_picture_is_classified_by_labels_and_by_lists_of_prompts() {
     let embedded = model.embed_images(std::slice::from_ref(&image)).unwrap();
 
     // Of the tokenizer's pieces the tiny model has an id for few: the special tokens are among them.
-    let labels = ["</s>", "<unk>", "<unk><unk>"];
+    let labels = ["<unk>", "<unk><unk>", "<unk><unk><unk>"];
     let texts = model.embed_texts(&labels).unwrap();
     let found = model.classify_image(&image, &labels).unwrap();
     let logits = model.logits(&embedded[0], &texts).unwrap();
@@ -337,6 +337,14 @@ fn a_picture_is_classified_by_labels_and_by_lists_of_prompts() {
     assert_eq!(error.to_string(), twice.to_string());
     let error = model.classify_image(&image, &[]).unwrap_err();
     assert!(matches!(error, Error::NoClasses), "{error}");
+    // Nothing but the end of text, and padding, which is the same.
+    let error = model
+        .classify_image(&image, &["<unk>", "</s>"])
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::EmptyPrompt { class: 1, .. }),
+        "{error}"
+    );
     // Refused before any prompt is looked at: the tiny model has no id for these.
     let error = model
         .embed_classes(&[("some", &["lung"]), ("none", &[])])

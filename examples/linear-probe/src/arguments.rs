@@ -39,14 +39,14 @@ pub(crate) struct Fit {
     /// Where to save the probe [default: nowhere]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// How often each picture is seen: once whole, the other times a part of it.
+    /// How often each picture fitted to is seen: once whole, the other times a part of it.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) crops: u16,
     /// The inverse of the penalty on weights.
     #[arg(long, value_name = "NUMBER", default_value_t = 0.1, value_parser = penalty)]
     c: f64,
     /// Call a label true from the probability on that finds this share of it in the pictures fitted to
-    /// [default: from 0.5 on]
+    /// [default: from its share of the pictures fitted to on]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) sensitivity: Option<f64>,
     /// For the parts of pictures, the intervals and, without a column split, the parting of groups.

@@ -5,15 +5,17 @@ use std::error::Error;
 use std::io::Write;
 
 use medgemma_probe::{
-    Bootstrap, Interval, Probe, Result, Units, evaluate, roc_auc, threshold_at_sensitivity,
+    Bootstrap, Interval, NoInterval, Probe, Result, Units, evaluate, threshold_at_sensitivity,
 };
 
 use crate::samples::Part;
 
-/// From where on a label is called true if nothing else is asked.
+/// From where on a label is called true by a probe that says neither thresholds nor what it was fitted to.
 const EVEN: f64 = 0.5;
 
-/// Sets the threshold of each label: the one that finds enough of the pictures fitted to.
+/// Sets the threshold of each label: the one that finds enough of the pictures fitted to, or else its share of
+/// them, from which on a label is more probable than it was before the picture was seen. One half would call a
+/// rare label true of hardly any picture.
 pub(crate) fn choose_thresholds(
     probe: Probe,
     train: &Part,
@@ -22,7 +24,9 @@ pub(crate) fn choose_thresholds(
     let scores = probabilities(&probe, train)?;
     let labels = 0..probe.labels().len();
     let thresholds = labels.map(|label| match sensitivity {
-        None => Ok(EVEN),
+        None => Ok(probe
+            .penalty()
+            .map_or(EVEN, |fitted| fitted.prevalence[label])),
         Some(wanted) => {
             let (scores, truth) = one_against_rest(&scores, train, label);
             threshold_at_sensitivity(&scores, &truth, wanted)
@@ -32,13 +36,12 @@ pub(crate) fn choose_thresholds(
     probe.with_thresholds(thresholds)
 }
 
-/// In place of an interval without width, and what it means.
-const NO_INTERVAL: &str = "no interval";
-const NO_INTERVAL_MEANS: &str = "every draw of groups gave the same figure, which shows that they are \
-few, not that it is sure";
+/// Said once of all figures of few groups, whose numbers the table has.
+const FEW: &str = "fewer than five groups have the label, or have another, which is too few to draw from: intervals \
+of so few hold the truth far less often than they say";
 
 /// A line of figures for each label against the rest, with the groups that it is true of, and how often
-/// the most probable label is right. Groups are drawn for the intervals, not crops.
+/// the most probable label is right. Groups are drawn for the intervals, not pictures.
 pub(crate) fn write(
     out: &mut impl Write,
     probe: &Probe,
@@ -49,7 +52,7 @@ pub(crate) fn write(
     // Probabilities of a sure probe round to 1 and tie, which an AUC would take for half right.
     let odds = test.rows.iter().map(|row| probe.log_odds(row));
     let odds = odds.collect::<Result<Vec<_>>>()?;
-    let mut degenerate = false;
+    let mut without = BTreeSet::new();
     let units = Units::Groups(&test.groups);
     let thresholds = probe.thresholds().unwrap_or_default();
     let names = ["AUC", "sensitivity", "specificity"].map(|name| format!("{name:<21}"));
@@ -63,11 +66,12 @@ pub(crate) fn write(
         let (scores, truth) = one_against_rest(&scores, test, label);
         let found = evaluate(&scores, &truth, threshold, units, bootstrap)?;
         let (odds, _) = one_against_rest(&odds, test, label);
-        let auc = area(&odds, &truth, units, bootstrap)?;
+        // Of its figures the AUC alone, in which a threshold plays no part.
+        let auc = evaluate(&odds, &truth, 0.0, units, bootstrap)?.auc;
         let positive = test.groups.iter().zip(&truth).filter(|(_, truth)| **truth);
         let groups: BTreeSet<_> = positive.map(|(group, _)| group).collect();
         let figures = [auc, found.sensitivity, found.specificity];
-        degenerate |= figures.iter().flatten().any(Interval::degenerate);
+        without.extend(figures.iter().flatten().filter_map(reason));
         let figures = figures.map(|figure| format!("{:<21}", shown(figure)));
         let (groups, figures) = (groups.len(), figures.concat());
         writeln!(
@@ -81,18 +85,18 @@ pub(crate) fn write(
         .iter()
         .map(|row| probe.best(row))
         .collect::<Result<_>>()?;
-    let right = |crops: &[usize]| {
-        let right = crops
+    let right = |pictures: &[usize]| {
+        let right = pictures
             .iter()
-            .filter(|&&crop| best[crop] == test.classes[crop]);
-        #[allow(clippy::cast_precision_loss, reason = "numbers of crops")]
-        Some(right.count() as f64 / crops.len() as f64)
+            .filter(|&&picture| best[picture] == test.classes[picture]);
+        #[allow(clippy::cast_precision_loss, reason = "numbers of pictures")]
+        Some(right.count() as f64 / pictures.len() as f64)
     };
     let accuracy = bootstrap.interval(best.len(), units, right)?;
-    degenerate |= accuracy.is_some_and(|accuracy| accuracy.degenerate());
+    without.extend(accuracy.iter().filter_map(reason));
     writeln!(out, "the most probable label is right: {}", shown(accuracy))?;
-    if degenerate {
-        writeln!(out, "{NO_INTERVAL}: {NO_INTERVAL_MEANS}")?;
+    for reason in without {
+        writeln!(out, "no interval: {reason}")?;
     }
     Ok(())
 }
@@ -116,26 +120,38 @@ pub(crate) fn write_answer(
     Ok(())
 }
 
+/// Of whom probabilities are those, and from where on a label is called true.
+pub(crate) fn write_meaning(out: &mut impl Write, probe: &Probe) -> std::io::Result<()> {
+    let each = |numbers: &[f64]| {
+        let each = probe.labels().iter().zip(numbers);
+        let each: Vec<String> = each
+            .map(|(label, number)| format!("{label} {number:.2}"))
+            .collect();
+        each.join(", ")
+    };
+    match probe.penalty() {
+        Some(fitted) => writeln!(
+            out,
+            "probabilities are those of where labels are as frequent as in the pictures fitted to: {}; where one is rarer, it is less probable",
+            each(&fitted.prevalence)
+        )?,
+        None => writeln!(
+            out,
+            "the probe does not say how frequent labels are where its probabilities hold: take them for an order, no more"
+        )?,
+    }
+    match probe.thresholds() {
+        Some(thresholds) => writeln!(out, "yes: from {} on", each(thresholds)),
+        None => writeln!(out, "yes: from {EVEN} on"),
+    }
+}
+
 /// For each row the probability of each label.
 fn probabilities(probe: &Probe, part: &Part) -> Result<Vec<Vec<f64>>> {
     part.rows
         .iter()
         .map(|row| probe.probabilities(row))
         .collect()
-}
-
-/// The area under the ROC curve, none of crops of one kind alone.
-fn area(
-    odds: &[f64],
-    truth: &[bool],
-    units: Units<'_>,
-    bootstrap: &Bootstrap,
-) -> Result<Option<Interval>> {
-    bootstrap.interval(odds.len(), units, |drawn| {
-        let drawn = drawn.iter().map(|&crop| (odds[crop], truth[crop]));
-        let (odds, truth): (Vec<f64>, Vec<bool>) = drawn.unzip();
-        roc_auc(&odds, &truth).ok()
-    })
 }
 
 /// The probabilities, or log-odds, of one label, and whether it is true.
@@ -146,13 +162,13 @@ fn one_against_rest(scores: &[Vec<f64>], part: &Part, label: usize) -> (Vec<f64>
 }
 
 fn shown(interval: Option<Interval>) -> String {
-    interval.map_or("-".to_owned(), |found| {
-        if found.degenerate() {
-            return format!("{:.2} ({NO_INTERVAL})", found.estimate);
-        }
-        format!(
-            "{:.2} ({:.2} to {:.2})",
-            found.estimate, found.low, found.high
-        )
-    })
+    interval.map_or("-".to_owned(), |found| found.to_string())
+}
+
+/// Why a figure has no interval. One reason for all that have few groups, however few.
+fn reason(figure: &Interval) -> Option<String> {
+    match figure.ends.err()? {
+        NoInterval::Few { .. } => Some(FEW.to_owned()),
+        other => Some(other.to_string()),
+    }
 }

@@ -51,12 +51,17 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     samples.check_files()?;
     let encoder = load(&arguments.encoder)?;
     let mut left_out = 0;
-    let told = |error: &_| {
+    let told = |error: &str| {
         left_out += 1;
         // Said at once: the run may last.
         let _ = writeln!(io::stderr(), "left out: {error}");
     };
-    let (train, test) = samples.embed(&encoder, arguments.crops, arguments.seed, told)?;
+    let (train, test) = samples.embed(
+        |image| encoder.embed(image),
+        arguments.crops,
+        arguments.seed,
+        told,
+    )?;
     let fitted = Probe::fit_classes(
         &samples.labels,
         &train.rows,
@@ -67,7 +72,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     if left_out > 0 {
         writeln!(
             out,
-            "pictures left out, since they cannot be read: {left_out}"
+            "pictures left out, since they cannot be read or embedded: {left_out}"
         )?;
     }
     writeln!(out, "fitted to {train}")?;
@@ -75,7 +80,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         writeln!(out, "The fit has not arrived: {:?}", fitted.convergence[0])?;
     }
     let probe = fitted.probe.with_encoder(encoder.id());
-    let probe = judge::choose_thresholds(probe, &train, arguments.sensitivity)?;
+    let probe = judge::choose_thresholds(probe, &train.whole(), arguments.sensitivity)?;
     if let Some(path) = &arguments.out {
         probe.save(path)?;
         writeln!(out, "saved to {}", path.display())?;
@@ -106,12 +111,35 @@ fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {
     let encoder = load(&arguments.encoder)?;
     probe.expect_encoder(encoder.id())?;
     let mut out = io::stdout().lock();
+    let mut unanswered = 0;
     for path in &arguments.images {
-        let probabilities = probe.probabilities(encoder.embed(Image::open(path)?)?)?;
-        writeln!(out, "{}", path.display())?;
-        judge::write_answer(&mut out, &probe, &probabilities)?;
+        match answer(path, &encoder, &probe) {
+            Ok(probabilities) => {
+                writeln!(out, "{}", path.display())?;
+                judge::write_answer(&mut out, &probe, &probabilities)?;
+            }
+            Err(error) => {
+                unanswered += 1;
+                let _ = writeln!(io::stderr(), "not answered: {error}");
+            }
+        }
     }
-    Ok(writeln!(out, "{NOTICE}")?)
+    judge::write_meaning(&mut out, &probe)?;
+    writeln!(out, "{NOTICE}")?;
+    match (unanswered, arguments.images.len()) {
+        (0, _) => Ok(()),
+        (some, all) => Err(format!("{some} of {all} pictures are not answered, see above").into()),
+    }
+}
+
+/// The probabilities of one picture; an error names it.
+fn answer(path: &Path, encoder: &Encoder, probe: &Probe) -> Result<Vec<f64>, String> {
+    let image = Image::open(path).map_err(|error| error.to_string())?;
+    let named = |error: &dyn Error| format!("{}: {error}", path.display());
+    let embedding = encoder.embed(image).map_err(|error| named(&error))?;
+    probe
+        .probabilities(embedding)
+        .map_err(|error| named(&error))
 }
 
 fn load(arguments: &arguments::EncoderArguments) -> Result<Encoder, Box<dyn Error>> {

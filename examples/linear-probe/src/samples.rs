@@ -12,8 +12,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use serde::Deserialize;
 
-use crate::encoder::Encoder;
-
 /// The share of pictures' groups to judge by where the file does not part them.
 const TEST_SHARE: f64 = 0.3;
 
@@ -54,13 +52,14 @@ struct Picture {
     side: Side,
 }
 
-/// One side: a row for each part of each picture.
+/// One side: for each picture the rows of how it is seen, whole first.
 #[derive(Default)]
 pub(crate) struct Part {
     pub(crate) rows: Vec<Embedding>,
     pub(crate) classes: Vec<usize>,
     pub(crate) groups: Vec<usize>,
-    pictures: usize,
+    /// Rows of whole pictures.
+    whole: Vec<usize>,
 }
 
 impl Part {
@@ -68,13 +67,41 @@ impl Part {
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+
+    /// Pictures as `predict` sees them, without their parts.
+    pub(crate) fn whole(&self) -> Self {
+        Self {
+            rows: self
+                .whole
+                .iter()
+                .map(|&row| self.rows[row].clone())
+                .collect(),
+            classes: self.whole.iter().map(|&row| self.classes[row]).collect(),
+            groups: self.whole.iter().map(|&row| self.groups[row]).collect(),
+            whole: (0..self.whole.len()).collect(),
+        }
+    }
+
+    /// Adds a picture, whole and in parts.
+    fn add(&mut self, picture: &Picture, seen: Vec<Embedding>) {
+        self.whole.push(self.rows.len());
+        for row in seen {
+            self.rows.push(row);
+            self.classes.push(picture.class);
+            self.groups.push(picture.group);
+        }
+    }
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups: BTreeSet<_> = self.groups.iter().collect();
-        let (pictures, groups, crops) = (self.pictures, groups.len(), self.rows.len());
-        write!(f, "pictures: {pictures}, groups: {groups}, crops: {crops}")
+        let (pictures, groups, crops) = (self.whole.len(), groups.len(), self.rows.len());
+        write!(f, "pictures: {pictures}, groups: {groups}")?;
+        if crops == pictures {
+            return Ok(());
+        }
+        write!(f, ", crops: {crops}")
     }
 }
 
@@ -161,47 +188,35 @@ impl Samples {
         pictures
     }
 
-    /// Embeds each picture whole and `crops` − 1 parts of it: what to fit to, what to judge by. One that cannot be read
-    /// is told to `left_out` and passed over: embedding the others has taken hours, perhaps. It is an error once a label
-    /// has none left to fit to.
+    /// Embeds pictures: those to fit to whole and in `crops` − 1 parts, those to judge by whole, as a picture is that
+    /// the probe is asked about later. One that cannot be read or embedded is told to `left_out` and passed over:
+    /// embedding the others has taken hours, perhaps. It is an error once a label has none left to fit to.
     pub(crate) fn embed(
         &self,
-        encoder: &Encoder,
+        encode: impl Fn(Image) -> medgemma::Result<Embedding>,
         crops: u16,
         seed: u64,
-        mut left_out: impl FnMut(&medgemma_image::Error),
-    ) -> Result<(Part, Part), Box<dyn Error>> {
+        mut left_out: impl FnMut(&str),
+    ) -> Result<(Part, Part), String> {
         let mut parts = (Part::default(), Part::default());
         let mut left = self.fitted();
         let mut random = ChaCha12Rng::seed_from_u64(seed);
         for picture in &self.pictures {
-            let image = match Image::open(&picture.path) {
-                Ok(image) => image,
+            let (part, times) = match picture.side {
+                Side::Train => (&mut parts.0, crops),
+                Side::Test => (&mut parts.1, 1),
+            };
+            match seen(&picture.path, times, &mut random, &encode) {
+                Ok(seen) => part.add(picture, seen),
                 Err(error) => {
                     left_out(&error);
                     if picture.side == Side::Train {
                         left[picture.class] -= 1;
                     }
                     if left[picture.class] == 0 {
-                        return Err(self.unreadable(picture.class).into());
+                        return Err(self.unreadable(picture.class));
                     }
-                    continue;
                 }
-            };
-            let part = match picture.side {
-                Side::Train => &mut parts.0,
-                Side::Test => &mut parts.1,
-            };
-            part.pictures += 1;
-            for crop in 0..crops {
-                let seen = if crop == 0 {
-                    image.clone()
-                } else {
-                    image.cropped(drawn(&image, &mut random))?
-                };
-                part.rows.push(encoder.embed(seen)?);
-                part.classes.push(picture.class);
-                part.groups.push(picture.group);
             }
         }
         Ok(parts)
@@ -210,7 +225,7 @@ impl Samples {
     /// Said of a label whose last picture to fit to cannot be read.
     fn unreadable(&self, class: usize) -> String {
         format!(
-            "label {}: none of its pictures to fit to can be read; mend the files named above, or take the label out",
+            "label {}: none of its pictures to fit to can be read and embedded; mend the files named above, or take the label out",
             self.labels[class]
         )
     }
@@ -241,6 +256,25 @@ fn sides(records: &[Record], groups: &[usize], seed: u64) -> Result<Vec<Side>, B
     Ok(sides)
 }
 
+/// A picture whole, and as often as to make up `times` in part; an error names the file.
+fn seen(
+    path: &Path,
+    times: u16,
+    random: &mut ChaCha12Rng,
+    encode: impl Fn(Image) -> medgemma::Result<Embedding>,
+) -> Result<Vec<Embedding>, String> {
+    // This one names its file, those of a picture in memory know none.
+    let image = Image::open(path).map_err(|error| error.to_string())?;
+    let named = |error: medgemma::Error| format!("{}: {error}", path.display());
+    let mut all = vec![encode(image.clone()).map_err(named)?];
+    for _ in 1..times {
+        let part = image.cropped(drawn(&image, random));
+        let part = part.map_err(|error| named(error.into()))?;
+        all.push(encode(part).map_err(named)?);
+    }
+    Ok(all)
+}
+
 /// A rectangle within the picture.
 fn drawn(image: &Image, random: &mut ChaCha12Rng) -> Crop {
     #[allow(
@@ -260,5 +294,100 @@ fn drawn(image: &Image, random: &mut ChaCha12Rng) -> Crop {
         y,
         width,
         height,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::path::PathBuf;
+
+    use medgemma::{Embedding, Image};
+
+    use super::{Picture, Samples, Side};
+
+    const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images/");
+
+    fn samples() -> Samples {
+        let picture = |(file, class, side)| Picture {
+            path: PathBuf::from(IMAGES).join(file),
+            class,
+            group: class,
+            side,
+        };
+        let pictures = [
+            ("chest.png", 0, Side::Train),
+            ("held-out/coins.png", 1, Side::Train),
+            ("held-out/rocket.png", 1, Side::Train),
+            ("held-out/skin-histology.png", 1, Side::Test),
+        ];
+        Samples {
+            labels: vec!["a".to_owned(), "b".to_owned()],
+            pictures: pictures.map(picture).into(),
+        }
+    }
+
+    /// What is judged is seen as it is seen later, and so are the pictures that thresholds are taken from.
+    #[test]
+    fn pictures_to_judge_by_are_seen_whole_only() {
+        let sizes = RefCell::new(Vec::new());
+        let encode = |image: Image| {
+            sizes.borrow_mut().push((image.width(), image.height()));
+            let count = sizes.borrow().len();
+            Embedding::new(vec![1.0, 1.0 / count as f32])
+        };
+        let found = samples().embed(encode, 3, 0, |error| panic!("{error}"));
+        let (train, test) = found.expect("pictures that are there");
+        assert_eq!(train.to_string(), "pictures: 3, groups: 2, crops: 9");
+        assert_eq!(test.to_string(), "pictures: 1, groups: 1");
+        let sizes = sizes.into_inner();
+        let whole = |file: &str| {
+            let image = Image::open(PathBuf::from(IMAGES).join(file)).expect("a picture");
+            (image.width(), image.height())
+        };
+        assert_eq!(sizes.len(), 10);
+        assert_eq!(sizes[3], whole("held-out/coins.png"));
+        assert!(sizes[4].0 < sizes[3].0 && sizes[5].1 < sizes[3].1);
+        assert_eq!(sizes[9], whole("held-out/skin-histology.png"));
+
+        let seen = train.whole();
+        let rows = [0, 3, 6].map(|row: usize| train.rows[row].clone());
+        assert_eq!((seen.rows, seen.classes), (rows.into(), vec![0, 1, 1]));
+        assert_eq!(seen.groups, [0, 1, 1]);
+        assert_eq!(test.whole().rows, test.rows);
+    }
+
+    /// Hours into a run, one picture that the encoder does not take ends nothing, and is named.
+    #[test]
+    fn a_picture_that_cannot_be_embedded_is_named_and_left_out() {
+        let fails_at = |bad: &[usize]| {
+            let (count, told) = (RefCell::new(0), RefCell::new(Vec::new()));
+            let encode = |_| {
+                *count.borrow_mut() += 1;
+                let damaged = bad.contains(&count.borrow());
+                Embedding::new(vec![if damaged { f32::NAN } else { 1.0 }])
+            };
+            let tell = |error: &str| told.borrow_mut().push(error.to_owned());
+            let found = samples().embed(encode, 2, 0, tell);
+            let found = found.map(|(train, test)| (train.to_string(), test.rows.len()));
+            (found, told.into_inner())
+        };
+        // The second view of the coins: nothing of that picture is kept.
+        let (found, told) = fails_at(&[4]);
+        let train = "pictures: 2, groups: 2, crops: 4".to_owned();
+        assert_eq!(found, Ok((train, 1)));
+        assert!(
+            told.len() == 1 && told[0].contains("coins.png: "),
+            "{told:?}"
+        );
+        // The one to judge by.
+        let (found, told) = fails_at(&[7]);
+        assert_eq!(found.expect("pictures to fit to").1, 0);
+        assert!(told[0].contains("skin-histology.png: "), "{told:?}");
+        // The only one of its label.
+        let (found, told) = fails_at(&[1]);
+        let error = found.expect_err("no picture of a");
+        assert!(error.contains("label a: none of its pictures"), "{error}");
+        assert!(told[0].contains("chest.png: "), "{told:?}");
     }
 }

@@ -33,7 +33,8 @@ whatever the picture shows; give the contrary as another --label, or --by sigmoi
 #[derive(Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
-    /// A class: its prompt, or NAME=PROMPT;PROMPT for one that several prompts describe. Once for each.
+    /// A class: its prompt, or NAME=PROMPT;PROMPT for one that several prompts describe. Once for each. An = of
+    /// <=, >=, == or != parts nothing.
     #[arg(long, value_name = "TEXT")]
     label: Vec<Label>,
     /// The classes and prompts of a published evaluation instead, such as chest-x-ray/pneumothorax.

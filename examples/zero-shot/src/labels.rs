@@ -11,18 +11,24 @@ pub(crate) struct Label {
     prompts: Vec<String>,
 }
 
+impl Label {
+    /// The prompts, at least one.
+    pub(crate) fn prompts(&self) -> Vec<&str> {
+        self.prompts.iter().map(String::as_str).collect()
+    }
+}
+
 impl FromStr for Label {
     type Err = String;
 
     /// `TEXT`, or `NAME=PROMPT;PROMPT`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, prompts) = text.split_once('=').unwrap_or((text, text));
-        let prompts: Vec<String> = match text.contains('=') {
-            true => prompts.split(';').map(|p| p.trim().to_owned()).collect(),
+        let (name, prompts) = match divided(text) {
+            Some((name, prompts)) => (name.trim(), prompts.split(';').collect()),
             // A text alone is one prompt, whatever it holds.
-            false => vec![prompts.trim().to_owned()],
+            None => (text.trim(), vec![text]),
         };
-        let name = name.trim();
+        let prompts: Vec<String> = prompts.into_iter().map(|p| p.trim().to_owned()).collect();
         if name.is_empty() || prompts.iter().any(String::is_empty) {
             return Err("expected TEXT, or NAME=PROMPT;PROMPT, none of them empty".to_owned());
         }
@@ -33,16 +39,31 @@ impl FromStr for Label {
     }
 }
 
+/// What is before and behind the first `=` that stands alone. One of `<=`, `>=`, `==` or `!=` compares: the class
+/// `SpO2 <=90` would become one named `SpO2 <`, of the prompt `90`.
+fn divided(text: &str) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let alone = |&at: &usize| {
+        let before = at.checked_sub(1).map(|before| bytes[before]);
+        let compares = matches!(before, Some(b'<' | b'>' | b'=' | b'!'));
+        !compares && bytes.get(at + 1) != Some(&b'=')
+    };
+    let at = text.match_indices('=').map(|(at, _)| at).find(alone)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// What a class's name stands for, where that is not the name itself.
+pub(crate) fn meaning(name: &str, prompts: &[&str]) -> Option<String> {
+    (prompts != [name]).then(|| format!("{name} = {}", prompts.join("; ")))
+}
+
 /// The direction of each label: that of its prompt, or of the average of its prompts.
 pub(crate) fn embed(
     model: &MedSigLip,
     labels: &[Label],
     options: &SiglipTextOptions,
 ) -> medgemma::Result<Vec<Class>> {
-    let prompts = labels
-        .iter()
-        .map(|label| label.prompts.iter().map(String::as_str).collect());
-    let prompts: Vec<Vec<&str>> = prompts.collect();
+    let prompts: Vec<Vec<&str>> = labels.iter().map(Label::prompts).collect();
     let each = labels.iter().zip(&prompts);
     let classes: Vec<_> = each
         .map(|(label, own)| (label.name.as_str(), own.as_slice()))
@@ -54,7 +75,7 @@ pub(crate) fn embed(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-    use super::Label;
+    use super::{Label, meaning};
 
     #[test]
     fn a_text_is_its_own_prompt_and_a_name_has_several() {
@@ -66,6 +87,27 @@ mod tests {
             .unwrap();
         assert_eq!(two.name, "chest");
         assert_eq!(two.prompts, ["a chest X-ray", "radiograph of the thorax=1"]);
+    }
+
+    #[test]
+    fn a_comparison_parts_no_name_from_a_prompt() {
+        for text in ["SpO2 <=90", "SpO2 >=90", "a == b", "a != b", "<="] {
+            let label: Label = text.parse().unwrap();
+            assert_eq!((label.name.as_str(), label.prompts()), (text, vec![text]));
+        }
+        let named: Label = "low = SpO2 <=90; SpO2 <90".parse().unwrap();
+        assert_eq!(named.name, "low");
+        assert_eq!(named.prompts(), ["SpO2 <=90", "SpO2 <90"]);
+        let named: Label = "SpO2 <=90=saturation below 90".parse().unwrap();
+        assert_eq!(named.name, "SpO2 <=90");
+        assert_eq!(named.prompts(), ["saturation below 90"]);
+    }
+
+    #[test]
+    fn a_name_is_explained_where_it_is_not_the_prompt() {
+        assert_eq!(meaning("edema", &["edema"]), None);
+        assert_eq!(meaning("SpO2", &["90"]).unwrap(), "SpO2 = 90");
+        assert_eq!(meaning("a", &["a", "b"]).unwrap(), "a = a; b");
     }
 
     #[test]

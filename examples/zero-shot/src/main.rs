@@ -62,12 +62,33 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut panels = Vec::new();
     for path in &arguments.image {
         let image = Image::open(path)?;
-        let embedding = model.embed_images(std::slice::from_ref(&image))?.remove(0);
+        let embedded = model.embed_images(std::slice::from_ref(&image));
+        let named = |error: medgemma::Error| format!("{}: {error}", path.display());
+        let embedding = embedded.map_err(named)?.remove(0);
         let found = model.classify(&embedding, &classes)?;
         writeln!(out, "{}", path.display())?;
         table::write(&mut out, &found, by, threshold)?;
         writeln!(out)?;
         panels.push(Panel { image, found });
+    }
+    // A name may say another thing than the prompts that were looked for.
+    let meanings: Vec<String> = match arguments.list {
+        Some(list) => {
+            let each = list.classes.iter();
+            each.filter_map(|class| labels::meaning(class.label, class.prompts))
+                .collect()
+        }
+        None => {
+            let each = labels.iter();
+            each.filter_map(|label| labels::meaning(&label.name, &label.prompts()))
+                .collect()
+        }
+    };
+    for meaning in &meanings {
+        writeln!(out, "{meaning}")?;
+    }
+    if !meanings.is_empty() {
+        writeln!(out)?;
     }
     if let Some(path) = &arguments.png {
         let chart = chart::draw(&panels, by, threshold, NOTICE)?;

@@ -61,6 +61,14 @@ pub(crate) fn decision(found: &Classification, by: Probability, threshold: f32) 
     let probability = best.probability(by);
     match found.decide(by, threshold) {
         Some(best) => format!("answer: {} ({name} {probability:.4})", best.label),
+        None if probability >= threshold => {
+            let best = found.scores().iter().filter(|s| s.logit == best.logit);
+            let best: Vec<&str> = best.map(|score| score.label.as_str()).collect();
+            format!(
+                "no answer: the best classes, {}, have the same {name} {probability:.4}",
+                best.join(" and ")
+            )
+        }
         None => format!(
             "no answer: the best class, {}, has {name} {probability:.4}, below {threshold}",
             best.label
@@ -103,6 +111,14 @@ b          0.000   0.5000   0.2500  ██████████████�
 answer: a class (sigmoid 0.7500)
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn of_classes_that_are_equal_none_is_the_answer() {
+        let found = Classification::from_logits(&["a", "b", "c"], &[1.0, 1.0, 0.0]).unwrap();
+        let told = decision(&found, Probability::Sigmoid, 0.5);
+        let expected = "no answer: the best classes, a and b, have the same sigmoid 0.7311";
+        assert_eq!(told, expected);
     }
 
     #[test]

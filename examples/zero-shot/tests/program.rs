@@ -199,7 +199,7 @@ fn a_backend_resizes_as_the_directory_says() {
     assert_eq!(by("pil"), by("pil-bicubic"));
 }
 
-/// What the class deletes, the file keeps: two classes that are one to it are told apart.
+/// What the class deletes, the file keeps: two classes that are one to it are refused, and told apart there.
 #[test]
 fn a_sign_tells_classes_apart_by_the_normalisation_that_keeps_it() {
     let classes = ["--label=low=SpO2 <90", "--label=high=SpO2 90"];
@@ -210,11 +210,32 @@ fn a_sign_tells_classes_apart_by_the_normalisation_that_keeps_it() {
             .filter_map(|line| Some(line.split_whitespace().nth(1)?.to_owned()))
             .collect()
     };
-    let same = logits(&[]);
-    assert_eq!((same.len(), &same[0]), (2, &same[1]));
-    assert_eq!(logits(&["--normalization", "siglip-tokenizer"]), same);
+    // Each would have half of the softmax, and the first of them the answer.
+    for more in [&[][..], &["--normalization", "siglip-tokenizer"]] {
+        let asked = [&classes[..], more].concat();
+        for told in ["`low`", "`high`", "tokenizer-json"] {
+            fails(&asked, told);
+        }
+    }
+    fails(&["--label=chest X-ray", "--label=..."], "`...`");
     let apart = logits(&["--normalization", "tokenizer-json"]);
     assert_ne!(apart[0], apart[1]);
+}
+
+/// What the command line made of a class is told; where a name is its own prompt there is nothing to tell.
+#[test]
+fn prompts_are_shown_where_names_differ() {
+    let told = succeeds(&["--label=SpO2 <=90=a chest X-ray;lungs", "--label=SpO2 >=95"]);
+    assert!(
+        told.contains("\nSpO2 <=90 = a chest X-ray; lungs\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\nSpO2 >=95 ") && !told.contains("SpO2 >=95 ="),
+        "{told}"
+    );
+    let list = succeeds(&["--list", "chest-x-ray/pneumothorax"]);
+    assert!(list.contains("\npresent = apical pneumothorax\n"), "{list}");
 }
 
 /// How many pixels have this colour.
