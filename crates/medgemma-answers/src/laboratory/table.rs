@@ -24,7 +24,11 @@ pub fn lab_report(text: &str) -> LabReport {
     let values = read_json(text, &mut report);
     let data = report.rows.len();
     let mut at = 0;
-    for span in values.iter().cloned().chain([text.len()..text.len()]) {
+    for span in values
+        .iter()
+        .cloned()
+        .chain(std::iter::once(text.len()..text.len()))
+    {
         read_lines(text, at..span.start, data > 0, &mut report);
         at = span.end;
     }

@@ -6,6 +6,7 @@ mod cue;
 mod lexicon;
 mod mention;
 mod organs;
+mod scope;
 mod sections;
 mod side;
 
