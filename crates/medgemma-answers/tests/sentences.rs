@@ -502,3 +502,47 @@ fn doubt_is_not_taken_for_a_finding() {
         ),
     ]);
 }
+
+/// Written last, when the rules were done; those that failed then are mended.
+#[test]
+fn sentences_that_were_met_last() {
+    hold(&[
+        (
+            "Left effusion in the setting of right multifocal early patchy pneumonia.",
+            &[at(PleuralEffusion, Left), at(Pneumonia, Right)],
+        ),
+        (
+            "Right lower lobe consolidation, concerning for pneumonia, with a small parapneumonic effusion.",
+            &[at(Consolidation, Right), u(Pneumonia), p(PleuralEffusion)],
+        ),
+        (
+            "There is no evidence of acute fracture or pneumothorax.",
+            &[a(Fracture), a(Pneumothorax)],
+        ),
+        (
+            "Persistent left retrocardiac opacity, unchanged.",
+            &[at(Opacity, Left)],
+        ),
+        (
+            "The right pneumothorax has not increased in size.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "Small left pleural effusion has nearly resolved.",
+            &[(PleuralEffusion, Uncertain, Some(Left))],
+        ),
+        ("Pneumonia has been definitively excluded.", &[a(Pneumonia)]),
+        (
+            "Moderate right effusion with adjacent atelectasis, no pneumothorax.",
+            &[at(PleuralEffusion, Right), p(Atelectasis), a(Pneumothorax)],
+        ),
+        (
+            "Neither effusion nor pneumothorax is seen.",
+            &[a(PleuralEffusion), a(Pneumothorax)],
+        ),
+        (
+            "No pulmonary edema, pneumothorax, or large pleural effusion.",
+            &[a(PulmonaryEdema), a(Pneumothorax), a(PleuralEffusion)],
+        ),
+    ]);
+}

@@ -55,7 +55,8 @@ fn walk(value: &Value, key: Option<&str>, span: &Range<usize>, report: &mut LabR
             let inner = map
                 .iter()
                 .filter(|(key, value)| {
-                    value.is_array() || value.is_object() && (!read || column(key) == Column::Other)
+                    (value.is_array() || value.is_object())
+                        && (!read || column(key) == Column::Other)
                 })
                 .filter(|(key, _)| column(key) != Column::Range);
             for (key, value) in inner {
