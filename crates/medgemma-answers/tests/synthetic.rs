@@ -51,7 +51,7 @@ fn judge(set: &str) -> [usize; 4] {
 fn precision_and_recall_are_those_that_the_readme_states() {
     // Another number, better or worse, is another sentence in the readme.
     let found = ["first", "second", "third"].map(judge);
-    assert_eq!(found, [[80, 0, 0, 80], [80, 0, 0, 80], [80, 11, 0, 75]]);
+    assert_eq!(found, [[80, 0, 0, 80], [80, 0, 0, 80], [80, 0, 0, 80]]);
 }
 
 #[test]

@@ -46,9 +46,17 @@ fn reports_are_read_in_time_that_grows_with_them() {
         "effusion likely ",
         "resolved ",
         "impression: ",
+        "left x ",
+        "base left ",
+        "x left effusion ",
+        "e.g. ",
+        "not resolved ",
+        "no effusion, small ",
+        "effusion: no, ",
+        "effusion\nX ",
     ] {
         for begin in ["", "no ", "effusion "] {
-            let text = |bytes| begin.to_owned() + &piece.repeat(bytes / piece.len());
+            let text = |bytes| begin.to_owned() + &piece.repeat(bytes / piece.len()) + " effusion";
             grows_with(piece, text, |text| {
                 black_box(mentions(text, 0..text.len()));
             });

@@ -7,6 +7,8 @@
 //! Text is rendered as it stands, as the template does: a `<end_of_turn>` inside a user's text ends the turn. Callers
 //! that paste untrusted text into a prompt decide about that themselves.
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 use crate::special::{BOS, END_OF_TURN, START_OF_IMAGE, START_OF_TURN};
 
@@ -38,8 +40,8 @@ impl Role {
     }
 }
 
-/// One part of a message. The order of parts is the order in the prompt.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// One part of a message. The order of parts is the order in the prompt. `Debug` shows the text's size only.
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Part {
     /// Text; white space at both ends is dropped when rendered.
@@ -48,9 +50,20 @@ pub enum Part {
     Image,
 }
 
+impl fmt::Debug for Part {
+    /// What a text says of a patient is not for logs and panic messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Image => f.write_str("Image"),
+        }
+    }
+}
+
 /// One turn of a conversation: a role and its parts.
 ///
 /// A plain string content in the sense of transformers is a message with one text part: both render alike.
+/// `Debug` shows sizes only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Message {

@@ -4,10 +4,12 @@
 //! 1977), so that each byte is looked at a constant number of times and the text held back is exactly the longest end
 //! that may still grow into a stop string.
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 
-/// Watches streamed text for stop strings.
-#[derive(Debug, Clone)]
+/// Watches streamed text for stop strings. `Debug` shows sizes only.
+#[derive(Clone)]
 pub struct StopStrings {
     automata: Vec<Automaton>,
     /// Text taken but not given out: it may begin a stop string.
@@ -15,7 +17,18 @@ pub struct StopStrings {
     matched: Option<usize>,
 }
 
-#[derive(Debug, Clone)]
+impl fmt::Debug for StopStrings {
+    /// Held text is a patient's, and a stop string may be.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StopStrings")
+            .field("stops", &self.automata.len())
+            .field("held_bytes", &self.held.len())
+            .field("matched", &self.matched)
+            .finish()
+    }
+}
+
+#[derive(Clone)]
 struct Automaton {
     pattern: Vec<u8>,
     /// `borders[i]`: length of the longest proper prefix of `pattern[..=i]` that is also its suffix.

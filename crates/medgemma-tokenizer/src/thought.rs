@@ -12,6 +12,8 @@
 //! The markers must be in the text. Decode with `keep_special`, or rely on Gemma's tokenizer, which doesn't mark these
 //! two tokens as special and so never drops them.
 
+use std::fmt;
+
 use crate::special::{THOUGHT_END, THOUGHT_START};
 
 const MARKERS: [&str; 2] = [THOUGHT_START, THOUGHT_END];
@@ -19,8 +21,8 @@ const MARKERS: [&str; 2] = [THOUGHT_START, THOUGHT_END];
 /// Word after the start marker that names the channel.
 const HEADER: &str = "thought";
 
-/// A piece of a streamed reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A piece of a streamed reply. `Debug` shows its size only.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplyPiece {
     /// Part of the model's reasoning.
@@ -29,8 +31,18 @@ pub enum ReplyPiece {
     Answer(String),
 }
 
-/// A whole reply, split.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+impl fmt::Debug for ReplyPiece {
+    /// What a reply says of a patient is not for logs and panic messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reasoning(text) => write!(f, "Reasoning({} bytes)", text.len()),
+            Self::Answer(text) => write!(f, "Answer({} bytes)", text.len()),
+        }
+    }
+}
+
+/// A whole reply, split. `Debug` shows sizes only.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SplitReply {
     /// Text of the thoughts, one after the other; `None` if there was none, empty if it was empty.
@@ -39,6 +51,16 @@ pub struct SplitReply {
     pub answer: String,
     /// Whether the reply ended inside a thought: the reasoning is incomplete and there is no answer to it.
     pub cut_off: bool,
+}
+
+impl fmt::Debug for SplitReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SplitReply")
+            .field("reasoning_bytes", &self.reasoning.as_ref().map(String::len))
+            .field("answer_bytes", &self.answer.len())
+            .field("cut_off", &self.cut_off)
+            .finish()
+    }
 }
 
 /// Splits a whole reply; the reference for what [`ThoughtParser`] gives piece by piece.
@@ -95,12 +117,21 @@ enum State {
 
 /// Splits a reply while it streams in pieces of any size, such as those of [`Detokenizer`](crate::Detokenizer).
 ///
-/// The pieces it gives, joined, are what [`split_thoughts`] gives for the joined input.
-#[derive(Debug, Clone)]
+/// The pieces it gives, joined, are what [`split_thoughts`] gives for the joined input. `Debug` shows sizes only.
+#[derive(Clone)]
 pub struct ThoughtParser {
     state: State,
     /// Text taken whose meaning is still open: it may begin a marker or be the header.
     held: String,
+}
+
+impl fmt::Debug for ThoughtParser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThoughtParser")
+            .field("state", &self.state)
+            .field("held_bytes", &self.held.len())
+            .finish()
+    }
 }
 
 impl Default for ThoughtParser {

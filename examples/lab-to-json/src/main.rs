@@ -53,20 +53,20 @@ fn outside(json: &str, tests: usize, err: &mut impl Write) -> io::Result<()> {
     let read = lab_report(json);
     let mut compared = 0;
     for row in &read.rows {
-        let (LabValue::Number(value), Some(range)) = (&row.value, &row.range) else {
+        let (Some(outside), Some(range)) = (row.is_outside(), &row.range) else {
             continue;
         };
-        if range.low.is_none() && range.high.is_none() {
-            continue;
-        }
         compared += 1;
-        if range.low.is_some_and(|low| *value < low) || range.high.is_some_and(|high| *value > high)
-        {
-            writeln!(
-                err,
-                "outside of its range: {} {value} ({})",
-                row.analyte, range.text
-            )?;
+        if outside {
+            let value = match &row.value {
+                LabValue::Below(bound) => format!("<{bound}"),
+                LabValue::Above(bound) => format!(">{bound}"),
+                LabValue::Number(value) => value.to_string(),
+                // Words are in no range.
+                _ => continue,
+            };
+            let (name, range) = (&row.analyte, &range.text);
+            writeln!(err, "outside of its range: {name} {value} ({range})")?;
         }
     }
     writeln!(err, "tests: {tests}, with a number and a range: {compared}")?;
@@ -84,17 +84,22 @@ mod tests {
             {"name": "White cells", "result": "7.4", "unit": "10^9/L", "range": "4.0 - 11.0"},
             {"name": "Potassium", "result": "5.9", "unit": "mmol/L", "range": "3.5 - 5.1"},
             {"name": "Troponin", "result": "22", "unit": "ng/L", "range": "< 14"},
+            {"name": "Ferritin", "result": "> 1500", "unit": "ug/L", "range": "30 - 400"},
+            {"name": "TSH", "result": "<0.01", "unit": "mIU/L", "range": "0.4 - 4.0"},
+            {"name": "CRP", "result": "<5", "unit": "mg/L", "range": "0 - 10"},
             {"name": "Sodium", "result": "145", "unit": "mmol/L", "range": "135 - 145"},
             {"name": "Urea", "result": "7.1", "unit": "mmol/L", "range": null},
             {"name": "HIV", "result": "negative", "unit": null, "range": "negative"}]"#;
         let mut told = Vec::new();
-        outside(json, 7, &mut told).expect("written");
+        outside(json, 10, &mut told).expect("written");
         let told = String::from_utf8(told).expect("UTF-8");
         let expected = format!(
             "outside of its range: Haemoglobin 10.2 (12.0 - 16.0)\n\
              outside of its range: Potassium 5.9 (3.5 - 5.1)\n\
              outside of its range: Troponin 22 (< 14)\n\
-             tests: 7, with a number and a range: 5\n{NOTICE}\n"
+             outside of its range: Ferritin >1500 (30 - 400)\n\
+             outside of its range: TSH <0.01 (0.4 - 4.0)\n\
+             tests: 10, with a number and a range: 8\n{NOTICE}\n"
         );
         assert_eq!(told, expected);
     }

@@ -106,7 +106,8 @@ pub struct Boxes {
 /// Finds the boxes in a model's answer. Numbers are `[y0, x0, y1, x1]` in thousandths, or all four
 /// between 0 and 1: then fractions, as MedGemma 1.5's report writes them.
 ///
-/// What follows the last "Final Answer:" counts alone, if there are four numbers in it. Objects with
+/// What follows "Final Answer:" counts alone, the last with four numbers, an empty list or "none" behind it:
+/// where the answer is that there is nothing, no box of the reasoning is given. Objects with
 /// `box_2d` (also `box`, `bbox`, `bounding_box`) count alone where there are any; else each list of
 /// four numbers does, each run of four `<loc0123>` (0 to 1023) with the words behind it as its label,
 /// or four numbers right behind "Final Answer:".
@@ -114,10 +115,27 @@ pub struct Boxes {
 /// Any text may be given; time and memory grow with its length.
 #[must_use]
 pub fn boxes(text: &str) -> Boxes {
-    if let Some(start) = after_final_answer(text) {
+    /// Marks that are tried, so that a text of nothing else takes no longer than its length.
+    const TRIED: usize = 8;
+    let mut end = text.len();
+    let mut tried = 0;
+    while let Some((mark, start)) = final_answer(&text[..end]) {
+        let near = &text[start..end];
+        end = mark;
+        if is_none(&text[start..], near) {
+            return Boxes::default();
+        }
+        // "This is my final answer." has nothing behind it.
+        if !near.contains(|c: char| matches!(c, '[' | '{' | '(' | '<') || c.is_ascii_digit()) {
+            continue;
+        }
         let found = find(text, start, true);
         if !found.boxes.is_empty() || !found.skipped.is_empty() {
             return found;
+        }
+        tried += 1;
+        if tried == TRIED {
+            break;
         }
     }
     find(text, 0, false)
@@ -140,14 +158,58 @@ const BOX_KEYS: [&str; 4] = ["box_2d", "box", "bbox", "bounding_box"];
 /// Keys of what is in it.
 const LABEL_KEYS: [&str; 3] = ["label", "name", "object"];
 
-/// Where the text behind the last "Final Answer:" begins. A colon may be absent.
-fn after_final_answer(text: &str) -> Option<usize> {
+/// The last "Final Answer" of a text: where it begins, and the text behind it. A colon may be absent.
+fn final_answer(text: &str) -> Option<(usize, usize)> {
     const MARK: &str = "final answer";
     let bytes = text.as_bytes();
-    let marks = bytes
+    let mark = bytes
         .windows(MARK.len())
         .rposition(|window| window.eq_ignore_ascii_case(MARK.as_bytes()))?;
-    Some(marks + MARK.len())
+    Some((mark, mark + MARK.len()))
+}
+
+/// Whether an answer says that there is nothing: a list without anything in it, or "none" behind the colon.
+/// `near`: what of it stands before the next mark.
+fn is_none(answer: &str, near: &str) -> bool {
+    /// JSON of more is no empty list, and would be read again for each mark.
+    const LONGEST: usize = 80;
+    let said = answer.trim_start_matches([':', '*', ' ', '\n', '\r', '\t', '"', '`']);
+    let json = said.strip_prefix("json").unwrap_or(said).trim_start();
+    if json.starts_with(['[', '{']) {
+        let close = json.char_indices().take(LONGEST);
+        let digits = close.clone().find(|(_, c)| c.is_ascii_digit());
+        let mut values = serde_json::Deserializer::from_str(json).into_iter::<Value>();
+        return match digits {
+            Some(_) => starts_empty(json),
+            None => values
+                .next()
+                .is_some_and(|value| value.is_ok_and(|value| is_empty(&value))),
+        };
+    }
+    let colon = answer.trim_start_matches(['*', ' ']).starts_with(':');
+    let word = said.split(|c: char| !c.is_alphanumeric()).next();
+    let none = word.is_some_and(|word| {
+        let words = ["none", "null", "no", "not", "nothing"];
+        words.iter().any(|none| word.eq_ignore_ascii_case(none))
+    });
+    let line = near.split('\n').next().unwrap_or_default();
+    colon && none && !line.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a list ends where it begins.
+fn starts_empty(json: &str) -> bool {
+    json.strip_prefix('[')
+        .is_some_and(|rest| rest.trim_start().starts_with(']'))
+}
+
+/// Whether a value has nothing in it but lists and objects that have nothing in them.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().all(is_empty),
+        Value::Object(map) => map.values().all(is_empty),
+        Value::Null => true,
+        _ => false,
+    }
 }
 
 /// Boxes from `start` on.
@@ -466,6 +528,33 @@ mod tests {
             [(HEART, None)],
             "references are no boxes beside a key"
         );
+    }
+
+    #[test]
+    fn an_answer_of_nothing_gives_no_box_of_the_reasoning() {
+        for answer in [
+            "Final Answer: []",
+            "**Final Answer:** ```json\n[ ]\n```",
+            "Final Answer: [] (as [5, 6, 70, 80] is the heart)",
+            "Final Answer: {\"boxes\": []}",
+            "Final Answer: [[]]",
+            "Final Answer: None.",
+            "Final Answer: no fracture is visible.\nThis is my final answer.",
+        ] {
+            let text = format!("At first I took [400, 300, 800, 700] for it. {answer}");
+            assert_eq!(boxes(&text), Boxes::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_after_the_answer_do_not_hide_it() {
+        for end in [
+            "This is my final answer.",
+            "That is the final answer, and the final answer has no other box.",
+        ] {
+            let text = format!("Not [1, 2, 300, 400]. Final Answer: [400, 300, 800, 700]. {end}");
+            assert_eq!(found(&text), [(HEART, None)], "{text}");
+        }
     }
 
     #[test]

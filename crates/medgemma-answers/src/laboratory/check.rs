@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::number::{factor, power};
 use super::row::{Flag, LabReport, LabRow, LabValue, ReferenceRange};
 
 /// A row whose flag and range do not agree. One of value, range and flag was misread, or was wrong
@@ -53,14 +54,38 @@ impl LabReport {
     }
 }
 
+impl LabRow {
+    /// Whether the result lies outside of its range, as far as both have numbers: `<5` does where no value that it
+    /// stands for lies within. `None` where they cannot be compared.
+    #[must_use]
+    pub fn is_outside(&self) -> Option<bool> {
+        Some(!self.places()?.contains(&Place::Within))
+    }
+
+    /// Where the result can lie; `None` without a number or a bound, or where both have another power of ten.
+    fn places(&self) -> Option<Vec<Place>> {
+        let range = self.range.as_ref()?;
+        if let Some(of_range) = factor(&range.text) {
+            let unit = self.unit.as_deref();
+            let own = unit.and_then(|unit| factor(unit).or_else(|| power(unit)));
+            if own != Some(of_range) {
+                return None;
+            }
+        }
+        places(&self.value, range)
+    }
+}
+
 fn problem(row: &LabRow, flagged: bool) -> Option<FlagProblem> {
-    let places = places(&row.value, row.range.as_ref()?)?;
+    let places = row.places()?;
     let only = |place: Place| places == [place];
     let can = |place: Place| places.contains(&place);
     match row.flag {
         None => (flagged && !can(Place::Within)).then_some(FlagProblem::NotFlagged),
         Some(Flag::Normal) => (!can(Place::Within)).then_some(FlagProblem::FlaggedNormal),
-        Some(Flag::Abnormal) => only(Place::Within).then_some(FlagProblem::FlaggedWithin),
+        Some(Flag::Abnormal | Flag::Critical) => {
+            only(Place::Within).then_some(FlagProblem::FlaggedWithin)
+        }
         Some(Flag::Low | Flag::CriticalLow) => away(can(Place::Below), can(Place::Within)),
         Some(Flag::High | Flag::CriticalHigh) => away(can(Place::Above), can(Place::Within)),
     }
@@ -113,6 +138,20 @@ fn places(value: &LabValue, range: &ReferenceRange) -> Option<Vec<Place>> {
 mod tests {
     use super::FlagProblem::{FlaggedNormal, FlaggedWithin, NotFlagged, WrongDirection};
     use crate::lab_report;
+
+    #[test]
+    fn other_powers_of_ten_are_not_compared() {
+        let row = |value: &str, range: &str| {
+            let text =
+                format!("| Test | Result | Range |\n|---|---|---|\n| Cells | {value} | {range} |");
+            lab_report(&text).rows[0].is_outside()
+        };
+        assert_eq!(row("2 x 10^4 /mL", "<1 x 10^5"), None);
+        assert_eq!(row("20000 /mL", "<1 x 10^5"), None);
+        assert_eq!(row("2 x 10^4 /mL", "<1 x 10^4"), Some(true));
+        assert_eq!(row("2 x 10^4 /mL", "<5 x 10^4"), Some(false));
+        assert_eq!(row("2 10^4/mL", "<5 x10^4/mL"), Some(false));
+    }
 
     #[test]
     fn every_kind_of_contradiction_is_told_and_nothing_else() {

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
+use super::column::{Column, column};
 use super::row::{Flag, LabRow, LabValue, ReferenceRange};
-use super::table::{Column, clean, column, split_flag};
+use super::table::{clean, split_flag};
 
 /// What a line is.
 pub(super) enum Line {
-    Row(Box<LabRow>),
+    /// A row, and whether all of the line was read.
+    Row(Box<LabRow>, bool),
     /// It has a name and, behind a colon, a number, and what follows that is of no known form.
     Unread,
     Prose,
@@ -25,7 +27,7 @@ impl Line {
             return Self::Prose;
         }
         match row(analyte, rest, span) {
-            Some(row) => Self::Row(Box::new(row)),
+            Some((row, whole)) => Self::Row(Box::new(row), whole),
             None if LabValue::begins_with_number(rest) && !is_of_the_heading(rest) => Self::Unread,
             None => Self::Prose,
         }
@@ -43,7 +45,7 @@ fn is_of_the_heading(text: &str) -> bool {
 }
 
 /// `value unit (range) flag`, the range and the flag in any order; a number must be there.
-fn row(analyte: &str, rest: &str, span: &Range<usize>) -> Option<LabRow> {
+fn row(analyte: &str, rest: &str, span: &Range<usize>) -> Option<(LabRow, bool)> {
     let (mut before, mut range, mut after) = (rest, None, "");
     if let Some((value, bracket)) = rest.split_once(['(', '[']) {
         let (inside, behind) = bracket.split_once([')', ']'])?;
@@ -59,16 +61,19 @@ fn row(analyte: &str, rest: &str, span: &Range<usize>) -> Option<LabRow> {
     let prose = matches!(value, LabValue::Text(_))
         || unit
             .as_ref()
-            .is_some_and(|unit| unit.split_whitespace().count() > 2);
+            .is_some_and(|unit| unit.replace(" / ", "/").split_whitespace().count() > 2);
     if prose {
         return None;
     }
-    Some(LabRow {
+    let read = Flag::read(after);
+    let whole = read.is_some() || after.is_empty() || Flag::is_none(after);
+    let row = LabRow {
         analyte: analyte.to_owned(),
         value,
         unit,
         range,
-        flag: Flag::read(after).or(marked),
+        flag: read.or(marked),
         span: span.clone(),
-    })
+    };
+    Some((row, whole))
 }

@@ -1,6 +1,8 @@
 //! Laboratory reports: a table in any of the usual forms to typed rows, and flags held against ranges.
 
 mod check;
+mod column;
+mod json;
 mod line;
 mod number;
 mod row;

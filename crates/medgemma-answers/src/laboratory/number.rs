@@ -28,6 +28,87 @@ pub(super) fn leading_number(text: &str) -> Option<(f64, &str)> {
     Some((sign * value, rest))
 }
 
+/// A number at the beginning of a text with the power of ten that it has, `10^5`, `10\u{2075}`, `1.2e5`, multiplied out;
+/// and what follows it. `None` for a power of another number, which nobody writes, or one out of all measure.
+pub(super) fn scaled_number(text: &str) -> Option<(f64, &str)> {
+    let (number, rest) = leading_number(text)?;
+    let base_ten = number.abs().to_bits() == 10_f64.to_bits();
+    if let Some(exponent) = rest.strip_prefix('^') {
+        let (exponent, rest) = exponent_of(exponent)?;
+        return Some((scale(number.signum(), exponent).filter(|_| base_ten)?, rest));
+    }
+    let raised: String = rest.chars().map_while(lowered).collect();
+    if !raised.is_empty() {
+        let length = rest.chars().take(raised.chars().count());
+        let length: usize = length.map(char::len_utf8).sum();
+        let (exponent, left) = exponent_of(&raised)?;
+        let number = scale(number.signum(), exponent).filter(|_| base_ten && left.is_empty())?;
+        return Some((number, &rest[length..]));
+    }
+    if let Some(exponent) = rest.strip_prefix(['e', 'E'])
+        && let Some((exponent, rest)) = exponent_of(exponent)
+    {
+        // "5e3a" is no number.
+        let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '.');
+        return Some((scale(number, exponent).filter(|_| ends)?, rest));
+    }
+    Some((number, rest))
+}
+
+/// A whole number with its sign, and what follows it.
+fn exponent_of(text: &str) -> Option<(i32, &str)> {
+    let digits = text.strip_prefix(['-', '\u{2212}', '+']).unwrap_or(text);
+    let length = digits.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = digits.split_at(length);
+    let exponent: i32 = digits.parse().ok().filter(|exponent| *exponent <= 30)?;
+    let negative = text.starts_with(['-', '\u{2212}']);
+    Some((if negative { -exponent } else { exponent }, rest))
+}
+
+/// The number times a power of ten, as near as a text of it is read.
+fn scale(number: f64, exponent: i32) -> Option<f64> {
+    format!("{number}e{exponent}")
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+}
+
+/// The digit or sign that a raised one is.
+fn lowered(c: char) -> Option<char> {
+    Some(match c {
+        '\u{2070}' => '0',
+        '\u{b9}' => '1',
+        '\u{b2}' => '2',
+        '\u{b3}' => '3',
+        '\u{2074}' => '4',
+        '\u{2075}' => '5',
+        '\u{2076}' => '6',
+        '\u{2077}' => '7',
+        '\u{2078}' => '8',
+        '\u{2079}' => '9',
+        '\u{207b}' => '-',
+        _ => return None,
+    })
+}
+
+/// The power of ten that multiplies what stands before it, "x 10^9/L".
+pub(super) fn factor(text: &str) -> Option<i32> {
+    let (_, behind) = text.split_once(['x', 'X', '\u{d7}', '*'])?;
+    power(behind)
+}
+
+/// The power of ten that a text begins with, "10^9/L".
+pub(super) fn power(text: &str) -> Option<i32> {
+    let power = text.trim_start().strip_prefix("10")?;
+    match power.strip_prefix('^') {
+        Some(exponent) => Some(exponent_of(exponent)?.0),
+        None => {
+            let raised: String = power.chars().map_while(lowered).collect();
+            Some(exponent_of(&raised)?.0)
+        }
+    }
+}
+
 /// A number in groups of three that spaces or apostrophes part, `250 000` and `1'200`, and what follows it. A comma
 /// with three digits behind it may be a decimal's or a group's: no such number is read.
 fn grouped(text: &str) -> Option<(String, &str)> {
@@ -95,7 +176,40 @@ fn plain(written: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::leading_number;
+    use super::{factor, leading_number, power, scaled_number};
+
+    #[test]
+    fn powers_of_ten_are_multiplied_out_or_refused() {
+        for (text, value, rest) in [
+            ("10^5 CFU/mL", 1e5, " CFU/mL"),
+            ("10\u{2075}", 1e5, ""),
+            ("10\u{207b}\u{b3} g", 1e-3, " g"),
+            ("1.2e5 copies/mL", 1.2e5, " copies/mL"),
+            ("1.2E-3", 1.2e-3, ""),
+            ("-10^2", -100.0, ""),
+            ("5 e3", 5.0, " e3"),
+            ("5 eq", 5.0, " eq"),
+            ("7.4 10^3/uL", 7.4, " 10^3/uL"),
+        ] {
+            assert_eq!(scaled_number(text), Some((value, rest)), "{text}");
+        }
+        for text in [
+            "10^",
+            "2^5",
+            "7\u{b2}",
+            "10^99",
+            "10\u{2075}\u{207b}",
+            "1e5x",
+            "10^x",
+        ] {
+            assert_eq!(scaled_number(text), None, "{text}");
+        }
+        assert_eq!(factor("x 10^9/L"), Some(9));
+        assert_eq!(factor("4-11 \u{d7}10\u{2079}/L"), Some(9));
+        assert_eq!(factor("10^9/L"), None);
+        assert_eq!(power("10^9/L"), Some(9));
+        assert_eq!(power("109/L"), None);
+    }
 
     #[test]
     fn commas_are_decimals_or_thousands() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::number::leading_number;
+use super::number::scaled_number;
 
 /// A laboratory report as data. `serde_json` writes it as it stands; `Debug` shows sizes only.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,8 @@ use super::number::leading_number;
 pub struct LabReport {
     /// One for each analyte, in the order of the text.
     pub rows: Vec<LabRow>,
-    /// Lines of a table that have no analyte and value.
+    /// Lines of a table that have no analyte and value, and those of which a part could not be read: the row is there
+    /// then, too, without it.
     pub skipped: Vec<SkippedLine>,
 }
 
@@ -114,9 +115,11 @@ pub enum Flag {
     Normal,
     /// Outside of it, without a direction.
     Abnormal,
+    /// Dangerously outside of it, without a direction.
+    Critical,
 }
 
-/// A line that could not be read as a row.
+/// A line that could not be read as a row, or not as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SkippedLine {
@@ -136,7 +139,7 @@ impl LabValue {
             return None;
         }
         let (kind, rest) = comparator(text);
-        let Some((number, rest)) = leading_number(rest.trim_start()) else {
+        let Some((number, rest)) = scaled_number(rest.trim_start()) else {
             return Some((Self::Text(text.to_owned()), None));
         };
         // The end of a sentence.
@@ -247,13 +250,13 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
         }
     }
     if let (Some(kind), rest) = comparator(rest) {
-        let (number, _) = leading_number(rest.trim_start())?;
+        let (number, _) = scaled_number(rest.trim_start())?;
         return Some(match kind {
             Comparator::Below => (None, Some(number)),
             Comparator::Above => (Some(number), None),
         });
     }
-    let (low, rest) = leading_number(rest)?;
+    let (low, rest) = scaled_number(rest)?;
     // A unit may stand at both ends: "12 g/dL - 16 g/dL".
     let between = rest
         .find(['-', '\u{2013}', '\u{2014}', '\u{2212}'])
@@ -262,7 +265,7 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
             &rest[at + dash..]
         });
     let rest = between.or_else(|| rest.find(" to ").map(|at| &rest[at + " to ".len()..]))?;
-    let (high, _) = leading_number(rest.trim_start())?;
+    let (high, _) = scaled_number(rest.trim_start())?;
     (low <= high).then_some((Some(low), Some(high)))
 }
 
@@ -304,8 +307,18 @@ pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 impl Flag {
     /// A flag as written; `None` for words that are none.
     pub(super) fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Some(flag) = Self::of_word(text) {
+            return Some(flag);
+        }
+        // "High \u{2191}", "critical (H)"
+        let mut parts = text.split_whitespace().map(Self::of_word);
+        let first = parts.next()??;
+        parts.try_fold(first, |flag, part| flag.with(part?))
+    }
+
+    fn of_word(text: &str) -> Option<Self> {
         let text = text
-            .trim()
             .trim_matches(|c| matches!(c, '*' | '(' | ')' | '[' | ']'))
             .trim();
         Some(match text.to_lowercase().as_str() {
@@ -313,12 +326,10 @@ impl Flag {
             "h" | "high" | "\u{2191}" | "above" | "elevated" | "increased" | "above normal" => {
                 Self::High
             }
-            "ll" | "critical low" | "critically low" | "low critical" | "\u{2193}\u{2193}" => {
-                Self::CriticalLow
-            }
-            "hh" | "critical high" | "critically high" | "high critical" | "\u{2191}\u{2191}" => {
-                Self::CriticalHigh
-            }
+            "ll" | "critical low" | "critically low" | "low critical" | "very low"
+            | "\u{2193}\u{2193}" => Self::CriticalLow,
+            "hh" | "critical high" | "critically high" | "high critical" | "very high"
+            | "\u{2191}\u{2191}" => Self::CriticalHigh,
             "n"
             | "normal"
             | "wnl"
@@ -326,9 +337,46 @@ impl Flag {
             | "within range"
             | "in range"
             | "ok" => Self::Normal,
-            "a" | "abnormal" | "abn" | "out of range" => Self::Abnormal,
+            "a" | "abnormal" | "abn" | "out of range" | "!" | "true" | "yes" => Self::Abnormal,
+            "critical" | "crit" | "panic" | "alert" | "aa" | "!!" | "critical value" => {
+                Self::Critical
+            }
             _ => return None,
         })
+    }
+
+    /// Two flags of one result; `None` where they say different things.
+    fn with(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (a, b) if a == b => Some(a),
+            (Self::Critical, Self::Low | Self::CriticalLow)
+            | (Self::Low | Self::CriticalLow, Self::Critical) => Some(Self::CriticalLow),
+            (Self::Critical, Self::High | Self::CriticalHigh)
+            | (Self::High | Self::CriticalHigh, Self::Critical) => Some(Self::CriticalHigh),
+            (Self::Abnormal, Self::Normal) | (Self::Normal, Self::Abnormal) => None,
+            (Self::Abnormal, flag) | (flag, Self::Abnormal) => Some(flag),
+            _ => None,
+        }
+    }
+
+    /// Whether a text in the place of a flag says that there is none.
+    pub(super) fn is_none(text: &str) -> bool {
+        let text = text.trim().to_lowercase();
+        let dashes = text
+            .chars()
+            .all(|c| matches!(c, '-' | '\u{2013}' | '\u{2014}' | '.'));
+        let none = [
+            "none",
+            "n/a",
+            "na",
+            "null",
+            "no",
+            "false",
+            "final",
+            "preliminary",
+            "corrected",
+        ];
+        dashes || none.contains(&text.as_str())
     }
 }
 
@@ -366,6 +414,8 @@ mod tests {
             assert_eq!(bounds(text), (None, Some(5.0)), "{text}");
         }
         assert_eq!(bounds(">= 60"), (Some(60.0), None));
+        assert_eq!(bounds("<10^5"), (None, Some(1e5)));
+        assert_eq!(bounds("10\u{b3} - 10\u{2075}"), (Some(1e3), Some(1e5)));
         assert_eq!(bounds("-2 - +2"), (Some(-2.0), Some(2.0)));
         assert_eq!(bounds("3,500-11,000"), (Some(3500.0), Some(11000.0)));
         assert_eq!(
@@ -390,6 +440,8 @@ mod tests {
             (LabValue::Number(10.2), Some("g/dL".to_owned()))
         );
         assert_eq!(read("<0.01"), (LabValue::Below(0.01), None));
+        assert_eq!(read(">10^5 CFU/mL").0, LabValue::Above(1e5));
+        assert_eq!(read("2^5").0, LabValue::Text("2^5".to_owned()));
         assert_eq!(
             read("> 200 U/L"),
             (LabValue::Above(200.0), Some("U/L".to_owned()))
@@ -407,6 +459,8 @@ mod tests {
             ("250 000 /mm3", 250_000.0, "/mm3"),
             ("1'200 U/L", 1200.0, "U/L"),
             ("7.4 10^3/uL", 7.4, "10^3/uL"),
+            ("1.2e5 copies/mL", 1.2e5, "copies/mL"),
+            ("10^5 CFU/mL", 1e5, "CFU/mL"),
             ("7.4 1000/uL", 7.4, "1000/uL"),
             ("7.4 x10^3/uL", 7.4, "x10^3/uL"),
             ("7.4 \u{d7} 10\u{2079}/L", 7.4, "\u{d7} 10\u{2079}/L"),
@@ -447,6 +501,18 @@ mod tests {
         assert_eq!(Flag::read("\u{2191}"), Some(Flag::High));
         assert_eq!(Flag::read("**Critical high**"), Some(Flag::CriticalHigh));
         assert_eq!(Flag::read("within normal limits"), Some(Flag::Normal));
-        assert_eq!(Flag::read("hello"), None);
+        for (text, flag) in [
+            ("CRITICAL", Flag::Critical),
+            ("panic", Flag::Critical),
+            ("Panic high", Flag::CriticalHigh),
+            ("H (critical)", Flag::CriticalHigh),
+            ("High \u{2191}", Flag::High),
+            ("abnormal low", Flag::Low),
+        ] {
+            assert_eq!(Flag::read(text), Some(flag), "{text}");
+        }
+        for text in ["hello", "high low", "high or so", "normal abnormal", ""] {
+            assert_eq!(Flag::read(text), None, "{text}");
+        }
     }
 }

@@ -2,9 +2,13 @@
 
 mod check;
 mod clause;
+mod cue;
 mod lexicon;
 mod mention;
+mod organs;
+mod scope;
 mod sections;
+mod side;
 
 pub use check::{Contradiction, ContradictionKind, contradictions};
 pub use lexicon::Finding;

@@ -1,0 +1,548 @@
+//! What sentences of chest reports say of each finding, and on which side: written as radiologists and
+//! MedGemma write, by the author of the rules. None may turn what is said into what is denied, or flip a side.
+
+use medgemma_answers::{Finding, Polarity, Side, mentions};
+
+use Finding::{
+    Atelectasis, Cardiomegaly, Consolidation, Emphysema, Fracture, Hernia, Lymphadenopathy, Mass,
+    Nodule, Opacity, PleuralEffusion, Pneumonia, Pneumothorax, PulmonaryEdema, PulmonaryEmbolism,
+};
+use Polarity::{Absent, Present, Uncertain};
+use Side::{Both, Left, Right};
+
+type Said = (Finding, Polarity, Option<Side>);
+
+/// Holds each sentence against what it says; all that differ are told at once.
+fn hold(sentences: &[(&str, &[Said])]) {
+    let mut wrong = String::new();
+    for (text, expected) in sentences {
+        let found: Vec<Said> = mentions(text, 0..text.len())
+            .into_iter()
+            .map(|found| (found.finding, found.polarity, found.side))
+            .collect();
+        if found != *expected {
+            wrong += &format!("{text:?}\n  found    {found:?}\n  expected {expected:?}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+const fn p(finding: Finding) -> Said {
+    (finding, Present, None)
+}
+
+const fn a(finding: Finding) -> Said {
+    (finding, Absent, None)
+}
+
+const fn u(finding: Finding) -> Said {
+    (finding, Uncertain, None)
+}
+
+const fn at(finding: Finding, side: Side) -> Said {
+    (finding, Present, Some(side))
+}
+
+#[test]
+fn what_has_not_gone_is_not_denied() {
+    hold(&[
+        ("Pneumonia cannot be ruled out.", &[u(Pneumonia)]),
+        ("Pneumonia cannot be completely excluded.", &[u(Pneumonia)]),
+        ("Pneumonia can't be entirely ruled out.", &[u(Pneumonia)]),
+        ("Pneumonia has not been excluded.", &[u(Pneumonia)]),
+        (
+            "Pulmonary embolism should be ruled out.",
+            &[u(PulmonaryEmbolism)],
+        ),
+        (
+            "Pulmonary embolism must be excluded.",
+            &[u(PulmonaryEmbolism)],
+        ),
+        (
+            "Pulmonary embolism is to be ruled out.",
+            &[u(PulmonaryEmbolism)],
+        ),
+        (
+            "Pulmonary embolism is not completely ruled out.",
+            &[u(PulmonaryEmbolism)],
+        ),
+        (
+            "Pulmonary embolism has been ruled out.",
+            &[a(PulmonaryEmbolism)],
+        ),
+        (
+            "Superimposed pneumonia would need to be excluded clinically.",
+            &[u(Pneumonia)],
+        ),
+        ("This does not exclude pneumonia.", &[u(Pneumonia)]),
+        (
+            "The study cannot completely exclude pulmonary embolism.",
+            &[u(PulmonaryEmbolism)],
+        ),
+        (
+            "The left effusion has not resolved.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The left effusion hasn\u{2019}t resolved.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The left effusion has not yet completely resolved.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The left effusion has partially resolved.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The left effusion has resolved partially.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The left effusion has almost completely resolved.",
+            &[(PleuralEffusion, Uncertain, Some(Left))],
+        ),
+        (
+            "The left effusion may have resolved.",
+            &[(PleuralEffusion, Uncertain, Some(Left))],
+        ),
+        (
+            "The left effusion has completely resolved.",
+            &[(PleuralEffusion, Absent, Some(Left))],
+        ),
+        (
+            "Incomplete resolution of the left pneumothorax.",
+            &[at(Pneumothorax, Left)],
+        ),
+        (
+            "Interval partial clearing of the right lower lobe opacity.",
+            &[at(Opacity, Right)],
+        ),
+        (
+            "Near complete resolution of the right pneumothorax.",
+            &[(Pneumothorax, Uncertain, Some(Right))],
+        ),
+        (
+            "No resolution of the right pneumothorax.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "Interval resolution of the right pneumothorax.",
+            &[(Pneumothorax, Absent, Some(Right))],
+        ),
+        (
+            "Follow-up to document resolution of pneumonia.",
+            &[u(Pneumonia)],
+        ),
+        (
+            "Resolved left effusion, small right effusion.",
+            &[
+                (PleuralEffusion, Absent, Some(Left)),
+                at(PleuralEffusion, Right),
+            ],
+        ),
+        (
+            "Opacity has not cleared, small effusion.",
+            &[p(Opacity), p(PleuralEffusion)],
+        ),
+        ("The effusion is no longer large.", &[p(PleuralEffusion)]),
+        ("The pneumothorax is no longer visible.", &[a(Pneumothorax)]),
+        (
+            "There is no longer any pulmonary edema.",
+            &[a(PulmonaryEdema)],
+        ),
+        (
+            "No significant interval change in the left effusion.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "No evidence of progression of the effusion.",
+            &[p(PleuralEffusion)],
+        ),
+        ("A pneumothorax is not clearly seen.", &[u(Pneumothorax)]),
+        ("The lungs are not clear of infiltrate.", &[u(Opacity)]),
+    ]);
+}
+
+#[test]
+fn a_denial_ends_where_something_else_is_said_to_be() {
+    hold(&[
+        (
+            "No pneumothorax, small left pleural effusion.",
+            &[a(Pneumothorax), at(PleuralEffusion, Left)],
+        ),
+        (
+            "No pneumothorax and small left effusion.",
+            &[a(Pneumothorax), at(PleuralEffusion, Left)],
+        ),
+        (
+            "No pneumothorax \u{2014} stable cardiomegaly.",
+            &[a(Pneumothorax), p(Cardiomegaly)],
+        ),
+        (
+            "No pneumothorax with small effusion.",
+            &[a(Pneumothorax), p(PleuralEffusion)],
+        ),
+        (
+            "No acute abnormality, small effusion.",
+            &[p(PleuralEffusion)],
+        ),
+        (
+            "No effusion, possible pneumonia.",
+            &[a(PleuralEffusion), u(Pneumonia)],
+        ),
+        (
+            "No pneumothorax, left effusion.",
+            &[a(Pneumothorax), (PleuralEffusion, Uncertain, Some(Left))],
+        ),
+        (
+            "No pneumothorax, effusion is unchanged.",
+            &[a(Pneumothorax), u(PleuralEffusion)],
+        ),
+        (
+            "No effusion or pneumothorax, cardiomegaly.",
+            &[a(PleuralEffusion), a(Pneumothorax), u(Cardiomegaly)],
+        ),
+        (
+            "Small left effusion, pneumothorax not seen.",
+            &[at(PleuralEffusion, Left), a(Pneumothorax)],
+        ),
+        (
+            "Small left effusion, pneumonia cannot be excluded.",
+            &[at(PleuralEffusion, Left), u(Pneumonia)],
+        ),
+        (
+            "Small left effusion, costophrenic angle not seen.",
+            &[(PleuralEffusion, Uncertain, Some(Left))],
+        ),
+        (
+            "No consolidation suspicious for pneumonia.",
+            &[a(Consolidation), a(Pneumonia)],
+        ),
+        (
+            "No focal consolidation to suggest pneumonia.",
+            &[a(Consolidation), a(Pneumonia)],
+        ),
+        (
+            "Effusion, pneumothorax, and fracture are not seen.",
+            &[a(PleuralEffusion), a(Pneumothorax), a(Fracture)],
+        ),
+        (
+            "There is no pleural effusion, pneumothorax or focal consolidation.",
+            &[a(PleuralEffusion), a(Pneumothorax), a(Consolidation)],
+        ),
+        (
+            "No consolidation, effusion, or pneumothorax is seen.",
+            &[a(Consolidation), a(PleuralEffusion), a(Pneumothorax)],
+        ),
+        (
+            "No pneumothorax or pleural effusion.",
+            &[a(Pneumothorax), a(PleuralEffusion)],
+        ),
+        ("No focal, patchy consolidation.", &[a(Consolidation)]),
+        (
+            "No effusion, left pneumothorax, or mass.",
+            &[
+                a(PleuralEffusion),
+                (Pneumothorax, Absent, Some(Left)),
+                a(Mass),
+            ],
+        ),
+        ("Probably no effusion.", &[u(PleuralEffusion)]),
+        (
+            "No consolidation except at the left base.",
+            &[(Consolidation, Uncertain, None)],
+        ),
+        (
+            "The lungs are clear except for a left basilar opacity.",
+            &[at(Opacity, Left)],
+        ),
+    ]);
+}
+
+#[test]
+fn a_side_belongs_to_one_finding() {
+    hold(&[
+        (
+            "Nodule in the right upper lobe and effusion on the left.",
+            &[at(Nodule, Right), at(PleuralEffusion, Left)],
+        ),
+        (
+            "Opacity at the left base, nodule on the right.",
+            &[at(Opacity, Left), at(Nodule, Right)],
+        ),
+        (
+            "Nodule in the right upper lobe, left pleural effusion.",
+            &[at(Nodule, Right), at(PleuralEffusion, Left)],
+        ),
+        (
+            "Opacity in the left lower lobe and right basilar atelectasis.",
+            &[at(Opacity, Left), at(Atelectasis, Right)],
+        ),
+        (
+            "Right PICC line, small left pneumothorax.",
+            &[at(Pneumothorax, Left)],
+        ),
+        (
+            "Right PICC line with small pneumothorax.",
+            &[p(Pneumothorax)],
+        ),
+        (
+            "The right lung is clear, small left effusion.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The left hemithorax shows a small effusion.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "On the left, a small effusion.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "Left and right pleural effusions.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "Pleural effusions, left greater than right.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "Right greater than left pleural effusions.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "Opacities in the right upper and left lower lobes.",
+            &[at(Opacity, Both)],
+        ),
+        (
+            "Left lower lobe and right upper lobe opacities.",
+            &[at(Opacity, Both)],
+        ),
+        (
+            "Opacity in the right lung and in the left lung.",
+            &[at(Opacity, Both)],
+        ),
+        (
+            "Nodule in the right lung and catheter on the left.",
+            &[at(Nodule, Right)],
+        ),
+        (
+            "Small bilateral effusions with left basilar atelectasis.",
+            &[at(PleuralEffusion, Both), at(Atelectasis, Left)],
+        ),
+        (
+            "Effusion on the left and atelectasis on the right.",
+            &[at(PleuralEffusion, Left), at(Atelectasis, Right)],
+        ),
+        (
+            "Pleural effusion: small left.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The pneumothorax is right-sided.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "Atelectasis in the setting of right effusion.",
+            &[p(Atelectasis), at(PleuralEffusion, Right)],
+        ),
+        (
+            "There is, in the left chest, a nodule.",
+            &[at(Nodule, Left)],
+        ),
+        (
+            "The right lung is free of consolidation.",
+            &[(Consolidation, Absent, Some(Right))],
+        ),
+        (
+            "The left side has no effusion.",
+            &[(PleuralEffusion, Absent, Some(Left))],
+        ),
+        (
+            "RUL nodule, LLL atelectasis.",
+            &[at(Nodule, Right), at(Atelectasis, Left)],
+        ),
+        (
+            "Left-sided pneumothorax, chest tube on the right.",
+            &[at(Pneumothorax, Left)],
+        ),
+        (
+            "Right upper lobe nodule, left lower lobe clear.",
+            &[at(Nodule, Right)],
+        ),
+        (
+            "Fracture of the left clavicle, right lung clear.",
+            &[at(Fracture, Left)],
+        ),
+        (
+            "Right rib fractures with small left apical pneumothorax.",
+            &[at(Fracture, Right), at(Pneumothorax, Left)],
+        ),
+    ]);
+}
+
+#[test]
+fn lines_of_names_and_answers_are_read_one_by_one() {
+    hold(&[
+        ("Pneumothorax: No", &[a(Pneumothorax)]),
+        (
+            "Pneumothorax: None\nPleural effusion: Small left",
+            &[a(Pneumothorax), at(PleuralEffusion, Left)],
+        ),
+        (
+            "Pleural effusion: Small left\nPneumothorax: None",
+            &[at(PleuralEffusion, Left), a(Pneumothorax)],
+        ),
+        (
+            "No pneumothorax\nSmall left pleural effusion",
+            &[a(Pneumothorax), at(PleuralEffusion, Left)],
+        ),
+        (
+            "No acute findings\nSmall left pleural effusion",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "Pneumothorax: No, Pleural effusion: Yes",
+            &[a(Pneumothorax), p(PleuralEffusion)],
+        ),
+        (
+            "| Pneumothorax | No |\n| Pleural effusion | Right |",
+            &[a(Pneumothorax), at(PleuralEffusion, Right)],
+        ),
+        (
+            "- **Pneumothorax:** Absent\n- **Nodule:** Present",
+            &[a(Pneumothorax), p(Nodule)],
+        ),
+        ("Pneumothorax \u{2013} none", &[a(Pneumothorax)]),
+        (
+            "Pleural effusion: No effusion.",
+            &[a(PleuralEffusion), a(PleuralEffusion)],
+        ),
+        ("Pneumothorax: No change", &[p(Pneumothorax)]),
+        ("Pneumothorax: Not assessed", &[u(Pneumothorax)]),
+        ("Pneumonia: Possible", &[u(Pneumonia)]),
+        (
+            "Pneumothorax, effusion: None",
+            &[a(Pneumothorax), a(PleuralEffusion)],
+        ),
+        (
+            "No evidence of pneumothorax or\npleural effusion.",
+            &[a(Pneumothorax), a(PleuralEffusion)],
+        ),
+        (
+            "There is no focal consolidation,\nPneumothorax or effusion.",
+            &[a(Consolidation), a(Pneumothorax), a(PleuralEffusion)],
+        ),
+    ]);
+}
+
+#[test]
+fn doubt_is_not_taken_for_a_finding() {
+    hold(&[
+        (
+            "Basilar opacity, atelectasis vs. pneumonia.",
+            &[p(Opacity), u(Atelectasis), u(Pneumonia)],
+        ),
+        (
+            "Basilar opacity, e.g. pneumonia, is possible.",
+            &[p(Opacity), u(Pneumonia)],
+        ),
+        ("No nodule of approx. 5 mm or mass.", &[a(Nodule), a(Mass)]),
+        (
+            "Discussed with Dr. Hill, no pneumothorax.",
+            &[a(Pneumothorax)],
+        ),
+        (
+            "Atelectasis, less likely pneumonia.",
+            &[u(Atelectasis), u(Pneumonia)],
+        ),
+        ("This may be pneumonia.", &[u(Pneumonia)]),
+        ("Findings suggestive of pneumonia.", &[u(Pneumonia)]),
+        ("Pneumonia is not likely.", &[u(Pneumonia)]),
+        (
+            "Findings consistent with pulmonary edema.",
+            &[p(PulmonaryEdema)],
+        ),
+        ("No mass effect.", &[]),
+        (
+            "No mass effect, small left effusion.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "Normal heart size, enlarged thyroid gland.",
+            &[a(Cardiomegaly)],
+        ),
+        ("Heart size is no longer enlarged.", &[a(Cardiomegaly)]),
+        ("The heart may be enlarged.", &[u(Cardiomegaly)]),
+        (
+            "The cardiac silhouette remains mildly enlarged.",
+            &[p(Cardiomegaly)],
+        ),
+        (
+            "Heart size and mediastinal contours are within normal limits.",
+            &[a(Cardiomegaly)],
+        ),
+        (
+            "Heart size is difficult to assess, mediastinum normal.",
+            &[],
+        ),
+        (
+            "The cardiomediastinal silhouette is unremarkable.",
+            &[a(Cardiomegaly)],
+        ),
+        (
+            "Probable atelectasis rather than pneumonia.",
+            &[u(Atelectasis), u(Pneumonia)],
+        ),
+        (
+            "Emphysema with a hiatal hernia and enlarged nodes, no lymphadenopathy.",
+            &[p(Emphysema), p(Hernia), a(Lymphadenopathy)],
+        ),
+    ]);
+}
+
+/// Written last, when the rules were done; those that failed then are mended.
+#[test]
+fn sentences_that_were_met_last() {
+    hold(&[
+        (
+            "Left effusion in the setting of right multifocal early patchy pneumonia.",
+            &[at(PleuralEffusion, Left), at(Pneumonia, Right)],
+        ),
+        (
+            "Right lower lobe consolidation, concerning for pneumonia, with a small parapneumonic effusion.",
+            &[at(Consolidation, Right), u(Pneumonia), p(PleuralEffusion)],
+        ),
+        (
+            "There is no evidence of acute fracture or pneumothorax.",
+            &[a(Fracture), a(Pneumothorax)],
+        ),
+        (
+            "Persistent left retrocardiac opacity, unchanged.",
+            &[at(Opacity, Left)],
+        ),
+        (
+            "The right pneumothorax has not increased in size.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "Small left pleural effusion has nearly resolved.",
+            &[(PleuralEffusion, Uncertain, Some(Left))],
+        ),
+        ("Pneumonia has been definitively excluded.", &[a(Pneumonia)]),
+        (
+            "Moderate right effusion with adjacent atelectasis, no pneumothorax.",
+            &[at(PleuralEffusion, Right), p(Atelectasis), a(Pneumothorax)],
+        ),
+        (
+            "Neither effusion nor pneumothorax is seen.",
+            &[a(PleuralEffusion), a(Pneumothorax)],
+        ),
+        (
+            "No pulmonary edema, pneumothorax, or large pleural effusion.",
+            &[a(PulmonaryEdema), a(Pneumothorax), a(PleuralEffusion)],
+        ),
+    ]);
+}
