@@ -87,7 +87,7 @@ pub enum Finish {
 }
 
 /// Told (rows done, rows in all) during prefill; returning `false` stops.
-pub type Progress<'a> = Box<dyn FnMut(usize, usize) -> bool + 'a>;
+pub type Progress<'a> = Box<dyn FnMut(usize, usize) -> bool + Send + 'a>;
 
 /// A sequence being continued, one token for each `next()`. Dropping it stops the work; the cache
 /// then holds what was read until there: everything but the last token.

@@ -167,7 +167,8 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Chat::send`]; [`crate::Error::Schema`] for a type that no schema can be followed of, and as
-    /// [`Reply::parse`]: [`crate::Error::AnswerCutOff`] when `max_new_tokens` were too few.
+    /// [`Reply::parse`]: [`crate::Error::AnswerCutOff`] when `max_new_tokens` were too few. The turn is then part of
+    /// the conversation, and its text is not given: who wants it calls [`Chat::send_with`] and [`Reply::parse`].
     #[cfg(feature = "schemars")]
     pub fn ask_with<T>(&mut self, message: Message, options: &GenerateOptions) -> Result<Answer<T>>
     where

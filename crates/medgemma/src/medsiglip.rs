@@ -49,7 +49,7 @@ pub struct SiglipOptions<'a> {
 impl<'a> SiglipOptions<'a> {
     /// Sets [`progress`](Self::progress): bytes done, bytes in all.
     #[must_use]
-    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + 'a) -> Self {
+    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + Send + 'a) -> Self {
         self.progress = Some(Box::new(observer));
         self
     }

@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Part {
-    /// Text; white space at both ends is dropped, as the chat template does.
+    /// Text; white space at both ends is dropped, as the chat template does. Two that follow each other are
+    /// one for the model, with nothing between them.
     Text(String),
     /// A picture.
     Image(Image),
@@ -73,7 +74,9 @@ impl Message {
         }
     }
 
-    /// Appends text.
+    /// Appends text. The chat template drops the white space at both ends of each text and puts nothing
+    /// between two: `.text("Dose: 5").text("0.5 mg given")` reaches the model as `Dose: 50.5 mg given`. Make
+    /// one text of what belongs together.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.parts.push(Part::Text(text.into()));

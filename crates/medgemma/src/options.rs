@@ -136,7 +136,7 @@ impl GenerateOptions {
 }
 
 /// Told the bytes loaded so far and in all.
-pub type LoadObserver<'a> = Box<dyn FnMut(u64, u64) + 'a>;
+pub type LoadObserver<'a> = Box<dyn FnMut(u64, u64) + Send + 'a>;
 
 /// Where the vision part of a GGUF model is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -207,7 +207,7 @@ pub struct LoadOptions<'a> {
 impl<'a> LoadOptions<'a> {
     /// Sets [`progress`](Self::progress).
     #[must_use]
-    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + 'a) -> Self {
+    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + Send + 'a) -> Self {
         self.progress = Some(Box::new(observer));
         self
     }
@@ -345,4 +345,4 @@ pub enum Progress {
 }
 
 /// Told [`Progress`]; [`ControlFlow::Break`] stops the work at that point.
-pub type Observer<'a> = Box<dyn FnMut(Progress) -> ControlFlow<()> + 'a>;
+pub type Observer<'a> = Box<dyn FnMut(Progress) -> ControlFlow<()> + Send + 'a>;

@@ -11,7 +11,10 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use medgemma::{Chat, Error, FinishReason, MedGemma, Message, Model, Progress, Reply, THINK};
+use medgemma::{
+    Chat, Error, FinishReason, LoadOptions, MedGemma, Message, Model, Progress, Reply, Stream,
+    THINK,
+};
 use medgemma_testkit::Golden;
 use support::{
     GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, model, up_to,
@@ -281,6 +284,8 @@ fn chats_of_several_threads_share_one_model() {
     assert_shareable::<MedGemma>();
     assert_shareable::<Model>();
     assert_movable::<Chat>();
+    assert_movable::<Stream<'_>>();
+    assert_movable::<LoadOptions<'_>>();
     let hold = |index: usize| {
         let name = ["picture-a.png", "picture-b.png"][index % 2];
         let words = ["heart", "bones", "x-ray", "CT of the chest"][index];

@@ -25,7 +25,7 @@ const LOADABLE_MATRIX: &str = "F32, F16, BF16 or a block format of GGUF";
 
 /// Called after each tensor with the bytes handled so far and in total, both counted in the files.
 /// The last call of a successful load has both equal.
-pub type Progress<'a> = Box<dyn FnMut(u64, u64) + 'a>;
+pub type Progress<'a> = Box<dyn FnMut(u64, u64) + Send + 'a>;
 
 /// What a load did, for logs and user interfaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
