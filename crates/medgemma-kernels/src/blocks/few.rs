@@ -166,7 +166,7 @@ fn rounded(x: &[f32], tokens: Range<usize>, cols: usize) -> Vec<Rounded> {
 fn packed(cpu: &Cpu, weight: Matrix<'_>, tokens: &Range<usize>, x: &[f32]) -> Packed {
     let cols = weight.cols();
     let x = &x[tokens.start * cols..tokens.end * cols];
-    Packed::new(cpu.path(), weight.format(), x, tokens.len(), cols)
+    Packed::new(cpu, weight.format(), x, tokens.len(), cols)
 }
 
 /// Calls `task` for all rows of the weights and all slices of the activations, on several threads:

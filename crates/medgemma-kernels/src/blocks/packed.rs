@@ -5,7 +5,8 @@
 //! instructions, and such that a 128-bit lane holds integers of one group only. The last chunk is
 //! filled up with zeros.
 
-use crate::cpu::Path;
+use crate::cells::Cells;
+use crate::cpu::{Cpu, Path};
 use crate::lines::Line;
 use crate::matrix::Format;
 
@@ -18,6 +19,9 @@ pub(super) const CHUNK: usize = 256;
 
 /// Bytes of the weights of a chunk at most: eight blocks of `Q8_0`.
 pub(super) const LONGEST: usize = 272;
+
+/// Numbers that are packed sooner than other threads are called: some seven microseconds.
+const ALONE: usize = 1 << 15;
 
 /// Lines of a chunk of activations at most.
 const MOST_LINES: usize = 9;
@@ -81,40 +85,57 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32. The processor has `path`.
-    pub(super) fn new(path: Path, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
+    /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32.
+    pub(super) fn new(cpu: &Cpu, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
         let order = Order::new(format);
-        let stride = match path {
+        let stride = match cpu.path() {
             Path::Avx512 | Path::Amx => crossed_avx512::LINES,
             _ => order.lines(),
         };
         let chunks = cols.div_ceil(CHUNK);
         let mut lines = vec![Line([0; 64]); chunks * m * stride];
-        for (index, lines) in lines.chunks_exact_mut(stride).enumerate() {
-            let (chunk, token) = (index / m, index % m);
-            let row = &x[token * cols..][..cols];
-            let end = cols.min((chunk + 1) * CHUNK);
-            let row = &row[chunk * CHUNK..end];
-            let mut filled = [0.0; CHUNK];
-            let row = row.first_chunk().unwrap_or_else(|| {
-                filled[..row.len()].copy_from_slice(row);
-                &filled
-            });
-            match path {
-                // SAFETY: the caller has the instructions of `path`.
-                Path::Avx2 => unsafe { pack_avx2::fill(order, row, lines) },
-                // SAFETY: the caller has the instructions of `path`.
-                Path::Avx512 | Path::Amx => unsafe {
-                    let mut plain = [Line([0; 64]); MOST_LINES];
-                    let plain = &mut plain[..order.lines()];
-                    pack_avx512::fill(order, row, plain);
-                    let crossed = lines.as_mut_array().expect("lines of a chunk");
-                    crossed_avx512::activations(order, plain, crossed);
-                },
-                _ => fill(order, row, lines),
+        let cells = Cells::new(&mut lines);
+        let chunk = |chunk: usize| {
+            // SAFETY: each chunk has its own lines.
+            let lines = unsafe { cells.part(chunk * m * stride, m * stride) };
+            let columns = chunk * CHUNK..cols.min((chunk + 1) * CHUNK);
+            for (token, lines) in lines.chunks_exact_mut(stride).enumerate() {
+                pack(
+                    cpu.path(),
+                    order,
+                    &x[token * cols..][columns.clone()],
+                    lines,
+                );
             }
+        };
+        if m * cols < ALONE {
+            (0..chunks).for_each(chunk);
+        } else {
+            cpu.pool().run(chunks, &chunk);
         }
         Self { lines }
+    }
+}
+
+/// Packs what there is of one chunk of one row. The processor has `path`.
+fn pack(path: Path, order: Order, row: &[f32], lines: &mut [Line]) {
+    let mut filled = [0.0; CHUNK];
+    let row = row.first_chunk().unwrap_or_else(|| {
+        filled[..row.len()].copy_from_slice(row);
+        &filled
+    });
+    match path {
+        // SAFETY: the caller has the instructions of `path`.
+        Path::Avx2 => unsafe { pack_avx2::fill(order, row, lines) },
+        // SAFETY: the caller has the instructions of `path`.
+        Path::Avx512 | Path::Amx => unsafe {
+            let mut plain = [Line([0; 64]); MOST_LINES];
+            let plain = &mut plain[..order.lines()];
+            pack_avx512::fill(order, row, plain);
+            let crossed = lines.as_mut_array().expect("lines of a chunk");
+            crossed_avx512::activations(order, plain, crossed);
+        },
+        _ => fill(order, row, lines),
     }
 }
 

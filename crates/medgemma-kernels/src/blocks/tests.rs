@@ -382,9 +382,9 @@ fn activations_are_packed_alike() {
                 x[40] = f32::INFINITY;
                 x[64..96].fill(f32::MIN_POSITIVE);
             }
-            let plain = super::packed::Packed::new(Path::Scalar, format, &x, 2, len);
+            let plain = super::packed::Packed::new(&Cpu::new(1, Path::Scalar), format, &x, 2, len);
             for path in Path::available() {
-                let packed = super::packed::Packed::new(path, format, &x, 2, len);
+                let packed = super::packed::Packed::new(&Cpu::new(1, path), format, &x, 2, len);
                 let order = super::packed::Order::new(format);
                 let (expected, lines, factors) = if path >= Path::Avx512 {
                     let factors = if order.offsets { 4..6 } else { 5..6 };
@@ -445,7 +445,7 @@ fn activations_are_crossed_as_their_weights_are() {
         let mut x = activations(2 * 256, 3);
         x[256 + 70] = f32::INFINITY;
         let rounded = super::activations::Rounded::new(&x[256..]);
-        let packed = super::packed::Packed::new(Path::Avx512, format, &x, 2, 256);
+        let packed = super::packed::Packed::new(&Cpu::new(1, Path::Avx512), format, &x, 2, 256);
         let (_, lines) = packed.lines.split_at(super::crossed_avx512::LINES);
         assert_eq!(lines.len(), super::crossed_avx512::LINES);
         let [mut begin, mut scales] = [crate::lines::Line([0; 64]); 2];
