@@ -212,26 +212,38 @@ mod tests {
         for (text, expected) in [
             ("Patient Name: QUAGMIRE^THORVALD", "Patient Name: [NAME]"),
             ("QUAGMIRE^ALICE", "[NAME]"),
-            ("seen: quagmire^thorvald.", "seen: [NAME]."),
+            ("name: quagmire^thorvald.", "name: [NAME]."),
+            ("van der Quag^Anna was here", "[NAME] was here"),
+            ("1234^Quagmire^Alice^MD", "1234^[NAME]"),
             ("Quagmire^Thorvald^J^^Dr was here", "[NAME] was here"),
             (
                 "PATIENT VAN DER QUAG^ANNA LUISE CT CHEST",
                 "PATIENT [NAME] CT CHEST",
             ),
             ("name=QUAGMIRE^^^ seen", "name=[NAME]^^^ seen"),
-            ("QUAGMIRE^, seen", "[NAME]^, seen"),
+            ("Name: QUAGMIRE^, seen", "Name: [NAME]^, seen"),
             ("Yamada^Tarou=山田^太郎=やまだ^たろう", "[NAME]"),
             ("李^明 seen", "[NAME] seen"),
             ("WHITE^BROWN", "[NAME]"),
             (
-                "QUAGMIRE^ALICE. Later Quagmire left",
-                "[NAME]. Later [NAME] left",
+                "Name: QUAGMIRE^ALICE. Later Quagmire left",
+                "Name: [NAME]. Later [NAME] left",
+            ),
+            (
+                "Series Crestline^Alice. Crestline left, Alice too",
+                "Series [NAME]. Crestline left, [NAME] too",
             ),
         ] {
             assert_eq!(scrub(text), expected);
         }
-        let text = "12 cm^2, 10^6, m^-1, L/min/m^2, e^x, Ca^2+, p=Normal, dose = High";
-        assert_eq!(scrub(text), text);
+        for text in [
+            "12 cm^2, 10^6, m^-1, L/min/m^2, e^x, Ca^2+, p=Normal, dose = High",
+            "BRAF^V600E, anti-Fy^a and anti-Jk^b, Rh^null",
+            "Head^Routine, Thorax^Lungs, 71020^XR CHEST 2 VIEWS^LN",
+            "TSH^Thyrotropin^LN, HR^ 130, Glucose^, sodium^",
+        ] {
+            assert_eq!(scrub(text), text);
+        }
     }
 
     #[test]
