@@ -27,8 +27,8 @@ pub enum Warning {
     SecondaryCapture,
     /// A frame is a JPEG with a comment or application data, which are kept as they are.
     CompressedMetadata,
-    /// Overlays lie in the bits of the pixel data, where they could not be cleared: the data are compressed, or
-    /// the bits are the samples' own.
+    /// Overlays lie in the bits of the pixel data, or may, where they could not be cleared: the data are compressed,
+    /// the bits are the samples' own, or Pixel Padding Value needs them.
     EmbeddedOverlay,
     /// Sound is in the file: an audio waveform, or a video in MPEG or HEVC, which may have a track. A voice is a
     /// person's, and may say names.
@@ -52,7 +52,7 @@ impl fmt::Display for Warning {
             Self::Sound => "there may be sound in the file, which was kept: a voice can be recognised and may say names",
             Self::PixelsElsewhere => "the file had the address of its pixels, which was removed, in place of pixels",
             Self::SlideLabel => "a picture of a slide's label, or with it, which names the specimen or the patient",
-            Self::EmbeddedOverlay => "overlays in unused bits of the pixels could not be cleared: decompress the file first",
+            Self::EmbeddedOverlay => "overlays in bits of the pixels could not be cleared: decompress the file first, or look at these bits",
         })
     }
 }
