@@ -213,6 +213,7 @@ mod tests {
             ("Patient Name: QUAGMIRE^THORVALD", "Patient Name: [NAME]"),
             ("QUAGMIRE^ALICE", "[NAME]"),
             ("name: quagmire^thorvald.", "name: [NAME]."),
+            ("McIlwraith^DeShawn was here", "[NAME] was here"),
             ("van der Quag^Anna was here", "[NAME] was here"),
             ("1234^Quagmire^Alice^MD", "1234^[NAME]"),
             ("Quagmire^Thorvald^J^^Dr was here", "[NAME] was here"),
@@ -240,6 +241,7 @@ mod tests {
             "12 cm^2, 10^6, m^-1, L/min/m^2, e^x, Ca^2+, p=Normal, dose = High",
             "BRAF^V600E, anti-Fy^a and anti-Jk^b, Rh^null",
             "Head^Routine, Thorax^Lungs, 71020^XR CHEST 2 VIEWS^LN",
+            "Neuro^HeadSeq, Cardio^HeartFunction, Quag^AbdRoutine",
             "TSH^Thyrotropin^LN, HR^ 130, Glucose^, sodium^",
         ] {
             assert_eq!(scrub(text), text);
@@ -365,6 +367,7 @@ mod tests {
             "Temp:\n101 F with chills. Temp. 102 F, now well",
             "Technetium\n99M with SPECT. 90Y F/U, Y-90 Y, 95 BM",
             "(F, 95 mg), M/94.5, sex: F, 95%, 120 man-hours, 98 / F/U",
+            "102 F, tachycardic. 101 F, now well",
             "98 F, HR 80. 120 m with a cane",
             "HR 93, SpO2 94, BP 120/92, weight 93",
         ] {

@@ -91,7 +91,7 @@ static TEMPERATURE: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Behind a number: `101 F, HR 90`, or `120 male patients`, whom are many.
 static NO_AGE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?i:[ \-]?(?:[mf],[ \n](?:hr|bp|rr|pr|p|r|spo2|o2|sats?|pulse|heart|resp)\b|(?:fe)?male[ \n](?:patients|subjects|participants|volunteers)\b|(?:wo)?man-|y[ \-/]?f/u\b|y-))")
+    Regex::new(r"^(?i:[ \-]?(?:[mf],[ \n](?:hr|bp|rr|pr|p|r|spo2|o2|sats?|pulse|heart|resp|now|then|chills|rigors|tachy\w*|hypotherm\w*)\b|(?:fe)?male[ \n](?:patients|subjects|participants|volunteers)\b|(?:wo)?man-|y[ \-/]?f/u\b|y-))")
         .expect("a rule of this file is a pattern")
 });
 /// `Tc-99M`, `I-131`.

@@ -178,6 +178,25 @@ const PARAGRAPH_GAP: &str = "\u{2029}";
 const LONGEST: usize = 5;
 /// Of one with carets, which has five parts in each of three spellings.
 const LONGEST_CARET: usize = 20;
+/// Words of protocols that the list of ordinary words lacks, for names with carets.
+const PROTOCOLS: [&str; 16] = [
+    "routine",
+    "neuro",
+    "abd",
+    "thor",
+    "pelv",
+    "cardio",
+    "vascular",
+    "angio",
+    "specials",
+    "extremities",
+    "protocol",
+    "runoff",
+    "thx",
+    "cspine",
+    "tspine",
+    "lspine",
+];
 /// Behind the second caret of a coded test as HL7 has it, `TSH^Thyrotropin^LN`.
 const CODE_SYSTEMS: [&str; 5] = ["ln", "loinc", "sct", "snm", "icd"];
 
@@ -250,6 +269,22 @@ fn words(text: &str) -> Vec<Word<'_>> {
         push(from, text.len());
     }
     words
+}
+
+/// `HeadRoutine` in two, in lower case; `McCoy` as well.
+fn parts(word: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut small = false;
+    for c in word.chars() {
+        if small && c.is_uppercase() {
+            parts.push(String::new());
+        }
+        small = c.is_lowercase();
+        if let Some(part) = parts.last_mut() {
+            part.extend(c.to_lowercase());
+        }
+    }
+    parts
 }
 
 /// How much what stands before a word makes it a name.
@@ -340,7 +375,8 @@ impl Page<'_> {
             let digits = self.text[..word.start].ends_with(|c: char| c.is_ascii_digit())
                 || self.text[word.end..].starts_with(|c: char| c.is_ascii_digit());
             let listed = is_first_name(&plain) || is_surname(&plain) || is_ambiguous(&plain);
-            let name = listed || !is_ordinary(&plain);
+            let ordinary = |part: &String| is_ordinary(part) || PROTOCOLS.contains(&part.as_str());
+            let name = listed || !ordinary(&plain) && !parts(word.text).iter().any(ordinary);
             let written = !word.text.starts_with(char::is_lowercase) && name;
             long && !digits && (written || PARTICLES.contains(&plain.as_str()))
         })
