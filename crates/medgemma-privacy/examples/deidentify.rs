@@ -4,19 +4,38 @@
 //! `institution`, `patient`, `descriptors`, and `names`, which prints which file became which: as confidential as
 //! the originals.
 
-#![allow(clippy::print_stdout, reason = "a command tells what it did")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command tells what it did"
+)]
 
 use std::error::Error;
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
 
 use medgemma_privacy::{DicomDeidentifier, Key, Retain};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    println!("{}", run(&arguments)?);
-    Ok(())
+    match run(&arguments) {
+        Ok(done) => {
+            println!("{done}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error of a file with the file's path, which the system's message lacks.
+fn at(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> String {
+    move |error| format!("{}: {error}", path.as_ref().display())
 }
 
 /// What was done, in numbers.
@@ -26,7 +45,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Box<dyn Error>> {
             "give a file with a secret, a folder to read, a folder to write, options".into(),
         );
     };
-    let mut deidentifier = DicomDeidentifier::new(&Key::from_secret(&fs::read(secret)?)?);
+    let mut deidentifier =
+        DicomDeidentifier::new(&Key::from_secret(&fs::read(secret).map_err(at(secret))?)?);
     let names = options.iter().any(|option| option == "names");
     for option in options.iter().filter(|&option| option != "names") {
         deidentifier = deidentifier.retain(match option.as_str() {
@@ -41,42 +61,66 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Box<dyn Error>> {
     }
     let (from, to) = folders(from, to)?;
     let (mut written, mut repeated, mut warned, mut refused) = (0, 0, 0, 0);
+    // What cannot be read is left out, and others are not for it.
+    let mut left_out = |was: &Path, why: &dyn Display| {
+        refused += 1;
+        println!("left out {}: {why}", was.display());
+    };
     let mut waiting = vec![from.clone()];
     while let Some(folder) = waiting.pop() {
-        let mut paths = fs::read_dir(folder)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<io::Result<Vec<PathBuf>>>()?;
+        let was = folder.strip_prefix(&from).unwrap_or(&folder);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                left_out(was, &error);
+                continue;
+            }
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => paths.push(entry.path()),
+                Err(error) => left_out(was, &error),
+            }
+        }
         paths.sort();
         for path in paths {
-            let was = path.strip_prefix(&from).unwrap_or(&path).display();
-            let kind = fs::symlink_metadata(&path)?.file_type();
-            if kind.is_dir() {
-                waiting.push(path);
-                continue;
-            }
-            if !kind.is_file() {
+            let was = path.strip_prefix(&from).unwrap_or(&path);
+            let file = match fs::symlink_metadata(&path) {
+                Ok(data) if data.is_dir() => {
+                    waiting.push(path);
+                    continue;
+                }
+                Ok(data) if data.is_file() => fs::read(&path),
                 // A link may lead in circles, or out of the folder.
-                refused += 1;
-                println!("left out {was}: no file and no folder");
-                continue;
-            }
-            match deidentifier.deidentify(&fs::read(&path)?) {
+                Ok(_) => Err(io::Error::other("no file and no folder")),
+                Err(error) => Err(error),
+            };
+            let file = match file {
+                Ok(file) => file,
+                Err(error) => {
+                    left_out(was, &error);
+                    continue;
+                }
+            };
+            match deidentifier.deidentify(&file) {
                 Ok(clean) => {
                     let (name, again) = write(&to, &clean.instance, &clean.bytes)?;
                     written += 1;
                     repeated += usize::from(again);
                     warned += usize::from(!clean.report.warnings.is_empty());
+                    if clean.report.samples > 0 {
+                        let samples = clean.report.samples;
+                        println!("{name}: an overlay was cleared out of {samples} samples");
+                    }
                     for warning in clean.report.warnings {
                         println!("look at {name}: {warning}");
                     }
                     if names {
-                        println!("{name}\t{was}");
+                        println!("{name}\t{}", was.display());
                     }
                 }
-                Err(error) => {
-                    refused += 1;
-                    println!("left out {was}: {error}");
-                }
+                Err(error) => left_out(was, &error),
             }
         }
     }
@@ -87,37 +131,48 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Box<dyn Error>> {
 
 /// Both as they are on the disk, if nothing that is there can be lost.
 fn folders(from: &str, to: &str) -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
-    let from = fs::canonicalize(from)?;
-    fs::create_dir_all(to)?;
-    let to = fs::canonicalize(to)?;
-    if to.starts_with(&from) {
+    let from = fs::canonicalize(from).map_err(at(from))?;
+    // Before anything is made among the originals.
+    let there = existing(Path::new(to))?;
+    if there.starts_with(&from) {
         return Err("the folder to write is the one to read, or in it: give another".into());
     }
-    if fs::read_dir(&to)?.next().is_some() {
+    fs::create_dir_all(to).map_err(at(to))?;
+    let to = fs::canonicalize(to).map_err(at(to))?;
+    if fs::read_dir(&to).map_err(at(&to))?.next().is_some() {
         return Err("the folder to write is not empty: give a new one".into());
     }
     Ok((from, to))
 }
 
+/// What there is of a path, as it is on the disk.
+fn existing(path: &Path) -> Result<PathBuf, String> {
+    let there = path.ancestors().find(|path| path.exists());
+    let there = there.unwrap_or(Path::new(""));
+    let mut missing = path.strip_prefix(there).unwrap_or(path).components();
+    if missing.any(|part| part == Component::ParentDir) {
+        return Err("the folder to write is not there, and has .. in its path".into());
+    }
+    let there = Path::new(".").join(there);
+    fs::canonicalize(&there).map_err(at(&there))
+}
+
 /// Under the UID, or where that is taken with a number behind it, and whether it was: no file replaces another.
-fn write(to: &Path, instance: &str, bytes: &[u8]) -> io::Result<(String, bool)> {
+fn write(to: &Path, instance: &str, bytes: &[u8]) -> Result<(String, bool), String> {
     for number in 1_u32.. {
         let name = match number {
             1 => format!("{instance}.dcm"),
             number => format!("{instance}-{number}.dcm"),
         };
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(to.join(&name))
-        {
+        let path = to.join(&name);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(mut file) => {
-                file.write_all(bytes)?;
+                file.write_all(bytes).map_err(at(&path))?;
                 return Ok((name, number > 1));
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(at(&path)(error)),
         }
     }
-    Err(ErrorKind::AlreadyExists.into())
+    Err(at(to)(ErrorKind::AlreadyExists.into()))
 }

@@ -115,7 +115,8 @@ impl std::fmt::Debug for Deidentified {
 /// - Private attributes, overlays, curves, group lengths and attributes of no dictionary are removed.
 /// - So are some attributes that the table does not name: dates in other calendars, numbers of orders,
 ///   comments, what is encrypted (`src/dicom/additions.rs`).
-/// - Names, UIDs, web addresses, dates and times that the table does not list are treated as if it did.
+/// - Names, UIDs, web addresses that are not relative, dates and times that the table does not list are treated as if
+///   it did.
 /// - Texts that stay and repeat a name, number or UID of the file are emptied.
 /// - Patient's Name and Patient ID become pseudonyms made with the [`Key`]; UIDs become others made with
 ///   it, the same in all files, so that references hold.
@@ -203,9 +204,13 @@ impl DicomDeidentifier {
                 ..Report::default()
             },
         };
+        let elsewhere = has_pixel_address(&object);
         let mut object = pass.data_set(object);
         self.declare(&mut object);
-        let report = pass.report;
+        let mut report = pass.report;
+        if elsewhere && !has_pixel_address(&object) {
+            report.warnings.push(Warning::PixelsElsewhere);
+        }
         // The meta information says what the data set now does; where that says nothing, its own.
         let class = self.other(&class);
         let instance = self.other(meta.media_storage_sop_instance_uid());
@@ -282,6 +287,17 @@ impl DicomDeidentifier {
             object.put(element);
         }
     }
+}
+
+/// Of a file whose pixels a server has (JPIP).
+fn has_pixel_address(object: &InMemDicomObject) -> bool {
+    let address = object.get(tags::PIXEL_DATA_PROVIDER_URL);
+    address.is_some_and(|address| {
+        !address
+            .value()
+            .to_bytes()
+            .is_ok_and(|value| value.is_empty())
+    })
 }
 
 /// An attribute of the data set, or what stands for it elsewhere: the first that is a UID.

@@ -1,6 +1,7 @@
 //! Free text without the 18 identifiers of HIPAA's Safe Harbor method (45 CFR 164.514(b)(2)(i)), found
 //! by rules: form, context and lists, for English.
 
+mod age;
 mod name;
 mod pattern;
 mod place;
@@ -149,6 +150,7 @@ impl Scrubber {
     pub fn find(&self, text: &str) -> Vec<Finding> {
         let even = space::Even::new(text);
         let mut found = pattern::find(&even.text);
+        found.extend(age::find(&even.text));
         found.extend(place::find(&even.text));
         found.extend(name::find(&even.text));
         let back = |finding: Finding| Finding {
@@ -210,26 +212,40 @@ mod tests {
         for (text, expected) in [
             ("Patient Name: QUAGMIRE^THORVALD", "Patient Name: [NAME]"),
             ("QUAGMIRE^ALICE", "[NAME]"),
-            ("seen: quagmire^thorvald.", "seen: [NAME]."),
+            ("name: quagmire^thorvald.", "name: [NAME]."),
+            ("McIlwraith^DeShawn was here", "[NAME] was here"),
+            ("van der Quag^Anna was here", "[NAME] was here"),
+            ("1234^Quagmire^Alice^MD", "1234^[NAME]"),
             ("Quagmire^Thorvald^J^^Dr was here", "[NAME] was here"),
             (
                 "PATIENT VAN DER QUAG^ANNA LUISE CT CHEST",
                 "PATIENT [NAME] CT CHEST",
             ),
             ("name=QUAGMIRE^^^ seen", "name=[NAME]^^^ seen"),
-            ("QUAGMIRE^, seen", "[NAME]^, seen"),
+            ("Name: QUAGMIRE^, seen", "Name: [NAME]^, seen"),
             ("Yamada^Tarou=山田^太郎=やまだ^たろう", "[NAME]"),
             ("李^明 seen", "[NAME] seen"),
             ("WHITE^BROWN", "[NAME]"),
             (
-                "QUAGMIRE^ALICE. Later Quagmire left",
-                "[NAME]. Later [NAME] left",
+                "Name: QUAGMIRE^ALICE. Later Quagmire left",
+                "Name: [NAME]. Later [NAME] left",
+            ),
+            (
+                "Series Crestline^Alice. Crestline left, Alice too",
+                "Series [NAME]. Crestline left, [NAME] too",
             ),
         ] {
             assert_eq!(scrub(text), expected);
         }
-        let text = "12 cm^2, 10^6, m^-1, L/min/m^2, e^x, Ca^2+, p=Normal, dose = High";
-        assert_eq!(scrub(text), text);
+        for text in [
+            "12 cm^2, 10^6, m^-1, L/min/m^2, e^x, Ca^2+, p=Normal, dose = High",
+            "BRAF^V600E, anti-Fy^a and anti-Jk^b, Rh^null",
+            "Head^Routine, Thorax^Lungs, 71020^XR CHEST 2 VIEWS^LN",
+            "Neuro^HeadSeq, Cardio^HeartFunction, Quag^AbdRoutine",
+            "TSH^Thyrotropin^LN, HR^ 130, Glucose^, sodium^",
+        ] {
+            assert_eq!(scrub(text), text);
+        }
     }
 
     #[test]
@@ -306,18 +322,23 @@ mod tests {
         for (text, expected) in [
             ("93M with cough", "[AGE]M with cough"),
             ("91F, fall.", "[AGE]F, fall."),
+            ("HPI: 91 F, found", "HPI: [AGE] F, found"),
+            ("(This 93M who fell)", "(This [AGE]M who fell)"),
             ("94 F with dyspnea", "[AGE] F with dyspnea"),
             ("93 y F", "[AGE] y F"),
             ("95y male", "[AGE]y male"),
             ("093Y", "[AGE]Y"),
             ("93yM, 101 Y/F", "[AGE]yM, [AGE] Y/F"),
             ("A 90-woman and 104 man", "A [AGE]-woman and [AGE] man"),
-            ("94WF", "[AGE]WF"),
+            ("Fell. 94WF with pain", "Fell. [AGE]WF with pain"),
             (
-                "93m c/o cough, 92f w/ fall",
-                "[AGE]m c/o cough, [AGE]f w/ fall",
+                "93m c/o cough. 92f w/ fall",
+                "[AGE]m c/o cough. [AGE]f w/ fall",
             ),
-            ("93/M, M/94, F, 95", "[AGE]/M, M/[AGE], F, [AGE]"),
+            (
+                "93/M (M/94)\nF, 95\nSex: F/096",
+                "[AGE]/M (M/[AGE])\nF, [AGE]\nSex: F/[AGE]",
+            ),
             (
                 "Age/Sex: 93 M. Age = 94, age is 95",
                 "Age/Sex: [AGE] M. Age = [AGE], age is [AGE]",
@@ -327,7 +348,10 @@ mod tests {
                 "[AGE] year old, [AGE] years",
             ),
             ("Fever. 94 F with dyspnea", "Fever. [AGE] F with dyspnea"),
-            ("a 93\nF with cough", "a [AGE]\nF with cough"),
+            (
+                "patient >90 years old, <95 years, Bed 4,93-year-old, 5/93 yo",
+                "patient >[AGE] years old, <[AGE] years, Bed [LOCATION],[AGE]-year-old, 5/[AGE] yo",
+            ),
         ] {
             assert_eq!(scrub(text), expected);
         }
@@ -339,6 +363,12 @@ mod tests {
             "walked 120 m, 93m with a cane, 100 m",
             "120 male patients, 100 M cells, $93M, 7.93 M, 1,100 M",
             "90Y microspheres, 90 Y-DOTATATE",
+            "SpO2 98\nF/U, PSA 110\nM.D. note, T 98.6\nF, 98, 18",
+            "Temp:\n101 F with chills. Temp. 102 F, now well",
+            "Technetium\n99M with SPECT. 90Y F/U, Y-90 Y, 95 BM",
+            "(F, 95 mg), M/94.5, sex: F, 95%, 120 man-hours, 98 / F/U",
+            "102 F, tachycardic. 101 F, now well",
+            "98 F, HR 80. 120 m with a cane",
             "HR 93, SpO2 94, BP 120/92, weight 93",
         ] {
             assert_eq!(scrub(text), text);

@@ -92,6 +92,16 @@ fn originals_are_never_written_over() {
         let refused = folder.run("in", to, &["uids"]).unwrap_err();
         assert!(refused.contains("the one to read"), "{to}: {refused}");
     }
+    let refused = folder.run("in", "none/../in/new", &[]).unwrap_err();
+    assert!(refused.contains(".."), "{refused}");
+    // Nothing was made among them either.
+    assert_eq!(
+        names(&folder.0.join("in")),
+        ["1.2.3.4.dcm", "QUAGMIRE^ALICE"]
+    );
+    assert!(!folder.0.join("none").exists());
+    let missing = folder.run("nowhere", "out", &[]).unwrap_err();
+    assert!(missing.contains("nowhere"), "{missing}");
     // The folder above holds the originals, and whatever else.
     assert!(folder.run("in", "", &[]).unwrap_err().contains("not empty"));
     assert_eq!(fs::read(folder.0.join("in/1.2.3.4.dcm")).unwrap(), one);
@@ -103,6 +113,30 @@ fn originals_are_never_written_over() {
             .contains("not empty")
     );
     assert_eq!(names(&folder.0.join("out")).len(), 1);
+}
+
+/// Of a folder without rights; a superuser, as whom tests may run, reads it nevertheless.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_is_left_out_and_the_rest_is_not() {
+    let folder = Folder::new("unreadable");
+    let [one, _] = files();
+    fs::write(folder.0.join("in/QUAGMIRE^ALICE/a.dcm"), &one).unwrap();
+    fs::write(folder.0.join("in/b.dcm"), &one).unwrap();
+    let locked = folder.0.join("in/QUAGMIRE^ALICE/deeper");
+    let mode = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(&locked, mode).unwrap();
+    };
+    mode(0o000);
+    let readable = fs::read_dir(&locked).is_ok();
+    let done = folder.run("in", "out", &[]).unwrap();
+    mode(0o700);
+    let left = usize::from(!readable);
+    assert!(
+        done.starts_with("2 written") && done.ends_with(&format!("{left} left out")),
+        "{done}"
+    );
 }
 
 #[cfg(unix)]

@@ -30,11 +30,17 @@ fn header(syntax: &str) -> Vec<u8> {
 }
 
 fn file() -> Vec<u8> {
+    file_of("Quagmire^Zebulon", "a maker")
+}
+
+fn file_of(name: &str, manufacturer: &str) -> Vec<u8> {
     let text = |tag, vr, text: &str| DataElement::new(tag, vr, PrimitiveValue::from(text));
     let object = InMemDicomObject::from_element_iter([
+        text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
         text(tags::SOP_CLASS_UID, VR::UI, uids::CT_IMAGE_STORAGE),
         text(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3"),
-        text(tags::PATIENT_NAME, VR::PN, "Quagmire^Zebulon"),
+        text(tags::MANUFACTURER, VR::LO, manufacturer),
+        text(tags::PATIENT_NAME, VR::PN, name),
         text(tags::PATIENT_BIRTH_DATE, VR::DA, "19310723"),
     ]);
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
@@ -66,6 +72,24 @@ fn a_file_cut_anywhere_is_an_error_or_clean() {
         }
     }
     assert!(errors > 330, "{errors} of {}", file.len());
+}
+
+/// As long as its length of 16 bits lets it be.
+#[test]
+fn names_of_many_words_take_no_time() {
+    // Once for what is made only once.
+    deidentifier().deidentify(&file()).unwrap();
+    let maker = "of 明 Li and 李 or ".repeat(2000);
+    for piece in ["Li ", "李明^", "Li=", "é^", "Lu\\", "李明\\"] {
+        let file = file_of(&piece.repeat(60_000 / piece.len()), &maker);
+        let begun = Instant::now();
+        deidentifier().deidentify(&file).unwrap();
+        assert!(
+            begun.elapsed().as_secs() < 2,
+            "{piece}: {:?}",
+            begun.elapsed()
+        );
+    }
 }
 
 #[test]

@@ -27,13 +27,15 @@ pub enum Warning {
     SecondaryCapture,
     /// A frame is a JPEG with a comment or application data, which are kept as they are.
     CompressedMetadata,
-    /// Overlays lie in the bits of the pixel data, where they could not be cleared: the data are compressed, or
-    /// the bits are the samples' own.
+    /// Overlays lie in the bits of the pixel data, or may, where they could not be cleared: the data are compressed,
+    /// the bits are the samples' own, or Pixel Padding Value needs them.
     EmbeddedOverlay,
     /// Sound is in the file: an audio waveform, or a video in MPEG or HEVC, which may have a track. A voice is a
     /// person's, and may say names.
     Sound,
-    /// A picture of a slide's label or of a slide with it, without a statement that there is no text in it, or
+    /// Pixel Data Provider URL (0028,7FE0) was removed: the file has no pixels but those, at that address.
+    PixelsElsewhere,
+    /// A picture of a slide's label; one of a slide with it, without a statement that there is no text in it; or
     /// Specimen Label In Image (0048,0010) is `YES`.
     SlideLabel,
 }
@@ -48,8 +50,9 @@ impl fmt::Display for Warning {
             Self::SecondaryCapture => "a secondary capture, which may be a screen or paper with names on it",
             Self::CompressedMetadata => "a compressed frame holds a comment or application data, which was kept",
             Self::Sound => "there may be sound in the file, which was kept: a voice can be recognised and may say names",
+            Self::PixelsElsewhere => "the file had the address of its pixels, which was removed, in place of pixels",
             Self::SlideLabel => "a picture of a slide's label, or with it, which names the specimen or the patient",
-            Self::EmbeddedOverlay => "overlays in unused bits of the pixels could not be cleared: decompress the file first",
+            Self::EmbeddedOverlay => "overlays in bits of the pixels could not be cleared: decompress the file first, or look at these bits",
         })
     }
 }
@@ -61,15 +64,16 @@ const MODALITIES: [&str; 16] = [
 ];
 /// Parts of Image Type that say so.
 const DERIVED: [&str; 4] = ["DERIVED", "SECONDARY", "SCREEN SAVE", "OTHER"];
-/// Parts of Image Type of whole slide images that show the label.
-const LABELS: [&str; 2] = ["LABEL", "OVERVIEW"];
+/// Parts of Image Type of whole slide images that are of the label, whatever else the file says, or show it.
+const LABEL: [&str; 1] = ["LABEL"];
+const WITH_LABEL: [&str; 1] = ["OVERVIEW"];
 /// Secondary Capture Image Storage, with its multi-frame kinds below it; encapsulated documents. `…1.1.77` is
 /// photography.
 const SECONDARY: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.104"];
 /// Audio waveforms.
 const AUDIO: &str = "1.2.840.10008.5.1.4.1.1.9.4";
 /// Transfer syntaxes of MPEG-2, MPEG-4 and HEVC: PS3.5 A.4.5 to A.4.9.
-const VIDEO: [&str; 8] = [
+const VIDEO: [&str; 9] = [
     "1.2.840.10008.1.2.4.100",
     "1.2.840.10008.1.2.4.101",
     "1.2.840.10008.1.2.4.102",
@@ -78,6 +82,7 @@ const VIDEO: [&str; 8] = [
     "1.2.840.10008.1.2.4.105",
     "1.2.840.10008.1.2.4.106",
     "1.2.840.10008.1.2.4.107",
+    "1.2.840.10008.1.2.4.108",
 ];
 
 /// Whether a UID is this one, or one below it.
@@ -127,7 +132,9 @@ pub(super) fn warnings(object: &InMemDicomObject, class: &str, syntax: &str) -> 
     warn(Warning::Sound, audio || video);
     warn(
         Warning::SlideLabel,
-        says(tags::SPECIMEN_LABEL_IN_IMAGE, "YES") || !clear && holds(tags::IMAGE_TYPE, &LABELS),
+        says(tags::SPECIMEN_LABEL_IN_IMAGE, "YES")
+            || holds(tags::IMAGE_TYPE, &LABEL)
+            || !clear && holds(tags::IMAGE_TYPE, &WITH_LABEL),
     );
     let fragments = object.get(tags::PIXEL_DATA).map(|element| element.value());
     if let Some(Value::PixelSequence(pixels)) = fragments {

@@ -21,7 +21,7 @@ const CANARIES: [&str; 7] = [
     "CANARY",
     "19310723",
     "042319",
-    "1.2.333.",
+    "1.2.3.4.333.",
     "777333",
     "077Y",
     "canary.test",
@@ -53,7 +53,7 @@ fn canary(tag: Tag, vr: VR) -> InMemElement {
         VR::TM => "042319".to_owned(),
         VR::AS => "077Y".to_owned(),
         VR::DS | VR::IS => "777333".to_owned(),
-        VR::UI => format!("1.2.333.{number}"),
+        VR::UI => format!("1.2.3.4.333.{number}"),
         VR::UR => "https://canary.test/x".to_owned(),
         VR::PN => format!("CANARY^{number:X}"),
         VR::OB | VR::OW | VR::UN | VR::OF | VR::OD | VR::OL | VR::OV => {
@@ -89,7 +89,7 @@ fn every_attribute() -> Vec<InMemElement> {
         texts(
             tags::RETRIEVE_URL,
             VR::UR,
-            vec!["https://canary.test/studies/1.2.333.2097165".into()],
+            vec!["https://canary.test/studies/1.2.3.4.333.2097165".into()],
         ),
         texts(
             tags::PIXEL_DATA_PROVIDER_URL,
@@ -109,10 +109,14 @@ fn every_attribute() -> Vec<InMemElement> {
         texts(
             tags::URN_CODE_VALUE,
             VR::UR,
-            vec!["urn:oid:1.2.333.2097165".into()],
+            vec!["urn:oid:1.2.3.4.333.2097165".into()],
         ),
         // A name and a UID that no row names.
-        texts(tags::CODING_SCHEME_UID, VR::UI, vec!["1.2.333.9".into()]),
+        texts(
+            tags::CODING_SCHEME_UID,
+            VR::UI,
+            vec!["1.2.3.4.333.9".into()],
+        ),
         // A sequence as bytes, which nobody looks into.
         DataElement::new(
             tags::VIEW_CODE_SEQUENCE,
@@ -139,7 +143,7 @@ fn file(syntax: &str) -> Vec<u8> {
     let (mut object, nested) = (data_set(), data_set());
     let deeper = InMemDicomObject::from_element_iter([sequence(KEPT_SEQUENCE, vec![nested])]);
     object.put(sequence(KEPT_SEQUENCE, vec![deeper]));
-    part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.333.1").expect("a file")
+    part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3.4.333.1").expect("a file")
 }
 
 fn found(bytes: &[u8]) -> Vec<&'static str> {
@@ -293,7 +297,11 @@ fn options_keep_what_they_say() {
             .bytes,
     );
     for (option, tag, kept) in [
-        (Retain::Uids, tags::STUDY_INSTANCE_UID, "1.2.333.2097165"),
+        (
+            Retain::Uids,
+            tags::STUDY_INSTANCE_UID,
+            "1.2.3.4.333.2097165",
+        ),
         (Retain::FullDates, tags::STUDY_DATE, "19310723"),
         (Retain::FullDates, tags::STUDY_TIME, "042319"),
         (Retain::ModifiedDates, tags::STUDY_TIME, "042319"),
@@ -349,7 +357,7 @@ fn small(elements: &[(Tag, VR, &str)]) -> Vec<u8> {
     let elements = elements.map(|&(tag, vr, text)| texts(tag, vr, vec![text.to_owned()]));
     let object = InMemDicomObject::from_element_iter(elements);
     let syntax = uids::EXPLICIT_VR_LITTLE_ENDIAN;
-    part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3").expect("a file")
+    part10::write(&object, syntax, uids::CT_IMAGE_STORAGE, "1.2.3.4.5").expect("a file")
 }
 
 #[test]
@@ -402,7 +410,7 @@ fn a_uid_that_only_the_meta_information_has_is_replaced_there() {
     let part = part10::read(&clean.bytes, &Limits::default()).expect("a file");
     assert!(part.object.get(tags::SOP_INSTANCE_UID).is_none());
     let instance = part.meta.media_storage_sop_instance_uid();
-    assert_eq!(instance, key().uid("1.2.3"));
+    assert_eq!(instance, key().uid("1.2.3.4.5"));
 }
 
 #[test]
@@ -498,14 +506,19 @@ fn what_may_be_in_the_pixels_is_warned_of_unless_the_file_says_no() {
     assert_eq!(warnings(&[(tags::MODALITY, VR::UN, "US")]), [Modality]);
     let label = (tags::IMAGE_TYPE, VR::CS, "LABEL");
     assert_eq!(warnings(&[label]), [SlideLabel]);
-    assert_eq!(warnings(&[label, no]), []);
+    assert_eq!(warnings(&[label, no]), [SlideLabel]);
+    let overview = (tags::IMAGE_TYPE, VR::CS, "OVERVIEW");
+    assert_eq!(warnings(&[overview]), [SlideLabel]);
+    assert_eq!(warnings(&[overview, no]), []);
     assert_eq!(
         warnings(&[(tags::SPECIMEN_LABEL_IN_IMAGE, VR::CS, "YES"), no]),
         [SlideLabel]
     );
     let object = InMemDicomObject::new_empty();
-    let video = super::burned_in::warnings(&object, "", "1.2.840.10008.1.2.4.102.1");
-    assert_eq!(video, [Sound]);
+    for syntax in ["1.2.840.10008.1.2.4.102.1", "1.2.840.10008.1.2.4.108"] {
+        let video = super::burned_in::warnings(&object, "", syntax);
+        assert_eq!(video, [Sound], "{syntax}");
+    }
     assert_eq!(
         warnings(&[(tags::IMAGE_TYPE, VR::CS, "SECONDARY ")]),
         [Derived]
@@ -561,7 +574,7 @@ fn uids_repeated_in_kept_texts_go_unless_they_are_retained() {
         (
             tags::SOFTWARE_VERSIONS,
             VR::LO,
-            "12.840.999.12345.1 of 1.2.3",
+            "12.840.999.12345.1 of 1.2.3.4.5",
         ),
         (
             tags::CODE_MEANING,
@@ -589,6 +602,46 @@ fn uids_repeated_in_kept_texts_go_unless_they_are_retained() {
     for tag in [tags::CODE_MEANING, tags::URN_CODE_VALUE] {
         assert_ne!(text(plain(), tag), "", "{tag}");
     }
+}
+
+#[test]
+fn addresses_go_but_for_those_within_a_file() {
+    let inner = tags::RELATIVE_URI_REFERENCE_WITHIN_ENCAPSULATED_DOCUMENT;
+    let clean = |address: &str| {
+        let file = small(&[
+            (inner, VR::UR, address),
+            (tags::PATIENT_NAME, VR::PN, "Quagmire^Zebulon"),
+        ]);
+        let clean = DicomDeidentifier::new(&key()).deidentify(&file);
+        let object = read(&clean.expect("a file").bytes);
+        let kept = object.get(inner)?.to_str().expect("text").into_owned();
+        Some(kept)
+    };
+    for address in ["textures/skin.png", "skin.png", "./a/b.mtl", "/a#b"] {
+        assert_eq!(clean(address).as_deref(), Some(address));
+    }
+    for address in [
+        "https://canary.test/x",
+        "//canary.test/x",
+        "canary.test/x",
+        "canary:104/x",
+    ] {
+        assert_eq!(clean(address), None, "{address}");
+    }
+    assert_eq!(clean("quagmire/skin.png").as_deref(), Some(""), "a name");
+    // Pixels that are nowhere else are missed.
+    let file = small(&[(
+        tags::PIXEL_DATA_PROVIDER_URL,
+        VR::UR,
+        "https://canary.test/x",
+    )]);
+    let warnings = |options: DicomDeidentifier| {
+        let clean = options.deidentify(&file).expect("a file");
+        clean.report.warnings
+    };
+    let plain = DicomDeidentifier::new(&key());
+    assert_eq!(warnings(plain.clone()), [super::Warning::PixelsElsewhere]);
+    assert_eq!(warnings(plain.retain(Retain::Uids)), []);
 }
 
 /// A word in the upper bits of the pixels, as an overlay has its letters.

@@ -77,6 +77,11 @@ impl Pass<'_> {
             Step::Shift => Some(self.shifted(&element)),
             Step::Clean => self.cleaned(element),
             Step::Keep => Some(self.kept(element, vr)),
+            Step::Address if is_relative(&element) => Some(self.kept(element, vr)),
+            Step::Address => {
+                self.report.removed += 1;
+                None
+            }
         }
     }
 
@@ -220,6 +225,20 @@ fn readable(element: InMemElement, vr: VR) -> Option<InMemElement> {
         },
         Value::Primitive(_) => Some(element),
     }
+}
+
+/// Whether addresses have no scheme and no host, nor begin as a host without its scheme would.
+fn is_relative(element: &InMemElement) -> bool {
+    let values = element.to_multi_str().unwrap_or_default();
+    values.iter().all(|address| {
+        let address = address.trim_start_matches([' ', '\0']);
+        let end = address.find(['/', '\\', '?', '#']);
+        let first = &address[..end.unwrap_or(address.len())];
+        let here = first.chars().all(|c| c == '.');
+        let host = end == Some(0) && address[1..].starts_with(['/', '\\'])
+            || end.is_some() && first.contains('.') && !here;
+        !host && !first.contains([':', '@'])
+    })
 }
 
 fn is_text(vr: VR) -> bool {

@@ -29,21 +29,45 @@ const NUMBERS: [Tag; 9] = [
     tags::REQUESTED_PROCEDURE_ID,
     tags::PATIENT_BIRTH_DATE,
 ];
+/// Of codes, which many files share.
+const CODE_UIDS: [Tag; 4] = [
+    tags::CODING_SCHEME_UID,
+    tags::MAPPING_RESOURCE_UID,
+    tags::CONTEXT_UID,
+    tags::CONTEXT_GROUP_EXTENSION_CREATOR_UID,
+];
 /// Shorter words are initials, titles and chance, but for those with letters that words of English have not.
 const SHORTEST_NAME: usize = 3;
 const SHORTEST_FOREIGN_NAME: usize = 2;
-/// Hebrew is the first script whose words have particles written to them, or no spaces between; before it are
-/// the Latin, Greek, Cyrillic and Armenian ones.
-const FIRST_JOINED_SCRIPT: char = '\u{0590}';
+/// Scripts without spaces between words, Thai to Khmer and Korean to Chinese. Others have words, Hebrew and Arabic
+/// with particles written to some.
+const JOINED_SCRIPTS: [(char, char); 8] = [
+    ('\u{0E00}', '\u{109F}'),
+    ('\u{1100}', '\u{11FF}'),
+    ('\u{1780}', '\u{17FF}'),
+    ('\u{2E80}', '\u{A4CF}'),
+    ('\u{A960}', '\u{D7FF}'),
+    ('\u{F900}', '\u{FAFF}'),
+    ('\u{FF66}', '\u{FFDC}'),
+    ('\u{20000}', '\u{3FFFF}'),
+];
 const SHORTEST_NUMBER: usize = 5;
+/// A name has five parts of 64 characters in each of three spellings, PS3.5 6.2.
+const SPELLINGS: usize = 3;
+const LONGEST_SPELLING: usize = 5 * 64;
+/// Of what each text is searched for as a whole, so that a file cannot ask for time without end.
+const MOST_WITHIN: usize = 256;
 /// Bytes of a UID at most, PS3.5 9.1.
 const LONGEST_UID: usize = 64;
+/// One with fewer dots and bytes may be a version, or a section.
+const FEWEST_DOTS: usize = 4;
+const SHORTEST_UID: usize = 20;
 
 /// The names, numbers and UIDs of a file.
 #[derive(Default)]
 pub(super) struct Echoes {
     names: BTreeSet<String>,
-    /// Two parts of one name, where one of them is too short to be told from other words alone.
+    /// Neighbours in a name, where one of them is too short to be told from other words alone.
     pairs: BTreeSet<(String, String)>,
     /// Names in scripts where they are found within words.
     joined: BTreeSet<String>,
@@ -70,8 +94,9 @@ impl Echoes {
                 }
                 Value::Primitive(_) if NUMBERS.contains(&element.tag()) => {
                     let numbers = strings(element).into_iter().map(|text| squeezed(&text));
-                    self.numbers
-                        .extend(numbers.filter(|number| number.len() >= SHORTEST_NUMBER));
+                    numbers
+                        .filter(|number| number.len() >= SHORTEST_NUMBER)
+                        .for_each(|number| insert(&mut self.numbers, number));
                 }
                 _ => {}
             }
@@ -80,32 +105,28 @@ impl Echoes {
 
     /// The parts of a name in each of its spellings: alphabetic, ideographic, phonetic.
     fn insert_name(&mut self, name: &str) {
-        for spelling in name.split('=') {
-            let parts: Vec<String> = words(spelling).collect();
-            if is_joined(spelling) {
-                let long = |part: &&String| part.chars().count() >= SHORTEST_FOREIGN_NAME;
-                self.joined.extend(parts.iter().filter(long).cloned());
-                // One character is many words; the whole name, as it is written, is one.
-                let whole = squeezed(spelling);
-                if long(&&whole) {
-                    self.joined.insert(whole);
-                }
-                continue;
+        for spelling in name.split('=').take(SPELLINGS) {
+            let spelling: String = spelling.chars().take(LONGEST_SPELLING).collect();
+            let parts = spelling.split(|c: char| {
+                c.is_whitespace() || c.is_ascii_punctuation() || "・·、，".contains(c)
+            });
+            let (joined, spaced): (Vec<&str>, Vec<&str>) = parts.partition(|part| is_joined(part));
+            let joined: Vec<String> = joined.into_iter().map(squeezed).collect();
+            // One character is many words; the whole name, as it is written, is one.
+            let whole = joined.concat();
+            let long = |part: &String| part.chars().count() >= SHORTEST_FOREIGN_NAME;
+            for part in joined.into_iter().chain([whole]).filter(long) {
+                insert(&mut self.joined, part);
             }
-            for (at, part) in parts.iter().enumerate() {
-                let shortest = if part.is_ascii() {
-                    SHORTEST_NAME
-                } else {
-                    SHORTEST_FOREIGN_NAME
-                };
-                if part.chars().count() >= shortest {
-                    self.names.insert(part.clone());
-                    continue;
-                }
-                let others = parts.iter().enumerate().filter(|&(other, _)| other != at);
-                for (_, other) in others.filter(|(_, other)| other.len() > 1 && part.len() > 1) {
-                    self.pairs.insert((part.clone(), other.clone()));
-                    self.pairs.insert((other.clone(), part.clone()));
+            let spaced: Vec<String> = spaced.into_iter().flat_map(words).collect();
+            let is_short = |part: &String| part.chars().count() < shortest(part);
+            let names = spaced.iter().filter(|part| !is_short(part));
+            self.names.extend(names.cloned());
+            for two in spaced.windows(2) {
+                let initial = two.iter().any(|part| part.len() < 2);
+                if !initial && two.iter().any(is_short) {
+                    self.pairs.insert((two[0].clone(), two[1].clone()));
+                    self.pairs.insert((two[1].clone(), two[0].clone()));
                 }
             }
         }
@@ -125,7 +146,9 @@ impl Echoes {
                     .items()
                     .iter()
                     .for_each(|item| self.collect_uids(item)),
-                Value::Primitive(_) if is(element, VR::UI) => {
+                Value::Primitive(_)
+                    if is(element, VR::UI) && !CODE_UIDS.contains(&element.tag()) =>
+                {
                     strings(element).iter().for_each(|uid| self.insert_uid(uid));
                 }
                 _ => {}
@@ -135,8 +158,9 @@ impl Echoes {
 
     fn insert_uid(&mut self, uid: &str) {
         let uid = uid.trim_matches([' ', '\0']);
-        // A single number is a number, and no UID of anything.
-        if is_uid(uid) && uid.contains('.') && !uid.starts_with(STANDARD_ROOT) {
+        let dots = uid.bytes().filter(|&byte| byte == b'.').count();
+        let long = dots >= FEWEST_DOTS || dots > 0 && uid.len() >= SHORTEST_UID;
+        if is_uid(uid) && long && !uid.starts_with(STANDARD_ROOT) {
             self.uids.insert(uid.to_owned());
         }
     }
@@ -182,9 +206,31 @@ fn is(element: &InMemElement, vr: VR) -> bool {
     element.vr() == vr || listed().is_some_and(|entry| entry.vr().relaxed() == vr)
 }
 
-fn is_joined(text: &str) -> bool {
-    text.chars()
-        .any(|c| c.is_alphabetic() && c >= FIRST_JOINED_SCRIPT)
+fn insert(known: &mut BTreeSet<String>, text: String) {
+    if known.len() < MOST_WITHIN {
+        known.insert(text);
+    }
+}
+
+/// Whether a part of a name is wholly of scripts where it is found within words.
+fn is_joined(part: &str) -> bool {
+    let joined = |c: char| {
+        let within = |&(first, last): &(char, char)| (first..=last).contains(&c);
+        JOINED_SCRIPTS.iter().any(within)
+    };
+    let mut letters = part.chars().filter(|c| c.is_alphabetic()).peekable();
+    letters.peek().is_some() && letters.all(joined)
+}
+
+/// How many letters a part of a name has at least, to be told from other words.
+fn shortest(part: &str) -> usize {
+    // Latin, Greek, Cyrillic and Armenian.
+    let european = |c: char| c < '\u{0590}' || ('\u{1E00}'..='\u{1FFF}').contains(&c);
+    if !part.is_ascii() && part.chars().all(european) {
+        SHORTEST_FOREIGN_NAME
+    } else {
+        SHORTEST_NAME
+    }
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
@@ -226,7 +272,40 @@ mod tests {
         let echoes = of("李^明");
         assert!(echoes.repeated_in("为李明检查") && echoes.repeated_in("李 明"));
         assert!(!echoes.repeated_in("说明") && !echoes.repeated_in("李"));
-        assert!(of("כהן^דוד").repeated_in("של כהן") && of("كريم^علي").repeated_in("وعلي"));
+    }
+
+    #[test]
+    fn names_of_other_scripts_are_words_part_by_part() {
+        let echoes = of("Nguyễn^Văn An");
+        assert!(echoes.repeated_in("of Nguyễn") && echoes.repeated_in("An Văn"));
+        assert!(!echoes.repeated_in("Canon") && !echoes.repeated_in("an image"));
+        let echoes = of("LI MING 李明");
+        assert!(echoes.repeated_in("Li Ming") && echoes.repeated_in("为李明检查"));
+        assert!(!echoes.repeated_in("Li") && !echoes.repeated_in("Lithium"));
+        assert!(of("LI MING 李^明").repeated_in("李明"));
+        let echoes = of("כהן^דוד בן");
+        assert!(echoes.repeated_in("של כהן") && !echoes.repeated_in("הכהן"));
+        assert!(!echoes.repeated_in("בן") && echoes.repeated_in("דוד"));
+        let echoes = of("كريم^علي");
+        assert!(echoes.repeated_in("علي") && !echoes.repeated_in("علينا"));
+        assert!(of("สมชาย^ใจดี").repeated_in("คุณสมชายมา"));
+    }
+
+    #[test]
+    fn uids_of_codes_and_short_ones_are_no_echoes() {
+        let uid = |tag, uid: &str| texts(tag, VR::UI, vec![uid.to_owned()]);
+        let object = InMemDicomObject::from_element_iter([
+            uid(tags::CODING_SCHEME_UID, "2.16.840.1.113883.6.1"),
+            uid(tags::STUDY_INSTANCE_UID, "1.2.3"),
+            uid(tags::SERIES_INSTANCE_UID, "1.2.3.4.5"),
+            uid(tags::FRAME_OF_REFERENCE_UID, "2.25.329800735698586629295"),
+        ]);
+        let echoes = Echoes::default().with_uids(&object, "");
+        for text in ["2.16.840.1.113883.6.1", "version 1.2.3", "1.2.3.4"] {
+            assert!(!echoes.repeated_in(text), "{text}");
+        }
+        assert!(echoes.repeated_in("1.2.3.4.5.6"));
+        assert!(echoes.repeated_in("2.25.329800735698586629295"));
     }
 
     #[test]
@@ -250,10 +329,10 @@ mod tests {
         let object = InMemDicomObject::from_element_iter([
             bytes(tags::PATIENT_NAME, "Quagmire^Zebulon"),
             bytes(tags::PATIENT_ID, "12-34567"),
-            bytes(tags::STUDY_INSTANCE_UID, "1.2.345.6"),
+            bytes(tags::STUDY_INSTANCE_UID, "1.2.345.6.7"),
         ]);
         let echoes = Echoes::of(&object).with_uids(&object, "");
-        for text in ["of Zebulon", "1234567", "see 1.2.345.6"] {
+        for text in ["of Zebulon", "1234567", "see 1.2.345.6.7"] {
             assert!(echoes.repeated_in(text), "{text}");
         }
     }

@@ -7,7 +7,9 @@ use dicom_core::value::{PrimitiveValue, Value};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
-/// Elements of an overlay group: its bit, where 0 is a plane of its own, and that plane.
+/// Elements of an overlay group: its bits allocated, those of the pixels where it is among them, its bit, and a
+/// plane of its own.
+const OVERLAY_BITS: u16 = 0x0100;
 const BIT_POSITION: u16 = 0x0102;
 const OVERLAY_DATA: u16 = 0x3000;
 
@@ -18,7 +20,7 @@ pub(super) enum Embedded {
     No,
     /// They were cleared; in so many samples something was there.
     Cleared(usize),
-    /// They may be there still: compressed, or in bits that the samples use.
+    /// They may be there still: compressed, in bits that samples or their padding use, or not told where.
     Left,
 }
 
@@ -46,38 +48,47 @@ impl Sample {
 
 /// Clears the bits that samples do not use where the file has overlays there, before their groups go.
 pub(super) fn clear(object: &mut InMemDicomObject, big_endian: bool) -> Embedded {
-    let positions = positions(object);
-    let embedded = positions.iter().any(|&position| position != Some(0));
-    if !embedded || object.get(tags::PIXEL_DATA).is_none() {
+    if object.get(tags::PIXEL_DATA).is_none() {
         return Embedded::No;
     }
-    cleared(object, &positions, big_endian).map_or(Embedded::Left, Embedded::Cleared)
+    match positions(object) {
+        Some(positions) if positions.is_empty() => Embedded::No,
+        Some(positions) => {
+            cleared(object, &positions, big_endian).map_or(Embedded::Left, Embedded::Cleared)
+        }
+        None => Embedded::Left,
+    }
 }
 
-/// The bit of each overlay, 0 for one with a plane of its own, and nothing where that is not said.
-fn positions(object: &InMemDicomObject) -> Vec<Option<u16>> {
+/// The bits that overlays have in the pixels; `None` if one says a bit but not whether it is among those.
+fn positions(object: &InMemDicomObject) -> Option<Vec<u16>> {
     let groups = object.iter().map(|element| element.tag().group());
     let mut groups: Vec<u16> = groups
         .filter(|group| group >> 8 == 0x60 && group.is_multiple_of(2))
         .collect();
     groups.dedup();
-    let position = |&group: &u16| {
-        let bit = number(object, Tag(group, BIT_POSITION));
+    let allocated = number(object, tags::BITS_ALLOCATED);
+    let mut positions = Vec::new();
+    for group in groups {
+        // Of a group without it the plane is elsewhere, or was taken out before.
+        let Some(bit) = number(object, Tag(group, BIT_POSITION)) else {
+            continue;
+        };
+        let bits = number(object, Tag(group, OVERLAY_BITS));
         let plane = object.get(Tag(group, OVERLAY_DATA)).is_some();
-        if plane && bit.is_none() {
-            return Some(0);
+        if bits == Some(1) || bit == 0 && (plane || bits.is_none()) {
+            continue;
         }
-        bit.filter(|&bit| bit != 0 || plane)
-    };
-    groups.iter().map(position).collect()
+        if bits.is_none() || bits != allocated {
+            return None;
+        }
+        positions.push(bit);
+    }
+    Some(positions)
 }
 
 /// In how many samples there was something; `None` if it cannot be cleared.
-fn cleared(
-    object: &mut InMemDicomObject,
-    positions: &[Option<u16>],
-    big_endian: bool,
-) -> Option<usize> {
+fn cleared(object: &mut InMemDicomObject, positions: &[u16], big_endian: bool) -> Option<usize> {
     let allocated = number(object, tags::BITS_ALLOCATED)?;
     let stored = number(object, tags::BITS_STORED)?;
     let high = number(object, tags::HIGH_BIT)?;
@@ -86,15 +97,28 @@ fn cleared(
     }
     let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1);
     let low = high + 1 - stored;
-    let used = |bit: u16| bit != 0 && (low..=high).contains(&bit);
-    if positions.iter().flatten().any(|&bit| used(bit)) {
+    let unused = |bit: &u16| *bit < allocated && !(low..=high).contains(bit);
+    if !positions.iter().all(unused) {
         return None;
     }
-    let sample = Sample {
+    let sample = |low| Sample {
         stored,
         low,
         signed,
     };
+    // Padding is compared with whole numbers by some readers, and may need more bits than a sample has.
+    let fits = |tag| {
+        let padding = object
+            .get(tag)
+            .and_then(|padding| padding.to_int::<i32>().ok());
+        let number = padding.map(|padding| padding.rem_euclid(1 << allocated));
+        let number = number.and_then(|number| u16::try_from(number).ok());
+        number.is_none_or(|number| sample(0).alone(number, allocated) == number)
+    };
+    if !fits(tags::PIXEL_PADDING_VALUE) || !fits(tags::PIXEL_PADDING_RANGE_LIMIT) {
+        return None;
+    }
+    let sample = sample(low);
     let mut changed = 0;
     let mut alone = |number: u16| {
         let alone = sample.alone(number, allocated);
@@ -156,12 +180,13 @@ mod tests {
     }
 
     /// Of 16 bits, as CT has it: twelve stored, with this high bit.
-    fn numbers(high: u16, signed: u16, bit: u16) -> [(Tag, u16); 5] {
+    fn numbers(high: u16, signed: u16, bit: u16) -> [(Tag, u16); 6] {
         [
             (tags::BITS_ALLOCATED, 16),
             (tags::BITS_STORED, 12),
             (tags::HIGH_BIT, high),
             (tags::PIXEL_REPRESENTATION, signed),
+            (Tag(0x6002, OVERLAY_BITS), 16),
             (Tag(0x6002, BIT_POSITION), bit),
         ]
     }
@@ -201,11 +226,53 @@ mod tests {
             cleared(13, 0, 1, &[0xABC7]),
             (Embedded::Cleared(1), vec![0x2BC4])
         );
-        // In bits of the samples themselves.
-        assert_eq!(
-            cleared(11, 0, 11, &pixels),
-            (Embedded::Left, pixels.to_vec())
-        );
+        // In bits of the samples themselves, or in none that there are.
+        for bit in [11, 0, 16] {
+            assert_eq!(
+                cleared(11, 0, bit, &pixels),
+                (Embedded::Left, pixels.to_vec())
+            );
+        }
+    }
+
+    #[test]
+    fn pixels_stay_where_no_overlay_is_known_to_be_in_them() {
+        let pixels = [0x1ABC_u16, 0xF830];
+        let after = |change: &dyn Fn(&mut InMemDicomObject)| {
+            let words = PrimitiveValue::U16(pixels.into_iter().collect());
+            let mut object = image(&numbers(11, 0, 12), words);
+            change(&mut object);
+            let found = clear(&mut object, false);
+            let same = super::tests::words(&object) == pixels;
+            assert_eq!(same, !matches!(found, Embedded::Cleared(_)));
+            found
+        };
+        let put = |tag, number: i16| DataElement::new(tag, VR::SS, PrimitiveValue::from(number));
+        let (bits, bit) = (Tag(0x6002, OVERLAY_BITS), Tag(0x6002, BIT_POSITION));
+        assert_eq!(after(&|_| {}), Embedded::Cleared(2));
+        // Rows, columns and origin of a plane that is gone, or one of single bits.
+        let shell = |object: &mut InMemDicomObject| {
+            object.remove_element(bits);
+            object.remove_element(bit);
+            object.put(put(Tag(0x6002, 0x0010), 1));
+        };
+        assert_eq!(after(&shell), Embedded::No);
+        let single = |object: &mut InMemDicomObject| {
+            object.put(put(bits, 1));
+        };
+        assert_eq!(after(&single), Embedded::No);
+        // A bit of what?
+        let unsaid = |object: &mut InMemDicomObject| {
+            object.remove_element(bits);
+        };
+        assert_eq!(after(&unsaid), Embedded::Left);
+        // Twelve bits without a sign hold no -2000.
+        for (padding, expected) in [(-2000, Embedded::Left), (63, Embedded::Cleared(2))] {
+            let padded = |object: &mut InMemDicomObject| {
+                object.put(put(tags::PIXEL_PADDING_VALUE, padding));
+            };
+            assert_eq!(after(&padded), expected);
+        }
     }
 
     #[test]
@@ -214,6 +281,7 @@ mod tests {
             (tags::BITS_ALLOCATED, 8),
             (tags::BITS_STORED, 6),
             (tags::HIGH_BIT, 5),
+            (Tag(0x6000, OVERLAY_BITS), 8),
             (Tag(0x6000, BIT_POSITION), 7),
         ];
         let bytes = PrimitiveValue::U8([0xFF, 0x2A].into_iter().collect());

@@ -95,6 +95,8 @@ pub(super) enum Step {
     Shift,
     /// Kept with identifiers scrubbed out of its text.
     Clean,
+    /// Removed, unless it is relative, which leads nowhere out of the file.
+    Address,
 }
 
 /// What is done with an attribute of this value representation. `retained` is free of contradictions.
@@ -152,7 +154,7 @@ fn unlisted(tag: Tag, vr: VR, retained: &[Retain]) -> Step {
         VR::PN => Step::Remove,
         VR::UI if !retained.contains(&Retain::Uids) => Step::Remap,
         // A host of the institution, and mostly the study's UIDs behind it.
-        VR::UR if !retained.contains(&Retain::Uids) && !CODE_URLS.contains(&tag) => Step::Remove,
+        VR::UR if !retained.contains(&Retain::Uids) && !CODE_URLS.contains(&tag) => Step::Address,
         VR::DA | VR::DT => dates(Step::Shift),
         VR::TM => dates(Step::Keep),
         _ => Step::Keep,
@@ -196,7 +198,7 @@ mod tests {
         assert_eq!(all(0x0028, 0x9999, VR::PN, &[]), Step::Remove);
         assert_eq!(all(0x0028, 0x9999, VR::UI, &[]), Step::Remap);
         // Retrieve URL; the address of a code says nothing of a file.
-        assert_eq!(all(0x0008, 0x1190, VR::UR, &[]), Step::Remove);
+        assert_eq!(all(0x0008, 0x1190, VR::UR, &[]), Step::Address);
         assert_eq!(all(0x0008, 0x1190, VR::UR, &[Retain::Uids]), Step::Keep);
         assert_eq!(all(0x0008, 0x0120, VR::UR, &[]), Step::Keep);
     }

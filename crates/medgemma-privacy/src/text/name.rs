@@ -178,6 +178,27 @@ const PARAGRAPH_GAP: &str = "\u{2029}";
 const LONGEST: usize = 5;
 /// Of one with carets, which has five parts in each of three spellings.
 const LONGEST_CARET: usize = 20;
+/// Words of protocols that the list of ordinary words lacks, for names with carets.
+const PROTOCOLS: [&str; 16] = [
+    "routine",
+    "neuro",
+    "abd",
+    "thor",
+    "pelv",
+    "cardio",
+    "vascular",
+    "angio",
+    "specials",
+    "extremities",
+    "protocol",
+    "runoff",
+    "thx",
+    "cspine",
+    "tspine",
+    "lspine",
+];
+/// Behind the second caret of a coded test as HL7 has it, `TSH^Thyrotropin^LN`.
+const CODE_SYSTEMS: [&str; 5] = ["ln", "loinc", "sct", "snm", "icd"];
 
 /// Names in no order; they may overlap.
 pub(super) fn find(text: &str) -> Vec<Finding> {
@@ -199,8 +220,12 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
     }
     let known: BTreeSet<String> = found
         .iter()
-        .flat_map(|&(at, length)| &words[at..at + length])
-        .map(|word| word.plain())
+        .flat_map(|&(at, length)| {
+            // Carets alone are little to go by for the rest of a text.
+            let by_form = page.caret_name(at) > 0 && !page.is_labelled(at);
+            let words = words[at..at + length].iter().map(|word| word.plain());
+            words.filter(move |word| !by_form || is_first_name(word) || is_surname(word))
+        })
         .filter(|word| word.chars().count() >= 3 && !PARTICLES.contains(&word.as_str()))
         .filter(|word| !is_ordinary(word))
         .collect();
@@ -246,6 +271,22 @@ fn words(text: &str) -> Vec<Word<'_>> {
     words
 }
 
+/// `HeadRoutine` in two, in lower case; `McCoy` as well.
+fn parts(word: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut small = false;
+    for c in word.chars() {
+        if small && c.is_uppercase() {
+            parts.push(String::new());
+        }
+        small = c.is_lowercase();
+        if let Some(part) = parts.last_mut() {
+            part.extend(c.to_lowercase());
+        }
+    }
+    parts
+}
+
 /// How much what stands before a word makes it a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -276,7 +317,14 @@ impl Page<'_> {
         Some((self.words[before].plain(), self.gap(before)))
     }
 
-    /// How many words from here are a name as DICOM and HL7 write it, `Doe^Jane`; the form alone tells it.
+    fn is_labelled(&self, at: usize) -> bool {
+        let before = self.before(at);
+        before.is_some_and(|(before, gap)| {
+            LABELS.contains(&before.as_str()) && matches!(gap.trim(), ":" | "=")
+        })
+    }
+
+    /// How many words from here are a name as DICOM and HL7 write it, `Doe^Jane`.
     fn caret_name(&self, at: usize) -> usize {
         let mut end = at;
         // A surname of several words, of which the form tells only the last.
@@ -284,7 +332,7 @@ impl Page<'_> {
         while self.gap(end) == " " && end - at < 2 && several(end) {
             end += 1;
         }
-        let word = self.words[end];
+        let (surname, word) = (end, self.words[end]);
         let letters = word.text.chars().count();
         if !self.carets(end) || letters < 2 && word.text.is_ascii() {
             return 0;
@@ -306,7 +354,32 @@ impl Page<'_> {
             }
             end = next;
         }
-        end + 1 - at
+        if self.is_labelled(at) || self.speaks_for_itself(at, surname, end) {
+            end + 1 - at
+        } else {
+            0
+        }
+    }
+
+    /// Whether words with carets are a name where nothing says so: a surname that ends at `surname`, a given name.
+    /// Protocols (`Head^Routine`), tests, blood groups (`Fy^a`) and mutations (`BRAF^V600E`) have carets too.
+    fn speaks_for_itself(&self, at: usize, surname: usize, end: usize) -> bool {
+        let code = self.words[surname + 1..=end].get(1);
+        if surname == end || code.is_some_and(|code| CODE_SYSTEMS.contains(&code.plain().as_str()))
+        {
+            return false;
+        }
+        self.words[at..=surname + 1].iter().all(|word| {
+            let plain = word.plain();
+            let long = word.text.chars().count() > 1 || !word.text.is_ascii();
+            let digits = self.text[..word.start].ends_with(|c: char| c.is_ascii_digit())
+                || self.text[word.end..].starts_with(|c: char| c.is_ascii_digit());
+            let listed = is_first_name(&plain) || is_surname(&plain) || is_ambiguous(&plain);
+            let ordinary = |part: &String| is_ordinary(part) || PROTOCOLS.contains(&part.as_str());
+            let name = listed || !ordinary(&plain) && !parts(word.text).iter().any(ordinary);
+            let written = !word.text.starts_with(char::is_lowercase) && name;
+            long && !digits && (written || PARTICLES.contains(&plain.as_str()))
+        })
     }
 
     /// Whether carets end a word and no number is behind them: `cm^2` is an area.
@@ -350,7 +423,7 @@ impl Page<'_> {
             if TITLES.contains(&before) && matches!(gap, " " | "\n" | ". " | ".\n" | ".") {
                 return self.run(at, Place::Certain);
             }
-            if LABELS.contains(&before) && matches!(gap.trim(), ":" | "=") {
+            if self.is_labelled(at) {
                 let certain = before == "name";
                 let place = if certain {
                     Place::Certain

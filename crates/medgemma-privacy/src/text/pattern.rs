@@ -4,7 +4,6 @@
 //! engine takes linear time for one match, and this makes it linear for all of them. A run of white space is one
 //! character here (`space.rs`).
 
-use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -26,14 +25,12 @@ const LOOSE_PHONE: &str = r"\+?\(?\d[\d ().\-]{5,18}\d(?: ?(?:x|ext\.?|extension
 /// A number or code of letters, digits and hyphens; letters apart from it are capitals, for words stand there.
 const CODE: &str =
     r"(?:[a-z]{1,6}[\-/]?|(?-i:[A-Z]{1,4}) )?\d[a-z0-9]{0,30}(?:[\-/.][a-z0-9]{1,30}){0,4}";
-/// Years of an age above 89, with the zero that DICOM writes before them.
-const OLD: &str = r"0?9\d|1[0-3]\d";
 /// Between a word and its number.
 const LINK: &str = r"(?:['’]?s)?(?:[ \n](?:id|identifier|number|numbers|num|no|nr|code|card))*\.?[ \n]?(?:[:#=]|is|was|of|n[º°])?[ \n]?#?[ \n]?";
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     use Identifier::{
-        Account, Age, Biometric, Date, Device, Email, Fax, HealthPlan, Ip, Licence, MedicalRecord,
+        Account, Biometric, Date, Device, Email, Fax, HealthPlan, Ip, Licence, MedicalRecord,
         Other, Phone, Photo, SocialSecurity, Url, Vehicle,
     };
     let coded = |words: &str| format!(r"\b(?:{words}){LINK}\b({CODE})\b");
@@ -64,17 +61,6 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         (Date, format!(r"\b{MONTH}{DAY},?[ /\-]?(?:19|20)\d{{2}}\b")),
         (Date, format!(r"\b{MONTH}[ /\-]{DAY}\b(?:[ ,/\-]{{1,2}}(?:19|20)\d{{2}}\b)?")),
         (Date, format!(r"\b{MONTH}[ ,/\-]{{0,2}}(?:of )?(?:19|20)\d{{2}}\b")),
-        (Age, format!(r"\b({OLD})[ \-]?(?:years?|yrs?|y/?o|y\. ?o)\b")),
-        (Age, format!(r"\b({OLD})[ \-]?y(?:[ \-/]?[mf])?\b")),
-        (Age, format!(r"\b({OLD})[ \-]?(?:y[ \-]?)?(?:(?-i:[MF]|[WBHA][MF])|male|female|man|woman|gentleman|lady)\b")),
-        // In small letters they are metres: only where a history begins.
-        (Age, format!(r"\b({OLD})[mf] (?:c/o|p/w|w/|h/o|s/p|presents|presenting|presented|who|admitted|brought|found)")),
-        (Age, format!(r"\b({OLD}) ?/ ?(?-i:[MF])\b")),
-        (Age, format!(r"\b(?-i:[MF]) ?[/,] ?({OLD})\b")),
-        (Age, format!(r"\b(?:age[d]?(?: ?/ ?(?:sex|gender))?|turned|turning)[:= ]{{1,3}}(?:of |is |was )?({OLD})\b")),
-        (Age, r"\b((?:ninety|(?:(?:a|one) )?hundred(?: and)?)(?:[ \-](?:one|two|three|four|five|six|seven|eight|nine))?)[ \-](?:years?|yrs?)\b".into()),
-        (Age, r"\bin (?:his|her|their) ((?:late |early |mid[ \-]?)?(?:nineties|90s|hundreds))\b".into()),
-        (Age, r"\b(nonagenarian|centenarian)\b".into()),
         (MedicalRecord, coded("mrn|mr ?#|medical record|health record|record|chart|patient|pt|hospital|unit|uhid|pid|nhs|emr|ehr")),
         (HealthPlan, coded("member(?:ship)?|policy|subscriber|group|beneficiary|insurance|insured|health plan|plan|medicare|medicaid|payer|payor|hicn|mbi")),
         (Account, coded("account|acct|a/c|invoice|billing|bill|iban|card|bank|routing|guarantor")),
@@ -96,7 +82,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     ];
     let compiled = rules.into_iter().map(|(identifier, pattern)| {
         let pattern = match identifier {
-            Date | Age => wrapped(&pattern),
+            Date => wrapped(&pattern),
             _ => pattern,
         };
         Rule {
@@ -109,7 +95,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 
 /// The pattern with the end of a line wherever it has a space: for what is made of words, which lines are wrapped
 /// between. Of numbers a column has one in each line.
-fn wrapped(pattern: &str) -> String {
+pub(super) fn wrapped(pattern: &str) -> String {
     let mut wrapped = String::with_capacity(2 * pattern.len());
     let (mut class, mut escaped) = (false, false);
     for c in pattern.chars() {
@@ -137,9 +123,6 @@ pub(super) fn find(text: &str) -> Vec<Finding> {
                 .map_or(matched.start(), |whole| whole.start());
             let around = [&text[whole..matched.start()], &text[matched.end()..]];
             if !plausible(rule.identifier, matched.as_str(), around) {
-                continue;
-            }
-            if rule.identifier == Identifier::Age && is_quantity_of_age(text, &matched.range()) {
                 continue;
             }
             found.push(Finding {
@@ -186,7 +169,7 @@ const BETWEEN: [&str; 18] = [
 
 /// Units of measure, behind quantities that no code is. Words are units in small letters, without a colon behind them:
 /// `MIN: 3`, `HR 88` begin something else.
-static UNIT: LazyLock<Regex> = LazyLock::new(|| {
+pub(super) static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(?:(?i:[ \-]?(?:m[lg]|mcg|ug|kg|dl|lit(?:er|re)s?|grams?|iu|m?mol|meq|mosm|mm|cm|mmhg|bpm|k?cal|kcals|hz|gy|cgy|mgy|mci|mbq|mm3)(?:[^:\w]|$))|[ \-]?(?:units?|hours?|hrs?|min(?:utes?)?|days?|cells?|drops?|tab(?:let)?s?|patients|subjects|participants)(?:[^:\w]|$)| ?(?:cc(?:[^:\w]|$)|[µμ][gLlm]\b|ng\b|pg\b|%))")
         .expect("a rule of this file is a pattern")
 });
@@ -213,43 +196,6 @@ fn plausible(identifier: Identifier, text: &str, [before, after]: [&str; 2]) -> 
         }
         _ => true,
     }
-}
-
-/// Temperatures in front of `101 F`, on the same line and in the same sentence.
-static TEMPERATURE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:temp(?:erature)?s?|t|tm|tmax|tcurrent|tc|fevers?|febrile|afebrile|pyrexia|vitals?|vs)\b[^;!?\x{2029}]{0,40}$")
-        .expect("a rule of this file is a pattern")
-});
-/// Behind `101 F`; behind `100 M` or `120 female`, whom are many; behind `90 Y`, which is yttrium then.
-static NO_AGE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?i:[ \-]?(?:[mf] ?(?:/ ?\d\d\.\d|(?:oral|rectal|axillary|tympanic|temporal|fever|temperature|cells|copies|sperm)\b|\(\d)|(?:fe)?male (?:patients|subjects|participants|volunteers)\b|y[ \-](?:microspheres?|radioemboli|sirt|ibritumomab|dota|glass|resin|labell?ed)))")
-        .expect("a rule of this file is a pattern")
-});
-/// Bytes in front of a number that are looked at.
-const BEFORE: usize = 60;
-
-/// Whether what looks like an age is a part of another number, an amount, a temperature or an isotope.
-fn is_quantity_of_age(text: &str, age: &Range<usize>) -> bool {
-    let (mut from, after) = (age.start.saturating_sub(BEFORE), &text[age.end..]);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    let before = &text[from..age.start];
-    let number = |mark: char| {
-        let rest = before.strip_suffix(mark);
-        rest.is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit()))
-    };
-    if ['.', ',', '/', '^'].into_iter().any(number) || before.ends_with(['$', '€', '£', '<', '>'])
-    {
-        return true;
-    }
-    let mut letters = after.trim_start_matches([' ', '-']).chars();
-    let fahrenheit =
-        letters.next() == Some('F') && !letters.next().is_some_and(char::is_alphabetic);
-    // Behind the end of a sentence something else begins; `98.6` has no end.
-    let end = before.rfind(". ").max(before.rfind(".\n"));
-    let sentence = end.map_or(before, |end| &before[end + 2..]);
-    fahrenheit && TEMPERATURE.is_match(sentence) || NO_AGE.is_match(after)
 }
 
 /// A year alone.
