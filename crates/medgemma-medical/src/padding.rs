@@ -55,7 +55,7 @@ impl Measured {
 
     /// The same as the stored values of a plane are ordered, from their 0 on.
     fn stored(self, plane: &Plane) -> Self {
-        let [a, b] = [self.least, self.greatest].map(|value| plane.from_zero(value));
+        let [a, b] = [self.least, self.greatest].map(|value| plane.beyond_zero(value));
         Self {
             least: a.min(b),
             greatest: a.max(b),
@@ -80,7 +80,7 @@ pub(crate) fn is_left_out(planes: &[Plane]) -> bool {
     let mut padded = planes.iter().filter(|plane| plane.is_padded());
     padded.all(|plane| {
         plane.padding().is_some_and(|padding| {
-            let ends = [*padding.start(), *padding.end()].map(|end| plane.from_zero(end.into()));
+            let ends = [*padding.start(), *padding.end()].map(|end| plane.beyond_zero(end.into()));
             let ends = [ends[0].min(ends[1]), ends[0].max(ends[1])];
             measured.stored(plane).is_apart(ends)
         })

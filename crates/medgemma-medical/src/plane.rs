@@ -79,7 +79,7 @@ impl Plane {
     }
 
     /// A value as far from 0 as its stored value lies, by the same scale and with its sign.
-    pub(crate) fn from_zero(&self, value: f64) -> f64 {
+    pub(crate) fn beyond_zero(&self, value: f64) -> f64 {
         let far = value - f64::from(self.zero);
         if self.falling { -far } else { far }
     }

@@ -234,7 +234,7 @@ fn padding_that_cannot_be_told_from_values_is_a_value_and_said() {
 }
 
 #[test]
-fn padding_of_a_volume_is_left_out_and_turns_with_it() {
+fn padding_of_a_volume_is_left_out_where_it_lies_apart_from_all_of_it() {
     let plane = |values: [f32; 4], padding| {
         let plane = Plane::new(2, 2, values.to_vec()).expect("a plane");
         plane.with_padding(Some(padding))
