@@ -26,7 +26,8 @@
 //!   line that was torn is found by [`verify`], and [`Audit::open`] cuts it off and records that it did.
 //! - **Two processes**: the file is locked; the second is told so.
 //! - **A log that is deleted, moved, replaced or cut while it is open**: the next [`Audit::append`] fails, where
-//!   records would go into a file without a name.
+//!   records would go into a file without a name. Exactly on Unix; elsewhere by length and time of creation. The path
+//!   must stay one that the process can search.
 //! - **Records cut off at the end**, or a whole log replaced by another: only if somebody keeps the hash
 //!   of a record elsewhere, on paper or another machine: [`verify_with_anchor`]. The chain has no secret;
 //!   who can write the file can write another one that is whole.

@@ -163,20 +163,24 @@ impl Audit {
         Ok(audit)
     }
 
-    /// Writes a record and waits until the disk has it. After an error nothing more is written: what is
+    /// Writes a record and waits until the disk has it. After an error of writing nothing more is written: what is
     /// on disk then ends with the last record that was acknowledged, or behind it with a torn line, or with a whole
     /// record that was not acknowledged, where only the wait failed. Opening the log keeps the latter: it says what
     /// was to be recorded, and that the caller went on is not said.
     ///
     /// A log that was deleted, moved or cut while it is open, as programs that rotate files do, takes no more: what is
     /// written to a file without a name is lost, and another process may have begun a log of that name. It is looked for
-    /// before each record; between the look and the write it can still go.
+    /// by its path before each record; between the look and the write it can still go. So the path must stay one that the
+    /// process can search: where it gave up the right to, the look fails with [`Error::Io`], nothing is written, and the
+    /// next call looks again; in a `chroot` the log is not found and counts as gone. The look is exact on Unix only: elsewhere
+    /// a file is told from another by its length and when it was made, and a system that does not say when is refused.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Broken`], [`Error::Replaced`] and [`Error::Resized`] for a log that is not as it was left, and [`Error::Record`] for a body that is no JSON of one line or too
-    /// long, which breaks nothing.
+    /// [`Error::Io`], [`Error::Broken`], [`Error::Replaced`] and [`Error::Resized`] for a log that is not as it was left, and
+    /// [`Error::Record`] for a body that is no JSON of one line or too long. A look that failed and [`Error::Record`] break
+    /// nothing.
     pub fn append<T: Serialize>(&self, event: &'static str, body: &T) -> Result<Receipt> {
-        // Whoever panicked here left `broken` set.
+        // Whoever panicked while it wrote left `broken` set.
         let mut end = self
             .inner
             .end
@@ -190,8 +194,11 @@ impl Audit {
         let now = self.inner.options.clock.as_ref();
         let time = iso(now.map_or_else(SystemTime::now, |clock| clock()));
         let (line, hash) = encode(end.records, &time, event, body, &end.last_hash)?;
+        let looked = self.inner.check(&end);
+        // What could not be looked at may be there the next time; a log that is another file, or of another length, is not.
+        end.broken = !matches!(looked, Ok(()) | Err(Error::Io { .. }));
+        looked?;
         end.broken = true;
-        self.inner.check(&end)?;
         let written = end.file.write_all(&line);
         written
             .and_then(|()| end.file.sync_data())
@@ -246,7 +253,8 @@ impl Inner {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(refused(error)),
         };
-        if !named.is_some_and(|named| is_same(&named, &open)) {
+        let is_there = named.map_or(Ok(false), |named| is_same(&named, &open));
+        if !is_there.map_err(refused)? {
             return Err(Error::Replaced {
                 path: self.path.clone(),
             });
@@ -264,15 +272,20 @@ impl Inner {
 
 /// Whether both are of one file.
 #[cfg(unix)]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is not known everywhere, see below"
+)]
+fn is_same(a: &Metadata, b: &Metadata) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
+    Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
-/// Elsewhere the standard library does not say which file it is: by what two logs hardly have in common.
+/// Elsewhere the standard library does not say which file it is: by what two logs hardly have in common. Two that do not say
+/// when they were made are not therefore one.
 #[cfg(not(unix))]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
-    a.len() == b.len() && a.created().ok() == b.created().ok()
+fn is_same(a: &Metadata, b: &Metadata) -> io::Result<bool> {
+    Ok(a.len() == b.len() && a.created()? == b.created()?)
 }
 
 impl fmt::Debug for Audit {

@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use medgemma_audit::{Audit, Error, verify, verify_with_anchor};
@@ -65,10 +65,11 @@ fn a_killed_process_loses_nothing_it_was_told_is_written_and_locks_others_out_ti
     assert!(verify(&path).unwrap().records > 60);
 }
 
-/// What programs that rotate logs do: move it, move it and make another, cut it; and what else can befall it.
+/// What programs that rotate logs do (elsewhere a file that is open and locked cannot be moved or cut): move it, move it and make another, cut it; and what else can befall it.
+#[cfg(unix)]
 #[test]
 fn a_log_that_is_not_where_it_was_opened_gives_no_receipts() {
-    fn other(path: &Path) -> PathBuf {
+    fn other(path: &Path) -> std::path::PathBuf {
         path.with_extension("1")
     }
     type Befalls = fn(&Path);
@@ -105,6 +106,28 @@ fn a_log_that_is_not_where_it_was_opened_gives_no_receipts() {
     }
 }
 
+/// Rights given up, a server of files that forgot it: here, a path through what is no folder.
+#[cfg(unix)]
+#[test]
+fn a_log_that_cannot_be_looked_for_takes_records_again_once_it_can() {
+    let all = TempDir::new().unwrap();
+    let (folder, aside) = (all.path().join("logs"), all.path().join("aside"));
+    fs::create_dir(&folder).unwrap();
+    let path = folder.join("audit.jsonl");
+    let audit = Audit::open(&path).unwrap();
+    fs::rename(&folder, &aside).unwrap();
+    fs::write(&folder, "no folder").unwrap();
+    for _ in 0..2 {
+        let error = audit.append("request", &json!({})).unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error}");
+    }
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+    assert_eq!(audit.append("request", &json!({})).unwrap().sequence, 1);
+    assert_eq!(verify(&path).unwrap().records, 2);
+}
+
+#[cfg(unix)]
 #[test]
 fn a_log_that_somebody_cuts_or_continues_gives_no_receipts() {
     for longer in [0, 1] {

@@ -17,6 +17,7 @@ mod dicom;
 mod error;
 mod limits;
 mod nifti;
+mod padding;
 mod plane;
 mod recipe;
 mod remark;

@@ -15,6 +15,9 @@ pub struct Plane {
     columns: usize,
     values: Vec<f32>,
     padding: Option<[f32; 2]>,
+    /// What the stored value 0 became, and whether larger stored values became smaller ones.
+    zero: f32,
+    falling: bool,
 }
 
 impl Plane {
@@ -36,6 +39,8 @@ impl Plane {
             columns,
             values,
             padding: None,
+            zero: 0.0,
+            falling: false,
         })
     }
 
@@ -47,16 +52,48 @@ impl Plane {
     }
 
     /// The values that stand where nothing was measured, as a DICOM file says (Pixel Padding Value), or as the caller did.
-    /// Where a recipe stretches a plane from its least to its greatest value, they are left out, and shown black.
+    /// Where a recipe stretches a plane from its least to its greatest value, they are left out, and shown black, if they
+    /// lie apart from all others: below 0 where no other does, or further above or below than the others are from each
+    /// other. Else they count like others, as in Google's serving code: 0 in unsigned data is the natural least.
     #[must_use]
     pub fn padding(&self) -> Option<RangeInclusive<f32>> {
         self.padding.map(|[low, high]| low..=high)
     }
 
+    /// Says how the values came from stored ones: what 0 became, and whether larger ones became smaller.
+    pub(crate) fn with_stored(mut self, zero: f32, falling: bool) -> Self {
+        (self.zero, self.falling) = (zero, falling);
+        self
+    }
+
+    /// Takes over [`padding`](Self::padding) of a plane of which these values are, and how they were stored.
+    pub(crate) fn padded_as(mut self, other: &Self) -> Self {
+        self.padding = other.padding;
+        self.with_stored(other.zero, other.falling)
+    }
+
+    /// Whether both have the same padding of values that were stored alike.
+    pub(crate) fn is_padded_as(&self, other: &Self) -> bool {
+        let told = |plane: &Self| (plane.padding, plane.zero, plane.falling);
+        told(self) == told(other)
+    }
+
+    /// A value as far from 0 as its stored value lies, by the same scale and with its sign.
+    pub(crate) fn beyond_zero(&self, value: f64) -> f64 {
+        let far = value - f64::from(self.zero);
+        if self.falling { -far } else { far }
+    }
+
+    /// Tells values of [`padding`](Self::padding).
+    pub(crate) fn is_padding(&self) -> impl Fn(f32) -> bool + Copy + use<> {
+        let padding = self.padding;
+        move |value| padding.is_some_and(|[low, high]| (low..=high).contains(&value))
+    }
+
     /// Whether any value is one of them.
     pub(crate) fn is_padded(&self) -> bool {
-        let padding = self.padding();
-        padding.is_some_and(|padding| self.values.iter().any(|value| padding.contains(value)))
+        let is_padding = self.is_padding();
+        self.padding.is_some() && self.values.iter().any(|&value| is_padding(value))
     }
 
     /// The height.

@@ -43,7 +43,7 @@ pub enum Remark {
         /// The largest distance from that line.
         largest: f64,
     },
-    /// Planes have several values for padding, and were turned: it is a value like any other since.
+    /// Planes have several values for padding, and each new one is made of several: it is a value like any other since.
     PaddingLost,
     /// The file does not say how far apart planes, rows or columns are; 1 mm was taken.
     SpacingUnknown,
@@ -102,9 +102,9 @@ impl fmt::Display for Remark {
                 f,
                 "slices displaced along themselves by up to {largest:.1} mm (gantry tilt), not straightened"
             ),
-            Self::PaddingLost => {
-                f.write_str("planes of several padding values turned; padding taken for values")
-            }
+            Self::PaddingLost => f.write_str(
+                "planes of several padding values cut otherwise; padding taken for values",
+            ),
             Self::SpacingUnknown => f.write_str("distances unknown, taken as 1 mm"),
         }
     }

@@ -171,12 +171,15 @@ impl Volume {
         let flipped: [bool; 3] = std::array::from_fn(|to| self.affine[to][source[to]] < 0.0);
         let last = |to: usize| size[source[to]] - 1;
         let [columns, rows, count] = source.map(|from| size[from]);
-        // A plane that is made of several has the padding that all of them have; each scanner has one value for all.
-        let padding = self.planes.first().and_then(Plane::padding);
-        let of_all = self.planes.iter().all(|plane| plane.padding() == padding);
-        let padding = padding.filter(|_| of_all);
+        // Where planes are turned as they are, each keeps its padding. One that is made of several has that which all of
+        // them have; each scanner has one value for all.
+        let whole = source[2] == 2;
+        let of_all = self
+            .planes
+            .windows(2)
+            .all(|pair| pair[0].is_padded_as(&pair[1]));
         let mut remarks = self.remarks.clone();
-        if !of_all {
+        if !whole && !of_all {
             remarks.push(Remark::PaddingLost);
         }
         let planes = (0..count).map(|k| {
@@ -193,7 +196,15 @@ impl Volume {
             }
             let turned =
                 Plane::new(rows, columns, values).expect("as many values as the sides say");
-            turned.with_padding(padding.clone())
+            let padded = match (whole, of_all) {
+                (true, _) => Some(if flipped[2] { last(2) - k } else { k }),
+                (false, true) => Some(0),
+                (false, false) => None,
+            };
+            match padded.and_then(|from| self.planes.get(from)) {
+                Some(from) => turned.padded_as(from),
+                None => turned,
+            }
         });
         #[expect(clippy::cast_precision_loss, reason = "sides of a volume are small")]
         let affine = std::array::from_fn(|axis| {

@@ -203,9 +203,10 @@ fn bytes_are_taken_as_they_are_only_where_they_are_the_values() {
         let found = of(8, &[(0x1052, intercept), (0x1053, slope)]);
         assert_eq!(found, stretched, "{slope} {intercept}");
     }
-    assert_eq!(of(4, &[]), stretched, "4 bits of 8");
     let same = (Voi::EightBit, vec![3, 4, 5]);
     assert_eq!(of(8, &[]), same);
+    // The serving code asks for the type alone.
+    assert_eq!(of(4, &[]), same, "4 bits of 8");
     assert_eq!(of(8, &[(0x1052, "0"), (0x1053, "1")]), same);
     // The published rule has no window narrower than 2.
     let window = |centers: &str, widths: &str| {
@@ -222,6 +223,54 @@ fn bytes_are_taken_as_they_are_only_where_they_are_the_values() {
     assert_eq!(window("11\\12", "1\\4"), (second, vec![0, 64, 128]));
 }
 
+/// They were passed over without a word, and what stands elsewhere was passed over with them.
+#[test]
+fn windows_that_cannot_be_used_are_said_and_hide_nothing() {
+    let empty = || Writer::new(support::writer::EXPLICIT);
+    let window = |writer: Writer, center: &str, width: &str| {
+        writer
+            .text(0x0028, 0x1050, b"DS", center)
+            .text(0x0028, 0x1051, b"DS", width)
+    };
+    let group = |writer: Writer| empty().sequence(0x0028, 0x9132, &[writer]);
+    let of = |head: Writer, shared: &Writer| {
+        let file = head
+            .sequence(0x5200, 0x9229, std::slice::from_ref(shared))
+            .pixels(&[10, 11, 12]);
+        let file = Dicom::read(file.file(), &Limits::default()).expect("a file");
+        let recipe = XrayRecipe::for_frame(&file, 0).expect("a radiograph");
+        let prepared = recipe.prepare_frame(&file, 0).expect("a picture");
+        let Recipe::Xray(record) = prepared.recipe() else {
+            panic!("X-ray");
+        };
+        (recipe.voi, record.remarks.clone())
+    };
+    let plain = || made("MONOCHROME2", 16, 12, 0);
+    let narrow = || window(plain(), "11", "1");
+    let told = vec!["a window narrower than 2 passed over".to_owned()];
+    let wide = group(window(empty(), "12", "4"));
+    let used = Voi::Window {
+        center: 12.0,
+        width: 4.0,
+    };
+    assert_eq!(
+        of(narrow(), &group(empty())),
+        (Voi::FullRange, told.clone())
+    );
+    assert_eq!(of(narrow(), &wide), (used, told.clone()));
+    assert_eq!(of(plain(), &wide), (used, vec![]));
+    assert_eq!(
+        of(narrow(), &group(table(empty()))),
+        (Voi::Table, told.clone())
+    );
+    let without = window(plain(), "11", "0");
+    let (voi, remarks) = of(without, &group(table(empty())));
+    assert_eq!(
+        (voi, remarks),
+        (Voi::Table, vec![Notice::WindowIgnored.to_string()])
+    );
+}
+
 /// Raw values were shown like a finished radiograph.
 #[test]
 fn values_of_the_detector_are_refused_and_said() {
@@ -236,13 +285,20 @@ fn values_of_the_detector_are_refused_and_said() {
         "1.2.840.10008.5.1.4.1.1.1.2.1",
         "1.2.840.10008.5.1.4.1.1.1.2",
     );
-    for (intent, class, refused) in [
-        ("FOR PROCESSING", finished, true),
-        ("", raw, true),
-        ("FOR PRESENTATION", raw, false),
-        ("FOR PRESENTATION", finished, false),
-        ("", finished, false),
+    let breast = |last: u8| format!("1.2.840.10008.5.1.4.1.1.13.1.{last}");
+    let [breast_finished, breast_raw] = [4, 5].map(breast);
+    for (intent, class, says) in [
+        ("FOR PROCESSING", finished, Some(true)),
+        ("", raw, Some(true)),
+        ("", &*breast_raw, Some(true)),
+        ("FOR PRESENTATION", raw, Some(false)),
+        ("FOR PRESENTATION", finished, Some(false)),
+        ("", finished, Some(false)),
+        ("", &*breast_finished, Some(false)),
+        // Computed Radiography says nothing of it.
+        ("", "1.2.840.10008.5.1.4.1.1.1", None),
     ] {
+        let refused = says == Some(true);
         let file = file(intent, class);
         let found = XrayRecipe::for_frame(&file, 0);
         let told = file.notices().contains(&Notice::ForProcessing);
@@ -251,7 +307,7 @@ fn values_of_the_detector_are_refused_and_said() {
             (refused, refused),
             "{intent} {class}"
         );
-        assert_eq!(file.facts().for_processing == Some(true), refused);
+        assert_eq!(file.facts().for_processing, says, "{intent} {class}");
         if let Err(error) = found {
             let error = error.to_string();
             assert!(

@@ -193,7 +193,35 @@ fn levels_of_philips_are_halves_of_each_other_whatever_they_are_padded_to() {
     let by: Vec<_> = slide.levels().iter().map(|l| l.downsample).collect();
     assert_eq!(by, [1.0, 4.0, 16.0]);
     assert_eq!(slide.associated().len(), 1);
-    // Without that mark, sizes are what they say.
+    // Of files that were written anew some sides are not padded, and what was left of a half may count as a pixel.
+    let odd = Picture {
+        text: PHILIPS,
+        ..picture(1601, 1311, 10)
+    };
+    let unpadded = [
+        odd,
+        picture(801, 656, 20),
+        picture(416, 327, 30),
+        picture(201, 164, 40),
+    ];
+    let slide = read(&unpadded).unwrap();
+    let found: Vec<_> = slide
+        .levels()
+        .iter()
+        .map(|l| (l.downsample, l.width, l.height))
+        .collect();
+    let expected = [
+        (1.0, 1601, 1311),
+        (2.0, 801, 656),
+        (4.0, 400, 327),
+        (8.0, 201, 164),
+    ];
+    assert_eq!(found, expected);
+    // Where none is half of another, sizes are what they say.
+    let thirds = [fine, picture(533, 437, 20)];
+    let slide = read(&thirds).unwrap();
+    assert_eq!((slide.levels().len(), slide.levels()[1].width), (2, 533));
+    // Without that mark they are as well.
     let plain = all.map(|picture| Picture {
         text: "",
         ..picture
@@ -228,6 +256,13 @@ fn slides_whose_tiles_may_overlap_are_refused() {
         ..picture(400, 300, 2)
     }];
     assert!(read(&other).is_ok());
+    // What is damaged there says nothing: here, behind the end of the file.
+    let mut damaged = tiff(&other);
+    let entry = [188, 2, 1, 0];
+    let at = damaged.windows(4).position(|bytes| bytes == entry).unwrap();
+    damaged[at + 8..at + 12].copy_from_slice(&u32::MAX.to_le_bytes());
+    let slide = Slide::read(Cursor::new(damaged), "made.tif", &SlideLimits::default());
+    assert_eq!(slide.unwrap().levels().len(), 1);
 }
 
 #[test]

@@ -113,11 +113,10 @@ fn prepared(file: &Dicom) -> (Vec<u8>, Vec<String>) {
 
 /// They stand around what was measured, and squeezed it into a few levels of grey.
 #[test]
-fn padding_is_left_out_of_least_and_greatest_and_black() {
+fn padding_that_lies_apart_is_left_out_of_least_and_greatest_and_black() {
     let minus = |value: i16| value.cast_unsigned();
     for (signed, padding, samples) in [
         (false, &[65535][..], [65535, 1000, 1100, 1200]),
-        (false, &[0], [0, 1000, 1100, 1200]),
         (false, &[65535, 65000], [65400, 1000, 1100, 1200]),
         (false, &[65000, 65535], [65400, 1000, 1100, 1200]),
         (true, &[minus(-2000)], [minus(-2000), minus(-100), 0, 100]),
@@ -153,18 +152,47 @@ fn padding_is_left_out_of_least_and_greatest_and_black() {
         }
     }
     // Rescaled, and turned round by it.
-    let file = padded("MONOCHROME2", false, &[9, 12], &[10, 100, 110, 120])
+    let file = padded("MONOCHROME2", false, &[900, 1200], &[1000, 100, 110, 120])
         .text(0x0028, 0x1052, b"DS", "5")
         .text(0x0028, 0x1053, b"DS", "-0.1");
     let file = read(&file);
     assert_eq!(shown(&file), [0, 255, 128, 0]);
     assert_eq!(prepared(&file).0, [0, 255, 127, 0]);
-    // Padding alone.
-    let nothing = read(&padded("MONOCHROME1", false, &[7], &[7, 7]));
+}
+
+/// As the serving code has it, to the grey level: what is named padding was measured, or is the least anyway.
+#[test]
+fn padding_that_lies_among_values_is_a_value() {
+    let row = |photometric: &str, padding: &[u16], samples: &[u16]| {
+        let file = read(&padded(photometric, false, padding, samples));
+        let (grey, remarks) = prepared(&file);
+        let told = Notice::PixelPaddingKept.to_string();
+        assert_eq!(remarks, [told], "{padding:?}");
+        (shown(&file), grey)
+    };
+    // The natural least, which is white where black and white change places.
+    let low = [0, 400, 1000];
     assert_eq!(
-        (shown(&nothing), prepared(&nothing).0),
-        (vec![0, 0], vec![0, 0])
+        row("MONOCHROME2", &[0], &low),
+        (vec![0, 102, 255], vec![0, 102, 255])
     );
+    assert_eq!(
+        row("MONOCHROME1", &[0], &low),
+        (vec![255, 153, 0], vec![255, 153, 0])
+    );
+    // Almost or wholly everything that 12 bits hold.
+    for first in [0, 1] {
+        let found = row("MONOCHROME2", &[first, 4095], &[0, 1000, 4000]);
+        assert_eq!(found.1, [0, 64, 255], "from {first}");
+    }
+    // No other is left.
+    assert_eq!(
+        row("MONOCHROME2", &[7], &[7, 7]),
+        (vec![0, 0], vec![255, 255])
+    );
+    // What of it is not in the picture bears on nothing.
+    let file = read(&padded("MONOCHROME2", false, &[900], &[0, 400, 1000]));
+    assert_eq!(prepared(&file), (vec![0, 102, 255], Vec::new()));
 }
 
 #[test]
@@ -199,11 +227,14 @@ fn padding_that_cannot_be_told_from_values_is_a_value_and_said() {
     let windowed = padded("MONOCHROME2", false, &[65535], &[65535, 1000, 1100, 1200])
         .text(0x0028, 0x1050, b"DS", "1100")
         .text(0x0028, 0x1051, b"DS", "200");
-    assert_eq!(prepared(&read(&windowed)).0, [255, 0, 127, 255]);
+    assert_eq!(
+        prepared(&read(&windowed)),
+        (vec![255, 0, 127, 255], Vec::new())
+    );
 }
 
 #[test]
-fn padding_of_a_volume_is_left_out_and_turns_with_it() {
+fn padding_of_a_volume_is_left_out_where_it_lies_apart_from_all_of_it() {
     let plane = |values: [f32; 4], padding| {
         let plane = Plane::new(2, 2, values.to_vec()).expect("a plane");
         plane.with_padding(Some(padding))
@@ -236,34 +267,72 @@ fn padding_of_a_volume_is_left_out_and_turns_with_it() {
             .iter()
             .any(|remark| remark.contains("padding"))
     );
+    // As in the serving code: white is a volume of one value, and 0 is the least of unsigned ones, also of a slice of its own.
+    let one_by_one = |slices: &[Plane]| -> Vec<Vec<u8>> {
+        let prepared = MrRecipe::default().prepare(slices, None);
+        let prepared = prepared.expect("a volume");
+        let grey =
+            |image: &medgemma_image::Image| image.as_rgb8().iter().step_by(3).copied().collect();
+        prepared.images().iter().map(grey).collect()
+    };
     let alone = [plane([7.0; 4], 7.0..=7.0)];
-    let error = MrRecipe::default()
-        .prepare(&alone, None)
-        .expect_err("padding alone")
-        .to_string();
-    assert!(error.contains("padding alone"), "{error}");
+    assert_eq!(one_by_one(&alone), [[255; 4]]);
+    let brain = [
+        plane([0.0, 400.0, 700.0, 1000.0], 0.0..=0.0),
+        plane([0.0; 4], 0.0..=0.0),
+    ];
+    assert_eq!(one_by_one(&brain), [[0, 102, 178, 255], [0; 4]]);
+    // A slice outside of the patient is one with the others.
+    let outside = [
+        plane([-9000.0, 0.0, 50.0, 100.0], -9000.0..=-9000.0),
+        plane([-9000.0; 4], -9000.0..=-9000.0),
+    ];
+    assert_eq!(one_by_one(&outside), [[0, 0, 128, 255], [0; 4]]);
+}
 
-    let slice = |place: i16, padding: u16| {
-        let samples = [padding, 10, 20];
+#[test]
+fn planes_that_are_turned_keep_their_padding_and_those_that_are_cut_anew_what_all_have() {
+    const AXIAL: &str = "1\\0\\0\\0\\1\\0";
+    const UPSIDE_DOWN: &str = "1\\0\\0\\0\\-1\\0";
+    const CORONAL: &str = "1\\0\\0\\0\\0\\-1";
+    let slice = |directions: &str, place: i16, padding: u16| {
+        let at = match directions {
+            CORONAL => format!("0\\{place}\\0"),
+            _ => format!("0\\0\\{place}"),
+        };
         let writer = Writer::new(EXPLICIT)
             .text(0x0008, 0x0060, b"CS", "MR")
-            .text(0x0020, 0x0032, b"DS", &format!("0\\0\\{place}"))
-            .text(0x0020, 0x0037, b"DS", "1\\0\\0\\0\\1\\0");
+            .text(0x0020, 0x0032, b"DS", &at)
+            .text(0x0020, 0x0037, b"DS", directions);
+        let samples = [padding, 10, 20];
         read(&writer.append(&padded("MONOCHROME2", false, &[padding], &samples)))
     };
-    let volume = |second: u16| {
-        let files = [slice(0, 9), slice(1, second)];
-        Volume::from_dicom(&files).expect("a volume")
+    let axial = |directions: &str, second: u16| {
+        let files = [slice(directions, 0, 9), slice(directions, 1, second)];
+        let volume = Volume::from_dicom(&files).expect("a volume");
+        volume.axial()
     };
-    let one = volume(9).axial();
-    assert!(
-        one.planes
+    let paddings = |volume: &Volume| -> Vec<_> {
+        let of = |plane: &Plane| plane.padding().map(|range| *range.start());
+        volume.planes.iter().map(of).collect()
+    };
+    for directions in [AXIAL, UPSIDE_DOWN] {
+        let turned = axial(directions, 8);
+        assert_eq!(paddings(&turned), [Some(9.0), Some(8.0)], "{directions}");
+        assert!(!turned.remarks.contains(&Remark::PaddingLost));
+        let values: Vec<f32> = turned
+            .planes
             .iter()
-            .all(|plane| plane.padding() == Some(9.0..=9.0))
-    );
-    let several = volume(8).axial();
-    assert!(several.planes.iter().all(|plane| plane.padding().is_none()));
-    assert!(several.remarks.contains(&Remark::PaddingLost));
+            .map(|plane| plane.values()[0])
+            .collect();
+        assert_eq!(values, [9.0, 8.0], "{directions}");
+    }
+    let cut = axial(CORONAL, 9);
+    assert_eq!(paddings(&cut), [Some(9.0)]);
+    assert!(!cut.remarks.contains(&Remark::PaddingLost));
+    let cut = axial(CORONAL, 8);
+    assert_eq!(paddings(&cut), [None]);
+    assert!(cut.remarks.contains(&Remark::PaddingLost));
 }
 
 const IMPLICIT: &str = "1.2.840.10008.1.2";
@@ -319,10 +388,21 @@ fn elements_are_read_as_they_are_written_whatever_the_transfer_syntax_says() {
         assert_eq!(stored(&usual, 0), expected);
         assert_eq!(usual.notices(), []);
     }
-    // One implicit element in front of explicit ones is another thing.
-    let first = implicit(Writer::new(EXPLICIT), 0x0008, 0x0060, b"DX");
-    let mixed = read(&first.raw(body));
-    assert_eq!(stored(&mixed, 0), [5, 9]);
-    assert_eq!(mixed.notices(), []);
-    assert_eq!(mixed.transfer_syntax(), ExplicitLittleEndian);
+    // Implicit elements in front of explicit ones are another thing.
+    let one = implicit(Writer::new(EXPLICIT), 0x0008, 0x0060, b"DX");
+    let two = implicit(one.clone(), 0x0018, 0x0015, b"CHEST ");
+    for first in [one, two] {
+        let mixed = read(&first.raw(body));
+        assert_eq!(stored(&mixed, 0), [5, 9]);
+        assert_eq!(mixed.notices(), []);
+        assert_eq!(mixed.transfer_syntax(), ExplicitLittleEndian);
+    }
+    // Two bytes of a length that look like a representation are none where the next element has none.
+    let long = vec![b' '; usize::from(u16::from_le_bytes(*b"ST"))];
+    let first = implicit(Writer::new(IMPLICIT), 0x0008, 0x0005, &long);
+    let plain = implicit_row(IMPLICIT, &[5, 9]);
+    let usual = read(&first.append(&plain));
+    assert_eq!(stored(&usual, 0), [5, 9]);
+    assert_eq!(usual.notices(), []);
+    assert_eq!(usual.transfer_syntax(), ImplicitLittleEndian);
 }

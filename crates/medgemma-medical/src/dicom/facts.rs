@@ -12,11 +12,25 @@ use crate::error::Error;
 /// VL Whole Slide Microscopy Image Storage: what (0008,0016) of a slide's files says.
 pub(crate) const WHOLE_SLIDE: &str = "1.2.840.10008.5.1.4.1.1.77.1.6";
 
-/// Digital X-Ray, Mammography and Intra-Oral X-Ray Image Storage, each For Processing.
-const FOR_PROCESSING: [&str; 3] = [
-    "1.2.840.10008.5.1.4.1.1.1.1.1",
-    "1.2.840.10008.5.1.4.1.1.1.2.1",
-    "1.2.840.10008.5.1.4.1.1.1.3.1",
+/// Digital X-Ray, Mammography, Intra-Oral X-Ray and Breast Projection X-Ray Image Storage: each For Presentation, and For
+/// Processing.
+const INTENTS: [[&str; 2]; 4] = [
+    [
+        "1.2.840.10008.5.1.4.1.1.1.1",
+        "1.2.840.10008.5.1.4.1.1.1.1.1",
+    ],
+    [
+        "1.2.840.10008.5.1.4.1.1.1.2",
+        "1.2.840.10008.5.1.4.1.1.1.2.1",
+    ],
+    [
+        "1.2.840.10008.5.1.4.1.1.1.3",
+        "1.2.840.10008.5.1.4.1.1.1.3.1",
+    ],
+    [
+        "1.2.840.10008.5.1.4.1.1.13.1.4",
+        "1.2.840.10008.5.1.4.1.1.13.1.5",
+    ],
 ];
 
 /// Typed attributes. Absent and empty ones are none.
@@ -57,7 +71,11 @@ pub struct Facts {
 impl Facts {
     pub(crate) fn read(view: &View<'_>, photometric: Option<Photometric>) -> Self {
         let sop_class_uid = view.text(tags::SOP_CLASS_UID);
-        let of_detector = |class: &str| FOR_PROCESSING.contains(&class).then_some(true);
+        let of_detector = |class: &str| {
+            let mut all = INTENTS.iter();
+            let intents = all.find(|intents| intents.contains(&class))?;
+            Some(intents[1] == class)
+        };
         Self {
             for_processing: match view.text(tags::PRESENTATION_INTENT_TYPE).as_deref() {
                 Some("FOR PROCESSING") => Some(true),

@@ -10,13 +10,15 @@ use super::lut::{self, Modality, Voi, VoiWindow};
 use super::padding::Padding;
 use super::{Dicom, colour};
 use crate::error::{Error, Result};
+use crate::padding::Measured;
 use crate::plane::Plane;
 
 /// What recipes ask of a grey frame before they choose how it becomes 8 bits.
 pub(crate) struct GreyFacts {
     /// Whether small values are white.
     pub(crate) monochrome1: bool,
-    /// Whether values are unsigned bytes: all eight bits are stored, and nothing rescales them.
+    /// Whether values are unsigned bytes, and nothing rescales them, however many of their bits are used: the serving code
+    /// asks for the type alone.
     pub(crate) bytes: bool,
     /// Whether the file has a VOI LUT that can be read.
     pub(crate) voi_table: bool,
@@ -46,12 +48,11 @@ impl Dicom {
         let layout = self.layout_of(index)?;
         self.check_grey(layout.photometric)?;
         let groups = self.functional_groups(index);
-        let voi = Voi::read(&self.view(), &groups, layout.signed);
         Ok(GreyFacts {
             monochrome1: layout.photometric == Photometric::Monochrome1,
-            bytes: (layout.allocated, layout.stored, layout.signed) == (8, 8, false)
+            bytes: (layout.allocated, layout.signed) == (8, false)
                 && Modality::read(&self.view(), &groups, layout.signed).is_identity(),
-            voi_table: matches!(voi, Voi::Table(_)),
+            voi_table: lut::table(&self.view(), &groups, layout.signed).is_some(),
         })
     }
 
@@ -59,7 +60,8 @@ impl Dicom {
     pub(crate) fn table_levels(&self, index: usize) -> Result<Plane> {
         let frame = self.grey_frame(index)?;
         let modality = self.modality(index, &frame);
-        let Voi::Table(table) = self.voi_of(index, &frame) else {
+        let groups = self.functional_groups(index);
+        let Some(table) = lut::table(&self.view(), &groups, frame.signed) else {
             return Err(Error::file(
                 &self.origin,
                 name(tags::VOILUT_SEQUENCE),
@@ -92,7 +94,13 @@ impl Dicom {
         let modality = self.modality(index, &frame);
         let padding = self.padding(&frame, &modality);
         let plane = Self::plane(&frame, |value| modality.apply(value))?;
-        Ok(plane.with_padding(padding.and_then(|padding| padding.after(&modality))))
+        let Some(padding) = padding.and_then(|padding| padding.after(&modality)) else {
+            return Ok(plane);
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "f32 is what planes hold")]
+        let zero = modality.apply(0) as f32;
+        let plane = plane.with_padding(Some(padding));
+        Ok(plane.with_stored(zero, modality.is_falling()))
     }
 
     /// What stands for nothing in a frame, where values can be told from it.
@@ -137,8 +145,14 @@ impl Dicom {
         lut::windows(&self.view(), &groups)
     }
 
+    /// As [`windows`](Self::windows), of all places where they can stand.
+    pub(crate) fn all_windows(&self, index: usize) -> Vec<VoiWindow> {
+        let groups = self.functional_groups(index);
+        lut::all_windows(&self.view(), &groups)
+    }
+
     /// A grey frame as it is to be shown, 8 bits: modality LUT, then VOI LUT, else the first window, else all values of
-    /// the frame but its padding, which is black; then `MONOCHROME1` turned round, so that high values are bright.
+    /// the frame but padding that lies apart from them ([`Plane::padding`]), which is black; then `MONOCHROME1` turned round, so that high values are bright.
     ///
     /// # Errors
     /// As [`grey`](Self::grey).
@@ -152,6 +166,13 @@ impl Dicom {
             }
             Voi::Identity => {
                 let padding = self.padding(&frame, &modality);
+                #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
+                let all = |padding: &Padding| {
+                    let padding = padding.clone();
+                    let values = frame.values();
+                    Measured::of(values.map(move |v| (v as f64, padding.contains(v))))
+                };
+                let padding = padding.filter(|padding| all(padding).is_apart(padding.ends()));
                 let is_padding = |sample: i64| padding.as_ref().is_some_and(|p| p.contains(sample));
                 let measured = frame.values().filter(|&sample| !is_padding(sample));
                 let values = measured.map(|sample| modality.apply(sample));

@@ -176,6 +176,11 @@ impl Modality {
         }
     }
 
+    /// Whether larger stored values become smaller ones.
+    pub(crate) fn is_falling(&self) -> bool {
+        matches!(*self, Self::Linear { slope, .. } if slope < 0.0)
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
     pub(crate) fn apply(&self, value: i64) -> f64 {
         match self {
@@ -291,6 +296,17 @@ fn voi_table(place: &View<'_>, signed: bool) -> Option<Option<Table>> {
     let item = place.item(tags::VOILUT_SEQUENCE)?;
     let table = Table::read(&item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, signed);
     Some(table)
+}
+
+/// The first table that can be read, whatever windows there are.
+pub(crate) fn table(view: &View<'_>, groups: &[View<'_>], signed: bool) -> Option<Table> {
+    places(view, groups).find_map(|place| voi_table(&place, signed).flatten())
+}
+
+/// Every window of the data set and of the functional groups.
+pub(crate) fn all_windows(view: &View<'_>, groups: &[View<'_>]) -> Vec<VoiWindow> {
+    let windows = places(view, groups).flat_map(|place| windows_at(&place).0);
+    windows.collect()
 }
 
 /// Every window of the data set, else of the functional groups.

@@ -377,7 +377,9 @@ fn padded(view: &View<'_>, layout: &Layout, notices: &mut Vec<Notice>) {
     let range = frame::range(layout.stored, layout.signed);
     let found = Padding::read(view, range, layout.signed);
     let modality = Modality::read(view, &[], layout.signed);
-    let told = found.and_then(|padding| padding.after(&modality)).is_some();
+    let told = found.is_some_and(|padding| {
+        padding.can_lie_apart(layout.signed) && padding.after(&modality).is_some()
+    });
     notices.push(if told {
         Notice::PixelPaddingLeftOut
     } else {

@@ -26,11 +26,12 @@ pub enum Notice {
     /// A presentation LUT was not applied, other than the shape `INVERSE` that `MONOCHROME1` stands for.
     PresentationLutIgnored,
     /// The file names a value (or a range) that stands where nothing was measured. Where a frame or a volume is stretched
-    /// from its least to its greatest value, it is left out, and shown black; through windows and tables, and of bytes as
+    /// from its least to its greatest value, it is left out, and shown black, if it lies apart from all others
+    /// ([`Plane::padding`](crate::Plane::padding)); records say whether it was. Through windows and tables, and of bytes as
     /// they are, it is shown like any other.
     PixelPaddingLeftOut,
-    /// The file names such a value, and it is a value like any other here in all cases: the stored bits cannot hold it, or a
-    /// table may give others the same.
+    /// The file names such a value, and it is a value like any other here in all cases: it is the least of unsigned ones, the
+    /// stored bits cannot hold it, or a table may give others the same.
     PixelPaddingKept,
     /// The file says that its values are those of the detector (`FOR PROCESSING`): no picture that a radiologist reads.
     ForProcessing,
@@ -61,7 +62,7 @@ impl fmt::Display for Notice {
             Self::ColourProfileIgnored => f.write_str("ICC profile not applied"),
             Self::PresentationLutIgnored => f.write_str("presentation LUT not applied"),
             Self::PixelPaddingLeftOut => f.write_str(
-                "pixel padding left out of least and greatest values and shown black there; through a window shown as a value",
+                "pixel padding left out of least and greatest values and shown black there, if it lies apart; else shown as a value",
             ),
             Self::PixelPaddingKept => f.write_str("pixel padding value taken for a value"),
             Self::ForProcessing => {

@@ -36,6 +36,18 @@ impl Padding {
         self.0.contains(&sample)
     }
 
+    /// Whether it can lie apart from measured values: not where it begins with the least that unsigned samples can be, which is
+    /// the natural one.
+    pub(crate) fn can_lie_apart(&self, signed: bool) -> bool {
+        signed || *self.0.start() > 0
+    }
+
+    /// Its ends, as numbers.
+    #[expect(clippy::cast_precision_loss, reason = "16 bits")]
+    pub(crate) fn ends(&self) -> [f64; 2] {
+        [*self.0.start() as f64, *self.0.end() as f64]
+    }
+
     /// The same in the modality's units, as planes hold them; none where a table may give the same to values that were
     /// measured.
     pub(crate) fn after(&self, modality: &Modality) -> Option<RangeInclusive<f32>> {

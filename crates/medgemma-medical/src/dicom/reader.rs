@@ -116,15 +116,76 @@ fn has_representation(bytes: &[u8]) -> bool {
     letters.is_some_and(|vr| VR::from_binary([vr[0], vr[1]]).is_some())
 }
 
-/// Whether the first two elements are implicit: explicit data sets have single ones amid the others.
-fn begins_implicit(bytes: &[u8]) -> bool {
-    let Some(&[a, b, c, d]) = bytes.get(4..).and_then(|rest| rest.first_chunk()) else {
+/// The tag of an element, little-endian, as PS3.5, section 7.1, has elements ascend.
+fn ordered(bytes: &[u8]) -> Option<u32> {
+    let &[a, b, c, d] = bytes.first_chunk()?;
+    Some(u32::from_le_bytes([c, d, a, b]))
+}
+
+/// Whether elements are implicit throughout: the first two have no representation, and read so, all lie within the file in
+/// ascending order, up to its end, pixels or a length that is not said. Explicit data sets have single ones amid the others,
+/// of which the next one read so does not.
+fn is_implicit(bytes: &[u8]) -> bool {
+    let (mut rest, mut before, mut count) = (bytes, None, 0);
+    while let (Some(tag), Some(&[a, b, c, d])) = (
+        ordered(rest),
+        rest.get(4..).and_then(|rest| rest.first_chunk()),
+    ) {
+        // A length can look like letters; not the first two.
+        if before.is_some_and(|before| before >= tag) || (count < 2 && has_representation(rest)) {
+            return false;
+        }
+        count += 1;
+        let length = u32::from_le_bytes([a, b, c, d]);
+        if length == u32::MAX {
+            break;
+        }
+        let next = (length as usize).checked_add(8);
+        let Some(next) = next.and_then(|next| rest.get(next..)) else {
+            return false;
+        };
+        if tag >= PIXELS {
+            break;
+        }
+        (rest, before) = (next, Some(tag));
+    }
+    count >= 2
+}
+
+/// Float, double or integer pixel data, behind which there is at most padding.
+const PIXELS: u32 = 0x7FE0_0008;
+
+/// Whether the first two elements are explicit: an implicit one's length can look like letters.
+fn begins_explicit(bytes: &[u8]) -> bool {
+    let Some(vr) = bytes.get(4..6).filter(|_| has_representation(bytes)) else {
         return false;
     };
-    let length = u32::from_le_bytes([a, b, c, d]) as usize;
-    let next = length.checked_add(8).and_then(|next| bytes.get(next..));
-    let next = next.filter(|next| next.len() >= 8);
-    !has_representation(bytes) && next.is_some_and(|next| !has_representation(next))
+    let long = matches!(
+        vr,
+        b"OB"
+            | b"OD"
+            | b"OF"
+            | b"OL"
+            | b"OV"
+            | b"OW"
+            | b"SQ"
+            | b"SV"
+            | b"UC"
+            | b"UN"
+            | b"UR"
+            | b"UT"
+            | b"UV"
+    );
+    let next = if long {
+        let length = bytes.get(8..).and_then(|rest| rest.first_chunk());
+        let length = length.map(|&length| u32::from_le_bytes(length) as usize);
+        length.and_then(|length| length.checked_add(12))
+    } else {
+        let length = bytes.get(6..).and_then(|rest| rest.first_chunk());
+        length.map(|&length| usize::from(u16::from_le_bytes(length)) + 8)
+    };
+    let next = next.and_then(|next| bytes.get(next..));
+    next.is_some_and(|next| has_representation(next) && ordered(bytes) < ordered(next))
 }
 
 /// How the elements are written in fact, and whether with representations: programs that copy a data set under the
@@ -135,17 +196,17 @@ fn written(
     notices: &mut Vec<Notice>,
 ) -> (TransferSyntax, bool) {
     let (found, is_explicit) = match named {
-        TransferSyntax::ImplicitLittleEndian if has_representation(bytes) => {
+        TransferSyntax::ImplicitLittleEndian if begins_explicit(bytes) => {
             (TransferSyntax::ExplicitLittleEndian, true)
         }
         TransferSyntax::ImplicitLittleEndian => return (named, false),
         // What is deflated is not seen here, and the other byte order is not told from damage.
         TransferSyntax::Deflated | TransferSyntax::ExplicitBigEndian => return (named, true),
-        TransferSyntax::ExplicitLittleEndian if begins_implicit(bytes) => {
+        TransferSyntax::ExplicitLittleEndian if is_implicit(bytes) => {
             (TransferSyntax::ImplicitLittleEndian, false)
         }
         // Pixels are packed as named all the same.
-        _ if begins_implicit(bytes) => (named, false),
+        _ if is_implicit(bytes) => (named, false),
         _ => return (named, true),
     };
     notices.push(Notice::TransferSyntaxContradicted);

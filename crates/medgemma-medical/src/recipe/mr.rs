@@ -11,6 +11,7 @@ use super::sampler::Sampler;
 use super::volume::{PreparedVolume, choose, positions, square};
 use super::window::to_byte;
 use crate::error::{Error, Result};
+use crate::padding;
 use crate::plane::Plane;
 use crate::remark::Remark;
 use crate::volume::Volume;
@@ -60,8 +61,8 @@ impl MrRecipe {
 
     /// Stretches the slices that the sampler chooses: `(v − least) / (greatest − least) · 255` in f64, rounded half to
     /// even, over all slices of the volume, shown or not. A volume of one value is white. Grey is repeated into three
-    /// channels. Padding ([`Plane::padding`]), which the serving code knows nothing of, is neither the least nor the greatest
-    /// value, and black. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
+    /// channels. Padding ([`Plane::padding`]) that lies apart from all other values of the volume, which the serving code
+    /// knows nothing of, is neither the least nor the greatest value, and black; the record says so. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
     ///
     /// # Errors
     /// [`Error::Argument`] as for CT, and for values that are infinite or no numbers; [`Error::Image`] as for CT.
@@ -87,19 +88,17 @@ impl MrRecipe {
                         value.to_string(),
                     ));
                 }
-                if !is_padding(plane, value) {
-                    minimum = minimum.min(value);
-                    maximum = maximum.max(value);
-                }
             }
         }
-        if minimum > maximum {
-            let expected = "values beside those of Plane::padding";
-            return Err(Error::argument("slices", expected, "padding alone"));
-        }
-        if slices.iter().any(Plane::is_padded) {
-            let told = "padding left out of least and greatest values and shown black";
-            order.remarks.push(told.to_owned());
+        let left_out = padding::is_left_out(slices);
+        order.remarks.extend(padding::told(slices, left_out));
+        for plane in slices {
+            let is_padding = plane.is_padding();
+            let values = plane.values().iter().copied();
+            for value in values.filter(|&value| !(left_out && is_padding(value))) {
+                minimum = minimum.min(value);
+                maximum = maximum.max(value);
+            }
         }
         let (least, range) = (f64::from(minimum), f64::from(maximum) - f64::from(minimum));
         let byte = |value: f32| {
@@ -111,9 +110,13 @@ impl MrRecipe {
         };
         let images = order.slices_shown.iter().map(|&index| {
             let plane = &slices[index];
+            let is_padding = plane.is_padding();
             let grey = plane.values().iter().map(|&value| {
-                let padding = is_padding(plane, value);
-                if padding { 0 } else { byte(value) }
+                if left_out && is_padding(value) {
+                    0
+                } else {
+                    byte(value)
+                }
             });
             let grey = grey.collect();
             let image = Image::from_gray8(plane.columns(), plane.rows(), grey)?;
@@ -128,10 +131,4 @@ impl MrRecipe {
         };
         Ok(PreparedVolume::new(images, Recipe::Mr(record)))
     }
-}
-
-fn is_padding(plane: &Plane, value: f32) -> bool {
-    plane
-        .padding()
-        .is_some_and(|padding| padding.contains(&value))
 }

@@ -80,7 +80,7 @@ pub struct CtRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MrRecord {
-    /// The least value of the volume but for padding, which became 0.
+    /// The least value of the volume, but for padding that was left out, which became 0.
     pub minimum: f32,
     /// The greatest, which became 255.
     pub maximum: f32,
@@ -112,7 +112,7 @@ pub struct Order {
     /// written, of planes that came without a [`Volume`](crate::Volume).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slices_left_out: usize,
-    /// What [`Volume::remarks`](crate::Volume::remarks) says, in words, and whether padding was left out; not written where
+    /// What [`Volume::remarks`](crate::Volume::remarks) says, in words, and what became of padding; not written where
     /// there is nothing to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,

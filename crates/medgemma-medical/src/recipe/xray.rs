@@ -11,8 +11,9 @@ use super::picture::PreparedPicture;
 use super::record::{Recipe, XrayRecord};
 use super::volume::square;
 use super::window::{Window, to_byte};
-use crate::dicom::{Dicom, Notice};
+use crate::dicom::{Dicom, Notice, VoiWindow};
 use crate::error::{Error, Result};
+use crate::padding;
 use crate::plane::Plane;
 
 /// How values become 8 bits ("values of interest").
@@ -29,7 +30,7 @@ pub enum Voi {
         width: f32,
     },
     /// No window in the file: the least value of the picture becomes 0, the greatest 65535, cut to whole numbers, and
-    /// those are rounded to 8 bits. Padding ([`Plane::padding`]) is neither, and black.
+    /// those are rounded to 8 bits. Padding that lies apart ([`Plane::padding`]) is neither, and black; the record says so.
     #[default]
     FullRange,
     /// The values are 0 to 255 already: of an 8-bit file without a window.
@@ -64,8 +65,8 @@ impl Default for XrayRecipe {
 
 impl XrayRecipe {
     /// The recipe for a frame of a radiograph, by what the file says: its first window of 2 or wider, whatever shape it
-    /// names (the serving code knows the linear one only); else its VOI LUT, which the serving code ignores; else unsigned
-    /// bytes as they are, where all eight bits are used and nothing rescales them; else all values of the frame.
+    /// names (the serving code knows the linear one only), wherever it stands; else its VOI LUT, which the serving code ignores; else unsigned
+    /// bytes as they are, where nothing rescales them; else all values of the frame.
     /// MONOCHROME1 is inverted.
     ///
     /// # Errors
@@ -75,13 +76,9 @@ impl XrayRecipe {
     pub fn for_frame(file: &Dicom, frame: usize) -> Result<Self> {
         check_radiograph(file)?;
         let facts = file.grey_facts(frame)?;
-        let windows = file.windows(frame).into_iter().map(|window| {
-            #[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
-            let narrow = [window.center, window.width].map(|value| value as f32);
-            narrow
-        });
-        let mut windows = windows.filter(|&[center, width]| ends(center, width).is_ok());
-        let voi = match windows.next() {
+        let windows = file.all_windows(frame);
+        let mut windows = windows.iter().map(narrowed);
+        let voi = match windows.find(|&[center, width]| ends(center, width).is_ok()) {
             Some([center, width]) => Voi::Window { center, width },
             None if facts.voi_table => Voi::Table,
             None if facts.bytes => Voi::EightBit,
@@ -112,14 +109,17 @@ impl XrayRecipe {
             _ => file.grey(frame)?,
         };
         let bears = |notice: &&Notice| {
-            use Notice::{ForProcessing, PixelPaddingKept, PixelPaddingLeftOut};
-            matches!(
-                notice,
-                ForProcessing | PixelPaddingKept | PixelPaddingLeftOut
-            )
+            matches!(notice, Notice::ForProcessing | Notice::WindowIgnored)
+                // Through windows and tables all values are shown as they are.
+                || (self.voi == Voi::FullRange && **notice == Notice::PixelPaddingKept)
         };
-        let remarks = file.notices().iter().filter(bears);
-        self.prepared(&plane, remarks.map(ToString::to_string).collect())
+        let notices = file.notices().iter().filter(bears);
+        let mut remarks: Vec<_> = notices.map(ToString::to_string).collect();
+        let first = file.all_windows(frame).first().map(narrowed);
+        if first.is_some_and(|[center, width]| ends(center, width).is_err()) {
+            remarks.push("a window narrower than 2 passed over".to_owned());
+        }
+        self.prepared(&plane, remarks)
     }
 
     /// Sets [`voi`](Self::voi).
@@ -167,7 +167,7 @@ impl XrayRecipe {
         self.prepared(plane, Vec::new())
     }
 
-    fn prepared(&self, plane: &Plane, remarks: Vec<String>) -> Result<PreparedPicture> {
+    fn prepared(&self, plane: &Plane, mut remarks: Vec<String>) -> Result<PreparedPicture> {
         let values = plane.values();
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(Error::argument("plane", "finite values", value.to_string()));
@@ -181,7 +181,13 @@ impl XrayRecipe {
                     .map(|&v| window.byte_by_interpolation(v.into()));
                 ("window", Some(window), bytes.map(invert).collect())
             }
-            Voi::FullRange => ("full range", None, self.full_range(plane)),
+            Voi::FullRange => {
+                let left_out = padding::is_left_out(std::slice::from_ref(plane));
+                let told = padding::told(std::slice::from_ref(plane), left_out);
+                // The file may have said it already.
+                remarks.extend(told.filter(|told| !remarks.contains(told)));
+                ("full range", None, self.full_range(plane, left_out))
+            }
             Voi::EightBit | Voi::Table => {
                 let is_byte = |v: &&f32| (0.0..=255.0).contains(*v) && v.fract() == 0.0;
                 if let Some(value) = values.iter().find(|v| !is_byte(v)) {
@@ -212,10 +218,10 @@ impl XrayRecipe {
     }
 
     /// Least to greatest in 16 bits, cut; inverted there; then 8 bits, rounded half to even. A picture of one value is
-    /// white as `numpy.interp` makes it, before it is inverted. Padding is left out, and black either way.
-    fn full_range(&self, plane: &Plane) -> Vec<u8> {
-        let padding = plane.padding();
-        let is_padding = |value: f32| padding.as_ref().is_some_and(|p| p.contains(&value));
+    /// white as `numpy.interp` makes it, before it is inverted. Padding that is left out is black either way.
+    fn full_range(&self, plane: &Plane, left_out: bool) -> Vec<u8> {
+        let padding = plane.is_padding();
+        let is_padding = |value: f32| left_out && padding(value);
         let values = plane.values().iter().copied();
         let measured = values.clone().filter(|&value| !is_padding(value));
         let least = measured.clone().fold(f32::INFINITY, f32::min);
@@ -241,6 +247,12 @@ impl XrayRecipe {
         };
         values.map(byte).collect()
     }
+}
+
+/// Center and width.
+#[expect(clippy::cast_possible_truncation, reason = "f32 is what windows hold")]
+fn narrowed(window: &VoiWindow) -> [f32; 2] {
+    [window.center, window.width].map(|value| value as f32)
 }
 
 /// The serving code's ends of a window.

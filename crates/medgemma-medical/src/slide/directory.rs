@@ -170,7 +170,8 @@ impl Numbers {
                 323 => directory.tile_height = self.first(values)?,
                 324 => directory.offsets = Some(values),
                 325 => directory.counts = Some(values),
-                700 => directory.is_iscan = self.is_iscan(values)?,
+                // Nothing else of it is needed: what is damaged there says nothing, and the slide is read all the same.
+                700 => directory.is_iscan = self.is_iscan(values).is_ok_and(|is| is),
                 347 => directory.jpeg_tables = Some(values),
                 _ => {}
             }

@@ -1,4 +1,4 @@
-//! What other scanners than Aperio's make of a TIFF: Philips pads every level to whole tiles, so that sizes do not say by how
+//! What other scanners than Aperio's make of a TIFF: Philips pads levels to whole tiles, so that sizes do not say by how
 //! much a level is coarser; Ventana lets tiles overlap, so that side by side they are no picture.
 
 use super::directory::Directory;
@@ -27,18 +27,32 @@ pub(super) fn philips_microns(description: &str) -> Option<f64> {
     (0.02..=20.0).contains(&microns).then_some(microns)
 }
 
-/// How often level 0 was halved for a level that is padded to whole tiles: more often than for the one before it, `above`, and
-/// so that padding explains both sides. None if no number does.
-pub(super) fn halvings(finest: &Directory, level: &Directory, above: u32) -> Option<u32> {
-    let padded = |side: u64, tile: u64, halvings: u32| {
-        let side = (side >> halvings).max(1);
-        side.div_ceil(tile).saturating_mul(tile)
+/// How often level 0 was halved for a level that is padded to whole tiles, or not, and its sides without padding: more often
+/// than for the one before it, `above`, and so that this explains both sides. None if no number does.
+pub(super) fn halvings(finest: &Directory, level: &Directory, above: u32) -> Option<Halved> {
+    let one = |side: u64, tile: u64, found: u64, halvings: u32| {
+        let floor = (side >> halvings).max(1);
+        let padded = floor.div_ceil(tile).saturating_mul(tile);
+        let ceiling = side.div_ceil(1 << halvings);
+        if found == padded || found == floor {
+            Some(floor)
+        } else {
+            (found == ceiling).then_some(ceiling)
+        }
     };
-    let explains = |&halvings: &u32| {
-        padded(finest.width, level.tile_width, halvings) == level.width
-            && padded(finest.height, level.tile_height, halvings) == level.height
-    };
-    (above + 1..=MOST_HALVINGS).find(explains)
+    (above + 1..=MOST_HALVINGS).find_map(|times| {
+        let width = one(finest.width, level.tile_width, level.width, times)?;
+        let height = one(finest.height, level.tile_height, level.height, times)?;
+        let sides = [width, height];
+        Some(Halved { times, sides })
+    })
+}
+
+/// A level of Philips' below level 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Halved {
+    pub(super) times: u32,
+    pub(super) sides: [u64; 2],
 }
 
 /// Whether the file is Ventana's: by its own XML, or by how its levels are described.

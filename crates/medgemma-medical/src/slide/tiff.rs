@@ -9,7 +9,7 @@ use super::aperio::Description;
 use super::directory::{Directory, Numbers, Values};
 use super::limits::{SlideLimits, check_tiles};
 use super::problem::SlideProblem;
-use super::scanner::{halvings, is_philips, is_ventana, philips_microns};
+use super::scanner::{Halved, halvings, is_philips, is_ventana, philips_microns};
 use super::source::Source;
 use super::tile::Coding;
 use super::{Associated, AssociatedKind, Level, TileSource, same_shape};
@@ -81,13 +81,13 @@ impl TiffSlide {
             objective_power: text.objective_power,
             numbers,
         };
-        let levels = if philips {
-            padded_levels(&directories, finest)
-        } else {
-            plain_levels(&directories, finest)
-        };
-        for (directory, halvings) in &levels {
-            slide.add_level(directory, finest, *halvings, limits)?;
+        let padded = philips.then(|| padded_levels(&directories, finest));
+        // Where no picture is half of another, sizes are what they say, of Philips' too.
+        let levels = padded
+            .filter(|levels| levels.len() > 1)
+            .unwrap_or_else(|| plain_levels(&directories, finest));
+        for (directory, halved) in &levels {
+            slide.add_level(directory, finest, *halved, limits)?;
         }
         for directory in &directories {
             if !levels
@@ -108,7 +108,7 @@ impl TiffSlide {
         &mut self,
         directory: &Directory,
         finest: &Directory,
-        halvings: Option<u32>,
+        halved: Option<Halved>,
         limits: &SlideLimits,
     ) -> std::result::Result<(), SlideProblem> {
         let side = directory.tile_width.max(directory.tile_height);
@@ -141,15 +141,12 @@ impl TiffSlide {
             to_usize(directory.tile_width)?,
             to_usize(directory.tile_height)?,
         ];
-        let sides = match halvings {
-            // Without what pads it.
-            Some(halvings) => finest.sides().map(|side| (side >> halvings).max(1)),
-            None => directory.sides(),
-        };
+        // Without what pads it.
+        let sides = halved.map_or(directory.sides(), |halved| halved.sides);
         let sides = [to_usize(sides[0])?, to_usize(sides[1])?];
         let mut level = Level::below(finest.sides(), sides, tile);
-        if let Some(halvings) = halvings {
-            level.downsample = 2f64.powi(halvings.cast_signed());
+        if let Some(halved) = halved {
+            level.downsample = 2f64.powi(halved.times.cast_signed());
         }
         self.levels.push(level);
         self.pictures.push(Picture {
@@ -261,7 +258,7 @@ fn is_of_pyramid(directory: &Directory) -> bool {
 fn plain_levels<'a>(
     directories: &'a [Directory],
     finest: &Directory,
-) -> Vec<(&'a Directory, Option<u32>)> {
+) -> Vec<(&'a Directory, Option<Halved>)> {
     let is_level = |d: &&Directory| {
         let coarser = d.width < finest.width && same_shape(d.sides(), finest.sides());
         std::ptr::eq(*d, finest) || (coarser && is_of_pyramid(d))
@@ -272,12 +269,12 @@ fn plain_levels<'a>(
     levels.into_iter().map(|level| (level, None)).collect()
 }
 
-/// The levels of a pyramid that is padded to whole tiles, and how often each was halved. Of several that one tile holds, the
+/// The levels of a pyramid that may be padded to whole tiles, and how often each was halved. Of several that one tile holds, the
 /// order of the file says which is finer.
 fn padded_levels<'a>(
     directories: &'a [Directory],
     finest: &Directory,
-) -> Vec<(&'a Directory, Option<u32>)> {
+) -> Vec<(&'a Directory, Option<Halved>)> {
     let mut pictures: Vec<_> = directories.iter().filter(|d| is_of_pyramid(d)).collect();
     pictures.sort_by_key(|d| std::cmp::Reverse(d.width.saturating_mul(d.height)));
     let (mut levels, mut above) = (Vec::new(), 0);
@@ -285,7 +282,7 @@ fn padded_levels<'a>(
         if std::ptr::eq(picture, finest) {
             levels.insert(0, (picture, None));
         } else if let Some(found) = halvings(finest, picture, above) {
-            above = found;
+            above = found.times;
             levels.push((picture, Some(found)));
         }
     }
