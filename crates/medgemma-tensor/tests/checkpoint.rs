@@ -305,7 +305,7 @@ fn identical_means_the_same_kind_shape_and_bytes() {
     let source =
         SafetensorsDir::from_bytes(Path::new("memory"), MappedBytes::from_owner(file)).unwrap();
     let mut loader = Loader::new(&source, &[], &device()).unwrap();
-    let scope = loader.scope("");
+    let mut scope = loader.scope("");
     assert!(scope.identical("a", "same").unwrap());
     for other in ["shape", "value", "absent"] {
         assert!(!scope.identical("a", other).unwrap(), "{other}");

@@ -173,7 +173,7 @@ pub enum Error {
         /// The tokenizer's, quoted, its first 80 characters; or that there is none.
         found: String,
     },
-    /// The model's configuration ends a text by an id that is no end in this tokenizer.
+    /// The model's configuration ends a text by an id that is a line's end or blanks in this tokenizer.
     #[error(
         "`eos_token_id` in the model's configuration says that id {id} ends a text, tokenizer `{tokenizer}` has {found} \
          there, expected `<eos>` ({eos}), `<end_of_turn>`{} or another token that is no piece of a text; tokenizer and \
@@ -185,7 +185,7 @@ pub enum Error {
         tokenizer: String,
         /// The id that the configuration gives.
         id: u32,
-        /// The tokenizer's token of that id, quoted, its first 80 characters; or that there is none.
+        /// The tokenizer's token of that id, quoted, its first 80 characters.
         found: String,
         /// Id of `<eos>` in the tokenizer.
         eos: u32,
@@ -194,8 +194,8 @@ pub enum Error {
     },
     /// A tokenizer and an embedding table have sizes that no one model has.
     #[error(
-        "tokenizer `{tokenizer}` has {ids} ids, the model's embedding has {rows} rows, expected a row for each id and few \
-         more; tokenizer and weights are of different checkpoints: use the tokenizer that was published with the weights"
+        "tokenizer `{tokenizer}` has {ids} ids, the model's embedding has {rows} rows, expected a row for each piece \
+         of a text and few more; tokenizer and weights are of different checkpoints: use the tokenizer that was published with the weights"
     )]
     VocabularySize {
         /// Name or path of the tokenizer file.

@@ -113,10 +113,20 @@ fn what_fine_tunes_rename_is_not_held_against_them() {
     assert_eq!(row.1, 4);
     row.0 = "<|tool_call|>".to_owned();
     check(&rows, "llama", &own).unwrap();
-    // Not so a mark of thoughts, which replies are taken apart by.
     let row = rows.iter_mut().find(|row| row.0 == "<unused94>").unwrap();
     row.0 = "<|tool|>".to_owned();
-    check(&rows, "llama", &own).unwrap_err();
+    check(&rows, "llama", &own).unwrap();
+    // Exporters that call every piece normal, rows without a token too.
+    rows.push(("[PAD809]".to_owned(), 5));
+    for row in &mut rows {
+        row.1 = 1;
+    }
+    check(&rows, "llama", &own).unwrap();
+    // What texts and turns are made of still counts.
+    for (a, b) in [("<0x41>", "<0x42>"), ("<start_of_turn>", "<bos>")] {
+        let other = tokenizer(&exchanged(value(), a, b));
+        check(&rows, "llama", &other).unwrap_err();
+    }
 }
 
 #[test]
@@ -127,14 +137,16 @@ fn ids_that_end_a_text_are_tokens_that_can() {
     let mask = own.id("<mask>").unwrap();
     special.check_ends(&own, &[]).unwrap();
     special.check_ends(&own, &[special.eos, end, mask]).unwrap();
+    let beyond = u32::try_from(own.vocab_size()).unwrap();
+    let unused = own.id("<unused94>").unwrap();
+    let none = special.check_ends(&own, &[1, beyond, unused]).unwrap();
+    assert_eq!(none, None);
     let piece = rows(&value()).iter().position(|row| row.1 == 1).unwrap();
-    for wrong in [
-        special.bos,
-        special.start_of_turn.unwrap(),
-        special.start_of_image.unwrap(),
-        u32::try_from(piece).unwrap(),
-        u32::try_from(own.vocab_size()).unwrap(),
-    ] {
+    let piece = u32::try_from(piece).unwrap();
+    let warned = special.check_ends(&own, &[1, piece]).unwrap();
+    assert_eq!(warned, Some(piece));
+    for wrong in ["\u{2581}\u{2581}", "\n\n"] {
+        let wrong = own.id(wrong).unwrap();
         let error = special.check_ends(&own, &[special.eos, wrong]).unwrap_err();
         assert!(
             matches!(error, Error::EndId { id, .. } if id == wrong),
@@ -147,28 +159,61 @@ fn ids_that_end_a_text_are_tokens_that_can() {
     }
 }
 
+/// Under the ids that the published tokenizer gives them.
 #[test]
-fn an_embedding_has_rows_for_all_ids_and_few_more() {
+fn ends_of_gemma_2_are_told_from_those_of_gemma_3() {
+    let mut json = value();
+    let published = [
+        ("<start_of_turn>", 105),
+        ("<end_of_turn>", 106),
+        ("\n", 107),
+    ];
+    for (token, id) in published {
+        let vocab = json["model"]["vocab"].as_object().unwrap();
+        let there = vocab.iter().find(|(_, found)| **found == id).unwrap();
+        let there = there.0.clone();
+        json = exchanged(json, token, &there);
+    }
+    let own = tokenizer(&json);
+    for (token, id) in published {
+        assert_eq!(own.id(token), Some(id));
+    }
+    let special = SpecialTokens::of(&own).unwrap();
+    // As published, and of a trainer that stops where the next turn begins.
+    for ends in [&[1][..], &[1, 106], &[1, 106, 105]] {
+        special.check_ends(&own, ends).unwrap();
+    }
+    let error = special.check_ends(&own, &[1, 107]).unwrap_err();
+    assert!(matches!(error, Error::EndId { id: 107, .. }), "{error}");
+}
+
+#[test]
+fn an_embedding_has_rows_for_all_pieces_and_few_more() {
     let own = tokenizer(&value());
     let special = SpecialTokens::of(&own).unwrap();
     let ids = own.vocab_size();
     // The last id is that of `<image_soft_token>`, which text models have no row for.
     for rows in [ids - 1, ids, ids + 64, ids + 4096] {
-        special.check_rows(&own, rows).unwrap();
+        assert_eq!(special.check_rows(&own, rows).unwrap(), None, "{rows}");
     }
-    for rows in [ids - 2, ids + 4097, 0] {
+    // Behind the pieces are three added tokens.
+    for rows in [ids - 4, ids + 4097, 0] {
         let told = special.check_rows(&own, rows).unwrap_err().to_string();
         for part in [rows.to_string(), ids.to_string()] {
             assert!(told.contains(&part), "`{part}` is not in: {told}");
         }
     }
-    // Another last token is looked up.
+    // A token was added behind it, and the model left as it was.
     let mut json = value();
     let tokens = json["added_tokens"].as_array_mut().unwrap();
-    let last = tokens.last_mut().unwrap();
-    assert_eq!(last["content"], json!("<image_soft_token>"));
-    last["content"] = json!("<other>");
+    let mut more = tokens.last().unwrap().clone();
+    assert_eq!(more["content"], json!("<image_soft_token>"));
+    more["content"] = json!("<other>");
+    more["id"] = json!(ids);
+    tokens.push(more);
     let other = tokenizer(&json);
     let special = SpecialTokens::of(&other).unwrap();
-    special.check_rows(&other, ids - 1).unwrap_err();
+    let first = special.check_rows(&other, ids - 1).unwrap();
+    assert_eq!(first, u32::try_from(ids).ok());
+    assert_eq!(special.check_rows(&other, ids + 1).unwrap(), None);
 }

@@ -12,7 +12,7 @@ use medgemma_tokenizer::Tokenizer;
 use crate::checksum;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::files::folder::{is_gguf, mmproj_beside, text_file};
+use crate::files::folder::{Found, is_gguf, mmproj_beside, text_file, vision_among};
 use crate::gguf;
 use crate::options::{LoadOptions, Mmproj};
 
@@ -36,17 +36,19 @@ impl Files {
     /// [`Error::Tensor`] for what GGUF files can be accused of.
     pub(crate) fn find(path: &Path, options: &LoadOptions<'_>) -> Result<Self> {
         // A path that leads nowhere is judged by its name.
-        let file = if path.is_file() || (is_gguf(path) && !path.is_dir()) {
+        let found = if path.is_file() || (is_gguf(path) && !path.is_dir()) {
             if !is_gguf(path) && !begins_as_gguf(path) {
                 return Err(Error::NotAModel {
                     path: path.to_path_buf(),
                 });
             }
-            Some(path.to_path_buf())
+            let file = path.to_path_buf();
+            let vision = Vec::new();
+            Some(Found { file, vision })
         } else {
             text_file(path)?
         };
-        let Some(file) = file else {
+        let Some(Found { file, vision }) = found else {
             return match &options.mmproj {
                 Mmproj::File(mmproj) => Err(Error::MmprojWithoutGguf {
                     path: path.to_path_buf(),
@@ -61,18 +63,21 @@ impl Files {
             return Err(Error::VisionInside { path: file, found });
         }
         let mmproj = match &options.mmproj {
-            Mmproj::File(mmproj) => Some(mmproj.clone()),
+            Mmproj::File(mmproj) => Some(Gguf::open(mmproj)?),
             Mmproj::Absent => None,
-            Mmproj::Beside => mmproj_beside(&file, text.metadata())?,
+            Mmproj::Beside => match mmproj_beside(&file)? {
+                Some(path) => {
+                    let mmproj = Gguf::open(&path)?;
+                    let fits = gguf::check_vision(mmproj.metadata(), text.metadata());
+                    fits.map_err(|reason| Error::MmprojBeside {
+                        path: file,
+                        reason: Box::new(reason),
+                    })?;
+                    Some(mmproj)
+                }
+                None => vision_among(vision, &file, text.metadata())?,
+            },
         };
-        let mmproj = mmproj.map(|path| Gguf::open(&path)).transpose()?;
-        if let (Mmproj::Beside, Some(mmproj)) = (&options.mmproj, &mmproj) {
-            let fits = gguf::check_vision(mmproj.metadata(), text.metadata());
-            fits.map_err(|reason| Error::MmprojBeside {
-                path: file,
-                reason: Box::new(reason),
-            })?;
-        }
         Ok(Self::Gguf(Box::new(GgufPair::new(text, mmproj)?)))
     }
 

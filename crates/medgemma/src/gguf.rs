@@ -198,17 +198,15 @@ pub(crate) fn check_architecture(metadata: &GgufMetadata) -> Result<()> {
     Err(metadata.error(key, expected))
 }
 
-/// A key or tensor of a vision part within the text model's file, as Ollama packs both into one.
+/// What tells of a vision part within the text model's file, as Ollama packs both into one: a key of its,
+/// else a tensor. A file with such keys and no such tensor is a text model, whose keys were left over.
 pub(crate) fn vision_inside(text: &Gguf) -> Option<String> {
+    // Of the tower and of the projector, in Ollama's names and in llama.cpp's.
+    let of_vision = |name: &&str| name.starts_with("v.") || name.starts_with("mm.");
+    let tensor = text.names().into_iter().find(of_vision)?;
     let mut keys = text.metadata().keys();
     let key = keys.find(|key| key.starts_with("gemma3.vision."));
-    let tensor = || {
-        let names = text.names().into_iter();
-        // Of the tower and of the projector, in Ollama's names and in llama.cpp's.
-        let mut names = names.filter(|name| name.starts_with("v.") || name.starts_with("mm."));
-        names.next()
-    };
-    key.or_else(tensor).map(str::to_owned)
+    Some(key.unwrap_or(tensor).to_owned())
 }
 
 /// Rows of the embedding, which only the tensor itself tells.

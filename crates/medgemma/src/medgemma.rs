@@ -11,6 +11,7 @@ use medgemma_tensor::Device;
 use medgemma_tokenizer::{ConfiguredIds, SpecialTokens, Tokenizer, render};
 
 use crate::chat::Chat;
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::message::Message;
@@ -55,9 +56,10 @@ impl fmt::Debug for MedGemma {
 impl MedGemma {
     /// Loads a Hugging Face model directory, as published, or a GGUF file onto a device.
     ///
-    /// Of a GGUF model, the vision part is taken from the only `mmproj` file beside it (another may
-    /// be named by [`LoadOptions::with_mmproj`]), and the tokenizer from a `tokenizer.json` beside
-    /// it, which must spell ids as the file's own vocabulary does, else from the file itself.
+    /// Of a GGUF model, the vision part is taken from the only file beside it with `mmproj` in its name
+    /// (another may be named by [`LoadOptions::with_mmproj`]; see [`Mmproj::Beside`](crate::Mmproj::Beside)
+    /// for folders), and the tokenizer from a `tokenizer.json` beside it, which must spell texts by the same
+    /// ids as the file's own vocabulary, else from the file itself.
     ///
     /// # Errors
     /// As [`Model::load`]; [`Error::Tokenizer`] for the tokenizer, also for one of another model.
@@ -80,15 +82,26 @@ impl MedGemma {
         let tokenizer = files.tokenizer()?;
         let special = SpecialTokens::of(&tokenizer)?;
         let listed = files.listed()?;
+        // Before the weights, which take a while.
+        let config = files.config()?;
+        special.check(&configured_ids(&config))?;
         // A GGUF file says both in one breath, and has been held against a tokenizer beside it.
-        let from_directory = matches!(files, Files::Directory(_));
-        let prefix_cache = options.prefix_cache;
-        let model = Model::from_files(path, files, device, options)?;
-        special.check(&configured_ids(&model))?;
-        if from_directory {
-            special.check_ends(&tokenizer, &model.config().generation.eos_token_ids)?;
+        if matches!(files, Files::Directory(_)) {
+            let ends = &config.generation.eos_token_ids;
+            if let Some(id) = special.check_ends(&tokenizer, ends)? {
+                tracing::warn!(id, "a piece of text ends an answer by `eos_token_id`");
+            }
         }
-        special.check_rows(&tokenizer, model.config().text.vocab_size)?;
+        let rows = config.text.vocab_size;
+        if let Some(id) = special.check_rows(&tokenizer, rows)? {
+            tracing::warn!(
+                id,
+                rows,
+                "a token without a row in the embedding: prompts with it are refused"
+            );
+        }
+        let prefix_cache = options.prefix_cache;
+        let model = Model::from_files(path, files, config, device, options)?;
         let stop_ids = stop_ids(&model, &special);
         let soft_token = model.config().multimodal.as_ref().map(|m| m.image_token_id);
         let prefixes = prefix_cache.map(|bytes| Arc::new(PrefixCache::new(bytes, soft_token)));
@@ -364,10 +377,10 @@ fn conversation(messages: &[Message]) -> Result<(String, Vec<&Image>)> {
 }
 
 /// Ids in the configuration that the tokenizer must agree with.
-fn configured_ids(model: &Model) -> ConfiguredIds {
-    let multimodal = model.config().multimodal.as_ref();
+fn configured_ids(config: &ModelConfig) -> ConfiguredIds {
+    let multimodal = config.multimodal.as_ref();
     ConfiguredIds {
-        bos_token_id: model.config().text.bos_token_id,
+        bos_token_id: config.text.bos_token_id,
         boi_token_index: multimodal.map(|m| m.boi_token_id),
         eoi_token_index: multimodal.map(|m| m.eoi_token_id),
         image_token_index: multimodal.map(|m| m.image_token_id),

@@ -101,17 +101,18 @@ impl Model {
     /// type or not supported; [`Error::Image`] for a processor this library does not know.
     pub fn load(path: &Path, device: &Device, options: LoadOptions<'_>) -> Result<Self> {
         let files = Files::find(path, &options)?;
-        Self::from_files(path, files, device, options)
+        let config = files.config()?;
+        Self::from_files(path, files, config, device, options)
     }
 
-    /// Loads what was found at `path`.
+    /// Loads what was found at `path`, by its configuration.
     pub(crate) fn from_files(
         path: &Path,
         files: Files,
+        config: ModelConfig,
         device: &Device,
         options: LoadOptions<'_>,
     ) -> Result<Self> {
-        let config = files.config()?;
         for key in &config.unknown_keys {
             tracing::warn!(key, "unknown key in the model's configuration");
         }

@@ -142,8 +142,10 @@ pub type LoadObserver<'a> = Box<dyn FnMut(u64, u64) + Send + 'a>;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Mmproj {
-    /// In the only file beside the model whose name has `mmproj` in it; without one, the model
-    /// takes no images. Several are an error.
+    /// In the only file beside the model whose name has `mmproj` in it. Where a folder was named, with
+    /// several files that may be the model by their names, and the header of one alone says that it is, a
+    /// vision part among the others will do too, if it fits. Without one, the model takes no images.
+    /// Several are an error.
     #[default]
     Beside,
     /// In this file.

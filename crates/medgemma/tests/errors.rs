@@ -8,6 +8,7 @@
 
 mod support;
 
+use std::fs;
 use std::ops::ControlFlow;
 
 use medgemma::{Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Workload};
@@ -80,27 +81,18 @@ fn files_of_different_models_are_told_apart() {
         &scratch.edit_json("config.json", bos),
         &["bos_token_id", "3", "2"],
     );
-    // Where this tokenizer begins a turn, another may end it.
+    // Where this tokenizer has a line's end, another has that of a turn.
     let scratch = Scratch::of("mm-2025").edit_json("generation_config.json", |c| {
-        c["eos_token_id"] = json!([1, 8]);
+        c["eos_token_id"] = json!([1, 10]);
     });
-    refused(
-        &scratch,
-        &["eos_token_id", "id 8", "<start_of_turn>", "(9)"],
-    );
-    // The ids of the tokenizer end at 431; the embedding has 448 rows.
-    let scratch = Scratch::of("mm-2025").edit_json("tokenizer.json", |t| {
-        let tokens = t["added_tokens"].as_array_mut().unwrap();
-        let more = |id: u32| {
-            let mut token = tokens[0].clone();
-            token["id"] = id.into();
-            token["content"] = format!("<more{id}>").into();
-            token
-        };
-        let more: Vec<_> = (432..=448).map(more).collect();
-        tokens.extend(more);
+    refused(&scratch, &["eos_token_id", "id 10", r#""\n""#, "(9)"]);
+    // Pieces of the tokenizer have no row. It is told by the configuration, before any weight is read.
+    let scratch = Scratch::of("mm-2025").edit_json("config.json", |c| {
+        c["text_config"]["vocab_size"] = json!(400);
     });
-    refused(&scratch, &["tokenizer.json", "449 ids", "448 rows"]);
+    let weights = scratch.file("model-00001-of-00002.safetensors");
+    fs::write(weights, "none").unwrap();
+    refused(&scratch, &["tokenizer.json", "432 ids", "400 rows"]);
     let length = |c: &mut serde_json::Value| c["image_seq_length"] = json!(16);
     let scratch = Scratch::of("mm-2025").edit_json("preprocessor_config.json", length);
     refused(&scratch, &["image_seq_length", "16", "4"]);
@@ -421,6 +413,28 @@ fn a_model_beyond_the_memory_allowed_is_refused_with_the_figures() {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
     load(plan.total()).expect("exactly enough");
+}
+
+#[test]
+fn a_token_without_a_row_is_refused_where_it_is_used() {
+    // The ids of the tokenizer end at 431; the embedding has 448 rows.
+    let scratch = Scratch::of("mm-2025").edit_json("tokenizer.json", |t| {
+        let tokens = t["added_tokens"].as_array_mut().unwrap();
+        let more = |id: u32| {
+            let mut token = tokens[0].clone();
+            token["id"] = id.into();
+            token["content"] = format!("<more{id}>").into();
+            token
+        };
+        let more: Vec<_> = (432..=448).map(more).collect();
+        tokens.extend(more);
+    });
+    let model = load(scratch.path());
+    let answer = |text: &str| model.generate(&[Message::user().text(text)], &up_to(1));
+    answer("a<more447>").expect("it has a row");
+    let error = answer("a<more448>").expect_err("it has none");
+    let told = error.to_string();
+    assert!(told.contains("448"), "{told}");
 }
 
 /// Bytes of weights in the plan of a load that a byte of memory is not enough for.

@@ -85,6 +85,9 @@ fn files_that_are_no_text_model_do_not_make_it_ambiguous() {
     with_vision(dir.path());
     let model = MedGemma::load(dir.path(), &cpu()).unwrap();
     assert!(sees(&model), "there is one");
+    // Of a file that is named itself, only the names beside it are looked at.
+    let model = MedGemma::load(dir.path().join("model.gguf"), &cpu()).unwrap();
+    assert!(!sees(&model), "none was named");
     // Two of the family are still one too many.
     let model = dir.path().join("model.gguf");
     fs::copy(&model, dir.path().join("second.gguf")).unwrap();
@@ -126,6 +129,19 @@ fn a_vision_part_of_another_model_is_none_unless_its_name_says_so() {
 }
 
 #[test]
+fn a_vision_part_that_no_one_named_is_done_without_if_it_is_damaged() {
+    let dir = folder();
+    with_vision(dir.path());
+    let path = dir.path().join("vision.gguf");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(!sees(&MedGemma::load(dir.path(), &cpu()).unwrap()));
+    fs::rename(&path, dir.path().join("mmproj.gguf")).unwrap();
+    let (error, _) = refusal(dir.path());
+    assert!(matches!(error, Error::Tensor(_)), "{error}");
+}
+
+#[test]
 fn a_text_model_is_not_its_own_vision_part() {
     let dir = folder();
     let renamed = dir.path().join("model-for-mmproj.gguf");
@@ -163,6 +179,9 @@ fn an_adapter_beside_a_published_directory_is_no_second_model() {
     let weights = scratch.file("weights.safetensors");
     fs::rename(scratch.file("model.safetensors"), weights).unwrap();
     peft(scratch.path());
+    for name in ["adapters.safetensors", "0000100_adapters.safetensors"] {
+        fs::write(scratch.file(name), "MLX's, of a step").unwrap();
+    }
     MedGemma::load(scratch.path(), &cpu()).unwrap();
 }
 
@@ -171,22 +190,26 @@ fn a_file_with_both_parts_inside_is_told_from_a_damaged_one() {
     let dir = folder();
     let path = dir.path().join("model.gguf");
     let sound = GgufFile::read(&path);
-    let of_ollama: [fn(&mut GgufFile); 2] = [
-        |file| file.set_u32("gemma3.vision.block_count", 27),
-        |file| {
-            let mut tensor = file.tensor("output_norm.weight").clone();
-            tensor.name = "v.blk.0.layer_norm1.weight".to_owned();
-            file.tensors.push(tensor);
-        },
-    ];
-    for change in of_ollama {
+    const KEY: &str = "gemma3.vision.block_count";
+    const TENSOR: &str = "v.blk.0.layer_norm1.weight";
+    for (key, named) in [(false, TENSOR), (true, KEY)] {
         let mut file = sound.clone();
-        change(&mut file);
+        if key {
+            file.set_u32(KEY, 27);
+        }
+        let mut tensor = file.tensor("output_norm.weight").clone();
+        tensor.name = TENSOR.to_owned();
+        file.tensors.push(tensor);
         file.write(&path);
         let (error, told) = refusal(&path);
         assert!(matches!(error, Error::VisionInside { .. }), "{error}");
-        for part in ["model.gguf", "Ollama", "llama.cpp", "mmproj"] {
+        for part in ["model.gguf", named, "Ollama", "llama.cpp", "mmproj"] {
             assert!(told.contains(part), "`{part}` is not in: {told}");
         }
     }
+    // A key without tensors was left over when the vision part was taken out.
+    let mut file = sound;
+    file.set_u32(KEY, 27);
+    file.write(&path);
+    assert!(!sees(&MedGemma::load(&path, &cpu()).unwrap()));
 }

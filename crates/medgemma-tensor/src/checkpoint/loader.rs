@@ -55,6 +55,8 @@ pub struct Loader<'a> {
     device: Device,
     names: NameMap,
     taken: BTreeSet<String>,
+    /// Pairs of tensors that [`Scope::identical`] has compared, and whether they are the same.
+    compared: BTreeMap<(String, String), bool>,
     ignored_suffixes: Vec<Ignore>,
     ignored_prefixes: Vec<(String, &'static str)>,
     report: LoadReport,
@@ -88,6 +90,7 @@ impl<'a> Loader<'a> {
             device: device.clone(),
             names,
             taken: BTreeSet::new(),
+            compared: BTreeMap::new(),
             ignored_suffixes: Vec::new(),
             ignored_prefixes: Vec::new(),
             report,
@@ -109,7 +112,8 @@ impl<'a> Loader<'a> {
     }
 
     /// Bytes that all tensors of the checkpoint will take on a CPU, in the precision asked for, but for
-    /// those that a rule leaves aside so far: [`Loader::with_ignored`], [`Loader::ignore`]. On the device `ndarray`, which has no half precision, these are four for each number that is not in blocks.
+    /// those that a rule leaves aside so far: [`Loader::with_ignored`], [`Loader::ignore`]. On the device
+    /// `ndarray`, which has no half precision, these are four for each number that is not in blocks.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         let tensors = self.names.files.iter();

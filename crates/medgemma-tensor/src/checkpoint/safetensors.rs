@@ -14,15 +14,15 @@ use crate::error::{Error, Result};
 /// The file name of a checkpoint that was not sharded.
 const SINGLE_FILE: &str = "model.safetensors";
 
-/// Names of files that hold what a fine-tune adds to a model, as peft and MLX write them.
-const ADAPTERS: [&str; 2] = ["adapter_model.safetensors", "adapters.safetensors"];
-
 /// Whether the file at `path` is, by its name, an adapter: what a fine-tune adds to a model, and no
-/// model.
+/// model. peft writes `adapter_model.safetensors`; MLX `adapters.safetensors`, and the same behind the
+/// number of a step, `0000100_adapters.safetensors`.
 #[must_use]
 pub fn is_adapter(path: &Path) -> bool {
-    let name = path.file_name();
-    name.is_some_and(|name| ADAPTERS.iter().any(|adapter| name == *adapter))
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| {
+        name == "adapter_model.safetensors" || name.ends_with("adapters.safetensors")
+    })
 }
 
 /// One mapped file.

@@ -40,23 +40,30 @@ impl<'a> Scope<'_, 'a> {
         self.loader.find(&self.full(key)).is_some()
     }
 
-    /// Whether `a` and `b` both exist and hold the same bytes: a matrix that a file repeats.
+    /// Whether `a` and `b` both exist and hold the same bytes: a matrix that a file repeats. The answer is
+    /// remembered, since it may take gigabytes to read.
     ///
     /// # Errors
     /// Those of reading the bytes.
-    pub fn identical(&self, a: &str, b: &str) -> Result<bool> {
+    pub fn identical(&mut self, a: &str, b: &str) -> Result<bool> {
+        let pair = (self.full(a), self.full(b));
+        if let Some(&same) = self.loader.compared.get(&pair) {
+            return Ok(same);
+        }
         let loader = &self.loader;
-        match (loader.find(&self.full(a)), loader.find(&self.full(b))) {
+        let same = match (loader.find(&pair.0), loader.find(&pair.1)) {
             (Some((a, a_info)), Some((b, b_info))) if a_info == b_info => {
                 let (a, b) = (loader.source.bytes(a)?, loader.source.bytes(b)?);
                 let same = *a == *b;
                 // Gigabytes of which one is not needed, and the other not yet.
                 a.release();
                 b.release();
-                Ok(same)
+                same
             }
-            _ => Ok(false),
-        }
+            _ => false,
+        };
+        self.loader.compared.insert(pair, same);
+        Ok(same)
     }
 
     /// The shape of `key` as the file has it, for sizes that a config does not tell.
