@@ -193,7 +193,7 @@ impl Catalog {
             let id = std::str::from_utf8(record.id).ok()?.to_owned();
             Some((id, record.metadata.read()?.0))
         };
-        let mut window = Window::new(self, &(row..row + 1));
+        let mut window = Window::new(self, &(row..row + 1), Vec::new());
         let record = window.record(row)?;
         record.and_then(owned).ok_or_else(|| Error::Damaged {
             path: self.log.path.clone(),

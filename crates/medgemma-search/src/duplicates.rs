@@ -132,7 +132,12 @@ impl<F: FnMut(Compared) -> ControlFlow<()>> Watch<F> {
     fn tell(&mut self, pairs: u64) {
         self.compared.done += pairs;
         // Pieces that were begun before an end was asked for are not told of.
-        self.stopped = self.stopped || (self.progress)(self.compared).is_break();
+        if self.stopped {
+            return;
+        }
+        // Should `progress` panic, that ends the comparison too.
+        self.stopped = true;
+        self.stopped = (self.progress)(self.compared).is_break();
     }
 }
 
@@ -156,7 +161,8 @@ impl Index {
     /// [`Index::duplicates`], telling `progress` how far it is: after every 128 vectors, which have
     /// then been compared with all later ones. Where it breaks, pieces that were begun are ended, and
     /// what was found by then is returned with [`Duplicates::stopped`]. It is called by one thread at a
-    /// time, of those of `cpu`.
+    /// time, of those of `cpu`, and while it runs the others wait as soon as they have ended their piece.
+    /// Where it panics, pieces that were begun are ended, and the panic goes on.
     ///
     /// # Errors
     /// As [`Index::duplicates`].

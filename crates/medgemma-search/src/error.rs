@@ -88,6 +88,13 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The file that this writer has locked is not in the folder any more, so that another writer may
+    /// have the index open.
+    #[error("{}: expected the file that this writer has locked, found none or another; leave it there while an index is open: see that no other writer is, drop this one and open the index again", path.display())]
+    Unlocked {
+        /// The file.
+        path: PathBuf,
+    },
     /// An earlier append of this writer failed, so what the disk holds is not known.
     #[error("{}: expected a writer without a failed append, found one; drop it and open the index again, which sorts out what the disk holds", path.display())]
     Failed {

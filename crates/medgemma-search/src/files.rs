@@ -7,7 +7,7 @@
 //! | `codes` | `[rows, dimension]` i8, see `quantize`; can be made again from `vectors` |
 //! | `log` | one frame per batch: ids, metadata, deletions, checksums of the rows in the other files |
 //! | `commit` | identity, and how far the log is published, in two slots written in turn |
-//! | `lock` | empty; locked while a writer is open, and so is `commit` where others can still read it |
+//! | `lock` | empty; locked while a writer is open |
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};

@@ -60,8 +60,9 @@ impl Index {
         let log = NamedFile::open(folder, files::LOG, false, RESTORE)?;
         let mut catalog = Catalog::open(log, &slots.latest)?;
         if slots.damaged {
-            // The damaged slot may have been the newer one; what it published is in the log.
-            let adopted = recovery::adopt(&mut catalog, &files)?;
+            // The damaged slot may have been the newer one; what it published is in the log. Codes that
+            // are damaged as well are an error below, not a batch less.
+            let adopted = recovery::adopt(&mut catalog, &files, false)?.len();
             tracing::warn!(adopted, "the file `commit` is damaged; a writer repairs it");
         }
         if let Some(span) = catalog.last() {
@@ -111,6 +112,16 @@ impl Index {
         let latest = slots.latest;
         if latest.sequence <= self.catalog.state().sequence {
             return Ok(false);
+        }
+        if !self.files.reach(latest.rows)? {
+            // A writer has made them again, in another file; of this index still?
+            let codes = self.files.reopened_codes()?;
+            if !self.goes_on(&self::slots(&self.folder)?) {
+                return Err(Error::Replaced {
+                    path: self.folder.clone(),
+                });
+            }
+            self.files.codes = codes;
         }
         // The codes first: there must never be a row without them. Where damage has stopped the
         // catalog half-way, there must be none without a row either.
@@ -200,7 +211,8 @@ impl Index {
     /// The ids of vectors that can be found and may be damaged, in the order in which they were
     /// appended: reads all vectors once. A checksum is of a whole batch, so that all of a damaged one
     /// are named. Once each of them is put again (`Ingestion::with_again`, for a folder of pictures) or
-    /// deleted, the index can be copied and exported.
+    /// deleted, the index can be copied and exported. Damage to the vectors of the last batch is found
+    /// before: [`Index::open`] and [`Writer::open`] refuse it, and the folder is to be restored.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the log has changed since it was read, [`Error::Io`].
@@ -229,7 +241,10 @@ impl Index {
     /// deleted and replaced ones take up. Vectors and metadata stay the same, bit for bit.
     ///
     /// The checksums of all batches that still have vectors to be found are compared first, so that
-    /// damage is not copied under new ones. Damage to codes does not matter: the copy gets its own. The copy becomes an index when it is whole. A copy that fails is removed again;
+    /// damage is not copied under new ones. Damage to codes of older batches does not matter: the copy
+    /// gets its own. A damaged last batch lets no index be opened, and so be copied: its codes
+    /// [`Writer::open`] makes again, for its vectors the folder is to be restored. The copy becomes an
+    /// index when it is whole. A copy that fails is removed again;
     /// one that a crash interrupts leaves a folder without an index, which is to be deleted before
     /// another copy is made there.
     ///
@@ -241,7 +256,7 @@ impl Index {
         let folder = folder.as_ref();
         let (mut writer, header) = Writer::begin(folder, &self.fingerprint)?;
         let filled = self.append_all(&mut writer);
-        match filled.and_then(|()| header.publish(folder)) {
+        match filled.and_then(|()| writer.publish_header(&header)) {
             Ok(()) => Ok(writer),
             Err(error) => {
                 writer.discard();

@@ -233,6 +233,59 @@ mod tests {
         hold(&steps, Disk::default, 1);
     }
 
+    #[test]
+    fn codes_that_are_missing_or_short_are_there_again_when_all_of_them_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = Writer::create(folder.path(), &fingerprint()).expect("created");
+        for first in [0, 1500] {
+            writer
+                .append(&batch(first..first + 1500))
+                .expect("appended");
+        }
+        drop(writer);
+        let path = folder.path().join("codes");
+        let whole = fs::read(&path).expect("read");
+        let open = || Writer::open(folder.path(), &fingerprint()).map(|(_, recovery)| recovery);
+        // Of 3000 rows none, or so many.
+        for (rows, remade) in [
+            (None, 3000),
+            (Some(0), 3000),
+            (Some(1200), 1800),
+            (Some(2000), 1500),
+        ] {
+            let take = || match rows {
+                None => fs::remove_file(&path),
+                Some(rows) => fs::write(&path, &whole[..rows * 2]),
+            };
+            take().expect("taken");
+            let (recovery, steps) = noted(NONE, open);
+            assert_eq!(recovery.expect("opened").remade_codes, remade);
+            assert_eq!(fs::read(&path).expect("read"), whole);
+            hold(&steps, Disk::default, 2);
+            let (last, _) = steps
+                .iter()
+                .rfind(|step| step.0 != Step::SyncFolder)
+                .expect("steps");
+            assert_eq!(*last, Step::Rename);
+            for at in 0..steps.len() {
+                take().expect("taken");
+                let before = fs::read(&path).ok();
+                let (failed, _) = noted(at..usize::MAX, open);
+                assert!(matches!(failed, Err(Error::Io { .. })), "{at}: {failed:?}");
+                let found = fs::read(&path).ok();
+                // The last step only waits.
+                let expected = if at + 1 == steps.len() {
+                    Some(whole.clone())
+                } else {
+                    before
+                };
+                assert!(found == expected, "{rows:?}, step {at}");
+                open().expect("opened");
+                assert_eq!(fs::read(&path).expect("read"), whole);
+            }
+        }
+    }
+
     /// An index of three batches of a copy, and where one can be made.
     fn archive(folder: &Path) -> (Index, PathBuf) {
         let path = folder.join("index");

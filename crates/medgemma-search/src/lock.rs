@@ -1,19 +1,19 @@
 //! One writer at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::files;
 
 /// Keeps other writers out until it is dropped, or the process ends in whatever way.
+///
+/// No file that is read is ever locked: where locks are mandatory, as on Windows and on CIFS, nobody
+/// else could read it, not even this process by another handle.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    lock: File,
-    /// The file `commit`, locked too: without `lock`, which who cleans up may take for a leftover of a
-    /// crash and delete, there is an index still, and a second writer would lock another `lock`.
-    commit: Option<File>,
+    file: File,
+    path: PathBuf,
 }
 
 impl Lock {
@@ -23,41 +23,57 @@ impl Lock {
         let mut options = File::options();
         options.write(true).create(true).truncate(false);
         kept(&mut options);
-        let lock = options.open(&path);
-        let lock = lock.map_err(Error::io(&path, "open the file"))?;
-        try_lock(&lock, folder, &path)?;
-        let mut lock = Self { lock, commit: None };
-        lock.hold(folder)?;
+        let file = options.open(&path);
+        let file = file.map_err(Error::io(&path, "open the file"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked {
+                    path: folder.to_owned(),
+                });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::io(&path, "lock the file")(source));
+            }
+        }
+        let lock = Self { file, path };
+        lock.expect()?;
         Ok(lock)
     }
 
-    /// Locks the file `commit` as well, if there is one and it is not held yet.
-    ///
-    /// Not on Windows, where nobody could read it any more; there `lock` cannot be deleted while it is
-    /// open.
-    pub(crate) fn hold(&mut self, folder: &Path) -> Result<()> {
-        if self.commit.is_some() || !cfg!(unix) {
+    /// An error unless the file that is locked is the one in the folder: who cleans up may have taken
+    /// it for a leftover of a crash, and another writer locks another file then.
+    pub(crate) fn expect(&self) -> Result<()> {
+        if is_at(&self.file, &self.path)? {
             return Ok(());
         }
-        let path = folder.join(files::COMMIT);
-        let commit = match File::options().write(true).open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            commit => commit.map_err(Error::io(&path, "open the file"))?,
-        };
-        try_lock(&commit, folder, &path)?;
-        self.commit = Some(commit);
-        Ok(())
+        Err(Error::Unlocked {
+            path: self.path.clone(),
+        })
     }
 }
 
-fn try_lock(file: &File, folder: &Path, path: &Path) -> Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked {
-            path: folder.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(Error::io(path, "lock the file")(source)),
+/// Whether `path` leads to the open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let held = file
+        .metadata()
+        .map_err(Error::io(path, "look at the file"))?;
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        found => {
+            let found = found.map_err(Error::io(path, "look at the file"))?;
+            Ok((held.dev(), held.ino()) == (found.dev(), found.ino()))
+        }
     }
+}
+
+/// Elsewhere the file cannot be deleted while it is open.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "looking can fail on unix")]
+fn is_at(_: &File, _: &Path) -> Result<bool> {
+    Ok(true)
 }
 
 /// Lets nobody delete the file while it is open: others may read and write it.
@@ -71,11 +87,8 @@ fn kept(_: &mut OpenOptions) {}
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing is not enough: a process that another thread is just starting has the open files
-        // too, for a moment, and would hold the lock. What fails here is left to closing. `lock` goes
-        // last: who has it must not find `commit` locked.
-        for file in self.commit.iter().chain([&self.lock]) {
-            let _ = file.unlock();
-        }
+        // Closing is not enough: a process that another thread is just starting has the open file
+        // too, for a moment, and would hold the lock. What fails here is left to closing.
+        let _ = self.file.unlock();
     }
 }

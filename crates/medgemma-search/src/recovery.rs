@@ -7,9 +7,10 @@ use std::fmt;
 
 use crate::catalog::Catalog;
 use crate::commit::{Commit, Slots};
-use crate::error::Result;
+use crate::error::{Error, RESTORE, Result};
 use crate::files::NamedFile;
-use crate::rows::RowFiles;
+use crate::frame::Span;
+use crate::rows::{self, RowFiles};
 
 /// What opening an index for writing found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,17 +90,23 @@ pub(crate) fn recover(
     if catalog.following()?.is_some() {
         write_again(&slots.latest, catalog, rows)?;
     }
-    let adopted_batches = adopt(catalog, rows)?;
+    // Without a slot or the codes, a batch that was published may be behind the published state. Its
+    // codes can be made again, once its vectors are as the log says.
+    let codes_too = !slots.damaged && !rows.no_codes;
+    let adopted = adopt(catalog, rows, codes_too)?;
+    if slots.damaged && !rows.reach(catalog.state().rows)? {
+        expect_no_more(catalog, rows)?;
+    }
     if let Some(span) = catalog.last() {
         rows.expect_batch(span)?;
     }
-    let remade_codes = remake_codes(catalog, rows)?;
+    let remade_codes = remake_codes(catalog, rows, &adopted)?;
     let state = *catalog.state();
     let recovery = Recovery {
         batches: state.sequence,
         rows: state.rows,
         live: catalog.live_rows(),
-        adopted_batches,
+        adopted_batches: adopted.len() as u64,
         torn_log_bytes: catalog.log_mut().cut(state.log_bytes)?,
         torn_vector_bytes: rows.vectors.cut(rows.vector_at(state.rows))?,
         torn_code_bytes: rows.codes.cut(rows.code_at(state.rows))?,
@@ -131,32 +138,84 @@ fn write_again(published: &Commit, catalog: &mut Catalog, rows: &mut RowFiles) -
     rows.codes.rewrite(code_at..rows.codes.len()?)
 }
 
-/// Takes in the batches that are whole, in the log and in the rows: how many.
-pub(crate) fn adopt(catalog: &mut Catalog, rows: &RowFiles) -> Result<u64> {
-    let mut adopted = 0;
+/// Takes in the batches that are whole, in the log, in the vectors, and in the codes if these count:
+/// what they say of their rows.
+pub(crate) fn adopt(catalog: &mut Catalog, rows: &RowFiles, codes_too: bool) -> Result<Vec<Span>> {
+    let mut adopted = Vec::new();
     while let Some(frame) = catalog.following()? {
-        if !rows.has_vectors(&frame.span)? || !rows.has_codes(&frame.span)? {
+        if !rows.has_vectors(&frame.span)? || codes_too && !rows.has_codes(&frame.span)? {
             break;
         }
         catalog.adopt(&frame)?;
-        adopted += 1;
+        adopted.push(frame.span);
     }
     Ok(adopted)
 }
 
-/// Makes the codes again that are missing, and those of the last batch if they are damaged: how many.
-fn remake_codes(catalog: &Catalog, rows: &mut RowFiles) -> Result<u64> {
-    let Some(last) = catalog.last() else {
-        return Ok(0);
-    };
-    if rows.has_codes(last)? {
-        return Ok(0);
+/// An error if something lies behind what was taken in: where so much is missing, nobody can tell an
+/// unfinished append from a published batch, which must not be cut off.
+fn expect_no_more(catalog: &mut Catalog, rows: &RowFiles) -> Result<()> {
+    let state = *catalog.state();
+    let ends = [
+        (&*catalog.log_mut(), state.log_bytes),
+        (&rows.vectors, rows.vector_at(state.rows)),
+    ];
+    for (file, end) in ends {
+        let found = file.len()?;
+        if found > end {
+            return Err(Error::Damaged {
+                path: file.path.clone(),
+                at: end,
+                what: "end of what is whole",
+                expected: format!(
+                    "{end} bytes, since codes are missing and a slot of `commit` is damaged"
+                ),
+                found: found.to_string(),
+                remedy: RESTORE,
+            });
+        }
     }
-    let whole = rows.codes.len()? / rows.code_at(1);
-    let bad = whole.min(last.first_row)..catalog.state().rows;
-    let count = bad.end - bad.start;
-    rows.remake_codes(bad)?;
-    rows.codes.sync()?;
-    rows.expect_codes(last)?;
+    Ok(())
+}
+
+/// Makes the codes again that are missing, and those of the last batch and of the `adopted` ones if
+/// they are damaged: how many.
+fn remake_codes(catalog: &Catalog, rows: &mut RowFiles, adopted: &[Span]) -> Result<u64> {
+    let mut spans = adopted.to_vec();
+    if adopted.is_empty() {
+        spans.extend(catalog.last());
+    }
+    let all = catalog.state().rows;
+    if !rows.reach(all)? {
+        let trusted = spans.first().map_or(all, |span| span.first_row);
+        let whole = match rows.no_codes {
+            true => 0,
+            false => rows.codes.len()? / rows.code_at(1),
+        };
+        let kept = whole.min(trusted);
+        rows.renew_codes(kept, all)?;
+        expect_codes(rows, &spans)?;
+        return Ok(all - kept);
+    }
+    // In their place: a crash leaves a checksum that does not fit, and the next recovery finds it.
+    let mut damaged = Vec::new();
+    for span in spans {
+        if !rows.has_codes(&span)? {
+            damaged.push(span);
+        }
+    }
+    let mut count = 0;
+    for span in &damaged {
+        rows.remake_codes(span.first_row..rows::end(span))?;
+        count += u64::from(span.rows);
+    }
+    if count > 0 {
+        rows.codes.sync()?;
+    }
+    expect_codes(rows, &damaged)?;
     Ok(count)
+}
+
+fn expect_codes(rows: &RowFiles, spans: &[Span]) -> Result<()> {
+    spans.iter().try_for_each(|span| rows.expect_codes(span))
 }

@@ -22,27 +22,62 @@ pub(crate) const NEAR: f64 = 1e-3;
 pub(crate) struct RowFiles {
     pub(crate) vectors: NamedFile,
     pub(crate) codes: NamedFile,
+    /// There was no file of codes. `codes` has another name for now, and [`RowFiles::renew_codes`] is
+    /// to be called.
+    pub(crate) no_codes: bool,
     dimension: usize,
 }
 
 impl RowFiles {
-    /// Opens both. A writer makes a file of codes that is missing, for recovery to fill.
+    /// Opens both. Of a file of codes that is missing, a writer makes another for recovery to fill.
     pub(crate) fn open(folder: &Path, dimension: usize, write: bool) -> Result<Self> {
         let vectors = NamedFile::open(folder, files::VECTORS, write, RESTORE)?;
-        let codes = match NamedFile::open(folder, files::CODES, write, REOPEN) {
-            Err(Error::Damaged { .. }) if write => {
-                let codes = NamedFile::create(folder, files::CODES)?;
-                codes.sync()?;
-                files::sync_folder(folder)?;
-                codes
-            }
-            codes => codes?,
+        let (codes, no_codes) = match NamedFile::open(folder, files::CODES, write, REOPEN) {
+            Err(Error::Damaged { .. }) if write => (fresh_codes(folder)?, true),
+            codes => (codes?, false),
         };
         Ok(Self {
             vectors,
             codes,
+            no_codes,
             dimension,
         })
+    }
+
+    /// Whether there are codes of `rows` rows, as far as the length tells.
+    pub(crate) fn reach(&self, rows: u64) -> Result<bool> {
+        Ok(!self.no_codes && self.codes.len()? >= self.code_at(rows))
+    }
+
+    /// The file of codes, opened once more for reading: a writer may have made another.
+    pub(crate) fn reopened_codes(&self) -> Result<NamedFile> {
+        let folder = files::above(&self.codes.path);
+        NamedFile::open(folder, files::CODES, false, REOPEN)
+    }
+
+    /// Makes a file of the codes of `rows` rows in the place of one that has fewer: of the first
+    /// `kept` the codes that are there, the others from their vectors.
+    ///
+    /// Another file, since a crash could leave the length of this one without all of its bytes, and
+    /// nobody would look at those of older batches.
+    pub(crate) fn renew_codes(&mut self, kept: u64, rows: u64) -> Result<()> {
+        let path = files::above(&self.codes.path).join(files::CODES);
+        let fresh = fresh_codes(files::above(&path))?;
+        let old = std::mem::replace(&mut self.codes, fresh);
+        for first in chunks(0..kept) {
+            let (at, end) = (self.code_at(first), self.code_at(kept.min(first + CHUNK)));
+            let mut codes = vec![0; usize::try_from(end - at).expect("a chunk is small")];
+            old.read_at(at, &mut codes)?;
+            self.codes.write_at(at, &codes)?;
+        }
+        // Windows gives nobody the name of a file that is open.
+        drop(old);
+        self.remake_codes(kept..rows)?;
+        self.codes.sync()?;
+        files::rename(&self.codes.path, &path)?;
+        self.codes.path = path;
+        self.no_codes = false;
+        Ok(())
     }
 
     /// Where row `row` begins in the file of vectors.
@@ -157,10 +192,7 @@ impl RowFiles {
 
     /// Makes the codes of `rows` again from their vectors. The caller waits for the disk.
     pub(crate) fn remake_codes(&mut self, rows: Range<u64>) -> Result<()> {
-        for first in rows
-            .clone()
-            .step_by(usize::try_from(CHUNK).expect("a small number"))
-        {
+        for first in chunks(rows.clone()) {
             let last = rows.end.min(first + CHUNK);
             let bytes = self.vector_at(first)..self.vector_at(last);
             let mut codes = Vec::new();
@@ -188,6 +220,16 @@ const REMAKE: &str = "open the index for writing and call `Writer::remake_codes`
 /// What to do about codes that are not there.
 const REOPEN: &str =
     "open the index for writing (`Writer::open`), which makes codes again from the vectors";
+
+/// Where to begin with each chunk of some rows.
+fn chunks(rows: Range<u64>) -> impl Iterator<Item = u64> {
+    rows.step_by(usize::try_from(CHUNK).expect("a small number"))
+}
+
+/// An empty file of codes, under another name until it has all of them.
+fn fresh_codes(folder: &Path) -> Result<NamedFile> {
+    NamedFile::create(folder, &files::unpublished(files::CODES))
+}
 
 /// One more than a batch's last row.
 pub(crate) fn end(span: &Span) -> u64 {

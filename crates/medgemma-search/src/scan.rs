@@ -79,10 +79,14 @@ pub(crate) fn matching(cpu: &Cpu, catalog: &Catalog, filter: &Filter) -> Result<
     let live = catalog.live();
     let words: Vec<AtomicU64> = (0..live.words()).map(|_| AtomicU64::new(0)).collect();
     let failed: Mutex<Option<Error>> = Mutex::default();
+    // One for each thread that takes part, not for each piece.
+    let rooms: Mutex<Vec<Vec<u8>>> = Mutex::default();
+    let lock = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
     cpu.pool().run(words.len().div_ceil(PIECE), &|piece| {
         let part = piece * PIECE..words.len().min((piece + 1) * PIECE);
         let rows = part.start * WORD..part.end * WORD;
-        let mut window = Window::new(catalog, &rows);
+        let taken = lock().pop();
+        let mut window = Window::new(catalog, &rows, taken.unwrap_or_default());
         let mut find = |index: usize| {
             let mut found = 0;
             for bit in bits(live.word(index)) {
@@ -97,6 +101,7 @@ pub(crate) fn matching(cpu: &Cpu, catalog: &Catalog, filter: &Filter) -> Result<
         if let Err(error) = part.clone().try_for_each(&mut find) {
             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         }
+        lock().push(window.into_room());
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.map_or(Ok(()), Err)?;

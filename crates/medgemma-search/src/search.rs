@@ -1,12 +1,14 @@
 //! The best hits: a scan of the 8-bit codes for candidates, whose f32 vectors decide. What the codes
 //! do not tell apart can be missed, unless a second scan is asked for.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use medgemma_kernels::Cpu;
 
 use crate::best::{Best, Ranked};
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::index::Index;
 use crate::mask::Mask;
 use crate::metadata::Metadata;
@@ -45,7 +47,7 @@ struct Target<'a> {
     codes: Vec<i8>,
     scaling: Scaling,
     /// The rows that may be found, if not all live ones.
-    mask: Option<Mask>,
+    mask: Option<Arc<Mask>>,
 }
 
 impl Target<'_> {
@@ -77,7 +79,8 @@ impl Index {
     }
 
     /// [`Index::search`] for several queries in one pass over the codes: as many hits for each as
-    /// alone, in less time than one after the other.
+    /// alone, in less time than one after the other. Metadata are read once for each filter, however
+    /// many of the queries have it.
     ///
     /// # Errors
     /// As [`Index::search`].
@@ -109,26 +112,33 @@ impl Index {
     }
 
     fn targets<'a>(&self, cpu: &Cpu, queries: &'a [Query]) -> Result<Vec<Target<'a>>> {
+        let mut masks: Vec<(&'a Filter, Arc<Mask>)> = Vec::new();
+        let mut mask = |filter: &'a Filter| {
+            if let Some((_, mask)) = masks.iter().find(|(known, _)| *known == filter) {
+                return Ok(Arc::clone(mask));
+            }
+            let mask = Arc::new(scan::matching(cpu, self.catalog(), filter)?);
+            masks.push((filter, Arc::clone(&mask)));
+            Ok(mask)
+        };
         let target = |(index, query): (usize, &'a Query)| {
             let argument = format!("query {index}.vector");
             let unit = writer::unit(&query.vector, self.fingerprint(), &argument)?;
             let mut codes = Vec::with_capacity(unit.len());
             let scaling = quantize::encode(&unit, &mut codes);
-            let filter = query.filter.as_ref();
-            let mask = filter.map(|filter| scan::matching(cpu, self.catalog(), filter));
             Ok(Target {
                 query,
                 unit,
                 codes,
                 scaling,
-                mask: mask.transpose()?,
+                mask: query.filter.as_ref().map(&mut mask).transpose()?,
             })
         };
         queries.iter().enumerate().map(target).collect()
     }
 
     fn mask<'a>(&'a self, target: &'a Target<'_>) -> &'a Mask {
-        target.mask.as_ref().unwrap_or(self.catalog().live())
+        target.mask.as_deref().unwrap_or(self.catalog().live())
     }
 
     /// Calls `each` with every block of rows that any of the targets may find.
@@ -259,5 +269,43 @@ impl Index {
             return Ok(quantize::score(product));
         }
         Err(self.files().damaged_vector(row, product))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use medgemma_kernels::Cpu;
+
+    use crate::{Batch, Filter, Fingerprint, Index, Metadata, Query, Writer};
+
+    #[test]
+    fn queries_of_one_filter_share_its_rows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fingerprint = Fingerprint::new("m", 2);
+        let mut writer = Writer::create(folder.path(), &fingerprint).expect("created");
+        let mut batch = Batch::new();
+        for age in 0..3 {
+            let metadata = Metadata::from([("age".to_owned(), age.into())]);
+            batch.put(age.to_string(), vec![1.0, 2.0], metadata);
+        }
+        writer.append(&batch).expect("appended");
+        let index = Index::open(folder.path(), &fingerprint).expect("opened");
+        let filtered = |age: i32| Query::new([1.0, 0.0]).with_filter(Filter::equals("age", age));
+        let queries = [
+            filtered(1),
+            Query::new([1.0, 0.0]),
+            filtered(2),
+            filtered(1),
+        ];
+        let targets = index.targets(&Cpu::detect(), &queries).expect("made ready");
+        let masks: Vec<_> = targets.iter().map(|target| target.mask.clone()).collect();
+        let [Some(first), None, Some(other), Some(last)] = &masks[..] else {
+            panic!("{masks:?}");
+        };
+        assert!(Arc::ptr_eq(first, last));
+        assert_eq!(first.iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(other.iter().collect::<Vec<_>>(), [2]);
     }
 }

@@ -23,14 +23,20 @@ pub(crate) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// For some `rows`, of which there may be fewer.
-    pub(crate) fn new(catalog: &'a Catalog, rows: &Range<usize>) -> Self {
+    /// For some `rows`, of which there may be fewer. `room` is used again.
+    pub(crate) fn new(catalog: &'a Catalog, rows: &Range<usize>, room: Vec<u8>) -> Self {
         Self {
             catalog,
             end: catalog.offset(rows.end),
-            at: 0,
-            bytes: Vec::new(),
+            // Behind everything: what is in the room is of another window.
+            at: u64::MAX,
+            bytes: room,
         }
+    }
+
+    /// The room, for another window.
+    pub(crate) fn into_room(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// What the log says of a row; `None` only if the log has changed since it was read. Rows are

@@ -38,7 +38,7 @@ pub struct Writer {
     commit: NamedFile,
     /// An append has failed half-way.
     failed: bool,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Writer {
@@ -47,19 +47,26 @@ impl Writer {
     /// # Errors
     /// [`Error::Argument`] for a fingerprint that none can have, [`Error::Exists`] if there is an
     /// index, [`Error::Occupied`] if there is a file in the way that is not empty, such as the
-    /// vectors of an index that has lost its header, [`Error::Locked`], [`Error::Io`].
+    /// vectors of an index that has lost its header, [`Error::Locked`], [`Error::Unlocked`] if the file
+    /// `lock` was deleted meanwhile, [`Error::Io`].
     pub fn create(folder: impl AsRef<Path>, fingerprint: &Fingerprint) -> Result<Self> {
         let (writer, header) = Self::begin(folder.as_ref(), fingerprint)?;
         // A crash before this line leaves files that the next call replaces.
-        header.publish(&writer.folder)?;
+        writer.publish_header(&header)?;
         Ok(writer)
+    }
+
+    /// Makes the folder an index, whose other files [`Writer::begin`] has made.
+    pub(crate) fn publish_header(&self, header: &Header) -> Result<()> {
+        self.lock.expect()?;
+        header.publish(&self.folder)
     }
 
     /// All files of a new index but its header, which makes the folder one when it is published.
     pub(crate) fn begin(folder: &Path, fingerprint: &Fingerprint) -> Result<(Self, Header)> {
         fingerprint.check()?;
         files::create_folder(folder)?;
-        let mut lock = Lock::take(folder)?;
+        let lock = Lock::take(folder)?;
         if Header::exists(folder)? {
             return Err(Error::Exists {
                 path: folder.to_owned(),
@@ -77,7 +84,6 @@ impl Writer {
         }
         let header = Header::new(fingerprint);
         let mut commit = NamedFile::create(folder, files::COMMIT)?;
-        lock.hold(folder)?;
         Commit::default().publish_twice(header.identity, &mut commit)?;
         files::sync_folder(folder)?;
         let (writer, _) = Self::open_locked(folder, &header, lock)?;
@@ -91,7 +97,8 @@ impl Writer {
             catalog,
             rows,
             commit,
-            _lock,
+            // Held until all is removed.
+            lock: _lock,
             ..
         } = self;
         // Windows removes no file that is open.
@@ -150,7 +157,7 @@ impl Writer {
             rows,
             commit,
             failed: false,
-            _lock: lock,
+            lock,
         };
         Ok((writer, recovery))
     }
@@ -160,8 +167,9 @@ impl Writer {
     /// single vectors; the whole batch is held in memory a second time.
     ///
     /// # Errors
-    /// [`Error::Argument`] names the entry at fault, and nothing was written. After [`Error::Io`]
-    /// every further append is [`Error::Failed`]; only opening the index again tells whether the batch
+    /// [`Error::Argument`] names the entry at fault, and nothing was written. [`Error::Unlocked`] if the
+    /// file `lock` was deleted meanwhile: nobody keeps another writer out then. After [`Error::Io`] every
+    /// further append is [`Error::Failed`]; only opening the index again tells whether the batch
     /// is there. It is wholly or not at all.
     pub fn append(&mut self, batch: &Batch) -> Result<Appended> {
         if self.failed {
@@ -174,6 +182,7 @@ impl Writer {
         let Some(prepared) = prepared else {
             return Ok(appended);
         };
+        self.lock.expect()?;
         self.failed = true;
         self.write(&prepared)?;
         self.failed = false;
@@ -261,6 +270,8 @@ impl Writer {
             log_bytes: state.log_bytes + frame.len() as u64,
             rows: state.rows + u64::from(prepared.rows),
         };
+        // Another writer would have cut off what was just written, or written over it.
+        self.lock.expect()?;
         next.publish(self.identity, &mut self.commit)?;
         self.catalog.advance(&next)
     }
@@ -332,8 +343,10 @@ impl Writer {
     /// index open: they would see codes change.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if vectors that are needed are, and nothing was written then; [`Error::Io`].
+    /// [`Error::Damaged`] if vectors that are needed are, and nothing was written then;
+    /// [`Error::Unlocked`], [`Error::Io`].
     pub fn remake_codes(&mut self) -> Result<()> {
+        self.lock.expect()?;
         let mut damaged = Vec::new();
         self.catalog.spans(|span| {
             if self.rows.has_codes(span)? {

@@ -174,8 +174,10 @@ impl Ingestion {
     }
 
     /// Embedding the pictures of these ids again, where they are met, such as those that
-    /// [`Index::damaged`](crate::Index::damaged) names. They count as [`Ingested::added`]; the index
-    /// keeps the old vector of a picture that is not met.
+    /// [`Index::damaged`](crate::Index::damaged) names. They count as [`Ingested::added`]. Only the vector
+    /// is replaced where no place of the picture is recorded, or the recorded one leads to it; otherwise
+    /// metadata are those of this run too, as of any picture that was moved. The index keeps the old
+    /// vector of a picture that is not met.
     #[must_use]
     pub fn with_again(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.again = ids.into_iter().collect();
@@ -235,11 +237,8 @@ impl Ingestion {
         let writer = RwLock::new(writer);
         let read = |index: usize| {
             let recorded = |id: &str| {
-                if self.again.contains(id) {
-                    return None;
-                }
                 let writer = writer.read().unwrap_or_else(PoisonError::into_inner);
-                places::recorded(&writer, id)
+                places::recorded(&writer, id, self.again.contains(id))
             };
             let path: &Path = &files[index];
             reading::read(&root, path, self.largest, recorded, &decode)

@@ -79,15 +79,23 @@ impl Ingestion {
     }
 }
 
-/// What the index knows of an id: nothing, or where its picture was, if that was recorded.
-pub(super) fn recorded(writer: &Writer, id: &str) -> Option<Option<PathBuf>> {
+/// What the index knows of a picture.
+pub(super) struct Recorded {
+    /// Where it was, if that was recorded.
+    pub(super) place: Option<PathBuf>,
+    /// Its metadata, if it is to be embedded again.
+    pub(super) again: Option<Metadata>,
+}
+
+/// What the index knows of an id, which may have to be embedded `again`.
+pub(super) fn recorded(writer: &Writer, id: &str, again: bool) -> Option<Recorded> {
     let row = writer.catalog().find(id.as_bytes())?;
-    Some(
-        writer
-            .catalog()
-            .record(row)
-            .and_then(|record| path(&record)),
-    )
+    let record = writer.catalog().record(row);
+    let metadata = |record: Record<'_>| record.metadata.read().map(|(metadata, _)| metadata);
+    Some(Recorded {
+        place: record.and_then(|record| path(&record)),
+        again: record.filter(|_| again).and_then(metadata),
+    })
 }
 
 /// The place of a picture that was ingested. A text `path` of a vector with another id, or one that is

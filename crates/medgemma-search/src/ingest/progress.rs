@@ -195,8 +195,8 @@ pub enum Fault {
         "expected an embedding of finite numbers, not all zero, found another; look at the picture and at the model"
     )]
     Vector,
-    /// It is equal to the byte to a file for which `embed` gave no vector, and is in the index as
-    /// little as that is.
+    /// It is equal to the byte to a file for which `embed` gave no vector: neither is taken in. What
+    /// was to be embedded again keeps its old vector.
     #[error("is equal to {}, which cannot be embedded", path.display())]
     Equal {
         /// The other file.

@@ -5,10 +5,11 @@ use std::error::Error as StdError;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::Ingestion;
+use super::places::{self, Recorded};
 use super::progress::Fault;
-use super::{Ingestion, places};
 use crate::content::content_id;
 use crate::metadata::{self, Metadata, Value};
 
@@ -67,12 +68,13 @@ pub(super) struct Root<'a> {
     pub(super) absolute: &'a Path,
 }
 
-/// Reads the file at `path` and decodes it, unless it is known and where it is recorded.
+/// Reads the file at `path` and decodes it, unless it is known, where it is recorded, and not to be
+/// embedded again.
 pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
     root: &Root<'_>,
     path: &Path,
     largest: u64,
-    recorded: impl Fn(&str) -> Option<Option<PathBuf>>,
+    recorded: impl Fn(&str) -> Option<Recorded>,
     decode: impl Fn(&SourceFile<'_>) -> Result<(P, Metadata), D>,
 ) -> Outcome<P> {
     let bytes = match bytes(path, largest) {
@@ -82,14 +84,15 @@ pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
     let id = content_id(&bytes);
     let relative = path.strip_prefix(root.folder).unwrap_or(path);
     let place = root.absolute.join(relative);
-    let recorded = recorded(&id);
-    let moved = recorded.is_some();
-    if let Some(recorded) = recorded {
+    let (mut moved, mut kept) = (false, None);
+    if let Some(Recorded { place: old, again }) = recorded(&id) {
         // No place: somebody else has put it there, and says of it what they want.
-        let stays = |recorded: &PathBuf| *recorded == place || places::leads_to(recorded, &id);
-        if recorded.as_ref().is_none_or(stays) {
+        let stays = old.is_none_or(|old| old == place || places::leads_to(&old, &id));
+        if stays && again.is_none() {
             return Outcome::Known(id);
         }
+        moved = again.is_none();
+        kept = again.filter(|_| stays);
     }
     let parts: Vec<_> = relative.iter().map(Ingestion::escaped).collect();
     let name = parts.join("/");
@@ -103,7 +106,10 @@ pub(super) fn read<P, D: Into<Box<dyn StdError + Send + Sync>>>(
     // that it may have left half-done is looked at again but by itself.
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(&file)));
     let (picture, mut metadata) = match decoded {
-        Ok(Ok(decoded)) => decoded,
+        Ok(Ok((picture, metadata))) => match kept {
+            Some(kept) => return Outcome::Decoded(id, picture, kept),
+            None => (picture, metadata),
+        },
         Ok(Err(error)) => return Outcome::Faulty(Some(id), Fault::Decode(error.into())),
         Err(panic) => return Outcome::Faulty(Some(id), Fault::Panic(said(&*panic))),
     };

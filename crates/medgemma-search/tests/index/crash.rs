@@ -235,6 +235,69 @@ fn a_torn_write_of_the_slot_hides_no_damage() {
 }
 
 #[test]
+fn without_codes_and_one_slot_no_published_batch_is_cut_off() {
+    let scene = Scene::new();
+    let folder = scene.folder.path();
+    let (old, new) = (&scene.before["commit"], &scene.after["commit"]);
+    let changed = (0..new.len()).rfind(|&at| old[at] != new[at]);
+    let mut damaged = scene.after.clone();
+    // The slot that was written last.
+    damaged.get_mut("commit").expect("a file")[changed.expect("a change")] ^= 1;
+    let unpublished = scene.unpublished();
+    let remove = || fs::remove_file(folder.join("codes")).expect("removed");
+    for (case, mut files) in [("damaged", damaged.clone()), ("not written", unpublished)] {
+        // Missing, with nothing in them, and those of the batch before.
+        files.remove("codes");
+        remove();
+        let recovery = scene.check(&files, true, case);
+        assert_eq!((recovery.adopted_batches, recovery.remade_codes), (1, 5));
+        let codes = fs::read(folder.join("codes")).expect("read");
+        assert_eq!(codes[..scene.after["codes"].len()], scene.after["codes"]);
+        if case == "damaged" {
+            for codes in [Vec::new(), scene.before["codes"].clone()] {
+                files.insert("codes", codes);
+                let recovery = scene.check(&files, true, case);
+                assert_eq!(recovery.adopted_batches, 1);
+            }
+        }
+    }
+    // Changed ones, which a reader must not take for a batch that is not there.
+    let mut files = damaged.clone();
+    *files
+        .get_mut("codes")
+        .and_then(|codes| codes.last_mut())
+        .expect("a code") ^= 1;
+    write(folder, &files);
+    let error = Index::open(folder, &fingerprint(DIMENSION)).expect_err("damaged codes");
+    assert!(error.to_string().contains("codes"), "{error}");
+    assert_eq!(scene.check(&files, true, "changed codes").remade_codes, 2);
+    // Where the batch is damaged as well nobody can tell whether it was published.
+    for name in ["vectors", "log"] {
+        for missing in [true, false] {
+            let mut files = damaged.clone();
+            *files
+                .get_mut(name)
+                .and_then(|bytes| bytes.last_mut())
+                .expect("a byte") ^= 1;
+            write(folder, &files);
+            if missing {
+                files.remove("codes");
+                remove();
+            } else {
+                files.insert("codes", Vec::new());
+            }
+            let error = scene.open(&files).expect_err(name);
+            let message = error.to_string();
+            assert!(matches!(error, Error::Damaged { .. }), "{message}");
+            assert!(message.contains("restore"), "{message}");
+            for (name, bytes) in files {
+                assert_eq!(fs::read(folder.join(name)).expect("read"), bytes, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_batch_that_does_not_follow_is_not_taken() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();

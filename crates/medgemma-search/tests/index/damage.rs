@@ -377,7 +377,7 @@ fn there_is_one_index_in_a_folder_and_one_writer() {
 
 #[test]
 #[cfg(unix)]
-fn a_lock_that_is_deleted_lets_nobody_in() {
+fn a_writer_whose_lock_is_deleted_or_replaced_writes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     let one = |id: &str| {
@@ -385,24 +385,69 @@ fn a_lock_that_is_deleted_lets_nobody_in() {
         batch.put(id, vec![1.0, 2.0], Metadata::new());
         batch
     };
+    let bytes = || ["vectors", "codes", "log", "commit"].map(|name| fs::read(path.join(name)).ok());
+    let refused = |writer: &mut Writer| {
+        let before = bytes();
+        for error in [
+            writer.append(&one("x")).map(drop).expect_err("no lock"),
+            writer.remake_codes().expect_err("no lock"),
+        ] {
+            let message = error.to_string();
+            assert!(matches!(error, Error::Unlocked { .. }), "{message}");
+            for part in ["lock", "expected", "open the index again"] {
+                assert!(message.contains(part), "{part}: {message}");
+            }
+        }
+        assert_eq!(bytes(), before);
+    };
     // Of an index that is made, and of one that is opened.
     let mut writer = Writer::create(path, &fingerprint(2)).expect("created");
     for id in ["a", "b"] {
         fs::remove_file(path.join("lock")).expect("removed");
-        let second = Writer::open(path, &fingerprint(2)).map(drop);
-        let error = second.expect_err("a second writer");
-        assert!(matches!(error, Error::Locked { .. }), "{error}");
-        writer.append(&one(id)).expect("appended");
+        refused(&mut writer);
+        let (mut second, _) = Writer::open(path, &fingerprint(2)).expect("opened");
+        refused(&mut writer);
+        // Who has lost the lock takes none from who has it.
         drop(writer);
+        second.append(&one(id)).expect("appended");
+        let third = Writer::open(path, &fingerprint(2)).map(drop);
+        assert!(matches!(third, Err(Error::Locked { .. })), "{third:?}");
+        drop(second);
         writer = Writer::open(path, &fingerprint(2)).expect("unlocked").0;
     }
     assert_eq!(writer.len(), 2);
-    // Nor may another index be made while one is: its header, the last file, is not there yet.
-    fs::remove_file(path.join("lock")).expect("removed");
-    fs::remove_file(path.join("header")).expect("removed");
-    let second = Writer::create(path, &fingerprint(2)).map(drop);
-    let error = second.expect_err("a second writer");
-    assert!(matches!(error, Error::Locked { .. }), "{error}");
+}
+
+#[test]
+fn no_file_that_is_read_is_locked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let writer = Writer::create(folder.path(), &fingerprint(2)).expect("created");
+    for name in ["header", "vectors", "codes", "log", "commit"] {
+        let file = fs::File::options()
+            .write(true)
+            .open(folder.path().join(name));
+        file.expect("opened").try_lock().expect(name);
+    }
+    drop(writer);
+}
+
+#[test]
+fn a_reader_goes_on_when_codes_were_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let mut index = archive(path);
+    fs::remove_file(path.join("codes")).expect("removed");
+    let (mut writer, recovery) = Writer::open(path, &fingerprint(8)).expect("opened");
+    assert_eq!(recovery.remade_codes, 40);
+    let mut batch = Batch::new();
+    batch.put("new", vec![1.0; 8], Metadata::new());
+    writer.append(&batch).expect("appended");
+    assert!(index.refresh().expect("refreshed"));
+    assert_eq!(index.len(), 41);
+    index.verify().expect("whole");
+    let query = Query::new([1.0; 8]).with_k(1);
+    let hits = index.search(&Cpu::detect(), &query).expect("searched");
+    assert_eq!(hits[0].id, "new");
 }
 
 #[test]

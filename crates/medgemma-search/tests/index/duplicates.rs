@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use medgemma_search::{Batch, Compared, DuplicateOptions, Filter, Index, Metadata, Writer};
 use rand::RngExt;
@@ -108,6 +109,24 @@ fn a_comparison_tells_how_far_it_is_and_can_be_stopped() {
             assert!(part.found > 0 && part.found < whole.found, "{}", part.found);
         }
         assert!(part.pairs.iter().all(|pair| whole.pairs.contains(pair)));
+    }
+}
+
+#[test]
+fn a_watcher_that_panics_ends_the_comparison() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = build(folder.path(), DIMENSION, 128, &archive());
+    let options = DuplicateOptions::default().with_threshold(0.9);
+    for cpu in cpus() {
+        let mut calls = 0;
+        let watched = catch_unwind(AssertUnwindSafe(|| {
+            index.duplicates_watched(&cpu, &options, |_| {
+                calls += 1;
+                panic!("the watcher's fault");
+            })
+        }));
+        assert!(watched.is_err());
+        assert_eq!(calls, 1);
     }
 }
 

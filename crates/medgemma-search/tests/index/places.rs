@@ -228,6 +228,51 @@ fn what_is_damaged_is_embedded_again_where_it_is_asked_for() {
 }
 
 #[test]
+fn what_is_embedded_again_keeps_metadata_that_are_right() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
+    pictures(&from, 6);
+    let ingestion = Ingestion::new(&from).with_batch(2);
+    let said = |file: &SourceFile<'_>, word: &str| {
+        let metadata = Metadata::from([("said".to_owned(), word.into())]);
+        Ok::<_, String>((file.bytes.to_vec(), metadata))
+    };
+    let first = |file: &SourceFile<'_>| said(file, "first");
+    let run = ingestion.run(&mut writer(&to), first, embed, |_| ON);
+    run.expect("ingested");
+    // Somebody else's, without a place.
+    let put = content_id(b"P1");
+    let own = Metadata::from([("patient".to_owned(), "7".into())]);
+    let mut batch = Batch::new();
+    batch.put(&put, vec![1.0, 0.0, 0.0], own.clone());
+    writer(&to).append(&batch).expect("appended");
+    fs::rename(from.join("002.PNG"), from.join("moved.PNG")).expect("moved");
+    let before = all(&to);
+    let ids = before.iter().map(|entry| entry.id.clone());
+    let again = ingestion.clone().with_again(ids);
+    let second = |file: &SourceFile<'_>| said(file, "second");
+    let turned = |pictures: Vec<Picture>| -> Embedded {
+        Ok(pictures.iter().map(|_| Ok(vec![0.0, 0.0, 1.0])).collect())
+    };
+    let run = again.run(&mut writer(&to), second, turned, |_| ON);
+    assert_eq!(counts(&run.expect("ingested")), [6, 6, 0, 0, 0]);
+    let moved = content_id(b"P2");
+    for old in before {
+        let new = all(&to).into_iter().find(|new| new.id == old.id);
+        let new = new.expect("there");
+        assert_eq!(new.vector, [0.0, 0.0, 1.0]);
+        if new.id == moved {
+            let path = from.canonicalize().expect("a folder").join("moved.PNG");
+            assert_eq!(Ingestion::path_of(&new.metadata), Some(path));
+            assert_eq!(new.metadata["said"], "second".into());
+        } else {
+            assert!(new.metadata == old.metadata, "{}", new.id);
+        }
+        assert_eq!(new.id == put, new.metadata == own);
+    }
+}
+
+#[test]
 fn damage_is_not_written_again_with_a_picture_that_was_moved() {
     let folder = tempfile::tempdir().expect("a folder");
     let (from, to) = (folder.path().join("pictures"), folder.path().join("index"));
