@@ -4,8 +4,9 @@
 use medgemma_answers::{Finding, Polarity, Side, mentions};
 
 use Finding::{
-    Atelectasis, Cardiomegaly, Consolidation, Emphysema, Fracture, Hernia, Lymphadenopathy, Mass,
-    Nodule, Opacity, PleuralEffusion, Pneumonia, Pneumothorax, PulmonaryEdema, PulmonaryEmbolism,
+    Atelectasis, Cardiomegaly, Consolidation, Emphysema, Fracture, Hemorrhage, Hernia,
+    Lymphadenopathy, Mass, Nodule, Opacity, PleuralEffusion, Pneumonia, Pneumothorax,
+    PulmonaryEdema, PulmonaryEmbolism,
 };
 use Polarity::{Absent, Present, Uncertain};
 use Side::{Both, Left, Right};
@@ -198,7 +199,7 @@ fn a_denial_ends_where_something_else_is_said_to_be() {
         ),
         (
             "No pneumothorax, effusion is unchanged.",
-            &[a(Pneumothorax), u(PleuralEffusion)],
+            &[a(Pneumothorax), p(PleuralEffusion)],
         ),
         (
             "No effusion or pneumothorax, cardiomegaly.",
@@ -543,6 +544,215 @@ fn sentences_that_were_met_last() {
         (
             "No pulmonary edema, pneumothorax, or large pleural effusion.",
             &[a(PulmonaryEdema), a(Pneumothorax), a(PleuralEffusion)],
+        ),
+    ]);
+}
+
+/// Behind a colon or a dash a word of denial may speak of another thing.
+#[test]
+fn an_answer_denies_only_where_it_says_no_more() {
+    hold(&[
+        (
+            "Large right pneumothorax \u{2014} no mediastinal shift.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "Right pneumothorax: no mediastinal shift.",
+            &[at(Pneumothorax, Right)],
+        ),
+        ("Subdural hemorrhage - no mass effect.", &[p(Hemorrhage)]),
+        (
+            "Acute pulmonary embolism - no right heart strain.",
+            &[p(PulmonaryEmbolism)],
+        ),
+        (
+            "Pulmonary embolism: no right heart strain.",
+            &[p(PulmonaryEmbolism)],
+        ),
+        (
+            "Left hip fracture \u{2013} no dislocation.",
+            &[at(Fracture, Left)],
+        ),
+        (
+            "Lung nodule, 4 mm \u{2013} no follow-up needed per Fleischner.",
+            &[p(Nodule)],
+        ),
+        ("Nodule: no growth since 2019.", &[p(Nodule)]),
+        (
+            "Pneumothorax: no tension, small left apical.",
+            &[p(Pneumothorax)],
+        ),
+        (
+            "- **Nodule:** No growth of the 8 mm right upper lobe nodule.",
+            &[at(Nodule, Right), p(Nodule)],
+        ),
+        (
+            "Right pneumothorax: not under tension.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "Large left upper lobe mass - likely malignancy.",
+            &[at(Mass, Left)],
+        ),
+        ("Pneumothorax: None seen.", &[a(Pneumothorax)]),
+        (
+            "Pneumothorax: No evidence of pneumothorax.",
+            &[a(Pneumothorax), a(Pneumothorax)],
+        ),
+        (
+            "Pneumothorax: None, lungs are clear of edema.",
+            &[a(Pneumothorax)],
+        ),
+        (
+            "Effusion: no pneumothorax.",
+            &[u(PleuralEffusion), a(Pneumothorax)],
+        ),
+    ]);
+}
+
+#[test]
+fn two_sides_of_one_finding_are_both() {
+    hold(&[
+        (
+            "Small right and moderate left pleural effusions.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "Trace left and small right effusions.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "Effusions, moderate on the right and small on the left.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "Pleural effusions: moderate on the right, small on the left.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "Right apical and small left basal pneumothorax.",
+            &[at(Pneumothorax, Both)],
+        ),
+        (
+            "Fracture of the right fifth rib and left seventh rib.",
+            &[at(Fracture, Both)],
+        ),
+        (
+            "Effusion on the right and small left pneumothorax.",
+            &[at(PleuralEffusion, Right), at(Pneumothorax, Left)],
+        ),
+        ("Right previously seen left nodule.", &[p(Nodule)]),
+    ]);
+}
+
+#[test]
+fn what_is_large_or_new_or_has_changed_is_there() {
+    hold(&[
+        (
+            "No pneumothorax, large left pleural effusion.",
+            &[a(Pneumothorax), at(PleuralEffusion, Left)],
+        ),
+        (
+            "No mediastinal shift, large right pneumothorax.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "No pneumothorax, new left pleural effusion.",
+            &[a(Pneumothorax), at(PleuralEffusion, Left)],
+        ),
+        (
+            "No pneumothorax, dense consolidation in the right lower lobe.",
+            &[a(Pneumothorax), at(Consolidation, Right)],
+        ),
+        (
+            "No acute cardiopulmonary process, cardiomegaly unchanged.",
+            &[p(Cardiomegaly)],
+        ),
+        (
+            "No pneumothorax and pulmonary edema has worsened.",
+            &[a(Pneumothorax), p(PulmonaryEdema)],
+        ),
+        (
+            "Lungs: No consolidation Pleura: Large left effusion",
+            &[a(Consolidation), at(PleuralEffusion, Left)],
+        ),
+        (
+            "No pneumothorax, large pleural effusion, or edema.",
+            &[a(Pneumothorax), a(PleuralEffusion)],
+        ),
+        (
+            "New left effusion, not present previously.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        ("There is a new nodule not seen on prior.", &[p(Nodule)]),
+        (
+            "Right apical pneumothorax, not seen on the previous study.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "Large effusion and pneumonia ruled out.",
+            &[u(PleuralEffusion), a(Pneumonia)],
+        ),
+    ]);
+}
+
+#[test]
+fn a_doubt_of_something_else_ends_before_a_finding() {
+    hold(&[
+        (
+            "As can be seen, large left pneumothorax.",
+            &[at(Pneumothorax, Left)],
+        ),
+        (
+            "The patient may be rotated, large left effusion.",
+            &[at(PleuralEffusion, Left)],
+        ),
+        (
+            "The tube could be advanced, large right pneumothorax.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "The ET tube may be withdrawn 2 cm and there is a pneumothorax.",
+            &[p(Pneumothorax)],
+        ),
+        (
+            "Suggest CT of the large left upper lobe mass.",
+            &[at(Mass, Left)],
+        ),
+        (
+            "Findings suggest heart failure with large bilateral effusions.",
+            &[at(PleuralEffusion, Both)],
+        ),
+        (
+            "There may be small, bilateral effusions.",
+            &[(PleuralEffusion, Uncertain, Some(Both))],
+        ),
+        ("Suggest CT of the chest for pneumonia.", &[u(Pneumonia)]),
+    ]);
+}
+
+#[test]
+fn an_enlarged_heart_is_found_whatever_follows() {
+    hold(&[
+        (
+            "The heart is enlarged with pulmonary vascular congestion.",
+            &[p(PulmonaryEdema), p(Cardiomegaly)],
+        ),
+        (
+            "The heart is enlarged compared to the prior study.",
+            &[p(Cardiomegaly)],
+        ),
+        (
+            "The cardiac silhouette is enlarged with pulmonary edema",
+            &[p(PulmonaryEdema), p(Cardiomegaly)],
+        ),
+        (
+            "The heart is enlarged for the patient's age.",
+            &[p(Cardiomegaly)],
+        ),
+        (
+            "Heart size is mildly to moderately enlarged.",
+            &[p(Cardiomegaly)],
         ),
     ]);
 }

@@ -192,8 +192,27 @@ fn is_none(answer: &str, near: &str) -> bool {
         let words = ["none", "null", "no", "not", "nothing"];
         words.iter().any(|none| word.eq_ignore_ascii_case(none))
     });
-    let line = near.split('\n').next().unwrap_or_default();
-    colon && none && !line.contains(|c: char| c.is_ascii_digit())
+    colon && none && !has_four(near)
+}
+
+/// Whether four numbers or more stand together in a text, or a token of places: "no fracture; heart at [1, 2, 3, 4]".
+fn has_four(text: &str) -> bool {
+    let (mut run, mut inside) = (0, false);
+    for c in text.chars() {
+        let digit = c.is_ascii_digit();
+        if digit && !inside {
+            run += 1;
+        } else if !(digit || c.is_whitespace() || matches!(c, ',' | '.' | '"' | '\'')) {
+            // A minus between digits parts those of a date.
+            run = if c == '-' && !inside { run } else { 0 };
+        }
+        // The decimals of a number are of it.
+        inside = digit || inside && c == '.';
+        if run == 4 {
+            return true;
+        }
+    }
+    text.contains("<loc")
 }
 
 /// Whether a list ends where it begins.
@@ -544,6 +563,15 @@ mod tests {
             let text = format!("At first I took [400, 300, 800, 700] for it. {answer}");
             assert_eq!(boxes(&text), Boxes::default(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_no_with_a_box_behind_it_is_not_none() {
+        let text = "Final Answer:\nNo fracture; heart at [400, 300, 800, 700]";
+        assert_eq!(found(text), [(HEART, None)]);
+        let text = "Final Answer: No abnormality but the effusion:\n\
+            [{\"box_2d\":[400,300,800,700],\"label\":\"effusion\"}]";
+        assert_eq!(found(text), [labelled(HEART, "effusion")]);
     }
 
     #[test]

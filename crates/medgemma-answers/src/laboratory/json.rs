@@ -58,7 +58,8 @@ fn walk(value: &Value, key: Option<&str>, span: &Range<usize>, report: &mut LabR
                     (value.is_array() || value.is_object())
                         && (!read || column(key) == Column::Other)
                 })
-                .filter(|(key, _)| column(key) != Column::Range);
+                .filter(|(key, _)| column(key) != Column::Range)
+                .filter(|(key, _)| !read || !is_earlier(key));
             for (key, value) in inner {
                 // {"test": "Sodium", "result": {"value": 140}}
                 let of_it = name.filter(|_| column(key) == Column::Value);
@@ -73,6 +74,15 @@ fn walk(value: &Value, key: Option<&str>, span: &Range<usize>, report: &mut LabR
             .for_each(|value| walk(value, None, span, report)),
         _ => {}
     }
+}
+
+/// Whether a key within a row holds what was measured another time.
+fn is_earlier(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let words = [
+        "previous", "prior", "last", "earlier", "history", "baseline", "delta",
+    ];
+    words.iter().any(|word| key.starts_with(word))
 }
 
 /// Whether an object is a row, as its keys have it, with a plain value.
@@ -128,7 +138,13 @@ fn object_row(
     };
     // {"Sodium": {"value": 140, ...}}
     let analyte = text(Column::Analyte).or_else(|| key.map(Cow::from))?;
-    let (unit, flag) = (text(Column::Unit), text(Column::Flag));
+    let unit = text(Column::Unit);
+    // Of "status": "final" and "interpretation": "H" the second is a flag.
+    let flags = ranked(map, Column::Flag).into_iter().filter_map(plain);
+    let flag = flags
+        .clone()
+        .find(|flag| Flag::read(flag).is_some())
+        .or_else(|| flags.clone().find(|flag| !Flag::is_none(flag)));
     let (row, whole) = ranked(map, Column::Value)
         .into_iter()
         .filter(|value| !value.is_boolean())

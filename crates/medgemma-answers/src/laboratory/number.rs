@@ -45,9 +45,14 @@ pub(super) fn scaled_number(text: &str) -> Option<(f64, &str)> {
         let number = scale(number.signum(), exponent).filter(|_| base_ten && left.is_empty())?;
         return Some((number, &rest[length..]));
     }
-    if let Some(exponent) = rest.strip_prefix(['e', 'E'])
-        && let Some((exponent, rest)) = exponent_of(exponent)
+    let power = rest;
+    if let Some(written) = power.strip_prefix(['e', 'E'])
+        && let Some((exponent, rest)) = exponent_of(written)
     {
+        // "35.0E9/L" has the unit E9/L, as has "4.0-11.0E9/L" for both ends.
+        if rest.starts_with('/') && written.starts_with(|c: char| c.is_ascii_digit()) {
+            return Some((number, power));
+        }
         // "5e3a" is no number.
         let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '.');
         return Some((scale(number, exponent).filter(|_| ends)?, rest));
@@ -188,6 +193,8 @@ mod tests {
             ("1.2E-3", 1.2e-3, ""),
             ("-10^2", -100.0, ""),
             ("5 e3", 5.0, " e3"),
+            ("35.0E9/L", 35.0, "E9/L"),
+            ("1.2E-3/L", 1.2e-3, "/L"),
             ("5 eq", 5.0, " eq"),
             ("7.4 10^3/uL", 7.4, " 10^3/uL"),
         ] {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::number::scaled_number;
+use super::number::{leading_number, scaled_number};
 
 /// A laboratory report as data. `serde_json` writes it as it stands; `Debug` shows sizes only.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -256,7 +256,11 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
             Comparator::Above => (Some(number), None),
         });
     }
+    // Whether a number has a power of its own.
+    let raised = |text: &str, rest: &str| leading_number(text).is_some_and(|(_, all)| all != rest);
+    let begin = rest;
     let (low, rest) = scaled_number(rest)?;
+    let low_raised = raised(begin, rest);
     // A unit may stand at both ends: "12 g/dL - 16 g/dL".
     let between = rest
         .find(['-', '\u{2013}', '\u{2014}', '\u{2212}'])
@@ -265,7 +269,12 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
             &rest[at + dash..]
         });
     let rest = between.or_else(|| rest.find(" to ").map(|at| &rest[at + " to ".len()..]))?;
-    let (high, _) = scaled_number(rest.trim_start())?;
+    let end = rest.trim_start();
+    let (high, rest) = scaled_number(end)?;
+    // "4.0-11.0E9": the power may be that of the unit, and belong to both.
+    if low_raised != raised(end, rest) && low.abs() > 0.0 {
+        return None;
+    }
     (low <= high).then_some((Some(low), Some(high)))
 }
 
@@ -422,7 +431,9 @@ mod tests {
             bounds("150 000 - 400 000 /mm3"),
             (Some(150_000.0), Some(400_000.0))
         );
-        for text in ["negative", "16-12", "see note", "12"] {
+        assert_eq!(bounds("4.0-11.0E9/L"), (Some(4.0), Some(11.0)));
+        assert_eq!(bounds("0 - 10^5"), (Some(0.0), Some(1e5)));
+        for text in ["negative", "16-12", "see note", "12", "4.0-11.0E9"] {
             assert_eq!(bounds(text), (None, None), "{text}");
         }
         assert_eq!(ReferenceRange::read(" - "), None);

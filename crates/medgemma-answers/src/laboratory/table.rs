@@ -83,6 +83,12 @@ fn read_lines(text: &str, part: Range<usize>, beside: bool, report: &mut LabRepo
         let Some((mark, fields)) = fields(line, header.as_ref().map(|header| header.mark)) else {
             header = None;
             match Line::read(line, &span) {
+                // Beside JSON words say other things, too: "Age: 54 years".
+                Line::Row(row, _) if beside && !is_laboratory(&row) => {
+                    if row.unit.is_none() {
+                        report.skipped.push(SkippedLine { span });
+                    }
+                }
                 Line::Row(row, whole) => {
                     report.rows.push(*row);
                     if !whole {
@@ -102,7 +108,18 @@ fn read_lines(text: &str, part: Range<usize>, beside: bool, report: &mut LabRepo
             let next = self::fields(next.trim(), Some(mark));
             next.is_some_and(|(other, fields)| other == mark && rule(&fields))
         });
-        if columns(&fields).is_some() || ruled || names(&fields) {
+        // A table has one header: a row before a line within it is none.
+        let numbers = fields.iter().skip(1);
+        let numbers = numbers
+            .clone()
+            .any(|field| LabValue::begins_with_number(field));
+        let under = header.as_ref().is_some_and(|header| header.mark == mark);
+        let ruled = ruled && !numbers && !under;
+        let known = columns(&fields).is_some();
+        if known || ruled || names(&fields) {
+            if !known && line.contains(|c: char| c.is_ascii_digit()) {
+                report.skipped.push(SkippedLine { span });
+            }
             let columns = fields.iter().map(|field| column(field)).collect();
             header = Some(Header { mark, columns });
             continue;
@@ -123,6 +140,21 @@ fn read_lines(text: &str, part: Range<usize>, beside: bool, report: &mut LabRepo
             None => {}
         }
     }
+}
+
+/// Whether a row in words has a range, a flag or a unit of laboratories.
+fn is_laboratory(row: &LabRow) -> bool {
+    const UNITS: [&str; 13] = [
+        "g", "fl", "pg", "iu", "u", "meq", "mmol", "mmhg", "s", "sec", "seconds", "mosm", "ratio",
+    ];
+    const OTHERS: [&str; 4] = ["beat", "breath", "kg/m", "/min"];
+    row.range.is_some()
+        || row.flag.is_some()
+        || row.unit.as_ref().is_some_and(|unit| {
+            let unit = unit.to_lowercase();
+            let other = OTHERS.iter().any(|other| unit.starts_with(other));
+            !other && (unit.contains(['/', '%', '^']) || UNITS.contains(&unit.as_str()))
+        })
 }
 
 /// Columns of a table without a header.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::lexicon::{DENY_BEFORE, FINDINGS, phrase_at};
+use super::side::word_side;
 
 /// A word in lower case, and its bytes in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +61,8 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Vec<Word>> {
                 || (lower == "aside" && next == "from")
                 || (lower == "apart" && next == "from")
                 || (lower == "other" && next == "than")
-                || (behind_comma && answered && labels(&words[index..]));
+                || (behind_comma && answered && labels(&words[index..]))
+                || heads(text, &clause, &words[index..], answered);
             // "On the left, a nodule": the place of what follows is no statement.
             let asked = own;
             let own =
@@ -96,6 +98,38 @@ fn labels(words: &[Word]) -> bool {
     let end = label.clone().position(|word| word.colon || word.comma);
     end.and_then(|end| words.get(end))
         .is_some_and(|last| last.colon)
+}
+
+/// Whether words begin as the "Pleura:" of "Lungs: No consolidation Pleura: Large effusion" does.
+fn heads(text: &str, before: &[Word], words: &[Word], answered: bool) -> bool {
+    /// Words of a heading within a line.
+    const LONGEST: usize = 3;
+    let Some((first, last)) = words.first().zip(before.last()) else {
+        return false;
+    };
+    let capital = text[first.span.clone()].starts_with(char::is_uppercase);
+    if !capital || last.colon || word_side(first).is_some() {
+        return false;
+    }
+    // "No Pneumothorax: ..." is one thing: without an answer before, a finding must stand in front.
+    let named = || {
+        FINDINGS.iter().any(|(phrase, _)| {
+            let length = phrase.split(' ').count();
+            let from = before.len().checked_sub(length);
+            from.is_some_and(|from| phrase_at(before, from, phrase).is_some())
+        })
+    };
+    let longest = if answered { LONGEST } else { 1 };
+    // The line between two cells is no colon.
+    let colon = |word: &Word| {
+        let behind = text[word.span.end..].trim_start_matches('*');
+        behind.starts_with([':', '\u{ff1a}'])
+    };
+    let end = words
+        .iter()
+        .take(longest)
+        .position(|word| word.colon || word.comma);
+    end.is_some_and(|end| words[end].colon && colon(&words[end])) && (answered || named())
 }
 
 /// Words before a colon that may be what is asked for.

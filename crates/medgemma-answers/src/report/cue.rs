@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::clause::Word;
 use super::lexicon::{
-    BETWEEN, CHANGED, DENY_BEFORE, DENY_BEHIND, DOUBT_BEFORE, DOUBT_BEHIND, DOUBT_EITHER, EXCLUDED,
-    Finding, NEARLY, NOT, NOT_DENIED, NOT_YET, PARTLY, RESOLUTION, RESOLVED, SEEN, phrase_at,
+    BETWEEN, CHANGED, DENY_BEFORE, DENY_BEHIND, DOUBT_BEFORE, DOUBT_BEHIND, DOUBT_EITHER, EARLIER,
+    EXAMINATIONS, EXCLUDED, FINDINGS, Finding, NEARLY, NOT, NOT_DENIED, NOT_YET, PARTLY,
+    RESOLUTION, RESOLVED, SEEN, phrase_at,
 };
 use super::mention::Polarity;
 use super::scope::{answers, backwards, forwards};
@@ -143,6 +144,9 @@ fn turned(words: &[Word], at: usize, next: usize) -> Option<(Cue, usize)> {
             return Some((Cue::None, length));
         }
         if not && !matches!(word, "no" | "without" | "nor") && SEEN.contains(&lower) {
+            if not_before(words, at, ahead) {
+                return Some((Cue::None, length));
+            }
             // "not clearly seen" is not "not seen".
             let cue = if length == 2 {
                 Cue::DenyBehind
@@ -164,6 +168,36 @@ fn turned(words: &[Word], at: usize, next: usize) -> Option<(Cue, usize)> {
         }
     }
     None
+}
+
+/// "Not seen on the prior study", "not previously seen": what is new is there. The word of seeing stands at `seen`.
+fn not_before(words: &[Word], at: usize, seen: usize) -> bool {
+    let earlier = |word: &Word| EARLIER.contains(&word.lower.as_str());
+    let mut behind = words[seen + 1..].iter().take(4);
+    words[at..seen].iter().any(earlier) || !words[seen].comma && behind.any(earlier)
+}
+
+/// "Suggest CT of the mass": what is to be looked at again is there, where nothing is said to be looked for.
+fn asks_for_look(behind: &[Word]) -> bool {
+    let look = |word: &Word| EXAMINATIONS.contains(&word.lower.as_str());
+    let Some(exam) = behind.iter().take(4).position(look) else {
+        return false;
+    };
+    if behind.get(exam + 1).is_none_or(|word| word.lower != "of") {
+        return false;
+    }
+    for at in exam + 2..behind.len().min(exam + 2 + 2 * NEAR) {
+        if FINDINGS
+            .iter()
+            .any(|(phrase, _)| phrase_at(behind, at, phrase).is_some())
+        {
+            return true;
+        }
+        if matches!(behind[at].lower.as_str(), "for" | "to" | "if" | "as") {
+            return false;
+        }
+    }
+    false
 }
 
 /// "No longer": denies what is not seen any more, and nothing where something is no longer large.
@@ -208,6 +242,12 @@ fn weighed(words: &[Word], at: Range<usize>, cue: Cue) -> Cue {
             if matches!(first, "free" | "clear") && before(&["not", "isn't", "aren't"]) =>
         {
             Cue::DoubtBefore
+        }
+        Cue::DoubtBefore
+            if matches!(first, "suggest" | "suggests" | "suggesting" | "favor")
+                && asks_for_look(&words[at.end..]) =>
+        {
+            Cue::None
         }
         Cue::DenyBefore if first == "rather" => {
             let earlier = &words[at.start.saturating_sub(4 * NEAR)..at.start];

@@ -169,6 +169,7 @@ pub(super) const HEART_WORDS: &[&str] = &[
     "no",
     "isn't",
     "longer",
+    "to",
     "may",
     "might",
     "could",
@@ -512,6 +513,124 @@ pub(super) const THERE: &[&str] = &[
     "scattered",
 ];
 
+/// Words of size and novelty: behind a comma or "and" of a list without "or" they begin a statement of its own.
+pub(super) const LARGE: &[&str] = &[
+    "large",
+    "larger",
+    "massive",
+    "marked",
+    "new",
+    "subtle",
+    "dense",
+    "diffuse",
+    "patchy",
+    "focal",
+    "hazy",
+    "worsening",
+    "enlarging",
+    "enlarged",
+    "recurrent",
+    "confluent",
+    "multifocal",
+    "loculated",
+    "layering",
+];
+
+/// Words behind a finding that say how it has changed, and so that it is there.
+pub(super) const STATES: &[&str] = &[
+    "unchanged",
+    "worsened",
+    "worse",
+    "stable",
+    "improved",
+    "increased",
+    "decreased",
+    "enlarged",
+    "progressed",
+    "persists",
+    "persist",
+    "again",
+];
+
+/// Words for an earlier examination.
+pub(super) const EARLIER: &[&str] = &[
+    "prior",
+    "priors",
+    "previous",
+    "previously",
+    "before",
+    "earlier",
+    "comparison",
+];
+
+/// Examinations that may be asked for.
+pub(super) const EXAMINATIONS: &[&str] = &[
+    "ct",
+    "mri",
+    "mr",
+    "pet",
+    "ultrasound",
+    "radiograph",
+    "radiographs",
+    "x-ray",
+    "imaging",
+    "biopsy",
+    "follow-up",
+    "followup",
+    "sampling",
+    "drainage",
+    "evaluation",
+];
+
+/// Words that may stand behind an answer without saying another thing: "none seen on the left".
+pub(super) const ANSWER_REST: &[&str] = &[
+    "seen",
+    "identified",
+    "present",
+    "noted",
+    "detected",
+    "evident",
+    "visible",
+    "visualized",
+    "demonstrated",
+    "found",
+    "is",
+    "are",
+    "was",
+    "were",
+    "acute",
+    "evidence",
+    "any",
+];
+
+/// Words that may stand behind an answer that says neither: "not assessed", "N/A".
+pub(super) const UNSURE_REST: &[&str] = &[
+    "a",
+    "assessed",
+    "assess",
+    "assessable",
+    "evaluated",
+    "evaluable",
+    "applicable",
+    "available",
+    "mentioned",
+    "stated",
+    "reported",
+    "specified",
+    "documented",
+    "determined",
+    "clearly",
+    "well",
+    "fully",
+    "be",
+    "excluded",
+    "sure",
+    "clear",
+    "certain",
+    "known",
+    "visualised",
+];
+
 /// Words that say of something that it is.
 pub(super) const VERBS: &[&str] = &[
     "is", "are", "was", "were", "remains", "remain", "persists", "persist", "has", "have",
@@ -600,6 +719,11 @@ pub(super) const NOT_DENIED: &[&str] = &[
     "not significantly changed",
     "not changed",
     "no further increase",
+    "no growth",
+    "no interval growth",
+    "no significant growth",
+    "no further growth",
+    "no enlargement",
 ];
 
 /// Phrases in front of what may be there, or was once.

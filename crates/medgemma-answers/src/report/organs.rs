@@ -28,10 +28,12 @@ pub(super) fn heart(words: &[Word], terms: &[Term]) -> Option<(Polarity, bool)> 
     };
     // Of "normal heart size, enlarged ..." the second has a thing of its own.
     let ended = behind + start + 1;
-    let own = words
-        .get(ended - 1)
-        .is_some_and(|word| word.lower == "enlarged" && ended < words.len())
-        && !words[ended - 1].comma;
+    let own = words[ended - 1].lower == "enlarged"
+        && !words[ended - 1].comma
+        && words
+            .get(ended)
+            .is_some_and(|next| !GOES_ON.contains(&next.lower.as_str()))
+        && !predicate(&words[..ended - 1]);
     if has(&["enlarged"]) && !own {
         if has(&["normal"]) {
             return None;
@@ -52,6 +54,49 @@ pub(super) fn heart(words: &[Word], terms: &[Term]) -> Option<(Polarity, bool)> 
     let normal = has(&["normal", "unremarkable"]);
     let hedged = has(&["not", "upper", "borderline", "nearly", "top", "isn't"]) || has(&UNSURE);
     (normal && !hedged).then_some((Polarity::Absent, false))
+}
+
+/// Words behind "enlarged" that are no name of another thing.
+const GOES_ON: [&str; 24] = [
+    "with",
+    "without",
+    "compared",
+    "comparing",
+    "for",
+    "since",
+    "as",
+    "when",
+    "relative",
+    "from",
+    "than",
+    "consistent",
+    "suggesting",
+    "suggestive",
+    "which",
+    "that",
+    "there",
+    "on",
+    "by",
+    "due",
+    "status",
+    "however",
+    "or",
+    "but",
+];
+
+/// Whether a verb says what follows of what stands before: "the heart is mildly".
+fn predicate(before: &[Word]) -> bool {
+    let mut back = before.iter().rev().take_while(|word| !word.comma);
+    let adverb = |word: &&Word| {
+        let lower = word.lower.as_str();
+        lower.ends_with("ly") || matches!(lower, "to" | "again" | "still" | "now" | "not")
+    };
+    back.find(|word| !adverb(word)).is_some_and(|word| {
+        let verbs = [
+            "is", "was", "remains", "remain", "appears", "appear", "be", "been", "are",
+        ];
+        verbs.contains(&word.lower.as_str())
+    })
 }
 
 /// Words that leave it open.

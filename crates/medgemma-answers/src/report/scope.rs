@@ -4,9 +4,12 @@ use std::ops::Range;
 
 use super::clause::Word;
 use super::cue::{Cue, Term};
-use super::lexicon::{ANSWER_NO, ANSWER_UNSURE, DISORDERS, QUALIFIERS, THERE, VERBS};
+use super::lexicon::{
+    ANSWER_NO, ANSWER_REST, ANSWER_UNSURE, DISORDERS, LARGE, QUALIFIERS, SEEN, STATES, THERE,
+    UNSURE_REST, VERBS,
+};
 use super::mention::Polarity;
-use super::side::word_side;
+use super::side::{is_place, word_side};
 
 /// How much of a phrase is left where a finding stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(super) fn forwards(
     let mut named = false;
     let mut apart = false;
     let mut adjoined = false;
+    // Whether a doubt came and no finding since.
+    let mut waiting = false;
     let mut at = 0;
     for (_, term) in terms {
         while at < term.start {
@@ -54,16 +59,24 @@ pub(super) fn forwards(
                                 });
                         apart |= named && parted;
                         doubted = Some(range.end);
+                        waiting = *cue == Cue::DoubtBefore && words[range.start].lower != "if";
                     }
                     _ => {}
                 }
                 at = range.end.max(at + 1);
+                let own = doubted == Some(at);
+                if waiting && !own && scopes.settled(words, at - 1) {
+                    (doubted, waiting) = (None, false);
+                }
                 if let Some((_, reach)) = denied.as_mut().filter(|(from, _)| *from < at) {
                     scopes.narrow(reach, words, at - 1, named);
                 }
                 continue;
             }
             named |= DISORDERS.contains(&words[at].lower.as_str());
+            if waiting && scopes.settled(words, at) {
+                (doubted, waiting) = (None, false);
+            }
             if let Some((_, reach)) = &mut denied {
                 scopes.narrow(reach, words, at, named);
             }
@@ -76,7 +89,7 @@ pub(super) fn forwards(
             (Some((_, Reach::Ended)), None) | (None, None) => (Polarity::Present, false),
             _ => (Polarity::Uncertain, false),
         });
-        named = true;
+        (named, waiting) = (true, false);
         while at < term.end {
             if let Some((_, reach)) = &mut denied {
                 scopes.narrow(reach, words, at, named);
@@ -96,6 +109,10 @@ struct Scopes {
     or: Vec<bool>,
     /// Whether a verb follows before any "and" or "or".
     verb: Vec<bool>,
+    /// Whether a verb follows before any "and", "or" or comma, and none of seeing behind it.
+    stands: Vec<bool>,
+    /// Whether it is said how something has changed, before any "or" or comma.
+    changed: Vec<bool>,
     /// How many times "or" or "nor" came before each.
     ors: Vec<usize>,
 }
@@ -106,6 +123,8 @@ impl Scopes {
             qualifiers: Vec::with_capacity(words.len() + 1),
             or: vec![false; words.len() + 1],
             verb: vec![false; words.len() + 1],
+            stands: vec![false; words.len() + 1],
+            changed: vec![false; words.len() + 1],
             ors: Vec::with_capacity(words.len() + 1),
         };
         let (mut qualifiers, mut ors) = (0, 0);
@@ -122,12 +141,23 @@ impl Scopes {
             .rev()
             .filter(|(cue, _)| *cue == Cue::DenyBefore)
             .peekable();
+        let (mut both, mut one) = (false, false);
         for at in (0..words.len()).rev() {
             let lower = words[at].lower.as_str();
             let denial = denials.next_if(|(_, range)| range.start == at).is_some();
             let or = matches!(lower, "or" | "nor");
             scopes.or[at] = !denial && (or || scopes.or[at + 1]);
             let list = or || lower == "and";
+            let next = words.get(at + 1).map_or("", |word| word.lower.as_str());
+            let goes_on = !words[at].comma;
+            let is = VERBS.contains(&lower);
+            let seen = SEEN.contains(&next) && next != "present";
+            scopes.stands[at] =
+                !denial && !list && (is && !seen || !is && goes_on && scopes.stands[at + 1]);
+            // "Effusion and edema are unchanged" says it of both, "effusion and unchanged edema" of one.
+            both = !denial && !or && (is && STATES.contains(&next) || goes_on && both);
+            one = !denial && !list && (STATES.contains(&lower) || goes_on && one);
+            scopes.changed[at] = both || one;
             scopes.verb[at] = !denial && !list && (VERBS.contains(&lower) || scopes.verb[at + 1]);
         }
         scopes
@@ -136,6 +166,21 @@ impl Scopes {
     /// Whether some kind only is denied, between the denial and a finding.
     fn qualified(&self, from: usize, to: usize) -> bool {
         self.qualifiers[from.min(to)] < self.qualifiers[to]
+    }
+
+    /// Whether a doubt in which no finding was named ends behind the word at `at`: "may be rotated, large effusion".
+    fn settled(&self, words: &[Word], at: usize) -> bool {
+        let word = &words[at];
+        let Some(next) = words.get(at + 1) else {
+            return false;
+        };
+        let lower = next.lower.as_str();
+        if word.lower == "and" && lower == "there" {
+            return true;
+        }
+        let begins = is_adjective(lower) || word_side(next).is_some();
+        let parts = word.lower == "with" || word.comma && !is_adjective(&word.lower);
+        parts && begins && !self.or[at + 1]
     }
 
     /// What is left of a denial behind the word at `at`, where a finding or the like was denied before it.
@@ -153,7 +198,14 @@ impl Scopes {
             return;
         }
         let or = self.or[at + 1];
-        let left = if THERE.contains(&lower) {
+        let adjective = |word: &Word| is_adjective(&word.lower);
+        let left = if LARGE.contains(&lower) {
+            // "No focal, patchy consolidation" is of one thing, "no effusion, large mass, or edema" a list of three.
+            if or || !named && adjective(word) {
+                return;
+            }
+            if named { Reach::Ended } else { Reach::Unsure }
+        } else if THERE.contains(&lower) {
             // "No recent, mild ..." speaks of one thing still.
             if !named && QUALIFIERS.contains(&word.lower.as_str()) {
                 return;
@@ -165,7 +217,11 @@ impl Scopes {
             }
         } else if or || !named {
             return;
-        } else if word_side(next).is_some() || word.comma && (self.ors[at] > 0 || self.verb[at + 1])
+        } else if self.changed[at + 1] {
+            Reach::Ended
+        } else if word_side(next).is_some()
+            || self.stands[at + 1]
+            || word.comma && (self.ors[at] > 0 || self.verb[at + 1])
         {
             Reach::Unsure
         } else {
@@ -175,6 +231,11 @@ impl Scopes {
             *reach = left;
         }
     }
+}
+
+/// Whether a word may stand in front of another one and the finding that both speak of.
+fn is_adjective(lower: &str) -> bool {
+    LARGE.contains(&lower) || THERE.contains(&lower) || QUALIFIERS.contains(&lower)
 }
 
 /// What the phrases behind each finding say of it: the next one, as far back as its list of findings goes.
@@ -210,8 +271,11 @@ pub(super) fn backwards(
             }
             (None, Some((cue, reach, listed, start))) => {
                 let (reach, listed) = through(&words[term.end - 1..next], reach, listed);
-                // "Effusion and pneumothorax is not seen" may say it of the last alone.
-                let one = cue == Cue::DenyBehind && singular(words, start);
+                // "Effusion and pneumothorax is not seen" may say it of the last alone, and so without a verb.
+                let between = &words[term.end..next];
+                let and = between.iter().any(|word| word.lower == "and");
+                let one = singular(words, start) || and && !plural(words, start);
+                let one = cue == Cue::DenyBehind && one;
                 let reach = if one && reach == Reach::Whole {
                     Reach::Unsure
                 } else {
@@ -279,6 +343,16 @@ fn singular(words: &[Word], cue: usize) -> bool {
     })
 }
 
+/// Whether it speaks of several.
+fn plural(words: &[Word], cue: usize) -> bool {
+    words[cue.saturating_sub(1)..=cue].iter().any(|word| {
+        matches!(
+            word.lower.as_str(),
+            "are" | "have" | "were" | "aren't" | "haven't" | "weren't"
+        )
+    })
+}
+
 /// "Pneumothorax: No": what stands behind a colon is said of what is named before it.
 pub(super) fn answers(
     words: &[Word],
@@ -306,19 +380,63 @@ pub(super) fn answers(
     if stays || !(denies || unsure) {
         return;
     }
-    let other = terms.get(asked).map(|(finding, _)| finding);
-    // "Left effusion: no pneumothorax" says two things, "Effusion: no pneumothorax" nobody knows what.
+    let rest = if denies { ANSWER_REST } else { UNSURE_REST };
+    let (end, whole) = answer_end(words, &terms[asked..], colon, rest);
+    let within = terms[asked..]
+        .iter()
+        .take_while(|(_, term)| term.start < end);
+    let mut within = within.map(|(finding, _)| finding);
+    // "Effusion: no pneumothorax": nobody knows what it says of the first.
     let alone = words[colon].colon && first.start == 0 && first.end == colon + 1;
-    let qualified = words[colon + 1..]
+    let qualified = words[colon + 1..end]
         .iter()
         .any(|word| QUALIFIERS.contains(&word.lower.as_str()));
+    let other = within.next();
     for ((finding, _), judged) in terms[..asked].iter().zip(judged) {
-        let same = other.is_none_or(|other| other == finding);
+        let same = other.is_none_or(|other| other == finding)
+            && within.clone().all(|other| other == finding);
         let known = judged.0 == Polarity::Absent || other.is_some();
-        if denies && same {
+        if denies && whole && same {
             *judged = (Polarity::Absent, qualified);
-        } else if denies && alone || unsure && !known {
+        } else if denies && alone && other.is_some() || unsure && whole && !known {
             *judged = (Polarity::Uncertain, false);
         }
+    }
+}
+
+/// Where an answer ends that stands behind the word at `colon`, and whether it says no more than that: "no mediastinal
+/// shift" does. Behind a mere dash it must be the last word. `terms` are those behind.
+fn answer_end(words: &[Word], terms: &[Term], colon: usize, rest: &[&str]) -> (usize, bool) {
+    let mut at = colon + 1;
+    let mut terms = terms.iter().peekable();
+    // Whether a comma may end it: behind a place another one may follow, "no left, small right".
+    let mut plain = true;
+    loop {
+        let last = &words[at];
+        if last.colon || at + 1 == words.len() {
+            return (at + 1, words[colon].colon || at == colon + 1);
+        }
+        if last.comma && plain {
+            return (at + 1, words[colon].colon);
+        }
+        let next = at + 1;
+        let lower = words[next].lower.as_str();
+        while terms.next_if(|(_, term)| term.end <= next).is_some() {}
+        if let Some((_, term)) = terms.peek().filter(|(_, term)| term.start == next) {
+            at = term.end - 1;
+            plain = false;
+            continue;
+        }
+        let of = matches!(lower, "of" | "for") && words[at].lower == "evidence";
+        let place = is_place(&words[next]) && !matches!(lower, "and" | "or" | "also");
+        if !(of || place || rest.contains(&lower) || word_side(&words[next]).is_some()) {
+            // Findings behind may still be the answer, which is not understood.
+            let end = words[next..]
+                .iter()
+                .position(|word| word.comma || word.colon);
+            return (end.map_or(words.len(), |end| next + end + 1), false);
+        }
+        plain &= rest.contains(&lower) && lower != "acute" || of;
+        at = next;
     }
 }

@@ -115,6 +115,62 @@ const PLACES: [&str; 44] = [
 /// Words of two sides together: "left and right", "right greater than left".
 const JOINS: [&str; 7] = ["and", "or", "greater", "more", "less", "larger", "than"];
 
+/// Words of size and number that may stand between two sides of one finding: "small right and moderate left".
+const SIZES: [&str; 52] = [
+    "small",
+    "large",
+    "moderate",
+    "moderately",
+    "trace",
+    "tiny",
+    "minimal",
+    "minimally",
+    "mild",
+    "mildly",
+    "severe",
+    "massive",
+    "sized",
+    "moderate-sized",
+    "small-to-moderate",
+    "to",
+    "new",
+    "stable",
+    "unchanged",
+    "increased",
+    "increasing",
+    "decreased",
+    "decreasing",
+    "larger",
+    "smaller",
+    "rib",
+    "ribs",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "1st",
+    "2nd",
+    "3rd",
+    "4th",
+    "5th",
+    "6th",
+    "7th",
+    "8th",
+    "9th",
+    "10th",
+    "11th",
+    "12th",
+    "a",
+];
+
 /// Words that a side can be away from its finding, which bounds the time of a long sentence.
 const FAR: usize = 24;
 
@@ -131,6 +187,8 @@ pub(super) fn sides(words: &[Word], terms: &[Term]) -> Vec<Option<Side>> {
     let mut found: Vec<Option<Side>> = vec![None; terms.len()];
     // Whether the side of a finding stands behind it.
     let mut behind = vec![false; terms.len()];
+    // Findings with two sides before them that nothing joins.
+    let mut unclear = vec![false; terms.len()];
     // The finding that the unit before belongs to, and where that unit ends.
     let mut last: Option<(usize, usize)> = None;
     for unit in units(words) {
@@ -162,7 +220,7 @@ pub(super) fn sides(words: &[Word], terms: &[Term]) -> Vec<Option<Side>> {
         };
         let backwards = owner < next;
         found[owner] = match found[owner] {
-            // The nearest before the finding counts, but for two that are joined by places alone.
+            _ if unclear[owner] => None,
             Some(known) if known != unit.side => {
                 let joined = last.is_some_and(|(index, end)| {
                     index == owner && goes_on(&words[end - 1..unit.at.start])
@@ -170,7 +228,11 @@ pub(super) fn sides(words: &[Word], terms: &[Term]) -> Vec<Option<Side>> {
                 let joined = joined && listed(words, last, &unit);
                 match (backwards, joined) {
                     (_, true) => Some(Side::Both),
-                    (false, false) => Some(unit.side),
+                    // Nobody knows which of two sides before a finding is its own.
+                    (false, false) => {
+                        unclear[owner] = true;
+                        None
+                    }
                     // Of a side before and another behind neither is known.
                     (true, false) if behind[owner] => Some(Side::Both),
                     (true, false) => Some(known),
@@ -188,7 +250,7 @@ pub(super) fn sides(words: &[Word], terms: &[Term]) -> Vec<Option<Side>> {
 fn units(words: &[Word]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        let Some(side) = word_side(word) else {
+        let Some(side) = word_side(word).filter(|_| !of_heart(words.get(at + 1))) else {
             continue;
         };
         let joined = units.last_mut().filter(|last| {
@@ -212,6 +274,14 @@ fn units(words: &[Word]) -> Vec<Unit> {
     units
 }
 
+/// "Right heart strain" has no side of the patient.
+fn of_heart(next: Option<&Word>) -> bool {
+    next.is_some_and(|next| {
+        let parts = ["heart", "ventric", "atri"];
+        parts.iter().any(|part| next.lower.starts_with(part))
+    })
+}
+
 /// Whether nothing between a side and the finding behind it ends its reach; the side's own word comes first.
 fn reaches(between: &[Word]) -> bool {
     if between.len() > FAR {
@@ -225,7 +295,7 @@ fn reaches(between: &[Word]) -> bool {
 /// "Left lower lobe and right upper lobe opacities": one list of places in front of a finding.
 fn places_alone(between: &[Word]) -> bool {
     between.iter().skip(1).all(|word| {
-        PLACES.contains(&word.lower.as_str())
+        (is_place(word) || is_size(word))
             && !matches!(word.lower.as_str(), "in" | "at" | "of" | "on")
             || word_side(word).is_some()
     }) && between.iter().skip(1).any(|word| word_side(word).is_some())
@@ -280,8 +350,12 @@ fn placed(words: &[Word], end: usize, unit: &Unit) -> bool {
     preposition || behind_colon || alone
 }
 
-fn is_place(word: &Word) -> bool {
+pub(super) fn is_place(word: &Word) -> bool {
     PLACES.contains(&word.lower.as_str())
+}
+
+fn is_size(word: &Word) -> bool {
+    SIZES.contains(&word.lower.as_str())
 }
 
 /// Whether a side is the whole of a place, "on the right", or has its own, "right lower lobe".
@@ -302,7 +376,8 @@ fn close(words: &[Word], terms: &[Term], next: usize, unit: &Unit) -> bool {
 
 /// Whether a list of places goes on from one side to another; the first one's own word comes first.
 fn goes_on(between: &[Word]) -> bool {
-    between.len() <= FAR && between.iter().skip(1).all(is_place)
+    let inner = between.iter().skip(1);
+    between.len() <= FAR && inner.clone().all(|word| is_place(word) || is_size(word))
 }
 
 /// Whether two sides of one list have "and", "or" or a comma between.

@@ -241,7 +241,7 @@ fn keys_in_any_order_give_the_same_row_and_rows_keep_theirs() {
         r#"{"result": "negative", "value": 140, "name": "Na", "test": "Sodium"}"#,
         r#"{"value": 140, "test": "Sodium", "result": "negative", "name": "Na"}"#,
     ] {
-        assert_eq!(rows(text), ["Sodium 140 - -..- -"], "{text}");
+        assert_eq!(rows(text), ["Na 140 - -..- -"], "{text}");
     }
     let unread = r#"{"value": "--", "result": 140, "test": "Sodium"}"#;
     assert_eq!(rows(unread), ["Sodium 140 - -..- -"]);
@@ -260,6 +260,47 @@ fn json_in_its_usual_shapes() {
     assert_eq!(rows(keyed), [HB]);
     let cut = r#"[{"name": "Haemoglobin", "value": "10.2 g/dL", "range": "12-16", "flag": "low"}, {"name": "Potas"#;
     assert_eq!(rows(cut), [HB]);
+}
+
+#[test]
+fn powers_of_a_unit_scale_neither_value_nor_bounds() {
+    let white = "WBC 35 E9/L 4..11 ";
+    assert_eq!(
+        rows("WBC: 35.0E9/L (4.0-11.0E9/L) H\nPlatelets: 50E9/L (150-400E9/L) L"),
+        [
+            format!("{white}High"),
+            "Platelets 50 E9/L 150..400 Low".into()
+        ]
+    );
+    let json = r#"{"test":"WBC","value":35,"unit":"E9/L","reference_range":"4.0-11.0E9/L"}"#;
+    assert_eq!(rows(json), [format!("{white}-")]);
+}
+
+#[test]
+fn a_row_before_a_line_of_dashes_is_no_header() {
+    let text = "| Test | Result |\n|---|---|\n| Sodium | 140 |\n|---|---|\n| Urea | 8 |";
+    assert_eq!(rows(text), ["Sodium 140 - -..- -", "Urea 8 - -..- -"]);
+    let text = "| Sodium | 140 |\n|---|---|\n| Urea | 8 |";
+    assert_eq!(rows(text), ["Sodium 140 - -..- -", "Urea 8 - -..- -"]);
+    let text = "| Panel | of day 3 |\n|---|---|\n";
+    assert_eq!(lab_report(text).skipped.len(), 1, "it has a digit");
+}
+
+#[test]
+fn keys_beside_the_row_neither_hide_its_flag_nor_make_another() {
+    assert_eq!(
+        rows(r#"{"test":"Urea","value":8,"interpretation":"H","status":"final"}"#),
+        ["Urea 8 - -..- High"]
+    );
+    assert_eq!(
+        rows(r#"{"lab":"North","test":"BMP","name":"Panel","component":"Urea","value":8}"#),
+        ["Urea 8 - -..- -"]
+    );
+    let text = r#"{"test":"Potassium","value":5.2,"previous":{"value":4.8}}"#;
+    assert_eq!(rows(text), ["Potassium 5.2 - -..- -"]);
+    let text = format!("Age: 54 years\n{text}");
+    assert_eq!(rows(&text), ["Potassium 5.2 - -..- -"]);
+    assert!(lab_report(&text).skipped.is_empty());
 }
 
 #[test]
