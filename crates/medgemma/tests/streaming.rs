@@ -239,26 +239,26 @@ fn what_takes_nothing_more_is_an_error() {
 
 #[test]
 fn nothing_is_computed_ahead_of_the_reader() {
-    use std::cell::Cell;
-    let reports = Cell::new(0);
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    let reports = AtomicUsize::new(0);
     let mut chat = model().chat();
     let message = Message::user().image(image("picture-a.png"));
     let observer = Box::new(|_: Progress| {
-        reports.set(reports.get() + 1);
+        reports.fetch_add(1, Relaxed);
         std::ops::ControlFlow::Continue(())
     });
     let mut stream = chat
         .stream_observed(message, &exactly(9), observer)
         .unwrap();
     assert_eq!(
-        reports.get(),
+        reports.load(Relaxed),
         0,
         "work before the first piece was asked for"
     );
     stream.next().unwrap().unwrap();
-    assert_eq!(reports.get(), 2, "one image and one chunk");
+    assert_eq!(reports.load(Relaxed), 2, "one image and one chunk");
     drop(stream);
-    assert_eq!(reports.get(), 2);
+    assert_eq!(reports.load(Relaxed), 2);
 }
 
 fn conversations() -> Vec<Vec<Message>> {
