@@ -2,9 +2,9 @@
 //! that outlive the files they came from.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 
 use medgemma_tensor::checkpoint::{
     Loader, MappedBytes, Rename, SafetensorsDir, StoredDtype, WeightSource, canonical,
@@ -136,11 +136,11 @@ fn mixed_dialects_load_and_the_report_tells_them() {
     ]);
     write(dir.path(), &[("model.safetensors", &file)]);
     let source = SafetensorsDir::open(dir.path()).unwrap();
-    let calls = RefCell::new(Vec::new());
+    let calls = Mutex::new(Vec::new());
     let mut loader = Loader::new(&source, RENAMES, &device())
         .unwrap()
         .with_progress(Box::new(|done, total| {
-            calls.borrow_mut().push((done, total))
+            calls.lock().unwrap().push((done, total));
         }));
     let mut text = loader.scope("language_model");
     assert!(text.contains("norm.weight") && !text.contains("norm.bias"));
@@ -163,7 +163,7 @@ fn mixed_dialects_load_and_the_report_tells_them() {
     );
     assert_eq!(report.dialects, [("4.52", 1), ("2025", 1)]);
     assert_eq!(report.ignored.len(), 1);
-    assert_eq!(calls.into_inner(), [(8, 30), (24, 30), (30, 30)]);
+    assert_eq!(calls.into_inner().unwrap(), [(8, 30), (24, 30), (30, 30)]);
 }
 
 /// A one-tensor matrix of halves: 1, −2, 65504, 2⁻²⁴ in a format that has two bytes a number.
