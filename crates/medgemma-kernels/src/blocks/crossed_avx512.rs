@@ -13,18 +13,13 @@ use super::avx512::{
     Chunk, crossed_nibbles, q4_0_and_scales, q4_0_scales, q4_1_and_factors, unpack,
 };
 use super::decode::format_of;
-use super::packed::Order;
+use super::packed::{CROSSED, Order};
 use crate::lines::Line;
 use crate::matrix::Format;
 
-/// Lines of a chunk of a row of activations: four of integers; one of what the products begin with or,
-/// for formats with offsets, of the eight sums of the groups times their scale, in its upper half; and
-/// one of the scales, lane by lane.
-pub(super) const LINES: usize = 6;
-
 /// The lines of a chunk of activations, out of those that [`Order`] says.
 #[target_feature(enable = "avx512f,avx512dq")]
-pub(super) fn activations(order: Order, from: &[Line], to: &mut [Line; LINES]) {
+pub(super) fn activations(order: Order, from: &[Line], to: &mut [Line; CROSSED]) {
     let line = |index: usize| load(&from[index]);
     let [a, b, c, d] = cross(order, [line(0), line(1), line(2), line(3)]);
     let factors = line(order.lines() - 1);
@@ -40,7 +35,7 @@ pub(super) fn activations(order: Order, from: &[Line], to: &mut [Line; LINES]) {
             _mm512_unpackhi_epi64(low, high),
         )
     };
-    let scales = lane_by_lane(&lanes(order), _mm512_castsi512_ps(factors));
+    let scales = lane_by_lane(&order.lanes(), _mm512_castsi512_ps(factors));
     let lines = [a, b, c, d, begin, _mm512_castps_si512(scales)];
     for (place, line) in to.iter_mut().zip(lines) {
         // SAFETY: a line is 64 aligned bytes.
@@ -68,7 +63,7 @@ impl Crossed {
         let format = const { format_of(FORMAT) };
         let order = const { Order::new(format_of(FORMAT)) };
         if matches!(format, Format::Q4_0) {
-            let places = const { &q4_0_scales(lanes(Order::new(Format::Q4_0))) };
+            let places = const { &q4_0_scales(Order::new(Format::Q4_0).lanes()) };
             // SAFETY: the caller's word.
             let (halves, scales) = unsafe { q4_0_and_scales(bytes, places) };
             return Self {
@@ -89,7 +84,7 @@ impl Crossed {
         };
         Self {
             q,
-            scales: lane_by_lane(const { &lanes(Order::new(format_of(FORMAT))) }, factors),
+            scales: lane_by_lane(const { &Order::new(format_of(FORMAT)).lanes() }, factors),
             factors,
         }
     }
@@ -101,7 +96,7 @@ impl Crossed {
         // SAFETY: it is 64 bytes.
         let lanes = unsafe {
             _mm512_loadu_si512(
-                const { &lanes(Order::new(format_of(FORMAT))) }
+                const { &Order::new(format_of(FORMAT)).lanes() }
                     .as_ptr()
                     .cast(),
             )
@@ -123,7 +118,7 @@ impl Crossed {
     /// Adds the product with a chunk of activations.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vnni")]
-    pub(super) fn add<const FORMAT: u8>(&self, lines: &[__m512i; LINES], sums: &mut __m512) {
+    pub(super) fn add<const FORMAT: u8>(&self, lines: &[__m512i; CROSSED], sums: &mut __m512) {
         let order = const { Order::new(format_of(FORMAT)) };
         let mut products = if order.offsets {
             _mm512_setzero_si512()
@@ -168,23 +163,6 @@ fn lane_by_lane(indices: &[i32; 16], scales: __m512) -> __m512 {
     // SAFETY: it is 64 bytes.
     let indices = unsafe { _mm512_loadu_si512(indices.as_ptr().cast()) };
     _mm512_permutexvar_ps(indices, scales)
-}
-
-/// Which scale of a chunk a lane wants: of eight, or of 16 where halves of groups have their own.
-const fn lanes(order: Order) -> [i32; 16] {
-    let mut lanes = [0; 16];
-    let mut lane = 0;
-    while lane < 16 {
-        let place = if order.sums_each {
-            lane % 4 * 4 + lane / 4
-        } else {
-            lane / 2 % 2 * 8 + lane / 4
-        };
-        let piece = order.pieces[place] as i32;
-        lanes[lane] = if order.sums_each { piece } else { piece / 2 };
-        lane += 1;
-    }
-    lanes
 }
 
 #[inline]

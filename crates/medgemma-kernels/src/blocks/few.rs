@@ -19,6 +19,8 @@ use super::few_neon;
 #[cfg(target_arch = "x86_64")]
 use super::packed::{LONGEST, Packed};
 #[cfg(target_arch = "x86_64")]
+use super::stretches::piece;
+#[cfg(target_arch = "x86_64")]
 use super::{few_avx2, few_avx512};
 use crate::cells::Cells;
 
@@ -70,17 +72,14 @@ pub(super) fn linear(
         Path::Avx2 => {
             let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
             for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
-                let len = weight.row(first).len();
-                for row in first..first + count {
-                    let (mut sums, m) = ([0.0; MOST], tokens.len());
-                    let row_on = Row::new(weight, row, len);
-                    // SAFETY: the processor has the instructions of `cpu.path()`.
-                    unsafe { few_avx2::row(weight.format(), row_on, &packed.lines, m, &mut sums) };
-                    tokens
-                        .clone()
-                        .zip(sums)
-                        .for_each(|(token, sum)| put(token, row, sum));
-                }
+                let put = |row: usize, sums: [f32; MOST]| {
+                    let sums = tokens.clone().zip(sums);
+                    sums.for_each(|(token, sum)| put(token, row, sum));
+                };
+                let (rows, lines, m) = (first..first + count, &packed.lines, tokens.len());
+                let ahead = few_avx2::AHEAD;
+                // SAFETY: the processor has the instructions of `cpu.path()`.
+                unsafe { piece(few_avx2::row, ahead, weight, rows, lines, m, put) };
             });
         }
         #[cfg(target_arch = "x86_64")]
@@ -91,9 +90,10 @@ pub(super) fn linear(
                     let sums = tokens.clone().zip(sums);
                     sums.for_each(|(token, sum)| put(token, row, sum));
                 };
-                let (rows, m) = (first..first + count, tokens.len());
+                let (rows, lines, m) = (first..first + count, &packed.lines, tokens.len());
+                let ahead = few_avx512::ahead(m);
                 // SAFETY: the processor has the instructions of `cpu.path()`.
-                unsafe { few_avx512::piece(weight, rows, &packed.lines, m, put) };
+                unsafe { piece(few_avx512::two_rows, ahead, weight, rows, lines, m, put) };
             });
         }
         _ => {

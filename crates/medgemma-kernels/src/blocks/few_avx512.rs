@@ -1,20 +1,15 @@
 //! AVX-512: two rows of weights times a few rows of activations.
 
 use core::arch::x86_64::*;
-use std::ops::Range;
 
 use crate::lines::Line;
-use crate::matrix::{Format, Matrix};
+use crate::matrix::Format;
 
-use super::crossed_avx512::{Crossed, LINES};
+use super::crossed_avx512::Crossed;
 use super::decode::format_of;
 use super::few::Row;
-use super::packed::{CHUNK, LONGEST};
-
-/// Bytes of activations at most that rows of weights go by together: what does not stay in the first-level
-/// cache, of 32 or 48 kB, every two rows of weights fetch again. 24 kB were a tenth slower where 30 kB are all,
-/// 40 kB no faster.
-const NEAR: usize = 32 << 10;
+use super::packed::{CHUNK, CROSSED, LONGEST};
+use super::stretches::{Kept, Stretch};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: with one
 /// row of activations about what a thread gets in the time that memory takes to answer; with more, more is
@@ -24,86 +19,8 @@ const NEAR: usize = 32 << 10;
 /// less, eight 1 % longer and 15 % less; 4 kB much the same, 6 kB less good. On a Xeon, one row, 1 kB into the
 /// first-level cache did as well as 2 kB, 4 and 8 kB worse by 4 to 8 %, and not to ask at all by 9 to 25 %;
 /// neither number was measured there as it is.
-const fn ahead(m: usize) -> isize {
+pub(super) const fn ahead(m: usize) -> isize {
     if m == 1 { 1 << 10 } else { 3 << 10 }
-}
-
-/// Sums that are not yet added up, of two rows of weights with eight of activations.
-type Kept = [[Line; 8]; 2];
-
-/// What two rows of weights go through at once.
-struct Stretch<'a> {
-    /// Of these chunks.
-    chunks: Range<usize>,
-    /// From the weights in use to those that memory is asked for, in bytes.
-    ahead: isize,
-    /// From the stretch before and for the one after, where there are several.
-    kept: Option<&'a mut Kept>,
-}
-
-/// Calls `put` with each of some rows of weights and its sums with `m` rows of activations.
-///
-/// Rows that are too wide for [`NEAR`] go by in stretches of their columns. That took 0.5 to 0.65 of the
-/// time for 5 to 8 rows of activations, 10240 columns and any format, 0.7 to 0.8 for 3 and 4.
-///
-/// # Panics
-/// When `m` is more than 8, `lines` are not of as many chunks as the rows have, or there are no such rows.
-///
-/// # Safety
-/// The processor has what [`crate::Path::Avx512`] says.
-pub(super) unsafe fn piece(
-    weight: Matrix<'_>,
-    rows: Range<usize>,
-    lines: &[Line],
-    m: usize,
-    mut put: impl FnMut(usize, [f32; 8]),
-) {
-    let chunks = weight.cols().div_ceil(CHUNK);
-    let each = match rows.len() {
-        // They alone would find nothing in the cache again.
-        ..=2 => chunks.max(1),
-        _ => stretch(chunks, m),
-    };
-    let stretches = chunks.div_ceil(each);
-    // Each of the two rows goes on where the one before it ended: a processor foresees that, which it
-    // does not of neighbours that take turns.
-    let half = rows.len().div_ceil(2);
-    let len = weight.row(rows.start).len();
-    let ahead = if stretches > 1 {
-        len.cast_signed()
-    } else {
-        ahead(m)
-    };
-    let mut kept = vec![[[Line([0; 64]); 8]; 2]; if stretches > 1 { half } else { 0 }];
-    // Without columns, sums of nothing are put.
-    for start in (0..chunks.max(1)).step_by(each) {
-        let end = chunks.min(start + each);
-        for index in 0..half {
-            let row = rows.start + index;
-            // An odd last row is taken twice.
-            let next = (row + half).min(rows.end - 1);
-            let pair = [row, next].map(|row| Row::new(weight, row, len));
-            let stretch = Stretch {
-                chunks: start..end,
-                ahead,
-                kept: kept.get_mut(index),
-            };
-            let mut sums = [[0.0; 8]; 2];
-            // SAFETY: the caller's word.
-            unsafe { two_rows(weight.format(), pair, lines, m, stretch, &mut sums) };
-            if end == chunks {
-                put(row, sums[0]);
-                put(next, sums[1]);
-            }
-        }
-    }
-}
-
-/// Chunks of a stretch, of `chunks` and of `m` rows of activations.
-fn stretch(chunks: usize, m: usize) -> usize {
-    let most = NEAR / (size_of::<Line>() * LINES * m.max(1));
-    let stretches = chunks.div_ceil(most.max(1)).max(1);
-    chunks.div_ceil(stretches).max(1)
 }
 
 /// The sums of two rows of weights with each of `m` rows of activations, `out[..][..m]`, after the last of
@@ -116,12 +33,12 @@ fn stretch(chunks: usize, m: usize) -> usize {
 ///
 /// # Safety
 /// The processor has what [`crate::Path::Avx512`] says.
-unsafe fn two_rows(
+pub(super) unsafe fn two_rows(
     format: Format,
     rows: [Row<'_>; 2],
     lines: &[Line],
     m: usize,
-    stretch: Stretch<'_>,
+    stretch: Stretch<'_, 2>,
     out: &mut [[f32; 8]; 2],
 ) {
     macro_rules! by_rows {
@@ -162,7 +79,7 @@ unsafe fn two_rows(
 fn dot<const FORMAT: u8, const M: usize>(
     rows: [Row<'_>; 2],
     lines: &[Line],
-    stretch: Stretch<'_>,
+    stretch: Stretch<'_, 2>,
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
@@ -174,7 +91,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
-        lines.len() == len.div_ceil(size) * LINES * M && chunks.end <= len.div_ceil(size),
+        lines.len() == len.div_ceil(size) * CROSSED * M && chunks.end <= len.div_ceil(size),
         "activations of as many chunks as a row has"
     );
     let mut sums = [[_mm512_setzero_ps(); M]; 2];
@@ -187,7 +104,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     for chunk in chunks.start..chunks.end.min(whole) {
         let bytes = rows.map(|row| row.bytes[chunk * size..][..size].as_ptr());
         ask_ahead(bytes, ahead, size);
-        let lines = &raw const lines[chunk * M * LINES];
+        let lines = &raw const lines[chunk * M * CROSSED];
         // SAFETY: a whole chunk is left of the rows, and the lines of it, by the assertion.
         unsafe { step::<FORMAT, M>(bytes, lines, &mut sums) };
     }
@@ -208,7 +125,7 @@ fn dot<const FORMAT: u8, const M: usize>(
                 Crossed::unpack::<FORMAT>(bytes[1]).only::<FORMAT>(own),
             ]
         };
-        let lines = &raw const lines[whole * M * LINES];
+        let lines = &raw const lines[whole * M * CROSSED];
         // SAFETY: the activations have a last chunk.
         unsafe { add_rows::<FORMAT, M>(chunks, lines, &mut sums) };
     }
@@ -227,7 +144,7 @@ fn dot<const FORMAT: u8, const M: usize>(
 /// Takes up the sums that were kept.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load<const M: usize>(kept: &Kept, sums: &mut [[__m512; M]; 2]) {
+fn load<const M: usize>(kept: &Kept<2>, sums: &mut [[__m512; M]; 2]) {
     for (sums, kept) in sums.iter_mut().zip(kept) {
         for (sums, kept) in sums.iter_mut().zip(kept) {
             // SAFETY: a line is 64 aligned bytes.
@@ -239,7 +156,7 @@ fn load<const M: usize>(kept: &Kept, sums: &mut [[__m512; M]; 2]) {
 /// Keeps the sums.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn store<const M: usize>(sums: &[[__m512; M]; 2], kept: &mut Kept) {
+fn store<const M: usize>(sums: &[[__m512; M]; 2], kept: &mut Kept<2>) {
     for (sums, kept) in sums.iter().zip(kept) {
         for (sums, kept) in sums.iter().zip(kept) {
             // SAFETY: a line is 64 aligned bytes.
@@ -296,7 +213,7 @@ unsafe fn add_rows<const FORMAT: u8, const M: usize>(
     for token in 0..M {
         // SAFETY: within the lines of the chunk, which are aligned.
         let line =
-            |index: usize| unsafe { _mm512_load_si512(lines.add(token * LINES + index).cast()) };
+            |index: usize| unsafe { _mm512_load_si512(lines.add(token * CROSSED + index).cast()) };
         let lines = [0, 1, 2, 3, 4, 5].map(line);
         first.add::<FORMAT>(&lines, &mut of_first[token]);
         second.add::<FORMAT>(&lines, &mut of_second[token]);

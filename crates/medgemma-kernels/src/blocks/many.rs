@@ -42,9 +42,8 @@ const SLAB_GROUPS: usize = SLAB / GROUP;
 pub(super) fn least(path: Path, format: Format) -> Option<usize> {
     match path {
         // Two planes are multiplied where the kernel for a few has one.
-        Path::Avx2 if many_avx2::planes_of(format) == 2 => Some(12),
-        Path::Avx2 => Some(8),
-        Path::Avx512 => Some(13),
+        Path::Avx2 if many_avx2::planes_of(format) == 2 => Some(17),
+        Path::Avx2 | Path::Avx512 => Some(13),
         _ => None,
     }
 }

@@ -7,6 +7,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
+mod crossed_avx2;
+#[cfg(target_arch = "x86_64")]
 mod crossed_avx512;
 mod decode;
 mod few;
@@ -32,6 +34,8 @@ mod quantize;
 mod quantize_q4;
 mod quantize_q6k;
 mod quantize_q8;
+#[cfg(target_arch = "x86_64")]
+mod stretches;
 mod unpack;
 #[cfg(target_arch = "x86_64")]
 mod unpack_avx2;

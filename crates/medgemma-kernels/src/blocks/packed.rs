@@ -12,7 +12,7 @@ use crate::matrix::Format;
 
 use super::activations::{GROUP, round_group};
 use super::decode::zero;
-use super::{crossed_avx512, pack_avx2, pack_avx512};
+use super::{crossed_avx2, crossed_avx512, pack_avx2, pack_avx512};
 
 /// Columns of a chunk.
 pub(super) const CHUNK: usize = 256;
@@ -25,6 +25,11 @@ const ALONE: usize = 1 << 15;
 
 /// Lines of a chunk of activations at most.
 const MOST_LINES: usize = 9;
+
+/// Lines of a chunk of a row of activations once they are crossed: four of integers; one of what the
+/// products begin with or, for formats with offsets, of the eight sums of the groups times their scale, in
+/// its upper half; and one of the scales, lane by lane.
+pub(super) const CROSSED: usize = 6;
 
 /// Where the lines of one chunk of one row of activations are.
 ///
@@ -72,13 +77,31 @@ impl Order {
         }
     }
 
+    /// Which scale of a chunk each lane of 32 bits of a crossed line wants: of eight, or of 16 where halves of
+    /// groups have their own.
+    pub(super) const fn lanes(self) -> [i32; 16] {
+        let mut lanes = [0; 16];
+        let mut lane = 0;
+        while lane < 16 {
+            let place = if self.sums_each {
+                lane % 4 * 4 + lane / 4
+            } else {
+                lane / 2 % 2 * 8 + lane / 4
+            };
+            let piece = self.pieces[place] as i32;
+            lanes[lane] = if self.sums_each { piece } else { piece / 2 };
+            lane += 1;
+        }
+        lanes
+    }
+
     /// Lines of a chunk.
     pub(super) const fn lines(self) -> usize {
         if self.sums_each { 9 } else { 7 }
     }
 }
 
-/// Rows of activations; chunk by chunk, and within a chunk row by row. For AVX-512 chunks are crossed: see
+/// Rows of activations; chunk by chunk, and within a chunk row by row. For AVX2 and AVX-512 chunks are crossed: see
 /// [`crossed_avx512`].
 pub(super) struct Packed {
     pub(super) lines: Vec<Line>,
@@ -89,7 +112,7 @@ impl Packed {
     pub(super) fn new(cpu: &Cpu, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
         let order = Order::new(format);
         let stride = match cpu.path() {
-            Path::Avx512 | Path::Amx => crossed_avx512::LINES,
+            Path::Avx2 | Path::Avx512 | Path::Amx => CROSSED,
             _ => order.lines(),
         };
         let chunks = cols.div_ceil(CHUNK);
@@ -126,7 +149,13 @@ fn pack(path: Path, order: Order, row: &[f32], lines: &mut [Line]) {
     });
     match path {
         // SAFETY: the caller has the instructions of `path`.
-        Path::Avx2 => unsafe { pack_avx2::fill(order, row, lines) },
+        Path::Avx2 => unsafe {
+            let mut plain = [Line([0; 64]); MOST_LINES];
+            let plain = &mut plain[..order.lines()];
+            pack_avx2::fill(order, row, plain);
+            let crossed = lines.as_mut_array().expect("lines of a chunk");
+            crossed_avx2::activations(order, plain, crossed);
+        },
         // SAFETY: the caller has the instructions of `path`.
         Path::Avx512 | Path::Amx => unsafe {
             let mut plain = [Line([0; 64]); MOST_LINES];

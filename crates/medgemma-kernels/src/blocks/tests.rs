@@ -386,10 +386,10 @@ fn activations_are_packed_alike() {
             for path in Path::available() {
                 let packed = super::packed::Packed::new(&Cpu::new(1, path), format, &x, 2, len);
                 let order = super::packed::Order::new(format);
-                let (expected, lines, factors) = if path >= Path::Avx512 {
+                let (expected, lines, factors) = if path >= Path::Avx2 {
                     let factors = if order.offsets { 4..6 } else { 5..6 };
-                    let lines = super::crossed_avx512::LINES;
-                    (crossed(format, &plain.lines), lines, factors)
+                    let lines = super::packed::CROSSED;
+                    (crossed(path, format, &plain.lines), lines, factors)
                 } else {
                     let lines = order.lines();
                     (plain.lines.clone(), lines, lines - 1..lines)
@@ -419,15 +419,20 @@ fn words(line: &crate::lines::Line, factors: bool) -> [u32; 16] {
     words
 }
 
-/// Plain lines crossed, on a processor with AVX-512; what crossing does is compared below.
+/// Plain lines crossed by `path`; what crossing does is compared below.
 #[cfg(target_arch = "x86_64")]
-fn crossed(format: Format, plain: &[crate::lines::Line]) -> Vec<crate::lines::Line> {
+fn crossed(path: Path, format: Format, plain: &[crate::lines::Line]) -> Vec<crate::lines::Line> {
     let order = super::packed::Order::new(format);
     let chunks = plain.chunks_exact(order.lines());
     let crossed = chunks.map(|chunk| {
-        let mut lines = [crate::lines::Line([0; 64]); super::crossed_avx512::LINES];
-        // SAFETY: asked for on AVX-512's paths only.
-        unsafe { super::crossed_avx512::activations(order, chunk, &mut lines) };
+        let mut lines = [crate::lines::Line([0; 64]); super::packed::CROSSED];
+        // SAFETY: the processor has the path.
+        unsafe {
+            match path {
+                Path::Avx2 => super::crossed_avx2::activations(order, chunk, &mut lines),
+                _ => super::crossed_avx512::activations(order, chunk, &mut lines),
+            }
+        }
         lines
     });
     crossed.flatten().collect()
@@ -437,17 +442,16 @@ fn crossed(format: Format, plain: &[crate::lines::Line]) -> Vec<crate::lines::Li
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn activations_are_crossed_as_their_weights_are() {
-    if !Path::Avx512.is_available() {
-        return;
-    }
-    for format in FORMATS {
+    let paths = [Path::Avx2, Path::Avx512];
+    let paths = paths.into_iter().filter(|path| path.is_available());
+    for (path, format) in paths.flat_map(|path| FORMATS.map(|format| (path, format))) {
         let order = super::packed::Order::new(format);
         let mut x = activations(2 * 256, 3);
         x[256 + 70] = f32::INFINITY;
         let rounded = super::activations::Rounded::new(&x[256..]);
-        let packed = super::packed::Packed::new(&Cpu::new(1, Path::Avx512), format, &x, 2, 256);
-        let (_, lines) = packed.lines.split_at(super::crossed_avx512::LINES);
-        assert_eq!(lines.len(), super::crossed_avx512::LINES);
+        let packed = super::packed::Packed::new(&Cpu::new(1, path), format, &x, 2, 256);
+        let (_, lines) = packed.lines.split_at(super::packed::CROSSED);
+        assert_eq!(lines.len(), super::packed::CROSSED);
         let [mut begin, mut scales] = [crate::lines::Line([0; 64]); 2];
         for lane in 0..16 {
             // Where the first column of the lane is, and how many columns the next line's are behind.
@@ -461,7 +465,7 @@ fn activations_are_crossed_as_their_weights_are() {
             for line in 0..4 {
                 let integers = &rounded.integers[column + line * step..][..4];
                 let bytes = word(line).map(u8::cast_signed);
-                assert_eq!(bytes, integers, "{format} line {line} lane {lane}");
+                assert_eq!(bytes, integers, "{format} {path} line {line} lane {lane}");
                 sum += integers.iter().map(|&x| i32::from(x)).sum::<i32>();
             }
             let expected = match (order.offsets, lane) {
@@ -479,7 +483,7 @@ fn activations_are_crossed_as_their_weights_are() {
         assert_eq!(
             found,
             [words(&begin, order.offsets), words(&scales, true)],
-            "{format}"
+            "{format} {path}"
         );
     }
 }
