@@ -357,6 +357,49 @@ fn what_is_no_number_shows_among_many() {
     }
 }
 
+/// A row that ends within a chunk is read on into the next one, of which nothing may show.
+#[test]
+fn what_is_no_number_stays_in_its_row_of_weights() {
+    let (rows, bad) = (40, 17);
+    for format in [
+        Format::Q8_0,
+        Format::Q4_0,
+        Format::Q4_1,
+        Format::Q5_0,
+        Format::Q5_1,
+    ] {
+        for blocks_in_row in 1..=9 {
+            let cols = blocks_in_row * format.block_len();
+            let mut bytes = blocks(format, rows, cols, 6);
+            let row = bytes.len() / rows;
+            for block in bytes[bad * row..][..row].chunks_exact_mut(format.block_bytes()) {
+                let leading = format.block_bytes() - format.block_len() / 2;
+                for half in block[..leading.min(4)].as_chunks_mut().0 {
+                    *half = half::f16::INFINITY.to_le_bytes();
+                }
+            }
+            let weight = Matrix::new(format, rows, cols, &bytes);
+            for m in 1..=8 {
+                let x = activations(m * cols, 6);
+                for path in Path::available() {
+                    let mut out = vec![0.0; m * rows];
+                    linear_many(&Cpu::new(1, path), &x, weight, None, &mut out);
+                    for (index, y) in out.iter().enumerate() {
+                        assert!(
+                            y.is_finite() || index % rows == bad,
+                            "{format} {path} {blocks_in_row} blocks, {m} rows: {y} at {index}"
+                        );
+                    }
+                    assert!(
+                        (0..m).all(|token| !out[token * rows + bad].is_finite()),
+                        "{format} {path}: an infinite scale shows"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 #[should_panic(expected = "give no 9 outputs")]
 fn lengths_must_fit() {
