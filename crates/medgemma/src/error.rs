@@ -212,8 +212,8 @@ pub enum Error {
     /// Two classes whose prompts are the same texts to the model, though spelt otherwise: each picture would be
     /// as much of one as of the other.
     #[error(
-        "class {second}, `{second_label}`, is to the model the same as class {first}, `{first_label}`: its tokenizer makes the same ids of their prompts, since case{} cut off tell nothing apart; {}",
-        if *normalization == SiglipNormalization::TokenizerJson { ", most punctuation and what is" } else { ", punctuation and what is" },
+        "class {second}, `{second_label}`, is to the model the same as class {first}, `{first_label}`: its tokenizer makes the same ids of their prompts, since case,{} punctuation, characters that it does not know and what is cut off tell nothing apart; {}",
+        if *normalization == SiglipNormalization::TokenizerJson { " most" } else { "" },
         other_words(*normalization)
     )]
     SameText {

@@ -76,7 +76,8 @@ pub(crate) fn write(
         let (groups, figures) = (groups.len(), figures.concat());
         writeln!(
             out,
-            "{name:<15} {groups:<6}  {threshold:.2}  {}",
+            "{name:<15} {groups:<6}  {:<4}  {}",
+            share(threshold),
             figures.trim_end()
         )?;
     }
@@ -125,7 +126,7 @@ pub(crate) fn write_meaning(out: &mut impl Write, probe: &Probe) -> std::io::Res
     let each = |numbers: &[f64]| {
         let each = probe.labels().iter().zip(numbers);
         let each: Vec<String> = each
-            .map(|(label, number)| format!("{label} {number:.2}"))
+            .map(|(label, &number)| format!("{label} {}", share(number)))
             .collect();
         each.join(", ")
     };
@@ -161,6 +162,22 @@ fn one_against_rest(scores: &[Vec<f64>], part: &Part, label: usize) -> (Vec<f64>
     (scores.collect(), truth.collect())
 }
 
+/// Two digits, or two that are not 0 where those would read as 0: a rare finding's share is no 0.00.
+fn share(number: f64) -> String {
+    let zeros = if number > 0.0 && number < 0.1 {
+        (-number.log10()).floor().min(300.0)
+    } else {
+        0.0
+    };
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 300"
+    )]
+    let digits = 2 + zeros as usize;
+    format!("{number:.digits$}")
+}
+
 fn shown(interval: Option<Interval>) -> String {
     interval.map_or("-".to_owned(), |found| found.to_string())
 }
@@ -170,5 +187,25 @@ fn reason(figure: &Interval) -> Option<String> {
     match figure.ends.err()? {
         NoInterval::Few { .. } => Some(FEW.to_owned()),
         other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn a_small_share_has_two_digits_too() {
+        let cases = [
+            (0.0, "0.00"),
+            (1.0, "1.00"),
+            (0.364, "0.36"),
+            (0.1, "0.10"),
+            (0.0213, "0.021"),
+            (0.004, "0.0040"),
+        ];
+        for (number, expected) in cases {
+            assert_eq!(share(number), expected);
+        }
     }
 }

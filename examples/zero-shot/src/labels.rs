@@ -39,14 +39,14 @@ impl FromStr for Label {
     }
 }
 
-/// What is before and behind the first `=` that stands alone. One of `<=`, `>=`, `==` or `!=` compares: the class
+/// What is before and behind the first `=` that stands alone. One of `<=`, `=<`, `==` or `!=` compares: the class
 /// `SpO2 <=90` would become one named `SpO2 <`, of the prompt `90`.
 fn divided(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
     let alone = |&at: &usize| {
         let before = at.checked_sub(1).map(|before| bytes[before]);
         let compares = matches!(before, Some(b'<' | b'>' | b'=' | b'!'));
-        !compares && bytes.get(at + 1) != Some(&b'=')
+        !compares && !matches!(bytes.get(at + 1), Some(b'<' | b'>' | b'='))
     };
     let at = text.match_indices('=').map(|(at, _)| at).find(alone)?;
     Some((&text[..at], &text[at + 1..]))
@@ -91,7 +91,15 @@ mod tests {
 
     #[test]
     fn a_comparison_parts_no_name_from_a_prompt() {
-        for text in ["SpO2 <=90", "SpO2 >=90", "a == b", "a != b", "<="] {
+        for text in [
+            "SpO2 <=90",
+            "SpO2 >=90",
+            "SpO2 =<90",
+            "SpO2 => 90",
+            "a == b",
+            "a != b",
+            "<=",
+        ] {
             let label: Label = text.parse().unwrap();
             assert_eq!((label.name.as_str(), label.prompts()), (text, vec![text]));
         }
