@@ -19,7 +19,7 @@ use super::few_neon;
 #[cfg(target_arch = "x86_64")]
 use super::packed::{LONGEST, Packed};
 #[cfg(target_arch = "x86_64")]
-use super::stretches::piece;
+use super::stretches::{TwoRows, piece};
 #[cfg(target_arch = "x86_64")]
 use super::{few_avx2, few_avx512};
 use crate::cells::Cells;
@@ -69,7 +69,7 @@ pub(super) fn linear(
             });
         }
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => {
+        path @ (Path::Avx2 | Path::Avx512 | Path::Amx) => {
             let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
             for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
                 let put = |row: usize, sums: [f32; MOST]| {
@@ -77,23 +77,12 @@ pub(super) fn linear(
                     sums.for_each(|(token, sum)| put(token, row, sum));
                 };
                 let (rows, lines, m) = (first..first + count, &packed.lines, tokens.len());
-                let ahead = few_avx2::AHEAD;
-                // SAFETY: the processor has the instructions of `cpu.path()`.
-                unsafe { piece(few_avx2::row, ahead, weight, rows, lines, m, put) };
-            });
-        }
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx512 | Path::Amx => {
-            let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
-            for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
-                let put = |row: usize, sums: [f32; MOST]| {
-                    let sums = tokens.clone().zip(sums);
-                    sums.for_each(|(token, sum)| put(token, row, sum));
+                let (two_rows, ahead): (TwoRows, isize) = match path {
+                    Path::Avx2 => (few_avx2::two_rows, few_avx2::AHEAD),
+                    _ => (few_avx512::two_rows, few_avx512::ahead(m)),
                 };
-                let (rows, lines, m) = (first..first + count, &packed.lines, tokens.len());
-                let ahead = few_avx512::ahead(m);
-                // SAFETY: the processor has the instructions of `cpu.path()`.
-                unsafe { piece(few_avx512::two_rows, ahead, weight, rows, lines, m, put) };
+                // SAFETY: the processor has the instructions of `path`.
+                unsafe { piece(two_rows, ahead, weight, rows, lines, m, put) };
             });
         }
         _ => {

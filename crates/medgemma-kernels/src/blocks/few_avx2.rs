@@ -1,4 +1,4 @@
-//! AVX2: one row of weights times a few rows of activations.
+//! AVX2: two rows of weights times a few rows of activations.
 
 use core::arch::x86_64::*;
 
@@ -11,24 +11,26 @@ use super::few::Row;
 use super::packed::{CHUNK, CROSSED, LONGEST};
 use super::stretches::Stretch;
 
-/// How far ahead of the weights in use memory is asked for more, in bytes.
+/// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows; 1 and 3 kB did
+/// as well. Two rows, since out of memory they come faster than one: a row of activations took 3 to 17 % less on an EPYC
+/// with AVX2 alone, two threads.
 pub(super) const AHEAD: isize = 8 << 10;
 
-/// The sums of a row of weights with each of `m` rows of activations, `out[0][..m]`, after the last of the
+/// The sums of two rows of weights with each of `m` rows of activations, `out[..][..m]`, after the last of the
 /// stretches.
 ///
 /// # Panics
-/// When `m` is more than 8, or `lines` are not of as many chunks as the row has.
+/// When `m` is more than 8, or `lines` are not of as many chunks as the rows have.
 ///
 /// # Safety
 /// The processor has what [`crate::Path::Avx2`] says.
-pub(super) unsafe fn row(
+pub(super) unsafe fn two_rows(
     format: Format,
-    [row]: [Row<'_>; 1],
+    rows: [Row<'_>; 2],
     lines: &[Line],
     m: usize,
-    mut stretch: Stretch<'_, 1>,
-    [out]: &mut [[f32; 8]; 1],
+    mut stretch: Stretch<'_>,
+    out: &mut [[f32; 8]; 2],
 ) {
     macro_rules! by_rows {
         ($format:ident) => {{
@@ -38,14 +40,14 @@ pub(super) unsafe fn row(
                 // SAFETY: the caller's word.
                 first += unsafe {
                     match m - first {
-                        1 => dot::<FORMAT, 1>(row, lines, m, first, &mut stretch, out),
-                        2 => dot::<FORMAT, 2>(row, lines, m, first, &mut stretch, out),
+                        1 => dot::<FORMAT, 1>(rows, lines, m, first, &mut stretch, out),
+                        2 => dot::<FORMAT, 2>(rows, lines, m, first, &mut stretch, out),
                         // Unrolled, these take too many registers and 1.4 times as long.
                         _ if matches!(Format::$format, Format::Q8_0) => {
-                            dot::<FORMAT, 8>(row, lines, m, first, &mut stretch, out)
+                            dot::<FORMAT, 8>(rows, lines, m, first, &mut stretch, out)
                         }
-                        3 => dot::<FORMAT, 3>(row, lines, m, first, &mut stretch, out),
-                        _ => dot::<FORMAT, 4>(row, lines, m, first, &mut stretch, out),
+                        3 => dot::<FORMAT, 3>(rows, lines, m, first, &mut stretch, out),
+                        _ => dot::<FORMAT, 4>(rows, lines, m, first, &mut stretch, out),
                     }
                 };
             }
@@ -64,19 +66,21 @@ pub(super) unsafe fn row(
     }
 }
 
-/// A row of weights times `M` of `m` rows of activations, from `first` on, or as many as there are; how many
+/// Two rows of weights times `M` of `m` rows of activations, from `first` on, or as many as there are; how many
 /// these were.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot<const FORMAT: u8, const M: usize>(
-    row: Row<'_>,
+    rows: [Row<'_>; 2],
     lines: &[Line],
     m: usize,
     first: usize,
-    stretch: &mut Stretch<'_, 1>,
-    out: &mut [f32; 8],
+    stretch: &mut Stretch<'_>,
+    out: &mut [[f32; 8]; 2],
 ) -> usize {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
-    let chunks = row.len.div_ceil(size);
+    let len = rows[0].len;
+    assert_eq!(len, rows[1].len, "two rows of a matrix");
+    let chunks = len.div_ceil(size);
     // A number that the compiler knows if `M` is small.
     let count = if M > 4 { M.min(m - first) } else { M };
     assert!(
@@ -86,26 +90,29 @@ fn dot<const FORMAT: u8, const M: usize>(
             && stretch.chunks.end <= chunks,
         "activations of as many chunks as a row has"
     );
-    let mut sums = [_mm256_setzero_ps(); M];
-    let kept = stretch.kept.as_mut().map(|kept| &mut kept[0][first..]);
-    if let Some(kept) = &kept
+    let mut sums = [[_mm256_setzero_ps(); M]; 2];
+    if let Some(kept) = &stretch.kept
         && stretch.chunks.start > 0
     {
-        for (sums, kept) in sums[..count].iter_mut().zip(&**kept) {
-            // SAFETY: a line is 64 aligned bytes.
-            *sums = unsafe { _mm256_load_ps(kept.0.as_ptr().cast()) };
+        for (sums, kept) in sums.iter_mut().zip(&**kept) {
+            for (sums, kept) in sums[..count].iter_mut().zip(&kept[first..]) {
+                // SAFETY: a line is 64 aligned bytes.
+                *sums = unsafe { _mm256_load_ps(kept.0.as_ptr().cast()) };
+            }
         }
     }
-    let whole = row.len / size;
+    let whole = len / size;
     for chunk in stretch.chunks.start..stretch.chunks.end.min(whole) {
-        let bytes = row.bytes[chunk * size..][..size].as_ptr();
-        ask_ahead(bytes, stretch.ahead, size);
         let lines = lines[(chunk * m + first) * CROSSED..].as_ptr();
-        // SAFETY: a whole chunk is left of the row, and the lines of it, by the assertion.
-        unsafe {
-            let chunk = Crossed::unpack::<FORMAT>(bytes);
-            for (token, sums) in sums[..count].iter_mut().enumerate() {
-                chunk.add::<FORMAT>(lines.add(token * CROSSED), sums);
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            let bytes = row.bytes[chunk * size..][..size].as_ptr();
+            ask_ahead(bytes, stretch.ahead, size);
+            // SAFETY: a whole chunk is left of the row, and the lines of it, by the assertion.
+            unsafe {
+                let chunk = Crossed::unpack::<FORMAT>(bytes);
+                for (token, sums) in sums[..count].iter_mut().enumerate() {
+                    chunk.add::<FORMAT>(lines.add(token * CROSSED), sums);
+                }
             }
         }
     }
@@ -113,19 +120,26 @@ fn dot<const FORMAT: u8, const M: usize>(
         // A copy, since a place that a function is told of is no register.
         let mut with_last = sums;
         let lines = &lines[(whole * m + first) * CROSSED..];
-        add_last::<FORMAT>(row, whole * size, lines, &mut with_last[..count]);
+        for (row, sums) in rows.into_iter().zip(&mut with_last) {
+            add_last::<FORMAT>(row, whole * size, lines, &mut sums[..count]);
+        }
         sums = with_last;
     }
-    if let Some(kept) = kept
+    if let Some(kept) = &mut stretch.kept
         && stretch.chunks.end < chunks
     {
-        for (sums, kept) in sums[..count].iter().zip(kept) {
-            // SAFETY: a line is 64 aligned bytes.
-            unsafe { _mm256_store_ps(kept.0.as_mut_ptr().cast(), *sums) };
+        for (sums, kept) in sums.iter().zip(&mut **kept) {
+            for (sums, kept) in sums[..count].iter().zip(&mut kept[first..]) {
+                // SAFETY: a line is 64 aligned bytes.
+                unsafe { _mm256_store_ps(kept.0.as_mut_ptr().cast(), *sums) };
+            }
         }
+        return count;
     }
-    for (out, sums) in out[first..].iter_mut().zip(&sums[..count]) {
-        *out = total(*sums);
+    for (out, sums) in out.iter_mut().zip(&sums) {
+        for (out, sums) in out[first..].iter_mut().zip(&sums[..count]) {
+            *out = total(*sums);
+        }
     }
     count
 }

@@ -38,7 +38,7 @@ pub(super) unsafe fn two_rows(
     rows: [Row<'_>; 2],
     lines: &[Line],
     m: usize,
-    stretch: Stretch<'_, 2>,
+    stretch: Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
     macro_rules! by_rows {
@@ -79,7 +79,7 @@ pub(super) unsafe fn two_rows(
 fn dot<const FORMAT: u8, const M: usize>(
     rows: [Row<'_>; 2],
     lines: &[Line],
-    stretch: Stretch<'_, 2>,
+    stretch: Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
@@ -144,7 +144,7 @@ fn dot<const FORMAT: u8, const M: usize>(
 /// Takes up the sums that were kept.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load<const M: usize>(kept: &Kept<2>, sums: &mut [[__m512; M]; 2]) {
+fn load<const M: usize>(kept: &Kept, sums: &mut [[__m512; M]; 2]) {
     for (sums, kept) in sums.iter_mut().zip(kept) {
         for (sums, kept) in sums.iter_mut().zip(kept) {
             // SAFETY: a line is 64 aligned bytes.
@@ -156,7 +156,7 @@ fn load<const M: usize>(kept: &Kept<2>, sums: &mut [[__m512; M]; 2]) {
 /// Keeps the sums.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn store<const M: usize>(sums: &[[__m512; M]; 2], kept: &mut Kept<2>) {
+fn store<const M: usize>(sums: &[[__m512; M]; 2], kept: &mut Kept) {
     for (sums, kept) in sums.iter().zip(kept) {
         for (sums, kept) in sums.iter().zip(kept) {
             // SAFETY: a line is 64 aligned bytes.
