@@ -166,39 +166,25 @@ impl Crossed {
 #[target_feature(enable = "avx2")]
 fn products<const FORMAT: u8>(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
     let one = _mm256_set1_epi16(1);
-    match const { format_of(FORMAT) } {
-        Format::Q8_0 => {
-            let a = _mm256_madd_epi16(signed(q[0], x[0]), one);
-            let b = _mm256_madd_epi16(signed(q[1], x[1]), one);
-            let c = _mm256_madd_epi16(signed(q[2], x[2]), one);
-            let d = _mm256_madd_epi16(signed(q[3], x[3]), one);
-            _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d))
-        }
-        Format::Q6K => {
-            let (a, b) = (
-                _mm256_maddubs_epi16(q[0], x[0]),
-                _mm256_maddubs_epi16(q[1], x[1]),
-            );
-            let (c, d) = (
-                _mm256_maddubs_epi16(q[2], x[2]),
-                _mm256_maddubs_epi16(q[3], x[3]),
-            );
-            let low = _mm256_madd_epi16(_mm256_add_epi16(a, b), one);
-            let high = _mm256_madd_epi16(_mm256_add_epi16(c, d), one);
-            _mm256_add_epi32(low, high)
-        }
-        _ => {
-            let (a, b) = (
-                _mm256_maddubs_epi16(q[0], x[0]),
-                _mm256_maddubs_epi16(q[1], x[1]),
-            );
-            let (c, d) = (
-                _mm256_maddubs_epi16(q[2], x[2]),
-                _mm256_maddubs_epi16(q[3], x[3]),
-            );
-            let all = _mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d));
-            _mm256_madd_epi16(all, one)
-        }
+    if matches!(const { format_of(FORMAT) }, Format::Q8_0) {
+        let a = _mm256_madd_epi16(signed(q[0], x[0]), one);
+        let b = _mm256_madd_epi16(signed(q[1], x[1]), one);
+        let c = _mm256_madd_epi16(signed(q[2], x[2]), one);
+        let d = _mm256_madd_epi16(signed(q[3], x[3]), one);
+        return _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
+    }
+    let low = _mm256_add_epi16(
+        _mm256_maddubs_epi16(q[0], x[0]),
+        _mm256_maddubs_epi16(q[1], x[1]),
+    );
+    let high = _mm256_add_epi16(
+        _mm256_maddubs_epi16(q[2], x[2]),
+        _mm256_maddubs_epi16(q[3], x[3]),
+    );
+    if matches!(const { format_of(FORMAT) }, Format::Q6K) {
+        _mm256_add_epi32(_mm256_madd_epi16(low, one), _mm256_madd_epi16(high, one))
+    } else {
+        _mm256_madd_epi16(_mm256_add_epi16(low, high), one)
     }
 }
 
