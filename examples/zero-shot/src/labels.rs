@@ -39,7 +39,7 @@ impl FromStr for Label {
     }
 }
 
-/// What is before and behind the first `=` that stands alone. One of `<=`, `=<`, `==` or `!=` compares: the class
+/// What is before and behind the first `=` that stands alone. One of `<=`, `=<`, `>=`, `=>`, `==` or `!=` compares: the class
 /// `SpO2 <=90` would become one named `SpO2 <`, of the prompt `90`.
 fn divided(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
