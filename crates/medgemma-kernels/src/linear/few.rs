@@ -23,10 +23,11 @@ const PAD: usize = 32;
 
 /// A few tokens, `[tokens, stride]`, zero from the last column and the last token on.
 pub(super) struct Tokens {
-    /// 1, 2, 4 or 8: a kernel for each.
+    /// 1, 2, 4 or 8: what there are kernels for.
     pub(super) count: usize,
     pub(super) stride: usize,
-    /// As f32, for all kernels but those for bf16 pairs.
+    /// As f32, for all kernels but those for bf16 pairs; for bf16 weights on AVX2, of each 16 columns the
+    /// even ones come first.
     pub(super) floats: Vec<f32>,
     /// As bf16, for the others.
     pub(super) halves: Vec<u16>,
@@ -52,9 +53,11 @@ impl Tokens {
             return tokens;
         }
         tokens.floats.resize(count * stride, 0.0);
+        let apart = format == Format::Bf16 && path == Path::Avx2;
         for (place, x) in tokens.floats.chunks_exact_mut(stride).zip(rows) {
-            for (place, &x) in place.iter_mut().zip(x) {
-                *place = if format == Format::Bf16 {
+            for (col, &x) in x.iter().enumerate() {
+                let col = if apart { evens_first(col) } else { col };
+                place[col] = if format == Format::Bf16 {
                     bf16::from_f32(x).to_f32()
                 } else {
                     x
@@ -63,6 +66,11 @@ impl Tokens {
         }
         tokens
     }
+}
+
+/// Where column `col` lies if of each 16 the even ones come first.
+fn evens_first(col: usize) -> usize {
+    col / 16 * 16 + col % 2 * 8 + col % 16 / 2
 }
 
 /// Whether `path` has kernels here for `format`.
