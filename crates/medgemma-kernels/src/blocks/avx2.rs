@@ -4,6 +4,8 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
+use super::packed::CHUNK;
+
 /// The weights of a chunk, in the order of [`super::packed::Order`].
 #[derive(Clone, Copy)]
 pub(super) struct Chunk {
@@ -13,45 +15,53 @@ pub(super) struct Chunk {
     pub(super) factors: [__m256; 2],
 }
 
-/// The chunk of a block format.
+/// The chunk of a block format, of which the halves may lie apart; of formats with one block to a chunk the
+/// first place has all of it.
 ///
 /// # Safety
-/// A whole chunk is readable.
+/// Half a chunk is readable at each place, or the one block.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
-pub(super) unsafe fn unpack(format: Format, bytes: *const u8) -> Chunk {
+pub(super) unsafe fn unpack(format: Format, halves: [*const u8; 2]) -> Chunk {
     // SAFETY: the caller's word.
     unsafe {
         match format {
-            Format::Q8_0 => q8_0(bytes),
-            Format::Q4_0 => blocks::<18>(bytes),
-            Format::Q4_1 => blocks::<20>(bytes),
-            Format::Q5_0 => blocks::<22>(bytes),
-            Format::Q5_1 => blocks::<24>(bytes),
-            Format::Q4K => q4_k(bytes),
-            Format::Q5K => q5_k(bytes),
-            Format::Q6K => q6_k(bytes),
+            Format::Q8_0 => q8_0(halves),
+            Format::Q4_0 => blocks::<18>(halves),
+            Format::Q4_1 => blocks::<20>(halves),
+            Format::Q5_0 => blocks::<22>(halves),
+            Format::Q5_1 => blocks::<24>(halves),
+            Format::Q4K => q4_k(halves[0]),
+            Format::Q5K => q5_k(halves[0]),
+            Format::Q6K => q6_k(halves[0]),
             Format::F32 | Format::F16 | Format::Bf16 => unreachable!("blocks"),
         }
     }
 }
 
+/// Where the halves of the chunk at `bytes` are.
+#[inline]
+pub(super) fn halves_of(format: Format, bytes: *const u8) -> [*const u8; 2] {
+    let half = CHUNK / 2 / format.block_len() * format.block_bytes();
+    [bytes, bytes.wrapping_add(half)]
+}
+
 /// A load that has no alignment to respect.
 macro_rules! load {
     ($name:ident, $bytes:ident, $at:expr) => {{
-        // SAFETY: the caller of the enclosing function says that the whole chunk is readable, and
-        // the offset is within it by as much as is read.
+        // SAFETY: the caller of the enclosing function says what is readable, and the offset is within it
+        // by as much as is read.
         unsafe { $name($bytes.add($at).cast()) }
     }};
 }
 
 /// The f16 at the same place `$at` of eight blocks of `$size` bytes.
-macro_rules! halves {
-    ($bytes:ident, $at:expr, $size:expr) => {{
+macro_rules! f16s {
+    ($halves:ident, $at:expr, $size:expr) => {{
         // SAFETY: as for `load`.
         let word = |block: usize| unsafe {
-            $bytes
-                .add($at + block * $size)
+            $halves[block / 4]
+                .add($at + block % 4 * $size)
                 .cast::<i16>()
                 .read_unaligned()
         };
@@ -68,38 +78,39 @@ macro_rules! halves {
     }};
 }
 
-/// Eight blocks of `Q8_0`; the integers are signed.
+/// Twice four blocks of `Q8_0`; the integers are signed.
 ///
 /// # Safety
-/// 272 bytes are readable.
+/// 136 bytes are readable at each place.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn q8_0(bytes: *const u8) -> Chunk {
+unsafe fn q8_0(halves: [*const u8; 2]) -> Chunk {
     let mut q = [_mm256_setzero_si256(); 8];
     for pair in 0..4 {
-        let first = load!(_mm256_loadu_si256, bytes, 2 + pair * 68);
-        let second = load!(_mm256_loadu_si256, bytes, 36 + pair * 68);
+        let bytes = halves[pair / 2];
+        let first = load!(_mm256_loadu_si256, bytes, 2 + pair % 2 * 68);
+        let second = load!(_mm256_loadu_si256, bytes, 36 + pair % 2 * 68);
         let line = pair / 2 * 4 + pair % 2;
         q[line] = _mm256_permute2x128_si256::<0x20>(first, second);
         q[line + 2] = _mm256_permute2x128_si256::<0x31>(first, second);
     }
     Chunk {
         q,
-        factors: [halves!(bytes, 0, 34), _mm256_setzero_ps()],
+        factors: [f16s!(halves, 0, 34), _mm256_setzero_ps()],
     }
 }
 
-/// Eight blocks of `Q4_0`, `Q4_1`, `Q5_0` or `Q5_1`, told apart by their size.
+/// Twice four blocks of `Q4_0`, `Q4_1`, `Q5_0` or `Q5_1`, told apart by their size.
 ///
 /// # Safety
-/// `8 * SIZE` bytes are readable.
+/// `4 * SIZE` bytes are readable at each place.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn blocks<const SIZE: usize>(bytes: *const u8) -> Chunk {
+unsafe fn blocks<const SIZE: usize>(halves: [*const u8; 2]) -> Chunk {
     let mask = _mm256_set1_epi8(15);
     let mut q = [_mm256_setzero_si256(); 8];
     for pair in 0..4 {
-        let at = pair * 2 * SIZE;
+        let (bytes, at) = (halves[pair / 2], pair % 2 * 2 * SIZE);
         let both = _mm256_inserti128_si256::<1>(
             _mm256_castsi128_si256(load!(_mm_loadu_si128, bytes, at + SIZE - 16)),
             load!(_mm_loadu_si128, bytes, at + 2 * SIZE - 16),
@@ -119,13 +130,13 @@ unsafe fn blocks<const SIZE: usize>(bytes: *const u8) -> Chunk {
         }
     }
     let offsets = if matches!(SIZE, 20 | 24) {
-        halves!(bytes, 2, SIZE)
+        f16s!(halves, 2, SIZE)
     } else {
         _mm256_setzero_ps()
     };
     Chunk {
         q,
-        factors: [halves!(bytes, 0, SIZE), offsets],
+        factors: [f16s!(halves, 0, SIZE), offsets],
     }
 }
 

@@ -7,7 +7,7 @@
 
 use core::arch::x86_64::*;
 
-use super::avx2::{Chunk, unpack};
+use super::avx2::{Chunk, halves_of, unpack};
 use super::decode::format_of;
 use super::packed::{CROSSED, Order};
 use crate::lines::Line;
@@ -73,9 +73,20 @@ impl Crossed {
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
     pub(super) unsafe fn unpack<const FORMAT: u8>(bytes: *const u8) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { Self::unpack_halves::<FORMAT>(halves_of(const { format_of(FORMAT) }, bytes)) }
+    }
+
+    /// The chunk whose halves are at two places.
+    ///
+    /// # Safety
+    /// As for [`unpack`].
+    #[inline]
+    #[target_feature(enable = "avx2,f16c")]
+    pub(super) unsafe fn unpack_halves<const FORMAT: u8>(halves: [*const u8; 2]) -> Self {
         let order = const { Order::new(format_of(FORMAT)) };
         // SAFETY: the caller's word.
-        let chunk = unsafe { unpack(const { format_of(FORMAT) }, bytes) };
+        let chunk = unsafe { unpack(const { format_of(FORMAT) }, halves) };
         let Chunk {
             q,
             factors: [low, high],
@@ -126,6 +137,30 @@ impl Crossed {
             let totals = unsafe { _mm256_load_ps(lines.add(4).cast::<f32>().add(8)) };
             *sums = _mm256_fmadd_ps(self.offsets, totals, *sums);
         }
+    }
+
+    /// Adds the products of each half of the chunk with a chunk of activations to sums of its own; where
+    /// groups have offsets these could not be told apart.
+    ///
+    /// # Safety
+    /// `lines` are [`CROSSED`] lines.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn add_apart<const FORMAT: u8>(
+        &self,
+        lines: *const Line,
+        [first, second]: [&mut __m256; 2],
+    ) {
+        let mut both = _mm256_setzero_ps();
+        // SAFETY: the caller's word.
+        unsafe { self.add::<FORMAT>(lines, &mut both) };
+        // Lanes 2 and 3 of each four are of the later four groups.
+        let (low, high) = (
+            _mm256_blend_ps::<0b1100_1100>(both, _mm256_setzero_ps()),
+            _mm256_blend_ps::<0b0011_0011>(both, _mm256_setzero_ps()),
+        );
+        *first = _mm256_add_ps(*first, low);
+        *second = _mm256_add_ps(*second, high);
     }
 
     /// Adds the product of a half of the lines.

@@ -8,7 +8,7 @@ use crate::matrix::Format;
 use super::crossed_avx2::Crossed;
 use super::decode::format_of;
 use super::few::Row;
-use super::packed::{CHUNK, CROSSED, LONGEST};
+use super::packed::{CHUNK, CROSSED, LONGEST, Order};
 use super::stretches::Stretch;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows; 1 and 3 kB did
@@ -119,9 +119,14 @@ fn dot<const FORMAT: u8, const M: usize>(
     if stretch.chunks.end > whole {
         // A copy, since a place that a function is told of is no register.
         let mut with_last = sums;
-        let lines = &lines[(whole * m + first) * CROSSED..];
-        for (row, sums) in rows.into_iter().zip(&mut with_last) {
-            add_last::<FORMAT>(row, whole * size, lines, &mut sums[..count]);
+        let lines = &lines[(whole * m + first) * CROSSED..][..count * CROSSED];
+        let at = whole * size;
+        if const { Order::new(format_of(FORMAT)).joins(CHUNK / 2) } && len - at == size / 2 {
+            add_joined::<FORMAT, M>(rows, at, lines, &mut with_last);
+        } else {
+            for (row, sums) in rows.into_iter().zip(&mut with_last) {
+                add_last::<FORMAT>(row, at, lines, &mut sums[..count]);
+            }
         }
         sums = with_last;
     }
@@ -159,6 +164,25 @@ fn add_last<const FORMAT: u8>(row: Row<'_>, at: usize, lines: &[Line], sums: &mu
     for (lines, sums) in lines.chunks_exact(CROSSED).zip(sums) {
         // SAFETY: they are the lines of a chunk.
         unsafe { chunk.add::<FORMAT>(lines.as_ptr(), sums) };
+    }
+}
+
+/// Adds the half chunks that two rows end with, from byte `at` on, as one.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn add_joined<const FORMAT: u8, const M: usize>(
+    rows: [Row<'_>; 2],
+    at: usize,
+    lines: &[Line],
+    [first, second]: &mut [[__m256; M]; 2],
+) {
+    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let halves = rows.map(|row| row.bytes[at..][..size / 2].as_ptr());
+    // SAFETY: half a chunk is left of each row.
+    let chunk = unsafe { Crossed::unpack_halves::<FORMAT>(halves) };
+    for ((lines, first), second) in lines.chunks_exact(CROSSED).zip(first).zip(second) {
+        // SAFETY: they are the lines of a chunk.
+        unsafe { chunk.add_apart::<FORMAT>(lines.as_ptr(), [first, second]) };
     }
 }
 

@@ -15,7 +15,7 @@ use crate::lines::Line;
 use crate::matrix::Format;
 
 use super::activations::GROUP;
-use super::avx2::unpack;
+use super::avx2::{halves_of, unpack};
 use super::decode::format_of;
 use super::many::{Lanes, Product, ROWS, SLAB, TILE};
 use super::pack_avx2::round_group;
@@ -153,7 +153,7 @@ fn unpack_as<const FORMAT: u8>(
         "a whole chunk"
     );
     // SAFETY: it is.
-    let chunk = unsafe { unpack(format, bytes.as_ptr()) };
+    let chunk = unsafe { unpack(format, halves_of(format, bytes.as_ptr())) };
     let (q, upper) = q.split_at_mut(CHUNK);
     for (index, &both) in chunk.q.iter().enumerate() {
         if matches!(format, Format::Q8_0) {

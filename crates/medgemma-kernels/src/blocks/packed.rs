@@ -95,6 +95,13 @@ impl Order {
         lanes
     }
 
+    /// Whether rows that end within a chunk after `columns` of it end in one with another row: half of it is
+    /// the one's, half the other's, and the activations are there twice. AVX2 does that; offsets of two rows
+    /// could not be told apart.
+    pub(super) const fn joins(self, columns: usize) -> bool {
+        columns == CHUNK / 2 && !self.offsets
+    }
+
     /// Lines of a chunk.
     pub(super) const fn lines(self) -> usize {
         if self.sums_each { 9 } else { 7 }
@@ -145,6 +152,9 @@ fn pack(path: Path, order: Order, row: &[f32], lines: &mut [Line]) {
     let mut filled = [0.0; CHUNK];
     let row = row.first_chunk().unwrap_or_else(|| {
         filled[..row.len()].copy_from_slice(row);
+        if path == Path::Avx2 && order.joins(row.len()) {
+            filled[CHUNK / 2..].copy_from_slice(row);
+        }
         &filled
     });
     match path {

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use crate::matrix::Format;
 
-use super::avx2::unpack;
+use super::avx2::{halves_of, unpack};
 use super::decode::{format_of, group_len};
 use super::packed::{CHUNK, LONGEST, Order};
 
@@ -117,7 +117,7 @@ unsafe fn chunk<const FORMAT: u8, T>(
     let format = const { format_of(FORMAT) };
     let order = const { Order::new(format_of(FORMAT)) };
     // SAFETY: the caller's word.
-    let chunk = unsafe { unpack(format, bytes) };
+    let chunk = unsafe { unpack(format, halves_of(format, bytes)) };
     let mut halves = [[0u8; 32]; 8];
     for (half, q) in halves.iter_mut().zip(chunk.q) {
         // SAFETY: it is 32 bytes.
