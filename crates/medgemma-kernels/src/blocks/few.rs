@@ -72,9 +72,9 @@ pub(super) fn linear(
         path @ (Path::Avx2 | Path::Avx512 | Path::Amx) => {
             let slices = slices(m, |tokens| packed(cpu, weight, &tokens, x));
             for_rows(cpu, weight, &slices, |first, count, tokens, packed| {
-                let put = |row: usize, sums: [f32; MOST]| {
+                let put = |row: usize, sums: &[f32; MOST]| {
                     let sums = tokens.clone().zip(sums);
-                    sums.for_each(|(token, sum)| put(token, row, sum));
+                    sums.for_each(|(token, &sum)| put(token, row, sum));
                 };
                 let (rows, lines, m) = (first..first + count, &packed.lines, tokens.len());
                 let (two_rows, ahead): (TwoRows, isize) = match path {

@@ -26,10 +26,10 @@ pub(super) const AHEAD: isize = 8 << 10;
 /// The processor has what [`crate::Path::Avx2`] says.
 pub(super) unsafe fn two_rows(
     format: Format,
-    rows: [Row<'_>; 2],
+    rows: &[Row<'_>; 2],
     lines: &[Line],
     m: usize,
-    mut stretch: Stretch<'_>,
+    stretch: &mut Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
     macro_rules! by_rows {
@@ -40,14 +40,14 @@ pub(super) unsafe fn two_rows(
                 // SAFETY: the caller's word.
                 first += unsafe {
                     match m - first {
-                        1 => dot::<FORMAT, 1>(rows, lines, m, first, &mut stretch, out),
-                        2 => dot::<FORMAT, 2>(rows, lines, m, first, &mut stretch, out),
+                        1 => dot::<FORMAT, 1>(rows, lines, m, first, stretch, out),
+                        2 => dot::<FORMAT, 2>(rows, lines, m, first, stretch, out),
                         // Unrolled, these take too many registers and 1.4 times as long.
                         _ if matches!(Format::$format, Format::Q8_0) => {
-                            dot::<FORMAT, 8>(rows, lines, m, first, &mut stretch, out)
+                            dot::<FORMAT, 8>(rows, lines, m, first, stretch, out)
                         }
-                        3 => dot::<FORMAT, 3>(rows, lines, m, first, &mut stretch, out),
-                        _ => dot::<FORMAT, 4>(rows, lines, m, first, &mut stretch, out),
+                        3 => dot::<FORMAT, 3>(rows, lines, m, first, stretch, out),
+                        _ => dot::<FORMAT, 4>(rows, lines, m, first, stretch, out),
                     }
                 };
             }
@@ -70,7 +70,7 @@ pub(super) unsafe fn two_rows(
 /// these were.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot<const FORMAT: u8, const M: usize>(
-    rows: [Row<'_>; 2],
+    rows: &[Row<'_>; 2],
     lines: &[Line],
     m: usize,
     first: usize,
@@ -124,7 +124,7 @@ fn dot<const FORMAT: u8, const M: usize>(
         if const { Order::new(format_of(FORMAT)).joins(CHUNK / 2) } && len - at == size / 2 {
             add_joined::<FORMAT, M>(rows, at, lines, &mut with_last);
         } else {
-            for (row, sums) in rows.into_iter().zip(&mut with_last) {
+            for (&row, sums) in rows.iter().zip(&mut with_last) {
                 add_last::<FORMAT>(row, at, lines, &mut sums[..count]);
             }
         }
@@ -171,7 +171,7 @@ fn add_last<const FORMAT: u8>(row: Row<'_>, at: usize, lines: &[Line], sums: &mu
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add_joined<const FORMAT: u8, const M: usize>(
-    rows: [Row<'_>; 2],
+    rows: &[Row<'_>; 2],
     at: usize,
     lines: &[Line],
     [first, second]: &mut [[__m256; M]; 2],

@@ -35,10 +35,10 @@ pub(super) const fn ahead(m: usize) -> isize {
 /// The processor has what [`crate::Path::Avx512`] says.
 pub(super) unsafe fn two_rows(
     format: Format,
-    rows: [Row<'_>; 2],
+    rows: &[Row<'_>; 2],
     lines: &[Line],
     m: usize,
-    stretch: Stretch<'_>,
+    stretch: &mut Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
     macro_rules! by_rows {
@@ -77,17 +77,13 @@ pub(super) unsafe fn two_rows(
 /// Two rows of weights times `M` rows of activations.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c")]
 fn dot<const FORMAT: u8, const M: usize>(
-    rows: [Row<'_>; 2],
+    rows: &[Row<'_>; 2],
     lines: &[Line],
-    stretch: Stretch<'_>,
+    stretch: &mut Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
-    let Stretch {
-        chunks,
-        ahead,
-        kept,
-    } = stretch;
+    let (chunks, ahead) = (stretch.chunks.clone(), stretch.ahead);
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     assert!(
@@ -95,7 +91,7 @@ fn dot<const FORMAT: u8, const M: usize>(
         "activations of as many chunks as a row has"
     );
     let mut sums = [[_mm512_setzero_ps(); M]; 2];
-    if let Some(kept) = &kept
+    if let Some(kept) = &stretch.kept
         && chunks.start > 0
     {
         load(kept, &mut sums);
@@ -129,7 +125,7 @@ fn dot<const FORMAT: u8, const M: usize>(
         // SAFETY: the activations have a last chunk.
         unsafe { add_rows::<FORMAT, M>(chunks, lines, &mut sums) };
     }
-    if let Some(kept) = kept
+    if let Some(kept) = &mut stretch.kept
         && chunks.end < len.div_ceil(size)
     {
         return store(&sums, kept);

@@ -29,8 +29,10 @@ pub(super) struct Stretch<'a> {
 
 /// The sums of two rows of weights with each of `m` rows of activations, `out[..][..m]`, after the last of the
 /// stretches.
+///
+/// All is by reference: to copy what has just been written in parts waits for it to reach the cache.
 pub(super) type TwoRows =
-    unsafe fn(Format, [Row<'_>; 2], &[Line], usize, Stretch<'_>, &mut [[f32; 8]; 2]);
+    unsafe fn(Format, &[Row<'_>; 2], &[Line], usize, &mut Stretch<'_>, &mut [[f32; 8]; 2]);
 
 /// Calls `put` with each of some rows of weights and its sums with `m` rows of activations, as `two_rows`
 /// makes them. `ahead` is for rows that go by whole.
@@ -50,7 +52,7 @@ pub(super) unsafe fn piece(
     rows: Range<usize>,
     lines: &[Line],
     m: usize,
-    mut put: impl FnMut(usize, [f32; 8]),
+    mut put: impl FnMut(usize, &[f32; 8]),
 ) {
     let chunks = weight.cols().div_ceil(CHUNK);
     let each = match rows.len() {
@@ -77,17 +79,17 @@ pub(super) unsafe fn piece(
             // An odd last row is taken twice.
             let next = (row + half).min(rows.end - 1);
             let pair = [row, next].map(|row| Row::new(weight, row, len));
-            let stretch = Stretch {
+            let mut stretch = Stretch {
                 chunks: start..end,
                 ahead,
                 kept: kept.get_mut(index),
             };
             let mut sums = [[0.0; 8]; 2];
             // SAFETY: the caller's word.
-            unsafe { two_rows(weight.format(), pair, lines, m, stretch, &mut sums) };
+            unsafe { two_rows(weight.format(), &pair, lines, m, &mut stretch, &mut sums) };
             if end == chunks {
-                put(row, sums[0]);
-                put(next, sums[1]);
+                put(row, &sums[0]);
+                put(next, &sums[1]);
             }
         }
     }
