@@ -39,7 +39,7 @@ pub(super) unsafe fn unpack(format: Format, halves: [*const u8; 2]) -> Chunk {
     }
 }
 
-/// Where the halves of the chunk at `bytes` are.
+/// Where the halves of the chunk at `bytes` are, or twice where its one block is.
 #[inline]
 pub(super) fn halves_of(format: Format, bytes: *const u8) -> [*const u8; 2] {
     let half = CHUNK / 2 / format.block_len() * format.block_bytes();
@@ -55,7 +55,7 @@ macro_rules! load {
     }};
 }
 
-/// The f16 at the same place `$at` of eight blocks of `$size` bytes.
+/// The f16 at the same place `$at` of twice four blocks of `$size` bytes.
 macro_rules! f16s {
     ($halves:ident, $at:expr, $size:expr) => {{
         // SAFETY: as for `load`.

@@ -80,7 +80,7 @@ impl Crossed {
     /// The chunk whose halves are at two places.
     ///
     /// # Safety
-    /// As for [`unpack`].
+    /// Half a chunk is readable at each place, or the one block at the first.
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
     pub(super) unsafe fn unpack_halves<const FORMAT: u8>(halves: [*const u8; 2]) -> Self {
@@ -139,8 +139,8 @@ impl Crossed {
         }
     }
 
-    /// Adds the products of each half of the chunk with a chunk of activations to sums of its own; where
-    /// groups have offsets these could not be told apart.
+    /// Adds the products of each half of the chunk with a chunk of activations to sums of its own; of a format
+    /// that [`Order::joins`].
     ///
     /// # Safety
     /// `lines` are [`CROSSED`] lines.
@@ -154,13 +154,12 @@ impl Crossed {
         let mut both = _mm256_setzero_ps();
         // SAFETY: the caller's word.
         unsafe { self.add::<FORMAT>(lines, &mut both) };
-        // Lanes 2 and 3 of each four are of the later four groups.
-        let (low, high) = (
-            _mm256_blend_ps::<0b1100_1100>(both, _mm256_setzero_ps()),
-            _mm256_blend_ps::<0b0011_0011>(both, _mm256_setzero_ps()),
-        );
-        *first = _mm256_add_ps(*first, low);
-        *second = _mm256_add_ps(*second, high);
+        // Lanes 2 and 3 of each four are of the later four groups. They come to 0 and 1, since what a row
+        // sums up to must not depend on which of two it is.
+        let later = _mm256_permute_ps::<0b01_00_11_10>(both);
+        let zero = _mm256_setzero_ps();
+        *first = _mm256_add_ps(*first, _mm256_blend_ps::<0b1100_1100>(both, zero));
+        *second = _mm256_add_ps(*second, _mm256_blend_ps::<0b1100_1100>(later, zero));
     }
 
     /// Adds the product of a half of the lines.

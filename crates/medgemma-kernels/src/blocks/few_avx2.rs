@@ -121,11 +121,12 @@ fn dot<const FORMAT: u8, const M: usize>(
         let mut with_last = sums;
         let lines = &lines[(whole * m + first) * CROSSED..][..count * CROSSED];
         let at = whole * size;
-        if const { Order::new(format_of(FORMAT)).joins(CHUNK / 2) } && len - at == size / 2 {
+        let left = (len - at) / format_of(FORMAT).block_bytes() * format_of(FORMAT).block_len();
+        if const { Order::new(format_of(FORMAT)) }.joins(left) {
             add_joined::<FORMAT, M>(rows, at, lines, &mut with_last);
         } else {
             for (&row, sums) in rows.iter().zip(&mut with_last) {
-                add_last::<FORMAT>(row, at, lines, &mut sums[..count]);
+                add_last::<FORMAT>(row, at, lines, sums);
             }
         }
         sums = with_last;

@@ -3,7 +3,7 @@
 //! The unit is a chunk of 256 columns: 16 pieces of 16 integers. Four pieces make a line of 64
 //! bytes; the order of the pieces is the one that comes out of a format's bits with the fewest
 //! instructions, and such that a 128-bit lane holds integers of one group only. The last chunk is
-//! filled up with zeros.
+//! filled up with zeros or, where [`Order::joins`] says so, half of one with itself.
 
 use crate::cells::Cells;
 use crate::cpu::{Cpu, Path};
@@ -95,11 +95,11 @@ impl Order {
         lanes
     }
 
-    /// Whether rows that end within a chunk after `columns` of it end in one with another row: half of it is
-    /// the one's, half the other's, and the activations are there twice. AVX2 does that; offsets of two rows
-    /// could not be told apart.
+    /// Whether, with AVX2, two rows that end within a chunk after `columns` of it share it: half of it is the
+    /// one's, half the other's, and the activations are there twice. Offsets of two rows could not be told
+    /// apart; formats with scales for halves of groups have one block to a chunk.
     pub(super) const fn joins(self, columns: usize) -> bool {
-        columns == CHUNK / 2 && !self.offsets
+        columns == CHUNK / 2 && !self.offsets && !self.sums_each
     }
 
     /// Lines of a chunk.

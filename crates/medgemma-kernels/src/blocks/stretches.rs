@@ -30,7 +30,8 @@ pub(super) struct Stretch<'a> {
 /// The sums of two rows of weights with each of `m` rows of activations, `out[..][..m]`, after the last of the
 /// stretches.
 ///
-/// All is by reference: to copy what has just been written in parts waits for it to reach the cache.
+/// Rows, stretch and sums are by reference: to copy what has just been written in parts waits for it to reach
+/// the cache.
 pub(super) type TwoRows =
     unsafe fn(Format, &[Row<'_>; 2], &[Line], usize, &mut Stretch<'_>, &mut [[f32; 8]; 2]);
 

@@ -214,6 +214,9 @@ fn few_rows_of_real_widths() {
     for format in FORMATS {
         check(format, [1, 50, 2560], 2, 1);
         check(format, [3, 20, 10240], 3, 2);
+        let half = (22 * 256 + 128usize).next_multiple_of(format.block_len());
+        check(format, [8, 7, half], 2, 3);
+        check(format, [3, 5, half], 2, 4);
     }
 }
 
@@ -222,14 +225,14 @@ fn few_rows_of_real_widths() {
 fn a_row_comes_out_the_same_alone_and_among_others() {
     // The last two are so wide that eight rows go by in stretches, one row not.
     for (format, cols) in FORMATS.into_iter().flat_map(|format| {
-        let end = 22 * 256 + format.block_len();
-        [768, 22 * 256, end].map(|cols| (format, cols))
+        let ends = [32, 128].map(|end: usize| 22 * 256 + end.next_multiple_of(format.block_len()));
+        [768, 22 * 256, ends[0], ends[1]].map(|cols| (format, cols))
     }) {
         let (m, rows) = (8, 5);
         let bytes = blocks(format, rows, cols, 8);
         let weight = Matrix::new(format, rows, cols, &bytes);
         let x = activations(m * cols, 9);
-        for path in Path::available().filter(|&path| path >= Path::Avx512) {
+        for path in Path::available().filter(|&path| path >= Path::Avx2) {
             let cpu = Cpu::new(1, path);
             let (mut alone, mut together) = (vec![0.0; m * rows], vec![0.0; m * rows]);
             linear_many(&cpu, &x, weight, None, &mut together);
@@ -237,6 +240,44 @@ fn a_row_comes_out_the_same_alone_and_among_others() {
                 linear_many(&cpu, x, weight, None, out);
             }
             assert_eq!(alone, together, "{format} {path}, {cols} columns");
+        }
+    }
+}
+
+/// Bit for bit: which rows go by together is a matter of their number and of the threads.
+#[test]
+fn a_row_comes_out_the_same_with_any_rows_and_threads() {
+    let rows = 48;
+    for (format, cols) in FORMATS.into_iter().flat_map(|format| {
+        let ends = [128, 512 + 96, 512 + 128, 22 * 256 + 128];
+        ends.map(|cols: usize| (format, cols.next_multiple_of(format.block_len())))
+    }) {
+        let bytes = blocks(format, rows, cols, 10);
+        let weight = Matrix::new(format, rows, cols, &bytes);
+        for (path, m) in Path::available().flat_map(|path| [1, 3, 8].map(|m| (path, m))) {
+            let x = activations(m * cols, 11);
+            let mut all = vec![0.0; m * rows];
+            linear_many(&Cpu::new(1, path), &x, weight, None, &mut all);
+            let mut again = all.clone();
+            for threads in 2..=4 {
+                again.fill(0.0);
+                linear_many(&Cpu::new(threads, path), &x, weight, None, &mut again);
+                assert_eq!(
+                    all, again,
+                    "{format} {path}, {cols} columns, {threads} threads"
+                );
+            }
+            let some = format.row_bytes(cols).expect("whole blocks") * 3;
+            let some = Matrix::new(format, rows - 3, cols, &bytes[some..]);
+            let mut sums = vec![0.0; m * (rows - 3)];
+            linear_many(&Cpu::new(1, path), &x, some, None, &mut sums);
+            for (sums, all) in sums.chunks(rows - 3).zip(all.chunks(rows)) {
+                assert_eq!(
+                    sums,
+                    &all[3..],
+                    "{format} {path}, {cols} columns, later rows alone"
+                );
+            }
         }
     }
 }

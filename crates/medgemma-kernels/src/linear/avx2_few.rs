@@ -27,8 +27,10 @@ pub(super) fn sum_rows(weight: Matrix<'_>, first: usize, tokens: &Tokens, sums: 
     }
 }
 
-/// Rows that go by together share the loads of the tokens, and out of memory several come faster than one.
-/// Rows times tokens are as many sums as leave registers for the rest; of eight tokens four at a time.
+/// Rows that go by together share the loads of the tokens, and out of memory several come faster than one: of
+/// bf16, on an EPYC with two threads, a token times four took 0.8 of the time of one by one, two 0.9, and six
+/// no less than four. Three times four tokens are as many sums as leave registers for the rest; of eight
+/// tokens four go at a time, 0.8 of the time of all at once.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn sum_tokens<const KIND: u8>(weight: Matrix<'_>, first: usize, tokens: &Tokens, sums: &mut [f32]) {
@@ -48,6 +50,10 @@ fn sum_groups<const KIND: u8, const R: usize, const M: usize>(
     tokens: &Tokens,
     sums: &mut [f32],
 ) {
+    assert!(
+        tokens.count.is_multiple_of(M) && tokens.floats.len() == tokens.count * tokens.stride,
+        "tokens of the kernel"
+    );
     let count = sums.len() / tokens.count;
     for group in (0..count).step_by(R) {
         let rows = std::array::from_fn(|row| weight.row(first + (group + row).min(count - 1)));
@@ -63,7 +69,8 @@ fn sum_groups<const KIND: u8, const R: usize, const M: usize>(
     }
 }
 
-/// `R` rows times `M` tokens; meanwhile the rows behind them are asked for.
+/// `R` rows times `M` tokens; meanwhile the rows behind them are asked for, which did as well as 2 to 8 kB ahead
+/// or better.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn sum_group<const KIND: u8, const R: usize, const M: usize>(

@@ -21,9 +21,9 @@ const PIECE_ROWS: std::ops::RangeInclusive<usize> = 4..=64;
 /// Columns are padded with zeros to a multiple of this, the longest vector.
 const PAD: usize = 32;
 
-/// A few tokens, `[tokens, stride]`, zero from the last column and the last token on.
+/// A few tokens, `[tokens, stride]`; what is beyond the last column or the last token is zero.
 pub(super) struct Tokens {
-    /// 1, 2, 4 or 8: what there are kernels for.
+    /// 1, 2, 4 or 8.
     pub(super) count: usize,
     pub(super) stride: usize,
     /// As f32, for all kernels but those for bf16 pairs; for bf16 weights on AVX2, of each 16 columns the
@@ -68,7 +68,7 @@ impl Tokens {
     }
 }
 
-/// Where column `col` lies if of each 16 the even ones come first.
+/// Where column `col` lies if of each 16, which `avx2_few` loads together, the even ones come first.
 fn evens_first(col: usize) -> usize {
     col / 16 * 16 + col % 2 * 8 + col % 16 / 2
 }
