@@ -53,24 +53,31 @@ impl Tokens {
             return tokens;
         }
         tokens.floats.resize(count * stride, 0.0);
-        let apart = format == Format::Bf16 && path == Path::Avx2;
         for (place, x) in tokens.floats.chunks_exact_mut(stride).zip(rows) {
-            for (col, &x) in x.iter().enumerate() {
-                let col = if apart { evens_first(col) } else { col };
-                place[col] = if format == Format::Bf16 {
+            for (place, &x) in place.iter_mut().zip(x) {
+                *place = if format == Format::Bf16 {
                     bf16::from_f32(x).to_f32()
                 } else {
                     x
                 };
             }
         }
+        if format == Format::Bf16 && path == Path::Avx2 {
+            evens_first(&mut tokens.floats);
+        }
         tokens
     }
 }
 
-/// Where column `col` lies if of each 16, which `avx2_few` loads together, the even ones come first.
-fn evens_first(col: usize) -> usize {
-    col / 16 * 16 + col % 2 * 8 + col % 16 / 2
+/// Of each 16 columns, which `avx2_few` loads together, the even ones first.
+fn evens_first(columns: &mut [f32]) {
+    for columns in columns.as_chunks_mut::<16>().0 {
+        let before = *columns;
+        let (evens, odds) = columns.split_at_mut(8);
+        for ((even, odd), pair) in evens.iter_mut().zip(odds).zip(before.as_chunks::<2>().0) {
+            [*even, *odd] = *pair;
+        }
+    }
 }
 
 /// Whether `path` has kernels here for `format`.
