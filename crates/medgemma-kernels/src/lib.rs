@@ -1,9 +1,12 @@
 //! CPU kernels on slices: products with weights as they lie in the file, attention, norms, and the
 //! threads to run them on. No burn, no allocation behind the caller's back but scratch.
 //!
-//! Every kernel takes a [`Cpu`], which says how many threads and which instructions; exists as plain
-//! Rust, its specification ([`Path::Scalar`]); and is tested on every path that the processor has
-//! against that specification. This crate is the home of `unsafe`.
+//! Most kernels take a [`Cpu`], which says how many threads and which instructions. Those that run on
+//! the caller's thread take a [`Path`] ([`resize_rows`], [`resize_columns`], [`dot_i8`]) or nothing
+//! ([`dequantize`], [`quantize_rows`]). Every kernel exists as plain Rust, its specification
+//! ([`Path::Scalar`]), and is tested on every path that the processor has against that specification.
+//!
+//! `unsafe` of the workspace is here, but for the two calls of `medgemma-tensor` that map a file.
 
 mod activation;
 mod amx;
