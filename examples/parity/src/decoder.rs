@@ -1,6 +1,7 @@
 //! MedGemma: soft tokens, the logits of every position of a prompt, a greedy continuation.
 
 use std::error::Error;
+use std::io::{self, Write};
 
 use medgemma::{Device, Image, ImageBackend, LoadOptions, Model, Resize, SoftTokens};
 use medgemma_gemma3::{Finish, GenerateOptions};
@@ -27,11 +28,12 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
     let images = images.collect::<medgemma::Result<Vec<_>>>()?;
     let (shape, logits) = prompt_logits(&model, arguments, &images)?;
     let generated = continuation(&model, arguments, &images)?;
-    println!(
+    writeln!(
+        io::stdout(),
         "prompt {} ids, {} image(s), generated {generated:?}",
         arguments.prompt_ids.len(),
         images.len(),
-    );
+    )?;
 
     let mut output = Output::default();
     let prompt = &arguments.prompt_ids;

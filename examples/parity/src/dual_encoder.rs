@@ -1,6 +1,7 @@
 //! SigLIP: the embeddings of texts and pictures, and the logit of each pair.
 
 use std::error::Error;
+use std::io::{self, Write};
 
 use medgemma::{Device, Embedding, Image, MedSigLip, SiglipOptions, SiglipTextOptions};
 use medgemma_tokenizer::Error as TokenizerError;
@@ -47,7 +48,12 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
         let logits = logits.collect::<medgemma::Result<Vec<_>>>()?.concat();
         output.floats("logits_per_image", &[images.len(), texts.len()], &logits);
     }
-    println!("{} text(s), {} image(s)", texts.len(), images.len());
+    writeln!(
+        io::stdout(),
+        "{} text(s), {} image(s)",
+        texts.len(),
+        images.len()
+    )?;
     Ok(output)
 }
 
