@@ -287,6 +287,13 @@ fn a_matrix_of_any_format_is_quantised_by_rows() {
     }
 }
 
+#[test]
+fn rows_without_columns_take_no_time() {
+    let source = Matrix::new(Format::F32, usize::MAX, 0, &[]);
+    let none = quantize_matrix(&Cpu::new(2, Path::best()), source, Quantizer::Q8_0);
+    assert!(none.is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(32)))]
     #[test]

@@ -66,11 +66,12 @@ use tile::Kernels;
 /// # Arithmetic
 /// f32 storage: f32 throughout. Others: f32 sums and softmax; queries, the numerators of the softmax
 /// and numbers that are not bf16 as stored may be rounded to bf16. The result does not depend on the
-/// number of threads.
+/// number of threads. Vectors sum scores in f32: a row that sees none but scores beneath it becomes zeros there, and
+/// one that sees a score above it NaN, where [`Path::Scalar`](crate::Path::Scalar) has its mean.
 ///
 /// # Panics
-/// When the shapes do not fit each other, an interval ends after s, or `scale` is not positive and
-/// finite.
+/// When the shapes do not fit each other, an interval ends after s, or `scale` is not positive or, times
+/// log₂ e, not finite.
 #[expect(
     clippy::too_many_arguments,
     reason = "the operands of the formula; each is used once"
@@ -86,8 +87,8 @@ pub fn attention(
     out: &mut [f32],
 ) {
     assert!(
-        scale > 0.0 && scale.is_finite(),
-        "a scale of {scale} is not positive and finite"
+        scale > 0.0 && (scale * LOG2_E).is_finite(),
+        "a scale of {scale} is not positive, or beyond 2.3e38"
     );
     keys.check("keys");
     values.check("values");

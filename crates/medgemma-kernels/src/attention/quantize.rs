@@ -20,7 +20,11 @@ const WHOLE: f32 = 12_582_912.0;
 /// When lengths do not fit each other, or `head_dim` is 0.
 pub fn quantize_rows(x: &[f32], head_dim: usize, numbers: &mut [i8], scales: &mut [f32]) {
     assert_eq!(x.len(), numbers.len(), "a whole number for each number");
-    assert_eq!(x.len(), scales.len() * head_dim, "a scale for each row");
+    assert_eq!(
+        Some(x.len()),
+        scales.len().checked_mul(head_dim),
+        "a scale for each row"
+    );
     let rows = x.chunks_exact(head_dim);
     for ((x, numbers), to) in rows.zip(numbers.chunks_exact_mut(head_dim)).zip(scales) {
         let scale = largest(x) / 127.0;
@@ -110,6 +114,12 @@ mod tests {
         assert_eq!(numbers[..6], [0; 6]);
         assert_eq!(scales[..3], [0.0; 3]);
         assert_eq!(numbers[6..], [0, 127]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a scale for each row")]
+    fn rows_beyond_usize_are_refused() {
+        quantize_rows(&[], 1 << (usize::BITS - 2), &mut [], &mut [0.0; 4]);
     }
 
     #[test]

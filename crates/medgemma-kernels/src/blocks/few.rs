@@ -4,8 +4,8 @@
 //! The arithmetic, the same on every path: a row of activations is cut into groups of 32, each
 //! rounded to integers `−127..=127` with the f32 scale `a = max|x| / 127`. A group of weights then
 //! contributes `s·a·Σ(q − z)·x − o·a·Σx`, whose sums are exact integers. Paths differ in the
-//! order in which these f32 terms are multiplied and added: where `s·a` is beyond f32, only the scalar path
-//! may have a number.
+//! order in which these f32 terms are multiplied and added: where `s·a` or `a·Σx` is beyond f32, only the
+//! scalar path may have a number.
 
 use std::ops::Range;
 

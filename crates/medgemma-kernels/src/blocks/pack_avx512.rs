@@ -27,7 +27,9 @@ pub(super) fn fill(order: Order, x: &[f32; CHUNK], lines: &mut [Line]) {
         let scaled = _mm512_mul_ps(values(piece), _mm512_set1_ps(inverses[piece / 2]));
         let integers = _mm512_cvtps_epi32(scaled);
         if order.offsets {
-            sums[piece / 2] += _mm512_reduce_add_epi32(integers);
+            // What is no number becomes the least integer, two of which are beyond i32; its scale shows it.
+            let sum = &mut sums[piece / 2];
+            *sum = sum.wrapping_add(_mm512_reduce_add_epi32(integers));
         }
         let to: &mut [u8; 16] = lines[place / 4].0[place % 4 * 16..]
             .first_chunk_mut()

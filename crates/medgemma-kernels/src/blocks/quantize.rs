@@ -124,6 +124,10 @@ pub fn quantize_matrix(cpu: &Cpu, source: Matrix<'_>, to: Quantizer) -> Vec<u8> 
     let row_bytes = row_bytes
         .unwrap_or_else(|| panic!("{cols} columns are not a whole number of {format} blocks"));
     let mut out = vec![0; rows * row_bytes];
+    if out.is_empty() {
+        // Any number of rows is in no bytes.
+        return out;
+    }
     let cells = Cells::new(&mut out);
     cpu.pool().run(rows, &|row| {
         let mut x = vec![0.0; cols];

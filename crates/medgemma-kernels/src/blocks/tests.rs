@@ -346,19 +346,22 @@ fn what_is_no_number_shows() {
         let bytes = blocks(format, 3, 512, 4);
         let weight = Matrix::new(format, 3, 512, &bytes);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let mut x = activations(1024, 4);
-            x[700] = bad;
-            for path in Path::available() {
-                let mut out = [0.0; 6];
-                linear_many(&Cpu::new(1, path), &x, weight, None, &mut out);
-                assert!(
-                    out[..3].iter().all(|y| y.is_finite()),
-                    "{format} {path} {out:?}"
-                );
-                assert!(
-                    out[3..].iter().all(|y| y.is_nan()),
-                    "{format} {path} {out:?}"
-                );
+            // Alone, and with another in the other half of its group.
+            for places in [&[700][..], &[700, 680]] {
+                let mut x = activations(1024, 4);
+                places.iter().for_each(|&place| x[place] = bad);
+                for path in Path::available() {
+                    let mut out = [0.0; 6];
+                    linear_many(&Cpu::new(1, path), &x, weight, None, &mut out);
+                    assert!(
+                        out[..3].iter().all(|y| y.is_finite()),
+                        "{format} {path} {out:?}"
+                    );
+                    assert!(
+                        out[3..].iter().all(|y| y.is_nan()),
+                        "{format} {path} {out:?}"
+                    );
+                }
             }
         }
         for tiny in [f32::MIN_POSITIVE / 8.0, 1e-37, 0.0] {

@@ -16,12 +16,12 @@ pub(crate) struct Output<'a> {
 unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
-    /// `out` is a whole number of rows of `rows` numbers, `bias` has `rows`.
+    /// `out` is a whole number of rows of `rows` numbers, none if that is 0; `bias` has `rows`.
     pub(crate) fn new(out: &'a mut [f32], rows: usize, bias: Option<&'a [f32]>) -> Self {
         assert!(bias.is_none_or(|bias| bias.len() == rows), "bias of rows");
         Self {
             start: out.as_mut_ptr(),
-            m: out.len() / rows,
+            m: out.len().checked_div(rows).unwrap_or(0),
             rows,
             bias,
             borrow: PhantomData,

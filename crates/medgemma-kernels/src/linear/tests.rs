@@ -442,6 +442,9 @@ fn layers_without_rows_are_checked_as_well() {
             )
         });
         let (mut out, mut surplus) = ([0.0; 3 * 40], [0.0; 1]);
+        let outs = &mut [&mut out[..], &mut []];
+        linear_each(&Cpu::new(2, path), &[1.0; 40 * 64], &layers, outs);
+        assert_eq!(out, [64.0; 3 * 40], "{path}");
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let outs = &mut [&mut out[..], &mut surplus[..]];
             linear_each(&Cpu::new(2, path), &[1.0; 40 * 64], &layers, outs);

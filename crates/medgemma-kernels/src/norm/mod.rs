@@ -69,8 +69,8 @@ pub fn add_rms_norms(cpu: &Cpu, x: &mut [f32], norms: [(&[f32], f32); 2], sum: &
 /// - `weight`, `bias`: `[d]`
 ///
 /// Vectors sum in f32: a row whose squared differences to the mean are beyond it together, as with one
-/// number of 2e19 among small ones, becomes the bias there, where [`Path::Scalar`](crate::Path::Scalar)
-/// norms it.
+/// number of 2e19 among small ones, becomes the bias there, and one whose own sum is, as with numbers of 1e38,
+/// NaN, where [`Path::Scalar`](crate::Path::Scalar) norms both.
 ///
 /// # Panics
 /// When lengths do not fit each other.

@@ -100,7 +100,9 @@ pub(super) fn columns(data: &[u8], stride: usize, table: &ResizeTable, out: &mut
             unsafe { _mm256_storeu_si256(output.as_mut_ptr().cast(), bytes) };
         }
         if !rest.is_empty() {
-            scalar::columns_of(&samples[whole..], stride, weights, table, rest);
+            // A window without samples may be at the end.
+            let samples = samples.get(whole..).unwrap_or_default();
+            scalar::columns_of(samples, stride, weights, table, rest);
         }
     }
 }

@@ -66,7 +66,9 @@ pub(super) fn columns(data: &[u8], stride: usize, table: &ResizeTable, out: &mut
             unsafe { vst1q_u8(output.as_mut_ptr(), vcombine_u8(low, high)) };
         }
         if !rest.is_empty() {
-            scalar::columns_of(&samples[whole..], stride, weights, table, rest);
+            // A window without samples may be at the end.
+            let samples = samples.get(whole..).unwrap_or_default();
+            scalar::columns_of(samples, stride, weights, table, rest);
         }
     }
 }

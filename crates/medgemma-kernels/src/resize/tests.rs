@@ -13,7 +13,7 @@ fn table(input: usize) -> impl Strategy<Value = ResizeTable> {
         prop_oneof![0..=unit, -unit..=2 * unit, any::<i32>()]
     };
     let windows = move |bits| {
-        let window = (0..input).prop_flat_map(move |start| {
+        let window = (0..=input).prop_flat_map(move |start| {
             (
                 Just(start),
                 prop::collection::vec(weight(bits), 0..=(input - start).min(9)),

@@ -60,6 +60,50 @@ fn a_single_key_may_have_any_stride() {
     }
 }
 
+/// What the documentation says of scores that f32 does not hold.
+#[test]
+fn scores_beneath_f32_are_seen_by_plain_rust_alone() {
+    let rows = |number| Rows {
+        numbers: Numbers::F32(number),
+        heads: 1,
+        len: 1,
+        head_dim: 128,
+        head_stride: 128,
+        row_stride: 128,
+    };
+    let (keys, values) = (rows(&[-1e20; 128]), rows(&[1.0; 128]));
+    for path in Path::available() {
+        for t in [1, 40] {
+            let (cpu, mut out) = (Cpu::new(2, path), vec![9.0; t * 128]);
+            let q = vec![1e20; t * 128];
+            attention(&cpu, &q, 1, keys, values, 1.0, None, &mut out);
+            let expected = if path == Path::Scalar { 1.0 } else { 0.0 };
+            assert_eq!(out, vec![expected; t * 128], "{path}, {t} rows");
+        }
+    }
+}
+
+#[test]
+fn scales_beyond_f32_in_powers_of_two_are_refused() {
+    let rows = Rows {
+        numbers: Numbers::F32(&[0.0; 4]),
+        heads: 1,
+        len: 1,
+        head_dim: 4,
+        head_stride: 4,
+        row_stride: 4,
+    };
+    for scale in [2.5e38, f32::INFINITY, f32::NAN, 0.0, -1.0] {
+        for path in Path::available() {
+            let caught = std::panic::catch_unwind(|| {
+                let (cpu, mut out) = (Cpu::new(1, path), [0.0; 4]);
+                attention(&cpu, &[0.0; 4], 1, rows, rows, scale, None, &mut out);
+            });
+            assert!(caught.is_err(), "{path}, {scale}");
+        }
+    }
+}
+
 /// Rows see one of two stretches, with keys between them that nobody sees.
 fn stretches(t: usize) -> Case {
     let mut case = case(t, 700);
