@@ -40,7 +40,7 @@ def main():
     llama_side.read(ctx, batch, prompt(chosen.context))
 
     def theirs():
-        llama_cpp.llama_memory_seq_rm(llama_cpp.llama_get_memory(ctx), 0, chosen.context, -1)
+        llama_side.forget(ctx, 0, chosen.context)
         for step in range(chosen.tokens):
             llama_side.decode(ctx, batch, [(1000 + step, chosen.context + step, 0, True)])
 

@@ -44,6 +44,8 @@ def context(model, chosen, positions):
     settings.n_batch = settings.n_ubatch = CHUNK
     settings.n_seq_max = chosen.batch
     settings.kv_unified = chosen.batch > 1
+    # As llama.cpp's own programs have it: layers with a window keep no more than that.
+    settings.swa_full = False
     settings.n_threads = settings.n_threads_batch = chosen.threads
     settings.flash_attn_type = FLASH[chosen.flash]
     made = llama_cpp.llama_init_from_model(model, settings)
@@ -62,6 +64,12 @@ def decode(ctx, batch, rows):
     if llama_cpp.llama_decode(ctx, batch) != 0:
         raise SystemExit("llama_decode failed")
     llama_cpp.llama_synchronize(ctx)
+
+
+def forget(ctx, sequence, position):
+    """Takes a sequence back to its first positions."""
+    if not llama_cpp.llama_memory_seq_rm(llama_cpp.llama_get_memory(ctx), sequence, position, -1):
+        raise SystemExit(f"llama.cpp cannot go back to position {position}")
 
 
 def read(ctx, batch, ids):
@@ -100,7 +108,7 @@ def generate(chosen):
 
     def work():
         for sequence in range(chosen.batch):
-            llama_cpp.llama_memory_seq_rm(memory, sequence, chosen.context, -1)
+            forget(ctx, sequence, chosen.context)
         for step in range(chosen.tokens):
             decode(ctx, batch, [(1000 + step, chosen.context + step, one, True) for one in range(chosen.batch)])
 
@@ -159,7 +167,7 @@ def vision(chosen):
         if mtmd.mtmd_encode_chunk(see, image) != 0:
             raise SystemExit("the image cannot be encoded")
 
-    return "s", timed(work, chosen.runs, warm=0)
+    return "s", timed(work, chosen.runs)
 
 
 def first_token(chosen):
