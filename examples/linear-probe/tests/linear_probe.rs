@@ -163,7 +163,9 @@ fn one_picture_that_cannot_be_read_leaves_the_others_answered() {
     answer(&["--crops", "1", "--out", path(&probe)]);
     fs::write(&damaged, "no picture").expect("a file");
     let chest = format!("{HERE}/../report/images/chest.png");
-    let output = run(&["predict", "--probe", path(&probe), path(&damaged), &chest]);
+    let gone = "no-such-picture.png";
+    let asked = ["predict", "--probe", path(&probe), path(&damaged), gone];
+    let output = run(&[&asked[..], &[&chest]].concat());
     let (told, error) = (text(&output.stdout), text(&output.stderr));
     assert!(!output.status.success(), "{told}");
     assert!(told.starts_with(&chest), "{told}");
@@ -172,7 +174,12 @@ fn one_picture_that_cannot_be_read_leaves_the_others_answered() {
         error.contains("not answered: ") && error.contains("damaged.png"),
         "{error}"
     );
-    assert!(error.contains("1 of 2 pictures"), "{error}");
+    let gone = error.lines().find(|line| line.contains(gone));
+    assert!(
+        gone.is_some_and(|line| line.contains("os error 2")),
+        "{error}"
+    );
+    assert!(error.contains("2 of 3 pictures"), "{error}");
 }
 
 #[test]
@@ -361,16 +368,21 @@ fn pictures_that_are_gone_are_refused_and_damaged_ones_left_out() {
         "nothing was loaded: {error}"
     );
 
-    fs::write(folder.path().join("damaged.png"), "no picture").expect("a file");
+    let mut bytes = fs::read(format!("{images}/chest.png")).expect("a picture");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(folder.path().join("damaged.png"), bytes).expect("a file");
     let without = text(&fit("").stdout);
     for side in ["train", "test"] {
         let output = fit(&format!("damaged.png,a,{side}\n"));
         let (told, error) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{error}");
         assert!(
-            error.contains("left out: ") && error.contains("damaged.png: expected a PNG"),
+            error.contains("left out: ") && error.contains("damaged.png: "),
             "{error}"
         );
+        // And what the decoder says of it.
+        assert!(error.contains("export it again: "), "{error}");
         let (first, rest) = told.split_once('\n').expect("lines");
         assert!(first.ends_with("read or embedded: 1"), "{told}");
         assert_eq!(rest, without);

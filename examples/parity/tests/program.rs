@@ -63,4 +63,19 @@ fn an_error_is_told_with_its_causes() {
         assert!(!output.status.success(), "{told}");
         assert_eq!(told.matches(cause).count(), 1, "{told}");
     }
+    // A message that has its cause in it: the tokenizer's.
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).expect("a folder");
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(Path::new(MODEL).join(name), model.join(name)).expect("copied");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_parity"))
+        .args(["--text=lung", "--model"])
+        .arg(&model)
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .expect("the program starts");
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(told.matches("os error 2").count(), 1, "{told}");
 }
