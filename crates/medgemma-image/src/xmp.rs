@@ -1,7 +1,7 @@
 //! Extended XMP of a JPEG (XMP specification part 3, §1.1.3.1), hidden from the decoder: no pixel depends on it.
 //!
 //! `zune-jpeg` 0.5.15 keeps its segments until they are whole and sorts and compares all of them after each marker of
-//! the header. A file of some megabytes, many segments that never become whole and then many empty comments, keeps it
+//! the header. Of many segments that never become whole, with as many empty comments behind them, a file of 20 MB keeps it
 //! busy for hours.
 
 use std::borrow::Cow;
