@@ -97,6 +97,36 @@ pub(crate) fn from_dir(dir: &Path, image_size: usize, family: Family) -> Result<
     Ok(processor)
 }
 
+/// The error of a processor in `dir` that makes pictures of another size than the model's, at the key that says so.
+pub(crate) fn other_size(dir: &Path, found: [usize; 2], image_size: usize) -> Error {
+    let outer = dir.join("processor_config.json");
+    let nested = read_if_present(&outer).ok().flatten();
+    let nested = nested.and_then(|mut root| root.remove("image_processor"));
+    let (path, prefix, section) = match nested {
+        Some(Value::Object(section)) => (outer, "image_processor.", Some(section)),
+        _ => {
+            let inner = dir.join("preprocessor_config.json");
+            let section = read_if_present(&inner).ok().flatten();
+            (inner, "", section)
+        }
+    };
+    let [height, width] = found;
+    let said = section.is_some_and(|section| section.get("size").is_some_and(|v| !v.is_null()));
+    let unsaid = if said {
+        ""
+    } else {
+        ", the default of the class"
+    };
+    Error::Config {
+        path,
+        key: format!("{prefix}size"),
+        expected: format!(
+            "{image_size}x{image_size} as `image_size` in config.json, since both files are to be of one model"
+        ),
+        found: format!("{height}x{width}{unsaid}"),
+    }
+}
+
 pub(crate) fn from_file(path: &Path) -> Result<ImageProcessor> {
     from_root(read(path)?, path, Family::Gemma3)
 }

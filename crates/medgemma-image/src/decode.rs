@@ -15,6 +15,7 @@ use crate::error::{Error, Origin, Result};
 use crate::image::Image;
 use crate::limits::Limits;
 use crate::samples;
+use crate::xmp;
 
 /// What becomes of transparency. The reasons are on [`Image`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,7 +107,7 @@ pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions, origin: &Origin) -> 
         }
         Ok(ImageFormat::Jpeg) => {
             complete::jpeg(bytes, origin)?;
-            let decoder = JpegDecoder::new(Cursor::new(bytes))
+            let decoder = JpegDecoder::new(Cursor::new(xmp::without_extended(bytes)))
                 .map_err(|source| corrupt(origin, "JPEG", source))?;
             finish(decoder, "JPEG", options, origin)
         }

@@ -31,7 +31,7 @@
 //!
 //! | step | module | reference |
 //! |---|---|---|
-//! | bytes → [`Image`] | `decode`, `complete`, `samples` | Pillow 13, Google's serving code |
+//! | bytes → [`Image`] | `decode`, `complete`, `xmp`, `samples` | Pillow 13, Google's serving code |
 //! | pad to square | [`Image::padded_to_square`] | Google's serving code |
 //! | pan and scan | [`PanAndScan`] | `Gemma3ImageProcessorPil` |
 //! | resize | [`Resizer`] | Pillow 13, torchvision 0.29 on torch 2.15, TensorFlow 2.21 |
@@ -49,6 +49,7 @@ mod pixels;
 mod processor;
 mod resize;
 mod samples;
+mod xmp;
 
 // The public interface:
 pub use crate::decode::{Alpha, DecodeOptions};

@@ -75,6 +75,18 @@ impl ImageProcessor {
         config::from_dir(dir.as_ref(), image_size, Family::Siglip)
     }
 
+    /// Refuses a processor read from `dir` whose pictures have another size than `image_size` x `image_size`, which the
+    /// model in it takes. One that does not resize is not refused: its pictures have the sizes that they have.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) naming the file and its key `size`.
+    pub fn expect_size(&self, dir: impl AsRef<Path>, image_size: usize) -> Result<()> {
+        if !self.do_resize || self.size() == [image_size; 2] {
+            return Ok(());
+        }
+        Err(config::other_size(dir.as_ref(), self.size(), image_size))
+    }
+
     /// The processor of a Hugging Face model directory.
     ///
     /// Looks where `transformers` 5 looks, in its order: the object `image_processor` of `processor_config.json`

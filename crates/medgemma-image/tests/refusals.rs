@@ -5,6 +5,7 @@
 mod support;
 
 use std::error::Error as _;
+use std::time::{Duration, Instant};
 
 use medgemma_image::{Crop, DecodeOptions, Error, Image, ImageProcessor, Limits, Pixels};
 use proptest::prelude::*;
@@ -187,6 +188,62 @@ fn a_palette_of_another_length_is_an_error() {
             assert!(matches!(result, Err(Error::Corrupt { .. })), "{length}");
         }
     }
+}
+
+/// A JPEG with these segments between its begin and the rest.
+fn with_segments(jpeg: &[u8], segments: &[u8]) -> Vec<u8> {
+    [&jpeg[..2], segments, &jpeg[2..]].concat()
+}
+
+/// A segment of extended XMP: an identity, the length of the whole, and where this part lies in it.
+fn extended_xmp(whole: u32, offset: u32, data: &[u8]) -> Vec<u8> {
+    let mut body = b"http://ns.adobe.com/xmp/extension/\0".to_vec();
+    body.extend([b'A'; 32]);
+    body.extend(whole.to_be_bytes());
+    body.extend(offset.to_be_bytes());
+    body.extend(data);
+    let length = u16::try_from(body.len() + 2).unwrap();
+    [&[0xFF, 0xE1], &length.to_be_bytes()[..], &body].concat()
+}
+
+/// `zune-jpeg` 0.5.15 goes through all parts of extended XMP after each marker until they are whole: such a file of 1 MB
+/// took it twenty seconds, one of twenty times the length would have taken hours.
+#[test]
+fn metadata_that_never_become_whole_cost_nothing() {
+    let jpeg = read("jpeg_full.jpg");
+    let plain = Image::decode(&jpeg, &Limits::default()).unwrap();
+    let parts = extended_xmp(1 << 30, 1, b"").repeat(4_000);
+    // Empty comments. Of the bytes between a marker's two, decoders pass over FF, and this one over 0.
+    for marker in [&b"\xFF\xFE\0\x02"[..], b"\xFF\0\xFE\0\x02"] {
+        let file = with_segments(&jpeg, &[&parts, &marker.repeat(200_000)[..]].concat());
+        let begun = Instant::now();
+        let decoded = Image::decode(&file, &Limits::default()).unwrap();
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert!(decoded == plain);
+    }
+    // One that the walk of this crate does not see as a segment, and the decoder does.
+    let mut hidden = extended_xmp(1 << 30, 1, b"");
+    hidden.insert(1, 0);
+    let file = with_segments(
+        &jpeg,
+        &[hidden.repeat(4_000), b"\xFF\xFE\0\x02".repeat(200_000)].concat(),
+    );
+    let begun = Instant::now();
+    assert!(Image::decode(&file, &Limits::default()).unwrap() == plain);
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    // Whole, as a camera writes them: the picture as before.
+    let [first, second] = [(0, [b'x'; 60_000]), (60_000, [b'y'; 60_000])];
+    let parts = [first, second].map(|(offset, data)| extended_xmp(120_000, offset, &data));
+    let file = with_segments(&jpeg, &parts.concat());
+    assert!(Image::decode(&file, &Limits::default()).unwrap() == plain);
 }
 
 #[test]

@@ -120,6 +120,65 @@ fn a_directory_of_siglip_takes_siglips_defaults() {
     ));
 }
 
+/// The files of two models in one directory are noticed by the size, at the file and key that say it.
+#[test]
+fn a_size_that_is_not_the_models_is_refused_by_file_and_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, json: &str| fs::write(folder.path().join(name), json).unwrap();
+    let refused = || {
+        let processor = ImageProcessor::from_siglip_dir(folder.path(), 448).unwrap();
+        processor.expect_size(folder.path(), 448)
+    };
+    assert!(refused().is_ok(), "no file");
+    let (inner, outer) = ("preprocessor_config.json", "processor_config.json");
+    for (name, json, wrong) in [
+        (inner, r#"{"size": 448}"#, None),
+        (
+            inner,
+            r#"{"size": {"height": 448, "width": 384}}"#,
+            Some(("size", "448x384")),
+        ),
+        (
+            inner,
+            "{}",
+            Some(("size", "224x224, the default of the class")),
+        ),
+        (
+            inner,
+            r#"{"size": null}"#,
+            Some(("size", "224x224, the default of the class")),
+        ),
+        (inner, r#"{"size": 384, "do_resize": false}"#, None),
+        (outer, r#"{"image_seq_length": 3}"#, None),
+        (inner, r#"{"size": 384}"#, Some(("size", "384x384"))),
+        (
+            outer,
+            r#"{"image_processor": {"size": 896}}"#,
+            Some(("image_processor.size", "896x896")),
+        ),
+        (outer, r#"{"image_processor": {"size": 448}}"#, None),
+    ] {
+        write(name, json);
+        match (refused(), wrong) {
+            (Ok(()), None) => {}
+            (
+                Err(Error::Config {
+                    path,
+                    key,
+                    expected,
+                    found,
+                }),
+                Some(wrong),
+            ) => {
+                assert_eq!((key.as_str(), found.as_str()), wrong, "{json}");
+                assert_eq!(path, folder.path().join(name), "{json}");
+                assert!(expected.starts_with("448x448"), "{expected}");
+            }
+            (found, _) => panic!("{json}: {found:?}"),
+        }
+    }
+}
+
 /// The filter of the file, or of the class where the file names none.
 #[test]
 fn a_backend_resizes_with_the_filter_of_the_configuration() {

@@ -33,6 +33,8 @@ pub(crate) struct Slots {
     /// Which index the file is of.
     pub(crate) identity: Identity,
     pub(crate) latest: Commit,
+    /// Which slot says so, 0 or 1.
+    newer: u64,
     /// One of the two is not valid: a write has been torn, is under way, or was damaged.
     pub(crate) damaged: bool,
 }
@@ -89,10 +91,19 @@ impl Commit {
         self.write(identity, file, self.sequence % 2)
     }
 
-    /// Writes both slots, for a new index or after damage.
-    pub(crate) fn publish_twice(&self, identity: Identity, file: &mut NamedFile) -> Result<()> {
-        self.write(identity, file, self.sequence % 2)?;
-        self.write(identity, file, (self.sequence + 1) % 2)
+    /// Writes both slots of a new index.
+    pub(crate) fn publish_first(&self, identity: Identity, file: &mut NamedFile) -> Result<()> {
+        self.write(identity, file, 0)?;
+        self.write(identity, file, 1)
+    }
+
+    /// Writes both slots after damage, or after batches that were not published: all before it must have been synced.
+    ///
+    /// The one that `slots` does not go by comes first. By the sequence it could be the other: two batches after the
+    /// published one have its slot, and where the second slot is damaged, a write that is torn would leave none.
+    pub(crate) fn publish_twice(&self, slots: &Slots, file: &mut NamedFile) -> Result<()> {
+        self.write(slots.identity, file, 1 - slots.newer)?;
+        self.write(slots.identity, file, slots.newer)
     }
 
     fn write(&self, identity: Identity, file: &mut NamedFile, slot: u64) -> Result<()> {
@@ -106,11 +117,11 @@ impl Commit {
         let bytes = std::fs::read(&path);
         let bytes = bytes.map_err(|error| files::unopened(&path, RESTORE, error))?;
         let slots = [0, STRIDE].map(|at| bytes.get(at..).and_then(Self::decode));
-        let latest = slots
-            .into_iter()
-            .flatten()
-            .max_by_key(|(_, commit)| *commit);
-        let (identity, latest) = latest.ok_or_else(|| Error::Damaged {
+        let whole = (0..)
+            .zip(slots)
+            .filter_map(|(slot, found)| Some((slot, found?)));
+        let latest = whole.max_by_key(|(_, (_, commit))| *commit);
+        let (newer, (identity, latest)) = latest.ok_or_else(|| Error::Damaged {
             path,
             at: 0,
             what: "both slots",
@@ -121,6 +132,7 @@ impl Commit {
         Ok(Slots {
             identity,
             latest,
+            newer,
             damaged: slots.iter().any(Option::is_none),
         })
     }

@@ -207,6 +207,56 @@ mod tests {
         hold(&steps, disk, 3 + 2);
     }
 
+    /// Two unpublished batches have the slot of the published one: written first, it would be the last that tells
+    /// anything, and a write that a crash tears would leave none.
+    #[test]
+    fn recovery_leaves_the_slot_that_is_whole_for_last() {
+        // Batches 1 and 2 are published, in slots 1 and 0, of which the second is damaged or is not.
+        for (batches, damaged) in [(3, true), (4, true), (3, false), (4, false)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("commit");
+            let mut writer = Writer::create(folder.path(), &fingerprint()).expect("created");
+            let mut published = Vec::new();
+            for number in 0..batches {
+                writer.append(&batch(number..number + 1)).expect("appended");
+                published.push(fs::read(&path).expect("read"));
+            }
+            drop(writer);
+            let mut before = published.swap_remove(1);
+            // A byte of each slot, of the identity.
+            let byte = [8, 4096 + 8];
+            before[byte[0]] ^= u8::from(damaged);
+            let newer = usize::from(damaged);
+            let open =
+                || Writer::open(folder.path(), &fingerprint()).map(|(writer, _)| writer.len());
+
+            fs::write(&path, &before).expect("written");
+            let (opened, steps) = noted(NONE, open);
+            assert_eq!(opened.expect("opened"), usize::from(batches));
+            let is_slot = |at: &usize| steps[*at] == (Step::Write, path.clone());
+            let writes: Vec<usize> = (0..steps.len()).filter(is_slot).collect();
+            assert_eq!(writes.len(), 2, "{steps:?}");
+            for (at, slot) in writes.into_iter().zip([1 - newer, newer]) {
+                fs::write(&path, &before).expect("written");
+                let (failed, _) = noted(at + 1..usize::MAX, open);
+                assert!(matches!(failed, Err(Error::Io { .. })), "{at}: {failed:?}");
+                let mut torn = fs::read(&path).expect("read");
+                let changed = (0..torn.len()).rfind(|&i| torn[i] != before[i]);
+                let changed = changed.expect("a slot was written") / 4096;
+                assert!(
+                    changed == slot || slot == newer,
+                    "{batches}, {damaged}: slot {changed} first"
+                );
+                // What was being written is torn.
+                torn[byte[slot]] ^= 1;
+                fs::write(&path, &torn).expect("written");
+                let opened =
+                    open().unwrap_or_else(|e| panic!("{batches}, {damaged}, slot {slot}: {e}"));
+                assert_eq!(opened, usize::from(batches));
+            }
+        }
+    }
+
     #[test]
     fn what_is_cut_off_or_made_again_is_on_the_disk_too() {
         let folder = tempfile::tempdir().expect("a folder");

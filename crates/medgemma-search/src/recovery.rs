@@ -119,7 +119,7 @@ pub(crate) fn recover(
         catalog.log_mut().sync()?;
     }
     if recovery.adopted_batches > 0 || slots.damaged {
-        state.publish_twice(slots.identity, commit)?;
+        state.publish_twice(slots, commit)?;
     }
     Ok(recovery)
 }

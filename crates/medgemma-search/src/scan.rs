@@ -77,6 +77,7 @@ pub(crate) fn scan<S: Send>(
 /// The live rows for which a filter holds.
 pub(crate) fn matching(cpu: &Cpu, catalog: &Catalog, filter: &Filter) -> Result<Mask> {
     let live = catalog.live();
+    let filter = filter.prepare();
     let words: Vec<AtomicU64> = (0..live.words()).map(|_| AtomicU64::new(0)).collect();
     let failed: Mutex<Option<Error>> = Mutex::default();
     // One for each thread that takes part, not for each piece.

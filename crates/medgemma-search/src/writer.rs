@@ -84,7 +84,7 @@ impl Writer {
         }
         let header = Header::new(fingerprint);
         let mut commit = NamedFile::create(folder, files::COMMIT)?;
-        Commit::default().publish_twice(header.identity, &mut commit)?;
+        Commit::default().publish_first(header.identity, &mut commit)?;
         files::sync_folder(folder)?;
         let (writer, _) = Self::open_locked(folder, &header, lock)?;
         Ok((writer, header))

@@ -12,8 +12,8 @@ use crate::reply::FinishReason;
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, by whose concern it is. No message carries prompts, pixels or answers; labels of classes are
-/// in those that say which two cannot be told apart.
+/// What went wrong, by whose concern it is. No message carries prompts, pixels or answers; labels of classes, which may
+/// be their own prompts, are in those that say which two cannot be told apart, or whose prompt cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -240,6 +240,47 @@ pub enum Error {
         label: String,
         /// The normalisation that left nothing.
         normalization: SiglipNormalization,
+    },
+    /// A prompt of a class has more tokens than the model reads.
+    #[error(
+        "prompt {prompt} of class {class}, `{label}`, has {found} tokens with its end, more than the {limit} that the model reads: shorten it, or ask for truncation with `SiglipTextOptions::with_truncate`"
+    )]
+    PromptTooLong {
+        /// Which class, counted from 0.
+        class: usize,
+        /// Its label, the first 80 characters.
+        label: String,
+        /// Which of its prompts, counted from 0.
+        prompt: usize,
+        /// Tokens that the model reads.
+        limit: usize,
+        /// Tokens of the prompt, its end counted.
+        found: usize,
+    },
+    /// A text has more tokens than the model reads.
+    #[error(
+        "text {index} of {count}, counted from 0, has {found} tokens with its end, more than the {limit} that the model reads: shorten it, or ask for truncation with `SiglipTextOptions::with_truncate`"
+    )]
+    TextTooLong {
+        /// Which text, counted from 0.
+        index: usize,
+        /// How many were given.
+        count: usize,
+        /// Tokens that the model reads.
+        limit: usize,
+        /// Tokens of the text, its end counted.
+        found: usize,
+    },
+    /// One of several pictures cannot be embedded.
+    #[error("image {index} of {count}, counted from 0, cannot be embedded: leave it out")]
+    OneOfImages {
+        /// Which picture, counted from 0.
+        index: usize,
+        /// How many were given.
+        count: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Error>,
     },
     /// Two lists that belong together differ in length.
     #[error("there are {found} {what}, expected {expected}: give one for each")]

@@ -36,7 +36,8 @@ pub struct SiglipOptions<'a> {
     /// reference does.
     pub pad_to_square: Option<bool>,
     /// Whether pixels of other sizes than the model's are encoded, with interpolated positions
-    /// (`interpolate_pos_encoding` of the reference). Off by default: then they are an error.
+    /// (`interpolate_pos_encoding` of the reference). Off by default: then they are an error, and so is a directory whose
+    /// processor makes such.
     pub interpolate: bool,
     /// What the model is wanted for: on a CPU, loading refuses what does not fit into
     /// [`memory_limit`](Self::memory_limit) together with it.
@@ -150,7 +151,8 @@ impl MedSigLip {
     /// # Errors
     /// [`Error::Tensor`] and [`Error::Vision`] naming file
     /// and key for what is missing, surplus, misshaped, of a wrong type or not supported;
-    /// [`Error::Image`] for a processor this library does not know;
+    /// [`Error::Image`] for a processor this library does not know, or whose `size` is not the model's `image_size` unless
+    /// [`SiglipOptions::interpolate`] is set;
     /// [`Error::NotEnoughMemory`] for what does not fit.
     pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
         Self::load_with(dir, device, SiglipOptions::default())
@@ -246,15 +248,23 @@ impl MedSigLip {
     /// The embedding of each picture, in their order.
     ///
     /// # Errors
-    /// [`Error::Image`]; as [`MedSigLip::embed_pixels`] for a processor whose
-    /// size is not the model's.
+    /// [`Error::Image`], and as [`MedSigLip::embed_pixels`]; where several pictures were given, in [`Error::OneOfImages`],
+    /// which says of which.
     pub fn embed_images(&self, images: &[Image]) -> Result<Vec<Embedding>> {
-        let embed = |image: &Image| {
-            let processed = self.inner.processor.process(image)?;
+        let embed = |(index, image): (usize, &Image)| {
+            let processed = self.inner.processor.process(image).map_err(Error::from);
             // The picture itself; crops are Gemma 3's.
-            self.embed_pixels(&processed.pixels[0])
+            let embedded = processed.and_then(|processed| self.embed_pixels(&processed.pixels[0]));
+            embedded.map_err(|source| match images.len() {
+                1 => source,
+                count => Error::OneOfImages {
+                    index,
+                    count,
+                    source: Box::new(source),
+                },
+            })
         };
-        images.iter().map(embed).collect()
+        images.iter().enumerate().map(embed).collect()
     }
 
     /// The embedding of a picture that is pixels already.
@@ -300,8 +310,8 @@ impl MedSigLip {
     ///
     /// # Errors
     /// [`Error::NoTokenizer`] where the directory had no tokenizer or one that is not understood when
-    /// the model was loaded; [`Error::Tokenizer`] for a text that is too long unless truncation is asked
-    /// for, and for [`SiglipNormalization::TokenizerJson`](medgemma_tokenizer::SiglipNormalization) where
+    /// the model was loaded; [`Error::TextTooLong`] for a text that is too long, unless truncation is asked
+    /// for; [`Error::Tokenizer`] for [`SiglipNormalization::TokenizerJson`](medgemma_tokenizer::SiglipNormalization) where
     /// `spiece.model` serves in the place of a `tokenizer.json` with another normaliser.
     pub fn tokenize(&self, texts: &[&str], options: &SiglipTextOptions) -> Result<Vec<Vec<u32>>> {
         let tokenizer = match &self.inner.tokenizer {
@@ -310,8 +320,20 @@ impl MedSigLip {
         };
         let length = self.config().text_config.max_position_embeddings;
         let options = options.with_length(length);
-        let rows = texts.iter().map(|text| tokenizer.encode(text, &options));
-        Ok(rows.collect::<std::result::Result<_, _>>()?)
+        let row = |(index, text): (usize, &&str)| {
+            tokenizer
+                .encode(text, &options)
+                .map_err(|error| match error {
+                    TokenizerError::TextTooLong { limit, found } => Error::TextTooLong {
+                        index,
+                        count: texts.len(),
+                        limit,
+                        found,
+                    },
+                    other => Error::Tokenizer(other),
+                })
+        };
+        texts.iter().enumerate().map(row).collect()
     }
 
     /// The embedding of each text, given as token ids with the end of text; shorter ones are padded.
@@ -353,6 +375,7 @@ impl MedSigLip {
     /// [`Error::DuplicateLabel`],
     /// [`Error::NoPrompts`] for a class without prompts,
     /// [`Error::EmptyPrompt`] for a prompt of which the tokenizer leaves nothing,
+    /// [`Error::PromptTooLong`] for one that is too long, unless truncation is asked for,
     /// [`Error::SameText`] for two classes whose prompts are the same to it, in whatever order and however
     /// often, and as [`MedSigLip::embed_texts_with`].
     pub fn embed_classes_with(
@@ -367,7 +390,8 @@ impl MedSigLip {
         }
         // All prompts in one call, which reads each weight once for sixteen of them.
         let prompts: Vec<&str> = classes.iter().flat_map(|&(_, own)| own).copied().collect();
-        let rows = self.tokenize(&prompts, options)?;
+        let rows = self.tokenize(&prompts, options);
+        let rows = rows.map_err(|error| of_class(error, classes))?;
         let empty = self.tokenize(&[""], options)?.remove(0);
         check_texts(classes, &rows, &empty, options.normalization)?;
         let embedded = self.embed_token_ids(&rows)?;
@@ -416,6 +440,34 @@ impl MedSigLip {
         image.check_width(self.config().embedding_size())?;
         Ok(image.cosine(text)? * encoder.logit_scale() + encoder.logit_bias())
     }
+}
+
+/// The error of one of all prompts, class after class, as one of its class.
+fn of_class(error: Error, classes: &[(&str, &[&str])]) -> Error {
+    let Error::TextTooLong {
+        index,
+        limit,
+        found,
+        ..
+    } = error
+    else {
+        return error;
+    };
+    let mut prompt = index;
+    for (class, (label, prompts)) in classes.iter().enumerate() {
+        if prompt < prompts.len() {
+            return Error::PromptTooLong {
+                class,
+                // One that is its own prompt is as long as that.
+                label: label.chars().take(80).collect(),
+                prompt,
+                limit,
+                found,
+            };
+        }
+        prompt -= prompts.len();
+    }
+    error
 }
 
 /// Refuses a prompt of which nothing is left, and two classes of the same texts. `rows` are the ids of all
@@ -501,7 +553,20 @@ fn image_processor(
     config: &SiglipConfig,
     options: &SiglipOptions<'_>,
 ) -> Result<ImageProcessor> {
-    let mut processor = ImageProcessor::from_siglip_dir(dir, config.vision_config.image_size)?;
+    let image_size = config.vision_config.image_size;
+    let mut processor = ImageProcessor::from_siglip_dir(dir, image_size)?;
+    if let Err(error) = processor.expect_size(dir, image_size) {
+        if !options.interpolate {
+            return Err(error.into());
+        }
+        let [height, width] = processor.size();
+        tracing::warn!(
+            image_size,
+            height,
+            width,
+            "pictures are resized to another size than the model's, and its positions interpolated"
+        );
+    }
     if let Some(resize) = options.resize {
         processor = processor.with_resize(resize);
     }

@@ -250,8 +250,138 @@ fn texts_are_embedded_as_their_ids() {
     let error = model.embed_texts(&["pleural effusion"]).unwrap_err();
     assert!(!error.to_string().contains("effusion"), "{error}");
     let long = "effusion ".repeat(40);
-    let error = model.embed_texts(&[&long]).unwrap_err();
-    assert!(matches!(error, Error::Tokenizer(_)), "{error}");
+    let error = model.embed_texts(&["", &long, ""]).unwrap_err();
+    let fits = matches!(
+        error,
+        Error::TextTooLong { index: 1, count: 3, limit: 9, found } if found > 40
+    );
+    assert!(fits, "{error:?}");
+    let told = error.to_string();
+    assert!(
+        told.starts_with("text 1 of 3") && !told.contains("effusion"),
+        "{told}"
+    );
+}
+
+/// Of hundreds of prompts the one at fault is named, by its class.
+#[test]
+fn a_prompt_that_is_too_long_is_named_by_its_class() {
+    let folder = Scratch::of("siglip");
+    std::fs::copy(SPIECE, folder.file("spiece.model")).unwrap();
+    let model = MedSigLip::load(folder.path(), &cpu()).unwrap();
+    let long = "melanoma ".repeat(40);
+    let [first, second, third]: [&[&str]; 3] = [&["<unk>"], &["<unk><unk>", "</s>"], &["", &long]];
+    let classes = [("a", first), ("b", second), ("c", third)];
+    let error = model.embed_classes(&classes).unwrap_err();
+    let Error::PromptTooLong {
+        class: 2,
+        label,
+        prompt: 1,
+        limit: 9,
+        found,
+    } = &error
+    else {
+        panic!("{error:?}")
+    };
+    assert!(label == "c" && *found > 40, "{error}");
+    assert!(!error.to_string().contains("melanoma"), "{error}");
+    let cut = SiglipTextOptions::default().with_truncate(true);
+    let error = model.embed_classes_with(&classes, &cut).unwrap_err();
+    assert!(
+        matches!(error, Error::EmptyPrompt { class: 1, .. }),
+        "{error}"
+    );
+    // The first of a class; and one that is its own label, of which not all is told.
+    let error = model
+        .embed_classes(&[("a", first), ("b", &[&long])])
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::PromptTooLong {
+                class: 1,
+                prompt: 0,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let image = Image::from_rgb8(28, 28, vec![90; 28 * 28 * 3]).unwrap();
+    let error = model.classify_image(&image, &["<unk>", &long]).unwrap_err();
+    let Error::PromptTooLong {
+        class: 1, label, ..
+    } = &error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(label.chars().count(), 80);
+}
+
+/// Of several pictures the one at fault is named; of one alone there is nothing to name.
+#[test]
+fn a_picture_that_cannot_be_embedded_is_named() {
+    let options = SiglipOptions::default().with_pad_to_square(true);
+    let model = MedSigLip::load_with(checkpoint("siglip"), &cpu(), options).unwrap();
+    let good = Image::from_rgb8(28, 28, vec![90; 28 * 28 * 3]).unwrap();
+    // Its square would be of gigabytes.
+    let strip = Image::from_gray8(32_768, 1, vec![7; 32_768]).unwrap();
+    let error = model
+        .embed_images(&[good.clone(), good, strip.clone()])
+        .unwrap_err();
+    let Error::OneOfImages {
+        index: 2,
+        count: 3,
+        source,
+    } = &error
+    else {
+        panic!("{error:?}")
+    };
+    assert!(matches!(**source, Error::Image(_)), "{source}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("32768x1"), "{cause}");
+    assert!(error.to_string().contains("image 2 of 3"), "{error}");
+    let error = model.embed_images(&[strip]).unwrap_err();
+    assert!(matches!(error, Error::Image(_)), "{error}");
+}
+
+/// The files of two models in one directory: said when it is loaded, by file and key, not of the first picture.
+#[test]
+fn a_processor_of_another_size_than_the_models_is_refused() {
+    for (file, key, nested) in [
+        ("preprocessor_config.json", "`size`", false),
+        ("processor_config.json", "`image_processor.size`", true),
+    ] {
+        let folder = Scratch::of("siglip");
+        let path = folder.file("preprocessor_config.json");
+        let mut config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config["size"] = serde_json::json!({"height": 28, "width": 30});
+        if nested {
+            config = serde_json::json!({"image_processor": config});
+        }
+        std::fs::write(folder.file(file), config.to_string()).unwrap();
+        let error = MedSigLip::load(folder.path(), &cpu()).unwrap_err();
+        assert!(matches!(error, Error::Image(_)), "{error}");
+        let told = error.to_string();
+        let named = folder.file(file).display().to_string();
+        for part in [named.as_str(), key, "expected 28x28", "found 28x30"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        // Asked for, other sizes are taken.
+        let any = SiglipOptions::default().with_interpolate(true);
+        let model = MedSigLip::load_with(folder.path(), &cpu(), any).unwrap();
+        let image = Image::from_rgb8(50, 40, vec![90; 50 * 40 * 3]).unwrap();
+        assert_eq!(model.embed_images(&[image]).unwrap().len(), 1);
+        // What is not resized has no size of its own.
+        let section = if nested {
+            &mut config["image_processor"]
+        } else {
+            &mut config
+        };
+        section["do_resize"] = false.into();
+        std::fs::write(folder.file(file), config.to_string()).unwrap();
+        MedSigLip::load(folder.path(), &cpu()).unwrap();
+    }
 }
 
 /// Pictures and ids need no tokenizer; a `spiece.model` of the same pieces makes up for a `tokenizer.json` of another

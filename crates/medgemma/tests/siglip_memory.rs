@@ -49,6 +49,9 @@ fn grown() -> Scratch {
         config["vision_config"]["image_size"] = 224.into();
         config["vision_config"]["patch_size"] = 16.into();
     });
+    let folder = folder.edit_json("preprocessor_config.json", |config| {
+        config["size"] = 224.into();
+    });
     grow(&folder, false, |_, side| {
         let found = SCALED.iter().find(|(from, _)| *from == side);
         found.map_or(side, |(_, to)| *to)

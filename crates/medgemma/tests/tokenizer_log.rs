@@ -1,4 +1,4 @@
-//! What is logged of a dual encoder's tokenizer. The only test of its process: whether a line is logged at all is settled
+//! What is logged of a dual encoder's tokenizer and processor. The only test of its process: whether a line is logged at all is settled
 //! the first time that its place is passed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 
-use medgemma::MedSigLip;
+use medgemma::{MedSigLip, SiglipOptions};
 use medgemma_testkit::Scratch;
 use support::captured::Log;
 use support::cpu;
@@ -55,4 +55,17 @@ fn a_tokenizer_file_that_is_passed_over_is_told_and_none_at_all_is_no_warning() 
     assert!(other.contains(&named) && other.contains(fault), "{other}");
     fs::remove_file(folder.file("tokenizer.json")).unwrap();
     assert_eq!(told(), "");
+
+    // A processor of another size than the model's is an error, unless positions are interpolated.
+    let folder = folder.edit_json("preprocessor_config.json", |config| {
+        config["size"] = 40.into();
+    });
+    let any = SiglipOptions::default().with_interpolate(true);
+    MedSigLip::load_with(folder.path(), &cpu(), any).unwrap();
+    let size = log.take();
+    for part in ["image_size=28", "height=40", "width=40", "interpolated"] {
+        assert!(size.contains(part), "{part}: {size}");
+    }
+    // Sizes, and nothing else of the file.
+    assert!(!size.contains("preprocessor"), "{size}");
 }

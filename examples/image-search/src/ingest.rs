@@ -85,6 +85,15 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     Ok(())
 }
 
+/// Refuses what is no folder, or one that may not be read.
+pub(crate) fn expect_folder(folder: &Path) -> Result<(), String> {
+    let listed = std::fs::read_dir(folder).map(drop);
+    listed.map_err(|error| {
+        let folder = folder.display();
+        format!("FOLDER: expected a folder that can be read, found {folder}: {error}; name the one with the pictures")
+    })
+}
+
 /// The index in a folder; a new one where there is none. What a crash has left is put right and told.
 fn open(folder: &Path, fingerprint: &Fingerprint) -> Result<Writer, Box<dyn Error>> {
     match Writer::open(folder, fingerprint) {

@@ -28,16 +28,24 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = write!(io::stderr(), "error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                let _ = write!(io::stderr(), ": {error}");
-                cause = error.source();
-            }
-            let _ = writeln!(io::stderr());
+            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes, unless its own words hold them.
+fn told(error: &dyn Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !told.contains(&words) {
+            told = format!("{told}: {words}");
+        }
+        cause = error.source();
+    }
+    told
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -45,7 +53,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         writeln!(io::stderr(), "{DEMONSTRATION}")?;
     }
     let index = match &arguments.task {
-        Task::Index(task) => &task.index,
+        Task::Index(task) => {
+            // Said before the model is loaded, and before an index is made in vain.
+            ingest::expect_folder(&task.folder)?;
+            &task.index
+        }
         Task::Query(task) => &task.index,
     };
     let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?, index)?;

@@ -18,7 +18,9 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     encoder.keep(&task.index);
     let mut wanted = Vec::new();
     if let Some(text) = &task.text {
-        let embedding = encoder.embed_text(text, task.normalization)?;
+        let embedding = encoder
+            .embed_text(text, task.normalization)
+            .map_err(advised)?;
         wanted.push((embedding, task.text_weight));
     }
     if let Some(path) = &task.image {
@@ -51,6 +53,17 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(writeln!(io::stderr(), "{NOTICE}")?)
+}
+
+/// What the library advises is a call; here there is no option for it.
+fn advised(error: medgemma::Error) -> Box<dyn Error> {
+    match error {
+        medgemma::Error::TextTooLong { limit, found, .. } => format!(
+            "--text: it has {found} tokens with its end, more than the {limit} that the model reads; shorten it"
+        )
+        .into(),
+        other => other.into(),
+    }
 }
 
 /// All conditions. On the command line 512 may be a text or a number: both are looked for; so are a name

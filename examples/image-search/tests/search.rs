@@ -505,6 +505,15 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         1,
         "no-such-folder",
     );
+    let file = format!("{PICTURES}/{CHEST}");
+    fails(&["index", &file, "--index", &index], 1, CHEST);
+    assert!(
+        !Path::new(&index).exists(),
+        "an index was made for no folder"
+    );
+    // Before the model is looked at, which is not there.
+    let neither = ["index", "no-such-folder", "--model", "no-model"];
+    fails(&[&neither[..], &["--index", &index]].concat(), 1, "FOLDER");
     fails(
         &["index", PICTURES, "--index", &index, "--model", "no-model"],
         1,
@@ -554,6 +563,10 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
     );
 
     said(&["index", PICTURES, "--index", &index]);
+    let long = "lung ".repeat(80);
+    let long = ["query", "--index", &index, "--text", &long];
+    fails(&long, 1, "--text: it has 81 tokens");
+    assert!(!outcome(program(&long)).2.contains("Siglip"));
     fails(
         &["query", "--index", &index, "--image", "none.png"],
         1,

@@ -7,6 +7,7 @@ mod judge;
 mod samples;
 
 use std::error::Error;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,10 +36,24 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes, unless its own words hold them.
+pub(crate) fn told(error: &dyn Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !told.contains(&words) {
+            told = format!("{told}: {words}");
+        }
+        cause = error.source();
+    }
+    told
 }
 
 fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
@@ -46,12 +61,12 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     let samples = Samples::read(&arguments.csv, arguments.seed)?;
     samples.check()?;
     if let Some(path) = &arguments.out {
-        check_folder(path)?;
+        check_place(path)?;
     }
     samples.check_files()?;
     let encoder = load(&arguments.encoder)?;
     let mut left_out = 0;
-    let told = |error: &str| {
+    let tell = |error: &str| {
         left_out += 1;
         // Said at once: the run may last.
         let _ = writeln!(io::stderr(), "left out: {error}");
@@ -60,7 +75,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         |image| encoder.embed(image),
         arguments.crops,
         arguments.seed,
-        told,
+        tell,
     )?;
     let fitted = Probe::fit_classes(
         &samples.labels,
@@ -81,9 +96,13 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     }
     let probe = fitted.probe.with_encoder(encoder.id());
     let probe = judge::choose_thresholds(probe, &train.whole(), arguments.sensitivity)?;
+    let mut unsaved = None;
     if let Some(path) = &arguments.out {
-        probe.save(path)?;
-        writeln!(out, "saved to {}", path.display())?;
+        match probe.save(path) {
+            Ok(()) => writeln!(out, "saved to {}", path.display())?,
+            // The pictures have taken hours: what they have shown is told first.
+            Err(error) => unsaved = Some(error),
+        }
     }
     if test.is_empty() {
         writeln!(out, "judged by nothing: there is no picture to judge by")?;
@@ -91,19 +110,41 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         writeln!(out, "judged by {test}")?;
         judge::write(&mut out, &probe, &test, &arguments.bootstrap())?;
     }
-    Ok(writeln!(out, "{NOTICE}")?)
+    writeln!(out, "{NOTICE}")?;
+    match unsaved {
+        None => Ok(()),
+        Some(error) => Err(format!("the probe is not saved: {}", told(&error)).into()),
+    }
 }
 
-/// Refuses a file whose folder is not there.
-fn check_folder(path: &Path) -> Result<(), String> {
-    // Of a name alone the folder is the empty path: the one where the program runs.
-    match path.parent() {
-        Some(folder) if folder != Path::new("") && !folder.is_dir() => Err(format!(
-            "--out: expected a file in a folder that exists, found {}; make the folder first",
-            path.display()
-        )),
-        _ => Ok(()),
+/// Refuses a file that could not be written in the end: a folder, one in no folder, or in one where no file can be made.
+fn check_place(path: &Path) -> Result<(), String> {
+    let wrong = |expected: &str, what_to_do: &str| {
+        let found = path.display();
+        Err(format!(
+            "--out: expected {expected}, found {found}; {what_to_do}"
+        ))
+    };
+    // `new/` names a folder too, and so does `..`, which has no name.
+    let slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if path.is_dir() || slash || path.file_name().is_none() {
+        return wrong("a file", "name one in the folder");
     }
+    // Of a name alone the folder is the empty path: the one where the program runs.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return wrong("a file in a folder that exists", "make the folder first");
+    }
+    // Under another name: what is there stays until it is replaced.
+    let trial = folder.join(format!(".linear-probe-{}", std::process::id()));
+    // Windows removes no file that is open.
+    let made = File::create_new(&trial).map(drop);
+    let made = made.and_then(|()| fs::remove_file(&trial));
+    made.or_else(|error| {
+        let told = format!("name another folder, or let files be made in this one: {error}");
+        wrong("a file in a folder that can be written", &told)
+    })
 }
 
 fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {
@@ -134,8 +175,8 @@ fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {
 
 /// The probabilities of one picture; an error names it.
 fn answer(path: &Path, encoder: &Encoder, probe: &Probe) -> Result<Vec<f64>, String> {
-    let image = Image::open(path).map_err(|error| error.to_string())?;
-    let named = |error: &dyn Error| format!("{}: {error}", path.display());
+    let image = Image::open(path).map_err(|error| told(&error))?;
+    let named = |error: &dyn Error| format!("{}: {}", path.display(), told(error));
     let embedding = encoder.embed(image).map_err(|error| named(&error))?;
     probe
         .probabilities(embedding)

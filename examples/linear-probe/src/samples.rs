@@ -12,6 +12,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use serde::Deserialize;
 
+use crate::told;
+
 /// The share of pictures' groups to judge by where the file does not part them.
 const TEST_SHARE: f64 = 0.3;
 
@@ -108,7 +110,7 @@ impl fmt::Display for Part {
 impl Samples {
     /// Reads the file. Without a column group each picture is one of its own.
     pub(crate) fn read(csv: &Path, seed: u64) -> Result<Self, Box<dyn Error>> {
-        let named = |error: csv::Error| format!("{}: {error}", csv.display());
+        let named = |error: csv::Error| format!("{}: {}", csv.display(), told(&error));
         let mut reader = csv::Reader::from_path(csv).map_err(named)?;
         let records = reader.deserialize().collect::<Result<Vec<Record>, _>>();
         let records = records.map_err(named)?;
@@ -264,8 +266,8 @@ fn seen(
     encode: impl Fn(Image) -> medgemma::Result<Embedding>,
 ) -> Result<Vec<Embedding>, String> {
     // This one names its file, those of a picture in memory know none.
-    let image = Image::open(path).map_err(|error| error.to_string())?;
-    let named = |error: medgemma::Error| format!("{}: {error}", path.display());
+    let image = Image::open(path).map_err(|error| told(&error))?;
+    let named = |error: medgemma::Error| format!("{}: {}", path.display(), told(&error));
     let mut all = vec![encode(image.clone()).map_err(named)?];
     for _ in 1..times {
         let part = image.cropped(drawn(&image, random));

@@ -163,7 +163,9 @@ fn one_picture_that_cannot_be_read_leaves_the_others_answered() {
     answer(&["--crops", "1", "--out", path(&probe)]);
     fs::write(&damaged, "no picture").expect("a file");
     let chest = format!("{HERE}/../report/images/chest.png");
-    let output = run(&["predict", "--probe", path(&probe), path(&damaged), &chest]);
+    let gone = "no-such-picture.png";
+    let asked = ["predict", "--probe", path(&probe), path(&damaged), gone];
+    let output = run(&[&asked[..], &[&chest]].concat());
     let (told, error) = (text(&output.stdout), text(&output.stderr));
     assert!(!output.status.success(), "{told}");
     assert!(told.starts_with(&chest), "{told}");
@@ -172,7 +174,12 @@ fn one_picture_that_cannot_be_read_leaves_the_others_answered() {
         error.contains("not answered: ") && error.contains("damaged.png"),
         "{error}"
     );
-    assert!(error.contains("1 of 2 pictures"), "{error}");
+    let gone = error.lines().find(|line| line.contains(gone));
+    assert!(
+        gone.is_some_and(|line| line.contains("os error 2")),
+        "{error}"
+    );
+    assert!(error.contains("2 of 3 pictures"), "{error}");
 }
 
 #[test]
@@ -256,6 +263,21 @@ fn what_cannot_be_fitted_is_refused_before_anything_is_embedded() {
     let nowhere = folder.path().join("no-such-folder").join("probe.json");
     let error = with(&good, &["--out", path(&nowhere)]);
     assert!(error.contains("no-such-folder"), "{error}");
+    for folder in [path(folder.path()), "..", "new-folder/"] {
+        let error = with(&good, &["--out", folder]);
+        let named = format!("--out: expected a file, found {folder};");
+        assert!(error.contains(&named), "{error}");
+    }
+    // Where no file can be made, whoever runs this: the kernel's own folder.
+    #[cfg(target_os = "linux")]
+    {
+        let error = with(&good, &["--out", "/proc/self/probe.json"]);
+        assert!(
+            error.contains("--out: expected a file in a folder that can be written"),
+            "{error}"
+        );
+        assert!(error.contains("os error"), "{error}");
+    }
     for wrong in [
         ["--sensitivity", "1.5"],
         ["--sensitivity", "0"],
@@ -269,6 +291,56 @@ fn what_cannot_be_fitted_is_refused_before_anything_is_embedded() {
             "{error}"
         );
     }
+}
+
+/// A folder that takes no file any more when all is embedded: what was found is told first.
+#[cfg(unix)]
+#[test]
+fn a_probe_that_cannot_be_saved_in_the_end_is_judged_first() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let (out, csv) = (
+        folder.path().join("out"),
+        folder.path().join("pictures.csv"),
+    );
+    fs::create_dir(&out).expect("a folder");
+    let shipped = fs::read_to_string(format!("{HERE}/pictures.csv")).expect("a file");
+    let absolute = shipped.replace("../report/", &format!("{HERE}/../report/"));
+    assert_ne!(absolute, shipped);
+    fs::write(&csv, absolute).expect("written");
+    let probe = out.join("probe.json");
+    let asked = ["--crops", "1", "--csv", path(&csv), "--out", path(&probe)];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_linear-probe"))
+        .args(asked)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // The demonstration model is told of once the place was looked at, and before pictures are embedded.
+    let mut error = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    error.read_line(&mut line).expect("a line");
+    assert!(line.contains("NOT MedSigLIP"), "{line}");
+    fs::remove_dir(&out).expect("an empty folder");
+    let mut told = String::new();
+    error.read_to_string(&mut told).expect("text");
+    let output = child.wait_with_output().expect("an end");
+    let table = text(&output.stdout);
+    assert!(!output.status.success(), "{table}");
+    assert!(
+        told.contains("the probe is not saved: ") && told.contains("os error 2"),
+        "{told}"
+    );
+    for part in [
+        "judged by pictures: 7",
+        "the most probable label",
+        "Not for clinical use",
+    ] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    assert!(!table.contains("saved to"), "{table}");
 }
 
 /// All files that are not there are named before the model is loaded; a damaged one ends no run.
@@ -296,16 +368,21 @@ fn pictures_that_are_gone_are_refused_and_damaged_ones_left_out() {
         "nothing was loaded: {error}"
     );
 
-    fs::write(folder.path().join("damaged.png"), "no picture").expect("a file");
+    let mut bytes = fs::read(format!("{images}/chest.png")).expect("a picture");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(folder.path().join("damaged.png"), bytes).expect("a file");
     let without = text(&fit("").stdout);
     for side in ["train", "test"] {
         let output = fit(&format!("damaged.png,a,{side}\n"));
         let (told, error) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{error}");
         assert!(
-            error.contains("left out: ") && error.contains("damaged.png"),
+            error.contains("left out: ") && error.contains("damaged.png: "),
             "{error}"
         );
+        // And what the decoder says of it.
+        assert!(error.contains("export it again: "), "{error}");
         let (first, rest) = told.split_once('\n').expect("lines");
         assert!(first.ends_with("read or embedded: 1"), "{told}");
         assert_eq!(rest, without);

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use medgemma::{Device, Embedding, Image, MedSigLip, SiglipOptions, SiglipTextOptions};
-use medgemma_tokenizer::Error as TokenizerError;
 
 use crate::Arguments;
 use crate::output::Output;
@@ -80,8 +79,14 @@ fn input_ids(model: &MedSigLip, arguments: &Arguments) -> Result<Vec<Vec<u32>>, 
 /// What the library advises is a call, here it is an option.
 fn advised(error: medgemma::Error) -> Box<dyn Error> {
     match error {
-        medgemma::Error::Tokenizer(TokenizerError::TextTooLong { limit, found }) => format!(
-            "--text: a text has {found} tokens with its `</s>`, more than the {limit} that the model reads; shorten it, or give --truncate"
+        medgemma::Error::TextTooLong {
+            index,
+            limit,
+            found,
+            ..
+        } => format!(
+            "--text, number {}: it has {found} tokens with its end, more than the {limit} that the model reads; shorten it, or give --truncate",
+            index + 1
         )
         .into(),
         other => other.into(),

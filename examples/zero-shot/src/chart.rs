@@ -16,7 +16,8 @@ use crate::table;
 
 /// One image and what was found.
 pub(crate) struct Panel {
-    pub(crate) image: Image,
+    /// By [`thumbnail`].
+    pub(crate) thumbnail: Image,
     pub(crate) found: Classification,
 }
 
@@ -38,16 +39,19 @@ const TRACK: Rgb888 = Rgb888::new(0xE6, 0xE6, 0xE6);
 const FILL: Rgb888 = Rgb888::new(0x2F, 0x6D, 0xB5);
 const THRESHOLD: Rgb888 = Rgb888::new(0xC0, 0x39, 0x2B);
 
-/// Draws the panels one above the other, and the notice under them.
+/// An image as large as the chart shows it, its aspect kept.
 ///
 /// # Errors
-/// Those of shrinking an image.
-pub(crate) fn draw(
-    panels: &[Panel],
-    by: Probability,
-    threshold: f32,
-    notice: &str,
-) -> Result<RgbImage> {
+/// Those of resizing an image.
+pub(crate) fn thumbnail(image: &Image) -> Result<Image> {
+    let (width, height) = (image.width(), image.height());
+    let longest = width.max(height);
+    let side = |n: usize| (n * PICTURE as usize / longest).max(1);
+    Ok(Resizer::PilBilinear.resize(image, side(height), side(width))?)
+}
+
+/// Draws the panels one above the other, and the notice under them.
+pub(crate) fn draw(panels: &[Panel], by: Probability, threshold: f32, notice: &str) -> RgbImage {
     let layout = Layout::of(panels);
     let notice = wrapped(notice, (layout.width - 2 * MARGIN) / LETTER);
     let heights: Vec<u32> = panels.iter().map(height).collect();
@@ -55,14 +59,14 @@ pub(crate) fn draw(
     let mut canvas = Canvas(RgbImage::from_pixel(layout.width, height, rgb(GROUND)));
     let mut y = MARGIN;
     for (panel, height) in panels.iter().zip(heights) {
-        canvas.panel(panel, &layout, y, by, threshold)?;
+        canvas.panel(panel, &layout, y, by, threshold);
         y += height;
     }
     for line in notice {
         canvas.text(&line, MARGIN, y, INK);
         y += LINE;
     }
-    Ok(canvas.0)
+    canvas.0
 }
 
 /// Where the columns begin.
@@ -98,15 +102,8 @@ fn height(panel: &Panel) -> u32 {
 struct Canvas(RgbImage);
 
 impl Canvas {
-    fn panel(
-        &mut self,
-        panel: &Panel,
-        layout: &Layout,
-        top: u32,
-        by: Probability,
-        threshold: f32,
-    ) -> Result<()> {
-        self.picture(&panel.image, MARGIN, top)?;
+    fn panel(&mut self, panel: &Panel, layout: &Layout, top: u32, by: Probability, threshold: f32) {
+        self.picture(&panel.thumbnail, MARGIN, top);
         self.text(table::name(by), layout.bars, top, INK);
         self.text(table::HEADING, layout.figures, top, INK);
         let mut y = top + LINE;
@@ -121,15 +118,10 @@ impl Canvas {
         }
         let decision = table::decision(&panel.found, by, threshold);
         self.text(&decision, layout.labels, y, INK);
-        Ok(())
     }
 
-    /// An image in the square at a place, its aspect kept.
-    fn picture(&mut self, image: &Image, x: u32, y: u32) -> Result<()> {
-        let (width, height) = (image.width(), image.height());
-        let longest = width.max(height);
-        let side = |n: usize| (n * PICTURE as usize / longest).max(1);
-        let shown = Resizer::PilBilinear.resize(image, side(height), side(width))?;
+    /// A thumbnail at a place.
+    fn picture(&mut self, shown: &Image, x: u32, y: u32) {
         let pixels = shown.as_rgb8().chunks_exact(3);
         for (index, pixel) in pixels.enumerate() {
             let (row, column) = (index / shown.width(), index % shown.width());
@@ -137,7 +129,6 @@ impl Canvas {
             self.0
                 .put_pixel(x + length(column), y + length(row), colour);
         }
-        Ok(())
     }
 
     fn text(&mut self, text: &str, x: u32, y: u32, colour: Rgb888) {
@@ -224,7 +215,24 @@ fn wrapped(text: &str, letters: u32) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{shortened, wrapped};
+    use medgemma::Image;
+
+    use super::{shortened, thumbnail, wrapped};
+
+    /// Of a run over thousands of pictures no more is kept.
+    #[test]
+    fn a_thumbnail_is_as_large_as_it_is_shown() -> medgemma::Result<()> {
+        for (width, height, shown) in [
+            (900, 450, [300, 150]),
+            (2, 1000, [1, 300]),
+            (3, 1, [300, 100]),
+        ] {
+            let image = Image::from_gray8(width, height, vec![7; width * height])?;
+            let thumbnail = thumbnail(&image)?;
+            assert_eq!([thumbnail.width(), thumbnail.height()], shown);
+        }
+        Ok(())
+    }
 
     #[test]
     fn long_names_are_cut_and_long_notices_wrapped() {

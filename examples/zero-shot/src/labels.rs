@@ -1,5 +1,6 @@
 //! Classes as the command line spells them, and as the model sees them.
 
+use std::error::Error;
 use std::str::FromStr;
 
 use medgemma::{Class, MedSigLip, SiglipTextOptions};
@@ -69,6 +70,24 @@ pub(crate) fn embed(
         .map(|(label, own)| (label.name.as_str(), own.as_slice()))
         .collect();
     model.embed_classes_with(&classes, options)
+}
+
+/// What the library advises is a call; here there is no option for it.
+pub(crate) fn advised(error: medgemma::Error) -> Box<dyn Error> {
+    match error {
+        medgemma::Error::PromptTooLong {
+            label,
+            prompt,
+            limit,
+            found,
+            ..
+        } => format!(
+            "class `{label}`: its prompt {} has {found} tokens with its end, more than the {limit} that the model reads; shorten it",
+            prompt + 1
+        )
+        .into(),
+        other => other.into(),
+    }
 }
 
 #[cfg(test)]

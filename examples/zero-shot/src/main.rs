@@ -8,13 +8,15 @@ mod table;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::slice;
 
 use arguments::Arguments;
 use chart::Panel;
 use clap::Parser;
 use image::ImageFormat;
-use medgemma::{Device, Image, MedSigLip};
+use medgemma::{Class, Classification, Device, Image, MedSigLip};
 
 /// Said before the shipped model says anything.
 const DEMONSTRATION: &str = "This is the tiny demonstration model of this example, NOT MedSigLIP: \
@@ -33,10 +35,24 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes, unless its own words hold them.
+fn told(error: &dyn Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !told.contains(&words) {
+            told = format!("{told}: {words}");
+        }
+        cause = error.source();
+    }
+    told
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -54,22 +70,27 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
     let classes = match arguments.list {
-        Some(list) => list.embed_with(&model, &arguments.text_options())?,
-        None => labels::embed(&model, &labels, &arguments.text_options())?,
+        Some(list) => list.embed_with(&model, &arguments.text_options()),
+        None => labels::embed(&model, &labels, &arguments.text_options()),
     };
+    let classes = classes.map_err(labels::advised)?;
     let threshold = arguments.threshold;
     let mut out = io::stdout().lock();
     let mut panels = Vec::new();
+    let mut unanswered = 0;
     for path in &arguments.image {
-        let image = Image::open(path)?;
-        let embedded = model.embed_images(std::slice::from_ref(&image));
-        let named = |error: medgemma::Error| format!("{}: {error}", path.display());
-        let embedding = embedded.map_err(named)?.remove(0);
-        let found = model.classify(&embedding, &classes)?;
-        writeln!(out, "{}", path.display())?;
-        table::write(&mut out, &found, by, threshold)?;
-        writeln!(out)?;
-        panels.push(Panel { image, found });
+        match answer(path, &model, &classes, arguments.png.is_some()) {
+            Ok((found, thumbnail)) => {
+                writeln!(out, "{}", path.display())?;
+                table::write(&mut out, &found, by, threshold)?;
+                writeln!(out)?;
+                panels.extend(thumbnail.map(|thumbnail| Panel { thumbnail, found }));
+            }
+            Err(error) => {
+                unanswered += 1;
+                let _ = writeln!(io::stderr(), "not answered: {error}");
+            }
+        }
     }
     // A name may say another thing than the prompts that were looked for.
     let meanings: Vec<String> = match arguments.list {
@@ -90,11 +111,37 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if !meanings.is_empty() {
         writeln!(out)?;
     }
-    if let Some(path) = &arguments.png {
-        let chart = chart::draw(&panels, by, threshold, NOTICE)?;
-        chart
-            .save_with_format(path, ImageFormat::Png)
-            .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    let drawn = match &arguments.png {
+        Some(path) if !panels.is_empty() => {
+            let chart = chart::draw(&panels, by, threshold, NOTICE);
+            let saved = chart.save_with_format(path, ImageFormat::Png);
+            saved.map_err(|error| format!("cannot write `{}`: {}", path.display(), told(&error)))
+        }
+        _ => Ok(()),
+    };
+    // Whatever could not be done, there are answers above.
+    writeln!(out, "{NOTICE}")?;
+    drawn?;
+    match (unanswered, arguments.image.len()) {
+        (0, _) => Ok(()),
+        (some, all) => Err(format!("{some} of {all} pictures are not answered, see above").into()),
     }
-    Ok(writeln!(out, "{NOTICE}")?)
+}
+
+/// What was found in one picture, and if it is to be drawn what the chart shows of it: of the picture itself nothing is
+/// kept. An error names the file.
+fn answer(
+    path: &Path,
+    model: &MedSigLip,
+    classes: &[Class],
+    drawn: bool,
+) -> Result<(Classification, Option<Image>), String> {
+    // This error names the file, those of a picture in memory know none.
+    let image = Image::open(path).map_err(|error| told(&error))?;
+    let named = |error: medgemma::Error| format!("{}: {}", path.display(), told(&error));
+    let embedded = model.embed_images(slice::from_ref(&image));
+    let embedding = embedded.map_err(named)?.remove(0);
+    let found = model.classify(&embedding, classes).map_err(named)?;
+    let thumbnail = drawn.then(|| chart::thumbnail(&image)).transpose();
+    Ok((found, thumbnail.map_err(named)?))
 }

@@ -299,11 +299,19 @@ fn fails(arguments: &[&str], expected: &str) {
 #[test]
 fn what_is_wrong_is_named() {
     fails(&["--model", "no-such-model"], "no-such-model");
-    fails(&["--image", "no-such-picture.png"], "no-such-picture.png");
     fails(&["--device", "abacus"], "abacus");
     fails(&["--png", "no-such-folder/chart.png"], "no-such-folder");
-    let long = format!("--label={}", "lung ".repeat(80));
-    fails(&[&long], "64");
+    // Which of them is too long, and no call of a library.
+    let long = format!("--label=effusion=short;{}", "lung ".repeat(80));
+    for part in ["class `effusion`", "its prompt 2", "81 tokens", "the 64"] {
+        fails(&["--label=lung", &long], part);
+    }
+    assert!(!text(&zero_shot(&["--label=lung", &long]).stderr).contains("Siglip"));
+    // The cause at the end of the chain.
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = folder.path().display().to_string();
+    std::fs::write(folder.path().join("config.json"), "{").expect("written");
+    fails(&["--model", &model], "EOF while parsing");
     // Said before the model is loaded, which is not there.
     let twice = ["--label=a=x", "--label=b", "--label=a=y"];
     fails(
@@ -322,6 +330,56 @@ fn what_is_wrong_is_named() {
         let output = zero_shot(wrong);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// One that cannot be read ends no run: the others are answered and drawn, with all that is said of answers, and the
+/// run is no success.
+#[test]
+fn a_picture_that_cannot_be_read_leaves_the_others_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (damaged, chart) = (file("damaged.png"), file("chart.png"));
+    let chest = format!("{IMAGES}/chest.png");
+    let mut bytes = std::fs::read(&chest).expect("a picture");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(&damaged, bytes).expect("written");
+    let classes = ["--label=lung=a chest X-ray", "--label=fundus"];
+    let ask = |images: &[&str]| {
+        let images = [&["--png", &chart, "--image"], images].concat();
+        zero_shot(&[&classes[..], &images].concat())
+    };
+    let whole = ask(&[&chest]);
+    let drawn = std::fs::read(&chart).expect("a chart");
+    std::fs::remove_file(&chart).expect("removed");
+    let output = ask(&["no-such-picture.png", &damaged, &chest]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stdout, text(&whole.stdout), "{stderr}");
+    assert!(stdout.contains("lung = a chest X-ray") && stdout.contains(NOTICE));
+    assert!(std::fs::read(&chart).expect("a chart") == drawn);
+    let told: Vec<_> = stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("not answered: "))
+        .collect();
+    // Each with the file and what the system or the decoder says of it.
+    assert!(
+        told[0].contains("no-such-picture.png") && told[0].contains("os error 2"),
+        "{stderr}"
+    );
+    assert!(
+        told[1].contains("damaged.png") && told[1].contains("export it again: "),
+        "{stderr}"
+    );
+    assert!(stderr.contains("error: 2 of 3 pictures"), "{stderr}");
+}
+
+/// The notice belongs to the answers, not to the chart.
+#[test]
+fn a_chart_that_cannot_be_written_takes_no_notice_away() {
+    let output = zero_shot(&["--png", "no-such-folder/chart.png"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains(NOTICE));
 }
 
 /// The published words are those of the library; what the tiny model makes of them says nothing.

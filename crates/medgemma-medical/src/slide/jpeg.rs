@@ -26,6 +26,9 @@ pub(super) fn decode(
     check_jpeg_length(stored)
         .map_err(|_| "its JPEG is broken, or announces more than its bytes can hold")?;
     // A header that claims more than the directory does is refused before anything is reserved for it.
+    if has_extended_xmp(&file) {
+        return Err("its JPEG has extended XMP, which no tile has; convert the slide again");
+    }
     let options = DecoderOptions::default()
         .set_max_width(most[0])
         .set_max_height(most[1]);
@@ -48,6 +51,14 @@ pub(super) fn decode(
         height: info.height.into(),
         samples,
     })
+}
+
+/// Whether extended XMP may be in it, wherever the decoder would look for segments. `zune-jpeg` 0.5.15 goes through all
+/// parts of it after each marker until they are whole: many that never become whole keep it busy for hours.
+fn has_extended_xmp(file: &[u8]) -> bool {
+    const SIGNATURE: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
+    let mut parts = file.windows(SIGNATURE.len());
+    parts.any(|part| part[0] == SIGNATURE[0] && part == SIGNATURE)
 }
 
 /// The tile behind the shared tables: without their end marker, and without its own begin marker.
@@ -83,6 +94,32 @@ pub(super) fn to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Shared tables reach the decoder as well.
+    #[test]
+    fn extended_xmp_is_refused_before_it_is_decoded() {
+        let xmp = b"\xff\xe1\0\x4dhttp://ns.adobe.com/xmp/extension/\0".as_slice();
+        let parts = [xmp, &[1; 40]].concat().repeat(4_000);
+        let markers = b"\xff\xfe\0\x02".repeat(200_000);
+        // A frame of 8 × 8 grey pixels, so that its length is right.
+        let frame = b"\xff\xc0\0\x0b\x08\0\x08\0\x08\x01\x01\x11\0".as_slice();
+        let scan = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\0\xff\xd9".as_slice();
+        let hostile = [parts, markers].concat();
+        for [tables, segments] in [[&[][..], &hostile], [&hostile, &[]]] {
+            let tile = [&[0xff, 0xd8], segments, frame, scan].concat();
+            let tables = match tables.is_empty() {
+                true => Vec::new(),
+                false => [&[0xff, 0xd8], tables].concat(),
+            };
+            let begun = std::time::Instant::now();
+            let refused = decode(&tile, &tables, [8, 8], 1).err();
+            assert!(
+                refused.is_some_and(|why| why.contains("extended XMP")),
+                "{refused:?}"
+            );
+            assert!(begun.elapsed().as_secs() < 5);
+        }
+    }
 
     #[test]
     fn jfif_colours() {

@@ -1,6 +1,7 @@
 //! Filters against the same conditions on maps in memory.
 
 use std::ops::Bound;
+use std::time::{Duration, Instant};
 
 use medgemma_search::{Batch, Cpu, Filter, Index, Metadata, Query, Value, Writer};
 use proptest::prelude::*;
@@ -125,6 +126,34 @@ fn conditions_read_as_they_are_written() {
     );
     let date = Metadata::from([("date".to_owned(), "2024-05-31".into())]);
     assert!(holds(&Filter::range("date", "2024".."2025"), &date));
+}
+
+/// Every value compared with every row would be four thousand million comparisons.
+#[test]
+fn a_list_of_many_values_is_looked_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = |number: usize| format!("patient/{number:07}");
+    let entry = |row: usize| {
+        let metadata = Metadata::from([("patient".to_owned(), name(row * 3).into())]);
+        (format!("{row:05}"), vec![1.0, 1.0], metadata)
+    };
+    let entries: Vec<_> = (0..20_000).map(entry).collect();
+    let index = build(folder.path(), 2, 20_000, &entries);
+    // Behind all rows' but for the last few.
+    let wanted: Vec<String> = (59_980..259_980).map(name).collect();
+    let filter = Filter::is_in("patient", wanted).and(Filter::exists("patient"));
+    let query = Query::new([1.0, 0.0]).with_k(100).with_filter(filter);
+    let begun = Instant::now();
+    let cpu = Cpu::new(1, Cpu::detect().path());
+    let hits = index.search(&cpu, &query).expect("searched");
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    let found: Vec<&str> = hits.iter().map(|hit| &*hit.id).collect();
+    let expected = ["19994", "19995", "19996", "19997", "19998", "19999"];
+    assert_eq!(found, expected);
 }
 
 #[test]
