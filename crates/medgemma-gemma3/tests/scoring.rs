@@ -7,9 +7,9 @@ use medgemma_tensor::KvPrecision;
 use medgemma_testkit::checkpoint;
 use support::{decoder, devices};
 
-fn ids(seed: usize, count: usize) -> Vec<u32> {
-    let id = |i: usize| 2 + ((seed * 31 + i * 17) % 400) as u32;
-    (0..count).map(id).collect()
+fn ids(seed: u32, count: usize) -> Vec<u32> {
+    let ids = (0..).map(|i| 2 + (seed * 31 + i * 17) % 400);
+    ids.take(count).collect()
 }
 
 /// Bits of the scores of these continuations.
