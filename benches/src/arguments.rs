@@ -254,10 +254,10 @@ impl What {
             Self::Model | Self::Device => &[
                 Load, Prefill, Decode, Generate, Vision, FirstToken, EmbedImage, EmbedText,
             ],
-            // The dual encoder is one directory, and held as it lies.
-            Self::Mmproj | Self::Precision => {
-                &[Load, Prefill, Decode, Generate, Vision, FirstToken]
-            }
+            // The dual encoder is one directory.
+            Self::Mmproj => &[Load, Prefill, Decode, Generate, Vision, FirstToken],
+            // The decoder's: towers are held as they lie.
+            Self::Precision => &[Load, Prefill, Decode, Generate, FirstToken],
             Self::Kv => &[Prefill, Decode, Generate, FirstToken],
             Self::Tokens => &[Prefill, Decode, Generate],
             Self::Context => &[Decode, FirstToken],
@@ -301,6 +301,7 @@ mod tests {
                 "--model m --stage embed-image --precision int8",
                 "--precision",
             ),
+            ("--model m --stage vision --precision int4", "--precision"),
             ("--stage limit --batch 2", "--batch"),
             ("--stage limit --model m", "--model"),
         ] {

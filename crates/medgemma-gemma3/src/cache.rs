@@ -8,6 +8,9 @@
 //! position of a key is kept outside of the layers (peers' trap T8: a length read from a wrapped
 //! local layer is wrong).
 
+mod mark;
+mod owner;
+
 use std::ops::Range;
 
 use medgemma_tensor::{Arithmetic, KvPrecision, KvRows, Tensor, ops};
@@ -32,6 +35,11 @@ fn slack(window: usize) -> usize {
 ///
 /// Cloning is cheap until one of the clones is written to; then the written layer is copied. Use
 /// that to try several continuations of one prompt.
+///
+/// A cache is its decoder's, and that of the decoder's clones. One with other layers, windows, heads or on
+/// another device is refused, [`Error::ForeignCache`](crate::Error::ForeignCache). That of another model of
+/// the same shape, as a fine-tune of the same one is, cannot be told from its own: it is read on, and what
+/// comes of it is no model's answer.
 #[derive(Debug, Clone)]
 pub struct KvCache {
     layers: Vec<LayerCache>,
@@ -51,10 +59,7 @@ impl KvCache {
         let layers = layers.map(|(kind, arithmetic)| LayerCache {
             slots: None,
             base: 0,
-            window: match kind {
-                LayerType::Sliding => Some(config.sliding_window),
-                LayerType::Full => None,
-            },
+            window: config.window(*kind),
             arithmetic,
         });
         Self {
@@ -232,7 +237,7 @@ impl LayerCache {
             self.slots = Some((k, v));
             self.base = position;
         } else {
-            self.make_room(first..position, end, &k);
+            self.make_room(first..position, end, Some(&k));
             self.store(position, k, v);
         }
         self.view(first..end)
@@ -289,8 +294,9 @@ impl LayerCache {
 
     /// Makes room for positions below `end`: by growing while the layer may, then by moving the
     /// positions `past`, which are all that is still seen, and some before them to the front.
-    /// `like`: rows `[k, t, h]` in the format of the slots.
-    fn make_room(&mut self, past: Range<usize>, end: usize, like: &KvRows) {
+    /// `like`: rows `[k, t, h]` in the format of the slots, for new ones; without it there are none where
+    /// nothing is seen.
+    fn make_room(&mut self, past: Range<usize>, end: usize, like: Option<&KvRows>) {
         let capacity = self.capacity();
         if end - self.base <= capacity {
             return;
@@ -318,10 +324,10 @@ impl LayerCache {
             slots.write(0, rows.narrow(1, start, kept.len()));
             slots
         };
-        self.slots = Some(match self.slots.take() {
-            Some((keys, values)) if !kept.is_empty() => (moved(keys), moved(values)),
-            _ => (like.empty(capacity), like.empty(capacity)),
-        });
+        self.slots = match self.slots.take() {
+            Some((keys, values)) if !kept.is_empty() => Some((moved(keys), moved(values))),
+            _ => like.map(|like| (like.empty(capacity), like.empty(capacity))),
+        };
         self.base = front;
     }
 }

@@ -65,6 +65,16 @@ pub enum Error {
         /// What would still fit.
         room: usize,
     },
+    /// A cache that another decoder made.
+    #[error("the cache has{} {found}, expected {expected}: it is another decoder's; begin with this one's new_cache", layer.map_or_else(String::new, |layer| format!(" in layer {layer}")))]
+    ForeignCache {
+        /// Which layer, counted from 0; `None` where their number differs.
+        layer: Option<usize>,
+        /// What the decoder's have.
+        expected: String,
+        /// What it has.
+        found: String,
+    },
     /// An option outside of its range.
     #[error("option `{option}` is {found}, expected {expected}")]
     InvalidOption {

@@ -101,8 +101,8 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Error::EmptyPrompt`], [`Error::TokenOutOfRange`], [`Error::EmbeddingShape`],
-    /// [`Error::EmbeddingDevice`], [`medgemma_tensor::Error::NotF32`] of embeddings and
-    /// [`Error::ContextOverflow`], all before any work.
+    /// [`Error::EmbeddingDevice`], [`medgemma_tensor::Error::NotF32`] of embeddings,
+    /// [`Error::ForeignCache`] and [`Error::ContextOverflow`], all before any work.
     pub fn prefill(
         &self,
         prompt: &[Segment],
@@ -167,7 +167,8 @@ impl Decoder {
     /// - result: `[b, v]`
     ///
     /// # Errors
-    /// [`Error::TokenOutOfRange`]; [`Error::ContextOverflow`] when a cache is full.
+    /// [`Error::TokenOutOfRange`]; [`Error::ForeignCache`]; [`Error::ContextOverflow`] when a cache is
+    /// full.
     ///
     /// # Panics
     /// When there are not as many ids as caches.
@@ -216,7 +217,9 @@ impl Decoder {
         check(prompt, vocab_size, width, &self.device)
     }
 
+    /// Refuses a cache of another decoder, and one that has no room for so much.
     fn check_context(&self, cache: &KvCache, prompt: usize, max_new_tokens: usize) -> Result<()> {
+        cache.check(&self.config, &self.device)?;
         let (cached, limit) = (cache.len(), self.config.max_position_embeddings);
         let room = limit.saturating_sub(cached.saturating_add(prompt));
         if max_new_tokens > room || cached.saturating_add(prompt) > limit {

@@ -15,6 +15,10 @@ impl Decoder {
     /// Natural log-probability of every token of each continuation of `prompt`, given the tokens
     /// before it. The prompt is read once; the continuations do not see each other.
     ///
+    /// They are read one after the other into one cache, which is taken back each time: keys and values are
+    /// held once, but for those of local layers where a continuation is longer than what such a layer holds
+    /// beside its window, 512 tokens for the published models.
+    ///
     /// # Errors
     /// As [`Decoder::prefill`], for the prompt followed by any of the continuations;
     /// [`Error::NonFiniteLogits`] where there is no probability to tell.
@@ -22,7 +26,8 @@ impl Decoder {
         self.score_after(self.new_cache(), prompt, continuations)
     }
 
-    /// As [`Decoder::score`], for a prompt that follows what `cache` has read.
+    /// As [`Decoder::score`], for a prompt that follows what `cache` has read. A clone of a cache that is
+    /// kept holds its keys and values a second time from here on.
     ///
     /// # Errors
     /// As [`Decoder::score`].
@@ -44,14 +49,24 @@ impl Decoder {
             return Ok(Vec::new());
         };
         let first = vec_from(logits, "logits")?;
-        continuations
-            .iter()
-            .map(|ids| self.score_one(ids, &first, cache.clone()))
-            .collect()
+        let Some((last, others)) = continuations.split_last() else {
+            return Ok(Vec::new());
+        };
+        let mut scores = Vec::with_capacity(continuations.len());
+        // The last token of a continuation is not read. What follows the last continuation is nothing.
+        let read = others.iter().map(|ids| ids.len().saturating_sub(1)).max();
+        let mark = cache.mark(read.unwrap_or(0));
+        for ids in others {
+            scores.push(self.score_one(ids, &first, &mut cache)?);
+            cache.take_back(&mark);
+        }
+        drop(mark);
+        scores.push(self.score_one(last, &first, &mut cache)?);
+        Ok(scores)
     }
 
     /// `first`: logits for the first token; `cache` has read the prompt.
-    fn score_one(&self, ids: &[u32], first: &[f32], mut cache: KvCache) -> Result<Vec<f32>> {
+    fn score_one(&self, ids: &[u32], first: &[f32], cache: &mut KvCache) -> Result<Vec<f32>> {
         let Some((&head, _)) = ids.split_first() else {
             return Ok(Vec::new());
         };
@@ -62,7 +77,7 @@ impl Decoder {
         {
             let start = cache.len() + 1;
             let logits =
-                self.logits_of_all(&[Segment::Tokens(read.to_vec())], &mut cache, SCORED_ROWS)?;
+                self.logits_of_all(&[Segment::Tokens(read.to_vec())], cache, SCORED_ROWS)?;
             let [_, v] = logits.dims();
             let rows = vec_from(logits, "logits")?;
             for (position, (row, &id)) in (start..).zip(rows.chunks_exact(v).zip(predicted)) {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::checkpoint::Precision;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -223,6 +225,16 @@ pub enum Error {
         expected: &'static str,
         /// The kind in the file.
         found: String,
+    },
+    /// A matrix that is to be quantised has numbers that no block can hold, and that none should.
+    #[error("{}: tensor `{key}`: expected finite numbers to make {precision} of, found some that are infinite or no number; the weights are damaged, download them again", path.display())]
+    NonFiniteWeights {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's key in it.
+        key: String,
+        /// What it was to be held in.
+        precision: Precision,
     },
     /// The checkpoint holds tensors that the model does not have.
     #[error("{}: expected no tensors beyond the model's, found {} more: {}; check that the configuration belongs to these weights", location.display(), keys.len(), some_of(keys))]

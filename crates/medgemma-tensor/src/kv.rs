@@ -10,6 +10,7 @@ use std::str::FromStr;
 use burn::tensor::kind::Basic;
 use burn::tensor::{DType, Int, Tensor};
 
+use crate::device::Device;
 use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
 use crate::extension;
@@ -120,13 +121,27 @@ impl KvRows {
         }
     }
 
-    /// Bytes of the numbers and scales as they are held.
+    /// Bytes that the numbers and scales are held in. On the device `cpu` with room that nothing is in, which
+    /// memory that was used before may have: of a view, all that it is one of.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.storage {
+            #[cfg(feature = "cpu")]
+            KvStorage::Float(rows) => extension::held_bytes(rows).unwrap_or_else(|| bytes(rows)),
+            #[cfg(not(feature = "cpu"))]
             KvStorage::Float(rows) => bytes(rows),
             KvStorage::Int8 { numbers, scales } => bytes(numbers) + bytes(scales),
         }
+    }
+
+    /// Whether they lie on this device.
+    #[must_use]
+    pub fn is_on(&self, device: &Device) -> bool {
+        let found = match &self.storage {
+            KvStorage::Float(rows) => rows.device(),
+            KvStorage::Int8 { numbers, .. } => numbers.device(),
+        };
+        found == *device.as_burn()
     }
 
     /// The rows as f32, of the same shape.

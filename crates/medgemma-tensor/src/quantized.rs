@@ -210,6 +210,7 @@ mod tests {
         let matrix = Matrix::new(Format::F32, rows, cols, &numbers);
         for quantizer in [Quantizer::Q8_0, Quantizer::Q4_0] {
             let bytes = quantize_matrix(&Cpu::detect(), matrix, quantizer);
+            let bytes = bytes.expect("all are finite");
             let format = quantizer.format();
             let mut values = vec![0.0; rows * cols];
             dequantize(format, &bytes, &mut values);

@@ -124,6 +124,41 @@ fn lying_headers_are_caught_with_their_key() {
 }
 
 #[test]
+fn more_than_any_header_says_is_refused_while_it_is_read() {
+    let told = |header: String| {
+        let error = refused(&[("model.safetensors", &raw(&header, 4))]);
+        says(&error, &["model.safetensors"]);
+        error.to_string()
+    };
+    let shaped = |shape: &str| {
+        format!(r#"{{"w":{{"dtype":"F32","shape":[{shape}],"data_offsets":[0,4]}}}}"#)
+    };
+    let longer = told(shaped("1,1,1,1,1,1,1,1,1"));
+    assert!(longer.contains("`w`: more than 8 sizes"), "{longer}");
+    let deep = told(shaped("[1]"));
+    assert!(deep.contains("`w`: lists within its lists"), "{deep}");
+    let numbered = |count: usize| {
+        let members = (0..count).map(|i| format!("\"{i}\":\"\""));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    };
+    let wide = told(format!("{{\"w\":{}}}", numbered(9)));
+    assert!(wide.contains("`w`: more than 8"), "{wide}");
+    for (count, refused) in [(1 << 16, false), ((1 << 16) + 1, true)] {
+        let tensors = told(numbered(count));
+        assert_eq!(tensors.contains("more than 65536 tensors"), refused);
+        let metadata = told(format!(r#"{{"__metadata__":{},"w":3}}"#, numbered(count)));
+        assert_eq!(metadata.contains("more than 65536 texts"), refused);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let eight = raw(&shaped("1,1,1,1,1,1,1,1"), 4);
+    write(dir.path(), &[("model.safetensors", &eight)]);
+    SafetensorsDir::open(dir.path()).unwrap();
+    let index = format!("{{\"weight_map\":{}}}", numbered((1 << 16) + 1));
+    let error = refused_index(&index);
+    says(&error, &[INDEX, "more than 65536 tensors"]);
+}
+
+#[test]
 fn every_cut_of_a_valid_file_is_caught() {
     let whole = valid(&[f32s("v", &[3], 0.0), f32s("w", &[2, 2], 0.0)]);
     for length in 0..whole.len() {

@@ -319,6 +319,42 @@ fn counts_and_lengths_beyond_the_file_reserve_nothing() {
 }
 
 #[test]
+fn more_entries_or_longer_names_than_any_file_has_are_refused() {
+    let most = 1_u64 << 16;
+    for (at, least, what) in [
+        (8, 32, "at most 65536 tensors"),
+        (16, 14, "at most 65536 keys"),
+    ] {
+        let told = |count: u64| {
+            let mut bytes = sample().to_bytes();
+            bytes[at..at + 8].copy_from_slice(&count.to_le_bytes());
+            // Room for so many that have no names.
+            bytes.resize(bytes.len() + usize::try_from(least * count).unwrap(), 0);
+            open(bytes).expect_err("there are none").to_string()
+        };
+        let message = told(most + 1);
+        for part in ["some.gguf", what, "65537"] {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+        assert!(!told(most).contains(what), "so many may be");
+    }
+    let name = |length: usize| "n".repeat(length);
+    for key in [false, true] {
+        let named = |length: usize| {
+            changed(|file| {
+                if key {
+                    file.set_u32(&name(length), 1);
+                } else {
+                    file.tensors[0].name = name(length);
+                }
+            })
+        };
+        open(named(1024)).unwrap();
+        refusal(named(1025), &["at most 1024 bytes", "1025"]);
+    }
+}
+
+#[test]
 fn doubled_names_are_refused() {
     let bytes = changed(|file| {
         let key = file.keys[0].clone();

@@ -305,8 +305,8 @@ fn replace(bytes: &mut [u8], from: &str, to: &str) {
 #[test]
 fn a_cache_of_another_version_precision_or_file_is_made_again() {
     for (from, to) in [
-        ("4 int4", "3 int4"),
-        ("4 int4", "4 int8"),
+        ("5 int4", "4 int4"),
+        ("5 int4", "5 int8"),
         ("model.safetensors", "other.safetensors"),
     ] {
         let marked = Marked::new();

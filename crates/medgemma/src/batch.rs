@@ -3,11 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generated, Segment, Token};
+use medgemma_gemma3::{
+    DEFAULT_CHUNK, GenerateOptions as DecoderOptions, Generated, Segment, Token,
+};
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::medgemma::MedGemma;
+use crate::memory::Request;
 use crate::message::Message;
 use crate::options::GenerateOptions;
 use crate::prompt::{Encoded, Prompt};
@@ -101,6 +104,15 @@ pub(crate) fn generate(
         model.check_context(0, prompt.ids.len(), options.max_new_tokens)?;
         prompts.push(prompt);
     }
+    let context = |prompt: &Prompt| prompt.ids.len() + options.max_new_tokens;
+    model.model().check_memory(&Request {
+        contexts: &prompts.iter().map(context).collect::<Vec<_>>(),
+        at_once: prompts.len(),
+        images: prompts.iter().map(Prompt::shown).sum(),
+        images_held: 0,
+        prefill_chunk: options.prefill_chunk,
+        held: 0,
+    })?;
     let decoder_options = model.decoder_options(options)?;
     let recorder = model.recorder();
     let pending = match recorder {
@@ -185,6 +197,14 @@ pub(crate) fn score(
     let answers = encode(model, texts)?;
     let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
     model.check_context(0, prompt.ids.len(), longest)?;
+    model.model().check_memory(&Request {
+        contexts: &[prompt.ids.len() + longest],
+        at_once: 1,
+        images: prompt.shown(),
+        images_held: 0,
+        prefill_chunk: DEFAULT_CHUNK,
+        held: 0,
+    })?;
     scoring(model.recorder(), prompt, 0, texts, |prompt| {
         scores(model, prompt, &GenerateOptions::default(), &answers)
     })

@@ -4,15 +4,16 @@ use std::fmt;
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use medgemma_gemma3::{KvCache, Segment};
+use medgemma_gemma3::{DEFAULT_CHUNK, KvCache, Segment};
 use medgemma_image::Image;
 use medgemma_tokenizer::{render, render_continuation};
 
 use crate::batch::{Score, encode};
 use crate::choice::{self, Choice};
 use crate::error::{Error, Result};
-use crate::history::{cut, ids};
+use crate::history::{cut, ids, images};
 use crate::medgemma::MedGemma;
+use crate::memory::Request;
 use crate::message::Message;
 use crate::options::{GenerateOptions, Observer};
 use crate::prompt::{Place, Prompt};
@@ -117,6 +118,8 @@ impl Chat {
     /// # Errors
     /// Before any work, and leaving the conversation as it was: [`crate::Error::Decoder`] when
     /// prompt and answer do not fit into the context or an option is out of range,
+    /// [`crate::Error::NotEnoughMemory`] when they go beyond [`LoadOptions::workload`](crate::LoadOptions::workload)
+    /// and what is left of memory,
     /// [`crate::Error::TextOnlyModel`], [`crate::Error::Tokenizer`] for a message that is not the
     /// user's or writes image placeholders into its text, [`crate::Error::Image`].
     pub fn stream(&mut self, message: Message, options: &GenerateOptions) -> Result<Stream<'_>> {
@@ -187,6 +190,9 @@ impl Chat {
     /// the message is read once, and the conversation stays as it is. A thinking model does not
     /// reason before it.
     ///
+    /// What the conversation has read is held twice meanwhile: the message and the answers are read in a copy,
+    /// which a [`Workload`](crate::Workload) may count as a conversation.
+    ///
     /// # Errors
     /// [`crate::Error::EmptyChoice`], and as [`Chat::stream`], before any work.
     pub fn choose(&self, message: &Message, answers: &[&str]) -> Result<Choice> {
@@ -196,11 +202,21 @@ impl Chat {
         context.forget_unsaid();
         let unread = cut(&self.history, context.cache.len()..usize::MAX);
         let before = context.cache.len() + choice::length(&unread);
+        let seen = ids(&self.history);
         let ids = encode(&self.model, answers)?;
         let longest = ids.iter().map(Vec::len).max().unwrap_or(0);
         self.model
             .check_context(before, prompt.ids.len(), longest)?;
         let model = self.model.model();
+        let (read, shown) = (self.cache.len(), images(&seen));
+        model.check_memory(&Request {
+            contexts: &[read, before + prompt.ids.len() + longest],
+            at_once: 1,
+            images: shown + prompt.shown(),
+            images_held: shown,
+            prefill_chunk: DEFAULT_CHUNK,
+            held: self.cache.bytes(),
+        })?;
         let scores = scoring(self.model.recorder(), prompt, before, answers, |prompt| {
             let encoded = prompt.segments(model, self.model.prefixes(), &mut |_| {
                 ControlFlow::Continue(())

@@ -132,8 +132,9 @@ pub enum Error {
         /// The vision part.
         mmproj: PathBuf,
     },
-    /// A model and what it is wanted for do not fit into memory.
-    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload, for MedGemma a smaller precision (int8, int4), or set memory_limit", path.display(), megabytes(*available))]
+    /// A model and what it is wanted for do not fit into memory, when it is loaded or, beyond the workload that
+    /// it was loaded for, when it is asked.
+    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once), for MedGemma a smaller precision (int8, int4), or set memory_limit", path.display(), megabytes(*available))]
     NotEnoughMemory {
         /// The path of the model.
         path: PathBuf,

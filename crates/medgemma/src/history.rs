@@ -36,12 +36,17 @@ pub(crate) fn ids(segments: &[Segment]) -> Vec<u32> {
     ids.flatten().copied().collect()
 }
 
+/// Images among what [`ids`] gave.
+pub(crate) fn images(ids: &[u32]) -> usize {
+    ids.iter().filter(|&&id| id == NO_TOKEN).count()
+}
+
 #[cfg(test)]
 mod tests {
     use medgemma_gemma3::Segment;
     use medgemma_tensor::{Device, tensor_from};
 
-    use super::{NO_TOKEN, cut, ids};
+    use super::{NO_TOKEN, cut, ids, images};
 
     #[test]
     fn images_are_whole_in_parts_and_no_token_among_ids() {
@@ -53,6 +58,7 @@ mod tests {
             Segment::Tokens(vec![7, 9]),
         ];
         assert_eq!(ids(&said), [2, 5, 7, NO_TOKEN, 7, 9]);
+        assert_eq!(images(&ids(&said)), 1);
         assert_eq!(ids(&cut(&said, 1..7)), [5, 7, NO_TOKEN]);
         assert_eq!(ids(&cut(&said, 0..3)), [2, 5, 7]);
         assert_eq!(ids(&cut(&said, 8..usize::MAX)), [9]);

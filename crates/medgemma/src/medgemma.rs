@@ -156,7 +156,8 @@ impl MedGemma {
         }
     }
 
-    /// Bytes that [`LoadOptions::prefix_cache`] takes at present.
+    /// Bytes that [`LoadOptions::prefix_cache`] takes at present, room in its memory that nothing is in
+    /// included.
     #[must_use]
     pub fn prefix_cache_bytes(&self) -> usize {
         self.prefixes
@@ -184,7 +185,7 @@ impl MedGemma {
     /// # Errors
     /// [`Error::NothingToAnswer`] unless the last message is the user's,
     /// [`Error::SystemMessage`] for one that is not the first, [`Error::SystemParts`] for one with more than a text,
-    /// and as [`Chat::send`].
+    /// and as [`Chat::send`]: [`Error::NotEnoughMemory`] for one beyond [`LoadOptions::workload`] and memory.
     pub fn generate(&self, messages: &[Message], options: &GenerateOptions) -> Result<Reply> {
         let (text, images) = conversation(messages)?;
         self.continue_text(&text, &images, options)

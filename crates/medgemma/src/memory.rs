@@ -5,13 +5,13 @@
 //! sets them beside measured peaks, `docs/models/medsiglip.md` those of a dual encoder.
 
 mod available;
+mod budget;
 mod siglip;
 
 use std::fmt;
 use std::path::Path;
 
 use medgemma_gemma3::{DEFAULT_CHUNK, KvCache};
-use medgemma_siglip::VisionConfig;
 use medgemma_tensor::checkpoint::Precision;
 use medgemma_tensor::cpu::KEPT_BYTES;
 use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, KvPrecision};
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::options::LoadOptions;
 
 pub use self::available::available;
+pub(crate) use self::budget::{Budget, Request};
 pub use self::siglip::SiglipWorkload;
 
 /// What code, tokenizer, allocator and thread stacks take beside the model: 70–120 MB were seen
@@ -37,7 +38,8 @@ pub struct Workload {
     /// are encoded one after the other, so that the step takes what one of them does; soft tokens stay of
     /// each, and each takes its own of the context. The pictures themselves are the caller's and not counted.
     pub images: usize,
-    /// Conversations that are held at once.
+    /// Conversations that are held at once, or answered side by side in a batch.
+    /// [`Chat::choose`](crate::Chat::choose) is one more while it works: it reads on in a copy.
     pub conversations: usize,
     /// Rows of one prefill pass: the largest
     /// [`GenerateOptions::prefill_chunk`](crate::GenerateOptions::prefill_chunk) that will be asked for.
@@ -117,18 +119,12 @@ impl MemoryPlan {
             _ => Arithmetic::Bf16,
         };
         let arithmetic = vec![arithmetic; config.text.layer_types.len()];
-        let soft_tokens = config.multimodal.as_ref().map_or(0, |multimodal| {
-            multimodal.mm_tokens_per_image * config.text.hidden_size * size_of::<f32>()
-        });
+        let images = workload.images.saturating_mul(workload.conversations);
         Self {
             weights,
-            kept: [workload.images, workload.conversations]
-                .into_iter()
-                .fold(soft_tokens as u64, |bytes, n| {
-                    bytes.saturating_mul(n as u64)
-                }),
+            kept: soft_token_bytes(config, images),
             kv_cache: cache_bytes(config, &arithmetic, kv_cache, workload),
-            activations: activation_bytes(config, vision.filter(|_| workload.images > 0), workload),
+            activations: activation_bytes(config, workload),
             process: PROCESS,
         }
     }
@@ -248,6 +244,14 @@ fn cache_bytes(
         .saturating_mul(workload.conversations as u64)
 }
 
+/// Soft tokens of so many images.
+fn soft_token_bytes(config: &ModelConfig, images: usize) -> u64 {
+    config.multimodal.as_ref().map_or(0, |multimodal| {
+        let of_each = bytes(multimodal.mm_tokens_per_image, config.text.hidden_size);
+        of_each.saturating_mul(images as u64)
+    })
+}
+
 /// The kernels' name for a float format.
 fn float(format: FloatFormat) -> Format {
     match format {
@@ -279,19 +283,19 @@ fn decoder_bytes(config: &ModelConfig, stored: FloatFormat, precision: Precision
 }
 
 /// f32 numbers alive at once in the widest step, in a layer of the decoder the residual stream, its
-/// norm, gate, up and their product for a chunk, and the logits of one position; in the tower the
+/// norm, gate, up and their product for a chunk or for a row of each conversation, and the logits of one
+/// position of each, those that a token is being chosen from once more; in the tower the
 /// same of its MLP for all patches, pixels and patches of the picture. Beside them what both keep.
-fn activation_bytes(
-    config: &ModelConfig,
-    vision: Option<&VisionConfig>,
-    workload: Workload,
-) -> u64 {
+fn activation_bytes(config: &ModelConfig, workload: Workload) -> u64 {
     let text = &config.text;
     let rows = workload.prefill_chunk.min(workload.context);
+    let rows = rows.max(workload.conversations);
     let row = 4 * text.hidden_size + 3 * text.intermediate_size;
-    let decoder = bytes(rows, row).saturating_add(bytes(2, text.vocab_size));
+    let positions = workload.conversations.max(1).saturating_add(1);
+    let decoder = bytes(rows, row).saturating_add(bytes(positions, text.vocab_size));
     let kept = reused_bytes(rows, text.hidden_size, text.num_hidden_layers);
-    let Some(vision) = vision else {
+    let vision = config.multimodal.as_ref().filter(|_| workload.images > 0);
+    let Some(vision) = vision.map(|multimodal| &multimodal.vision) else {
         return decoder.saturating_add(kept);
     };
     let patches = vision.num_patches();

@@ -17,7 +17,7 @@ use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
 use crate::config::{ModelConfig, MultimodalConfig};
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::memory::MemoryPlan;
+use crate::memory::{Budget, Request};
 use crate::options::LoadOptions;
 use crate::vision_cache::{Encodings, VisionCacheUse};
 
@@ -36,6 +36,7 @@ struct Inner {
     processor: ImageProcessor,
     report: LoadReport,
     encodings: Option<Encodings>,
+    budget: Budget,
 }
 
 impl fmt::Debug for Model {
@@ -137,9 +138,8 @@ impl Model {
             .with_precision(options.precision, medgemma_gemma3::MATRICES);
         leave_aside(&mut loader, &config, ignored)?;
         let arithmetic = Decoder::planned_arithmetic(&loader, &config.text)?;
-        MemoryPlan::of_load(&config, device, &options, &arithmetic)
-            .with_weights(loader.held_bytes())
-            .check(path, device, options.memory_limit)?;
+        let budget = Budget::new(&config, device, &options, arithmetic, loader.held_bytes());
+        budget.check_load(path, device)?;
         if options.cache_quantized {
             loader = loader.with_cache(cache)?;
         }
@@ -169,6 +169,7 @@ impl Model {
             processor,
             report,
             encodings,
+            budget,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -303,6 +304,12 @@ impl Model {
             .into());
         }
         self.runs(ids, images).map(drop)
+    }
+
+    /// Refuses a request beyond the workload that the model was loaded for, and beyond what is left of memory.
+    pub(crate) fn check_memory(&self, request: &Request<'_>) -> Result<()> {
+        let Inner { dir, config, .. } = &*self.inner;
+        self.inner.budget.check(dir, config, self.device(), request)
     }
 
     /// Cuts ids where soft tokens begin and end; the soft tokens must fit `images`.

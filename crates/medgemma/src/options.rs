@@ -181,9 +181,15 @@ pub struct LoadOptions<'a> {
     /// What the model is wanted for: on a CPU, loading refuses what does not fit into
     /// [`memory_limit`](Self::memory_limit) together with it and with all that
     /// [`prefix_cache`](Self::prefix_cache) and [`vision_cache`](Self::vision_cache) may hold in memory.
+    ///
+    /// More may be asked of the model than that. Prompt and `max_new_tokens` of every request, and of a batch all
+    /// of them, are added up before any work; one that goes beyond the workload is refused,
+    /// [`Error::NotEnoughMemory`](crate::Error::NotEnoughMemory), unless it fits as well. Requests are looked
+    /// at one by one: what several conversations take together beyond the workload is not. Nor is what is
+    /// asked of a [`Model`](crate::Model)'s decoder itself.
     pub workload: Workload,
-    /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
-    /// has available, where it tells (Linux).
+    /// Bytes that model and [`workload`](Self::workload), or what a request asks beyond it, may take on a CPU.
+    /// `None`: what the system has available, where it tells (Linux). With [`u64::MAX`] nothing is refused.
     pub memory_limit: Option<u64>,
     /// How the decoder's matrices are held; as the files have them by default.
     pub precision: Precision,

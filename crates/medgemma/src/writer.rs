@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generation, KvCache, Segment, Token};
 
 use crate::error::Result;
-use crate::history::{cut, ids};
+use crate::history::{cut, ids, images};
 use crate::medgemma::MedGemma;
+use crate::memory::Request;
 use crate::options::{GenerateOptions, Observer, Progress};
 use crate::prefix::Picture;
 use crate::prompt::Prompt;
@@ -89,6 +90,15 @@ impl<'a> Writer<'a> {
         let unread_tokens: usize = unread.iter().map(Segment::len).sum();
         let tokens = unread_tokens + prompt.ids.len();
         model.check_context(cache.len(), tokens, options.max_new_tokens)?;
+        let shown = images(&seen);
+        model.model().check_memory(&Request {
+            contexts: &[cache.len() + tokens + options.max_new_tokens],
+            at_once: 1,
+            images: shown + prompt.shown(),
+            images_held: shown,
+            prefill_chunk: options.prefill_chunk,
+            held: cache.bytes(),
+        })?;
         let mut decoder_options = model.decoder_options(options)?;
         decoder_options.seen = seen;
         let transcript = Transcript::new(model.tokenizer(), model.special(), options)?;

@@ -11,7 +11,9 @@ mod support;
 use std::fs;
 use std::ops::ControlFlow;
 
-use medgemma::{Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Workload};
+use medgemma::{
+    Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Precision, Workload,
+};
 use medgemma_testkit::{Fault, Golden, Scratch, Stored, assert_close, checkpoint};
 use serde_json::json;
 use support::{ask, cpu, exactly, ids, image, load, model, up_to};
@@ -344,6 +346,23 @@ fn weights_that_are_not_numbers_end_the_answer_with_an_error() {
     );
     drop(stream);
     assert_eq!(chat.context_len(), 0);
+}
+
+#[test]
+fn weights_that_are_not_numbers_are_refused_where_they_would_be_quantised() {
+    let key = "language_model.model.layers.7.self_attn.o_proj.weight";
+    let scratch = Scratch::of("mm-2025").edit(|tensors| tensors.map(key, |_| f32::NAN));
+    let before = std::fs::read_dir(scratch.path()).unwrap().count();
+    for precision in [Precision::Int8, Precision::Int4] {
+        let options = LoadOptions::default()
+            .with_precision(precision)
+            .with_cache_quantized(true);
+        let error = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap_err();
+        let file = scratch.path().to_string_lossy();
+        names(&error, &[key, &file, "finite", precision.name()]);
+        let after = std::fs::read_dir(scratch.path()).unwrap().count();
+        assert_eq!(after, before, "nothing is cached");
+    }
 }
 
 #[test]

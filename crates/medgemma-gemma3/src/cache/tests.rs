@@ -260,3 +260,52 @@ fn a_clone_that_is_written_to_leaves_the_other_as_it_was() {
         assert_eq!(positions(Part::Values, &values), written);
     }
 }
+
+/// Reads `rows` rows in passes of at most `most` into all layers; each sees what it must.
+#[track_caller]
+fn read(cache: &mut KvCache, precision: KvPrecision, rows: usize, most: usize) {
+    let end = cache.len() + rows;
+    while cache.len() < end {
+        let (from, pass) = (cache.len(), most.min(end - cache.len()));
+        for layer in &mut cache.layers {
+            let window = layer.window;
+            let found = extend(layer, precision, from, pass);
+            assert_eq!(found, seen(from, pass, window), "{pass} rows at {from}");
+        }
+        cache.advance(pass);
+    }
+}
+
+#[test]
+fn what_is_read_after_a_mark_is_taken_back_and_only_what_has_no_room_is_copied() {
+    let all = BOTH.into_iter().flat_map(|precision| {
+        [1, 2, 6, 40].map(|window| (precision, window, window + slack(window)))
+    });
+    for (precision, window, limit) in all {
+        for start in [0, 1, window, limit - 1, limit, 2 * limit + 7] {
+            let seen_now = past_keys(start, Some(window));
+            for rows in [1, 5, limit - seen_now, limit - seen_now + 1, 3 * limit] {
+                let mut cache = cache([Some(window), None].map(layer).to_vec(), precision);
+                read(&mut cache, precision, start, 3);
+                let mark = cache.mark(rows);
+                let fits = rows <= limit - seen_now;
+                let expected: &[usize] = if fits { &[] } else { &[0] };
+                let what = format!("{rows} rows at {start}, window {window}, {precision}");
+                assert_eq!(mark.kept(), expected, "{what}");
+                for most in [1, rows, 64] {
+                    // Not always as many as there may be.
+                    for rows in [rows, rows.div_ceil(2)] {
+                        read(&mut cache, precision, rows, most);
+                        let unique = cache.layers.iter().map(|layer| {
+                            let (keys, values) = layer.slots.as_ref().expect("it has read");
+                            keys.can_mut() && values.can_mut()
+                        });
+                        assert_eq!(unique.collect::<Vec<_>>(), [true, true], "{what}");
+                        cache.take_back(&mark);
+                        assert_eq!(cache.len(), start, "{what}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -357,6 +357,21 @@ fn sizes_must_fit_together() {
 }
 
 #[test]
+fn the_scale_of_scores_is_a_number_in_f32() {
+    let key = "query_pre_attn_scalar";
+    // The scale of the last is 3.0e38, and f32 ends at 3.4e38: log2(e) is too much for it.
+    for scalar in [1e100, 1e-100, f64::MAX, f64::MIN_POSITIVE, 1.1e-77] {
+        refused(json!({key: scalar}), key, &json!(scalar).to_string());
+    }
+    for scalar in [1e-74, 1.0, 168.0, 1e74] {
+        assert_eq!(
+            read(&json!({key: scalar})).unwrap().query_pre_attn_scalar,
+            scalar
+        );
+    }
+}
+
+#[test]
 fn layer_types_must_be_known_and_as_many_as_layers() {
     let short = json!({"num_hidden_layers": 2, "layer_types": ["full_attention"]});
     refused(short, "layer_types", "[\"full_attention\"]");

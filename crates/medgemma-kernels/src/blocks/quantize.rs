@@ -1,5 +1,7 @@
 //! Floats to blocks: what a model is shrunk with when it is loaded.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use half::f16;
 
 use crate::cpu::{Cpu, Path};
@@ -112,12 +114,13 @@ pub fn quantize(cpu: &Cpu, to: Quantizer, cols: usize, x: &[f32], out: &mut [u8]
     });
 }
 
-/// Quantises a matrix of any format, row by row: `[rows, cols]` of `to.format()`.
+/// Quantises a matrix of any format, row by row: `[rows, cols]` of `to.format()`. `None` where some of its
+/// numbers are not finite: blocks have zeros for them, which would hide that the matrix is damaged.
 ///
 /// # Panics
 /// When the columns are not a whole number of blocks.
 #[must_use]
-pub fn quantize_matrix(cpu: &Cpu, source: Matrix<'_>, to: Quantizer) -> Vec<u8> {
+pub fn quantize_matrix(cpu: &Cpu, source: Matrix<'_>, to: Quantizer) -> Option<Vec<u8>> {
     let (rows, cols) = (source.rows(), source.cols());
     let format = to.format();
     let row_bytes = format.row_bytes(cols);
@@ -129,14 +132,24 @@ pub fn quantize_matrix(cpu: &Cpu, source: Matrix<'_>, to: Quantizer) -> Vec<u8> 
         return out;
     }
     let cells = Cells::new(&mut out);
+    let damaged = AtomicBool::new(false);
     cpu.pool().run(rows, &|row| {
         let mut x = vec![0.0; cols];
         dequantize(source.format(), source.row(row), &mut x);
+        if !all_finite(&x) {
+            // What else the pool's threads do is seen when they end: nothing hangs on the order.
+            damaged.store(true, Ordering::Relaxed);
+        }
         // SAFETY: the pool runs each piece once, and a piece is a row.
         let out = unsafe { cells.part(row * row_bytes, row_bytes) };
         to.blocks(cpu.path(), &x, out);
     });
-    out
+    (!damaged.into_inner()).then_some(out)
+}
+
+/// Whether all of `x` are finite. It looks at all of them, many at once.
+fn all_finite(x: &[f32]) -> bool {
+    !x.iter().fold(false, |found, x| found | !x.is_finite())
 }
 
 /// `x` without what is not finite.

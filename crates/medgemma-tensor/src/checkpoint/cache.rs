@@ -18,8 +18,9 @@ use super::precision::{Precision, quantized};
 use super::source::WeightSource;
 use crate::error::{Error, Result};
 
-/// The format of safetensors entries that hold quantised rows, and of the checks on them.
-const VERSION: &str = "4";
+/// The format of safetensors entries that hold quantised rows, and of the checks on them. Up to 4, numbers
+/// that are not finite were quantised, as zeros: nothing in such a file tells of it.
+const VERSION: &str = "5";
 
 /// What is read of either end of a matrix to know it again.
 const SAMPLE: usize = 4096;
@@ -77,8 +78,13 @@ impl Cache {
         })
     }
 
-    /// The bytes of `name`, from the file or made now.
-    pub(super) fn rows(&mut self, name: &str, matrix: Matrix<'_>, to: Format) -> MappedBytes {
+    /// The bytes of `name`, from the file or made now; `None` as [`quantized`] has it.
+    pub(super) fn rows(
+        &mut self,
+        name: &str,
+        matrix: Matrix<'_>,
+        to: Format,
+    ) -> Option<MappedBytes> {
         let expected = to.row_bytes(matrix.cols()).map(|row| row * matrix.rows());
         // By its format, too: embeddings of one file are held otherwise on other devices.
         let key = format!("{name} {to}");
@@ -86,7 +92,7 @@ impl Cache {
             && Some(found.bytes.len()) == expected
         {
             if crc32fast::hash(&found.bytes) == found.checksum {
-                return found.bytes.clone();
+                return Some(found.bytes.clone());
             }
             tracing::warn!(
                 path = %self.path.display(),
@@ -94,13 +100,13 @@ impl Cache {
                 "a matrix in the cache of quantised weights is damaged; it is quantised again"
             );
         }
-        let bytes = quantized(matrix, to);
+        let bytes = quantized(matrix, to)?;
         let entry = Entry {
             checksum: crc32fast::hash(&bytes),
             bytes: bytes.clone(),
         };
         self.made.insert(key, entry);
-        bytes
+        Some(bytes)
     }
 
     /// Writes what was made, complete or not at all. What goes wrong is only logged: the model that

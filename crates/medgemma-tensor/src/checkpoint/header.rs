@@ -4,14 +4,13 @@
 //! <https://github.com/huggingface/safetensors#format>.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::json::shorten;
+use super::members::{METADATA, Members};
 use super::source::{StoredDtype, TensorInfo};
 use crate::error::{Error, Result};
 use crate::weight::FloatFormat;
@@ -30,34 +29,6 @@ pub(super) struct Entry {
     pub(super) end: usize,
 }
 
-/// JSON object members in file order, doubles kept: JSON maps would drop all but the last.
-pub(super) struct Members(pub(super) Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
 /// Reads and validates the header of `file`, the whole content of the file at `path`.
 ///
 /// # Errors
@@ -73,7 +44,7 @@ pub(super) fn read(path: &Path, file: &[u8]) -> Result<BTreeMap<String, Entry>> 
     let data_len = file.len() - data_start;
     let mut entries = BTreeMap::new();
     for (key, value) in members.0 {
-        if key == "__metadata__" {
+        if key == METADATA {
             continue;
         }
         let mut entry = parse_entry(path, &key, &value, data_len)?;

@@ -6,8 +6,8 @@ use std::path::{Component, Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::header::Members;
 use super::json::read_capped;
+use super::members::Members;
 use crate::error::{Error, Result};
 
 /// The index's file name as the Hugging Face tools write it.

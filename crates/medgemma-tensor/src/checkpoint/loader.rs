@@ -360,14 +360,15 @@ impl<'a> Loader<'a> {
         Some(MappedBytes::from_owner(same))
     }
 
-    /// The matrix `name` in the precision asked for.
+    /// The matrix `name`, `file_key` in the file, in the precision asked for.
     fn hold(
         &mut self,
         name: &str,
+        file_key: &str,
         dtype: StoredDtype,
         [rows, cols]: [usize; 2],
         bytes: MappedBytes,
-    ) -> Weight {
+    ) -> Result<Weight> {
         let (stored, published) = match dtype {
             StoredDtype::Float(format) => (kernel_format(format), format),
             // Nothing in the file says what it was made from; nothing is rounded then.
@@ -382,7 +383,11 @@ impl<'a> Loader<'a> {
                 None => quantized(matrix, target),
             };
             bytes.release();
-            made
+            made.ok_or_else(|| Error::NonFiniteWeights {
+                path: self.source.file(file_key).to_path_buf(),
+                key: file_key.to_owned(),
+                precision: self.precision,
+            })?
         } else if let Some(same) = self.as_bf16(stored, &bytes) {
             bytes.release();
             target = Format::Bf16;
@@ -391,10 +396,17 @@ impl<'a> Loader<'a> {
             bytes
         };
         let Some(held) = float_format(target) else {
-            return Weight::from_blocks(target, [rows, cols], bytes, published, &self.device);
+            let shape = [rows, cols];
+            return Ok(Weight::from_blocks(
+                target,
+                shape,
+                bytes,
+                published,
+                &self.device,
+            ));
         };
         let tensor = convert::stored(bytes, held, [rows, cols], &self.device);
-        Weight::new(tensor, published)
+        Ok(Weight::new(tensor, published))
     }
 
     fn find(&self, name: &str) -> Option<(&str, &TensorInfo)> {

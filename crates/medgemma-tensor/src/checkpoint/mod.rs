@@ -14,6 +14,7 @@ mod index;
 mod json;
 mod loader;
 mod map;
+mod members;
 mod names;
 mod precision;
 mod safetensors;

@@ -145,9 +145,10 @@ pub(super) fn float_format(format: Format) -> Option<FloatFormat> {
     }
 }
 
-/// `matrix` in the format `to`.
-pub(super) fn quantized(matrix: Matrix<'_>, to: Format) -> MappedBytes {
-    MappedBytes::from_owner(match (matrix.format(), to) {
+/// `matrix` in the format `to`. `None` where `to` is blocks and not all numbers are finite: there is
+/// nothing in blocks that an answer would show it by, as bf16 shows it.
+pub(super) fn quantized(matrix: Matrix<'_>, to: Format) -> Option<MappedBytes> {
+    let bytes = match (matrix.format(), to) {
         (Format::F32 | Format::F16, Format::Bf16) => rounded_to_bf16(&cpu::current(), matrix),
         (_, to) => {
             let quantizer = match to {
@@ -155,9 +156,10 @@ pub(super) fn quantized(matrix: Matrix<'_>, to: Format) -> MappedBytes {
                 Format::Q6K => Quantizer::Q6K,
                 _ => Quantizer::Q8_0,
             };
-            quantize_matrix(&cpu::current(), matrix, quantizer)
+            quantize_matrix(&cpu::current(), matrix, quantizer)?
         }
-    })
+    };
+    Some(MappedBytes::from_owner(bytes))
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use super::map::MappedBytes;
 use crate::error::Result;
 use crate::weight::FloatFormat;
 
+/// Most tensors that a file or an index may list, and most keys of what else it says. MedGemma 27B has about
+/// 1250 tensors; each takes some hundred bytes of memory before anything is known of it.
+pub(super) const MAX_ENTRIES: usize = 1 << 16;
+
 /// How the numbers of a tensor are stored in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

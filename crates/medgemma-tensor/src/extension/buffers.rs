@@ -195,6 +195,7 @@ mod tests {
     use super::{Kept, LEAST, buffer, owned, recycle, recycle_rows};
     use crate::device::Device;
     use crate::extension::{Operand, bf16_tensor, tensor};
+    use crate::kv::KvRows;
     use crate::transfer::{tensor_from, vec_from};
 
     const MOST: usize = 64 * LEAST;
@@ -285,6 +286,16 @@ mod tests {
         assert_eq!(owned(x.clone().narrow(0, 2, 2)), [6.0, 8.0]);
         let numbers = owned(x);
         assert_eq!(numbers.as_ptr(), place);
+    }
+
+    #[test]
+    fn room_that_nothing_is_in_counts() {
+        let mut numbers = Vec::with_capacity(100);
+        numbers.resize(60, bf16::ONE);
+        let rows: KvRows = bf16_tensor(numbers, [1, 60, 1]).into();
+        assert_eq!(rows.bytes(), 2 * 100);
+        let rows: KvRows = tensor(vec![1.0; 60], [1, 60, 1]).into();
+        assert_eq!(rows.bytes(), 4 * 60);
     }
 
     #[test]

@@ -36,6 +36,12 @@ fn primitive<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
     x.clone().try_into_primitive::<Flex>().ok()
 }
 
+/// Bytes of the memory that `x` lies in, room behind its numbers included; `None` when it is no plain
+/// burn-flex tensor.
+pub(crate) fn held_bytes<const D: usize>(x: &Tensor<D>) -> Option<usize> {
+    Some(primitive(x)?.data_arc().capacity())
+}
+
 /// An f32 tensor whose numbers lie one after the other.
 struct Operand(FlexTensor);
 

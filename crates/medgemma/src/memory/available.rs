@@ -9,18 +9,23 @@ use std::path::Path;
 #[must_use]
 pub fn available() -> Option<u64> {
     let meminfo = read_to_string("/proc/meminfo").ok()?;
-    let system = meminfo.lines().find_map(|line| {
-        let kilobytes = line.strip_prefix("MemAvailable:")?.trim();
-        kilobytes
-            .strip_suffix("kB")?
-            .trim()
-            .parse::<u64>()
-            .ok()
-            .map(|kilobytes| kilobytes * 1024)
-    })?;
+    let system = kilobytes(&meminfo, "MemAvailable:")?;
     let own = read_to_string("/proc/self/cgroup").unwrap_or_default();
     let groups = control_groups(&own, Path::new("/sys/fs/cgroup"));
     Some(groups.map_or(system, |left| system.min(left)))
+}
+
+/// Bytes of memory that the process has for itself, that no file is the source of. `None` where the system
+/// does not tell.
+pub(super) fn held() -> Option<u64> {
+    kilobytes(&read_to_string("/proc/self/status").ok()?, "RssAnon:")
+}
+
+/// The bytes of a line of `told` that begins with `name` and counts kilobytes.
+fn kilobytes(told: &str, name: &str) -> Option<u64> {
+    let number = told.lines().find_map(|line| line.strip_prefix(name))?;
+    let number = number.trim().strip_suffix("kB")?.trim();
+    number.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Names of the files in which a group's memory is told, and of two lines of its `memory.stat`. All
@@ -96,7 +101,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{available, control_groups};
+    use super::{available, control_groups, held, kilobytes};
 
     /// A group of version 2 in the folder `path`.
     fn v2(root: &TempDir, path: &str, limit: &str, used: u64, stat: &str) {
@@ -218,5 +223,23 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn linux_tells_what_is_available() {
         assert!(available().is_some_and(|bytes| bytes > 1 << 20));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_tells_what_the_process_holds() {
+        let before = held().expect("it tells");
+        let more = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let after = held().expect("it tells");
+        assert!(after > before + (48 << 20), "{before} and {after}");
+        drop(more);
+    }
+
+    #[test]
+    fn a_line_is_read_by_its_name() {
+        let told = "Name:\tRssAnon\nRssAnon:\t    2120 kB\nRssFile:\t 3 pages\n";
+        assert_eq!(kilobytes(told, "RssAnon:"), Some(2120 * 1024));
+        assert_eq!(kilobytes(told, "RssFile:"), None);
+        assert_eq!(kilobytes(told, "RssShmem:"), None);
     }
 }

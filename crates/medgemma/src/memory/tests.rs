@@ -35,7 +35,7 @@ fn the_largest_sizes_are_added_up_all_the_same() {
 }
 
 /// The published shapes of the 27B with vision.
-fn config() -> ModelConfig {
+pub(super) fn config() -> ModelConfig {
     tied(true)
 }
 
@@ -149,6 +149,28 @@ fn a_pass_is_as_long_as_asked_for_and_no_longer_than_the_context() {
     assert_eq!(activations(longer), of(16_384) + kept);
     let short = workload.with_prefill_chunk(8);
     assert_eq!(activations(short), of(8) + 4 * 2 * 62 * 8 * 5376);
+}
+
+#[test]
+fn a_batch_has_logits_and_a_row_of_each_conversation() {
+    let activations = |conversations, chunk| {
+        let workload = Workload::new(2048, 0)
+            .with_conversations(conversations)
+            .with_prefill_chunk(chunk);
+        let (bf16, kv_cache) = (FloatFormat::Bf16, KvPrecision::AsWeights);
+        MemoryPlan::new(&config(), bf16, Precision::AsIs, kv_cache, workload).activations
+    };
+    // By hand, as above: rows of a pass, and rows of logits, of which those of one conversation are there twice.
+    let of = |rows: u64, logits: u64| 4 * (rows * (4 * 5376 + 3 * 21504) + logits * 262_208);
+    let reused = |rows: u64| (4 * 2 * 62 * rows * 5376).min(256 << 20);
+    assert_eq!(activations(64, 512), of(512, 65) + reused(512));
+    assert_eq!(activations(64, 8), of(64, 65) + reused(64));
+    assert_eq!(activations(1, 8), of(8, 2) + reused(8));
+    assert_eq!(
+        activations(0, 8),
+        of(8, 2) + reused(8),
+        "a step all the same"
+    );
 }
 
 #[test]

@@ -183,8 +183,16 @@ fn keys(
         return Err(reader.malformed("a GGUF file, which begins with \"GGUF\"", found));
     }
     version(path, reader.u32()?)?;
-    let tensor_count = reader.count("a table of tensors that fits", tensors::LEAST_ENTRY)?;
-    let key_count = reader.count("metadata that fits", metadata::LEAST_ENTRY)?;
+    let tensor_count = reader.kept_count(
+        "a table of tensors that fits",
+        tensors::LEAST_ENTRY,
+        "at most 65536 tensors",
+    )?;
+    let key_count = reader.kept_count(
+        "metadata that fits",
+        metadata::LEAST_ENTRY,
+        "at most 65536 keys",
+    )?;
     let metadata = GgufMetadata::read(path, bytes, reader, key_count)?;
     Ok((metadata, tensor_count))
 }

@@ -3,7 +3,11 @@
 use std::ops::Range;
 use std::path::Path;
 
+use crate::checkpoint::source::MAX_ENTRIES;
 use crate::error::{Error, Result};
+
+/// Bytes of a name at most. Those of tensors may have 64 (`GGML_MAX_NAME`), and no known key has more.
+const MAX_NAME: usize = 1024;
 
 /// Reads little-endian values from `bytes`, the whole file at `path`.
 pub(super) struct Reader<'a> {
@@ -73,6 +77,10 @@ impl<'a> Reader<'a> {
     /// A string that names something; `what` is said of it if it is none.
     pub(super) fn name(&mut self, what: &'static str) -> Result<&'a str> {
         let range = self.string()?;
+        if range.len() > MAX_NAME {
+            let found = format!("{} bytes", range.len());
+            return Err(self.malformed("names of at most 1024 bytes", found));
+        }
         let bytes = self.bytes;
         std::str::from_utf8(&bytes[range]).map_err(|source| self.malformed(what, source))
     }
@@ -88,6 +96,22 @@ impl<'a> Reader<'a> {
             .ok()
             .filter(|&count| count <= left / least)
             .ok_or_else(|| self.malformed(what, format!("{count}, with {left} bytes left")))
+    }
+
+    /// A count of things that are kept, of `least` bytes each, at least.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if that many do not fit into the rest of the file, or are too many to be kept.
+    pub(super) fn kept_count(
+        &mut self,
+        what: &'static str,
+        least: usize,
+        fewer: &'static str,
+    ) -> Result<usize> {
+        match self.count(what, least)? {
+            count if count > MAX_ENTRIES => Err(self.malformed(fewer, count.to_string())),
+            count => Ok(count),
+        }
     }
 
     /// The error that the file is not what it should be here.

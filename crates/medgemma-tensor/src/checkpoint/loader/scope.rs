@@ -77,7 +77,8 @@ impl<'a> Scope<'_, 'a> {
     /// hold that, else widened to f32.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::WrongShape`], [`Error::WrongDtype`].
+    /// [`Error::MissingTensor`], [`Error::WrongShape`], [`Error::WrongDtype`]; [`Error::NonFiniteWeights`]
+    /// where the matrix is to be quantised.
     pub fn weight(&mut self, key: &str, shape: [usize; 2]) -> Result<Weight> {
         self.weight_flattened(key, shape)
     }
@@ -96,7 +97,8 @@ impl<'a> Scope<'_, 'a> {
         let bytes = self.loader.source.bytes(&file_key)?;
         let (out, rest) = shape.split_first().map_or((1, &[][..]), |(&o, r)| (o, r));
         let matrix = [out, rest.iter().product()];
-        Ok(self.loader.hold(&self.full(key), dtype, matrix, bytes))
+        self.loader
+            .hold(&self.full(key), &file_key, dtype, matrix, bytes)
     }
 
     /// The `N` matrices `[out, in]` that the file holds below each other as the one tensor `key`,
@@ -114,11 +116,14 @@ impl<'a> Scope<'_, 'a> {
         let (file_key, dtype) = self.loader.take(&name, &[N * out, inputs])?;
         let bytes = self.loader.source.bytes(&file_key)?;
         let size = bytes.len() / N;
-        Ok(std::array::from_fn(|i| {
+        let parts = (0..N).map(|i| {
             let part = bytes.slice(i * size..(i + 1) * size);
-            let name = format!("{name}[{i}]");
-            self.loader.hold(&name, dtype.clone(), [out, inputs], part)
-        }))
+            let (name, shape) = (format!("{name}[{i}]"), [out, inputs]);
+            self.loader
+                .hold(&name, &file_key, dtype.clone(), shape, part)
+        });
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        Ok(parts.try_into().expect("there are N"))
     }
 
     /// The vector `key` (norm weights, biases) as f32, `[len]`.

@@ -1,0 +1,155 @@
+//! What a request may take beyond the workload that its model was loaded for.
+//!
+//! A cache grows as it is read into. A context or a batch far beyond the workload would let it grow until the
+//! system ends the process, so every request is added up before any work, and one that goes beyond the plan
+//! is held against what is left.
+
+use std::path::Path;
+
+use medgemma_gemma3::KvCache;
+use medgemma_tensor::{Arithmetic, Backend, Device, KvPrecision};
+
+use super::available::{available, held};
+use super::{MemoryPlan, Workload, activation_bytes, soft_token_bytes};
+use crate::config::ModelConfig;
+use crate::error::Result;
+use crate::options::LoadOptions;
+
+/// What is asked of a model.
+pub(crate) struct Request<'a> {
+    /// Positions of each conversation when its answer has its last token.
+    pub(crate) contexts: &'a [usize],
+    /// Of these, answered side by side. Given answers are not: the logits of their rows, 64 at a time, are less
+    /// than a chunk of the prompt takes in models of the published sizes.
+    pub(crate) at_once: usize,
+    /// Images that they show, those shown before included.
+    pub(crate) images: usize,
+    /// Images that were shown before: their soft tokens are held.
+    pub(crate) images_held: usize,
+    /// Rows of one prefill pass.
+    pub(crate) prefill_chunk: usize,
+    /// Bytes of keys and values that are held for these conversations.
+    pub(crate) held: usize,
+}
+
+/// What a load was planned for.
+pub(crate) struct Budget {
+    plan: MemoryPlan,
+    workload: Workload,
+    /// Of each layer's keys and values.
+    arithmetic: Vec<Arithmetic>,
+    kv_cache: KvPrecision,
+    limit: Option<u64>,
+}
+
+impl Budget {
+    /// `arithmetic`: of each layer's keys and values, and `weights`: bytes of all weights, as the files tell
+    /// them.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        device: &Device,
+        options: &LoadOptions<'_>,
+        arithmetic: Vec<Arithmetic>,
+        weights: u64,
+    ) -> Self {
+        let plan = MemoryPlan::of_load(config, device, options, &arithmetic).with_weights(weights);
+        let (arithmetic, kv_cache) = match device.backend() {
+            // As the plan has it.
+            Backend::NdArray => {
+                let wide = vec![Arithmetic::F32; arithmetic.len()];
+                (wide, KvPrecision::AsWeights)
+            }
+            _ => (arithmetic, options.kv_cache),
+        };
+        Self {
+            plan,
+            workload: options.workload,
+            arithmetic,
+            kv_cache,
+            limit: options.memory_limit,
+        }
+    }
+
+    /// Refuses a load that does not fit.
+    ///
+    /// # Errors
+    /// As [`MemoryPlan::check`].
+    pub(crate) fn check_load(&self, path: &Path, device: &Device) -> Result<()> {
+        self.plan.check(path, device, self.limit)
+    }
+
+    /// Refuses a request that goes beyond the plan and beyond what is left. What the system has left is asked
+    /// only then: it takes reading some files.
+    ///
+    /// # Errors
+    /// As [`MemoryPlan::check`], with the plan that has the request in it.
+    pub(crate) fn check(
+        &self,
+        path: &Path,
+        config: &ModelConfig,
+        device: &Device,
+        request: &Request<'_>,
+    ) -> Result<()> {
+        let plan = self.with(config, request);
+        if plan.total() <= self.plan.total() {
+            return Ok(());
+        }
+        let left = || Some(self.left(available()?, held(), request, config));
+        plan.check(path, device, self.limit.or_else(left))
+    }
+
+    /// The plan, with what a request takes more in it.
+    fn with(&self, config: &ModelConfig, request: &Request<'_>) -> MemoryPlan {
+        let cache = |&context: &usize| {
+            KvCache::planned_bytes(&config.text, context, &self.arithmetic, self.kv_cache)
+        };
+        // A cache that has read nothing takes nothing.
+        let contexts = request.contexts.iter().filter(|&&context| context > 0);
+        let caches = contexts.map(cache);
+        let planned = self.workload;
+        let planned_images = planned.images.saturating_mul(planned.conversations);
+        let more_images = request.images.saturating_sub(planned_images);
+        let longest = request.contexts.iter().copied().max().unwrap_or(0);
+        // The widest step of both: what one has left behind for the next is there for either.
+        let rows = request.prefill_chunk.min(longest);
+        let step = Workload {
+            context: planned.context.max(longest),
+            images: planned.images.max(request.images),
+            conversations: planned.conversations.max(request.at_once),
+            prefill_chunk: planned.prefill_chunk.min(planned.context).max(rows),
+        };
+        MemoryPlan {
+            kv_cache: self.plan.kv_cache.max(caches.fold(0, u64::saturating_add)),
+            kept: self
+                .plan
+                .kept
+                .saturating_add(soft_token_bytes(config, more_images)),
+            activations: activation_bytes(config, step),
+            ..self.plan
+        }
+    }
+
+    /// What the plan may come to where the system has `available` left: that, and what the process has taken
+    /// of the plan already. Of what it holds in memory of its own, `own`, no more counts than was planned, and
+    /// what this very request's conversations have grown to beyond that: the rest is other conversations' or
+    /// the program's.
+    fn left(
+        &self,
+        available: u64,
+        own: Option<u64>,
+        request: &Request<'_>,
+        config: &ModelConfig,
+    ) -> u64 {
+        let held = soft_token_bytes(config, request.images_held) + request.held as u64;
+        let planned = self.plan.kv_cache.saturating_add(self.plan.kept);
+        let most = self
+            .plan
+            .total()
+            .saturating_add(held.saturating_sub(planned));
+        // Where nothing is told, what was planned counts as taken: the request is held to what it adds.
+        available.saturating_add(own.unwrap_or(most).min(most))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Requests against a plan, and what is left for them.
+
+use medgemma_tensor::{Arithmetic, Device};
+
+use super::{Budget, Request};
+use crate::config::ModelConfig;
+use crate::error::Error;
+use crate::memory::Workload;
+use crate::memory::tests::config;
+use crate::options::LoadOptions;
+
+fn cpu() -> Device {
+    Device::cpu().expect("the feature cpu is on")
+}
+
+/// A load for three conversations of 4096 tokens with an image each.
+fn budget(config: &ModelConfig, limit: Option<u64>) -> Budget {
+    let workload = Workload::new(4096, 1).with_conversations(3);
+    let mut options = LoadOptions::default().with_workload(workload);
+    options.memory_limit = limit;
+    Budget::new(
+        config,
+        &cpu(),
+        &options,
+        vec![Arithmetic::Bf16; 62],
+        1 << 34,
+    )
+}
+
+fn request(contexts: &[usize]) -> Request<'_> {
+    Request {
+        contexts,
+        at_once: contexts.len(),
+        images: 0,
+        images_held: 0,
+        prefill_chunk: 512,
+        held: 0,
+    }
+}
+
+#[test]
+fn a_request_takes_more_only_where_it_goes_beyond_the_workload() {
+    let config = config();
+    let budget = budget(&config, None);
+    let more = |request: &Request<'_>| {
+        let plan = budget.with(&config, request);
+        let planned = &budget.plan;
+        [
+            plan.kv_cache - planned.kv_cache,
+            plan.kept - planned.kept,
+            plan.activations - planned.activations,
+        ]
+    };
+    // As long as all three together, by the bytes.
+    for contexts in [
+        &[][..],
+        &[4096],
+        &[0, 0, 0, 0, 4096],
+        &[4096; 3],
+        &[8192],
+        &[100; 4],
+    ] {
+        assert_eq!(more(&request(contexts)), [0; 3], "{contexts:?}");
+    }
+    // By hand: 10 global layers of 62 have 8192 slots of 5/4 and of local layers 52 have 1536, of which one
+    // moves; each slot has keys and values of 16 heads of 128 numbers in bf16.
+    let of = |global: u64, moving: u64| {
+        (10 * global + 52 * 1536) * 2 * 16 * 128 * 2 + moving * 16 * 128 * 2
+    };
+    let planned = 3 * of(5120, 4096);
+    let long = more(&request(&[100_000]));
+    assert_eq!(long, [of(125_000, 100_000) - planned, 0, 0]);
+    let many = more(&request(&[4096; 64]));
+    assert_eq!(many[..2], [61 * of(5120, 4096), 0]);
+    // 64 rows of logits; without images a chunk of 512 tokens is the widest step, in which there is room.
+    assert_eq!(many[2], 0);
+    let images = Request {
+        images: 5,
+        ..request(&[4096])
+    };
+    assert_eq!(more(&images), [0, 2 * 256 * 5376 * 4, 0]);
+    let wide = Request {
+        prefill_chunk: 4096,
+        ..request(&[4096])
+    };
+    assert!(more(&wide)[2] > 1 << 28, "a pass of 4096 rows");
+}
+
+#[test]
+fn what_goes_beyond_is_held_to_the_limit_with_the_figures() {
+    let config = config();
+    let (path, device) = ("model".as_ref(), cpu());
+    let planned = budget(&config, None).plan.total();
+    let long = request(&[100_000]);
+    let needed = budget(&config, None).with(&config, &long).total();
+    assert!(needed > planned);
+    let check = |limit, request: &Request<'_>| {
+        budget(&config, Some(limit)).check(path, &config, &device, request)
+    };
+    check(needed, &long).expect("exactly enough");
+    check(u64::MAX, &request(&[usize::MAX])).expect("it is turned off");
+    // What was planned was held against it when the model was loaded.
+    check(1, &request(&[4096])).expect("within the plan");
+    match check(needed - 1, &long).expect_err("a byte is missing") {
+        Error::NotEnoughMemory {
+            plan, available, ..
+        } => assert_eq!((plan.total(), available), (needed, needed - 1)),
+        other => panic!("another error: {other}"),
+    }
+}
+
+#[test]
+fn what_is_taken_of_the_plan_is_not_asked_for_again() {
+    let config = config();
+    let budget = budget(&config, None);
+    let (planned, room) = (budget.plan.total(), 1_u64 << 30);
+    let left = |own, request: &Request<'_>| budget.left(room, own, request, &config);
+    let long = request(&[100_000]);
+    assert_eq!(left(Some(0), &long), room, "nothing is taken so far");
+    assert_eq!(left(Some(5000), &long), room + 5000);
+    // What the process holds beyond the plan is not the plan's.
+    assert_eq!(left(Some(u64::MAX), &long), room + planned);
+    assert_eq!(left(None, &long), room + planned);
+    // But what these conversations hold beyond it is part of what they need.
+    let within = budget.plan.kv_cache + budget.plan.kept;
+    let held = usize::try_from(within).expect("a few gigabytes") + 700;
+    let grown = Request {
+        held,
+        ..request(&[100_000])
+    };
+    assert_eq!(left(Some(u64::MAX), &grown), room + planned + 700);
+    let shown = Request {
+        images: 9,
+        images_held: 2,
+        held: held - 700,
+        ..request(&[100_000])
+    };
+    let soft = 2 * 256 * 5376 * 4;
+    assert_eq!(left(Some(u64::MAX), &shown), room + planned + soft);
+}

@@ -1,0 +1,144 @@
+//! Requests beyond what a model was loaded for: refused with the figures before any work, or answered where
+//! there is room.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use medgemma::{Error, LoadOptions, MedGemma, MemoryPlan, Message, Workload};
+use medgemma_testkit::checkpoint;
+use support::{ask, cpu, exactly, ids, image, up_to};
+
+fn load(workload: Workload, limit: u64) -> Result<MedGemma, Error> {
+    let options = LoadOptions::default()
+        .with_workload(workload)
+        .with_memory_limit(limit);
+    MedGemma::load_with(checkpoint("mm-2025"), &cpu(), options)
+}
+
+/// What a load for this workload needs, and a model loaded with exactly that.
+fn exact(workload: Workload) -> (MemoryPlan, MedGemma) {
+    let Err(Error::NotEnoughMemory { plan, .. }) = load(workload, 1) else {
+        panic!("a byte is not enough");
+    };
+    (plan, load(workload, plan.total()).expect("exactly enough"))
+}
+
+/// The plan that a request was refused with.
+#[track_caller]
+fn refused<T>(result: Result<T, Error>, limit: MemoryPlan) -> MemoryPlan {
+    let Err(error) = result else {
+        panic!("it was not refused");
+    };
+    let told = error.to_string();
+    for part in ["max_new_tokens", "memory_limit", "mm-2025"] {
+        assert!(told.contains(part), "`{part}` is not in: {told}");
+    }
+    let Error::NotEnoughMemory {
+        plan, available, ..
+    } = error
+    else {
+        panic!("another error: {error}");
+    };
+    assert_eq!(available, limit.total());
+    assert!(plan.total() > available, "{plan}");
+    assert_eq!(plan.weights, limit.weights);
+    plan
+}
+
+#[test]
+fn what_goes_beyond_the_workload_is_refused_before_any_work() {
+    let (planned, model) = exact(Workload::new(64, 0));
+    let asked = || [ask("hello")];
+    let prompt = model.prompt_ids(&asked()).unwrap().len();
+    assert!(prompt < 60, "{prompt}");
+    let within = model.generate(&asked(), &exactly(64 - prompt)).unwrap();
+
+    let long = || ask(&"is it? ".repeat(60));
+    assert!(model.prompt_ids(&[long()]).unwrap().len() < 500);
+    let more = |plan: MemoryPlan| {
+        assert!(plan.kv_cache > planned.kv_cache);
+        assert_eq!(plan.kept, planned.kept);
+    };
+    let mut chat = model.chat();
+    for (message, tokens) in [
+        (long(), 4),
+        (ask("hello"), 65 - prompt),
+        (ask("hello"), 400),
+    ] {
+        let observer = Box::new(|_| -> ControlFlow<()> { panic!("work was begun") });
+        let stream = chat.stream_observed(message.clone(), &up_to(tokens), observer);
+        more(refused(stream.map(drop), planned));
+        more(refused(model.generate(&[message], &up_to(tokens)), planned));
+        assert_eq!(chat.context_len(), 0);
+    }
+    more(refused(
+        model.complete(&"is it? ".repeat(60), &[], &up_to(4)),
+        planned,
+    ));
+    more(refused(model.score(&[long()], &["yes"]), planned));
+    let longer = "yes".repeat(60);
+    more(refused(model.score(&asked(), &["no", &longer]), planned));
+    more(refused(
+        chat.choose(&ask("hello"), &["no", &longer]),
+        planned,
+    ));
+    // Two conversations, each within the workload's context.
+    let two = [asked().to_vec(), asked().to_vec()];
+    more(refused(model.generate_batch(&two, &up_to(4)), planned));
+    let one = model
+        .generate_batch(&two[..1], &exactly(64 - prompt))
+        .unwrap();
+    assert_eq!(ids(&one[0]), ids(&within));
+    // An image that was not planned for: its soft tokens and the tower.
+    let shown = Message::user().image(image("picture-a.png")).text("look");
+    let plan = refused(model.generate(&[shown], &up_to(4)), planned);
+    assert_eq!(plan.kept - planned.kept, 4 * 24 * 4);
+    assert!(plan.activations > planned.activations);
+
+    // Nothing of it has harmed the chat, which is refused where it has grown too long itself.
+    let reply = chat.send_with(ask("hello"), &exactly(64 - prompt)).unwrap();
+    assert_eq!(ids(&reply), ids(&within));
+    let before = chat.context_len();
+    more(refused(chat.send_with(ask("more"), &up_to(1)), planned));
+    more(refused(chat.choose(&ask("more"), &["yes"]), planned));
+    assert_eq!(chat.context_len(), before);
+}
+
+#[test]
+fn a_choice_is_a_conversation_more() {
+    let answers = ["yes", "no"];
+    let (planned, model) = exact(Workload::new(300, 0));
+    let (_, roomy) = exact(Workload::new(300, 0).with_conversations(2));
+    let choose = |model: &MedGemma| {
+        let mut chat = model.chat();
+        chat.choose(&ask("hello"), &answers)
+            .expect("nothing is read");
+        chat.send_with(ask("hello"), &exactly(180)).unwrap();
+        chat.choose(&ask("more"), &answers)
+    };
+    refused(choose(&model), planned);
+    choose(&roomy).expect("it was planned for");
+}
+
+#[test]
+fn where_there_is_room_more_than_planned_is_answered() {
+    let long = || vec![ask(&"is it? ".repeat(60))];
+    let answer = |model: &MedGemma| ids(&model.generate(&long(), &exactly(20)).unwrap());
+    let (_, roomy) = exact(Workload::new(512, 1).with_conversations(4));
+    let expected = answer(&roomy);
+    // Turned off, and held to what the system has.
+    let unlimited = load(Workload::new(1, 0), u64::MAX).unwrap();
+    assert_eq!(answer(&unlimited), expected);
+    let options = LoadOptions::default().with_workload(Workload::new(1, 0));
+    let system = MedGemma::load_with(checkpoint("mm-2025"), &cpu(), options).unwrap();
+    assert_eq!(answer(&system), expected);
+    system.generate_batch(&[long(), long()], &up_to(4)).unwrap();
+    roomy.generate_batch(&[long(), long()], &up_to(4)).unwrap();
+}
