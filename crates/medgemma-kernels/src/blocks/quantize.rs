@@ -129,7 +129,7 @@ pub fn quantize_matrix(cpu: &Cpu, source: Matrix<'_>, to: Quantizer) -> Option<V
     let mut out = vec![0; rows * row_bytes];
     if out.is_empty() {
         // Any number of rows is in no bytes.
-        return out;
+        return Some(out);
     }
     let cells = Cells::new(&mut out);
     let damaged = AtomicBool::new(false);
