@@ -499,7 +499,7 @@ fn numbers_that_a_device_widens_are_planned_as_wide() {
         for precision in [Precision::AsIs, Precision::Bf16, Precision::Int8] {
             let loader = Loader::new(&source, &[], &device).expect("distinct names");
             let mut loader = loader.with_precision(precision, TABLE);
-            let planned = loader.held_bytes();
+            let (planned, mapped) = (loader.held_bytes(), loader.mapped_bytes());
             let mut scope = loader.scope("");
             let weights = ["layers.w", "vision.w"].map(|name| {
                 let rows = if name == "layers.w" { 5 } else { 3 };
@@ -509,6 +509,9 @@ fn numbers_that_a_device_widens_are_planned_as_wide() {
             assert_eq!(planned, layer + other + 7 * bytes, "{device:?} {precision}");
             assert_eq!(other, 3 * 64 * bytes);
             let blocks = precision == Precision::Int8;
+            // The norm is widened or copied, and counts as such.
+            let in_place = if blocks { other } else { layer + other };
+            assert_eq!(mapped, if bytes == 2 { in_place } else { 0 });
             assert_eq!(layer, if blocks { 5 * 2 * 34 } else { 5 * 64 * bytes });
         }
     }

@@ -138,7 +138,8 @@ impl Model {
             .with_precision(options.precision, medgemma_gemma3::MATRICES);
         leave_aside(&mut loader, &config, ignored)?;
         let arithmetic = Decoder::planned_arithmetic(&loader, &config.text)?;
-        let budget = Budget::new(&config, device, &options, arithmetic, loader.held_bytes());
+        let weights = [loader.held_bytes(), loader.mapped_bytes()];
+        let budget = Budget::new(&config, device, &options, arithmetic, weights);
         budget.check_load(path, device)?;
         if options.cache_quantized {
             loader = loader.with_cache(cache)?;

@@ -61,6 +61,8 @@ struct Prefix {
     pictures: Vec<Arc<Picture>>,
     /// Has read exactly `ids`.
     cache: KvCache,
+    /// Of ids and cache. Nothing is read into a kept one, so that it is counted once.
+    bytes: usize,
     used: u64,
 }
 
@@ -155,13 +157,14 @@ impl PrefixCache {
         let mut kept = self.lock();
         let used = kept.tick();
         let new = Prefix {
+            bytes: cache.bytes() + ids.len() * size_of::<u32>(),
             ids,
             pictures,
             cache,
             used,
         };
         let pictures = new.pictures.iter().map(|picture| picture.bytes());
-        if new.bytes() + pictures.sum::<usize>() > self.limit {
+        if new.bytes + pictures.sum::<usize>() > self.limit {
             return;
         }
         // What the new one can be cut down to, the old ones need not hold too.
@@ -234,10 +237,6 @@ impl PrefixCache {
 }
 
 impl Prefix {
-    fn bytes(&self) -> usize {
-        self.cache.bytes() + self.ids.len() * size_of::<u32>()
-    }
-
     fn shows(&self, picture: &Arc<Picture>) -> bool {
         self.pictures.iter().any(|own| Arc::ptr_eq(own, picture))
     }
@@ -251,7 +250,12 @@ impl Kept {
 
     fn bytes(&self) -> usize {
         let pictures: usize = self.pictures.iter().map(|(_, p)| p.bytes()).sum();
-        pictures + self.prefixes.iter().map(Prefix::bytes).sum::<usize>()
+        pictures
+            + self
+                .prefixes
+                .iter()
+                .map(|prefix| prefix.bytes)
+                .sum::<usize>()
     }
 
     /// Drops what was not used for longest until the rest fits. An image stays as long as a prefix

@@ -25,10 +25,10 @@ pub(super) fn decode(
     let file = joined(stored, tables)?;
     check_jpeg_length(stored)
         .map_err(|_| "its JPEG is broken, or announces more than its bytes can hold")?;
-    // A header that claims more than the directory does is refused before anything is reserved for it.
     if has_extended_xmp(&file) {
         return Err("its JPEG has extended XMP, which no tile has; convert the slide again");
     }
+    // A header that claims more than the directory does is refused before anything is reserved for it.
     let options = DecoderOptions::default()
         .set_max_width(most[0])
         .set_max_height(most[1]);
@@ -54,7 +54,8 @@ pub(super) fn decode(
 }
 
 /// Whether extended XMP may be in it, wherever the decoder would look for segments. `zune-jpeg` 0.5.15 goes through all
-/// parts of it after each marker until they are whole: many that never become whole keep it busy for hours.
+/// parts of it after each marker until they are whole: many that never become whole keep it busy for hours. From whole
+/// pictures, which may have such, `medgemma-image` takes it out (`xmp.rs`).
 fn has_extended_xmp(file: &[u8]) -> bool {
     const SIGNATURE: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
     let mut parts = file.windows(SIGNATURE.len());

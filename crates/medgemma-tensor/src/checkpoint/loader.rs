@@ -116,12 +116,36 @@ impl<'a> Loader<'a> {
     /// `ndarray`, which has no half precision, these are four for each number that is not in blocks.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
+        self.wanted()
+            .map(|(name, info)| self.held(name, info))
+            .sum()
+    }
+
+    /// Of [`Loader::held_bytes`] those that are surely read where the mapped files have them: on the device
+    /// `cpu`, matrices that stay as they are stored. f16 does not count, whose numbers may all be bf16.
+    #[must_use]
+    pub fn mapped_bytes(&self) -> u64 {
+        if self.device.backend() != Backend::Cpu {
+            return 0;
+        }
+        let mapped = self.wanted().filter(|(name, info)| {
+            let stored = match info.dtype {
+                StoredDtype::Float(format) => kernel_format(format),
+                StoredDtype::Blocks(format) => format,
+                StoredDtype::Other(_) => return false,
+            };
+            let stays = |cols| self.target(name, stored, cols) == stored;
+            stored != Format::F16 && matches!(*info.shape, [_, cols] if stays(cols))
+        });
+        mapped.map(|(_, info)| info.bytes).sum()
+    }
+
+    /// The tensors that no rule leaves aside so far.
+    fn wanted(&self) -> impl Iterator<Item = (&str, &TensorInfo)> {
         let tensors = self.names.files.iter();
         tensors
             .filter(|(name, _)| self.reason_to_ignore(name).is_none())
-            .filter_map(|(name, key)| Some((name, self.source.info(key)?)))
-            .map(|(name, info)| self.held(name, info))
-            .sum()
+            .filter_map(|(name, key)| Some((&**name, self.source.info(key)?)))
     }
 
     /// Bytes that the tensor `name` will take.

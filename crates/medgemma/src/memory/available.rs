@@ -228,11 +228,15 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn linux_tells_what_the_process_holds() {
-        let before = held().expect("it tells");
-        let more = std::hint::black_box(vec![1_u8; 64 << 20]);
-        let after = held().expect("it tells");
-        assert!(after > before + (48 << 20), "{before} and {after}");
-        drop(more);
+        // Other tests free memory meanwhile: once in some times it is quiet enough.
+        let grown = (0..20).any(|_| {
+            let before = held().expect("it tells");
+            let more = std::hint::black_box(vec![1_u8; 64 << 20]);
+            let after = held().expect("it tells");
+            drop(more);
+            after > before + (48 << 20)
+        });
+        assert!(grown);
     }
 
     #[test]

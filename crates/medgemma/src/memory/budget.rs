@@ -39,18 +39,20 @@ pub(crate) struct Budget {
     /// Of each layer's keys and values.
     arithmetic: Vec<Arithmetic>,
     kv_cache: KvPrecision,
+    /// Bytes of the weights that stay in mapped files, whose pages count as available.
+    mapped: u64,
     limit: Option<u64>,
 }
 
 impl Budget {
-    /// `arithmetic`: of each layer's keys and values, and `weights`: bytes of all weights, as the files tell
-    /// them.
+    /// `arithmetic`: of each layer's keys and values, and `weights`: bytes of all weights and of those that stay
+    /// in mapped files, as the files tell them.
     pub(crate) fn new(
         config: &ModelConfig,
         device: &Device,
         options: &LoadOptions<'_>,
         arithmetic: Vec<Arithmetic>,
-        weights: u64,
+        [weights, mapped]: [u64; 2],
     ) -> Self {
         let plan = MemoryPlan::of_load(config, device, options, &arithmetic).with_weights(weights);
         let (arithmetic, kv_cache) = match device.backend() {
@@ -66,6 +68,7 @@ impl Budget {
             workload: options.workload,
             arithmetic,
             kv_cache,
+            mapped,
             limit: options.memory_limit,
         }
     }
@@ -130,9 +133,9 @@ impl Budget {
     }
 
     /// What the plan may come to where the system has `available` left: that, and what the process has taken
-    /// of the plan already. Of what it holds in memory of its own, `own`, no more counts than was planned, and
-    /// what this very request's conversations have grown to beyond that: the rest is other conversations' or
-    /// the program's.
+    /// of the plan already. Of what it holds in memory of its own, `own`, no more counts than was planned there, mapped
+    /// weights apart, and what this very request's conversations have grown to beyond that: the rest is other
+    /// models', other conversations' or the program's.
     fn left(
         &self,
         available: u64,
@@ -147,7 +150,8 @@ impl Budget {
             .total()
             .saturating_add(held.saturating_sub(planned));
         // Where nothing is told, what was planned counts as taken: the request is held to what it adds.
-        available.saturating_add(own.unwrap_or(most).min(most))
+        let taken = own.map_or(most, |own| own.min(most.saturating_sub(self.mapped)));
+        available.saturating_add(taken)
     }
 }
 
