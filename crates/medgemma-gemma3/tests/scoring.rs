@@ -34,10 +34,10 @@ fn continuations_do_not_see_each_other_and_are_scored_to_the_bit_as_each_alone()
     let lengths = [2, 33, 0, 1, 34, 10, 70, 6, 33];
     let answers: Vec<Vec<u32>> = (0..).zip(lengths).map(|(seed, n)| ids(seed, n)).collect();
     for device in devices() {
-        // One of each where software stands in for a graphics card, which takes minutes for all.
+        // One of each on graphics cards, for which software may stand in, which takes minutes for all.
         let (reads, prompts): (&[usize], &[usize]) = match device.backend() {
-            Backend::Cpu => (&[0, 30, 75], &[1, 5, 8, 40]),
-            _ => (&[30], &[8]),
+            Backend::Wgpu | Backend::Cuda => (&[30], &[8]),
+            _ => (&[0, 30, 75], &[1, 5, 8, 40]),
         };
         for precision in [KvPrecision::AsWeights, KvPrecision::Int8] {
             let decoder = decoder(&checkpoint("mm-2025"), &device).with_kv_precision(precision);

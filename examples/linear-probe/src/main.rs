@@ -7,7 +7,6 @@ mod judge;
 mod samples;
 
 use std::error::Error;
-use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,6 +17,7 @@ use encoder::Encoder;
 use medgemma::Image;
 use medgemma_probe::Probe;
 use samples::Samples;
+use tempfile::NamedTempFile;
 
 /// Said before the shipped model sees anything.
 const DEMONSTRATION: &str = "The tiny demonstration model of the example zero-shot, NOT MedSigLIP. \
@@ -137,10 +137,7 @@ fn check_place(path: &Path) -> Result<(), String> {
         return wrong("a file in a folder that exists", "make the folder first");
     }
     // Under another name: what is there stays until it is replaced.
-    let trial = folder.join(format!(".linear-probe-{}", std::process::id()));
-    // Windows removes no file that is open.
-    let made = File::create_new(&trial).map(drop);
-    let made = made.and_then(|()| fs::remove_file(&trial));
+    let made = NamedTempFile::new_in(folder).and_then(NamedTempFile::close);
     made.or_else(|error| {
         let told = format!("name another folder, or let files be made in this one: {error}");
         wrong("a file in a folder that can be written", &told)
