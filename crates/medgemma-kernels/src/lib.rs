@@ -2,7 +2,7 @@
 //! threads to run them on. No burn, no allocation behind the caller's back but scratch.
 //!
 //! Most kernels take a [`Cpu`], which says how many threads and which instructions. Those that run on
-//! the caller's thread take a [`Path`] ([`resize_rows`], [`resize_columns`], [`dot_i8`]) or nothing
+//! the caller's thread take a [`Path`] ([`resize_rows`], [`resize_columns`], [`dot_i8`], [`dot_u4`]) or nothing
 //! ([`dequantize`], [`quantize_rows`]). Every kernel exists as plain Rust, its specification
 //! ([`Path::Scalar`]), and is tested on every path that the processor has against that specification.
 //!
@@ -36,7 +36,7 @@ pub use activation::{geglu, gelu_tanh};
 pub use attention::{Numbers, Rows, attention, quantize_rows};
 pub use blocks::{Quantizer, dequantize, quantize, quantize_matrix};
 pub use cpu::{Cpu, Path, UnknownPath};
-pub use dot::{DOT_I8_MAX_COLS, dot_i8};
+pub use dot::{DOT_I8_MAX_COLS, dot_i8, dot_u4};
 pub use elementwise::add;
 pub use halves::{f16_as_bf16, rounded_to_bf16};
 pub use heads::{copy_heads, move_to_front, round_heads};

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use medgemma_kernels::Cpu;
+
 use crate::batch::{Batch, Entry};
 use crate::catalog::Catalog;
+use crate::coarse::{self, Coarse};
 use crate::commit::{Commit, Slots};
 use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
@@ -34,6 +37,7 @@ pub struct Index {
     identity: Identity,
     files: RowFiles,
     codes: Codes,
+    coarse: coarse::Lazy,
     catalog: Catalog,
 }
 
@@ -83,6 +87,7 @@ impl Index {
             identity: header.identity,
             files,
             codes,
+            coarse: coarse::Lazy::default(),
             catalog,
         })
     }
@@ -129,6 +134,8 @@ impl Index {
         let advanced = self.catalog.advance(&latest);
         codes.keep(self.catalog.state().rows);
         self.codes = codes;
+        self.coarse
+            .extend(&self.files, &self.catalog.scales()[..self.codes.len()]);
         advanced.map(|()| true)
     }
 
@@ -285,6 +292,12 @@ impl Index {
 
     pub(crate) fn codes(&self) -> &Codes {
         &self.codes
+    }
+
+    /// The 4-bit codes of all rows, made now if they are not yet.
+    pub(crate) fn coarse(&self, cpu: &Cpu) -> Result<&Coarse> {
+        let scales = &self.catalog.scales()[..self.codes.len()];
+        self.coarse.get(cpu, &self.files, scales)
     }
 
     pub(crate) fn files(&self) -> &RowFiles {

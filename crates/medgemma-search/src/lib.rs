@@ -36,13 +36,15 @@
 //! | a folder of pictures → batches, by the caller's decoder and model | `ingest` |
 //! | what a crash left → the last whole batch | `recovery` |
 //! | published state → what is known of the rows | `catalog`, `ids`, `rows` |
-//! | query → candidates by 8-bit codes → hits by f32 vectors | `scan`, `best`, `search` |
+//! | query → candidates by 4-bit and 8-bit codes → hits by f32 vectors | `coarse`, `scan`, `best`, `candidates`, `search` |
 //! | filter → the rows that may be found | `filter`, `window`, `mask` |
 
 mod batch;
 mod best;
 mod bytes;
+mod candidates;
 mod catalog;
+mod coarse;
 mod commit;
 mod content;
 mod duplicates;

@@ -34,6 +34,11 @@ impl Mask {
         }
     }
 
+    /// Number of rows.
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     pub(crate) fn words(&self) -> usize {
         self.0.len()
     }
@@ -69,6 +74,7 @@ mod tests {
         mask.remove(64);
         mask.remove(10_000);
         assert_eq!(mask.iter().collect::<Vec<_>>(), [0, 3, 63, 65, 200]);
+        assert_eq!(mask.count(), 5);
         assert!(mask.contains(63) && !mask.contains(64) && !mask.contains(99_999));
     }
 }

@@ -118,6 +118,16 @@ impl RowFiles {
         self.vectors.read_at(self.vector_at(row as u64), vector)
     }
 
+    /// Reads the codes of some rows into `codes`: read, not mapped, as vectors are.
+    pub(crate) fn read_codes(&self, rows: Range<usize>, codes: &mut Vec<u8>) -> Result<()> {
+        codes.resize(rows.len() * self.dimension, 0);
+        self.codes.read_at(self.code_at(rows.start as u64), codes)
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
+        self.dimension
+    }
+
     /// Row `row` has no vector of unit length: `found` is its length, or its product with one.
     pub(crate) fn damaged_vector(&self, row: usize, found: f64) -> Error {
         Error::Damaged {

@@ -1,9 +1,10 @@
 //! One pass over the codes of all wanted rows, on several threads.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use medgemma_kernels::{Cpu, dot_i8};
+use medgemma_kernels::{Cpu, Path, dot_i8};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
@@ -14,9 +15,35 @@ use crate::window::Window;
 
 /// Words of rows that a thread takes at a time: some hundreds of microseconds of memory, far more
 /// than it costs to take them, and far less than a search.
-const PIECE: usize = 32;
+pub(crate) const PIECE: usize = 32;
 /// Of a word's 64 rows, so many or fewer are multiplied one by one.
 const SPARSE: u32 = 8;
+
+/// Codes of rows that queries can be multiplied with.
+pub(crate) trait Scanned: Sync {
+    /// Number of rows.
+    fn len(&self) -> usize;
+
+    /// Codes of a query.
+    fn query_len(&self) -> usize;
+
+    /// The products of `queries`, `[m, query_len]`, with some rows of one word, `[m, rows]`.
+    fn multiply(&self, path: Path, queries: &[i8], rows: Range<usize>, sums: &mut [i32]);
+}
+
+impl Scanned for Codes {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn query_len(&self) -> usize {
+        self.dimension()
+    }
+
+    fn multiply(&self, path: Path, queries: &[i8], rows: Range<usize>, sums: &mut [i32]) {
+        dot_i8(path, queries, self.of(rows), self.dimension(), sums);
+    }
+}
 
 /// Products of the queries with some rows that follow each other.
 pub(crate) struct Block<'a> {
@@ -30,11 +57,11 @@ pub(crate) struct Block<'a> {
     pub(crate) sums: &'a [i32],
 }
 
-/// Multiplies `queries`, `[m, dimension]` codes, with the codes of the `wanted` rows and hands the
+/// Multiplies `queries`, `[m, query_len]` codes, with the codes of the `wanted` rows and hands the
 /// products to `each`, with one of the states that `begin` makes: as many as threads took part.
 pub(crate) fn scan<S: Send>(
     cpu: &Cpu,
-    codes: &Codes,
+    codes: &impl Scanned,
     queries: &[i8],
     wanted: &Mask,
     begin: impl Fn() -> S + Sync,
@@ -42,7 +69,7 @@ pub(crate) fn scan<S: Send>(
 ) -> Vec<S> {
     let states: Mutex<Vec<S>> = Mutex::default();
     let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);
-    let m = queries.len() / codes.dimension();
+    let m = queries.len() / codes.query_len();
     let words = wanted.words().min(codes.len().div_ceil(WORD));
     cpu.pool().run(words.div_ceil(PIECE), &|piece| {
         let taken = lock().pop();
@@ -50,8 +77,7 @@ pub(crate) fn scan<S: Send>(
         let mut sums = vec![0; m * WORD];
         let mut multiply = |first: usize, count: usize, wanted: u64| {
             let sums = &mut sums[..m * count];
-            let rows = codes.of(first..first + count);
-            dot_i8(cpu.path(), queries, rows, codes.dimension(), sums);
+            codes.multiply(cpu.path(), queries, first..first + count, sums);
             let block = Block {
                 first,
                 wanted,

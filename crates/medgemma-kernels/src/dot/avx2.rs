@@ -115,7 +115,7 @@ unsafe fn widened(bytes: *const u8) -> __m256i {
 /// The sum of all lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn total(sums: __m256i) -> i32 {
+pub(super) fn total(sums: __m256i) -> i32 {
     let four = _mm_add_epi32(
         _mm256_castsi256_si128(sums),
         _mm256_extracti128_si256::<1>(sums),

@@ -13,6 +13,7 @@ mod duplicates;
 mod filters;
 mod ingest;
 mod kill;
+mod many;
 mod places;
 mod replaced;
 mod search;

@@ -1,0 +1,256 @@
+//! Which rows of a search are scored by their vectors: a scan of the 8-bit codes says, or, of many
+//! rows, one of their 4-bit codes, whose shortlist the 8-bit codes narrow down.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use medgemma_kernels::{Cpu, dot_i8};
+
+use crate::best::Best;
+use crate::coarse::CoarseQuery;
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::index::Index;
+use crate::mask::{Mask, WORD};
+use crate::quantize::{self, Scaling};
+use crate::query::Query;
+use crate::scan::{self, Block, Scanned};
+use crate::writer;
+
+/// Rows at least that 4-bit codes leave to the 8-bit ones.
+const SHORTLIST: usize = 1024;
+/// And for each candidate that is scored in f32.
+const SHORTLISTED: usize = 8;
+/// For a shortlist of one there must be so many rows: of fewer, the 8-bit codes are scanned at once, in a
+/// millisecond.
+const MANY: usize = 16;
+
+/// A query made ready.
+pub(crate) struct Target<'a> {
+    pub(crate) query: &'a Query,
+    pub(crate) unit: Vec<f32>,
+    pub(crate) codes: Vec<i8>,
+    pub(crate) scaling: Scaling,
+    /// The rows that may be found, if not all live ones.
+    pub(crate) mask: Option<Arc<Mask>>,
+    /// Rows that 4-bit codes are to choose for the 8-bit ones; `None` where these are scanned at once.
+    shortlist: Option<usize>,
+}
+
+impl Target<'_> {
+    /// A row's score by its codes.
+    pub(crate) fn coded(&self, sum: i32, scale: f32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "`bound` covers the rounding")]
+        let sum = sum as f32;
+        sum * (scale * self.scaling.scale)
+    }
+}
+
+impl Index {
+    /// The queries made ready. Those of one filter share its rows.
+    pub(crate) fn targets<'a>(&self, cpu: &Cpu, queries: &'a [Query]) -> Result<Vec<Target<'a>>> {
+        let mut masks: Vec<(&'a Filter, Arc<Mask>)> = Vec::new();
+        let mut mask = |filter: &'a Filter| {
+            if let Some((_, mask)) = masks.iter().find(|(known, _)| *known == filter) {
+                return Ok(Arc::clone(mask));
+            }
+            let mask = Arc::new(scan::matching(cpu, self.catalog(), filter)?);
+            masks.push((filter, Arc::clone(&mask)));
+            Ok(mask)
+        };
+        let target = |(index, query): (usize, &'a Query)| {
+            let argument = format!("query {index}.vector");
+            let unit = writer::unit(&query.vector, self.fingerprint(), &argument)?;
+            let mut codes = Vec::with_capacity(unit.len());
+            let scaling = quantize::encode(&unit, &mut codes);
+            let mask = query.filter.as_ref().map(&mut mask).transpose()?;
+            let rows = mask.as_ref().map_or(self.len(), |mask| mask.count());
+            let shortlist = SHORTLIST.max(query.rescored().saturating_mul(SHORTLISTED));
+            let many = !query.exact && rows / MANY >= shortlist;
+            Ok(Target {
+                query,
+                unit,
+                codes,
+                scaling,
+                mask,
+                shortlist: many.then_some(shortlist),
+            })
+        };
+        queries.iter().enumerate().map(target).collect()
+    }
+
+    fn mask<'a>(&'a self, target: &'a Target<'_>) -> &'a Mask {
+        target.mask.as_deref().unwrap_or(self.catalog().live())
+    }
+
+    /// Calls `each` with every block of `rows` that any of the targets may find, and its products with the
+    /// `queries` of all of them.
+    pub(crate) fn pass<S: Send>(
+        &self,
+        cpu: &Cpu,
+        (rows, queries): (&impl Scanned, &[i8]),
+        targets: &[&Target<'_>],
+        begin: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Block<'_>) + Sync,
+    ) -> Vec<S> {
+        if let [target] = targets {
+            return scan::scan(cpu, rows, queries, self.mask(target), begin, each);
+        }
+        let masks = || targets.iter().map(|target| self.mask(target));
+        let words = 0..self.catalog().live().words();
+        let any = words.map(|index| masks().fold(0, |word, mask| word | mask.word(index)));
+        let any = Mask::from_words(any.collect());
+        scan::scan(cpu, rows, queries, &any, begin, each)
+    }
+
+    /// The rows of each target that are scored by their vectors.
+    pub(crate) fn candidates(&self, cpu: &Cpu, targets: &[Target<'_>]) -> Result<Vec<Best<'_>>> {
+        let (many, few): (Vec<_>, Vec<_>) = targets.iter().partition(|t| t.shortlist.is_some());
+        let mut of_many = self.by_coarse(cpu, &many)?.into_iter();
+        let mut of_few = self.by_codes(cpu, &few).into_iter();
+        let next = |target: &Target<'_>| match target.shortlist {
+            Some(_) => of_many.next(),
+            None => of_few.next(),
+        };
+        Ok(targets.iter().filter_map(next).collect())
+    }
+
+    /// The best rows of each target by their 8-bit codes.
+    fn by_codes(&self, cpu: &Cpu, targets: &[&Target<'_>]) -> Vec<Best<'_>> {
+        let codes: Vec<i8> = targets.iter().flat_map(|t| &t.codes).copied().collect();
+        let scales = self.catalog().scales();
+        let size = |target: &Target<'_>| target.query.rescored();
+        let score = |index: usize, row: usize, sum| targets[index].coded(sum, scales[row]);
+        self.best(cpu, (self.codes(), &codes), targets, size, score)
+    }
+
+    /// The best rows of each target by their 8-bit codes, of those that are best by their 4-bit codes.
+    fn by_coarse(&self, cpu: &Cpu, targets: &[&Target<'_>]) -> Result<Vec<Best<'_>>> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let coarse = self.coarse(cpu)?;
+        let queries: Vec<CoarseQuery> = targets.iter().map(|t| coarse.query(&t.unit)).collect();
+        let codes: Vec<i8> = queries.iter().flat_map(|q| &q.codes).copied().collect();
+        let size = |target: &Target<'_>| target.shortlist.unwrap_or_default();
+        let score = |index: usize, row, sum| coarse.score(&queries[index], row, sum);
+        let shortlists = self.best(cpu, (coarse, &codes), targets, size, score);
+        let shortlists = targets.iter().zip(shortlists);
+        shortlists
+            .map(|(target, shortlist)| self.narrow(cpu, target, shortlist))
+            .collect()
+    }
+
+    /// The best rows of a shortlist by their 8-bit codes.
+    fn narrow(&self, cpu: &Cpu, target: &Target<'_>, shortlist: Best<'_>) -> Result<Best<'_>> {
+        let scales = self.catalog().scales();
+        let rows = shortlist.into_rows();
+        let scored: Mutex<Result<Vec<(f32, usize)>>> = Mutex::new(Ok(Vec::new()));
+        let pieces: Vec<&[usize]> = rows.chunks(WORD).collect();
+        cpu.pool().run(pieces.len(), &|piece| {
+            let (mut codes, mut sum) = (Vec::new(), [0]);
+            let mut score = |&row: &usize| {
+                self.files().read_codes(row..row + 1, &mut codes)?;
+                dot_i8(cpu.path(), &target.codes, &codes, codes.len(), &mut sum);
+                Ok((target.coded(sum[0], scales[row]), row))
+            };
+            let part: Result<Vec<_>> = pieces[piece].iter().map(&mut score).collect();
+            let mut scored = scored.lock().unwrap_or_else(PoisonError::into_inner);
+            match (&mut *scored, part) {
+                (Ok(scored), Ok(part)) => scored.extend(part),
+                (Ok(_), Err(error)) => *scored = Err(error),
+                (Err(_), _) => {}
+            }
+        });
+        let mut best = Best::new(target.query.rescored(), self.catalog());
+        for (score, row) in scored
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)?
+        {
+            best.offer(score, row);
+        }
+        Ok(best)
+    }
+
+    /// The best `size` rows of each target by what `score` makes of its index, a row and their product.
+    fn best(
+        &self,
+        cpu: &Cpu,
+        rows: (&impl Scanned, &[i8]),
+        targets: &[&Target<'_>],
+        size: impl Fn(&Target<'_>) -> usize + Sync,
+        score: impl Fn(usize, usize, i32) -> f32 + Sync,
+    ) -> Vec<Best<'_>> {
+        let begin = || {
+            let best = |target: &&Target<'_>| {
+                Best::new(size(target).min(self.catalog().live_rows()), self.catalog())
+            };
+            targets.iter().map(best).collect::<Vec<_>>()
+        };
+        if targets.is_empty() {
+            return Vec::new();
+        }
+        let mut heaps = self.pass(cpu, rows, targets, begin, |heaps, block| {
+            let sums = block.sums.chunks_exact(block.rows);
+            for (index, (best, sums)) in heaps.iter_mut().zip(sums).enumerate() {
+                let mask = targets[index].mask.as_ref();
+                let mut threshold = best.threshold();
+                for (row, &sum) in sums.iter().enumerate() {
+                    let score = score(index, block.first + row, sum);
+                    if score < threshold || block.wanted >> row & 1 == 0 {
+                        continue;
+                    }
+                    let row = block.first + row;
+                    if targets.len() == 1 || mask.is_none_or(|mask| mask.contains(row)) {
+                        best.offer(score, row);
+                        threshold = best.threshold();
+                    }
+                }
+            }
+        });
+        let mut all = heaps.pop().unwrap_or_else(begin);
+        for heaps in heaps {
+            for (best, other) in all.iter_mut().zip(heaps) {
+                best.merge(other);
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use medgemma_kernels::Cpu;
+
+    use crate::{Batch, Filter, Fingerprint, Index, Metadata, Query, Writer};
+
+    #[test]
+    fn queries_of_one_filter_share_its_rows() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fingerprint = Fingerprint::new("m", 2);
+        let mut writer = Writer::create(folder.path(), &fingerprint).expect("created");
+        let mut batch = Batch::new();
+        for age in 0..3 {
+            let metadata = Metadata::from([("age".to_owned(), age.into())]);
+            batch.put(age.to_string(), vec![1.0, 2.0], metadata);
+        }
+        writer.append(&batch).expect("appended");
+        let index = Index::open(folder.path(), &fingerprint).expect("opened");
+        let filtered = |age: i32| Query::new([1.0, 0.0]).with_filter(Filter::equals("age", age));
+        let queries = [
+            filtered(1),
+            Query::new([1.0, 0.0]),
+            filtered(2),
+            filtered(1),
+        ];
+        let targets = index.targets(&Cpu::detect(), &queries).expect("made ready");
+        let masks: Vec<_> = targets.iter().map(|target| target.mask.clone()).collect();
+        let [Some(first), None, Some(other), Some(last)] = &masks[..] else {
+            panic!("{masks:?}");
+        };
+        assert!(Arc::ptr_eq(first, last));
+        assert_eq!(first.iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(other.iter().collect::<Vec<_>>(), [2]);
+    }
+}
