@@ -219,11 +219,60 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::Arc;
 
     use medgemma_kernels::Cpu;
 
+    use super::{MANY, SHORTLIST};
     use crate::{Batch, Filter, Fingerprint, Index, Metadata, Query, Writer};
+
+    #[test]
+    fn only_of_many_rows_a_shortlist_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fingerprint = Fingerprint::new("m", 2);
+        let mut writer = Writer::create(folder.path(), &fingerprint).expect("created");
+        let rows = SHORTLIST * MANY;
+        let mut batch = Batch::new();
+        for row in 0..rows {
+            let metadata = Metadata::from([("first".to_owned(), (row == 0).into())]);
+            batch.put(row.to_string(), vec![1.0, 2.0], metadata);
+        }
+        writer.append(&batch).expect("appended");
+        let shortlists = || {
+            let index = Index::open(folder.path(), &fingerprint).expect("opened");
+            let plain = || Query::new([1.0, 0.0]);
+            let filtered = |first: bool| plain().with_filter(Filter::equals("first", first));
+            let queries = [
+                plain(),
+                plain().with_exact(),
+                filtered(true),
+                filtered(false),
+                plain().with_rescored(SHORTLIST),
+            ];
+            let targets = index.targets(&Cpu::detect(), &queries).expect("made ready");
+            targets
+                .iter()
+                .map(|target| target.shortlist)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shortlists(), [Some(SHORTLIST), None, None, None, None]);
+        let mut batch = Batch::new();
+        batch.put(
+            "another",
+            vec![1.0, 2.0],
+            Metadata::from([("first".to_owned(), false.into())]),
+        );
+        writer.append(&batch).expect("appended");
+        assert_eq!(
+            shortlists(),
+            [Some(SHORTLIST), None, None, Some(SHORTLIST), None]
+        );
+        let mut batch = Batch::new();
+        batch.delete("another");
+        batch.delete("0");
+        writer.append(&batch).expect("appended");
+        assert_eq!(shortlists(), [None; 5]);
+    }
 
     #[test]
     fn queries_of_one_filter_share_its_rows() {

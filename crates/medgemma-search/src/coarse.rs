@@ -43,6 +43,10 @@ pub(crate) struct Lazy {
 impl Lazy {
     /// The codes of all rows that have `scales`.
     pub(crate) fn get(&self, cpu: &Cpu, files: &RowFiles, scales: &[f32]) -> Result<&Coarse> {
+        if let Some(coarse) = self.made.get() {
+            return Ok(coarse);
+        }
+        // Two searches at once would make them twice.
         let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(coarse) = self.made.get() {
             return Ok(coarse);

@@ -44,9 +44,10 @@ pub struct Index {
 impl Index {
     /// Opens the index in `folder`.
     ///
-    /// Ids and metadata are read once, and stay in the file. In memory are the codes, one byte a
-    /// number, which are mapped and shared with other readers, and 32 to 48 bytes a vector of the
-    /// reader's own.
+    /// Ids and metadata are read once, and stay in the file. In memory are 32 to 48 bytes a vector of the
+    /// reader's own; once many vectors were searched, their 4-bit codes, half a byte a number; and of the
+    /// 8-bit codes, which are mapped and shared with other readers, what exact searches, those of few vectors
+    /// and [`Index::duplicates`] have looked at.
     ///
     /// # Errors
     /// [`Error::NoIndex`], [`Error::Model`] if it is one of another model or dimension,

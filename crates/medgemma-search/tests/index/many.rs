@@ -189,3 +189,30 @@ fn vectors_that_are_all_one_are_found_by_their_ids() {
         .collect();
     assert_eq!(ids, ["0", "1", "10"]);
 }
+
+/// Nearer to each other than any code tells apart: an exact search goes through the 8-bit codes alone.
+#[test]
+fn what_shortlists_do_not_tell_apart_is_found_by_the_exact_search() {
+    let mut rng = rng(9);
+    let one = embedding(&mut rng);
+    let near = |rng: &mut ChaCha8Rng| {
+        let off = numbers(rng, DIMENSION);
+        let vector: Vec<f32> = one.iter().zip(off).map(|(x, off)| x + off * 1e-3).collect();
+        unit(&vector)
+    };
+    let vectors: Vec<_> = (0..20_000).map(|_| near(&mut rng)).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), &fingerprint(DIMENSION)).expect("created");
+    append(&mut writer, &vectors, 0);
+    let index = open(&folder);
+    let off = numbers(&mut rng, DIMENSION);
+    let query: Vec<f32> = one.iter().zip(off).map(|(x, off)| x + off).collect();
+    let hits = |query: Query| -> BTreeSet<String> {
+        let hits = found(&index, &Cpu::detect(), &query);
+        hits.into_iter().map(|(id, _)| id).collect()
+    };
+    let best = best(&vectors, &query, |_| true);
+    let plain = Query::new(query).with_k(K);
+    assert_ne!(hits(plain.clone()), best, "the case is too easy");
+    assert_eq!(hits(plain.with_exact()), best);
+}
