@@ -15,6 +15,8 @@ mod scalar;
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod u4_avx2;
+#[cfg(target_arch = "x86_64")]
+mod u4_avx512;
 #[cfg(target_arch = "aarch64")]
 mod u4_neon;
 
@@ -100,13 +102,13 @@ pub fn dot_u4(path: Path, queries: &[i8], rows: &[u8], cols: usize, sums: &mut [
         let (low, high) = query.split_at(cols / 2);
         match path {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor has AVX2, as all have that have AVX-512, and the lengths are as just
-            // checked.
-            Path::Avx2 | Path::Avx512 | Path::Amx => unsafe {
-                u4_avx2::dot([low, high], rows, sums)
-            },
+            // SAFETY: the processor has AVX-512 with VNNI.
+            Path::Avx512 | Path::Amx => unsafe { u4_avx512::dot([low, high], rows, sums) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor has AVX2.
+            Path::Avx2 => unsafe { u4_avx2::dot([low, high], rows, sums) },
             #[cfg(target_arch = "aarch64")]
-            // SAFETY: the processor has Advanced SIMD, and the lengths are as just checked.
+            // SAFETY: the processor has Advanced SIMD.
             Path::Neon => unsafe { u4_neon::dot([low, high], rows, sums) },
             _ => scalar::dot_u4([low, high], rows, sums),
         }
