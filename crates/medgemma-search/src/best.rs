@@ -92,13 +92,6 @@ impl<'a> Best<'a> {
         }
     }
 
-    /// The rows, by their numbers.
-    pub(crate) fn into_rows(self) -> Vec<usize> {
-        let mut rows: Vec<usize> = self.heap.into_iter().map(|ranked| ranked.row).collect();
-        rows.sort_unstable();
-        rows
-    }
-
     /// The rows, best first.
     pub(crate) fn into_sorted(self) -> Vec<Ranked<'a>> {
         self.heap.into_sorted_vec()

@@ -1,12 +1,12 @@
 //! Which rows of a search are scored by their vectors: a scan of the 8-bit codes says, or, of many
-//! rows, one of their 4-bit codes, whose shortlist the 8-bit codes narrow down.
+//! rows that have 4-bit codes, one of these, whose shortlist the 8-bit codes narrow down.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use medgemma_kernels::{Cpu, dot_i8};
 
-use crate::best::Best;
-use crate::coarse::CoarseQuery;
+use crate::best::{Best, Ranked};
+use crate::coarse::{Coarse, CoarseQuery};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::index::Index;
@@ -16,13 +16,17 @@ use crate::query::Query;
 use crate::scan::{self, Block, Scanned};
 use crate::writer;
 
-/// Rows at least that 4-bit codes leave to the 8-bit ones.
+/// Rows that 4-bit codes leave to the 8-bit ones, or more.
 const SHORTLIST: usize = 1024;
 /// And for each candidate that is scored in f32.
 const SHORTLISTED: usize = 8;
 /// For a shortlist of one there must be so many rows: of fewer, the 8-bit codes are scanned at once, in a
 /// millisecond.
 const MANY: usize = 16;
+/// Queries whose shortlists are made in one pass; their heaps are memory.
+const TOGETHER: usize = 64;
+/// Standard deviations by which a row's 4-bit score is taken to be off at most.
+const CERTAIN: f64 = 4.0;
 
 /// A query made ready.
 pub(crate) struct Target<'a> {
@@ -32,7 +36,7 @@ pub(crate) struct Target<'a> {
     pub(crate) scaling: Scaling,
     /// The rows that may be found, if not all live ones.
     pub(crate) mask: Option<Arc<Mask>>,
-    /// Rows that 4-bit codes are to choose for the 8-bit ones; `None` where these are scanned at once.
+    /// Rows that 4-bit codes may choose for the 8-bit ones; `None` where these are scanned at once.
     shortlist: Option<usize>,
 }
 
@@ -104,14 +108,29 @@ impl Index {
 
     /// The rows of each target that are scored by their vectors.
     pub(crate) fn candidates(&self, cpu: &Cpu, targets: &[Target<'_>]) -> Result<Vec<Best<'_>>> {
-        let (many, few): (Vec<_>, Vec<_>) = targets.iter().partition(|t| t.shortlist.is_some());
-        let mut of_many = self.by_coarse(cpu, &many)?.into_iter();
-        let mut of_few = self.by_codes(cpu, &few).into_iter();
-        let next = |target: &Target<'_>| match target.shortlist {
-            Some(_) => of_many.next(),
-            None => of_few.next(),
-        };
-        Ok(targets.iter().filter_map(next).collect())
+        let mut found: Vec<Option<Best<'_>>> = targets.iter().map(|_| None).collect();
+        if let Some(coarse) = self.coarse() {
+            let many: Vec<usize> = (0..targets.len())
+                .filter(|&index| targets[index].shortlist.is_some())
+                .collect();
+            for group in many.chunks(TOGETHER) {
+                let of_group: Vec<_> = group.iter().map(|&index| &targets[index]).collect();
+                let best = self.by_coarse(cpu, coarse, &of_group)?;
+                for (&index, best) in group.iter().zip(best) {
+                    found[index] = best;
+                }
+            }
+        }
+        let left = targets
+            .iter()
+            .zip(&found)
+            .filter(|(_, best)| best.is_none());
+        let left: Vec<&Target<'_>> = left.map(|(target, _)| target).collect();
+        let mut by_codes = self.by_codes(cpu, &left).into_iter();
+        let all = found
+            .into_iter()
+            .map(|best| best.or_else(|| by_codes.next()));
+        Ok(all.flatten().collect())
     }
 
     /// The best rows of each target by their 8-bit codes.
@@ -123,52 +142,60 @@ impl Index {
         self.best(cpu, (self.codes(), &codes), targets, size, score)
     }
 
-    /// The best rows of each target by their 8-bit codes, of those that are best by their 4-bit codes.
-    fn by_coarse(&self, cpu: &Cpu, targets: &[&Target<'_>]) -> Result<Vec<Best<'_>>> {
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
-        let coarse = self.coarse(cpu)?;
+    /// The best rows of each target by their 8-bit codes, of those that are best by their 4-bit codes; `None`
+    /// where these may have passed over one.
+    fn by_coarse(
+        &self,
+        cpu: &Cpu,
+        coarse: &Coarse,
+        targets: &[&Target<'_>],
+    ) -> Result<Vec<Option<Best<'_>>>> {
         let queries: Vec<CoarseQuery> = targets.iter().map(|t| coarse.query(&t.unit)).collect();
         let codes: Vec<i8> = queries.iter().flat_map(|q| &q.codes).copied().collect();
         let size = |target: &Target<'_>| target.shortlist.unwrap_or_default();
         let score = |index: usize, row, sum| coarse.score(&queries[index], row, sum);
         let shortlists = self.best(cpu, (coarse, &codes), targets, size, score);
-        let shortlists = targets.iter().zip(shortlists);
-        shortlists
-            .map(|(target, shortlist)| self.narrow(cpu, target, shortlist))
-            .collect()
+        let shortlists = targets.iter().zip(&queries).zip(shortlists);
+        let narrow = |((target, query), shortlist): ((&&Target<'_>, &CoarseQuery), Best<'_>)| {
+            let full = shortlist.is_full();
+            let shortlist = shortlist.into_sorted();
+            let scores = self.scores(cpu, target, &shortlist)?;
+            let coarse: Vec<f32> = shortlist.iter().map(|ranked| ranked.score).collect();
+            if full && may_miss(target.query.rescored(), query.deviation, &coarse, &scores) {
+                return Ok(None);
+            }
+            let mut best = Best::new(target.query.rescored(), self.catalog());
+            for (ranked, score) in shortlist.iter().zip(scores) {
+                best.offer(score, ranked.row);
+            }
+            Ok(Some(best))
+        };
+        shortlists.map(narrow).collect()
     }
 
-    /// The best rows of a shortlist by their 8-bit codes.
-    fn narrow(&self, cpu: &Cpu, target: &Target<'_>, shortlist: Best<'_>) -> Result<Best<'_>> {
+    /// The scores of a shortlist's rows by their 8-bit codes, which are read from the file: pages of the map
+    /// would count as memory of the process.
+    fn scores(&self, cpu: &Cpu, target: &Target<'_>, shortlist: &[Ranked<'_>]) -> Result<Vec<f32>> {
         let scales = self.catalog().scales();
-        let rows = shortlist.into_rows();
-        let scored: Mutex<Result<Vec<(f32, usize)>>> = Mutex::new(Ok(Vec::new()));
-        let pieces: Vec<&[usize]> = rows.chunks(WORD).collect();
-        cpu.pool().run(pieces.len(), &|piece| {
+        let pieces: Vec<_> = shortlist
+            .chunks(WORD)
+            .map(|piece| (piece, Mutex::new(Ok(Vec::new()))))
+            .collect();
+        cpu.pool().run(pieces.len(), &|index| {
+            let (piece, scored) = &pieces[index];
             let (mut codes, mut sum) = (Vec::new(), [0]);
-            let mut score = |&row: &usize| {
+            let score = |ranked: &Ranked<'_>| {
+                let row = ranked.row;
                 self.files().read_codes(row..row + 1, &mut codes)?;
                 dot_i8(cpu.path(), &target.codes, &codes, codes.len(), &mut sum);
-                Ok((target.coded(sum[0], scales[row]), row))
+                Ok(target.coded(sum[0], scales[row]))
             };
-            let part: Result<Vec<_>> = pieces[piece].iter().map(&mut score).collect();
-            let mut scored = scored.lock().unwrap_or_else(PoisonError::into_inner);
-            match (&mut *scored, part) {
-                (Ok(scored), Ok(part)) => scored.extend(part),
-                (Ok(_), Err(error)) => *scored = Err(error),
-                (Err(_), _) => {}
-            }
+            let scores: Result<Vec<f32>> = piece.iter().map(score).collect();
+            *scored.lock().unwrap_or_else(PoisonError::into_inner) = scores;
         });
-        let mut best = Best::new(target.query.rescored(), self.catalog());
-        for (score, row) in scored
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)?
-        {
-            best.offer(score, row);
-        }
-        Ok(best)
+        let scores = pieces.into_iter().map(|(_, scored)| scored.into_inner());
+        let scores = scores.map(|scored| scored.unwrap_or_else(PoisonError::into_inner));
+        Ok(scores.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// The best `size` rows of each target by what `score` makes of its index, a row and their product.
@@ -217,13 +244,31 @@ impl Index {
     }
 }
 
+/// Whether a row that is not on the shortlist could be among the `most` best by its 8-bit codes: it has at
+/// most the lowest of the `coarse` scores, in order, which are off by `deviation`, or by what they
+/// are seen to be off from the 8-bit `scores` of the same rows, should that be more.
+fn may_miss(most: usize, deviation: f64, coarse: &[f32], scores: &[f32]) -> bool {
+    let mut order = scores.to_vec();
+    order.sort_by(|a, b| b.total_cmp(a));
+    let (Some(&lowest), Some(&least)) = (coarse.last(), order.get(most.saturating_sub(1))) else {
+        return most > 0;
+    };
+    let off = || coarse.iter().zip(scores).map(|(c, s)| f64::from(s - c));
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let count = scores.len() as f64;
+    let mean = off().sum::<f64>() / count;
+    let seen = (off().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt();
+    let reach = mean.max(0.0) + CERTAIN * deviation.max(seen);
+    most > 0 && f64::from(lowest) + reach >= f64::from(least)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use medgemma_kernels::Cpu;
 
-    use super::{MANY, SHORTLIST};
+    use super::{MANY, SHORTLIST, may_miss};
     use crate::{Batch, Filter, Fingerprint, Index, Metadata, Query, Writer};
 
     #[test]
@@ -272,6 +317,26 @@ mod tests {
         batch.delete("0");
         writer.append(&batch).expect("appended");
         assert_eq!(shortlists(), [None; 5]);
+    }
+
+    #[test]
+    fn a_shortlist_is_enough_where_its_last_row_is_far_from_the_hits() {
+        let scores = [0.9, 0.7, 0.5, 0.3];
+        // Exact scores, which are said to be off by so much.
+        let miss = |k, deviation| may_miss(k, deviation, &scores, &scores);
+        assert!(!miss(1, 0.1) && miss(1, 0.16));
+        assert!(!miss(3, 0.04) && miss(3, 0.06));
+        assert!(miss(4, 0.0) && miss(5, 0.0) && !miss(0, 1.0));
+        assert!(may_miss(1, 0.0, &[], &[]) && !may_miss(0, 0.0, &[], &[]));
+        // Off by 0.1 either way, though they are said to be exact.
+        let coarse = [1.0, 0.6, 0.6, 0.2];
+        assert!(!may_miss(2, 0.0, &coarse, &scores) && may_miss(3, 0.0, &coarse, &scores));
+        // All are too low.
+        let coarse = [0.6, 0.4, 0.2, 0.0];
+        assert!(!may_miss(3, 0.04, &coarse, &scores) && may_miss(3, 0.06, &coarse, &scores));
+        // All are too high, which is no promise for others.
+        let coarse = [1.3, 1.1, 0.9, 0.7];
+        assert!(may_miss(2, 0.0, &coarse, &scores) && !may_miss(1, 0.0, &coarse, &scores));
     }
 
     #[test]

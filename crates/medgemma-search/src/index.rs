@@ -7,7 +7,7 @@ use medgemma_kernels::Cpu;
 
 use crate::batch::{Batch, Entry};
 use crate::catalog::Catalog;
-use crate::coarse::{self, Coarse};
+use crate::coarse::Coarse;
 use crate::commit::{Commit, Slots};
 use crate::error::{Error, RESTORE, Result};
 use crate::files::{self, NamedFile};
@@ -37,17 +37,16 @@ pub struct Index {
     identity: Identity,
     files: RowFiles,
     codes: Codes,
-    coarse: coarse::Lazy,
+    coarse: Option<Coarse>,
     catalog: Catalog,
 }
 
 impl Index {
     /// Opens the index in `folder`.
     ///
-    /// Ids and metadata are read once, and stay in the file. In memory are 32 to 48 bytes a vector of the
-    /// reader's own; once many vectors were searched, their 4-bit codes, half a byte a number; and of the
-    /// 8-bit codes, which are mapped and shared with other readers, what exact searches, those of few vectors
-    /// and [`Index::duplicates`] have looked at.
+    /// Ids and metadata are read once, and stay in the file. In memory are the codes, one byte a
+    /// number, which are mapped and shared with other readers, and 32 to 48 bytes a vector of the
+    /// reader's own.
     ///
     /// # Errors
     /// [`Error::NoIndex`], [`Error::Model`] if it is one of another model or dimension,
@@ -88,7 +87,7 @@ impl Index {
             identity: header.identity,
             files,
             codes,
-            coarse: coarse::Lazy::default(),
+            coarse: None,
             catalog,
         })
     }
@@ -135,9 +134,40 @@ impl Index {
         let advanced = self.catalog.advance(&latest);
         codes.keep(self.catalog.state().rows);
         self.codes = codes;
-        self.coarse
-            .extend(&self.files, &self.catalog.scales()[..self.codes.len()]);
+        let scales = &self.catalog.scales()[..self.codes.len()];
+        let coarse = self.coarse.as_mut();
+        if coarse.is_some_and(|coarse| coarse.extend(&self.files, scales).is_err()) {
+            tracing::warn!(
+                "4-bit codes of new vectors could not be made: searches go on without any"
+            );
+            self.coarse = None;
+        }
         advanced.map(|()| true)
+    }
+
+    /// Makes codes of 4 bits of all vectors, from those of 8 bits in the file. Searches of many vectors go
+    /// through these first from then on: half as many bytes, so that they take little more than half
+    /// the time where memory is what they wait for. In return they are memory of this reader alone, half a byte a
+    /// number and 64 bytes a vector, and making them takes as long as some tens of searches. A [`refresh`](Self::refresh) makes
+    /// those of new vectors. Call this again when the archive has doubled, or its pictures have become others.
+    ///
+    /// A search multiplies the best 1024 vectors by these codes (or eight times as many as are scored in
+    /// f32) with their 8-bit codes. Where the error of 4 bits could have kept a hit out, by four
+    /// standard deviations, it scans the 8-bit codes as without; so it does for [`Query::exact`](crate::Query::exact), and where
+    /// less than 16 times the shortlist may be found.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the codes cannot be read; the index is as before then.
+    pub fn make_coarse_codes(&mut self, cpu: &Cpu) -> Result<()> {
+        let began = Instant::now();
+        let scales = &self.catalog.scales()[..self.codes.len()];
+        self.coarse = Some(Coarse::new(cpu, &self.files, scales)?);
+        tracing::info!(
+            rows = self.codes.len(),
+            milliseconds = began.elapsed().as_millis(),
+            "4-bit codes made"
+        );
+        Ok(())
     }
 
     /// Whether the slots are of this index, at the state that is known or a later one: the open files
@@ -295,10 +325,9 @@ impl Index {
         &self.codes
     }
 
-    /// The 4-bit codes of all rows, made now if they are not yet.
-    pub(crate) fn coarse(&self, cpu: &Cpu) -> Result<&Coarse> {
-        let scales = &self.catalog.scales()[..self.codes.len()];
-        self.coarse.get(cpu, &self.files, scales)
+    /// The 4-bit codes of all rows, if they were made.
+    pub(crate) fn coarse(&self) -> Option<&Coarse> {
+        self.coarse.as_ref()
     }
 
     pub(crate) fn files(&self) -> &RowFiles {

@@ -36,7 +36,7 @@
 //! | a folder of pictures → batches, by the caller's decoder and model | `ingest` |
 //! | what a crash left → the last whole batch | `recovery` |
 //! | published state → what is known of the rows | `catalog`, `ids`, `rows` |
-//! | query → candidates by 4-bit and 8-bit codes → hits by f32 vectors | `coarse`, `scan`, `best`, `candidates`, `search` |
+//! | query → candidates by 8-bit codes, and 4-bit ones if asked for → hits by f32 vectors | `ranges`, `coarse`, `scan`, `best`, `candidates`, `search` |
 //! | filter → the rows that may be found | `filter`, `window`, `mask` |
 
 mod batch;
@@ -67,6 +67,7 @@ mod mask;
 mod metadata;
 mod quantize;
 mod query;
+mod ranges;
 mod record;
 mod recovery;
 mod rows;

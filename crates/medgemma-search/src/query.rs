@@ -21,9 +21,8 @@ pub struct Query {
     pub k: usize,
     /// Which vectors may be found: all, unless asked for otherwise.
     pub filter: Option<Filter>,
-    /// How many of the best candidates by their codes are scored again in f32: the larger of 128
-    /// and four times `k`, unless asked for otherwise. Each costs a look into the file of vectors, and,
-    /// in a search of many vectors, eight into that of the codes.
+    /// How many of the best candidates of the 8-bit scan are scored again in f32: the larger of 128
+    /// and four times `k`, unless asked for otherwise. Each costs a look into the file of vectors.
     pub rescored: Option<usize>,
     /// Whether the hits must be the best in f32 beyond doubt. A second scan then looks for every
     /// vector that the error of its codes could have kept out, where there can be one. Without it hits

@@ -40,13 +40,12 @@ impl Index {
     /// The vectors most like the query, best first: by score, those of one score by id. The threads
     /// of `cpu` make no difference to the result.
     ///
-    /// Scores are exact, but which vectors are scored is decided by their codes: the best 128
+    /// Scores are exact, but which vectors are scored is decided by their 8-bit codes: the best 128
     /// candidates, or [`Query::with_rescored`]. Where more vectors than that are as near to the query as
     /// the error of the codes, the best can be missed: of a thousand slices of one series that
     /// hardly differ, say. [`Query::with_exact`] misses none.
     ///
-    /// The first search of more than some 16 000 vectors makes codes of 4 bits of all of them, half a
-    /// byte a number, which stay in memory.
+    /// [`Index::make_coarse_codes`] makes searches of many vectors faster.
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for a query vector of another dimension or

@@ -1,4 +1,4 @@
-//! Searches of so many rows that their 4-bit codes are scanned first.
+//! Searches of so many rows that their 4-bit codes are scanned first, once they were made.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -61,7 +61,9 @@ fn append(writer: &mut Writer, vectors: &[Vec<f32>], first: usize) {
 }
 
 fn open(folder: &tempfile::TempDir) -> Index {
-    Index::open(folder.path(), &fingerprint(DIMENSION)).expect("opened")
+    let mut index = Index::open(folder.path(), &fingerprint(DIMENSION)).expect("opened");
+    index.make_coarse_codes(&Cpu::detect()).expect("made");
+    index
 }
 
 fn found(index: &Index, cpu: &Cpu, query: &Query) -> Vec<(String, u32)> {
@@ -82,7 +84,7 @@ fn best(vectors: &[Vec<f32>], query: &[f32], wanted: impl Fn(usize) -> bool) -> 
 }
 
 /// Of the best of some queries none is missed.
-fn check(index: &Index, vectors: &[Vec<f32>], half: bool, rows: usize) {
+fn check(index: &Index, vectors: &[Vec<f32>], half: bool) {
     let cpu = Cpu::detect();
     let mut rng = rng(6);
     let mut missed = 0;
@@ -94,20 +96,20 @@ fn check(index: &Index, vectors: &[Vec<f32>], half: bool, rows: usize) {
             false => asked,
         };
         let wanted = |row| !half || row % 2 == 0;
-        let best = best(&vectors[..rows], &query, wanted);
+        let best = best(vectors, &query, wanted);
         let found = found(index, &cpu, &asked);
         assert_eq!(found.len(), K);
         missed += found.iter().filter(|(id, _)| !best.contains(id)).count();
     }
-    assert_eq!(missed, 0, "of {} of {rows} rows", 30 * K);
+    assert_eq!(missed, 0, "of {} of {} rows", 30 * K, vectors.len());
 }
 
 #[test]
 fn the_shortlist_has_the_best() {
     let (folder, vectors) = archive();
     let index = open(folder);
-    check(&index, vectors, false, ROWS);
-    check(&index, vectors, true, ROWS);
+    check(&index, vectors, false);
+    check(&index, vectors, true);
 }
 
 #[test]
@@ -153,12 +155,12 @@ fn what_is_appended_and_deleted_is_seen_after_a_refresh() {
     let mut rows = 17_000;
     append(&mut writer, &vectors[..rows], 0);
     let mut index = open(&folder);
-    // The ranges are taken from 17 000; the next rows come to these, the last ones make all anew.
+    // A chunk is 2048 rows: one is filled up, others are begun.
     for end in [rows, 17_001, 20_500, ROWS] {
         append(&mut writer, &vectors[rows..end], rows);
         rows = end;
         assert_eq!(index.refresh().expect("refreshed"), end > 17_000);
-        check(&index, vectors, false, rows);
+        check(&index, &vectors[..rows], false);
         let last = Query::new(vectors[rows - 1].clone()).with_k(1);
         assert_eq!(
             found(&index, &Cpu::detect(), &last)[0].0,
@@ -215,4 +217,71 @@ fn what_shortlists_do_not_tell_apart_is_found_by_the_exact_search() {
     let plain = Query::new(query).with_k(K);
     assert_ne!(hits(plain.clone()), best, "the case is too easy");
     assert_eq!(hits(plain.with_exact()), best);
+}
+
+/// Some kinds of pictures, beside which they differ by little: by what kinds have in common, codes of four
+/// bits would tell nothing of the rest.
+struct Kinds {
+    kinds: Vec<Vec<f32>>,
+    apart: f32,
+}
+
+impl Kinds {
+    fn new(rng: &mut ChaCha8Rng, kinds: usize, apart: f32) -> Self {
+        let kinds = (0..kinds).map(|_| unit(&numbers(rng, DIMENSION))).collect();
+        Self { kinds, apart }
+    }
+
+    fn one(&self, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let kind = &self.kinds[rng.random_range(0..self.kinds.len())];
+        let own = unit(&numbers(rng, DIMENSION));
+        let sum = kind
+            .iter()
+            .zip(own)
+            .map(|(kind, own)| kind + self.apart * own);
+        unit(&sum.collect::<Vec<_>>())
+    }
+}
+
+/// The hits of some queries are those of the 8-bit codes alone.
+fn expect_same(index: &Index, plain: &Index, kinds: &Kinds) {
+    let cpu = Cpu::detect();
+    let mut rng = rng(12);
+    for _ in 0..20 {
+        let query = Query::new(kinds.one(&mut rng)).with_k(K);
+        assert_eq!(found(index, &cpu, &query), found(plain, &cpu, &query));
+    }
+}
+
+#[test]
+fn kinds_that_are_alike_within_hide_no_neighbours() {
+    let mut rng = rng(10);
+    let kinds = Kinds::new(&mut rng, 3, 0.1);
+    let vectors: Vec<_> = (0..30_000).map(|_| kinds.one(&mut rng)).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), &fingerprint(DIMENSION)).expect("created");
+    append(&mut writer, &vectors, 0);
+    let plain = Index::open(folder.path(), &fingerprint(DIMENSION)).expect("opened");
+    expect_same(&open(&folder), &plain, &kinds);
+}
+
+/// Of kinds that come later the 4-bit codes know nothing: the 8-bit codes are scanned then.
+#[test]
+fn kinds_that_codes_do_not_know_hide_no_neighbours() {
+    let mut rng = rng(11);
+    let (first, second) = (Kinds::new(&mut rng, 2, 0.05), Kinds::new(&mut rng, 2, 0.05));
+    let vectors = |rng: &mut ChaCha8Rng, kinds: &Kinds| -> Vec<_> {
+        (0..17_000).map(|_| kinds.one(rng)).collect()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), &fingerprint(DIMENSION)).expect("created");
+    append(&mut writer, &vectors(&mut rng, &first), 0);
+    let mut index = open(&folder);
+    append(&mut writer, &vectors(&mut rng, &second), 17_000);
+    assert!(index.refresh().expect("refreshed"));
+    let plain = Index::open(folder.path(), &fingerprint(DIMENSION)).expect("opened");
+    expect_same(&index, &plain, &second);
+    index.make_coarse_codes(&Cpu::detect()).expect("made again");
+    expect_same(&index, &plain, &second);
+    expect_same(&index, &plain, &first);
 }
