@@ -39,7 +39,7 @@ def arguments():
     parser.add_argument("--queries", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cores", default="0,1")
-    parser.add_argument("--data", choices=["clusters", "gauss"], default="clusters")
+    parser.add_argument("--data", choices=["clusters", "gauss", "kinds"], default="clusters")
     parser.add_argument("--flat", action="store_true", help="FAISS's exact index too")
     parser.add_argument("--filtered", action="store_true", help="ours under a filter that holds for all")
     parser.add_argument("--alone", action="store_true", help="without FAISS: keeps no vectors in memory")
@@ -50,17 +50,17 @@ def vectors(options, count, seed):
     """Unit vectors, some thousands at a time.
 
     `gauss`: all directions alike, so that neighbours differ by little, which is hard on codes.
-    `clusters`: about one centre for 100 vectors, as pictures of few kinds are.
+    `clusters`: about one centre for 100 vectors, as the pictures of one study are.
+    `kinds`: six centres, and vectors near to them, as pictures of a few modalities are.
     """
-    centres = numpy.random.default_rng(1).standard_normal(
-        (max(options.rows // 100, 1), options.dimension), dtype=numpy.float32
-    )
+    centres, spread = {"clusters": (options.rows // 100, 0.7), "kinds": (6, 0.3), "gauss": (0, 1)}[options.data]
+    centres = numpy.random.default_rng(1).standard_normal((centres, options.dimension), dtype=numpy.float32)
     random = numpy.random.default_rng(seed)
     for first in range(0, count, CHUNK):
         size = min(CHUNK, count - first)
         rows = random.standard_normal((size, options.dimension), dtype=numpy.float32)
-        if options.data == "clusters":
-            rows *= 0.7
+        rows *= spread
+        if len(centres):
             rows += centres[random.integers(len(centres), size=size)]
         rows /= numpy.linalg.norm(rows, axis=1, keepdims=True)
         yield rows
@@ -79,7 +79,7 @@ class Ours:
             stdout=subprocess.PIPE,
         )
         self.arguments = arguments
-        self.filter = ["filtered"] if options.filtered else []
+        self.words = ["filtered"] if options.filtered else []
         self.threads = len(options.cores.split(","))
         self.told = {}
 
@@ -91,8 +91,11 @@ class Ours:
         self.told.update(json.loads(self.build.stdout.readline()))
         if self.build.wait():
             sys.exit("the program could not build the index")
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [*self.program, "search", *self.arguments, str(self.threads), *self.filter],
+            [*self.program, "search", *self.arguments, str(self.threads), *self.words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -108,6 +111,23 @@ class Ours:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+class Coarse(Ours):
+    """The same index, once 4-bit codes were made of it."""
+
+    name = "medgemma-search, 4-bit codes first"
+
+    def __init__(self, ours):
+        self.__dict__.update(ours.__dict__)
+        self.words = [*ours.words, "coarse"]
+        self.told = {}
+
+    def add(self, rows):
+        pass
+
+    def ready(self):
+        self.start()
 
 
 class Faiss:
@@ -139,7 +159,9 @@ class Faiss:
 
 
 def sides(options):
-    yield Ours(options)
+    ours = Ours(options)
+    yield ours
+    yield Coarse(ours)
     if options.alone:
         return
     inner = faiss.METRIC_INNER_PRODUCT

@@ -5,7 +5,8 @@
 //! little-endian bytes, and gives each the metadata that an ingestion writes. `measure search FOLDER
 //! DIMENSION THREADS`: reads a count as u32 and so many queries, answers with one line of JSON, and
 //! begins again until the count is 0 or the input ends. With `filtered` behind it each search has a
-//! filter, which holds for all vectors: it looks at the metadata of each, and the hits stay the same.
+//! filter, which holds for all vectors: it looks at the metadata of each, and the hits stay the same;
+//! with `coarse` 4-bit codes are made first.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
@@ -24,20 +25,29 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [task, folder, dimension, number, rest @ ..] = &arguments[..] else {
         return Err(
-            "expected: build FOLDER DIMENSION ROWS, or search FOLDER DIMENSION THREADS [filtered]"
+            "expected: build FOLDER DIMENSION ROWS, or search FOLDER DIMENSION THREADS [filtered] [coarse]"
                 .into(),
         );
     };
-    let filter = match rest {
-        [] => None,
-        // By the last name but one of each.
-        [word] if word == "filtered" => Some(Filter::exists(Ingestion::PATH)),
-        other => return Err(format!("expected filtered or nothing, found {other:?}").into()),
-    };
+    let has = |name: &str| rest.iter().any(|word| word == name);
+    if let Some(other) = rest
+        .iter()
+        .find(|word| !["filtered", "coarse"].contains(&&***word))
+    {
+        return Err(format!("expected filtered, coarse or nothing, found {other}").into());
+    }
+    // By the last name but one of each.
+    let filter = has("filtered").then(|| Filter::exists(Ingestion::PATH));
     let fingerprint = Fingerprint::new("measured", dimension.parse()?);
     match &**task {
         "build" => build(Path::new(folder), &fingerprint, number.parse()?),
-        "search" => search(Path::new(folder), &fingerprint, number.parse()?, filter),
+        "search" => search(
+            Path::new(folder),
+            &fingerprint,
+            number.parse()?,
+            filter,
+            has("coarse"),
+        ),
         other => Err(format!("expected build or search, found {other}").into()),
     }
 }
@@ -81,17 +91,23 @@ fn search(
     fingerprint: &Fingerprint,
     threads: usize,
     filter: Option<Filter>,
+    coarse: bool,
 ) -> Result<(), Failure> {
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();
     let began = Instant::now();
-    let index = Index::open(folder, fingerprint)?;
+    let mut index = Index::open(folder, fingerprint)?;
     let open = began.elapsed().as_secs_f64();
     let cpu = Cpu::new(threads, Cpu::detect().path());
     let path = cpu.path();
+    let began = Instant::now();
+    if coarse {
+        index.make_coarse_codes(&cpu)?;
+    }
+    let coarse = began.elapsed().as_secs_f64();
     writeln!(
         output,
-        "{{\"open_s\": {open:.3}, \"rows\": {}, \"path\": \"{path}\"}}",
+        "{{\"open_s\": {open:.3}, \"coarse_s\": {coarse:.3}, \"rows\": {}, \"path\": \"{path}\"}}",
         index.len()
     )?;
     output.flush()?;

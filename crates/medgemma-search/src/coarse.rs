@@ -118,6 +118,7 @@ impl Coarse {
     }
 
     /// The cosine of a query and a row whose codes have this product with the query's, as far as they tell.
+    #[inline]
     pub(crate) fn score(&self, query: &CoarseQuery, row: usize, sum: i32) -> f32 {
         #[expect(
             clippy::cast_precision_loss,

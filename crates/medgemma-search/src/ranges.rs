@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use medgemma_kernels::{Path, dot_i8};
+use medgemma_kernels::{Cpu, Format, Matrix, Path, dot_i8, linear};
 
 use crate::error::Result;
 use crate::mask::WORD;
@@ -154,48 +154,68 @@ impl Ranges {
         rows: Range<usize>,
     ) -> Result<Encoded> {
         let dimension = self.columns.len();
+        // The caller's threads each have rows of their own.
+        let cpu = Cpu::new(1, path);
+        let numbers: Vec<u8> = self
+            .columns
+            .as_flattened()
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
+        let columns = Matrix::new(Format::F32, dimension, DIRECTIONS, &numbers);
         let mut encoded = Encoded {
             codes: Vec::with_capacity(rows.len() * self.bytes()),
             along: Vec::with_capacity(rows.len()),
         };
-        let (mut eight, mut vector) = (Vec::new(), Vec::new());
+        let mut eight = Vec::new();
         for first in rows.clone().step_by(WORD) {
             let rows = first..rows.end.min(first + WORD);
             files.read_codes(rows.clone(), &mut eight)?;
             let scales = &scales[rows];
-            let mut sums = vec![0; DIRECTIONS * scales.len()];
-            dot_i8(path, &self.directions, &eight, dimension, &mut sums);
-            for (row, (eight, &scale)) in eight.chunks_exact(dimension).zip(scales).enumerate() {
-                #[expect(clippy::cast_precision_loss, reason = "no more than rounding")]
-                let product = |j: usize| sums[j * scales.len() + row] as f32;
-                let along = std::array::from_fn(|j| product(j) * (scale * self.scales[j]));
-                vector.clear();
-                vector.extend(
-                    eight
-                        .iter()
-                        .map(|code| f32::from(code.cast_signed()) * scale),
-                );
-                self.encode_row(&vector, &along, &mut encoded.codes);
-                encoded.along.push(along);
+            let along = self.along_all(path, &eight, scales);
+            let mut parts = vec![0.0; eight.len()];
+            linear(&cpu, along.as_flattened(), columns, None, &mut parts);
+            let vectors = eight.chunks_exact(dimension);
+            let vectors = vectors.zip(parts.chunks_exact_mut(dimension));
+            for ((eight, part), scale) in vectors.zip(scales) {
+                for (code, x) in eight.iter().zip(&mut *part) {
+                    *x = f32::from(code.cast_signed()) * scale - *x;
+                }
+                self.encode_row(part, &mut encoded.codes);
             }
+            encoded.along.extend(along);
         }
         Ok(encoded)
     }
 
-    /// Appends the codes of a row.
-    fn encode_row(&self, vector: &[f32], along: &Along, codes: &mut Vec<u8>) {
-        let ranges = self.per_one.iter().zip(&self.zeros);
-        let left = self.left(vector, along).zip(ranges);
-        let mut fours = left.map(|(x, (per_one, zero))| rounded(x * per_one + zero));
+    /// The products of rows of 8-bit codes with the directions.
+    fn along_all(&self, path: Path, eight: &[u8], scales: &[f32]) -> Vec<Along> {
+        let mut sums = vec![0; DIRECTIONS * scales.len()];
+        dot_i8(path, &self.directions, eight, self.columns.len(), &mut sums);
+        let row = |(row, scale): (usize, &f32)| {
+            #[expect(clippy::cast_precision_loss, reason = "no more than rounding")]
+            let product = |j: usize| sums[j * scales.len() + row] as f32;
+            std::array::from_fn(|j| product(j) * (scale * self.scales[j]))
+        };
+        scales.iter().enumerate().map(row).collect()
+    }
+
+    /// Appends the codes of what is left of a row.
+    fn encode_row(&self, left: &[f32], codes: &mut Vec<u8>) {
+        let half = self.bytes();
+        let four = |(x, (per_one, zero)): (&f32, (&f32, &f32))| rounded(x * per_one + zero);
+        let ranges = |some: Range<usize>| self.per_one[some.clone()].iter().zip(&self.zeros[some]);
         let first = codes.len();
-        codes.extend(fours.by_ref().take(self.bytes()));
-        for (byte, four) in codes[first..].iter_mut().zip(fours) {
+        codes.extend(left[..half].iter().zip(ranges(0..half)).map(four));
+        let high = left[half..].iter().zip(ranges(half..left.len())).map(four);
+        for (byte, four) in codes[first..].iter_mut().zip(high) {
             *byte |= four << 4;
         }
     }
 }
 
 /// The inner product.
+#[inline]
 pub(crate) fn inner(a: &Along, b: &Along) -> f32 {
     let mut sums = [0.0; 4];
     for (a, b) in a.chunks_exact(4).zip(b.chunks_exact(4)) {
@@ -344,7 +364,8 @@ mod tests {
             for row in &rows {
                 let along = ranges.along(row);
                 let mut codes = vec![99];
-                ranges.encode_row(row, &along, &mut codes);
+                let left: Vec<f32> = ranges.left(row, &along).collect();
+                ranges.encode_row(&left, &mut codes);
                 let codes = &codes[1..];
                 assert_eq!(codes.len(), dimension.div_ceil(2));
                 for (d, x) in ranges.left(row, &along).enumerate() {
@@ -382,7 +403,8 @@ mod tests {
         let mut codes = Vec::new();
         for row in [row, vec![-1.0, 0.0]] {
             let along = ranges.along(&row);
-            ranges.encode_row(&row, &along, &mut codes);
+            let left: Vec<f32> = ranges.left(&row, &along).collect();
+            ranges.encode_row(&left, &mut codes);
         }
         assert_eq!(codes, [0x88, 0x88]);
         let nothing = Ranges::new(&[], 3);
