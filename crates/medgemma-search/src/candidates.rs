@@ -267,6 +267,8 @@ mod tests {
     use std::sync::Arc;
 
     use medgemma_kernels::Cpu;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     use super::{MANY, SHORTLIST, may_miss};
     use crate::{Batch, Filter, Fingerprint, Index, Metadata, Query, Writer};
@@ -317,6 +319,52 @@ mod tests {
         batch.delete("0");
         writer.append(&batch).expect("appended");
         assert_eq!(shortlists(), [None; 5]);
+    }
+
+    /// Of how many queries a shortlist was enough: each is one of `rows` or much like one.
+    fn enough(rows: impl Fn(usize) -> Vec<f32>, later: impl Fn(usize) -> Vec<f32>) -> usize {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fingerprint = Fingerprint::new("m", rows(0).len());
+        let mut writer = Writer::create(folder.path(), &fingerprint).expect("created");
+        let count = SHORTLIST * MANY + 3000;
+        let mut append = |some: std::ops::Range<usize>, vector: &dyn Fn(usize) -> Vec<f32>| {
+            let mut batch = Batch::new();
+            for row in some {
+                batch.put(row.to_string(), vector(row), Metadata::new());
+            }
+            writer.append(&batch).expect("appended");
+        };
+        append(0..count, &rows);
+        let cpu = Cpu::detect();
+        let mut index = Index::open(folder.path(), &fingerprint).expect("opened");
+        index.make_coarse_codes(&cpu).expect("made");
+        append(count..2 * count, &later);
+        assert!(index.refresh().expect("refreshed"));
+        let queries: Vec<Query> = (0..10).map(|row| Query::new(later(row * 1000))).collect();
+        let targets = index.targets(&cpu, &queries).expect("made ready");
+        let targets: Vec<_> = targets.iter().collect();
+        let coarse = index.coarse().expect("made");
+        let found = index.by_coarse(&cpu, coarse, &targets).expect("searched");
+        found.iter().flatten().count()
+    }
+
+    #[test]
+    fn a_shortlist_is_enough_but_of_what_the_codes_do_not_know() {
+        let numbers = |seed: usize| -> Vec<f32> {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed as u64);
+            (0..64).map(|_| rng.random_range(-1.0..1.0)).collect()
+        };
+        // One of three kinds that are alike within, the first of them the `first`.
+        let kind = |first: usize, row: usize| -> Vec<f32> {
+            let kind = numbers(usize::MAX - first - row % 3);
+            kind.iter()
+                .zip(numbers(row))
+                .map(|(kind, own)| kind + 0.1 * own)
+                .collect()
+        };
+        assert_eq!(enough(numbers, numbers), 10);
+        assert_eq!(enough(|row| kind(0, row), |row| kind(0, row)), 10);
+        assert_eq!(enough(|row| kind(0, row), |row| kind(3, row)), 0);
     }
 
     #[test]
