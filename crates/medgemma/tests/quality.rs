@@ -223,11 +223,7 @@ fn nll(logits: &[f32], ids: &[u32]) -> f64 {
     let vocab = logits.len() / ids.len();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = ids.len().div_ceil(cores);
-    let one = |row: &[f32], id: u32| {
-        let highest = row.iter().copied().fold(f32::MIN, f32::max);
-        let sum: f64 = row.iter().map(|&x| f64::from((x - highest).exp())).sum();
-        sum.ln() + f64::from(highest) - f64::from(row[id as usize])
-    };
+    let one = |row: &[f32], id: u32| log_sum_exp(row) - f64::from(row[id as usize]);
     std::thread::scope(|scope| {
         let shares = logits.chunks(share * vocab).zip(ids.chunks(share));
         let parts: Vec<_> = shares
@@ -241,6 +237,71 @@ fn nll(logits: &[f32], ids: &[u32]) -> f64 {
             .map(|part| part.join().expect("a sum"))
             .sum()
     })
+}
+
+/// Logits that are added in f32, [`LANES`] sums at once, before the sum goes on in f64: few enough
+/// that f32 loses nothing that a perplexity shows.
+const SUMMED: usize = 1024;
+
+/// What the compiler keeps in vectors.
+const LANES: usize = 32;
+
+/// ln Σ eˣ. A file has 2.4 thousand million logits, and one call of `f32::exp` after the other was an
+/// eighth of its time; of this, the compiler makes vectors.
+fn log_sum_exp(row: &[f32]) -> f64 {
+    let (lanes, rest) = row.as_chunks::<LANES>();
+    let mut highest = [f32::MIN; LANES];
+    for lane in lanes {
+        for (highest, &x) in highest.iter_mut().zip(lane) {
+            *highest = if x > *highest { x } else { *highest };
+        }
+    }
+    let highest = highest.iter().chain(rest).copied().fold(f32::MIN, f32::max);
+    let parts = lanes.chunks(SUMMED / LANES).map(|lanes| {
+        let mut sums = [0.0_f32; LANES];
+        for lane in lanes {
+            for (sum, &x) in sums.iter_mut().zip(lane) {
+                *sum += exp(x - highest);
+            }
+        }
+        sums.iter().copied().map(f64::from).sum::<f64>()
+    });
+    let rest = rest.iter().map(|&x| f64::from(exp(x - highest)));
+    parts.chain(rest).sum::<f64>().ln() + f64::from(highest)
+}
+
+/// eˣ of an x that is not above zero, without a branch or a call: 2ⁿ times the Taylor series of what
+/// is left, which is at most ln 2 / 2. NaN stays NaN.
+#[inline]
+fn exp(x: f32) -> f32 {
+    /// Added to a small number, it leaves no room for a fraction, and the integer in the last bits.
+    const ROUND: f32 = 12_582_912.0;
+    /// ln 2 in two parts; the first has so few bits that n times it is exact.
+    const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
+    // Below lies nothing that a sum with a one in it would show.
+    let x = if x < -80.0 { -80.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = x - n * LN_2[0] - n * LN_2[1];
+    let series = [5040.0, 720.0, 120.0, 24.0, 6.0, 2.0, 1.0];
+    let series = series.iter().fold(0.0, |sum, f| sum * r + 1.0 / f) * r + 1.0;
+    let power = (shifted.to_bits() << 23).wrapping_add(127 << 23);
+    series * f32::from_bits(power)
+}
+
+#[test]
+fn the_sum_of_exponentials_is_exact_enough() {
+    for step in 0..=65_535_u16 {
+        let x = -f32::from(step) / 820.0;
+        let exact = f64::from(x).exp();
+        assert!((f64::from(exp(x)) / exact - 1.0).abs() < 3e-7, "{x}");
+    }
+    assert!(exp(f32::NAN).is_nan());
+    let row: Vec<f32> = (0..10_007_u16)
+        .map(|i| (f32::from(i) * 0.37).sin() * 20.0)
+        .collect();
+    let exact = row.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln();
+    assert!((log_sum_exp(&row) - exact).abs() < 1e-7);
 }
 
 /// One step of a continuation, after llama.cpp's own tokens.
