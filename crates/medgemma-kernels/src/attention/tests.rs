@@ -1,5 +1,6 @@
 //! Every path against attention in f64 by the formula.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use half::bf16;
@@ -68,6 +69,23 @@ struct Operands {
 }
 
 impl Case {
+    /// On AArch64, with fewer heads of keys and then fewer rows if there are more than 2²⁴ products of a
+    /// query's number and a key's: emulated, the largest cases take minutes.
+    fn short_enough_to_emulate(mut self) -> Self {
+        let most = if cfg!(target_arch = "aarch64") {
+            1 << 24
+        } else {
+            usize::MAX
+        };
+        let products = self.group * self.s * self.h;
+        self.k = self.k.min((most / (self.t * products)).max(1));
+        self.t = self.t.min((most / (self.k * products)).max(1));
+        if let Some(visible) = &mut self.visible {
+            visible.truncate(self.t);
+        }
+        self
+    }
+
     /// The scale of a key in bytes.
     fn scale_of(key: usize) -> f32 {
         [1.0 / 128.0, 1.0 / 256.0, 1.0 / 64.0][key % 3]
@@ -132,45 +150,56 @@ impl Case {
 
     /// By the formula, in f64.
     fn expected(&self, operands: &Operands, q: &[f32]) -> Vec<Mean> {
+        self.means(operands, q, |_, _| 0.0)
+    }
+
+    /// The same, with what `spread` makes of a mean's weights and values.
+    fn means(
+        &self,
+        operands: &Operands,
+        q: &[f32],
+        spread: impl Fn(&[f64], &[f64]) -> f64,
+    ) -> Vec<Mean> {
         let n = self.k * self.group;
-        let mut out = Vec::new();
+        let wide =
+            |numbers: &[f32]| -> Vec<f64> { numbers.iter().copied().map(f64::from).collect() };
+        let [q, keys, values] = [q, &operands.keys, &operands.values].map(wide);
+        let (mut out, mut of_lane) = (Vec::new(), Vec::new());
         for row in 0..self.t {
             for head in 0..n {
                 let q = &q[(row * n + head) * self.h..][..self.h];
-                let at = |storage: &[f32], key: usize, lane: usize| {
-                    let source = head / self.group;
-                    f64::from(
-                        storage[source * operands.head_stride + key * operands.row_stride + lane],
-                    )
+                let place = |key: usize| {
+                    head / self.group * operands.head_stride + key * operands.row_stride
                 };
                 let visible = self
                     .visible
                     .as_ref()
                     .map_or(0..self.s, |visible| visible[row].clone());
-                let scores: Vec<f64> = visible
-                    .clone()
-                    .map(|key| {
-                        (0..self.h)
-                            .map(|lane| f64::from(q[lane]) * at(&operands.keys, key, lane))
-                            .sum::<f64>()
-                            * f64::from(self.scale)
-                    })
-                    .collect();
+                let score = |key: usize| {
+                    let products = q.iter().zip(&keys[place(key)..]).map(|(q, key)| q * key);
+                    products.sum::<f64>() * f64::from(self.scale)
+                };
+                let scores: Vec<f64> = visible.clone().map(score).collect();
                 let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = scores.iter().map(|score| (score - max).exp()).sum();
-                let weights: Vec<f64> = (scores.iter())
-                    .map(|score| (score - max).exp() / sum)
-                    .collect();
+                let mut weights: Vec<f64> =
+                    scores.iter().map(|score| (score - max).exp()).collect();
+                let sum: f64 = weights.iter().sum();
+                weights.iter_mut().for_each(|weight| *weight /= sum);
                 for lane in 0..self.h {
-                    let value = |key: usize| at(&operands.values, key, lane);
-                    out.push(Mean::new(&weights, visible.clone().map(value)));
+                    of_lane.clear();
+                    of_lane.extend(visible.clone().map(|key| values[place(key) + lane]));
+                    out.push(Mean {
+                        value: mean(&weights, of_lane.iter().copied()),
+                        spread: spread(&weights, &of_lane),
+                    });
                 }
             }
         }
         out
     }
 
-    /// The result of `path`, the same for one to three threads.
+    /// The result of `path`, the same for one to three threads; that of plain Rust on AArch64 for two
+    /// alone: it is what emulation is slowest with, and the threads have it alike on every processor.
     fn run(&self, path: Path, operands: &Operands, stored: Stored) -> Vec<f32> {
         let storages = [&operands.keys, &operands.values];
         let bf16s = storages.map(|storage| narrowed(storage));
@@ -184,7 +213,12 @@ impl Case {
                 scale_stride: self.s + 1,
             },
         };
-        let mut results = [1, 2, 3].into_iter().map(|threads| {
+        let threads: &[usize] = match path {
+            #[cfg(target_arch = "aarch64")]
+            Path::Scalar => &[2],
+            _ => &[1, 2, 3],
+        };
+        let mut results = threads.iter().map(|&threads| {
             let mut out = vec![f32::NAN; operands.q.len()];
             attention(
                 &Cpu::new(threads, path),
@@ -198,7 +232,7 @@ impl Case {
             );
             out
         });
-        let first = results.next().expect("three results");
+        let first = results.next().expect("a result");
         for other in results {
             let same = first
                 .iter()
@@ -213,9 +247,9 @@ impl Case {
     #[expect(clippy::cast_precision_loss, reason = "a head is short")]
     fn check(&self) {
         let operands = self.operands();
-        let expected = self.expected(&operands, &operands.q);
+        let expected = self.means(&operands, &operands.q, spread);
         let q: Vec<f32> = narrowed(&operands.q).iter().map(|q| q.to_f32()).collect();
-        let rounded = self.expected(&operands, &q);
+        let rounded = LazyCell::new(|| self.means(&operands, &q, spread));
         // Scores are sums of h products of at most 2 in f32; each of their errors moves the
         // result, whose numbers are at most 2, by as much.
         let exact = f64::from(f32::EPSILON) * (4.0 + 2.0 * f64::from(self.scale) * self.h as f64);
@@ -228,7 +262,10 @@ impl Case {
             assert!(error <= exact, "{path}, f32: off by {error}: {self:?}");
             for stored in [Stored::Bf16, Stored::Int8] {
                 let got = self.run(path, &operands, stored);
-                let error = distance(&got, &expected, off).min(distance(&got, &rounded, off));
+                let mut error = distance(&got, &expected, off);
+                if error > exact {
+                    error = error.min(distance(&got, &rounded, off));
+                }
                 assert!(
                     error <= exact,
                     "{path}, {stored:?}: off by {error} more than that: {self:?}"
@@ -241,26 +278,23 @@ impl Case {
 /// A weighted mean.
 struct Mean {
     value: f64,
-    /// How much it changes at most with weights that are all off by a part of themselves, over that
-    /// part: whether or not the weights are then divided by their sum.
+    /// See [`spread`]; 0 where nobody asks.
     spread: f64,
 }
 
-impl Mean {
-    /// Of no values it is 0.
-    fn new(weights: &[f64], values: impl Iterator<Item = f64> + Clone) -> Self {
-        let mean = |of: &dyn Fn(f64) -> f64| -> f64 {
-            let values = values.clone().map(of);
-            weights
-                .iter()
-                .zip(values)
-                .map(|(weight, x)| weight * x)
-                .sum()
-        };
-        let value = mean(&|x| x);
-        let spread = mean(&f64::abs).max(mean(&|x| (x - value).abs()));
-        Self { value, spread }
-    }
+/// Of no values it is 0.
+fn mean(weights: &[f64], values: impl Iterator<Item = f64>) -> f64 {
+    let weighted = weights.iter().zip(values);
+    weighted.map(|(weight, x)| weight * x).sum()
+}
+
+/// How much a mean changes at most with weights that are all off by a part of themselves, over that
+/// part: whether or not the weights are then divided by their sum.
+fn spread(weights: &[f64], values: &[f64]) -> f64 {
+    let value = mean(weights, values.iter().copied());
+    let sizes = values.iter().map(|x| x.abs());
+    let distances = values.iter().map(|x| (x - value).abs());
+    mean(weights, sizes).max(mean(weights, distances))
 }
 
 /// The largest difference beyond what weights that are off by `off` of themselves explain; ∞ where a
@@ -341,12 +375,13 @@ proptest! {
 }
 
 proptest! {
-    // A case is long, and under emulation, where fewer are asked for, takes most of a minute.
+    // A case is long. Under emulation, where fewer are asked for, it takes up to half a minute, and so does
+    // each that once failed and is tried again.
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(25)))]
 
     #[test]
     fn long_prefill_is_the_formula(case in cases(9..71, 380..1300)) {
-        case.check();
+        case.short_enough_to_emulate().check();
     }
 }
 
@@ -399,7 +434,7 @@ fn rows_of_a_draft_come_out_as_each_alone() {
         let operands = draft.operands();
         let width = operands.q.len() / t;
         for (path, stored) in
-            Path::available().flat_map(|path| Stored::ALL.map(|stored| (path, stored)))
+            Path::tested().flat_map(|path| Stored::ALL.map(|stored| (path, stored)))
         {
             let together = draft.run(path, &operands, stored);
             for (row, together) in together.chunks(width).enumerate() {
@@ -448,7 +483,7 @@ fn keys_that_no_row_sees_are_not_read() {
                 operands.values[start..start + case.h].fill(f32::NAN);
             }
         }
-        for path in Path::available() {
+        for path in Path::tested() {
             for stored in Stored::ALL {
                 let got = case.run(path, &operands, stored);
                 assert!(distance(&got, &expected, 0.0) < 0.02, "{path}, {t} rows");
@@ -467,12 +502,15 @@ fn large_scores_leave_the_largest_and_nan_is_kept() {
         // range; and beyond f32 if they are multiplied.
         for scale in [1e3, 1e5, 1e10, 2e37] {
             case.scale = scale;
-            let expected = [&operands.q, &q].map(|q| case.expected(&operands, q));
-            for path in Path::available() {
+            let expected = case.expected(&operands, &operands.q);
+            let rounded = LazyCell::new(|| case.expected(&operands, &q));
+            for path in Path::tested() {
                 for stored in Stored::ALL {
                     let got = case.run(path, &operands, stored);
-                    let errors = expected.each_ref().map(|means| distance(&got, means, 0.0));
-                    let error = errors[0].min(errors[1]);
+                    let mut error = distance(&got, &expected, 0.0);
+                    if error > 0.02 {
+                        error = error.min(distance(&got, &rounded, 0.0));
+                    }
                     assert!(
                         error <= 0.02,
                         "{path}, {stored:?}, {t} rows times {scale}: {error}"
@@ -482,7 +520,7 @@ fn large_scores_leave_the_largest_and_nan_is_kept() {
         }
         case.scale = 0.2;
         operands.keys[3 * operands.row_stride + 1] = f32::NAN;
-        for path in Path::available() {
+        for path in Path::tested() {
             for stored in Stored::ALL {
                 if stored == Stored::Int8 {
                     continue;
@@ -516,7 +554,8 @@ fn keys_hidden_before_those_that_are_seen_leave_no_trace() {
 fn scores_that_rise_and_fall() {
     for (t, h) in [(2, 72), (40, 72), (33, 64), (70, 256)] {
         let mut case = case(t, 700);
-        (case.h, case.scale) = (h, 0.25);
+        // A second head of keys would be the first again.
+        (case.k, case.h, case.scale) = (1, h, 0.25);
         for slope in [1.0, -1.0, 0.25, 0.0625] {
             let mut operands = case.operands();
             operands.q.fill(1.0);
@@ -531,7 +570,7 @@ fn scores_that_rise_and_fall() {
                 }
             }
             let expected = case.expected(&operands, &operands.q);
-            for path in Path::available() {
+            for path in Path::tested() {
                 let got = case.run(path, &operands, Stored::Bf16);
                 let error = distance(&got, &expected, 0.0);
                 assert!(
@@ -557,6 +596,8 @@ fn many_rows_against_any_number_of_keys() {
     ] {
         let mut case = case(t, s);
         (case.h, case.scale) = (h, 0.1);
+        // A second head of keys shows nothing of these numbers, and takes long where they are large.
+        case.k = if t * s * h < 1 << 20 { 2 } else { 1 };
         case.check();
         let end = |row: usize| (s + row + 1).saturating_sub(t);
         case.visible = Some(
@@ -576,7 +617,7 @@ fn a_query_that_is_no_number_leaves_none() {
         // Cut off to bf16, the second is infinite; rounded like a number, the third is −0.
         for bits in [0x7fc0_0000, 0x7f80_0001, 0x7fff_ffff] {
             operands.q[5] = f32::from_bits(bits);
-            for path in Path::available() {
+            for path in Path::tested() {
                 for stored in Stored::ALL {
                     let got = case.run(path, &operands, stored);
                     for (index, number) in got.iter().enumerate() {

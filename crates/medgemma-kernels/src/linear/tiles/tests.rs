@@ -35,7 +35,8 @@ fn lines(count: usize) -> Vec<Line> {
     vec![Line([0xff; 64]); count]
 }
 
-/// The tile unit, if there is one, and plain Rust.
+/// The tile unit, if there is one, and plain Rust. Beyond x86-64 there is none, and nothing that stands
+/// for it is used: tests of these paths are not for other processors, whose emulation takes long for them.
 fn paths() -> impl Iterator<Item = Path> {
     [Path::Scalar, Path::Amx]
         .into_iter()
@@ -62,6 +63,7 @@ fn products(x: &[f32], w: &[f32], cols: usize, bias: Option<&[f32]>) -> Vec<f32>
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(64)))]
 
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn tokens_and_weights_are_laid_out_as_in_plain_rust(
         tokens in 1..=TOKENS,
@@ -84,6 +86,7 @@ proptest! {
         }
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn blocks_end_where_outputs_and_columns_do(
         m in 1..70_usize,
@@ -123,6 +126,7 @@ proptest! {
     }
 
     /// More than one stretch of columns, and several groups, slots and panels.
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn layers_are_sums_of_products(
         m in prop_oneof![1..100_usize, Just(TOKENS * 5 + 1)],
@@ -154,6 +158,7 @@ proptest! {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 #[test]
 fn tokens_beyond_the_panels_of_a_turn_are_met_too() {
     let (m, rows, cols) = (TOKENS * PANELS + 5, 50, 33);
@@ -258,6 +263,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(32)))]
 
     /// Also in more than one part, on hidden layers so wide that few tokens are taken at a time.
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn mlps_are_their_operations(
         m in prop_oneof![9..80_usize, Just(FEW + 1)],
