@@ -349,6 +349,30 @@ mod tests {
         }
     }
 
+    /// Of numbers that grow smaller and smaller, the first are taken out, which no few rows show by themselves.
+    #[test]
+    fn directions_are_those_in_which_rows_are_longest() {
+        let dimension = 48;
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let rows: Vec<Vec<f32>> = (0..4000)
+            .map(|_| {
+                let sizes = std::iter::successors(Some(1.0f32), |size| Some(size * 0.85));
+                sizes
+                    .take(dimension)
+                    .map(|size| size * rng.random_range(-1.0..1.0))
+                    .collect()
+            })
+            .collect();
+        let ranges = Ranges::new(&rows, dimension);
+        let (mut left, mut least) = (0.0, 0.0);
+        for row in &rows {
+            let along = ranges.along(row);
+            left += inner_of(&ranges.left(row, &along).collect::<Vec<_>>());
+            least += inner_of(&row[DIRECTIONS..]);
+        }
+        assert!(left < 1.2 * least, "{left} is left, where {least} could be");
+    }
+
     fn inner_of(vector: &[f32]) -> f32 {
         vector.iter().map(|x| x * x).sum()
     }
