@@ -146,15 +146,16 @@ impl Index {
     }
 
     /// Makes codes of 4 bits of all vectors, from those of 8 bits in the file. Searches of many vectors go
-    /// through these first from then on: half as many bytes, so that they take little more than half
-    /// the time where memory is what they wait for. In return they are memory of this reader alone, half a byte a
-    /// number and 64 bytes a vector, and making them takes as long as some tens of searches. A [`refresh`](Self::refresh) makes
-    /// those of new vectors. Call this again when the archive has doubled, or its pictures have become others.
+    /// through these first from then on: half as many bytes, so that they take two thirds to three quarters of
+    /// the time where memory is what they wait for. In return they are memory of this reader alone, half a
+    /// byte a number and 64 bytes a vector, and making them takes as long as some tens of searches. A
+    /// [`refresh`](Self::refresh) makes those of new vectors. Call this again when the archive has doubled,
+    /// or its pictures have become others.
     ///
     /// A search multiplies the best 1024 vectors by these codes (or eight times as many as are scored in
     /// f32) with their 8-bit codes. Where the error of 4 bits could have kept a hit out, by four
-    /// standard deviations, it scans the 8-bit codes as without; so it does for [`Query::exact`](crate::Query::exact), and where
-    /// less than 16 times the shortlist may be found.
+    /// standard deviations, it scans the 8-bit codes as without; so it does for
+    /// [`Query::exact`](crate::Query::exact), and where less than 16 times as many vectors may be found.
     ///
     /// # Errors
     /// [`Error::Io`] if the codes cannot be read; the index is as before then.
