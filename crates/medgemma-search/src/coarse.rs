@@ -15,9 +15,6 @@ use crate::scan::{PIECE, Scanned};
 
 /// Rows of a chunk of memory: what a thread of a scan takes at a time.
 const CHUNK: usize = PIECE * WORD;
-/// A query's part along the directions, found to the rounding of f32: each step leaves less than a
-/// hundredth, since directions of 8 bits are nearly at right angles.
-const STEPS: usize = 5;
 
 /// See the file's header.
 #[derive(Debug)]
@@ -89,13 +86,7 @@ impl Coarse {
     /// What products are taken with, of a query of unit length.
     pub(crate) fn query(&self, unit: &[f32]) -> CoarseQuery {
         let ranges = &self.ranges;
-        let mut along = [0.0; _];
-        let mut left = unit.to_vec();
-        for _ in 0..STEPS {
-            let more = ranges.along(&left);
-            along.iter_mut().zip(more).for_each(|(sum, x)| *sum += x);
-            left = ranges.left(unit, &along).collect();
-        }
+        let (along, left) = ranges.split(unit);
         let weights = left.iter().zip(&ranges.steps);
         let weights: Vec<f32> = weights.map(|(x, step)| x * step).collect();
         let mut codes = Vec::with_capacity(self.query_len());
@@ -150,10 +141,59 @@ impl Scanned for Coarse {
 mod tests {
     use medgemma_kernels::Path;
     use proptest::prelude::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     use super::{CHUNK, Coarse};
     use crate::ranges::Ranges;
     use crate::scan::Scanned;
+
+    /// Of rows that have much in common, and a query that has it too.
+    #[test]
+    fn scores_are_cosines_but_for_the_rounding_that_is_told() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let mut row = || -> Vec<f32> {
+            let own = (0..64).map(|d| rng.random_range(-0.05..0.05) + [0.15, -0.1][d % 2]);
+            own.collect()
+        };
+        let rows: Vec<Vec<f32>> = (0..CHUNK).map(|_| row()).collect();
+        let ranges = Ranges::new(&rows, 64);
+        let mut codes = Vec::new();
+        for row in &rows {
+            let left: Vec<f32> = ranges.left(row, &ranges.along(row)).collect();
+            ranges.encode_row(&left, &mut codes);
+        }
+        let coarse = Coarse {
+            chunks: vec![codes],
+            along: rows.iter().map(|row| ranges.along(row)).collect(),
+            ranges,
+            path: Path::Scalar,
+        };
+        for _ in 0..5 {
+            let vector = row();
+            let query = coarse.query(&vector);
+            let mut off = Vec::new();
+            for (index, row) in rows.iter().enumerate() {
+                let mut sum = [0];
+                coarse.multiply(Path::Scalar, &query.codes, index..index + 1, &mut sum);
+                let exact: f32 = row.iter().zip(&vector).map(|(a, b)| a * b).sum();
+                off.push(f64::from(coarse.score(&query, index, sum[0]) - exact));
+            }
+            let mean = off.iter().sum::<f64>() / off.len() as f64;
+            let deviation = off.iter().map(|x| x * x).sum::<f64>() / off.len() as f64;
+            let of_told = deviation.sqrt() / query.deviation;
+            assert!(
+                (0.8..1.25).contains(&of_told),
+                "{of_told} of {}",
+                query.deviation
+            );
+            assert!(
+                mean.abs() < 0.2 * query.deviation,
+                "{mean}: {}",
+                query.deviation
+            );
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
