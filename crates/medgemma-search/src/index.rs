@@ -148,7 +148,7 @@ impl Index {
     /// Makes codes of 4 bits of all vectors, from those of 8 bits in the file. Searches of many vectors go
     /// through these first from then on: half as many bytes, so that they take two thirds to three quarters of
     /// the time where memory is what they wait for. In return they are memory of this reader alone, half a
-    /// byte a number and 64 bytes a vector, and making them takes as long as some tens of searches. A
+    /// byte a number and 64 bytes a vector (up to 128 after refreshes), and making them takes as long as some tens of searches. A
     /// [`refresh`](Self::refresh) makes those of new vectors. Call this again when the archive has doubled,
     /// or its pictures have become others.
     ///

@@ -133,13 +133,7 @@ impl Ranges {
 
     /// The products of a vector with the directions.
     pub(crate) fn along(&self, vector: &[f32]) -> Along {
-        let mut along = [0.0; DIRECTIONS];
-        for (x, column) in vector.iter().zip(&self.columns) {
-            for (sum, d) in along.iter_mut().zip(column) {
-                *sum += x * d;
-            }
-        }
-        along
+        products(vector, &self.columns)
     }
 
     /// A vector without so much of each direction.
@@ -229,6 +223,17 @@ impl Ranges {
     }
 }
 
+/// The products of a vector with directions, `[dimension]` numbers of each.
+fn products(vector: &[f32], columns: &[Along]) -> Along {
+    let mut along = [0.0; DIRECTIONS];
+    for (x, column) in vector.iter().zip(columns) {
+        for (sum, d) in along.iter_mut().zip(column) {
+            *sum += x * d;
+        }
+    }
+    along
+}
+
 /// The inner product.
 #[inline]
 pub(crate) fn inner(a: &Along, b: &Along) -> f32 {
@@ -274,12 +279,7 @@ fn longest(sample: &[Vec<f32>], dimension: usize) -> Vec<Vec<f32>> {
         let before: Vec<Along> = (0..dimension).map(column).collect();
         columns.fill([0.0; DIRECTIONS]);
         for row in &thinned {
-            let mut along = [0.0; DIRECTIONS];
-            for (x, column) in row.iter().zip(&before) {
-                for (sum, d) in along.iter_mut().zip(column) {
-                    *sum += x * d;
-                }
-            }
+            let along = products(row, &before);
             for (x, column) in row.iter().zip(&mut columns) {
                 for (sum, along) in column.iter_mut().zip(along) {
                     *sum += x * along;
