@@ -9,6 +9,10 @@ use super::pack::LANES;
 /// Weight rows of a group: 12 sums, 2 vectors of tokens and a weight in 16 registers.
 pub(super) const ROWS: usize = 6;
 
+/// Steps whose weights are read from the same addresses, with offsets that the instructions hold: finding an
+/// address for each weight takes a fifth of the time where another thread shares the core.
+const TOGETHER: usize = 4;
+
 /// Registers of a tile.
 const PARTS: usize = LANES / 8;
 
@@ -55,20 +59,17 @@ unsafe fn multiply_tile(
             }
         }
     }
-    for step in 0..steps {
-        let mut lanes = [_mm256_setzero_ps(); PARTS];
-        for (part, lanes) in lanes.iter_mut().enumerate() {
-            // SAFETY: step `step` is within `x`.
-            *lanes = unsafe { _mm256_loadu_ps(x.add(step * LANES + part * 8).cast()) };
-        }
-        for (row, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: step `step` of row `row` is within `weights`.
-            let weight = unsafe {
-                let place = weights.add(row * stride + step * 4);
-                _mm256_set1_ps(place.cast::<f32>().read_unaligned())
-            };
-            for (acc, &lanes) in acc.iter_mut().zip(&lanes) {
-                *acc = _mm256_fmadd_ps(weight, lanes, *acc);
+    let mut step = 0;
+    while step < steps {
+        // SAFETY: these steps are within `weights` and `x`.
+        unsafe {
+            let (weights, x) = (weights.add(step * 4), x.add(step * LANES));
+            if step + TOGETHER <= steps {
+                multiply_steps::<TOGETHER>(weights, stride, x, &mut acc);
+                step += TOGETHER;
+            } else {
+                multiply_steps::<1>(weights, stride, x, &mut acc);
+                step += 1;
             }
         }
     }
@@ -76,6 +77,37 @@ unsafe fn multiply_tile(
         for (part, &acc) in acc.iter().enumerate() {
             // SAFETY: as for the loads.
             unsafe { _mm256_storeu_ps(sums.add(row * LANES + part * 8), acc) };
+        }
+    }
+}
+
+/// Adds the products of the first `STEPS` steps.
+///
+/// # Safety
+/// `ROWS` rows, `stride` bytes apart, and `x` have as many steps.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn multiply_steps<const STEPS: usize>(
+    weights: *const u8,
+    stride: usize,
+    x: *const u32,
+    acc: &mut [[__m256; PARTS]; ROWS],
+) {
+    for step in 0..STEPS {
+        let mut lanes = [_mm256_setzero_ps(); PARTS];
+        for (part, lanes) in lanes.iter_mut().enumerate() {
+            // SAFETY: the caller's word.
+            *lanes = unsafe { _mm256_loadu_ps(x.add(step * LANES + part * 8).cast()) };
+        }
+        for (row, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: the caller's word.
+            let weight = unsafe {
+                let place = weights.add(row * stride + step * 4);
+                _mm256_set1_ps(place.cast::<f32>().read_unaligned())
+            };
+            for (acc, &lanes) in acc.iter_mut().zip(&lanes) {
+                *acc = _mm256_fmadd_ps(weight, lanes, *acc);
+            }
         }
     }
 }
@@ -96,6 +128,12 @@ pub(super) fn widen_f16(halves: &[[u8; 2]], place: &mut [u32]) {
     for (half, place) in rest.iter().zip(rest_places) {
         *place = half::f16::from_le_bytes(*half).to_f32().to_bits();
     }
+}
+
+/// bf16 to the bits of f32.
+#[target_feature(enable = "avx2")]
+pub(super) fn widen_bf16(halves: &[[u8; 2]], place: &mut [u32]) {
+    super::scalar::widen_bf16(halves, place);
 }
 
 /// See [`super::spin`].

@@ -158,11 +158,7 @@ fn fill_row(
             bytes_of_mut(place)[..bytes.len()].copy_from_slice(bytes);
         }
         (Step::Single, Format::F16) => widen_f16(path, bytes, place),
-        (Step::Single, Format::Bf16) => {
-            for (place, bytes) in place.iter_mut().zip(bytes.as_chunks().0) {
-                *place = u32::from(u16::from_le_bytes(*bytes)) << 16;
-            }
-        }
+        (Step::Single, Format::Bf16) => widen_bf16(path, bytes, place),
         (Step::Pair, format) if format.is_blocks() => {
             unpack_bf16(path, format, bytes, &mut halves_of(place)[..cols.len()]);
         }
@@ -187,6 +183,18 @@ fn ask_for(from: *const u8, len: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (from, len);
+}
+
+/// bf16 to the bits of f32.
+fn widen_bf16(path: Path, bytes: &[u8], place: &mut [u32]) {
+    let halves = bytes.as_chunks().0;
+    #[cfg(target_arch = "x86_64")]
+    if path >= Path::Avx2 {
+        // SAFETY: the processor has the path (`Cpu`'s promise).
+        return unsafe { super::avx2::widen_bf16(halves, place) };
+    }
+    let _ = path;
+    super::scalar::widen_bf16(halves, place);
 }
 
 /// f16 to the bits of f32.

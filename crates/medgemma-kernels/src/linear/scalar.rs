@@ -79,3 +79,11 @@ pub(super) fn spin(turns: usize) -> usize {
     black_box(sums);
     2 * SUMS
 }
+
+/// bf16 to the bits of f32.
+#[inline(always)]
+pub(super) fn widen_bf16(halves: &[[u8; 2]], place: &mut [u32]) {
+    for (place, half) in place.iter_mut().zip(halves) {
+        *place = u32::from(u16::from_le_bytes(*half)) << 16;
+    }
+}

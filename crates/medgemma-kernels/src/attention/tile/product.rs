@@ -40,49 +40,68 @@ impl<L: Lanes> Multiply<L> for Singles {
     }
 }
 
+/// Bytes of an element.
+const ELEMENT: usize = 4;
+
+/// Elements of a row that are read from the same addresses, with offsets that the instructions hold.
+const TOGETHER: usize = 4;
+
 /// # Safety
 /// The operands have the extents and strides that `task` says; `out` overlaps none.
+///
+/// # Panics
+/// When neither the elements of a row of A follow each other nor those of a column.
 #[inline(always)]
 pub(in crate::attention) unsafe fn product<L: Lanes, M: Multiply<L>>(lanes: L, task: &Product) {
-    // SAFETY: the caller's promise.
+    let columns = task.row_step == ELEMENT;
+    assert!(
+        columns || task.depth_step == ELEMENT,
+        "elements side by side"
+    );
+    // SAFETY: the caller's promise, and what was seen here.
     unsafe {
-        if task.width == L::LANES {
-            all_rows::<L, M, 1>(lanes, task);
-        } else {
-            all_rows::<L, M, 2>(lanes, task);
+        match (task.width == L::LANES, columns) {
+            (true, true) => all_rows::<L, M, 1, true>(lanes, task),
+            (true, false) => all_rows::<L, M, 1, false>(lanes, task),
+            (false, true) => all_rows::<L, M, 2, true>(lanes, task),
+            (false, false) => all_rows::<L, M, 2, false>(lanes, task),
         }
     }
 }
 
 /// # Safety
-/// As for [`product`], with `V` vectors of columns.
+/// As for [`product`], with `V` vectors of columns; the elements of a column of A follow each other if
+/// `COLUMNS`, else those of a row.
 #[inline(always)]
-unsafe fn all_rows<L: Lanes, M: Multiply<L>, const V: usize>(lanes: L, task: &Product) {
+unsafe fn all_rows<L: Lanes, M: Multiply<L>, const V: usize, const COLUMNS: bool>(
+    lanes: L,
+    task: &Product,
+) {
     let mut row = 0;
     // As many rows at once as the registers hold sums of; what is left in smaller steps.
     // SAFETY: in each step the rows are within A and `out`; the rest is the caller's promise.
     unsafe {
         if L::MANY {
             while row + 12 <= task.rows {
-                rows::<L, M, V, 12>(lanes, task, row);
+                rows::<L, M, V, COLUMNS, 12>(lanes, task, row);
                 row += 12;
             }
             if row + 8 <= task.rows {
-                rows::<L, M, V, 8>(lanes, task, row);
+                rows::<L, M, V, COLUMNS, 8>(lanes, task, row);
                 row += 8;
             }
         } else {
             while row + 6 <= task.rows {
-                rows::<L, M, V, 6>(lanes, task, row);
+                rows::<L, M, V, COLUMNS, 6>(lanes, task, row);
                 row += 6;
             }
         }
         if row + 4 <= task.rows {
-            rows::<L, M, V, 4>(lanes, task, row);
+            rows::<L, M, V, COLUMNS, 4>(lanes, task, row);
             row += 4;
         }
         while row < task.rows {
-            rows::<L, M, V, 1>(lanes, task, row);
+            rows::<L, M, V, COLUMNS, 1>(lanes, task, row);
             row += 1;
         }
     }
@@ -91,32 +110,31 @@ unsafe fn all_rows<L: Lanes, M: Multiply<L>, const V: usize>(lanes: L, task: &Pr
 /// # Safety
 /// As for [`all_rows`]; rows `first` to `first + ROWS` exist.
 #[inline(always)]
-unsafe fn rows<L: Lanes, M: Multiply<L>, const V: usize, const ROWS: usize>(
+unsafe fn rows<L: Lanes, M: Multiply<L>, const V: usize, const COLUMNS: bool, const ROWS: usize>(
     lanes: L,
     task: &Product,
     first: usize,
 ) {
     let width = V * L::LANES;
+    let (row_step, depth_step) = if COLUMNS {
+        (ELEMENT, task.depth_step)
+    } else {
+        (task.row_step, ELEMENT)
+    };
     let mut acc = [[lanes.splat(0.0); V]; ROWS];
     // SAFETY: within A, B and `out`, by the caller's promise.
     unsafe {
-        let mut a = task.a.add(first * task.row_step);
-        let mut b = task.b;
-        for _ in 0..task.depth {
-            let mut columns = [lanes.splat(0.0); V];
-            for (vector, column) in columns.iter_mut().enumerate() {
-                *column = lanes.load(b.add(vector * L::LANES));
+        let a = task.a.add(first * row_step);
+        let mut at = 0;
+        while at < task.depth {
+            let place = (a.add(at * depth_step), task.b.add(at * width));
+            if at + TOGETHER <= task.depth {
+                elements::<L, M, V, ROWS, TOGETHER>(lanes, place, (row_step, depth_step), &mut acc);
+                at += TOGETHER;
+            } else {
+                elements::<L, M, V, ROWS, 1>(lanes, place, (row_step, depth_step), &mut acc);
+                at += 1;
             }
-            for (row, acc) in acc.iter_mut().enumerate() {
-                let element = a.add(row * task.row_step).cast::<f32>().read_unaligned();
-                let element = lanes.splat(element);
-                for (acc, column) in acc.iter_mut().zip(&columns) {
-                    *acc = M::multiply_add(lanes, *acc, element, *column);
-                }
-            }
-            // After the last step this may be beyond the storage: a step of values is a row's stride.
-            a = a.wrapping_add(task.depth_step);
-            b = b.add(width);
         }
         for (row, acc) in acc.iter().enumerate() {
             for (vector, acc) in acc.iter().enumerate() {
@@ -128,6 +146,43 @@ unsafe fn rows<L: Lanes, M: Multiply<L>, const V: usize, const ROWS: usize>(
                     lanes.mul_add(lanes.load(out), fade, *acc)
                 };
                 lanes.store(out, sum);
+            }
+        }
+    }
+}
+
+/// Adds the products of the next `COUNT` elements along the depth, from `a` and `b` on.
+///
+/// # Safety
+/// `ROWS` rows of A, and B, have as many.
+#[inline(always)]
+unsafe fn elements<
+    L: Lanes,
+    M: Multiply<L>,
+    const V: usize,
+    const ROWS: usize,
+    const COUNT: usize,
+>(
+    lanes: L,
+    (a, b): (*const u8, *const f32),
+    (row_step, depth_step): (usize, usize),
+    acc: &mut [[L::V; V]; ROWS],
+) {
+    for at in 0..COUNT {
+        let mut columns = [lanes.splat(0.0); V];
+        for (vector, column) in columns.iter_mut().enumerate() {
+            // SAFETY: the caller's word.
+            *column = unsafe { lanes.load(b.add((at * V + vector) * L::LANES)) };
+        }
+        for (row, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: the caller's word.
+            let element = unsafe {
+                let place = a.add(row * row_step + at * depth_step);
+                place.cast::<f32>().read_unaligned()
+            };
+            let element = lanes.splat(element);
+            for (acc, column) in acc.iter_mut().zip(&columns) {
+                *acc = M::multiply_add(lanes, *acc, element, *column);
             }
         }
     }
