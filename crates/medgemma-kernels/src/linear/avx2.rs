@@ -3,15 +3,11 @@
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::many::Product;
+use super::many::{Product, TOGETHER};
 use super::pack::LANES;
 
 /// Weight rows of a group: 12 sums, 2 vectors of tokens and a weight in 16 registers.
 pub(super) const ROWS: usize = 6;
-
-/// Steps whose weights are read from the same addresses, with offsets that the instructions hold: finding an
-/// address for each weight takes a fifth of the time where another thread shares the core.
-const TOGETHER: usize = 4;
 
 /// Registers of a tile.
 const PARTS: usize = LANES / 8;

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::many::Product;
+use super::many::{Product, TOGETHER};
 use super::pack::LANES;
 
 /// Weight rows of a group.
@@ -59,23 +59,17 @@ unsafe fn multiply_tiles<const PAIR: bool, const TILES: usize>(
             }
         }
     }
-    for step in 0..steps {
-        let mut lanes = [_mm512_setzero_si512(); TILES];
-        for (tile, lanes) in lanes.iter_mut().enumerate() {
-            // SAFETY: step `step` of tile `tile` is within `x`.
-            *lanes = unsafe { _mm512_loadu_si512(x.add(tile * x_stride + step * LANES).cast()) };
-        }
-        for (row, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: step `step` of row `row` is within `weights`.
-            let weight = unsafe {
-                weights
-                    .add(row * stride + step * 4)
-                    .cast::<i32>()
-                    .read_unaligned()
-            };
-            let weight = _mm512_set1_epi32(weight);
-            for (acc, &lanes) in acc.iter_mut().zip(&lanes) {
-                *acc = multiply_add::<PAIR>(weight, lanes, *acc);
+    let mut step = 0;
+    while step < steps {
+        // SAFETY: these steps are within `weights` and `x`.
+        unsafe {
+            let (weights, x) = (weights.add(step * 4), x.add(step * LANES));
+            if step + TOGETHER <= steps {
+                multiply_steps::<PAIR, TILES, TOGETHER>(weights, stride, x, x_stride, &mut acc);
+                step += TOGETHER;
+            } else {
+                multiply_steps::<PAIR, TILES, 1>(weights, stride, x, x_stride, &mut acc);
+                step += 1;
             }
         }
     }
@@ -83,6 +77,39 @@ unsafe fn multiply_tiles<const PAIR: bool, const TILES: usize>(
         for (tile, &acc) in acc.iter().enumerate() {
             // SAFETY: as for the loads.
             unsafe { _mm512_storeu_ps(sums.add((tile * ROWS + row) * LANES), acc) };
+        }
+    }
+}
+
+/// Adds the products of the first `STEPS` steps.
+///
+/// # Safety
+/// `ROWS` rows, `stride` bytes apart, and `TILES` tiles, `x_stride` words apart, have as many steps.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn multiply_steps<const PAIR: bool, const TILES: usize, const STEPS: usize>(
+    weights: *const u8,
+    stride: usize,
+    x: *const u32,
+    x_stride: usize,
+    acc: &mut [[__m512; TILES]; ROWS],
+) {
+    for step in 0..STEPS {
+        let mut lanes = [_mm512_setzero_si512(); TILES];
+        for (tile, lanes) in lanes.iter_mut().enumerate() {
+            // SAFETY: the caller's word.
+            *lanes = unsafe { _mm512_loadu_si512(x.add(tile * x_stride + step * LANES).cast()) };
+        }
+        for (row, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: the caller's word.
+            let weight = unsafe {
+                let place = weights.add(row * stride + step * 4);
+                place.cast::<i32>().read_unaligned()
+            };
+            let weight = _mm512_set1_epi32(weight);
+            for (acc, &lanes) in acc.iter_mut().zip(&lanes) {
+                *acc = multiply_add::<PAIR>(weight, lanes, *acc);
+            }
         }
     }
 }

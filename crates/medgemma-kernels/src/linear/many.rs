@@ -32,6 +32,11 @@ pub(super) struct Product<'a> {
     pub(super) fresh: bool,
 }
 
+/// Steps whose weights a kernel reads from the same addresses, with offsets that the instructions hold. To find
+/// an address for each weight took a fifth of the time with AVX2, where a neighbour shared the core.
+#[cfg(target_arch = "x86_64")]
+pub(super) const TOGETHER: usize = 4;
+
 impl Product<'_> {
     /// The number of tiles.
     ///
