@@ -10,6 +10,7 @@ use super::{Numbers, Rows, attention};
 use crate::{Cpu, Path};
 
 mod limits;
+mod product;
 
 /// Operands of one call, made from a seed.
 #[derive(Debug, Clone)]

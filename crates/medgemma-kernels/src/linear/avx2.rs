@@ -1,9 +1,9 @@
-//! The kernel for many tokens in AVX2 with FMA, and the widening of f16.
+//! The kernel for many tokens in AVX2 with FMA, and the widening of halves.
 
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::many::{Product, TOGETHER};
+use super::many::{Product, UNROLL};
 use super::pack::LANES;
 
 /// Weight rows of a group: 12 sums, 2 vectors of tokens and a weight in 16 registers.
@@ -60,9 +60,9 @@ unsafe fn multiply_tile(
         // SAFETY: these steps are within `weights` and `x`.
         unsafe {
             let (weights, x) = (weights.add(step * 4), x.add(step * LANES));
-            if step + TOGETHER <= steps {
-                multiply_steps::<TOGETHER>(weights, stride, x, &mut acc);
-                step += TOGETHER;
+            if step + UNROLL <= steps {
+                multiply_steps::<UNROLL>(weights, stride, x, &mut acc);
+                step += UNROLL;
             } else {
                 multiply_steps::<1>(weights, stride, x, &mut acc);
                 step += 1;
@@ -77,7 +77,7 @@ unsafe fn multiply_tile(
     }
 }
 
-/// Adds the products of the first `STEPS` steps.
+/// Adds the products of the first `STEPS` steps. Inlined, or the sums are in memory.
 ///
 /// # Safety
 /// `ROWS` rows, `stride` bytes apart, and `x` have as many steps.
@@ -126,7 +126,7 @@ pub(super) fn widen_f16(halves: &[[u8; 2]], place: &mut [u32]) {
     }
 }
 
-/// bf16 to the bits of f32.
+/// The plain loop, compiled to these instructions.
 #[target_feature(enable = "avx2")]
 pub(super) fn widen_bf16(halves: &[[u8; 2]], place: &mut [u32]) {
     super::scalar::widen_bf16(halves, place);

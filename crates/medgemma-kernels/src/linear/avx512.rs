@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::many::{Product, TOGETHER};
+use super::many::{Product, UNROLL};
 use super::pack::LANES;
 
 /// Weight rows of a group.
@@ -64,9 +64,9 @@ unsafe fn multiply_tiles<const PAIR: bool, const TILES: usize>(
         // SAFETY: these steps are within `weights` and `x`.
         unsafe {
             let (weights, x) = (weights.add(step * 4), x.add(step * LANES));
-            if step + TOGETHER <= steps {
-                multiply_steps::<PAIR, TILES, TOGETHER>(weights, stride, x, x_stride, &mut acc);
-                step += TOGETHER;
+            if step + UNROLL <= steps {
+                multiply_steps::<PAIR, TILES, UNROLL>(weights, stride, x, x_stride, &mut acc);
+                step += UNROLL;
             } else {
                 multiply_steps::<PAIR, TILES, 1>(weights, stride, x, x_stride, &mut acc);
                 step += 1;
@@ -81,7 +81,7 @@ unsafe fn multiply_tiles<const PAIR: bool, const TILES: usize>(
     }
 }
 
-/// Adds the products of the first `STEPS` steps.
+/// Adds the products of the first `STEPS` steps. Inlined, or the sums are in memory.
 ///
 /// # Safety
 /// `ROWS` rows, `stride` bytes apart, and `TILES` tiles, `x_stride` words apart, have as many steps.

@@ -171,6 +171,34 @@ fn long_rows_and_many_tokens_go_on_over_their_blocks() {
     check(Format::Bf16, 530, 400, cols, 8, true);
 }
 
+/// Each output is one chain of sums, however many steps a kernel takes at a time. Plain Rust adds in f64, and
+/// products of pairs of bf16 round by rules of their own.
+#[test]
+fn many_tokens_add_up_in_the_order_of_the_columns() {
+    // A block of columns (512) and part of another, which ends within the steps that are taken together.
+    let (m, rows, cols) = (37, 13, 519);
+    let (x, w) = (numbers(9, m * cols), numbers(10, rows * cols));
+    for format in FLOATS {
+        let bytes = bytes(format, &w, 0);
+        let weight = Matrix::new(format, rows, cols, &bytes);
+        let (x, w) = (rounded(format, &x, true), rounded(format, &w, false));
+        let sum = |token: usize, row: usize| {
+            let products = x[token * cols..][..cols].iter().zip(&w[row * cols..]);
+            products.fold(0.0_f32, |sum, (&x, &w)| w.mul_add(x, sum))
+        };
+        let expected: Vec<f32> = (0..m * rows).map(|i| sum(i / rows, i % rows)).collect();
+        for path in Path::available() {
+            let pairs = format == Format::Bf16 && path >= Path::Avx512;
+            if path == Path::Scalar || pairs {
+                continue;
+            }
+            let mut out = vec![f32::NAN; m * rows];
+            linear(&Cpu::new(2, path), &x, weight, None, &mut out);
+            assert_eq!(out, expected, "{format} on {path}");
+        }
+    }
+}
+
 #[test]
 fn bf16_activations_are_rounded_to_nearest_even() {
     // 1 + 2⁻⁸ lies half-way between two bf16, and goes to the even one, 1; a bit more goes up.

@@ -60,6 +60,36 @@ fn a_single_key_may_have_any_stride() {
     }
 }
 
+/// A key may begin within the one before it: at a stride of 1 its numbers lie where a transposed block would have
+/// them, and at 0 all keys are the same.
+#[test]
+fn keys_may_lie_in_each_other() {
+    let (len, t) = (70, 21);
+    for (h, row_stride) in [(1, 1), (3, 1), (6, 1), (6, 0)] {
+        let numbers = super::numbers(1, len + h);
+        let rows = Rows {
+            numbers: Numbers::F32(&numbers),
+            heads: 1,
+            len,
+            head_dim: h,
+            head_stride: 0,
+            row_stride,
+        };
+        let q = super::numbers(2, t * h);
+        let result = |path| {
+            let (cpu, mut out) = (Cpu::new(2, path), vec![f32::NAN; t * h]);
+            attention(&cpu, &q, 1, rows, rows, 1.0, None, &mut out);
+            out
+        };
+        let plain = result(Path::Scalar);
+        for path in Path::available() {
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+            let all = result(path).iter().zip(&plain).all(near);
+            assert!(all, "{path}, {h} numbers, {row_stride} apart");
+        }
+    }
+}
+
 /// What the documentation says of scores that f32 does not hold.
 #[test]
 fn scores_beneath_f32_are_seen_by_plain_rust_alone() {

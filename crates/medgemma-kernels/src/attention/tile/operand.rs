@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::product::Product;
+use super::product::{ELEMENT, Product};
 use super::{KEYS, Kernels, Pairs, pack};
 use crate::attention::{Numbers, Problem, Rows};
 
@@ -18,9 +18,6 @@ pub(super) struct Operand {
     /// Keys along the depth that an element holds, for values.
     keys_of_element: usize,
 }
-
-/// Bytes of an element, f32 or a pair of bf16.
-const ELEMENT: usize = 4;
 
 impl Operand {
     /// A row for each key, summed along the head's lanes.

@@ -1,22 +1,14 @@
 //! Conversations that begin alike read their beginning once, and are otherwise as if each had been
 //! held alone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::ops::ControlFlow;
 
+use crate::support::{
+    ask, assert_logprobs, cpu, drain, exactly, ids, image, literate, literate_with, load, model,
+};
 use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply, Sampling, Speculation};
 use medgemma_testkit::{Scratch, checkpoint};
 use serde_json::json;
-use support::{
-    ask, assert_logprobs, cpu, drain, exactly, ids, image, literate, literate_with, load, model,
-};
 
 const SYSTEM: &str =
     "You are an expert radiologist. Answer briefly, and say when you are not sure.";

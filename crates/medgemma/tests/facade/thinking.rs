@@ -1,16 +1,8 @@
 //! Models that think aloud: `<unused94>thought\n … <unused95>` apart from the answer, whole, while
 //! streaming, cut off, in batches and in the next turn.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
+use crate::support::{ask, drain, essence, ids, load, speaker, up_to};
 use medgemma::{FinishReason, MedGemma, NOTICE, Piece};
-use support::{ask, drain, essence, ids, load, speaker, up_to};
 
 const THOUGHT_START: u32 = 6;
 const THOUGHT_END: u32 = 7;

@@ -1,19 +1,11 @@
 //! Requests beyond what a model was loaded for: refused with the figures before any work, or answered where
 //! there is room.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::ops::ControlFlow;
 
+use crate::support::{ask, cpu, exactly, ids, image, up_to};
 use medgemma::{Error, LoadOptions, MedGemma, MemoryPlan, Message, Workload};
 use medgemma_testkit::checkpoint;
-use support::{ask, cpu, exactly, ids, image, up_to};
 
 fn load(workload: Workload, limit: u64) -> Result<MedGemma, Error> {
     let options = LoadOptions::default()

@@ -1,17 +1,10 @@
 //! GGUF pairs through the facade: the goldens of the checkpoints that they were made from, where
 //! the vision part and the tokenizer are found, and what is refused, by file and key.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{GoldenChat, ask, cpu, exactly, ids, image};
 use medgemma::{Error, LoadOptions, MedGemma, Message, Precision};
 use medgemma_gemma3::{Decoder, GenerateOptions, Segment};
 use medgemma_tensor::checkpoint::{
@@ -19,7 +12,6 @@ use medgemma_tensor::checkpoint::{
 };
 use medgemma_testkit::{GgufFile, Golden, assert_close, checkpoint, gguf};
 use serde_json::Value;
-use support::{GoldenChat, ask, cpu, exactly, ids, image};
 use tempfile::TempDir;
 
 /// Variants with the tolerance of their arithmetic: see `medgemma-gemma3/tests/golden.rs`. Rounding

@@ -1,20 +1,12 @@
 //! Keys and values in int8, as an option of loading: fewer bytes, the same words.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::{GoldenChat, ask, cpu, exactly, ids, model, up_to};
 use medgemma::{
     Image, KvPrecision, LoadOptions, MedGemma, Message, Precision, Speculation, Workload,
 };
 use medgemma_testkit::{GgufFile, GgufTensor, Scratch, checkpoint, gguf};
-use support::{GoldenChat, ask, cpu, exactly, ids, model, up_to};
 use tempfile::TempDir;
 
 fn int8() -> LoadOptions<'static> {

@@ -1,18 +1,14 @@
 //! The dual encoder through the facade: from a picture's samples and token ids to logits and classes,
 //! against transformers 5.23.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod support;
-
 use std::path::Path;
 
+use crate::support::cpu;
 use medgemma::{
     Class, Embedding, Error, Image, MedSigLip, Pixels, Probability, SiglipNormalization,
     SiglipOptions, SiglipTextOptions,
 };
 use medgemma_testkit::{Golden, Scratch, assert_close, checkpoint};
-use support::cpu;
 
 const TOLERANCE: f32 = 1e-4;
 

@@ -1,15 +1,7 @@
 //! Speculation through the facade: the same words, pieces, stops and conversations.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
+use crate::support::{ask, assert_logprobs, drain, exactly, ids, image, literate, model, up_to};
 use medgemma::{FinishReason, GenerateOptions, Message, Reply, Speculation};
-use support::{ask, assert_logprobs, drain, exactly, ids, image, literate, model, up_to};
 
 fn guessing(options: &GenerateOptions) -> GenerateOptions {
     options.clone().with_speculation(Speculation::PromptLookup)
@@ -86,8 +78,8 @@ fn stop_strings_and_stop_ids_end_an_answer_at_the_same_token() {
         stopped += usize::from(found.finish == FinishReason::StopString);
     }
     assert!(stopped > 5, "{stopped} were stopped");
-    let scratch = support::stopping_at(&ids(&long)[10..12]);
-    let stopping = support::load(scratch.path());
+    let scratch = crate::support::stopping_at(&ids(&long)[10..12]);
+    let stopping = crate::support::load(scratch.path());
     for words in ["look", "bones", "heart", "x-ray x-ray"] {
         let expected = stopping.generate(&[ask(words)], &up_to(80)).unwrap();
         let found = stopping

@@ -1,22 +1,19 @@
 //! The published classes and prompts: complete, as published, short enough for the text tower, and embedded each
 //! with its own prompts.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(
     clippy::explicit_write,
     reason = "goes past the test harness's capture, so that a gap is seen"
 )]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 
+use crate::support::cpu;
 use medgemma::classes::{self, ClassList, PromptedClass};
 use medgemma::{Embedding, Error, Image, MedSigLip, SiglipNormalization, SiglipTextOptions};
 use medgemma_testkit::{Scratch, Stored};
 use medgemma_tokenizer::SiglipTokenizer;
-use support::cpu;
 
 const TINY: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

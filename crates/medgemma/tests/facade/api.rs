@@ -1,17 +1,12 @@
 //! The facade as an application meets it: devices, progress, presets, stop ids, replies as JSON,
 //! sampling.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::{
+    GoldenChat, ask, cpu, essence, exactly, ids, image, load, model, stopping_at, up_to,
+};
 use medgemma::{
     Alpha, Backend, Crop, DecodeOptions, DecoderError, Device, Error, FinishReason,
     GenerateOptions, Image, ImageError, ImageProcessor, LoadOptions, MedGemma, Message, Model,
@@ -20,9 +15,6 @@ use medgemma::{
 };
 use medgemma_testkit::{Dialect, GEMMA, Golden, checkpoint, dialect};
 use serde_json::{Value, json};
-use support::{
-    GoldenChat, ask, cpu, essence, exactly, ids, image, load, model, stopping_at, up_to,
-};
 
 #[test]
 fn devices_are_named_and_absent_ones_name_their_feature() {

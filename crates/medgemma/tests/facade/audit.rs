@@ -1,23 +1,15 @@
 //! What the audit log says of each way to ask the model, when, and what it does not say.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::support::{ask, cpu, essence, exactly, image, model, up_to};
 use medgemma::audit::{
     Audit, AuditOptions, Error as AuditError, image_content, prompt_content, verify,
 };
 use medgemma::{Error, Image, LoadOptions, MedGemma, Message, Resizer, Sampling};
 use medgemma_testkit::checkpoint;
 use serde_json::Value;
-use support::{ask, cpu, essence, exactly, image, model, up_to};
 use tempfile::TempDir;
 
 struct Audited {
@@ -418,7 +410,7 @@ fn reasoning_is_recorded_as_a_digest() {
     let path = folder.path().join("audit.jsonl");
     let audit = Audit::open(&path).unwrap();
     // A thought of " look", and " show".
-    let scratch = support::speaker(&[6, 272, 312, 405, 406, 418, 26, 327, 7, 329]);
+    let scratch = crate::support::speaker(&[6, 272, 312, 405, 406, 418, 26, 327, 7, 329]);
     let options = LoadOptions::default().with_audit(audit.clone());
     let model = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap();
     let reply = model.generate(&[ask("hello")], &exactly(10)).unwrap();

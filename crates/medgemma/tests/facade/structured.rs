@@ -1,16 +1,9 @@
 //! Answers by a schema, from models that know nothing of JSON: what comes out is JSON of the schema
 //! all the same, or an error that says why there is none. And given answers, compared.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::{ask, cpu, essence, ids, image, literate, load, model, speaker, up_to};
 use medgemma::{
     Error, FinishReason, GenerateOptions, Image, Message, Reply, Sampling, Schema, Speculation,
 };
@@ -20,7 +13,6 @@ use proptest::test_runner::TestRunner;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use support::{ask, cpu, essence, ids, image, literate, load, model, speaker, up_to};
 
 /// The tiny models would begin a thought by chance and never end it.
 fn by(schema: Value, tokens: usize) -> GenerateOptions {

@@ -1,20 +1,12 @@
 //! What else may lie beside a GGUF model: files of the same format that are none, adapters, a vision
 //! part under another name or inside.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::{cpu, exactly, image};
 use medgemma::{Error, MedGemma, Message};
 use medgemma_testkit::{GgufFile, Scratch, gguf};
-use support::{cpu, exactly, image};
 use tempfile::TempDir;
 
 /// A folder with the text model as `model.gguf`.

@@ -1,15 +1,11 @@
 //! What changes a model's checksum, and what does not.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::cpu;
 use medgemma::{Error, LoadOptions, MedGemma, MedSigLip};
 use medgemma_testkit::{Scratch, checkpoint, gguf};
-use support::cpu;
 use tempfile::TempDir;
 
 /// Files that are published beside a model and not read, or made by this library.

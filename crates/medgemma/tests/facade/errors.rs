@@ -1,22 +1,14 @@
 //! What goes wrong: named, before any work, and without harm to the conversation.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::fs;
 use std::ops::ControlFlow;
 
+use crate::support::{ask, cpu, exactly, ids, image, load, model, up_to};
 use medgemma::{
     Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Precision, Workload,
 };
 use medgemma_testkit::{Fault, Golden, Scratch, Stored, assert_close, checkpoint};
 use serde_json::json;
-use support::{ask, cpu, exactly, ids, image, load, model, up_to};
 
 /// The error's message with those of its sources.
 fn told(error: &dyn std::error::Error) -> String {

@@ -1,24 +1,16 @@
 //! Conversations: equal to the reference from message to reply, and equal to themselves whichever
 //! way they are held: turn by turn, at once, cancelled and taken up again, side by side.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::ops::ControlFlow;
 
+use crate::support::{
+    GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, model, up_to,
+};
 use medgemma::{
     Chat, Error, FinishReason, LoadOptions, MedGemma, Message, Model, Progress, Reply, Stream,
     THINK,
 };
 use medgemma_testkit::Golden;
-use support::{
-    GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, model, up_to,
-};
 
 #[test]
 fn golden_conversations_give_the_reference_ids_and_words() {

@@ -1,22 +1,14 @@
 //! Answers as they come: pieces that add up to the reply, stop strings, early ends, batches and
 //! scores that agree with single streams.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::io::{self, Write};
 
-use medgemma::{Error, FinishReason, GenerateOptions, MedGemma, Message, NOTICE, Piece, Progress};
-use medgemma_testkit::{Scratch, Stored};
-use support::{
+use crate::support::{
     GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, load, model,
     speaker, up_to,
 };
+use medgemma::{Error, FinishReason, GenerateOptions, MedGemma, Message, NOTICE, Piece, Progress};
+use medgemma_testkit::{Scratch, Stored};
 
 /// " look", "th", "e", " show", "(", " answer": words of `text-27b-like`, then the end of the turn.
 const WORDS: [u32; 6] = [327, 272, 403, 329, 342, 322];
@@ -314,7 +306,7 @@ fn a_batch_equals_single_runs() {
 #[test]
 fn lanes_of_a_batch_end_on_their_own() {
     // Both stop: at 57 the whole batch would stop at once, at 141 and 133 at different steps.
-    let scratch = support::stopping_at(&[141, 74, 247]);
+    let scratch = crate::support::stopping_at(&[141, 74, 247]);
     let model = load(scratch.path());
     let all = conversations();
     let batch = model.generate_batch(&all, &up_to(20)).unwrap();
