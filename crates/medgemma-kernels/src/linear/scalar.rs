@@ -80,7 +80,7 @@ pub(super) fn spin(turns: usize) -> usize {
     2 * SUMS
 }
 
-/// bf16 to the bits of f32.
+/// bf16 to the bits of f32. Inlined into what is compiled for a path, or it would not be in its instructions.
 #[inline(always)]
 pub(super) fn widen_bf16(halves: &[[u8; 2]], place: &mut [u32]) {
     for (place, half) in place.iter_mut().zip(halves) {

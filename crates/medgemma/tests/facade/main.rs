@@ -1,4 +1,4 @@
-//! The facade's tests, a file a subject, as one program: linking a program takes longer than most of them run. Tests
+//! The facade's tests, a file a subject, as one program: building a program takes longer than most of them run. Tests
 //! that need a process to themselves, or files that are fetched, have programs of their own.
 
 #![allow(

@@ -12,7 +12,7 @@ use std::arch::asm;
 use std::arch::x86_64::{_mm512_loadu_ps, _mm512_mul_ps, _mm512_storeu_ps};
 
 use super::avx512;
-use super::tile::product::Product;
+use super::tile::product::{ELEMENT, Product};
 use super::tile::{KEYS, Kernels, Pairs, Steps};
 use crate::amx::{Config, release};
 use crate::linear::turn_sums;
@@ -33,9 +33,6 @@ pub(super) static KERNELS: Kernels = Kernels {
 
 /// Numbers of a vector, rows of a tile and elements of its rows.
 const LANES: usize = 16;
-
-/// Bytes of an element.
-const ELEMENT: usize = 4;
 
 /// See [`Pairs::turn`]. Fewer lanes than a vector has, which no model has, are turned one by one.
 ///

@@ -6,8 +6,8 @@
 
 use crate::attention::lanes::Lanes;
 
-/// Bytes of an element.
-pub(super) const ELEMENT: usize = 4;
+/// Bytes of an element, f32 or a pair of bf16.
+pub(in crate::attention) const ELEMENT: usize = 4;
 
 /// Operands. B is `[depth][width]` elements, out `[rows][width]` f32. One of A's steps is [`ELEMENT`].
 pub(in crate::attention) struct Product {
@@ -51,14 +51,15 @@ const UNROLL: usize = 4;
 /// The operands have the extents and strides that `task` says; `out` overlaps none.
 #[inline(always)]
 pub(in crate::attention) unsafe fn product<L: Lanes, M: Multiply<L>>(lanes: L, task: &Product) {
-    let columns = task.row_step == ELEMENT;
+    // The step that is known is told to the compiler as a number, which instructions then hold as an offset.
+    let transposed = task.row_step == ELEMENT;
     assert!(
-        columns || task.depth_step == ELEMENT,
+        transposed || task.depth_step == ELEMENT,
         "elements side by side"
     );
     // SAFETY: the caller's promise, and what was seen here.
     unsafe {
-        match (task.width == L::LANES, columns) {
+        match (task.width == L::LANES, transposed) {
             (true, true) => all_rows::<L, M, 1, true>(lanes, task),
             (true, false) => all_rows::<L, M, 1, false>(lanes, task),
             (false, true) => all_rows::<L, M, 2, true>(lanes, task),
