@@ -100,25 +100,47 @@ unsafe fn q8_0(halves: [*const u8; 2]) -> Chunk {
     }
 }
 
-/// Twice four blocks of `Q4_0`, `Q4_1`, `Q5_0` or `Q5_1`, told apart by their size.
+/// The nibbles of each two of twice four blocks of `Q4_0`, `Q4_1`, `Q5_0` or `Q5_1`, told apart by their size, and
+/// the factors of all.
+///
+/// # Safety
+/// `4 * SIZE` bytes are readable at each place.
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+pub(super) unsafe fn nibbles<const SIZE: usize>(
+    halves: [*const u8; 2],
+) -> ([__m256i; 4], [__m256; 2]) {
+    let mut pairs = [_mm256_setzero_si256(); 4];
+    for (pair, both) in pairs.iter_mut().enumerate() {
+        let (bytes, at) = (halves[pair / 2], pair % 2 * 2 * SIZE);
+        *both = _mm256_inserti128_si256::<1>(
+            _mm256_castsi128_si256(load!(_mm_loadu_si128, bytes, at + SIZE - 16)),
+            load!(_mm_loadu_si128, bytes, at + 2 * SIZE - 16),
+        );
+    }
+    let offsets = if matches!(SIZE, 20 | 24) {
+        f16s!(halves, 2, SIZE)
+    } else {
+        _mm256_setzero_ps()
+    };
+    (pairs, [f16s!(halves, 0, SIZE), offsets])
+}
+
+/// The chunk that [`nibbles`] are of.
 ///
 /// # Safety
 /// `4 * SIZE` bytes are readable at each place.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
 unsafe fn blocks<const SIZE: usize>(halves: [*const u8; 2]) -> Chunk {
-    let mask = _mm256_set1_epi8(15);
+    // SAFETY: the caller's word.
+    let (pairs, factors) = unsafe { nibbles::<SIZE>(halves) };
     let mut q = [_mm256_setzero_si256(); 8];
-    for pair in 0..4 {
-        let (bytes, at) = (halves[pair / 2], pair % 2 * 2 * SIZE);
-        let both = _mm256_inserti128_si256::<1>(
-            _mm256_castsi128_si256(load!(_mm_loadu_si128, bytes, at + SIZE - 16)),
-            load!(_mm_loadu_si128, bytes, at + 2 * SIZE - 16),
-        );
+    for (pair, both) in pairs.into_iter().enumerate() {
         let line = pair / 2 * 4 + pair % 2;
-        q[line] = _mm256_and_si256(both, mask);
-        q[line + 2] = _mm256_and_si256(_mm256_srli_epi16::<4>(both), mask);
+        [q[line], q[line + 2]] = split(both);
         if SIZE > 20 {
+            let (bytes, at) = (halves[pair / 2], pair % 2 * 2 * SIZE);
             // SAFETY: the four bytes before the nibbles.
             let bits = |block: usize| unsafe {
                 let place = bytes.add(at + block * SIZE + SIZE - 20);
@@ -129,15 +151,18 @@ unsafe fn blocks<const SIZE: usize>(halves: [*const u8; 2]) -> Chunk {
             q[line + 2] = _mm256_or_si256(q[line + 2], high);
         }
     }
-    let offsets = if matches!(SIZE, 20 | 24) {
-        f16s!(halves, 2, SIZE)
-    } else {
-        _mm256_setzero_ps()
-    };
-    Chunk {
-        q,
-        factors: [f16s!(halves, 0, SIZE), offsets],
-    }
+    Chunk { q, factors }
+}
+
+/// The low nibbles of all bytes, and the high ones.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn split(nibbles: __m256i) -> [__m256i; 2] {
+    let mask = _mm256_set1_epi8(15);
+    [
+        _mm256_and_si256(nibbles, mask),
+        _mm256_and_si256(_mm256_srli_epi16::<4>(nibbles), mask),
+    ]
 }
 
 /// The fifth bits of two blocks at their place in bytes: of the first halves, and of the second.

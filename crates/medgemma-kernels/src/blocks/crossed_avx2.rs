@@ -1,65 +1,78 @@
-//! AVX2: chunks crossed as for AVX-512, a half of each line to a register.
+//! AVX2: chunks such that the products of all registers that come to lie in a lane are of one group.
 //!
-//! What `super::crossed_avx512` says of lanes holds of each half by itself: the four registers of a half
-//! have integers of the same groups in the same lanes. So their products add up in 16 bits, four pairs of
-//! at most 2 · 31 · 127, before they are widened; two pairs of `Q6_K`, which are at most 2 · 63 · 127; those of
-//! `Q8_0` are widened at once.
+//! A register of [`Order`] has halves of two groups, a lane of 128 bits each. Of four registers with eight
+//! groups the first 32 bits of each half make a register, the second ones the next, and so on: each lane then
+//! has integers of a group of its own, and so have those of the four other registers. So their products
+//! add up in 16 bits, eight pairs of at most 2 · 15 · 127, four of 2 · 31 · 127 or two of 2 · 63 · 127, before
+//! they are widened, and are scaled once. Those of `Q8_0` are widened at once; of `Q6_K` each four registers have
+//! their own groups, half as long.
 
 use core::arch::x86_64::*;
 
-use super::avx2::{Chunk, halves_of, unpack};
+use super::avx2::{Chunk, halves_of, nibbles, split, unpack};
 use super::decode::format_of;
-use super::packed::{CROSSED, Order};
+use super::packed::Order;
 use crate::lines::Line;
 use crate::matrix::Format;
 
-/// The lines of a chunk of activations, out of those that [`Order`] says.
-#[target_feature(enable = "avx2")]
-pub(super) fn activations(order: Order, from: &[Line], to: &mut [Line; CROSSED]) {
-    let factors = order.lines() - 1;
-    for half in 0..2 {
-        let line = |index: usize| load(&from[index], half);
-        let crossed = |first| {
-            cross(
-                order,
-                line(first),
-                line(first + 1),
-                line(first + 2),
-                line(first + 3),
-            )
-        };
-        let [a, b, c, d] = crossed(0);
-        let begin = if order.offsets {
-            match half {
-                0 => _mm256_setzero_si256(),
-                _ => line(factors),
-            }
-        } else if order.sums_each {
-            let [a, b, c, d] = crossed(4);
-            _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d))
-        } else {
-            _mm256_add_epi32(
-                _mm256_unpacklo_epi64(line(4), line(5)),
-                _mm256_unpackhi_epi64(line(4), line(5)),
-            )
-        };
-        let [low, high] = [load(&from[factors], 0), load(&from[factors], 1)];
-        let (low, high) = (_mm256_castsi256_ps(low), _mm256_castsi256_ps(high));
-        let scales = lane_by_lane(order, &order.lanes().as_chunks().0[half], low, high);
-        let lines = [a, b, c, d, begin, _mm256_castps_si256(scales)];
-        for (place, line) in to.iter_mut().zip(lines) {
-            let half: &mut [u8; 32] = &mut place.0.as_chunks_mut().0[half];
-            // SAFETY: half a line is 32 aligned bytes.
-            unsafe { _mm256_store_si256(half.as_mut_ptr().cast(), line) };
-        }
+/// Lines of a chunk of a row of activations: of its registers the first eight are integers.
+pub(super) const fn lines_of(format: Format) -> usize {
+    if Order::new(format).sums_each { 6 } else { 5 }
+}
+
+/// The register that products begin with or, of formats with offsets, the eight sums of the groups times their
+/// scale; of `Q6_K` there is another behind it.
+pub(super) const BEGIN: usize = 8;
+
+/// The register of the scales, lane by lane; of `Q6_K` there is another behind it.
+pub(super) const fn scales_at(order: Order) -> usize {
+    if order.sums_each {
+        BEGIN + 2
+    } else {
+        BEGIN + 1
     }
 }
 
-/// A chunk of weights, crossed. Halves are spelt out, since the compiler made calls of closures over them.
+/// The registers of [`Order`] that are crossed: those of eight groups, then the others.
+const fn fours(order: Order) -> [[usize; 4]; 2] {
+    if order.sums_each {
+        [[0, 1, 2, 3], [4, 5, 6, 7]]
+    } else {
+        [[0, 1, 4, 5], [2, 3, 6, 7]]
+    }
+}
+
+/// Of which pieces of 16 columns the lanes of crossed registers have the integers: of the first four, and of the
+/// others.
+pub(super) const fn pieces(order: Order) -> [[u8; 8]; 2] {
+    let mut pieces = [[0; 8]; 2];
+    let mut place = 0;
+    while place < 16 {
+        let (four, lane) = (place / 8, place % 8);
+        let register = fours(order)[four][lane % 4];
+        pieces[four][lane] = order.pieces[register * 2 + lane / 4];
+        place += 1;
+    }
+    pieces
+}
+
+/// Which of eight scales each lane wants; of `Q6_K` of the first eight.
+const fn lanes(order: Order) -> [i32; 8] {
+    let mut lanes = [0; 8];
+    let mut lane = 0;
+    while lane < 8 {
+        let piece = pieces(order)[0][lane];
+        lanes[lane] = if order.sums_each { piece } else { piece / 2 } as i32;
+        lane += 1;
+    }
+    lanes
+}
+
+/// A chunk of weights, crossed.
 pub(super) struct Crossed {
-    /// Of each half of the lines.
+    /// As [`fours`] says.
     q: [[__m256i; 4]; 2],
-    /// Lane by lane, of each half.
+    /// Lane by lane; the second ones of `Q6_K` alone.
     scales: [__m256; 2],
     /// Eight offsets in the order of the row, where there are any.
     offsets: __m256,
@@ -84,23 +97,29 @@ impl Crossed {
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
     pub(super) unsafe fn unpack_halves<const FORMAT: u8>(halves: [*const u8; 2]) -> Self {
-        let order = const { Order::new(format_of(FORMAT)) };
         // SAFETY: the caller's word.
-        let chunk = unsafe { unpack(const { format_of(FORMAT) }, halves) };
-        let Chunk {
-            q,
-            factors: [low, high],
-        } = chunk;
-        let [first, second] = lanes_of::<FORMAT>();
+        let (q, [low, high]) = unsafe {
+            match const { format_of(FORMAT) } {
+                Format::Q4_0 => {
+                    let (pairs, factors) = nibbles::<18>(halves);
+                    (crossed_nibbles(pairs), factors)
+                }
+                Format::Q4_1 => {
+                    let (pairs, factors) = nibbles::<20>(halves);
+                    (crossed_nibbles(pairs), factors)
+                }
+                format => {
+                    let Chunk { q, factors } = unpack(format, halves);
+                    let [first, second] = const { fours(Order::new(format_of(FORMAT))) };
+                    let crossed = |[a, b, c, d]: [usize; 4]| cross([q[a], q[b], q[c], q[d]]);
+                    ([crossed(first), crossed(second)], factors)
+                }
+            }
+        };
+        let lanes = lanes_of::<FORMAT>();
         Self {
-            q: [
-                cross(order, q[0], q[2], q[4], q[6]),
-                cross(order, q[1], q[3], q[5], q[7]),
-            ],
-            scales: [
-                lane_by_lane(order, first, low, high),
-                lane_by_lane(order, second, low, high),
-            ],
+            q,
+            scales: [lane_by_lane(lanes, low), lane_by_lane(lanes, high)],
             offsets: high,
         }
     }
@@ -109,11 +128,10 @@ impl Crossed {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(super) fn only<const FORMAT: u8>(self, groups: usize) -> Self {
-        let [first, second] = lanes_of::<FORMAT>();
         Self {
             scales: [
-                below(groups, first, self.scales[0]),
-                below(groups, second, self.scales[1]),
+                below(groups, lanes_of::<FORMAT>(), self.scales[0]),
+                self.scales[1],
             ],
             offsets: below(groups, &[0, 1, 2, 3, 4, 5, 6, 7], self.offsets),
             ..self
@@ -123,19 +141,73 @@ impl Crossed {
     /// Adds the product with a chunk of activations.
     ///
     /// # Safety
-    /// `lines` are [`CROSSED`] lines.
+    /// `lines` are [`lines_of`] the format.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn add<const FORMAT: u8>(&self, lines: *const Line, sums: &mut __m256) {
-        // SAFETY: the lines' first halves, and their second ones.
-        unsafe {
-            self.add_half::<FORMAT, 0>(lines.cast(), sums);
-            self.add_half::<FORMAT, 1>(lines.cast(), sums);
+        let order = const { Order::new(format_of(FORMAT)) };
+        // SAFETY: within the lines, aligned.
+        let x = |index: usize| unsafe { _mm256_load_si256(lines.cast::<__m256i>().add(index)) };
+        let first = [x(0), x(1), x(2), x(3)];
+        let second = [x(4), x(5), x(6), x(7)];
+        let mut add = |products: __m256i, scales: __m256, index: usize| {
+            let scales = _mm256_mul_ps(scales, _mm256_castsi256_ps(x(scales_at(order) + index)));
+            *sums = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scales, *sums);
+        };
+        let q = &self.q;
+        match const { format_of(FORMAT) } {
+            Format::Q6K => {
+                let products = _mm256_add_epi32(of_six_bits(&q[0], first), x(BEGIN));
+                add(products, self.scales[0], 0);
+                let products = _mm256_add_epi32(of_six_bits(&q[1], second), x(BEGIN + 1));
+                add(products, self.scales[1], 1);
+            }
+            Format::Q8_0 => {
+                let products = _mm256_add_epi32(signed(&q[0], first), signed(&q[1], second));
+                add(products, self.scales[0], 0);
+            }
+            format => {
+                let one = _mm256_set1_epi16(1);
+                let (first, second) = (in_16_bits(&q[0], first), in_16_bits(&q[1], second));
+                let mut products = if matches!(format, Format::Q5_0 | Format::Q5_1 | Format::Q5K) {
+                    _mm256_add_epi32(
+                        _mm256_madd_epi16(first, one),
+                        _mm256_madd_epi16(second, one),
+                    )
+                } else {
+                    _mm256_madd_epi16(_mm256_add_epi16(first, second), one)
+                };
+                if !order.offsets {
+                    products = _mm256_add_epi32(products, x(BEGIN));
+                }
+                add(products, self.scales[0], 0);
+            }
         }
-        if const { Order::new(format_of(FORMAT)).offsets } {
-            // SAFETY: within the lines, aligned.
-            let totals = unsafe { _mm256_load_ps(lines.add(4).cast::<f32>().add(8)) };
-            *sums = _mm256_fmadd_ps(self.offsets, totals, *sums);
+        if order.offsets {
+            *sums = _mm256_fmadd_ps(self.offsets, _mm256_castsi256_ps(x(BEGIN)), *sums);
+        }
+    }
+
+    /// Adds the products with a chunk of each of `tokens` rows of activations to as many sums. Unrolled, the loop takes
+    /// more registers than there are, so the compiler is not to know the number.
+    ///
+    /// # Safety
+    /// `lines` are [`lines_of`] the format for each row, and there are as many sums.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn add_each<const FORMAT: u8>(
+        &self,
+        mut lines: *const Line,
+        mut sums: *mut __m256,
+        tokens: usize,
+    ) {
+        for _ in 0..tokens {
+            // SAFETY: the caller's word.
+            unsafe {
+                self.add::<FORMAT>(lines, &mut *sums);
+                lines = lines.add(const { lines_of(format_of(FORMAT)) });
+                sums = sums.add(1);
+            }
         }
     }
 
@@ -143,7 +215,7 @@ impl Crossed {
     /// that [`Order::joins`].
     ///
     /// # Safety
-    /// `lines` are [`CROSSED`] lines.
+    /// `lines` are [`lines_of`] the format.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn add_apart<const FORMAT: u8>(
@@ -161,116 +233,76 @@ impl Crossed {
         *first = _mm256_add_ps(*first, _mm256_blend_ps::<0b1100_1100>(both, zero));
         *second = _mm256_add_ps(*second, _mm256_blend_ps::<0b1100_1100>(later, zero));
     }
-
-    /// Adds the product of a half of the lines.
-    ///
-    /// # Safety
-    /// `lines` are the halves of [`CROSSED`] lines.
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn add_half<const FORMAT: u8, const HALF: usize>(
-        &self,
-        lines: *const __m256i,
-        sums: &mut __m256,
-    ) {
-        let format = const { format_of(FORMAT) };
-        let order = const { Order::new(format_of(FORMAT)) };
-        // SAFETY: within the lines, aligned.
-        let (a, b, c, d, begin, scales) = unsafe {
-            (
-                _mm256_load_si256(lines.add(HALF)),
-                _mm256_load_si256(lines.add(2 + HALF)),
-                _mm256_load_si256(lines.add(4 + HALF)),
-                _mm256_load_si256(lines.add(6 + HALF)),
-                _mm256_load_si256(lines.add(8 + HALF)),
-                _mm256_load_si256(lines.add(10 + HALF)),
-            )
-        };
-        let mut products = products::<FORMAT>(&self.q[HALF], [a, b, c, d]);
-        if !order.offsets && !matches!(format, Format::Q8_0) {
-            products = _mm256_add_epi32(products, begin);
-        }
-        let scales = _mm256_mul_ps(self.scales[HALF], _mm256_castsi256_ps(scales));
-        *sums = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scales, *sums);
-    }
 }
 
-/// The sums of products of four registers, lane by lane.
+/// The sums of products of four registers in 16 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn products<const FORMAT: u8>(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
+fn in_16_bits(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
+    let [a, b, c, d] = [0, 1, 2, 3].map(|index| _mm256_maddubs_epi16(q[index], x[index]));
+    _mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d))
+}
+
+/// The sums of products of four registers of six bits, of which 16 bits hold two pairs.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn of_six_bits(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
     let one = _mm256_set1_epi16(1);
-    if matches!(const { format_of(FORMAT) }, Format::Q8_0) {
-        let a = _mm256_madd_epi16(signed(q[0], x[0]), one);
-        let b = _mm256_madd_epi16(signed(q[1], x[1]), one);
-        let c = _mm256_madd_epi16(signed(q[2], x[2]), one);
-        let d = _mm256_madd_epi16(signed(q[3], x[3]), one);
-        return _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
-    }
-    let low = _mm256_add_epi16(
-        _mm256_maddubs_epi16(q[0], x[0]),
-        _mm256_maddubs_epi16(q[1], x[1]),
-    );
-    let high = _mm256_add_epi16(
-        _mm256_maddubs_epi16(q[2], x[2]),
-        _mm256_maddubs_epi16(q[3], x[3]),
-    );
-    if matches!(const { format_of(FORMAT) }, Format::Q6K) {
-        _mm256_add_epi32(_mm256_madd_epi16(low, one), _mm256_madd_epi16(high, one))
-    } else {
-        _mm256_madd_epi16(_mm256_add_epi16(low, high), one)
-    }
+    let [a, b, c, d] = [0, 1, 2, 3].map(|index| _mm256_maddubs_epi16(q[index], x[index]));
+    _mm256_add_epi32(
+        _mm256_madd_epi16(_mm256_add_epi16(a, b), one),
+        _mm256_madd_epi16(_mm256_add_epi16(c, d), one),
+    )
 }
 
-/// Products of signed bytes, two to a sum: at most 2 · 128 · 127, which i16 holds.
+/// The sums of products of four registers of signed bytes, two of which are at most 2 · 128 · 127.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn signed(q: __m256i, x: __m256i) -> __m256i {
-    _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(x, q))
+fn signed(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
+    let one = _mm256_set1_epi16(1);
+    let [a, b, c, d] = [0, 1, 2, 3].map(|index| {
+        let (q, x) = (q[index], x[index]);
+        let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(x, q));
+        _mm256_madd_epi16(pairs, one)
+    });
+    _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d))
 }
 
-/// The same half of four lines, crossed.
+/// Of four registers the words of 32 bits of each half that have the same place.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn cross(order: Order, a: __m256i, b: __m256i, c: __m256i, d: __m256i) -> [__m256i; 4] {
-    let (first, second, third, fourth) = if order.sums_each {
-        (
-            _mm256_unpacklo_epi32(a, b),
-            _mm256_unpacklo_epi32(c, d),
-            _mm256_unpackhi_epi32(a, b),
-            _mm256_unpackhi_epi32(c, d),
-        )
-    } else {
-        (a, c, b, d)
-    };
+pub(super) fn cross([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+    let low = [_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d)];
+    let high = [_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d)];
     [
-        _mm256_unpacklo_epi64(first, second),
-        _mm256_unpackhi_epi64(first, second),
-        _mm256_unpacklo_epi64(third, fourth),
-        _mm256_unpackhi_epi64(third, fourth),
+        _mm256_unpacklo_epi64(low[0], low[1]),
+        _mm256_unpackhi_epi64(low[0], low[1]),
+        _mm256_unpacklo_epi64(high[0], high[1]),
+        _mm256_unpackhi_epi64(high[0], high[1]),
     ]
 }
 
-/// [`Order::lanes`] of each half.
-#[inline]
-fn lanes_of<const FORMAT: u8>() -> [&'static [i32; 8]; 2] {
-    let lanes = const { &Order::new(format_of(FORMAT)).lanes() };
-    let (first, second) = lanes.split_first_chunk().expect("16 lanes");
-    [first, second.first_chunk().expect("16 lanes")]
-}
-
-/// The scales that the lanes of a half want, of eight in `low`, or of 16.
+/// The registers of [`nibbles`], crossed before they are split, which is to do it once.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn lane_by_lane(order: Order, lanes: &[i32; 8], low: __m256, high: __m256) -> __m256 {
+fn crossed_nibbles(pairs: [__m256i; 4]) -> [[__m256i; 4]; 2] {
+    let [[a, e], [b, f], [c, g], [d, h]] = cross(pairs).map(|pair| split(pair));
+    [[a, b, c, d], [e, f, g, h]]
+}
+
+/// [`lanes`] of a format.
+#[inline]
+fn lanes_of<const FORMAT: u8>() -> &'static [i32; 8] {
+    const { &lanes(Order::new(format_of(FORMAT))) }
+}
+
+/// The scales that lanes want, of eight.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn lane_by_lane(lanes: &[i32; 8], scales: __m256) -> __m256 {
     // SAFETY: it is 32 bytes.
     let lanes = unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) };
-    let of_low = _mm256_permutevar8x32_ps(low, lanes);
-    if !order.sums_each {
-        return of_low;
-    }
-    // Lanes 2 and 3 of each four are of the later eight.
-    _mm256_blend_ps::<0b1100_1100>(of_low, _mm256_permutevar8x32_ps(high, lanes))
+    _mm256_permutevar8x32_ps(scales, lanes)
 }
 
 /// `numbers` where `lanes` are below `count`, zeros elsewhere.
@@ -284,12 +316,4 @@ fn below(count: usize, lanes: &[i32; 8], numbers: __m256) -> __m256 {
         numbers,
         _mm256_castsi256_ps(_mm256_cmpgt_epi32(count, lanes)),
     )
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn load(line: &Line, half: usize) -> __m256i {
-    let half: &[u8; 32] = &line.0.as_chunks().0[half];
-    // SAFETY: half a line is 32 aligned bytes.
-    unsafe { _mm256_load_si256(half.as_ptr().cast()) }
 }

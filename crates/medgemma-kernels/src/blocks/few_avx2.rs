@@ -5,10 +5,10 @@ use core::arch::x86_64::*;
 use crate::lines::Line;
 use crate::matrix::Format;
 
-use super::crossed_avx2::Crossed;
+use super::crossed_avx2::{Crossed, lines_of};
 use super::decode::format_of;
 use super::few::Row;
-use super::packed::{CHUNK, CROSSED, LONGEST, Order};
+use super::packed::{CHUNK, LONGEST, Order};
 use super::stretches::Stretch;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows; 1 and 3 kB did
@@ -42,12 +42,7 @@ pub(super) unsafe fn two_rows(
                     match m - first {
                         1 => dot::<FORMAT, 1>(rows, lines, m, first, stretch, out),
                         2 => dot::<FORMAT, 2>(rows, lines, m, first, stretch, out),
-                        // Unrolled, these take too many registers and 1.4 times as long.
-                        _ if matches!(Format::$format, Format::Q8_0) => {
-                            dot::<FORMAT, 8>(rows, lines, m, first, stretch, out)
-                        }
-                        3 => dot::<FORMAT, 3>(rows, lines, m, first, stretch, out),
-                        _ => dot::<FORMAT, 4>(rows, lines, m, first, stretch, out),
+                        _ => dot::<FORMAT, 8>(rows, lines, m, first, stretch, out),
                     }
                 };
             }
@@ -78,6 +73,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     out: &mut [[f32; 8]; 2],
 ) -> usize {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let each = const { lines_of(format_of(FORMAT)) };
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     let chunks = len.div_ceil(size);
@@ -86,7 +82,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     assert!(
         m <= 8
             && first + count <= m
-            && lines.len() == chunks * CROSSED * m
+            && lines.len() == chunks * each * m
             && stretch.chunks.end <= chunks,
         "activations of as many chunks as a row has"
     );
@@ -102,16 +98,21 @@ fn dot<const FORMAT: u8, const M: usize>(
         }
     }
     let whole = len / size;
+    let tokens = std::hint::black_box(count);
     for chunk in stretch.chunks.start..stretch.chunks.end.min(whole) {
-        let lines = lines[(chunk * m + first) * CROSSED..].as_ptr();
+        let lines = lines[(chunk * m + first) * each..].as_ptr();
         for (row, sums) in rows.iter().zip(&mut sums) {
             let bytes = row.bytes[chunk * size..][..size].as_ptr();
             ask_ahead(bytes, stretch.ahead, size);
             // SAFETY: a whole chunk is left of the row, and the lines of it, by the assertion.
             unsafe {
                 let chunk = Crossed::unpack::<FORMAT>(bytes);
-                for (token, sums) in sums[..count].iter_mut().enumerate() {
-                    chunk.add::<FORMAT>(lines.add(token * CROSSED), sums);
+                if M > 2 {
+                    chunk.add_each::<FORMAT>(lines, sums.as_mut_ptr(), tokens);
+                } else {
+                    for (token, sums) in sums.iter_mut().enumerate() {
+                        chunk.add::<FORMAT>(lines.add(token * each), sums);
+                    }
                 }
             }
         }
@@ -119,7 +120,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     if stretch.chunks.end > whole {
         // A copy, since a place that a function is told of is no register.
         let mut with_last = sums;
-        let lines = &lines[(whole * m + first) * CROSSED..][..count * CROSSED];
+        let lines = &lines[(whole * m + first) * each..][..count * each];
         let at = whole * size;
         let left = (len - at) / format_of(FORMAT).block_bytes() * format_of(FORMAT).block_len();
         if const { Order::new(format_of(FORMAT)) }.joins(left) {
@@ -162,7 +163,7 @@ fn add_last<const FORMAT: u8>(row: Row<'_>, at: usize, lines: &[Line], sums: &mu
     let chunk = unsafe { Crossed::unpack::<FORMAT>(bytes) };
     // What follows the row's own groups meets zeros, but may not be finite.
     let chunk = chunk.only::<FORMAT>((row.len - at) / format.block_bytes());
-    for (lines, sums) in lines.chunks_exact(CROSSED).zip(sums) {
+    for (lines, sums) in lines.chunks_exact(lines_of(format)).zip(sums) {
         // SAFETY: they are the lines of a chunk.
         unsafe { chunk.add::<FORMAT>(lines.as_ptr(), sums) };
     }
@@ -181,7 +182,8 @@ fn add_joined<const FORMAT: u8, const M: usize>(
     let halves = rows.map(|row| row.bytes[at..][..size / 2].as_ptr());
     // SAFETY: half a chunk is left of each row.
     let chunk = unsafe { Crossed::unpack_halves::<FORMAT>(halves) };
-    for ((lines, first), second) in lines.chunks_exact(CROSSED).zip(first).zip(second) {
+    let each = const { lines_of(format_of(FORMAT)) };
+    for ((lines, first), second) in lines.chunks_exact(each).zip(first).zip(second) {
         // SAFETY: they are the lines of a chunk.
         unsafe { chunk.add_apart::<FORMAT>(lines.as_ptr(), [first, second]) };
     }

@@ -109,7 +109,7 @@ impl Order {
 }
 
 /// Rows of activations; chunk by chunk, and within a chunk row by row. For AVX2 and AVX-512 chunks are crossed: see
-/// [`crossed_avx512`].
+/// [`crossed_avx2`] and [`crossed_avx512`].
 pub(super) struct Packed {
     pub(super) lines: Vec<Line>,
 }
@@ -117,10 +117,10 @@ pub(super) struct Packed {
 impl Packed {
     /// Rounds and packs `x`, `m` rows of `cols`, whole groups of 32.
     pub(super) fn new(cpu: &Cpu, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
-        let order = Order::new(format);
         let stride = match cpu.path() {
-            Path::Avx2 | Path::Avx512 | Path::Amx => CROSSED,
-            _ => order.lines(),
+            Path::Avx2 => crossed_avx2::lines_of(format),
+            Path::Avx512 | Path::Amx => CROSSED,
+            _ => Order::new(format).lines(),
         };
         let chunks = cols.div_ceil(CHUNK);
         let mut lines = vec![Line([0; 64]); chunks * m * stride];
@@ -130,12 +130,8 @@ impl Packed {
             let lines = unsafe { cells.part(chunk * m * stride, m * stride) };
             let columns = chunk * CHUNK..cols.min((chunk + 1) * CHUNK);
             for (token, lines) in lines.chunks_exact_mut(stride).enumerate() {
-                pack(
-                    cpu.path(),
-                    order,
-                    &x[token * cols..][columns.clone()],
-                    lines,
-                );
+                let row = &x[token * cols..][columns.clone()];
+                pack(cpu.path(), format, row, lines);
             }
         };
         if m * cols < ALONE {
@@ -148,7 +144,8 @@ impl Packed {
 }
 
 /// Packs what there is of one chunk of one row. The processor has `path`.
-fn pack(path: Path, order: Order, row: &[f32], lines: &mut [Line]) {
+fn pack(path: Path, format: Format, row: &[f32], lines: &mut [Line]) {
+    let order = Order::new(format);
     let mut filled = [0.0; CHUNK];
     let row = row.first_chunk().unwrap_or_else(|| {
         filled[..row.len()].copy_from_slice(row);
@@ -159,13 +156,7 @@ fn pack(path: Path, order: Order, row: &[f32], lines: &mut [Line]) {
     });
     match path {
         // SAFETY: the caller has the instructions of `path`.
-        Path::Avx2 => unsafe {
-            let mut plain = [Line([0; 64]); MOST_LINES];
-            let plain = &mut plain[..order.lines()];
-            pack_avx2::fill(order, row, plain);
-            let crossed = lines.as_mut_array().expect("lines of a chunk");
-            crossed_avx2::activations(order, plain, crossed);
-        },
+        Path::Avx2 => unsafe { pack_avx2::fill(format, row, lines) },
         // SAFETY: the caller has the instructions of `path`.
         Path::Avx512 | Path::Amx => unsafe {
             let mut plain = [Line([0; 64]); MOST_LINES];

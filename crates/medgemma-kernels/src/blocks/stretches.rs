@@ -7,7 +7,7 @@ use crate::lines::Line;
 use crate::matrix::{Format, Matrix};
 
 use super::few::Row;
-use super::packed::{CHUNK, CROSSED};
+use super::packed::CHUNK;
 
 /// Bytes of activations at most that rows of weights go by together: what does not stay in the first-level
 /// cache, of 32 or 48 kB, every two rows of weights fetch again. With AVX-512 24 kB were a tenth slower where
@@ -59,7 +59,7 @@ pub(super) unsafe fn piece(
     let each = match rows.len() {
         // They alone would find nothing in the cache again.
         ..=2 => chunks.max(1),
-        _ => stretch(chunks, m),
+        _ => stretch(chunks, size_of_val(lines)),
     };
     let stretches = chunks.div_ceil(each);
     // Each of the two rows goes on where the one before it ended: a processor foresees that, which it
@@ -96,9 +96,9 @@ pub(super) unsafe fn piece(
     }
 }
 
-/// Chunks of a stretch, of `chunks` and of `m` rows of activations.
-fn stretch(chunks: usize, m: usize) -> usize {
-    let most = NEAR / (size_of::<Line>() * CROSSED * m.max(1));
+/// Chunks of a stretch, of `chunks` whose activations are some `bytes` together.
+fn stretch(chunks: usize, bytes: usize) -> usize {
+    let most = NEAR * chunks / bytes.max(1);
     let stretches = chunks.div_ceil(most.max(1)).max(1);
     chunks.div_ceil(stretches).max(1)
 }
