@@ -2,10 +2,14 @@
 //!
 //! A register of [`Order`] has halves of two groups, a lane of 128 bits each. Of four registers with eight
 //! groups the first 32 bits of each half make a register, the second ones the next, and so on: each lane then
-//! has integers of a group of its own, and so have those of the four other registers. So their products
-//! add up in 16 bits, eight pairs of at most 2 · 15 · 127, four of 2 · 31 · 127 or two of 2 · 63 · 127, before
-//! they are widened, and are scaled once. Those of `Q8_0` are widened at once; of `Q6_K` each four registers have
-//! their own groups, half as long.
+//! has integers of a group of its own, and so have those of the four other registers; of `Q6_K` each four
+//! registers have their own groups, half as long. So a lane is scaled once.
+//!
+//! The instruction for 8 bits multiplies unsigned by signed and adds two products in 16 bits, where it saturates
+//! beyond 2 · 128 · 127. Sums stay in 16 bits over a whole group where they fit: those of `q − z`, which
+//! begin at `−z·Σx` and may wrap before their end, are at most 16 · 16 · 127 (`Q5_0`; `Q4_0` half of it) or 8 · 32 · 127
+//! (`Q6_K`), and with no `z` 16 · 15 · 127. Five bits without `z` fit for half a group, and products of `Q8_0` are
+//! widened at once.
 
 use core::arch::x86_64::*;
 
@@ -68,12 +72,15 @@ const fn lanes(order: Order) -> [i32; 8] {
     lanes
 }
 
+/// Lines of a chunk of weights that is kept: eight registers of integers, scales, and offsets or other scales.
+pub(super) const STORED: usize = 5;
+
 /// A chunk of weights, crossed.
 pub(super) struct Crossed {
     /// As [`fours`] says.
-    q: [[__m256i; 4]; 2],
+    pub(super) q: [[__m256i; 4]; 2],
     /// Lane by lane; the second ones of `Q6_K` alone.
-    scales: [__m256; 2],
+    pub(super) scales: [__m256; 2],
     /// Eight offsets in the order of the row, where there are any.
     offsets: __m256,
 }
@@ -124,6 +131,57 @@ impl Crossed {
         }
     }
 
+    /// Keeps the chunk.
+    ///
+    /// # Panics
+    /// When there are no [`STORED`] lines.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn store<const FORMAT: u8>(&self, lines: &mut [Line]) {
+        assert_eq!(lines.len(), STORED, "lines of a chunk");
+        let registers = lines.as_mut_ptr().cast::<__m256i>();
+        let second = if const { Order::new(format_of(FORMAT)).sums_each } {
+            self.scales[1]
+        } else {
+            self.offsets
+        };
+        // SAFETY: the lines are ten registers, aligned.
+        unsafe {
+            for (index, &q) in self.q.as_flattened().iter().enumerate() {
+                _mm256_store_si256(registers.add(index), q);
+            }
+            _mm256_store_ps(registers.add(8).cast(), self.scales[0]);
+            _mm256_store_ps(registers.add(9).cast(), second);
+        }
+    }
+
+    /// A chunk that was kept.
+    ///
+    /// # Panics
+    /// When there are no [`STORED`] lines.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn load<const FORMAT: u8>(lines: &[Line]) -> Self {
+        assert_eq!(lines.len(), STORED, "lines of a chunk");
+        let registers = lines.as_ptr().cast::<__m256i>();
+        let mut q = [[_mm256_setzero_si256(); 4]; 2];
+        // SAFETY: the lines are ten registers, aligned.
+        let (first, second) = unsafe {
+            for (index, q) in q.as_flattened_mut().iter_mut().enumerate() {
+                *q = _mm256_load_si256(registers.add(index));
+            }
+            (
+                _mm256_load_ps(registers.add(8).cast()),
+                _mm256_load_ps(registers.add(9).cast()),
+            )
+        };
+        Self {
+            q,
+            scales: [first, second],
+            offsets: second,
+        }
+    }
+
     /// The first `groups` of eight groups alone: the others' scales and offsets become zero.
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -148,39 +206,36 @@ impl Crossed {
         let order = const { Order::new(format_of(FORMAT)) };
         // SAFETY: within the lines, aligned.
         let x = |index: usize| unsafe { _mm256_load_si256(lines.cast::<__m256i>().add(index)) };
-        let first = [x(0), x(1), x(2), x(3)];
-        let second = [x(4), x(5), x(6), x(7)];
+        let (first, second) = ([x(0), x(1), x(2), x(3)], [x(4), x(5), x(6), x(7)]);
+        let one = _mm256_set1_epi16(1);
         let mut add = |products: __m256i, scales: __m256, index: usize| {
             let scales = _mm256_mul_ps(scales, _mm256_castsi256_ps(x(scales_at(order) + index)));
             *sums = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scales, *sums);
         };
-        let q = &self.q;
+        let [low, high] = &self.q;
         match const { format_of(FORMAT) } {
-            Format::Q6K => {
-                let products = _mm256_add_epi32(of_six_bits(&q[0], first), x(BEGIN));
-                add(products, self.scales[0], 0);
-                let products = _mm256_add_epi32(of_six_bits(&q[1], second), x(BEGIN + 1));
-                add(products, self.scales[1], 1);
-            }
             Format::Q8_0 => {
-                let products = _mm256_add_epi32(signed(&q[0], first), signed(&q[1], second));
+                let products = _mm256_add_epi32(signed(low, first), signed(high, second));
                 add(products, self.scales[0], 0);
             }
-            format => {
-                let one = _mm256_set1_epi16(1);
-                let (first, second) = (in_16_bits(&q[0], first), in_16_bits(&q[1], second));
-                let mut products = if matches!(format, Format::Q5_0 | Format::Q5_1 | Format::Q5K) {
-                    _mm256_add_epi32(
-                        _mm256_madd_epi16(first, one),
-                        _mm256_madd_epi16(second, one),
-                    )
-                } else {
-                    _mm256_madd_epi16(_mm256_add_epi16(first, second), one)
-                };
+            Format::Q6K => {
+                let products = _mm256_add_epi16(in_16_bits(low, first), x(BEGIN));
+                add(_mm256_madd_epi16(products, one), self.scales[0], 0);
+                let products = _mm256_add_epi16(in_16_bits(high, second), x(BEGIN + 1));
+                add(_mm256_madd_epi16(products, one), self.scales[1], 1);
+            }
+            Format::Q5_1 | Format::Q5K => {
+                let first = _mm256_madd_epi16(in_16_bits(low, first), one);
+                let second = _mm256_madd_epi16(in_16_bits(high, second), one);
+                add(_mm256_add_epi32(first, second), self.scales[0], 0);
+            }
+            _ => {
+                let (first, second) = (in_16_bits(low, first), in_16_bits(high, second));
+                let mut products = _mm256_add_epi16(first, second);
                 if !order.offsets {
-                    products = _mm256_add_epi32(products, x(BEGIN));
+                    products = _mm256_add_epi16(products, x(BEGIN));
                 }
-                add(products, self.scales[0], 0);
+                add(_mm256_madd_epi16(products, one), self.scales[0], 0);
             }
         }
         if order.offsets {
@@ -235,24 +290,12 @@ impl Crossed {
     }
 }
 
-/// The sums of products of four registers in 16 bits.
+/// The sums of products of four registers in 16 bits, which may wrap until what they begin with is added.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn in_16_bits(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
     let [a, b, c, d] = [0, 1, 2, 3].map(|index| _mm256_maddubs_epi16(q[index], x[index]));
     _mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d))
-}
-
-/// The sums of products of four registers of six bits, of which 16 bits hold two pairs.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn of_six_bits(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
-    let one = _mm256_set1_epi16(1);
-    let [a, b, c, d] = [0, 1, 2, 3].map(|index| _mm256_maddubs_epi16(q[index], x[index]));
-    _mm256_add_epi32(
-        _mm256_madd_epi16(_mm256_add_epi16(a, b), one),
-        _mm256_madd_epi16(_mm256_add_epi16(c, d), one),
-    )
 }
 
 /// The sums of products of four registers of signed bytes, two of which are at most 2 · 128 · 127.

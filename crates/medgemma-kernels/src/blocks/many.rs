@@ -1,5 +1,5 @@
 //! Products of many rows of activations with blocks of weights, in 8-bit integers: bound by
-//! arithmetic.
+//! arithmetic. [`many_avx2`] says how with AVX2; here is how with AVX-512.
 //!
 //! The arithmetic is that of [`super::few`], and so are the results but for the order of the sums.
 //! Lanes are tokens: activations are packed once, 16 tokens to a tile; the weights of some rows are
@@ -37,13 +37,12 @@ pub(super) const SLAB: usize = 5 * CHUNK;
 /// Groups of a slab.
 const SLAB_GROUPS: usize = SLAB / GROUP;
 
-/// Tokens from which on the kernel of `path` is faster than that for a few: it computes 16 at once, in
-/// AVX2 also 8. None if there is none.
-pub(super) fn least(path: Path, format: Format) -> Option<usize> {
+/// Tokens from which on the kernel of `path` is faster than that for a few: with AVX-512 it computes 16 at once,
+/// with AVX2 it unpacks weights once for all. None if there is none.
+pub(super) fn least(path: Path) -> Option<usize> {
     match path {
-        // Two planes are multiplied where the kernel for a few has one.
-        Path::Avx2 if many_avx2::planes_of(format) == 2 => Some(17),
-        Path::Avx2 | Path::Avx512 => Some(13),
+        Path::Avx2 => Some(9),
+        Path::Avx512 => Some(13),
         _ => None,
     }
 }
@@ -57,6 +56,9 @@ pub(super) fn linear(
     bias: Option<&[f32]>,
     out: &mut [f32],
 ) {
+    if cpu.path() == Path::Avx2 {
+        return many_avx2::linear(cpu, x, weight, bias, out);
+    }
     let (rows, cols) = (weight.rows(), weight.cols());
     let out = Output::new(out, rows, bias);
     let tiles = Tiles::pack(cpu, weight.format(), x, out.m(), cols);
@@ -70,7 +72,7 @@ pub(super) fn linear(
         let (first, block) = (piece / blocks * chunk, piece % blocks);
         let piece_rows = first..rows.min(first + chunk);
         let piece_tiles = block * PIECE_TILES..tiles.count.min((block + 1) * PIECE_TILES);
-        let sums = piece_sums(cpu.path(), weight, &piece_rows, &tiles, &piece_tiles);
+        let sums = piece_sums(weight, &piece_rows, &tiles, &piece_tiles);
         for (index, tile) in piece_tiles.clone().enumerate() {
             for row in (0..piece_rows.len()).step_by(TILE) {
                 let next = piece_rows.len().min(row + TILE);
@@ -104,11 +106,7 @@ pub(super) struct Tiles {
 
 impl Tiles {
     fn pack(cpu: &Cpu, format: Format, x: &[f32], m: usize, cols: usize) -> Self {
-        let path = cpu.path();
-        let stride = match path {
-            Path::Avx2 => many_avx2::lines_of(format),
-            _ => many_avx512::lines_of(format),
-        };
+        let stride = many_avx512::lines_of(format);
         let (count, groups) = (m.div_ceil(TILE), cols / GROUP);
         let mut lines = Lines::any(count * groups * stride);
         let cells = Cells::new(&mut lines);
@@ -121,12 +119,7 @@ impl Tiles {
                 let lines = unsafe { cells.part((tile * groups + group) * stride, stride) };
                 let x = &x[tokens.start * cols + group * GROUP..];
                 // SAFETY: the processor has the path (`Cpu`'s promise).
-                unsafe {
-                    match path {
-                        Path::Avx2 => many_avx2::pack(format, x, cols, tokens.len(), lines),
-                        _ => many_avx512::pack(format, x, cols, tokens.len(), lines),
-                    }
-                }
+                unsafe { many_avx512::pack(format, x, cols, tokens.len(), lines) };
             }
         });
         Self {
@@ -141,29 +134,20 @@ impl Tiles {
 
 /// Some rows of weights, a slab of columns, as bytes.
 pub(super) struct Slab {
-    /// Integers, `z` included, `SLAB` for each row: chunk by chunk, in each plane by plane.
+    /// Integers, `z` included, `SLAB` for each row.
     pub(super) q: Vec<u8>,
     /// `SLAB / 16` for each row: 16 for each chunk, of which formats with groups of 32 use eight.
     pub(super) scales: Vec<f32>,
     /// `SLAB / 32` for each row.
     pub(super) offsets: Vec<f32>,
-    path: Path,
     format: Format,
-    /// Parts of an integer, bytes of their own.
-    planes: usize,
 }
 
 impl Slab {
-    fn new(path: Path, format: Format, rows: usize) -> Self {
-        let planes = match path {
-            Path::Avx2 => many_avx2::planes_of(format),
-            _ => 1,
-        };
+    fn new(format: Format, rows: usize) -> Self {
         Self {
-            path,
             format,
-            planes,
-            q: vec![0; rows * planes * SLAB],
+            q: vec![0; rows * SLAB],
             scales: vec![0.0; rows * (SLAB / 16)],
             offsets: vec![0.0; rows * SLAB_GROUPS],
         }
@@ -182,16 +166,11 @@ impl Slab {
                 &last[..size]
             };
             let at = index * SLAB + chunk * CHUNK;
-            let q = &mut self.q[self.planes * at..][..self.planes * CHUNK];
+            let q = &mut self.q[at..][..CHUNK];
             let scales = &mut self.scales[at / 16..][..16];
             let offsets = &mut self.offsets[at / 32..][..8];
             // SAFETY: the processor has the path (`Cpu`'s promise).
-            unsafe {
-                match self.path {
-                    Path::Avx2 => many_avx2::unpack_chunk(format, whole, q, scales, offsets),
-                    _ => many_avx512::unpack_chunk(format, whole, q, scales, offsets),
-                }
-            }
+            unsafe { many_avx512::unpack_chunk(format, whole, q, scales, offsets) };
         }
     }
 }
@@ -207,15 +186,12 @@ pub(super) struct Product<'a> {
     pub(super) lines: &'a [Line],
     /// Lines from a tile to the next.
     pub(super) stride: usize,
-    /// Tokens of the tiles, which but for the last are full.
-    pub(super) tokens: usize,
     /// Six for each tile.
     pub(super) sums: &'a mut [Lanes],
 }
 
 /// The sums of a piece: as [`place`] says.
 fn piece_sums(
-    path: Path,
     weight: Matrix<'_>,
     rows: &Range<usize>,
     tiles: &Tiles,
@@ -224,8 +200,7 @@ fn piece_sums(
     let format = weight.format();
     let padded = rows.len().next_multiple_of(ROWS);
     let mut sums = vec![Lanes([0.0; TILE]); padded * piece.len()];
-    let tokens = piece.start * TILE..tiles.tokens.min(piece.end * TILE);
-    let mut slab = Slab::new(path, format, padded);
+    let mut slab = Slab::new(format, padded);
     for start in (0..tiles.groups).step_by(SLAB_GROUPS) {
         let groups = SLAB_GROUPS.min(tiles.groups - start);
         let bytes_of = |groups: usize| groups * GROUP / format.block_len() * format.block_bytes();
@@ -242,16 +217,10 @@ fn piece_sums(
                 groups,
                 lines,
                 stride,
-                tokens: tokens.len(),
                 sums,
             };
             // SAFETY: the processor has the path (`Cpu`'s promise).
-            unsafe {
-                match path {
-                    Path::Avx2 => many_avx2::multiply(format, product),
-                    _ => many_avx512::multiply(format, product),
-                }
-            }
+            unsafe { many_avx512::multiply(format, product) };
         }
     }
     sums

@@ -19,6 +19,8 @@ mod few_avx512;
 #[cfg(target_arch = "aarch64")]
 mod few_neon;
 #[cfg(target_arch = "x86_64")]
+mod lanes_avx2;
+#[cfg(target_arch = "x86_64")]
 mod many;
 #[cfg(target_arch = "x86_64")]
 mod many_avx2;
@@ -41,6 +43,8 @@ mod unpack;
 mod unpack_avx2;
 #[cfg(target_arch = "x86_64")]
 mod unpack_avx512;
+#[cfg(target_arch = "x86_64")]
+mod wide_avx2;
 
 use crate::cpu::Cpu;
 use crate::matrix::Matrix;
@@ -81,7 +85,7 @@ pub(crate) fn linear_many(
         return;
     }
     #[cfg(target_arch = "x86_64")]
-    if cols > 0 && many::least(cpu.path(), weight.format()).is_some_and(|least| m >= least) {
+    if cols > 0 && many::least(cpu.path()).is_some_and(|least| m >= least) {
         return many::linear(cpu, x, weight, bias, out);
     }
     few::linear(cpu, x, weight, bias, out);

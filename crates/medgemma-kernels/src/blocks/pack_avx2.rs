@@ -4,7 +4,8 @@ use core::arch::x86_64::*;
 
 use super::activations::{GROUP, TINY};
 use super::crossed_avx2::{BEGIN, cross, lane_by_lane, pieces, scales_at};
-use super::decode::format_of;
+use super::decode::{format_of, zero};
+use super::lanes_avx2::across;
 use super::packed::{CHUNK, Order};
 use crate::lines::Line;
 use crate::matrix::Format;
@@ -42,7 +43,7 @@ fn fill_for<const FORMAT: u8>(x: &[f32; CHUNK], lines: &mut [Line]) {
         }
         for (place, crossed) in cross(rows).into_iter().enumerate() {
             put(index * 4 + place, crossed);
-            sums = _mm256_add_epi32(sums, sums_of_fours(crossed));
+            sums = _mm256_add_epi16(sums, sums_of_pairs(crossed));
         }
         // Groups of 32 have integers in all registers, and their sums and scales once.
         if order.sums_each || index == 1 {
@@ -51,11 +52,15 @@ fn fill_for<const FORMAT: u8>(x: &[f32; CHUNK], lines: &mut [Line]) {
             put(scales_at(order) + place, _mm256_castps_si256(scales));
             let begin = if order.offsets {
                 let scales = _mm256_mul_ps(scales, _mm256_set1_ps(order.sign));
+                let sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
                 let totals = _mm256_mul_ps(scales, _mm256_cvtepi32_ps(sums));
                 let lanes = const { &lanes_of_groups(Order::new(format_of(FORMAT))) };
                 _mm256_castps_si256(lane_by_lane(lanes, totals))
             } else {
-                _mm256_mullo_epi32(sums, _mm256_set1_epi32(-order.zero))
+                _mm256_mullo_epi16(
+                    sums,
+                    _mm256_set1_epi16(-i16::from(zero(const { format_of(FORMAT) }))),
+                )
             };
             put(BEGIN + place, begin);
             sums = _mm256_setzero_si256();
@@ -91,18 +96,22 @@ const fn lanes_of_groups(order: Order) -> [i32; 8] {
 #[target_feature(enable = "avx2")]
 fn round(x: &[f32; CHUNK], integers: &mut [u8; CHUNK]) -> __m256 {
     // As bits, magnitudes are in order, and what is not finite is above all others.
-    let mut most = [_mm256_setzero_si256(); 8];
+    let mut most = [_mm256_setzero_ps(); 8];
     for (most, group) in most.iter_mut().zip(x.as_chunks::<GROUP>().0) {
+        let mut largest = _mm256_setzero_si256();
         for x in group.as_chunks().0 {
             let magnitude = _mm256_and_si256(load(x), _mm256_set1_epi32(i32::MAX));
-            *most = _mm256_max_epi32(*most, magnitude);
+            largest = _mm256_max_epi32(largest, magnitude);
         }
+        *most = _mm256_castsi256_ps(largest);
     }
-    let most = largest(most);
-    let number = _mm256_castsi256_ps(most);
+    let number = across(most, |a, b| {
+        let (a, b) = (_mm256_castps_si256(a), _mm256_castps_si256(b));
+        _mm256_castsi256_ps(_mm256_max_epi32(a, b))
+    });
     let finite = _mm256_castsi256_ps(_mm256_cmpgt_epi32(
         _mm256_set1_epi32(f32::INFINITY.to_bits().cast_signed()),
-        most,
+        _mm256_castps_si256(number),
     ));
     let usable = _mm256_cmp_ps::<_CMP_GT_OQ>(number, _mm256_set1_ps(TINY));
     let usable = _mm256_and_ps(finite, usable);
@@ -135,29 +144,6 @@ fn round(x: &[f32; CHUNK], integers: &mut [u8; CHUNK]) -> __m256 {
     _mm256_blendv_ps(_mm256_set1_ps(f32::NAN), scales, finite)
 }
 
-/// The largest lane of each of eight registers.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn largest([a, b, c, d, e, f, g, h]: [__m256i; 8]) -> __m256i {
-    let mut halves = [_mm256_setzero_si256(); 4];
-    for (halves, [low, high]) in halves.iter_mut().zip([[a, e], [b, f], [c, g], [d, h]]) {
-        let first = _mm256_permute2x128_si256::<0x20>(low, high);
-        *halves = _mm256_max_epi32(first, _mm256_permute2x128_si256::<0x31>(low, high));
-    }
-    let [a, b, c, d] = halves;
-    let mut pairs = [_mm256_setzero_ps(); 2];
-    for (pairs, [low, high]) in pairs.iter_mut().zip([[a, b], [c, d]]) {
-        let first = _mm256_unpacklo_epi64(low, high);
-        let second = _mm256_unpackhi_epi64(low, high);
-        *pairs = _mm256_castsi256_ps(_mm256_max_epi32(first, second));
-    }
-    let [low, high] = pairs;
-    _mm256_max_epi32(
-        _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(low, high)),
-        _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(low, high)),
-    )
-}
-
 /// Eight numbers, as bits.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -178,67 +164,11 @@ fn two(integers: &[u8; CHUNK], [low, high]: [u8; 2]) -> __m256i {
     _mm256_set_m128i(high, low)
 }
 
-/// Rounds one group as [`super::activations::round_group`] does; its scale, and the sum of its
-/// integers.
+/// The sums of each two signed bytes.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn round_group(x: &[f32; GROUP], integers: &mut [u8; GROUP]) -> (f32, f32) {
-    // SAFETY: it is 128 bytes.
-    let x: [__m256; 4] =
-        [0, 1, 2, 3].map(|index| unsafe { _mm256_loadu_ps(x[index * 8..].as_ptr()) });
-    // As bits, magnitudes are in order, and what is not finite is above all others.
-    let magnitude = _mm256_set1_epi32(i32::MAX);
-    let bits = x.map(|x| _mm256_and_si256(_mm256_castps_si256(x), magnitude));
-    let most = _mm256_max_epi32(
-        _mm256_max_epi32(bits[0], bits[1]),
-        _mm256_max_epi32(bits[2], bits[3]),
-    );
-    let most = _mm_max_epi32(
-        _mm256_castsi256_si128(most),
-        _mm256_extracti128_si256::<1>(most),
-    );
-    let most = _mm_max_epi32(most, _mm_shuffle_epi32::<0b01_00_11_10>(most));
-    let most = _mm_max_epi32(most, _mm_shuffle_epi32::<0b10_11_00_01>(most));
-    let largest = _mm_cvtss_f32(_mm_castsi128_ps(most));
-    let inverse = if largest.is_finite() && largest > TINY {
-        127.0 / largest
-    } else {
-        0.0
-    };
-    let scale = if largest.is_finite() {
-        largest / 127.0
-    } else {
-        f32::NAN
-    };
-    let rounded = x.map(|x| _mm256_cvtps_epi32(_mm256_mul_ps(x, _mm256_set1_ps(inverse))));
-    // What is not finite becomes the least integer, which would not be zero when narrowed.
-    let usable = _mm256_set1_epi32(if inverse == 0.0 { 0 } else { -1 });
-    let rounded = rounded.map(|rounded| _mm256_and_si256(rounded, usable));
-    let words = [
-        _mm256_packs_epi32(rounded[0], rounded[1]),
-        _mm256_packs_epi32(rounded[2], rounded[3]),
-    ];
-    let bytes = _mm256_permutevar8x32_epi32(
-        _mm256_packs_epi16(words[0], words[1]),
-        _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0),
-    );
-    store(integers, 0, bytes);
-    let sums = sums_of_fours(bytes);
-    let sums = _mm_add_epi32(
-        _mm256_castsi256_si128(sums),
-        _mm256_extracti128_si256::<1>(sums),
-    );
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b01_00_11_10>(sums));
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b10_11_00_01>(sums));
-    (scale, _mm_cvtss_f32(_mm_cvtepi32_ps(sums)))
-}
-
-/// The sums of each four signed bytes.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn sums_of_fours(bytes: __m256i) -> __m256i {
-    let pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
-    _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
+fn sums_of_pairs(bytes: __m256i) -> __m256i {
+    _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes)
 }
 
 #[inline]

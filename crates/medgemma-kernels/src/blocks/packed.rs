@@ -144,7 +144,7 @@ impl Packed {
 }
 
 /// Packs what there is of one chunk of one row. The processor has `path`.
-fn pack(path: Path, format: Format, row: &[f32], lines: &mut [Line]) {
+pub(super) fn pack(path: Path, format: Format, row: &[f32], lines: &mut [Line]) {
     let order = Order::new(format);
     let mut filled = [0.0; CHUNK];
     let row = row.first_chunk().unwrap_or_else(|| {

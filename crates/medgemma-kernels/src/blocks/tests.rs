@@ -612,7 +612,8 @@ fn registers_of_activations_are_crossed_as_their_weights_are() {
                     Format::Q4K | Format::Q5K => lane / 4 * 2 + lane % 4 / 2 + lane % 2 * 4,
                     _ => lane / 4 + lane % 4 * 2,
                 };
-                let mut sums = [0; 2];
+                // Of the two integers of each 16 bits.
+                let mut sums = [[0i16; 2]; 2];
                 for register in 0..8 {
                     let piece = if halves == 2 {
                         register / 4 * 8 + group
@@ -623,10 +624,12 @@ fn registers_of_activations_are_crossed_as_their_weights_are() {
                     let integers = &rounded.integers[column..][..4];
                     let bytes = word(register, lane).map(u8::cast_signed);
                     assert_eq!(bytes, integers, "{format} register {register} lane {lane}");
-                    let sum = integers.iter().map(|&x| i32::from(x)).sum::<i32>();
-                    sums[if halves == 2 { register / 4 } else { 0 }] += sum;
+                    let sums = &mut sums[if halves == 2 { register / 4 } else { 0 }];
+                    for (sum, pair) in sums.iter_mut().zip(integers.as_chunks::<2>().0) {
+                        *sum += i16::from(pair[0]) + i16::from(pair[1]);
+                    }
                 }
-                for (half, sum) in sums.into_iter().enumerate().take(halves) {
+                for (half, sums) in sums.into_iter().enumerate().take(halves) {
                     let group = chunk * 8
                         + if halves == 2 {
                             half * 4 + group / 2
@@ -637,8 +640,13 @@ fn registers_of_activations_are_crossed_as_their_weights_are() {
                     let alike = scale == expected || scale.is_nan() && expected.is_nan();
                     assert!(alike, "{format}: {scale} for {expected}, lane {lane}");
                     if !order.offsets {
-                        let begin = i32::from_le_bytes(word(8 + half, lane));
-                        assert_eq!(begin, -order.zero * sum, "{format} lane {lane}");
+                        let zero = i16::try_from(order.zero).expect("a byte");
+                        let begin = sums.map(|sum| sum.wrapping_mul(-zero).to_le_bytes());
+                        assert_eq!(
+                            word(8 + half, lane),
+                            begin.as_flattened(),
+                            "{format} {lane}"
+                        );
                     }
                 }
                 if order.offsets {
