@@ -276,18 +276,47 @@ impl Crossed {
     pub(super) unsafe fn add_apart<const FORMAT: u8>(
         &self,
         lines: *const Line,
-        [first, second]: [&mut __m256; 2],
+        sums: [&mut __m256; 2],
     ) {
         let mut both = _mm256_setzero_ps();
         // SAFETY: the caller's word.
         unsafe { self.add::<FORMAT>(lines, &mut both) };
-        // Lanes 2 and 3 of each four are of the later four groups. They come to 0 and 1, since what a row
-        // sums up to must not depend on which of two it is.
-        let later = _mm256_permute_ps::<0b01_00_11_10>(both);
-        let zero = _mm256_setzero_ps();
-        *first = _mm256_add_ps(*first, _mm256_blend_ps::<0b1100_1100>(both, zero));
-        *second = _mm256_add_ps(*second, _mm256_blend_ps::<0b1100_1100>(later, zero));
+        add_halves(both, sums);
     }
+
+    /// [`Self::add_apart`] with each of `pairs` chunks of activations, to twice as many sums.
+    ///
+    /// # Safety
+    /// `lines` are [`lines_of`] the format for each pair, and there are as many sums.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn add_pairs<const FORMAT: u8>(
+        &self,
+        mut lines: *const Line,
+        mut sums: *mut __m256,
+        pairs: usize,
+    ) {
+        for _ in 0..pairs {
+            // SAFETY: the caller's word.
+            unsafe {
+                self.add_apart::<FORMAT>(lines, [&mut *sums, &mut *sums.add(1)]);
+                lines = lines.add(const { lines_of(format_of(FORMAT)) });
+                sums = sums.add(2);
+            }
+        }
+    }
+}
+
+/// Adds what the first four groups of a chunk come to to one sum, and what the others do to another.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn add_halves(both: __m256, [first, second]: [&mut __m256; 2]) {
+    // Lanes 2 and 3 of each four are of the later four groups. They come to 0 and 1, since what is summed up
+    // must not depend on which of two it is.
+    let later = _mm256_permute_ps::<0b01_00_11_10>(both);
+    let zero = _mm256_setzero_ps();
+    *first = _mm256_add_ps(*first, _mm256_blend_ps::<0b1100_1100>(both, zero));
+    *second = _mm256_add_ps(*second, _mm256_blend_ps::<0b1100_1100>(later, zero));
 }
 
 /// The sums of products of four registers in 16 bits, which may wrap until what they begin with is added.

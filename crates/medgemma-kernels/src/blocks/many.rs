@@ -99,7 +99,6 @@ fn place(tiles: usize, row: usize, tile: usize) -> usize {
 pub(super) struct Tiles {
     lines: Lines,
     groups: usize,
-    tokens: usize,
     count: usize,
     stride: usize,
 }
@@ -125,7 +124,6 @@ impl Tiles {
         Self {
             lines,
             groups,
-            tokens: m,
             count,
             stride,
         }

@@ -15,7 +15,7 @@ use crate::linear::{Output, write_sums};
 use crate::lines::{Line, Lines};
 use crate::matrix::{Format, Matrix};
 
-use super::crossed_avx2::{self, Crossed, STORED, scales_at};
+use super::crossed_avx2::{self, Crossed, STORED};
 use super::decode::format_of;
 use super::lanes_avx2::across;
 use super::many::TILE;
@@ -96,10 +96,13 @@ pub(super) fn linear(
     });
 }
 
-/// Activations, rounded and crossed: tile by tile, in each chunk by chunk, and in these token by token.
+/// Activations, rounded and crossed: tile by tile, in each chunk by chunk, and in these token by token; or, of a half
+/// chunk that rows end with, in pairs of tokens, if the format [`Order::joins`].
 struct Tiles {
     lines: Lines,
     chunks: usize,
+    /// Whether the last chunk is of pairs.
+    in_pairs: bool,
     tokens: usize,
     /// Lines of a chunk of a token.
     each: usize,
@@ -108,27 +111,37 @@ struct Tiles {
 impl Tiles {
     fn pack(cpu: &Cpu, format: Format, x: &[f32], tokens: usize, cols: usize) -> Self {
         let (chunks, each) = (cols.div_ceil(CHUNK), lines_of(format));
+        let in_pairs = Order::new(format).joins(cols % CHUNK);
         let mut lines = Lines::any(tokens.next_multiple_of(TILE) * chunks * each);
         let cells = Cells::new(&mut lines);
         cpu.pool().run(tokens.div_ceil(TILE) * chunks, &|piece| {
             // SAFETY: this piece alone writes its chunk of its tile.
             let lines = unsafe { cells.part(piece * TILE * each, TILE * each) };
+            let mut lines = lines.chunks_exact_mut(each);
             let (tile, chunk) = (piece / chunks, piece % chunks);
             let columns = chunk * CHUNK..cols.min((chunk + 1) * CHUNK);
-            let rows = x.chunks_exact(cols).skip(tile * TILE);
-            for (row, lines) in rows.zip(lines.chunks_exact_mut(each)) {
-                let row = &row[columns.clone()];
-                if is_wide(format) {
-                    // SAFETY: the processor has the path (`Cpu`'s promise).
-                    unsafe { pack_wide(format, row, lines) };
-                } else {
-                    pack(Path::Avx2, format, row, lines);
+            let rows = tile * TILE..tokens.min((tile + 1) * TILE);
+            let row = |token: usize| &x[token * cols..][columns.clone()];
+            if in_pairs && chunk + 1 == chunks {
+                for (token, lines) in rows.clone().step_by(2).zip(&mut lines) {
+                    let mut both = [0.0; CHUNK];
+                    let (first, second) = both.split_at_mut(CHUNK / 2);
+                    first.copy_from_slice(row(token));
+                    if token + 1 < rows.end {
+                        second.copy_from_slice(row(token + 1));
+                    }
+                    pack_chunk(format, &both, lines);
+                }
+            } else {
+                for (token, lines) in rows.zip(&mut lines) {
+                    pack_chunk(format, row(token), lines);
                 }
             }
         });
         Self {
             lines,
             chunks,
+            in_pairs,
             tokens,
             each,
         }
@@ -150,22 +163,15 @@ impl Tiles {
     }
 }
 
-/// Packs a chunk of a token in 16 bits.
-#[target_feature(enable = "avx2")]
-fn pack_wide(format: Format, row: &[f32], lines: &mut [Line]) {
+/// Packs a chunk of activations.
+fn pack_chunk(format: Format, x: &[f32], lines: &mut [Line]) {
+    if !is_wide(format) {
+        return pack(Path::Avx2, format, x, lines);
+    }
     let mut bytes = [Line([0; 64]); STORED];
-    let bytes = &mut bytes[..crossed_avx2::lines_of(format)];
-    pack(Path::Avx2, format, row, bytes);
-    let registers = bytes.as_ptr().cast::<__m256i>();
-    let mut integers = [_mm256_setzero_si256(); 8];
-    // SAFETY: the lines are ten registers, aligned.
-    let scales = unsafe {
-        for (index, integers) in integers.iter_mut().enumerate() {
-            *integers = _mm256_load_si256(registers.add(index));
-        }
-        _mm256_load_ps(registers.add(scales_at(Order::new(format))).cast())
-    };
-    wide_avx2::widen(&integers, scales, lines);
+    pack(Path::Avx2, format, x, &mut bytes);
+    // SAFETY: the processor has the path (`Cpu`'s promise).
+    unsafe { wide_avx2::widen_packed(&bytes, lines) };
 }
 
 /// The sums of a piece, tile by tile and row by row, of each token in eight lanes.
@@ -211,6 +217,8 @@ fn sums_of<const FORMAT: u8>(
             ask_ahead::<FORMAT>(weight.row(row), &chunks);
             unpack::<FORMAT>(weight.row(row), &chunks, unpacked);
         }
+        // Of the chunks of this slab those of single tokens.
+        let single = chunks.len() - usize::from(tiles.in_pairs && chunks.end == tiles.chunks);
         for (index, tile) in piece.clone().enumerate() {
             let (x, tokens) = (tiles.slab(tile, &chunks), tiles.tokens(tile));
             for (row, unpacked) in unpacked.chunks_exact(slab * each).enumerate() {
@@ -218,7 +226,8 @@ fn sums_of<const FORMAT: u8>(
                 if start == 0 {
                     sums.fill(Line([0; 64]));
                 }
-                multiply::<FORMAT>(&unpacked[..chunks.len() * each], x, tokens, sums);
+                let unpacked = &unpacked[..chunks.len() * each];
+                multiply::<FORMAT>(unpacked, x, single, tokens, sums);
             }
         }
     }
@@ -240,17 +249,21 @@ fn ask_ahead<const FORMAT: u8>(row: &[u8], chunks: &Range<usize>) {
     }
 }
 
-/// Unpacks some chunks of a row, the last of which it may end within.
+/// Unpacks some chunks of a row, the last of which it may end within; a half chunk twice, if the format
+/// [`Order::joins`].
 #[target_feature(enable = "avx2,f16c")]
 fn unpack<const FORMAT: u8>(row: &[u8], chunks: &Range<usize>, unpacked: &mut [Line]) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
     let each = const { unpacked_of(format_of(FORMAT)) };
+    let joins = const { Order::new(format_of(FORMAT)).joins(CHUNK / 2) };
     for (chunk, unpacked) in chunks.clone().zip(unpacked.chunks_exact_mut(each)) {
         let bytes = &row[chunk * size..];
-        // SAFETY: a whole chunk is readable.
+        // SAFETY: a whole chunk is readable, or half of one twice.
         let chunk = unsafe {
             if bytes.len() >= size {
                 Crossed::unpack::<FORMAT>(bytes.as_ptr())
+            } else if bytes.len() == size / 2 && joins {
+                Crossed::unpack_halves::<FORMAT>([bytes.as_ptr(); 2])
             } else {
                 let mut last = [0; LONGEST];
                 last[..bytes.len()].copy_from_slice(bytes);
@@ -270,9 +283,16 @@ fn unpack<const FORMAT: u8>(row: &[u8], chunks: &Range<usize>, unpacked: &mut [L
     }
 }
 
-/// Adds the products of some chunks of a row with those of a tile.
+/// Adds the products of some chunks of a row with those of a tile, of which all but the first `single` are of pairs of
+/// tokens.
 #[target_feature(enable = "avx2,fma")]
-fn multiply<const FORMAT: u8>(unpacked: &[Line], x: &[Line], tokens: usize, sums: &mut [Line]) {
+fn multiply<const FORMAT: u8>(
+    unpacked: &[Line],
+    x: &[Line],
+    single: usize,
+    tokens: usize,
+    sums: &mut [Line],
+) {
     let (each, size) = const {
         let format = format_of(FORMAT);
         (unpacked_of(format), TILE * lines_of(format))
@@ -282,14 +302,22 @@ fn multiply<const FORMAT: u8>(unpacked: &[Line], x: &[Line], tokens: usize, sums
         "as many chunks of a tile, and its sums"
     );
     let sums = sums.as_mut_ptr().cast();
-    let tokens = black_box(tokens);
-    for (unpacked, x) in unpacked.chunks_exact(each).zip(x.chunks_exact(size)) {
-        // SAFETY: by the assertion.
+    let chunks = unpacked.chunks_exact(each).zip(x.chunks_exact(size));
+    let (count, pairs) = (black_box(tokens), black_box(tokens.div_ceil(2)));
+    for (index, (unpacked, x)) in chunks.enumerate() {
+        // SAFETY: by the assertion; a tile has an even number of sums.
         unsafe {
-            if is_wide(const { format_of(FORMAT) }) {
-                wide_avx2::add_each(unpacked, x, tokens, sums);
-            } else {
-                Crossed::load::<FORMAT>(unpacked).add_each::<FORMAT>(x.as_ptr(), sums, tokens);
+            match (is_wide(const { format_of(FORMAT) }), index < single) {
+                (true, true) => wide_avx2::add_each::<false>(unpacked, x, count, sums),
+                (true, false) => wide_avx2::add_each::<true>(unpacked, x, pairs, sums),
+                (false, single) => {
+                    let chunk = Crossed::load::<FORMAT>(unpacked);
+                    if single {
+                        chunk.add_each::<FORMAT>(x.as_ptr(), sums, count);
+                    } else {
+                        chunk.add_pairs::<FORMAT>(x.as_ptr(), sums, pairs);
+                    }
+                }
             }
         }
     }

@@ -6,8 +6,11 @@
 use core::arch::x86_64::*;
 use std::hint::black_box;
 
+use super::crossed_avx2::{STORED, add_halves, scales_at};
 use super::many::TILE;
+use super::packed::Order;
 use crate::lines::Line;
+use crate::matrix::Format;
 
 /// Lines of a chunk: 16 registers of integers, scales, and half a line that is not used.
 pub(super) const WIDE: usize = 9;
@@ -36,24 +39,48 @@ pub(super) fn widen(bytes: &[__m256i; 8], scales: __m256, lines: &mut [Line]) {
     }
 }
 
-/// Adds the products of a chunk of weights with those of `tokens` rows of activations to as many sums.
-///
-/// Half of the integers of weights is what registers hold, so the rows of activations go by twice.
+/// Widens a chunk of activations.
 ///
 /// # Panics
-/// When there are no [`WIDE`] lines of each, or more tokens than [`TILE`].
+/// When there are no [`WIDE`] lines.
+#[target_feature(enable = "avx2")]
+pub(super) fn widen_packed(bytes: &[Line; STORED], lines: &mut [Line]) {
+    let registers = bytes.as_ptr().cast::<__m256i>();
+    let scales = const { scales_at(Order::new(Format::Q8_0)) };
+    // SAFETY: the lines are ten registers, aligned.
+    let (integers, scales) = unsafe {
+        (
+            load(registers),
+            _mm256_load_ps(registers.add(scales).cast()),
+        )
+    };
+    widen(&integers, scales, lines);
+}
+
+/// Adds the products of a chunk of weights with each of `count` chunks of activations to as many sums; with `APART`
+/// those of its halves to two sums each.
+///
+/// Half of the integers of weights is what registers hold, so activations go by twice.
+///
+/// # Panics
+/// When there are no [`WIDE`] lines of each, or more chunks than [`TILE`].
 ///
 /// # Safety
 /// There are as many sums, aligned.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn add_each(weights: &[Line], x: &[Line], tokens: usize, sums: *mut __m256) {
+pub(super) unsafe fn add_each<const APART: bool>(
+    weights: &[Line],
+    x: &[Line],
+    count: usize,
+    mut sums: *mut __m256,
+) {
     assert!(
-        weights.len() == WIDE && x.len() >= tokens * WIDE && tokens <= TILE,
-        "lines of a chunk of weights, and of each token"
+        weights.len() == WIDE && x.len() >= count * WIDE && count <= TILE,
+        "lines of a chunk of weights, and of activations"
     );
     // Unrolled, the loops take more registers than there are.
-    let tokens = black_box(tokens);
+    let count = black_box(count);
     let weights = weights.as_ptr().cast::<__m256i>();
     let mut halves = [_mm256_setzero_si256(); TILE];
     let halves = halves.as_mut_ptr();
@@ -61,19 +88,22 @@ pub(super) unsafe fn add_each(weights: &[Line], x: &[Line], tokens: usize, sums:
     // SAFETY: by the assertion; the sums by the caller's word.
     unsafe {
         let q = load(weights);
-        for token in 0..tokens {
-            halves
-                .add(token)
-                .write(products(&q, x.add(token * 2 * WIDE)));
+        for index in 0..count {
+            *halves.add(index) = products(&q, x.add(index * 2 * WIDE));
         }
         let q = load(weights.add(8));
         let scales = _mm256_load_ps(weights.add(SCALES).cast());
-        for token in 0..tokens {
-            let second = products(&q, x.add(8));
-            let products = _mm256_cvtepi32_ps(_mm256_add_epi32(second, *halves.add(token)));
+        for index in 0..count {
+            let products = _mm256_add_epi32(products(&q, x.add(8)), *halves.add(index));
             let scales = _mm256_mul_ps(scales, _mm256_load_ps(x.add(SCALES).cast()));
-            let sum = sums.add(token);
-            sum.write(_mm256_fmadd_ps(products, scales, *sum));
+            if APART {
+                let both = _mm256_mul_ps(_mm256_cvtepi32_ps(products), scales);
+                add_halves(both, [&mut *sums, &mut *sums.add(1)]);
+                sums = sums.add(2);
+            } else {
+                *sums = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scales, *sums);
+                sums = sums.add(1);
+            }
             x = x.add(2 * WIDE);
         }
     }
