@@ -1,6 +1,7 @@
 //! AVX2: two rows of weights times a few rows of activations.
 
 use core::arch::x86_64::*;
+use std::hint::black_box;
 
 use crate::lines::Line;
 use crate::matrix::Format;
@@ -35,16 +36,13 @@ pub(super) unsafe fn two_rows(
     macro_rules! by_rows {
         ($format:ident) => {{
             const FORMAT: u8 = Format::$format as u8;
-            let mut first = 0;
-            while first < m {
-                // SAFETY: the caller's word.
-                first += unsafe {
-                    match m - first {
-                        1 => dot::<FORMAT, 1>(rows, lines, m, first, stretch, out),
-                        2 => dot::<FORMAT, 2>(rows, lines, m, first, stretch, out),
-                        _ => dot::<FORMAT, 8>(rows, lines, m, first, stretch, out),
-                    }
-                };
+            // SAFETY: the caller's word.
+            unsafe {
+                match m {
+                    1 => dot::<FORMAT, 1>(rows, lines, m, stretch, out),
+                    2 => dot::<FORMAT, 2>(rows, lines, m, stretch, out),
+                    _ => dot::<FORMAT, 8>(rows, lines, m, stretch, out),
+                }
             }
         }};
     }
@@ -61,53 +59,50 @@ pub(super) unsafe fn two_rows(
     }
 }
 
-/// Two rows of weights times `M` of `m` rows of activations, from `first` on, or as many as there are; how many
-/// these were.
+/// Two rows of weights times `m` rows of activations: as many as `M`, or, if that is 8, up to 8.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot<const FORMAT: u8, const M: usize>(
     rows: &[Row<'_>; 2],
     lines: &[Line],
     m: usize,
-    first: usize,
     stretch: &mut Stretch<'_>,
     out: &mut [[f32; 8]; 2],
-) -> usize {
+) {
     let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
     let each = const { lines_of(format_of(FORMAT)) };
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
     let chunks = len.div_ceil(size);
-    // A number that the compiler knows if `M` is small.
-    let count = if M > 4 { M.min(m - first) } else { M };
     assert!(
-        m <= 8
-            && first + count <= m
+        (m == M || M == 8 && m < M)
             && lines.len() == chunks * each * m
             && stretch.chunks.end <= chunks,
         "activations of as many chunks as a row has"
     );
+    // A number that the compiler knows if `M` is small.
+    let m = if M < 8 { M } else { m };
     let mut sums = [[_mm256_setzero_ps(); M]; 2];
     if let Some(kept) = &stretch.kept
         && stretch.chunks.start > 0
     {
         for (sums, kept) in sums.iter_mut().zip(&**kept) {
-            for (sums, kept) in sums[..count].iter_mut().zip(&kept[first..]) {
+            for (sums, kept) in sums[..m].iter_mut().zip(kept) {
                 // SAFETY: a line is 64 aligned bytes.
                 *sums = unsafe { _mm256_load_ps(kept.0.as_ptr().cast()) };
             }
         }
     }
     let whole = len / size;
-    let tokens = std::hint::black_box(count);
+    let tokens = black_box(m);
     for chunk in stretch.chunks.start..stretch.chunks.end.min(whole) {
-        let lines = lines[(chunk * m + first) * each..].as_ptr();
+        let lines = lines[chunk * m * each..].as_ptr();
         for (row, sums) in rows.iter().zip(&mut sums) {
             let bytes = row.bytes[chunk * size..][..size].as_ptr();
             ask_ahead(bytes, stretch.ahead, size);
             // SAFETY: a whole chunk is left of the row, and the lines of it, by the assertion.
             unsafe {
                 let chunk = Crossed::unpack::<FORMAT>(bytes);
-                if M > 2 {
+                if M == 8 {
                     chunk.add_each::<FORMAT>(lines, sums.as_mut_ptr(), tokens);
                 } else {
                     for (token, sums) in sums.iter_mut().enumerate() {
@@ -120,7 +115,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     if stretch.chunks.end > whole {
         // A copy, since a place that a function is told of is no register.
         let mut with_last = sums;
-        let lines = &lines[(whole * m + first) * each..][..count * each];
+        let lines = &lines[whole * m * each..][..m * each];
         let at = whole * size;
         let left = (len - at) / format_of(FORMAT).block_bytes() * format_of(FORMAT).block_len();
         if const { Order::new(format_of(FORMAT)) }.joins(left) {
@@ -136,19 +131,18 @@ fn dot<const FORMAT: u8, const M: usize>(
         && stretch.chunks.end < chunks
     {
         for (sums, kept) in sums.iter().zip(&mut **kept) {
-            for (sums, kept) in sums[..count].iter().zip(&mut kept[first..]) {
+            for (sums, kept) in sums[..m].iter().zip(kept) {
                 // SAFETY: a line is 64 aligned bytes.
                 unsafe { _mm256_store_ps(kept.0.as_mut_ptr().cast(), *sums) };
             }
         }
-        return count;
+        return;
     }
     for (out, sums) in out.iter_mut().zip(&sums) {
-        for (out, sums) in out[first..].iter_mut().zip(&sums[..count]) {
+        for (out, sums) in out.iter_mut().zip(&sums[..m]) {
             *out = total(*sums);
         }
     }
-    count
 }
 
 /// Adds the chunk that a row ends within, beginning at byte `at`.

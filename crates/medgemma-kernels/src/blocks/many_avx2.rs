@@ -67,14 +67,14 @@ pub(super) fn linear(
     let out = Output::new(out, rows, bias);
     let tiles = Tiles::pack(cpu, weight.format(), x, out.m(), weight.cols());
     let blocks = tiles.count().div_ceil(PIECE_TILES);
-    let mut chunk = PIECE_ROWS;
-    while chunk > 6 && rows.div_ceil(chunk) * blocks < 4 * cpu.pool().threads() {
-        chunk /= 2;
+    let mut count = PIECE_ROWS;
+    while count > 6 && rows.div_ceil(count) * blocks < 4 * cpu.pool().threads() {
+        count /= 2;
     }
-    cpu.pool().run(rows.div_ceil(chunk) * blocks, &|piece| {
+    cpu.pool().run(rows.div_ceil(count) * blocks, &|piece| {
         // Neighbouring pieces share weights: what one thread reads another finds in the cache.
-        let (first, block) = (piece / blocks * chunk, piece % blocks);
-        let piece_rows = first..rows.min(first + chunk);
+        let (first, block) = (piece / blocks * count, piece % blocks);
+        let piece_rows = first..rows.min(first + count);
         let piece_tiles = block * PIECE_TILES..tiles.count().min((block + 1) * PIECE_TILES);
         // SAFETY: the processor has the path (`Cpu`'s promise).
         let sums = unsafe { piece_sums(weight, &piece_rows, &tiles, &piece_tiles) };
@@ -234,7 +234,7 @@ fn sums_of<const FORMAT: u8>(
     sums
 }
 
-/// Asks memory for the same chunks of a later row: neighbouring pieces of rows are foreseen by no processor. Out of
+/// Asks memory for the same chunks of a later row, since no processor foresees neighbouring parts of rows. Out of
 /// the third-level cache 16 tokens took a fifth less, 256 a fortieth.
 #[inline]
 #[target_feature(enable = "avx2")]
