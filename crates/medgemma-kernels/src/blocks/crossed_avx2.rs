@@ -5,9 +5,9 @@
 //! has integers of a group of its own, and so have those of the four other registers; of `Q6_K` each four
 //! registers have their own groups, half as long. So a lane is scaled once.
 //!
-//! The instruction for 8 bits multiplies unsigned by signed and adds two products in 16 bits, where it saturates
-//! beyond 2 · 128 · 127. Sums stay in 16 bits over a whole group where they fit: those of `q − z`, which
-//! begin at `−z·Σx` and may wrap before their end, are at most 16 · 16 · 127 (`Q5_0`; `Q4_0` half of it) or 8 · 32 · 127
+//! The instruction for 8 bits multiplies unsigned by signed and adds two products in 16 bits, at most
+//! 2 · 128 · 127 here, which is not beyond what saturates. Sums stay in 16 bits over a whole group where they fit: those of
+//! `q − z`, which may wrap until `−z·Σx` is added, are at most 16 · 16 · 127 (`Q5_0`; `Q4_0` half of it) or 8 · 32 · 127
 //! (`Q6_K`), and with no `z` 16 · 15 · 127. Five bits without `z` fit for half a group, and products of `Q8_0` are
 //! widened at once.
 
@@ -24,8 +24,8 @@ pub(super) const fn lines_of(format: Format) -> usize {
     if Order::new(format).sums_each { 6 } else { 5 }
 }
 
-/// The register that products begin with or, of formats with offsets, the eight sums of the groups times their
-/// scale; of `Q6_K` there is another behind it.
+/// The register that is added to the products, `−z·Σx`, or, of formats with offsets, the eight sums of the groups times
+/// their scale; of `Q6_K` there is another behind it, and `Q8_0`, whose integers are signed, does not read it.
 pub(super) const BEGIN: usize = 8;
 
 /// The register of the scales, lane by lane; of `Q6_K` there is another behind it.
@@ -161,7 +161,7 @@ impl Crossed {
     /// When there are no [`STORED`] lines.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn load<const FORMAT: u8>(lines: &[Line]) -> Self {
+    pub(super) fn load(lines: &[Line]) -> Self {
         assert_eq!(lines.len(), STORED, "lines of a chunk");
         let registers = lines.as_ptr().cast::<__m256i>();
         let mut q = [[_mm256_setzero_si256(); 4]; 2];
@@ -244,10 +244,10 @@ impl Crossed {
     }
 
     /// Adds the products with a chunk of each of `tokens` rows of activations to as many sums. Unrolled, the loop takes
-    /// more registers than there are, so the compiler is not to know the number.
+    /// more registers than there are, so the compiler is not to know the number: that is up to the caller.
     ///
     /// # Safety
-    /// `lines` are [`lines_of`] the format for each row, and there are as many sums.
+    /// `lines` are [`lines_of`] the format for each row, and there are as many sums, aligned.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn add_each<const FORMAT: u8>(
@@ -287,7 +287,7 @@ impl Crossed {
     /// [`Self::add_apart`] with each of `pairs` chunks of activations, to twice as many sums.
     ///
     /// # Safety
-    /// `lines` are [`lines_of`] the format for each pair, and there are as many sums.
+    /// `lines` are [`lines_of`] the format for each pair, and there are twice as many sums, aligned.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn add_pairs<const FORMAT: u8>(
@@ -319,7 +319,7 @@ pub(super) fn add_halves(both: __m256, [first, second]: [&mut __m256; 2]) {
     *second = _mm256_add_ps(*second, _mm256_blend_ps::<0b1100_1100>(later, zero));
 }
 
-/// The sums of products of four registers in 16 bits, which may wrap until what they begin with is added.
+/// The sums of products of four registers in 16 bits, which may wrap until `−z·Σx` is added.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn in_16_bits(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {

@@ -9,6 +9,7 @@ use crate::matrix::Format;
 use super::crossed_avx2::{Crossed, lines_of};
 use super::decode::format_of;
 use super::few::Row;
+use super::lanes_avx2::total;
 use super::packed::{CHUNK, LONGEST, Order};
 use super::stretches::Stretch;
 
@@ -190,16 +191,4 @@ fn ask_ahead(row: *const u8, ahead: isize, count: usize) {
     for line in 0..count.div_ceil(64) {
         _mm_prefetch::<_MM_HINT_T1>(row.wrapping_offset(ahead).wrapping_add(line * 64).cast());
     }
-}
-
-/// The sum of all lanes.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn total(sums: __m256) -> f32 {
-    let four = _mm_add_ps(
-        _mm256_castps256_ps128(sums),
-        _mm256_extractf128_ps::<1>(sums),
-    );
-    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }

@@ -1,4 +1,4 @@
-//! AVX2: one number of each of eight registers.
+//! AVX2: one number of the eight lanes of a register.
 
 use core::arch::x86_64::*;
 
@@ -25,4 +25,16 @@ pub(super) fn across(
         _mm256_shuffle_ps::<0b10_00_10_00>(low, high),
         _mm256_shuffle_ps::<0b11_01_11_01>(low, high),
     )
+}
+
+/// The sum of all lanes, in the order of [`across`]: a row comes out the same by either.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn total(sums: __m256) -> f32 {
+    let four = _mm_add_ps(
+        _mm256_castps256_ps128(sums),
+        _mm256_extractf128_ps::<1>(sums),
+    );
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }

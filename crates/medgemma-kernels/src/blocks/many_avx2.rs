@@ -20,9 +20,9 @@ use super::decode::format_of;
 use super::lanes_avx2::across;
 use super::many::TILE;
 use super::packed::{CHUNK, LONGEST, Order, pack};
-use super::wide_avx2::{self, WIDE};
+use super::wide_avx2::{self, PACKED, WIDE};
 
-/// Weight rows of a piece of work at most.
+/// Weight rows of a piece of work at most; a quarter of it where threads would be left without work.
 const PIECE_ROWS: usize = 24;
 
 /// Tiles of a piece of work at most.
@@ -52,10 +52,10 @@ const fn unpacked_of(format: Format) -> usize {
     if is_wide(format) { WIDE } else { STORED }
 }
 
-/// Lines of the sums of a row with a tile: eight for each token.
+/// Lines of the sums of a row with a tile: eight lanes for each token.
 const SUMS: usize = TILE / 2;
 
-/// As [`super::linear_many`], whose checks have been made; there are rows, columns and `m > 0`.
+/// As [`super::linear_many`], whose checks have been made; there are rows, columns and `m > 0`, and the path is AVX2.
 pub(super) fn linear(
     cpu: &Cpu,
     x: &[f32],
@@ -63,12 +63,13 @@ pub(super) fn linear(
     bias: Option<&[f32]>,
     out: &mut [f32],
 ) {
+    debug_assert_eq!(cpu.path(), Path::Avx2, "the kernel's path");
     let rows = weight.rows();
     let out = Output::new(out, rows, bias);
     let tiles = Tiles::pack(cpu, weight.format(), x, out.m(), weight.cols());
     let blocks = tiles.count().div_ceil(PIECE_TILES);
     let mut count = PIECE_ROWS;
-    while count > 6 && rows.div_ceil(count) * blocks < 4 * cpu.pool().threads() {
+    while count > PIECE_ROWS / 4 && rows.div_ceil(count) * blocks < 4 * cpu.pool().threads() {
         count /= 2;
     }
     cpu.pool().run(rows.div_ceil(count) * blocks, &|piece| {
@@ -130,11 +131,13 @@ impl Tiles {
                     if token + 1 < rows.end {
                         second.copy_from_slice(row(token + 1));
                     }
-                    pack_chunk(format, &both, lines);
+                    // SAFETY: the processor has the path (`Cpu`'s promise).
+                    unsafe { pack_chunk(format, &both, lines) };
                 }
             } else {
                 for (token, lines) in rows.zip(&mut lines) {
-                    pack_chunk(format, row(token), lines);
+                    // SAFETY: as above.
+                    unsafe { pack_chunk(format, row(token), lines) };
                 }
             }
         });
@@ -164,14 +167,14 @@ impl Tiles {
 }
 
 /// Packs a chunk of activations.
+#[target_feature(enable = "avx2")]
 fn pack_chunk(format: Format, x: &[f32], lines: &mut [Line]) {
     if !is_wide(format) {
         return pack(Path::Avx2, format, x, lines);
     }
-    let mut bytes = [Line([0; 64]); STORED];
+    let mut bytes = [Line([0; 64]); PACKED];
     pack(Path::Avx2, format, x, &mut bytes);
-    // SAFETY: the processor has the path (`Cpu`'s promise).
-    unsafe { wide_avx2::widen_packed(&bytes, lines) };
+    wide_avx2::widen_packed(&bytes, lines);
 }
 
 /// The sums of a piece, tile by tile and row by row, of each token in eight lanes.
@@ -196,7 +199,7 @@ fn piece_sums(
         Format::Q4K => of!(Q4K),
         Format::Q5K => of!(Q5K),
         Format::Q6K => of!(Q6K),
-        format => panic!("{format} has no blocks"),
+        format @ (Format::F32 | Format::F16 | Format::Bf16) => panic!("{format} has no blocks"),
     }
 }
 
@@ -310,13 +313,11 @@ fn multiply<const FORMAT: u8>(
             match (is_wide(const { format_of(FORMAT) }), index < single) {
                 (true, true) => wide_avx2::add_each::<false>(unpacked, x, count, sums),
                 (true, false) => wide_avx2::add_each::<true>(unpacked, x, pairs, sums),
-                (false, single) => {
-                    let chunk = Crossed::load::<FORMAT>(unpacked);
-                    if single {
-                        chunk.add_each::<FORMAT>(x.as_ptr(), sums, count);
-                    } else {
-                        chunk.add_pairs::<FORMAT>(x.as_ptr(), sums, pairs);
-                    }
+                (false, true) => {
+                    Crossed::load(unpacked).add_each::<FORMAT>(x.as_ptr(), sums, count);
+                }
+                (false, false) => {
+                    Crossed::load(unpacked).add_pairs::<FORMAT>(x.as_ptr(), sums, pairs);
                 }
             }
         }

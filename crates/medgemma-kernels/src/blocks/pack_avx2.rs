@@ -13,7 +13,7 @@ use crate::matrix::Format;
 /// Packs one chunk for weights in `format`, as [`super::crossed_avx2`] says.
 #[target_feature(enable = "avx2")]
 pub(super) fn fill(format: Format, x: &[f32; CHUNK], lines: &mut [Line]) {
-    // What matters is the order, the zero, and the offsets.
+    // What matters is the order, the zero, and the offsets and their sign.
     match format {
         Format::Q8_0 => fill_for::<{ Format::Q8_0 as u8 }>(x, lines),
         Format::Q4_0 => fill_for::<{ Format::Q4_0 as u8 }>(x, lines),
@@ -25,6 +25,7 @@ pub(super) fn fill(format: Format, x: &[f32; CHUNK], lines: &mut [Line]) {
     }
 }
 
+/// [`fill`] for one of the formats that are packed alike.
 #[target_feature(enable = "avx2")]
 fn fill_for<const FORMAT: u8>(x: &[f32; CHUNK], lines: &mut [Line]) {
     let order = const { Order::new(format_of(FORMAT)) };
@@ -171,6 +172,7 @@ fn sums_of_pairs(bytes: __m256i) -> __m256i {
     _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes)
 }
 
+/// Writes 32 bytes, the `half`-th of the slice.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn store(bytes: &mut [u8], half: usize, value: __m256i) {

@@ -26,7 +26,7 @@ const ALONE: usize = 1 << 15;
 /// Lines of a chunk of activations at most.
 const MOST_LINES: usize = 9;
 
-/// Lines of a chunk of a row of activations once they are crossed: four of integers; one of what the
+/// Lines of a chunk of a row of activations once they are crossed for AVX-512: four of integers; one of what the
 /// products begin with or, for formats with offsets, of the eight sums of the groups times their scale, in
 /// its upper half; and one of the scales, lane by lane.
 pub(super) const CROSSED: usize = 6;
@@ -96,7 +96,7 @@ impl Order {
     }
 
     /// Whether, with AVX2, two rows that end within a chunk after `columns` of it share it: half of it is the
-    /// one's, half the other's, and the activations are there twice. Offsets of two rows could not be told
+    /// one's, half the other's, and the activations are there twice; or, of many rows of activations, the weights. Offsets of two rows could not be told
     /// apart; formats with scales for halves of groups have one block to a chunk.
     pub(super) const fn joins(self, columns: usize) -> bool {
         columns == CHUNK / 2 && !self.offsets && !self.sums_each

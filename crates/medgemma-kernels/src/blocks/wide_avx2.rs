@@ -6,7 +6,7 @@
 use core::arch::x86_64::*;
 use std::hint::black_box;
 
-use super::crossed_avx2::{STORED, add_halves, scales_at};
+use super::crossed_avx2::{add_halves, lines_of, scales_at};
 use super::many::TILE;
 use super::packed::Order;
 use crate::lines::Line;
@@ -14,6 +14,9 @@ use crate::matrix::Format;
 
 /// Lines of a chunk: 16 registers of integers, scales, and half a line that is not used.
 pub(super) const WIDE: usize = 9;
+
+/// Lines of a chunk of activations in bytes.
+pub(super) const PACKED: usize = lines_of(Format::Q8_0);
 
 /// The register of the scales.
 const SCALES: usize = 16;
@@ -44,7 +47,7 @@ pub(super) fn widen(bytes: &[__m256i; 8], scales: __m256, lines: &mut [Line]) {
 /// # Panics
 /// When there are no [`WIDE`] lines.
 #[target_feature(enable = "avx2")]
-pub(super) fn widen_packed(bytes: &[Line; STORED], lines: &mut [Line]) {
+pub(super) fn widen_packed(bytes: &[Line; PACKED], lines: &mut [Line]) {
     let registers = bytes.as_ptr().cast::<__m256i>();
     let scales = const { scales_at(Order::new(Format::Q8_0)) };
     // SAFETY: the lines are ten registers, aligned.
@@ -58,15 +61,15 @@ pub(super) fn widen_packed(bytes: &[Line; STORED], lines: &mut [Line]) {
 }
 
 /// Adds the products of a chunk of weights with each of `count` chunks of activations to as many sums; with `APART`
-/// those of its halves to two sums each.
+/// those of its halves to two sums each, as [`add_halves`] does.
 ///
 /// Half of the integers of weights is what registers hold, so activations go by twice.
 ///
 /// # Panics
-/// When there are no [`WIDE`] lines of each, or more chunks than [`TILE`].
+/// When there are no [`WIDE`] lines of each, or more sums than [`TILE`].
 ///
 /// # Safety
-/// There are as many sums, aligned.
+/// There are as many sums, with `APART` twice as many, aligned.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn add_each<const APART: bool>(
@@ -76,8 +79,8 @@ pub(super) unsafe fn add_each<const APART: bool>(
     mut sums: *mut __m256,
 ) {
     assert!(
-        weights.len() == WIDE && x.len() >= count * WIDE && count <= TILE,
-        "lines of a chunk of weights, and of activations"
+        weights.len() == WIDE && x.len() >= count * WIDE && count << u32::from(APART) <= TILE,
+        "lines of a chunk of weights and of activations, and sums of a tile"
     );
     // Unrolled, the loops take more registers than there are.
     let count = black_box(count);
@@ -97,7 +100,8 @@ pub(super) unsafe fn add_each<const APART: bool>(
             let products = _mm256_add_epi32(products(&q, x.add(8)), *halves.add(index));
             let scales = _mm256_mul_ps(scales, _mm256_load_ps(x.add(SCALES).cast()));
             if APART {
-                let both = _mm256_mul_ps(_mm256_cvtepi32_ps(products), scales);
+                let zero = _mm256_setzero_ps();
+                let both = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scales, zero);
                 add_halves(both, [&mut *sums, &mut *sums.add(1)]);
                 sums = sums.add(2);
             } else {
