@@ -10,7 +10,7 @@ use super::crossed_avx2::{Crossed, lines_of};
 use super::decode::format_of;
 use super::few::Row;
 use super::lanes_avx2::total;
-use super::packed::{CHUNK, LONGEST, Order};
+use super::packed::{LONGEST, Order, chunk_bytes};
 use super::stretches::Stretch;
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows; 1 and 3 kB did
@@ -69,7 +69,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     stretch: &mut Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
-    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let size = const { chunk_bytes(format_of(FORMAT)) };
     let each = const { lines_of(format_of(FORMAT)) };
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");
@@ -151,7 +151,7 @@ fn dot<const FORMAT: u8, const M: usize>(
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add_last<const FORMAT: u8>(row: Row<'_>, at: usize, lines: &[Line], sums: &mut [__m256]) {
     let format = const { format_of(FORMAT) };
-    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let size = const { chunk_bytes(format_of(FORMAT)) };
     let mut copied = [0; LONGEST];
     let bytes = row.last(at, size, &mut copied).as_ptr();
     // SAFETY: a whole chunk is readable.
@@ -173,7 +173,7 @@ fn add_joined<const FORMAT: u8, const M: usize>(
     lines: &[Line],
     [first, second]: &mut [[__m256; M]; 2],
 ) {
-    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let size = const { chunk_bytes(format_of(FORMAT)) };
     let halves = rows.map(|row| row.bytes[at..][..size / 2].as_ptr());
     // SAFETY: half a chunk is left of each row.
     let chunk = unsafe { Crossed::unpack_halves::<FORMAT>(halves) };

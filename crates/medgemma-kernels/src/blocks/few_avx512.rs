@@ -8,7 +8,7 @@ use crate::matrix::Format;
 use super::crossed_avx512::Crossed;
 use super::decode::format_of;
 use super::few::Row;
-use super::packed::{CHUNK, CROSSED, LONGEST};
+use super::packed::{CROSSED, LONGEST, chunk_bytes};
 use super::stretches::{Kept, Stretch};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: with one
@@ -82,7 +82,7 @@ fn dot<const FORMAT: u8, const M: usize>(
     stretch: &mut Stretch<'_>,
     out: &mut [[f32; 8]; 2],
 ) {
-    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let size = const { chunk_bytes(format_of(FORMAT)) };
     let (chunks, ahead) = (stretch.chunks.clone(), stretch.ahead);
     let len = rows[0].len;
     assert_eq!(len, rows[1].len, "two rows of a matrix");

@@ -19,7 +19,7 @@ use super::crossed_avx2::{self, Crossed, STORED};
 use super::decode::format_of;
 use super::lanes_avx2::across;
 use super::many::TILE;
-use super::packed::{CHUNK, LONGEST, Order, pack};
+use super::packed::{CHUNK, LONGEST, Order, chunk_bytes, pack};
 use super::wide_avx2::{self, PACKED, WIDE};
 
 /// Weight rows of a piece of work at most; a quarter of it where threads would be left without work.
@@ -243,7 +243,7 @@ fn sums_of<const FORMAT: u8>(
 #[target_feature(enable = "avx2")]
 fn ask_ahead<const FORMAT: u8>(row: &[u8], chunks: &Range<usize>) {
     const ROWS: usize = 6;
-    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let size = const { chunk_bytes(format_of(FORMAT)) };
     let later = row
         .as_ptr()
         .wrapping_add(ROWS * row.len() + chunks.start * size);
@@ -256,7 +256,7 @@ fn ask_ahead<const FORMAT: u8>(row: &[u8], chunks: &Range<usize>) {
 /// [`Order::joins`].
 #[target_feature(enable = "avx2,f16c")]
 fn unpack<const FORMAT: u8>(row: &[u8], chunks: &Range<usize>, unpacked: &mut [Line]) {
-    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let size = const { chunk_bytes(format_of(FORMAT)) };
     let each = const { unpacked_of(format_of(FORMAT)) };
     let joins = const { Order::new(format_of(FORMAT)).joins(CHUNK / 2) };
     for (chunk, unpacked) in chunks.clone().zip(unpacked.chunks_exact_mut(each)) {

@@ -7,8 +7,9 @@ use crate::matrix::Format;
 use super::activations::{GROUP, TINY};
 use super::avx512::unpack;
 use super::decode::format_of;
-use super::many::{Lanes, Product, ROWS, SLAB, TILE};
-use super::packed::{CHUNK, Order};
+use super::many::TILE;
+use super::packed::{CHUNK, Order, chunk_bytes};
+use super::tiles_avx512::{Lanes, Product, ROWS, SLAB};
 use crate::lines::Line;
 
 /// Lines of a group of a tile: eight of integers, four of each token in a line; the scales; and
@@ -90,7 +91,7 @@ pub(super) fn unpack_chunk(
     scales: &mut [f32],
     offsets: &mut [f32],
 ) {
-    let size = CHUNK / format.block_len() * format.block_bytes();
+    let size = chunk_bytes(format);
     assert!(
         bytes.len() == size && q.len() == CHUNK && scales.len() == 16 && offsets.len() == 8,
         "a whole chunk"

@@ -38,6 +38,8 @@ mod quantize_q6k;
 mod quantize_q8;
 #[cfg(target_arch = "x86_64")]
 mod stretches;
+#[cfg(target_arch = "x86_64")]
+mod tiles_avx512;
 mod unpack;
 #[cfg(target_arch = "x86_64")]
 mod unpack_avx2;

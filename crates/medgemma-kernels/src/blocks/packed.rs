@@ -17,8 +17,13 @@ use super::{crossed_avx2, crossed_avx512, pack_avx2, pack_avx512};
 /// Columns of a chunk.
 pub(super) const CHUNK: usize = 256;
 
-/// Bytes of the weights of a chunk at most: eight blocks of `Q8_0`.
-pub(super) const LONGEST: usize = 272;
+/// Bytes of the weights of a chunk.
+pub(super) const fn chunk_bytes(format: Format) -> usize {
+    CHUNK / format.block_len() * format.block_bytes()
+}
+
+/// The most of [`chunk_bytes`].
+pub(super) const LONGEST: usize = chunk_bytes(Format::Q8_0);
 
 /// Numbers that are packed sooner than other threads are called: some seven microseconds.
 const ALONE: usize = 1 << 15;

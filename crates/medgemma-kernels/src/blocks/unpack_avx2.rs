@@ -6,7 +6,7 @@ use crate::matrix::Format;
 
 use super::avx2::{halves_of, unpack};
 use super::decode::{format_of, group_len};
-use super::packed::{CHUNK, LONGEST, Order};
+use super::packed::{CHUNK, LONGEST, Order, chunk_bytes};
 
 /// A row as f32, exactly as the plain Rust code has it.
 ///
@@ -83,7 +83,7 @@ fn chunks<const FORMAT: u8, T: Copy + Default>(
     out: &mut [T],
     store: impl Fn(&mut [T; 16], [__m256; 2]),
 ) {
-    let size = const { CHUNK / format_of(FORMAT).block_len() * format_of(FORMAT).block_bytes() };
+    let size = const { chunk_bytes(format_of(FORMAT)) };
     let mut rest = out.chunks_exact_mut(CHUNK);
     let mut at = 0;
     for out in &mut rest {
