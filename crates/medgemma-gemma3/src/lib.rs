@@ -30,7 +30,10 @@ pub use cache::KvCache;
 pub use config::{LayerType, RopeParameters, TextConfig};
 pub use constraint::{Constraint, ConstraintError, ConstraintState, TokenSet};
 pub use error::{Error, Result};
-pub use generation::{Drafts, Finish, GenerateOptions, Generated, Generation, Progress};
+pub use generation::{
+    BatchEvent, BatchObserver, BatchPrompt, Drafts, Finish, GenerateOptions, Generated, Generation,
+    Progress,
+};
 pub use model::{DEFAULT_CHUNK, Decoder, Stage};
 pub use sampling::{Sampling, Token};
 pub use segment::Segment;

@@ -6,6 +6,8 @@
 //! is what costs. No second model, no training. Method: Saxena, "Prompt Lookup Decoding" (2023);
 //! verification: Leviathan et al., arXiv 2211.17192, in its greedy case.
 
+use std::fmt;
+
 use crate::cache::TAKEN_BACK;
 use crate::segment::Segment;
 
@@ -21,6 +23,23 @@ pub enum Speculation {
     /// [`Speculation::Off`] wherever the two likeliest tokens are further apart than the rounding
     /// of a sum: several rows at once may be summed in another order than one.
     PromptLookup,
+}
+
+impl Speculation {
+    /// As `Display` writes it: `off`, `prompt-lookup`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::PromptLookup => "prompt-lookup",
+        }
+    }
+}
+
+impl fmt::Display for Speculation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Lengths of the n-grams that are looked up, the surest first.

@@ -3,12 +3,13 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use medgemma_gemma3::{
-    Constraint, ConstraintError, ConstraintState, Decoder, Error, Finish, GenerateOptions,
-    Sampling, Segment, Speculation, Token, TokenSet,
+    BatchEvent, BatchPrompt, Constraint, ConstraintError, ConstraintState, Decoder, Error, Finish,
+    GenerateOptions, Sampling, Segment, Speculation, Token, TokenSet,
 };
 use medgemma_tensor::Device;
 use medgemma_testkit::checkpoint;
@@ -241,11 +242,17 @@ fn every_answer_of_a_batch_has_a_state_of_its_own() {
     let options = options(12, constraint.clone());
     let other = vec![Segment::Tokens(vec![2, 5, 301])];
     let prompts = [prompt(), other, prompt()];
+    let prompts = prompts.each_ref().map(|segments| BatchPrompt {
+        segments,
+        options: &options,
+    });
     let answers = decoder
-        .generate_batch(&prompts, &options, &mut |_, _| {
-            std::ops::ControlFlow::Continue(())
-        })
+        .generate_batch(&prompts, &mut |_, _| ControlFlow::Continue(()))
         .expect("the prompts are valid");
+    let answers: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.expect("the form can be followed"))
+        .collect();
     assert_eq!(constraint.begun.load(Ordering::Relaxed), 3);
     let (alone, ..) = run(&decoder, &options);
     for answer in &answers {
@@ -254,6 +261,102 @@ fn every_answer_of_a_batch_has_a_state_of_its_own() {
     }
     assert_eq!(ids(&answers[0].tokens), ids(&alone));
     assert_eq!(ids(&answers[2].tokens), ids(&alone));
+}
+
+/// A form with nothing that could follow after some tokens.
+#[derive(Debug)]
+struct DeadEnd(usize);
+
+impl Constraint for DeadEnd {
+    fn begin(&self) -> Result<Box<dyn ConstraintState>, ConstraintError> {
+        Ok(Box::new(DeadEnd(self.0)))
+    }
+}
+
+impl ConstraintState for DeadEnd {
+    fn allow(&mut self, allowed: &mut TokenSet) -> Result<(), ConstraintError> {
+        if self.0 > 0 {
+            allowed.insert(40);
+        }
+        Ok(())
+    }
+
+    fn permits(&mut self, id: u32) -> Result<bool, ConstraintError> {
+        Ok(self.0 > 0 && id == 40)
+    }
+
+    fn accept(&mut self, _: u32) -> Result<(), ConstraintError> {
+        self.0 -= 1;
+        Ok(())
+    }
+
+    fn finished(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn an_answer_that_fails_is_an_error_in_its_place_and_the_others_go_on() {
+    let decoder = model();
+    let (prompt, free) = (prompt(), options(7, by_threes(20)));
+    let (alone, ..) = run(&decoder, &free);
+    let ends: Vec<_> = [0, 3]
+        .map(|after| options(7, Arc::new(DeadEnd(after))))
+        .into();
+    let lanes = [&free, &ends[0], &ends[1], &free].map(|options| BatchPrompt {
+        segments: &prompt,
+        options,
+    });
+    let (mut told, mut ended) = ([0; 4], Vec::new());
+    let answers = decoder
+        .generate_batch(&lanes, &mut |lane, event| {
+            match event {
+                BatchEvent::Token(_) => told[lane] += 1,
+                BatchEvent::Ended(answer) => ended.push((lane, answer.tokens.len())),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+        .expect("the prompts are valid");
+    assert_eq!(told, [7, 0, 3, 7]);
+    assert_eq!(ended, [(0, 7), (3, 7)]);
+    for (lane, answer) in answers.into_iter().enumerate() {
+        match answer {
+            Ok(answer) => {
+                assert!(lane == 0 || lane == 3);
+                assert_eq!(ids(&answer.tokens), ids(&alone), "lane {lane}");
+            }
+            Err(error) => {
+                assert!(lane == 1 || lane == 2, "{error}");
+                assert!(matches!(error, Error::NothingAllowed { .. }), "{error:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn prompts_of_a_batch_have_options_of_their_own() {
+    let decoder = model();
+    let prompt = prompt();
+    let mut sampled = GenerateOptions::default();
+    (sampled.max_new_tokens, sampled.sampling.temperature) = (9, 1.5);
+    let mut other = sampled.clone();
+    (other.sampling.seed, other.max_new_tokens) = (sampled.sampling.seed + 1, 5);
+    let form = options(9, by_threes(9));
+    let lanes = [&sampled, &form, &other].map(|options| BatchPrompt {
+        segments: &prompt,
+        options,
+    });
+    let answers = decoder.generate_batch(&lanes, &mut |_, _| ControlFlow::Continue(()));
+    let answers: Vec<_> = answers
+        .expect("the prompts are valid")
+        .into_iter()
+        .map(|answer| ids(&answer.expect("nothing fails").tokens))
+        .collect();
+    for (answer, options) in answers.iter().zip([&sampled, &form, &other]) {
+        assert_eq!(*answer, ids(&run(&decoder, options).0));
+    }
+    assert_ne!(answers[0][..5], answers[2][..]);
 }
 
 #[test]

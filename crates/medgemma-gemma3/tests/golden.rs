@@ -5,7 +5,10 @@ mod support;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use medgemma_gemma3::{Decoder, Finish, GenerateOptions, KvCache, Segment, Stage};
+use medgemma_gemma3::{
+    BatchEvent, BatchObserver, BatchPrompt, Decoder, Finish, GenerateOptions, Generated, KvCache,
+    Segment, Stage,
+};
 use medgemma_tensor::{Backend, Device, Tensor, vec_from};
 use medgemma_testkit::{
     Dialect, Golden, assert_close, checkpoint, dialect, golden_names, narrow_window,
@@ -254,6 +257,24 @@ fn the_last_logits_of_a_long_prompt_are_those_of_all_its_rows() {
     }
 }
 
+/// Prompts continued by the same options, none of which fails.
+fn batch(
+    decoder: &Decoder,
+    prompts: &[Vec<Segment>],
+    options: &GenerateOptions,
+    observer: &mut BatchObserver<'_>,
+) -> Vec<Generated> {
+    let prompts: Vec<_> = prompts
+        .iter()
+        .map(|segments| BatchPrompt { segments, options })
+        .collect();
+    let answers = decoder.generate_batch(&prompts, observer);
+    let answers = answers.expect("valid prompts").into_iter();
+    answers
+        .map(|answer| answer.expect("finite logits"))
+        .collect()
+}
+
 #[test]
 fn a_batch_of_different_lengths_equals_single_runs() {
     for device in devices() {
@@ -274,12 +295,10 @@ fn a_batch_of_different_lengths_equals_single_runs() {
         let mut options = GenerateOptions::default();
         options.max_new_tokens = goldens[0].ids("generated_ids").len();
         let mut seen = 0;
-        let answers = decoder
-            .generate_batch(&prompts, &options, &mut |_, _| {
-                seen += 1;
-                ControlFlow::Continue(())
-            })
-            .expect("valid prompts");
+        let answers = batch(&decoder, &prompts, &options, &mut |_, event| {
+            seen += usize::from(matches!(event, BatchEvent::Token(_)));
+            ControlFlow::Continue(())
+        });
         for ((answer, golden), name) in answers.iter().zip(&goldens).zip(&names) {
             let ids: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();
             assert_eq!(ids, golden.ids("generated_ids"), "{name} on {device}");
@@ -303,21 +322,22 @@ fn a_lane_that_is_broken_off_ends_and_the_others_go_on() {
         .collect();
     let mut options = GenerateOptions::default();
     options.max_new_tokens = 9;
-    let whole = decoder
-        .generate_batch(&prompts, &options, &mut |_, _| ControlFlow::Continue(()))
-        .expect("valid prompts");
+    let whole = batch(&decoder, &prompts, &options, &mut |_, _| {
+        ControlFlow::Continue(())
+    });
     // Lane 0 ends with its first token, lane 1 with its second, and so on.
     let mut told = [0; 4];
-    let broken = decoder
-        .generate_batch(&prompts, &options, &mut |lane, _| {
-            told[lane] += 1;
-            if lane < 3 && told[lane] > lane {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })
-        .expect("valid prompts");
+    let broken = batch(&decoder, &prompts, &options, &mut |lane, event| {
+        if !matches!(event, BatchEvent::Token(_)) {
+            return ControlFlow::Continue(());
+        }
+        told[lane] += 1;
+        if lane < 3 && told[lane] > lane {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
     assert_eq!(told, [1, 2, 3, 9]);
     for (lane, (broken, whole)) in broken.iter().zip(&whole).enumerate() {
         let expected = whole.tokens.iter().take(told[lane]).map(|token| token.id);
@@ -328,6 +348,47 @@ fn a_lane_that_is_broken_off_ends_and_the_others_go_on() {
         assert_eq!(broken.decode.is_zero(), lane == 0);
     }
     assert!(broken[1].decode < broken[3].decode);
+}
+
+#[test]
+fn a_prompt_that_is_broken_off_while_it_is_read_leaves_the_others() {
+    let device = Device::cpu().expect("the feature cpu is on");
+    let decoder = decoder(&checkpoint("mm-2025"), &device);
+    let prompts: Vec<_> = [9, 3, 9]
+        .map(|len| vec![Segment::Tokens((2..2 + len).collect())])
+        .into();
+    let mut options = GenerateOptions::default();
+    (options.max_new_tokens, options.chunk) = (4, 4);
+    let whole = batch(&decoder, &prompts, &options, &mut |_, _| {
+        ControlFlow::Continue(())
+    });
+    let mut told = Vec::new();
+    let broken = batch(&decoder, &prompts, &options, &mut |lane, event| {
+        if let BatchEvent::Prefill { done, total } = event {
+            told.push((lane, done, total));
+            if (lane, done) == (0, 8) {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(
+        told,
+        [
+            (0, 4, 9),
+            (0, 8, 9),
+            (1, 3, 3),
+            (2, 4, 9),
+            (2, 8, 9),
+            (2, 9, 9)
+        ]
+    );
+    assert_eq!(broken[0].finish, Finish::Cancelled);
+    assert!(broken[0].tokens.is_empty());
+    for lane in 1..3 {
+        assert_eq!(broken[lane].finish, Finish::Length);
+        assert_eq!(broken[lane].tokens, whole[lane].tokens);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use medgemma_gemma3::{Decoder, Error, GenerateOptions, KvCache, Segment};
+use medgemma_gemma3::{BatchPrompt, Decoder, Error, GenerateOptions, KvCache, Segment};
 use medgemma_tensor::{DType, Tensor, tensor_from};
 use medgemma_testkit::{Scratch, Stored, checkpoint};
 use serde_json::json;
@@ -20,9 +20,11 @@ fn refused(decoder: &Decoder, rows: Tensor<2>) -> String {
     let generation = decoder
         .generate(prompt.to_vec(), &mut cache, &options, Box::new(|_, _| true))
         .map(|_| ());
-    let batch = decoder.generate_batch(&[prompt.to_vec()], &options, &mut |_, _| {
-        std::ops::ControlFlow::Continue(())
-    });
+    let lane = BatchPrompt {
+        segments: &prompt,
+        options: &options,
+    };
+    let batch = decoder.generate_batch(&[lane], &mut |_, _| std::ops::ControlFlow::Continue(()));
     let errors: [Error; 3] = [
         all.map(|_| ()).expect_err("not readable"),
         generation.expect_err("not readable"),

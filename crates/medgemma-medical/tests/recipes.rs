@@ -42,7 +42,6 @@ fn kinds(prompt: &Prompt) -> Vec<String> {
     let kind = |item: &Item| match item {
         Item::Text(text) => text.clone(),
         Item::Image(image) => format!("image {}", image.as_rgb8()[0]),
-        _ => panic!("no other kind"),
     };
     prompt.items().iter().map(kind).collect()
 }

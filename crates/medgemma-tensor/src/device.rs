@@ -131,27 +131,19 @@ impl Device {
     /// then ndarray. The choice never depends on the environment; [`Device::name`] tells it.
     ///
     /// # Errors
-    /// [`Error::BackendNotCompiled`] when the build holds no backend at all.
+    /// [`Error::BackendNotCompiled`] when the build holds no backend at all; that of the last one when the build
+    /// holds none that needs no GPU, and no GPU answers.
     pub fn best_available() -> Result<Self> {
-        let gpu = [Backend::Cuda, Backend::Wgpu]
-            .into_iter()
-            .filter(|b| b.is_compiled());
-        for backend in gpu {
-            let found = if backend == Backend::Cuda {
-                Self::cuda(0)
-            } else {
-                Self::wgpu()
-            };
-            match found {
-                Ok(device) => return Ok(device),
-                Err(error) => tracing::debug!(%error, "device passed over"),
-            }
-        }
-        if Backend::Cpu.is_compiled() {
-            Self::cpu()
-        } else {
-            Self::ndarray()
-        }
+        let backends = [Backend::Cuda, Backend::Wgpu, Backend::Cpu, Backend::NdArray];
+        let compiled = backends.into_iter().filter(|b| b.is_compiled());
+        let opened = first_of(compiled.map(|backend| match backend {
+            Backend::Cuda => Self::cuda(0),
+            Backend::Wgpu => Self::wgpu(),
+            Backend::Cpu => Self::cpu(),
+            Backend::NdArray => Self::ndarray(),
+        }));
+        // Without any backend: the error says what to turn on.
+        opened.unwrap_or_else(Self::cpu)
     }
 
     /// Which backend this device belongs to.
@@ -224,6 +216,21 @@ impl FromStr for Device {
             },
         }
     }
+}
+
+/// The first that opens, else the last error; `None` of nothing.
+fn first_of<T>(opened: impl IntoIterator<Item = Result<T>>) -> Option<Result<T>> {
+    let mut last = None;
+    for opened in opened {
+        match opened {
+            Ok(first) => return Some(Ok(first)),
+            Err(error) => {
+                tracing::debug!(%error, "device passed over");
+                last = Some(Err(error));
+            }
+        }
+    }
+    last
 }
 
 #[cfg(not(all(
@@ -307,8 +314,8 @@ mod cuda {
 
     pub(super) fn device(index: usize) -> Result<Device> {
         let name = format!("cuda:{index}");
-        // Without a driver the runtime panics while it loads the library: that is the caller's
-        // machine, not a bug, and must surface as an error.
+        // Should the runtime panic for want of a driver, that is the caller's machine, not a bug, and must
+        // surface as an error.
         let count =
             catch_unwind(|| BurnDevice::enumerate(DeviceType::Cuda).into_vec().len()).unwrap_or(0);
         if index >= count {
@@ -324,7 +331,7 @@ mod cuda {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backend, Device};
+    use super::{Backend, Device, first_of};
     use crate::error::Error;
 
     #[test]
@@ -343,6 +350,25 @@ mod tests {
                 Err(other) => assert!(backend.is_compiled(), "{other}"),
             }
         }
+    }
+
+    #[test]
+    fn the_first_device_that_answers_is_the_best_and_the_last_error_tells_why_none_does() {
+        let absent = |name: &str| {
+            let device = Err(Error::DeviceUnavailable {
+                device: name.to_owned(),
+                reason: "no adapter".to_owned(),
+            });
+            let opened: Result<u8, Error> = device;
+            opened
+        };
+        let unasked = std::iter::from_fn(|| panic!("one had answered"));
+        let found = first_of([absent("a"), Ok(7)].into_iter().chain(unasked));
+        assert!(matches!(found, Some(Ok(7))));
+        let error = first_of([absent("a"), absent("b")]).expect("two were tried");
+        let told = error.expect_err("none answers").to_string();
+        assert!(told.contains('b') && told.contains("no adapter"), "{told}");
+        assert!(first_of::<u8>([]).is_none());
     }
 
     #[test]

@@ -1,64 +1,65 @@
-//! Many prompts at once: batched answers, and scores of given answers.
+//! Several conversations answered side by side.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use medgemma_gemma3::{
-    DEFAULT_CHUNK, GenerateOptions as DecoderOptions, Generated, Segment, Token,
+    BatchEvent as DecoderEvent, BatchPrompt, GenerateOptions as DecoderOptions, Generated, Segment,
 };
-use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::medgemma::MedGemma;
-use crate::memory::Request;
+use crate::memory::{Held, Request};
 use crate::message::Message;
-use crate::options::GenerateOptions;
-use crate::prompt::{Encoded, Prompt};
-use crate::recording::scoring;
-use crate::reply::{FinishReason, NOTICE, Reply, Timings, Usage, reason};
+use crate::options::{GenerateOptions, Progress};
+use crate::prompt::{Prompt, Shown};
+use crate::recording::Pending;
+use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, reason};
 use crate::transcript::Transcript;
 
-/// How likely the model finds one given answer. **Not for clinical use**: a likelihood under a
-/// language model is no probability of a finding.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One conversation of a batch, and how it is answered. `Debug` prints sizes, as that of a message does.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchRequest<'a> {
+    /// As [`MedGemma::generate`] takes it.
+    pub messages: &'a [Message],
+    /// How the answer is written. [`GenerateOptions::speculation`] has no effect in a batch.
+    pub options: &'a GenerateOptions,
+}
+
+/// What the observer of a batch is told of one of its conversations.
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct Score {
-    /// Natural log-probability of each token of the answer, given those before it.
-    pub token_logprobs: Vec<f32>,
+pub enum BatchEvent<'a> {
+    /// How far the work before its first token is.
+    Progress(Progress),
+    /// A piece of its answer.
+    Piece(Piece),
+    /// Its answer has ended, and is recorded where there is an audit log; others may go on.
+    Ended(&'a Reply),
 }
 
-impl Score {
-    /// Log-probability of the whole answer.
-    #[must_use]
-    pub fn total(&self) -> f32 {
-        self.token_logprobs.iter().sum()
-    }
+/// Told the index of a conversation and what happened to it; with [`ControlFlow::Break`] that answer ends
+/// there, [`FinishReason::Cancelled`].
+pub type BatchObserver<'a> = dyn FnMut(usize, BatchEvent<'_>) -> ControlFlow<()> + 'a;
 
-    /// Log-probability for each token, for answers of different lengths; 0 for an empty one.
-    #[must_use]
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "an answer has far fewer than 2²⁴ tokens"
-    )]
-    pub fn mean(&self) -> f32 {
-        self.total() / self.token_logprobs.len().max(1) as f32
-    }
-}
-
-/// One conversation of a batch: what the decoder reads, and the answer so far.
-struct Lane {
+/// One conversation while it is answered.
+struct Lane<'a> {
+    options: &'a DecoderOptions,
     segments: Vec<Segment>,
     transcript: Transcript,
-    tokens: Vec<Token>,
     usage: Usage,
     images: Duration,
+    pending: Option<Pending>,
+    /// Once its answer has ended.
+    outcome: Option<Result<Reply>>,
 }
 
-impl Lane {
+impl Lane<'_> {
     /// Cuts the answer as a stream would have; it ends with a stop string.
-    fn take(&mut self, token: Token) -> ControlFlow<()> {
-        self.tokens.push(token);
-        self.transcript.push(token.id);
+    fn take(&mut self, id: u32, tell: &mut dyn FnMut(Piece) -> ControlFlow<()>) -> ControlFlow<()> {
+        let pieces = self.transcript.push(id);
+        pieces.into_iter().try_for_each(tell)?;
         if self.transcript.stopped() {
             ControlFlow::Break(())
         } else {
@@ -66,167 +67,231 @@ impl Lane {
         }
     }
 
-    fn reply(mut self, answer: &Generated) -> Reply {
-        self.transcript.finish();
-        let finish = match answer.finish {
+    /// The reply, and what of its text was held back. `None`: it was broken off before the prompt was read.
+    fn reply(&mut self, answer: Option<&Generated>) -> (Reply, Vec<Piece>) {
+        let rest = self.transcript.finish();
+        let finish = match answer {
             _ if self.transcript.stopped() => FinishReason::StopString,
-            finish => reason(finish),
+            Some(answer) => reason(answer.finish),
+            None => FinishReason::Cancelled,
         };
-        Reply {
+        let tokens = answer.map_or_else(Vec::new, |answer| answer.tokens.clone());
+        let usage = Usage {
+            reply_tokens: tokens.len(),
+            ..self.usage
+        };
+        let timings = Timings {
+            images: self.images,
+            prefill: answer.map_or(Duration::ZERO, |answer| answer.prefill),
+            decode: answer.map_or(Duration::ZERO, |answer| answer.decode),
+        };
+        let reply = Reply {
+            text: std::mem::take(&mut self.transcript.text),
+            reasoning: self.transcript.reasoning.take(),
             reasoning_cut_off: self.transcript.in_thought(),
-            text: self.transcript.text,
-            reasoning: self.transcript.reasoning,
             finish,
-            usage: Usage {
-                reply_tokens: self.tokens.len(),
-                ..self.usage
-            },
-            timings: Timings {
-                images: self.images,
-                prefill: answer.prefill,
-                decode: answer.decode,
-            },
-            tokens: self.tokens,
+            usage,
+            timings,
+            tokens,
             not_for_clinical_use: true,
             notice: NOTICE,
-        }
+        };
+        (reply, rest)
+    }
+
+    /// The reply after it was recorded, told to `observer`: one whose record cannot be written is not handed out.
+    fn end(
+        &mut self,
+        model: &MedGemma,
+        answer: Option<&Generated>,
+        observer: &mut dyn FnMut(BatchEvent<'_>) -> ControlFlow<()>,
+    ) {
+        let (reply, rest) = self.reply(answer);
+        let recorded = match (model.recorder(), self.pending.take()) {
+            (Some(recorder), Some(pending)) => recorder.reply(&pending, &reply),
+            _ => Ok(()),
+        };
+        self.outcome = Some(recorded.map(|()| {
+            // Who broke it off wants nothing more of it but the reply.
+            if reply.finish != FinishReason::Cancelled {
+                let _ = rest
+                    .into_iter()
+                    .try_for_each(|piece| observer(BatchEvent::Piece(piece)));
+            }
+            let _ = observer(BatchEvent::Ended(&reply));
+            reply
+        }));
+    }
+
+    /// Ends it with nothing to hand out.
+    fn fail(&mut self, model: &MedGemma, error: Error) {
+        let failed: Result<Reply> = match (model.recorder(), self.pending.take()) {
+            (Some(recorder), Some(pending)) => {
+                recorder.failures(std::slice::from_ref(&pending), Err(error))
+            }
+            _ => Err(error),
+        };
+        self.outcome = Some(failed);
     }
 }
 
 pub(crate) fn generate(
     model: &MedGemma,
-    conversations: &[Vec<Message>],
-    options: &GenerateOptions,
-) -> Result<Vec<Reply>> {
-    let mut prompts = Vec::with_capacity(conversations.len());
-    for messages in conversations {
-        let prompt = model.prompt(messages)?;
-        model.check_context(0, prompt.ids.len(), options.max_new_tokens)?;
+    requests: &[BatchRequest<'_>],
+    observer: &mut BatchObserver<'_>,
+) -> Result<Vec<Result<Reply>>> {
+    let count = requests.len();
+    let each = requests.iter().enumerate();
+    let checked = each.map(|(index, request)| {
+        checked(model, request).map_err(|source| Error::OneOfConversations {
+            index,
+            count,
+            source: Box::new(source),
+        })
+    });
+    let checked = checked.collect::<Result<Vec<_>>>()?;
+    let contexts = checked.iter().zip(requests);
+    let contexts =
+        contexts.map(|((prompt, ..), request)| prompt.ids.len() + request.options.max_new_tokens);
+    let chunks = requests.iter().map(|request| request.options.prefill_chunk);
+    let _entry = model.model().enter(&Request {
+        contexts: &contexts.collect::<Vec<_>>(),
+        at_once: count,
+        images: checked.iter().map(|(prompt, ..)| prompt.shown()).sum(),
+        images_held: 0,
+        prefill_chunk: chunks.max().unwrap_or(0),
+        held: 0,
+        entered: Held::default(),
+    })?;
+    let options = decoder_options(model, requests)?;
+    let (mut prompts, mut lanes) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for (((prompt, transcript), request), options) in
+        checked.into_iter().zip(requests).zip(&options)
+    {
+        let recorder = model.recorder();
+        let pending = recorder.map(|recorder| recorder.request(&prompt, 0, request.options, &[]));
+        let tokens = prompt.ids.len();
+        lanes.push(Lane {
+            options,
+            segments: Vec::new(),
+            transcript,
+            usage: Usage {
+                prompt_tokens: tokens,
+                image_tokens: prompt.shown() * model.model().tokens_per_image(),
+                ..Usage::default()
+            },
+            images: Duration::ZERO,
+            pending: pending.transpose()?,
+            outcome: None,
+        });
         prompts.push(prompt);
     }
-    let context = |prompt: &Prompt| prompt.ids.len() + options.max_new_tokens;
-    model.model().check_memory(&Request {
-        contexts: &prompts.iter().map(context).collect::<Vec<_>>(),
-        at_once: prompts.len(),
-        images: prompts.iter().map(Prompt::shown).sum(),
-        images_held: 0,
-        prefill_chunk: options.prefill_chunk,
-        held: 0,
-    })?;
-    let decoder_options = model.decoder_options(options)?;
-    let recorder = model.recorder();
-    let pending = match recorder {
-        Some(recorder) => {
-            let requests = prompts
-                .iter()
-                .map(|prompt| recorder.request(prompt, 0, options, &[]));
-            requests.collect::<Result<Vec<_>>>()?
-        }
-        None => Vec::new(),
-    };
-    let answered = answer(model, prompts, options, &decoder_options);
-    let Some(recorder) = recorder else {
-        return answered;
-    };
-    let replies = recorder.failures(&pending, answered)?;
-    for (pending, reply) in pending.iter().zip(&replies) {
-        recorder.reply(pending, reply)?;
-    }
-    Ok(replies)
+    answer(model, prompts, &mut lanes, observer)?;
+    Ok(lanes.into_iter().filter_map(|lane| lane.outcome).collect())
 }
 
-/// The answers to these prompts, side by side.
+/// What can be refused of a conversation before any work.
+fn checked(model: &MedGemma, request: &BatchRequest<'_>) -> Result<(Prompt, Transcript)> {
+    let prompt = model.prompt(request.messages)?;
+    model.check_context(0, prompt.ids.len(), request.options.max_new_tokens)?;
+    let transcript = Transcript::new(model.tokenizer(), model.special(), request.options)?;
+    Ok((prompt, transcript))
+}
+
+/// The decoder's options for each; those that several share are made once, since a schema takes a while.
+fn decoder_options(
+    model: &MedGemma,
+    requests: &[BatchRequest<'_>],
+) -> Result<Vec<Arc<DecoderOptions>>> {
+    let mut made: Vec<Arc<DecoderOptions>> = Vec::with_capacity(requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        let before = requests[..index].iter();
+        let alike = before
+            .zip(&made)
+            .find(|(before, _)| std::ptr::eq(before.options, request.options));
+        let options = match alike {
+            Some((_, made)) => Arc::clone(made),
+            None => Arc::new(model.decoder_options(request.options)?),
+        };
+        made.push(options);
+    }
+    Ok(made)
+}
+
+/// Answers what the prompts ask, each in its lane.
 fn answer(
     model: &MedGemma,
     prompts: Vec<Prompt>,
-    options: &GenerateOptions,
-    decoder_options: &DecoderOptions,
-) -> Result<Vec<Reply>> {
-    let mut lanes = prompts
-        .into_iter()
-        .map(|prompt| lane(model, prompt, options))
-        .collect::<Result<Vec<_>>>()?;
-    let segments: Vec<Vec<Segment>> = lanes
-        .iter_mut()
-        .map(|lane| std::mem::take(&mut lane.segments))
+    lanes: &mut [Lane<'_>],
+    observer: &mut BatchObserver<'_>,
+) -> Result<()> {
+    let mut shown = Shown::default();
+    for ((index, lane), prompt) in lanes.iter_mut().enumerate().zip(prompts) {
+        let mut tell = |progress| observer(index, BatchEvent::Progress(progress));
+        match prompt.segments(model.model(), model.prefixes(), &mut shown, &mut tell) {
+            Ok(Some(encoded)) => {
+                lane.segments = encoded.segments;
+                lane.images = encoded.elapsed;
+            }
+            Ok(None) => lane.end(model, None, &mut |event| observer(index, event)),
+            Err(error) => lane.fail(model, error),
+        }
+    }
+    let open = lanes.iter().enumerate();
+    let open: Vec<usize> = open
+        .filter_map(|(index, lane)| lane.outcome.is_none().then_some(index))
         .collect();
-    let answers = model.model().decoder().generate_batch(
-        &segments,
-        decoder_options,
-        &mut |index, token| lanes[index].take(token),
-    )?;
-    let replies = lanes.into_iter().zip(answers);
-    Ok(replies.map(|(lane, answer)| lane.reply(&answer)).collect())
-}
-
-fn lane(model: &MedGemma, prompt: Prompt, options: &GenerateOptions) -> Result<Lane> {
-    let transcript = Transcript::new(model.tokenizer(), model.special(), options)?;
-    let tokens_per_image = model
+    let segments: Vec<_> = open
+        .iter()
+        .map(|&index| std::mem::take(&mut lanes[index].segments))
+        .collect();
+    let prompts: Vec<_> = open
+        .iter()
+        .zip(&segments)
+        .map(|(&index, segments)| BatchPrompt {
+            segments,
+            options: lanes[index].options,
+        })
+        .collect();
+    let generated = model
         .model()
-        .config()
-        .multimodal
-        .as_ref()
-        .map_or(0, |m| m.mm_tokens_per_image);
-    let usage = Usage {
-        prompt_tokens: prompt.ids.len(),
-        image_tokens: prompt.shown() * tokens_per_image,
-        ..Usage::default()
-    };
-    let encoded = prompt.segments(model.model(), model.prefixes(), &mut |_| {
-        ControlFlow::Continue(())
-    })?;
-    let Encoded {
-        segments, elapsed, ..
-    } = encoded.unwrap_or_default();
-    Ok(Lane {
-        segments,
-        transcript,
-        tokens: Vec::new(),
-        usage,
-        images: elapsed,
-    })
-}
-
-pub(crate) fn score(
-    model: &MedGemma,
-    messages: &[Message],
-    answers: &[&str],
-) -> Result<Vec<Score>> {
-    let prompt = model.prompt(messages)?;
-    let texts = answers;
-    let answers = encode(model, texts)?;
-    let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
-    model.check_context(0, prompt.ids.len(), longest)?;
-    model.model().check_memory(&Request {
-        contexts: &[prompt.ids.len() + longest],
-        at_once: 1,
-        images: prompt.shown(),
-        images_held: 0,
-        prefill_chunk: DEFAULT_CHUNK,
-        held: 0,
-    })?;
-    scoring(model.recorder(), prompt, 0, texts, |prompt| {
-        scores(model, prompt, &GenerateOptions::default(), &answers)
-    })
-}
-
-/// The scores of these answers to a prompt.
-fn scores(
-    model: &MedGemma,
-    prompt: Prompt,
-    options: &GenerateOptions,
-    answers: &[Vec<u32>],
-) -> Result<Vec<Score>> {
-    let segments = lane(model, prompt, options)?.segments;
-    let scores = model.model().decoder().score(&segments, answers)?;
-    Ok(scores
-        .into_iter()
-        .map(|token_logprobs| Score { token_logprobs })
-        .collect())
-}
-
-/// The ids of given answers.
-pub(crate) fn encode(model: &MedGemma, answers: &[&str]) -> Result<Vec<Vec<u32>>> {
-    let encoded = answers.iter().map(|text| model.tokenizer().encode(text));
-    Ok(encoded.collect::<std::result::Result<Vec<_>, _>>()?)
+        .decoder()
+        .generate_batch(&prompts, &mut |at, event| {
+            let index = open[at];
+            let lane = &mut lanes[index];
+            let mut tell = |event: BatchEvent<'_>| observer(index, event);
+            match event {
+                DecoderEvent::Prefill { done, total } => {
+                    tell(BatchEvent::Progress(Progress::Prefill { done, total }))
+                }
+                DecoderEvent::Token(token) => {
+                    lane.take(token.id, &mut |piece| tell(BatchEvent::Piece(piece)))
+                }
+                DecoderEvent::Ended(answer) => {
+                    lane.end(model, Some(answer), &mut tell);
+                    ControlFlow::Continue(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        });
+    match generated {
+        Ok(generated) => {
+            for (&index, generated) in open.iter().zip(generated) {
+                if let Err(error) = generated {
+                    lanes[index].fail(model, error.into());
+                }
+            }
+            Ok(())
+        }
+        Err(error) => {
+            let pending: Vec<_> = lanes
+                .iter_mut()
+                .filter_map(|lane| lane.pending.take())
+                .collect();
+            match model.recorder() {
+                Some(recorder) => recorder.failures(&pending, Err(error.into())),
+                None => Err(error.into()),
+            }
+        }
+    }
 }

@@ -8,19 +8,20 @@ use medgemma_gemma3::{DEFAULT_CHUNK, KvCache, Segment};
 use medgemma_image::Image;
 use medgemma_tokenizer::{render, render_continuation};
 
-use crate::batch::{Score, encode};
 use crate::choice::{self, Choice};
 use crate::error::{Error, Result};
 use crate::history::{cut, ids, images};
 use crate::medgemma::MedGemma;
-use crate::memory::Request;
+use crate::memory::{Entry, Request};
 use crate::message::Message;
+use crate::model::Model;
 use crate::options::{GenerateOptions, Observer};
-use crate::prompt::{Place, Prompt};
+use crate::prompt::{Place, Prompt, Shown};
 use crate::recording::scoring;
 #[cfg(feature = "schemars")]
 use crate::reply::Answer;
 use crate::reply::{Piece, Reply};
+use crate::score::{Score, encode};
 use crate::writer::{Context, Writer};
 
 /// The system text that asks a thinking model (27B, 1.5 4B) to reason before it answers.
@@ -38,7 +39,11 @@ pub struct Chat {
     model: MedGemma,
     system: Option<String>,
     thinking: bool,
+    /// What was said elsewhere before the first message here.
+    earlier: Vec<Message>,
     cache: KvCache,
+    /// What the conversation takes of memory, among others.
+    entry: Entry,
     /// All that was read or written, of which the cache holds the first `cache.len()` positions.
     history: Vec<Segment>,
 }
@@ -46,10 +51,13 @@ pub struct Chat {
 impl Chat {
     pub(crate) fn new(model: MedGemma) -> Self {
         let cache = model.model().decoder().new_cache();
+        let entry = model.model().entry();
         Self {
             model,
+            entry,
             system: None,
             thinking: false,
+            earlier: Vec::new(),
             cache,
             history: Vec::new(),
         }
@@ -68,6 +76,16 @@ impl Chat {
     #[must_use]
     pub fn with_thinking(mut self) -> Self {
         self.thinking = true;
+        self
+    }
+
+    /// Begins with what was said elsewhere: the user's and the model's messages in turn, the user's first; a
+    /// system message may stand before them, unless [`with_system`](Self::with_system) gives one. All of it is read
+    /// with the first message that is sent, after which this has no effect. The model's words are read as a
+    /// text, not by the tokens that it wrote them in.
+    #[must_use]
+    pub fn with_history(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
+        self.earlier = messages.into_iter().collect();
         self
     }
 
@@ -121,7 +139,8 @@ impl Chat {
     /// [`crate::Error::NotEnoughMemory`] when they go beyond [`LoadOptions::workload`](crate::LoadOptions::workload)
     /// and what is left of memory,
     /// [`crate::Error::TextOnlyModel`], [`crate::Error::Tokenizer`] for a message that is not the
-    /// user's or writes image placeholders into its text, [`crate::Error::Image`].
+    /// user's or writes image placeholders into its text, [`crate::Error::Image`]. With
+    /// [`with_history`](Self::with_history) also for what was said before, as [`MedGemma::generate`].
     pub fn stream(&mut self, message: Message, options: &GenerateOptions) -> Result<Stream<'_>> {
         self.stream_observed(message, options, Box::new(|_| ControlFlow::Continue(())))
     }
@@ -141,12 +160,15 @@ impl Chat {
         let context = Context {
             unread: cut(&self.history, self.cache.len()..usize::MAX),
             seen: ids(&self.history),
+            entered: self.entry.held(),
             cache: &mut self.cache,
         };
         let writer = Writer::new(&self.model, prompt, context, options, observer)?;
         Ok(Stream {
             writer,
+            model: self.model.model(),
             history: &mut self.history,
+            entry: &mut self.entry,
             ended: false,
         })
     }
@@ -209,16 +231,18 @@ impl Chat {
             .check_context(before, prompt.ids.len(), longest)?;
         let model = self.model.model();
         let (read, shown) = (self.cache.len(), images(&seen));
-        model.check_memory(&Request {
+        let _entry = model.enter(&Request {
             contexts: &[read, before + prompt.ids.len() + longest],
             at_once: 1,
             images: shown + prompt.shown(),
             images_held: shown,
             prefill_chunk: DEFAULT_CHUNK,
             held: self.cache.bytes(),
+            entered: self.entry.held(),
         })?;
         let scores = scoring(self.model.recorder(), prompt, before, answers, |prompt| {
-            let encoded = prompt.segments(model, self.model.prefixes(), &mut |_| {
+            let (prefixes, mut shown) = (self.model.prefixes(), Shown::default());
+            let encoded = prompt.segments(model, prefixes, &mut shown, &mut |_| {
                 ControlFlow::Continue(())
             })?;
             let segments = [unread, encoded.unwrap_or_default().segments].concat();
@@ -244,19 +268,30 @@ impl Chat {
 
     /// The text of this turn: the whole template at the start, later what follows the last reply.
     fn prompt(&self, message: &Message) -> Result<Prompt> {
-        let turn = message.to_turn()?;
-        let (text, place) = if self.history.is_empty() {
-            let system = match (self.thinking, self.system.as_deref()) {
-                (false, system) => system.map(str::to_owned),
-                (true, None) => Some(THINK.to_owned()),
-                (true, Some(system)) => Some(format!("{THINK} {system}")),
-            };
-            (render(system.as_deref(), &[turn], true)?, Place::Start)
-        } else {
-            (render_continuation(&turn)?, Place::Continuation)
+        if !self.history.is_empty() {
+            let text = render_continuation(&message.to_turn()?)?;
+            let images: Vec<&Image> = message.images().collect();
+            return Prompt::new(&self.model, &text, &images, Place::Continuation);
+        }
+        let (own, earlier) = match (self.system.as_deref(), self.earlier.as_slice()) {
+            (None, [first, rest @ ..]) if first.is_system() => (Some(first.system_text()?), rest),
+            (system, earlier) => (system, earlier),
         };
-        let images: Vec<&Image> = message.images().collect();
-        Prompt::new(&self.model, &text, &images, place)
+        let system = match (self.thinking, own) {
+            (false, system) => system.map(str::to_owned),
+            (true, None) => Some(THINK.to_owned()),
+            (true, Some(system)) => Some(format!("{THINK} {system}")),
+        };
+        let said = || earlier.iter().chain([message]);
+        let turns = said().map(Message::to_turn).collect::<Result<Vec<_>>>()?;
+        let text = render(system.as_deref(), &turns, true)?;
+        if !message.is_user() {
+            return Err(Error::NothingToAnswer {
+                found: "the model's",
+            });
+        }
+        let images: Vec<&Image> = said().flat_map(Message::images).collect();
+        Prompt::new(&self.model, &text, &images, Place::Start)
     }
 }
 
@@ -272,7 +307,9 @@ impl fmt::Debug for Chat {
 /// An answer being written. Iterate over its pieces; drop it to stop.
 pub struct Stream<'a> {
     writer: Writer<'a>,
+    model: &'a Model,
     history: &'a mut Vec<Segment>,
+    entry: &'a mut Entry,
     ended: bool,
 }
 
@@ -321,6 +358,9 @@ impl Drop for Stream<'_> {
     fn drop(&mut self) {
         self.writer.give_up();
         self.history.extend(self.writer.turn());
+        let read = self.history.iter().map(Segment::len).sum();
+        let images = images(&ids(self.history));
+        self.entry.set(self.model.held(read, images));
     }
 }
 

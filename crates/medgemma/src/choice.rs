@@ -5,8 +5,8 @@ use std::fmt;
 use medgemma_gemma3::Segment;
 use serde::Serialize;
 
-use crate::batch::Score;
 use crate::error::{Error, Result};
+use crate::score::Score;
 
 /// How given answers compare. **Not for clinical use**: shares of a language model's likelihood are
 /// no probabilities of findings.

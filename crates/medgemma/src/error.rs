@@ -134,7 +134,7 @@ pub enum Error {
     },
     /// A model and what it is wanted for do not fit into memory, when it is loaded or, beyond the workload that
     /// it was loaded for, when it is asked.
-    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once), for MedGemma a smaller precision (int8, int4), or set memory_limit", path.display(), megabytes(*available))]
+    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once), for MedGemma a smaller precision (int8, int4; matrices that a file holds in blocks stay as they are), or set memory_limit", path.display(), megabytes(*available))]
     NotEnoughMemory {
         /// The path of the model.
         path: PathBuf,
@@ -276,6 +276,25 @@ pub enum Error {
     #[error("image {index} of {count}, counted from 0, cannot be embedded: leave it out")]
     OneOfImages {
         /// Which picture, counted from 0.
+        index: usize,
+        /// How many were given.
+        count: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Error>,
+    },
+    /// An option of loading that a model without a tokenizer has no use for.
+    #[error(
+        "`LoadOptions::{option}` is set, which `Model::load` has no use for: load with `MedGemma::load_with`, or leave it out"
+    )]
+    NotForModel {
+        /// The field.
+        option: &'static str,
+    },
+    /// One of several conversations cannot be answered.
+    #[error("conversation {index} of {count}, counted from 0: {source}")]
+    OneOfConversations {
+        /// Which conversation, counted from 0.
         index: usize,
         /// How many were given.
         count: usize,

@@ -73,7 +73,9 @@
 //! # let options = GenerateOptions::default().with_max_new_tokens(8);
 //! let question = |text: &str| vec![Message::user().text(text)];
 //! let replies = model.generate_batch(&[question("Is it normal?"), question("Which side?")], &options)?;
-//! assert_eq!(replies.len(), 2);
+//! for reply in replies {
+//!     println!("{}", reply?); // one that fails leaves the others
+//! }
 //!
 //! let scores = model.score(&question("Is the heart enlarged? (yes/no)"), &["yes", "no"])?;
 //! println!("yes {:.3}, no {:.3}", scores[0].mean(), scores[1].mean()); // log-probabilities
@@ -119,7 +121,7 @@
 //! | a conversation | [`MedGemma::chat`], [`Chat::send`], [`Chat::stream`] |
 //! | an answer shown as it comes, with all that belongs below it | [`Stream::write_to`], [`Reply::footnote`] |
 //! | one answer without state | [`MedGemma::generate`]; for base models [`MedGemma::complete`] |
-//! | many answers | [`MedGemma::generate_batch`] |
+//! | many answers | [`MedGemma::generate_batch`]; as they come, with options for each, [`MedGemma::generate_batch_observed`] |
 //! | the likelihood of given answers | [`MedGemma::score`] |
 //! | one of several given answers | [`Chat::choose`], [`Choice`] |
 //! | an answer as JSON, or as a value of a Rust type | feature `structured`: `Schema`, `GenerateOptions::with_schema`, [`Reply::parse`]; feature `schemars`: `Chat::ask` |
@@ -128,10 +130,13 @@
 //! | sampling, limits, stop strings | [`GenerateOptions`], [`Sampling`] |
 //! | an answer that repeats its input, faster | [`Speculation`] |
 //! | long conversations in less memory | [`LoadOptions::with_kv_cache`] |
+//! | a conversation that began elsewhere | [`Chat::with_history`] |
 //! | conversations that begin alike | [`LoadOptions::with_prefix_cache`]; a [`Chat`] can be cloned |
 //! | a second question about the same images | [`LoadOptions::with_vision_cache`] |
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
+//! | the memory that a model will take | [`Model::plan`], [`Workload`]; from a configuration alone [`MemoryPlan::new`] |
+//! | fewer processors | [`cpu::set_threads`], one setting for the whole process |
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
 //! | a picture sorted into named classes | [`MedSigLip::classify_image`]; with prompts to each class, or many pictures, [`MedSigLip::embed_classes`] and [`MedSigLip::classify`]; [`Classification`], [`Calibration`] |
 //! | the same model known again | [`MedSigLip::checksum`], [`MedGemma::checksum`] |
@@ -142,17 +147,19 @@
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!
 //! # Privacy
-//! No network, no environment variables, no files but those named. Logs (`tracing`) hold sizes and
-//! times. `Debug` of messages, chats and replies holds lengths, errors name files, keys and
-//! figures: never a prompt, a pixel or an answer. `tests/privacy.rs` holds the library to it.
+//! No network, no environment variables, no files but those named and what Linux tells of memory under `/proc` and
+//! `/sys/fs/cgroup`. Logs (`tracing`) hold sizes and times. `Debug` of messages, chats and replies holds lengths,
+//! errors name files, keys and figures: never a prompt, a pixel or an answer, but for the labels of classes, which the
+//! application chose and which may be their own prompts. `tests/privacy.rs` holds the library to it.
 //!
 //! # Where things are
 //! `medgemma.rs` the model as an application uses it · `chat.rs` conversations and streams ·
-//! `writer.rs` one answer being written · `transcript.rs` ids to text · `prompt.rs` messages to
+//! `history.rs` what was said, by position · `writer.rs` one answer being written · `transcript.rs` ids to text · `prompt.rs` messages to
 //! ids and pixels · `prefix.rs` what conversations share ·
-//! `vision_cache.rs` encoded images, kept · `batch.rs` batches and scores · `model.rs` weights without a tokenizer ·
+//! `vision_cache.rs` encoded images, kept · `batch.rs` batches · `score.rs` given answers · `model.rs` weights without a tokenizer · `loading.rs` how they come from files ·
 //! `config.rs` `config.json` and presets · `files.rs` what lies at a path · `gguf.rs` GGUF's metadata as
 //! a configuration · `schema.rs` and `grammar.rs` answers by a schema · `choice.rs` given answers compared ·
+//! `repeated.rs` names that JSON has twice ·
 //! `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
 //! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `audit.rs` what is
@@ -175,6 +182,7 @@ mod gguf;
 #[cfg(feature = "structured")]
 mod grammar;
 mod history;
+mod loading;
 mod medgemma;
 mod medsiglip;
 mod memory;
@@ -188,12 +196,13 @@ mod repeated;
 mod reply;
 #[cfg(feature = "structured")]
 mod schema;
+mod score;
 mod transcript;
 mod vision_cache;
 mod writer;
 
 // The public interface is:
-pub use batch::Score;
+pub use batch::{BatchEvent, BatchObserver, BatchRequest};
 pub use calibration::Calibration;
 pub use chat::{Chat, Stream, THINK};
 pub use choice::{Choice, ChoiceScore};
@@ -204,22 +213,24 @@ pub use error::{Error, Result};
 pub use medgemma::MedGemma;
 pub use medsiglip::{MedSigLip, SiglipOptions};
 pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_memory};
-pub use message::{Message, Part};
+pub use message::{Message, Part, Role};
 pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
 pub use reply::{Answer, FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 #[cfg(feature = "structured")]
 pub use schema::Schema;
+pub use score::Score;
 pub use vision_cache::{VisionCache, VisionCacheUse};
 // and from the crates below:
-pub use medgemma_gemma3::{Sampling, Speculation, Token};
+pub use medgemma_gemma3::{Constraint, Decoder, Sampling, Segment, Speculation, TextConfig, Token};
 pub use medgemma_image::{
     Alpha, Crop, DecodeOptions, Image, ImageBackend, ImageProcessor, Limits, PanAndScan, Pixels,
     Processed, Resize, Resizer,
 };
-pub use medgemma_tensor::checkpoint::Precision;
-pub use medgemma_tensor::{Backend, Device, KvPrecision, cpu};
-pub use medgemma_tokenizer::{SiglipNormalization, SiglipTextOptions};
+pub use medgemma_siglip::{DualEncoder, SiglipConfig, VisionConfig};
+pub use medgemma_tensor::checkpoint::{LoadReport, Precision};
+pub use medgemma_tensor::{Backend, Device, FloatFormat, KvPrecision, cpu};
+pub use medgemma_tokenizer::{SiglipNormalization, SiglipTextOptions, SpecialTokens, Tokenizer};
 // what variants of `Error` hold, by names of their own; that of the audit log is `audit::Error`:
 pub use medgemma_gemma3::Error as DecoderError;
 pub use medgemma_image::Error as ImageError;

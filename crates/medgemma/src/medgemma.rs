@@ -10,10 +10,13 @@ use medgemma_image::Image;
 use medgemma_tensor::Device;
 use medgemma_tokenizer::{ConfiguredIds, SpecialTokens, Tokenizer, render};
 
+use crate::batch::{BatchObserver, BatchRequest};
 use crate::chat::Chat;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::files::Files;
+use crate::loading;
+use crate::memory::Held;
 use crate::message::Message;
 use crate::model::Model;
 use crate::options::{GenerateOptions, LoadOptions};
@@ -101,7 +104,7 @@ impl MedGemma {
             );
         }
         let prefix_cache = options.prefix_cache;
-        let model = Model::from_files(path, files, config, device, options)?;
+        let model = Model::new(loading::load(path, files, config, device, options)?);
         let stop_ids = stop_ids(&model, &special);
         let soft_token = model.config().multimodal.as_ref().map(|m| m.image_token_id);
         let prefixes = prefix_cache.map(|bytes| Arc::new(PrefixCache::new(bytes, soft_token)));
@@ -211,14 +214,36 @@ impl MedGemma {
     /// summed in another order than one, and for more than eight, AMX rounds what it multiplies block
     /// weights with to bf16 and not to int8.
     ///
+    /// An answer that fails is an error in its place, and the others are given all the same. An image that
+    /// several conversations show is encoded once. Each answer is sampled by the same seed: for several to one
+    /// question, see [`MedGemma::generate_batch_observed`].
+    ///
     /// # Errors
-    /// As [`MedGemma::generate`], for any of the conversations, before any answer is begun.
+    /// [`Error::OneOfConversations`] for what [`MedGemma::generate`] refuses in any of them, before any work;
+    /// [`Error::NotEnoughMemory`] for all of them together; and those of a device that fails.
     pub fn generate_batch(
         &self,
         conversations: &[Vec<Message>],
         options: &GenerateOptions,
-    ) -> Result<Vec<Reply>> {
-        crate::batch::generate(self, conversations, options)
+    ) -> Result<Vec<Result<Reply>>> {
+        let requests = conversations.iter();
+        let requests: Vec<_> = requests
+            .map(|messages| BatchRequest { messages, options })
+            .collect();
+        self.generate_batch_observed(&requests, &mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// As [`MedGemma::generate_batch`], with options for each conversation, telling `observer` of the work on
+    /// each, piece by piece: it may end any of them.
+    ///
+    /// # Errors
+    /// As [`MedGemma::generate_batch`].
+    pub fn generate_batch_observed(
+        &self,
+        requests: &[BatchRequest<'_>],
+        observer: &mut BatchObserver<'_>,
+    ) -> Result<Vec<Result<Reply>>> {
+        crate::batch::generate(self, requests, observer)
     }
 
     /// The log-probability of every token of each possible answer to `messages`, for choosing
@@ -227,7 +252,7 @@ impl MedGemma {
     /// # Errors
     /// As [`MedGemma::generate`].
     pub fn score(&self, messages: &[Message], answers: &[&str]) -> Result<Vec<crate::Score>> {
-        crate::batch::score(self, messages, answers)
+        crate::score::score(self, messages, answers)
     }
 
     /// The ids that [`MedGemma::generate`] reads for these messages, soft tokens of images
@@ -319,6 +344,7 @@ impl MedGemma {
             cache: &mut cache,
             unread: Vec::new(),
             seen: Vec::new(),
+            entered: Held::default(),
         };
         run(Writer::new(
             self,

@@ -6,6 +6,7 @@
 
 mod available;
 mod budget;
+mod ledger;
 mod siglip;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::options::LoadOptions;
 
 pub use self::available::available;
 pub(crate) use self::budget::{Budget, Request};
+pub(crate) use self::ledger::{Entry, Held};
 pub use self::siglip::SiglipWorkload;
 
 /// What code, tokenizer, allocator and thread stacks take beside the model: 70–120 MB were seen
@@ -38,7 +40,9 @@ pub struct Workload {
     /// are encoded one after the other, so that the step takes what one of them does; soft tokens stay of
     /// each, and each takes its own of the context. The pictures themselves are the caller's and not counted.
     pub images: usize,
-    /// Conversations that are held at once, or answered side by side in a batch.
+    /// Conversations that are held at once, or answered side by side in a batch. One step is planned for all of them:
+    /// where several threads are answered at the same time, each but the first takes a step's
+    /// [`activations`](MemoryPlan::activations) more.
     /// [`Chat::choose`](crate::Chat::choose) is one more while it works: it reads on in a copy.
     pub conversations: usize,
     /// Rows of one prefill pass: the largest
@@ -97,8 +101,8 @@ impl MemoryPlan {
     /// The plan for a model held in `precision` and its keys and values in `kv_cache`, computed on
     /// the device `cpu`.
     ///
-    /// `stored` is the format of the checkpoint's matrices; see [`ModelConfig::dtype`]. For GGUF
-    /// files use the size of the file instead: they mix formats.
+    /// `stored` is the format of the checkpoint's matrices; see [`ModelConfig::dtype`]. GGUF files mix formats:
+    /// what lies on the disk is planned by [`Model::plan`](crate::Model::plan).
     #[must_use]
     pub fn new(
         config: &ModelConfig,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use medgemma_image::Image;
-use medgemma_tokenizer::{Message as Turn, Role};
+use medgemma_tokenizer::{Message as Turn, Role as TurnRole};
 
 use crate::error::{Error, Result};
 
@@ -19,6 +19,25 @@ pub enum Part {
     Image(Image),
 }
 
+impl From<String> for Part {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Image> for Part {
+    fn from(image: Image) -> Self {
+        Self::Image(image)
+    }
+}
+
+impl Extend<Part> for Message {
+    /// Appends parts in their order.
+    fn extend<T: IntoIterator<Item = Part>>(&mut self, parts: T) {
+        self.parts.extend(parts);
+    }
+}
+
 impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -32,14 +51,19 @@ impl fmt::Debug for Part {
 /// image of an X-ray before its question, and with `SLICE i` after each image of a volume.
 #[derive(Debug, Clone)]
 pub struct Message {
-    speaker: Speaker,
+    role: Role,
     parts: Vec<Part>,
 }
 
+/// Whose a [`Message`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speaker {
+#[non_exhaustive]
+pub enum Role {
+    /// An instruction's, in front of a conversation.
     System,
+    /// The user's.
     User,
+    /// The model's.
     Assistant,
 }
 
@@ -48,7 +72,7 @@ impl Message {
     #[must_use]
     pub fn user() -> Self {
         Self {
-            speaker: Speaker::User,
+            role: Role::User,
             parts: Vec::new(),
         }
     }
@@ -60,7 +84,7 @@ impl Message {
     #[must_use]
     pub fn system(text: impl Into<String>) -> Self {
         Self {
-            speaker: Speaker::System,
+            role: Role::System,
             parts: vec![Part::Text(text.into())],
         }
     }
@@ -69,7 +93,7 @@ impl Message {
     #[must_use]
     pub fn assistant() -> Self {
         Self {
-            speaker: Speaker::Assistant,
+            role: Role::Assistant,
             parts: Vec::new(),
         }
     }
@@ -90,6 +114,12 @@ impl Message {
         self
     }
 
+    /// Whose it is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
     /// Text and images, in order.
     #[must_use]
     pub fn parts(&self) -> &[Part] {
@@ -105,11 +135,11 @@ impl Message {
     }
 
     pub(crate) fn is_user(&self) -> bool {
-        self.speaker == Speaker::User
+        self.role == Role::User
     }
 
     pub(crate) fn is_system(&self) -> bool {
-        self.speaker == Speaker::System
+        self.role == Role::System
     }
 
     /// The text of a system message.
@@ -132,10 +162,10 @@ impl Message {
     /// # Errors
     /// [`Error::SystemMessage`] for a system message, which is no turn.
     pub(crate) fn to_turn(&self) -> Result<Turn> {
-        let role = match self.speaker {
-            Speaker::System => return Err(Error::SystemMessage),
-            Speaker::User => Role::User,
-            Speaker::Assistant => Role::Assistant,
+        let role = match self.role {
+            Role::System => return Err(Error::SystemMessage),
+            Role::User => TurnRole::User,
+            Role::Assistant => TurnRole::Assistant,
         };
         let turn = Turn::new(role, Vec::new());
         Ok(self.parts.iter().fold(turn, |turn, part| match part {

@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use medgemma_gemma3::{Decoder, Error as DecoderError, Segment};
 use medgemma_image::{Image, ImageProcessor, Pixels, Processed};
-use medgemma_projector::{Projector, ProjectorConfig};
+use medgemma_projector::Projector;
 use medgemma_siglip::VisionTower;
-use medgemma_tensor::checkpoint::{LoadReport, Loader, Rename};
+use medgemma_tensor::checkpoint::LoadReport;
 use medgemma_tensor::{Device, Tensor, tensor_from, vec_from};
 
 use crate::config::{ModelConfig, MultimodalConfig};
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::memory::{Budget, Request};
+use crate::loading;
+use crate::memory::{Budget, Entry, Held, MemoryPlan, Request};
 use crate::options::LoadOptions;
 use crate::vision_cache::{Encodings, VisionCacheUse};
 
@@ -28,15 +29,16 @@ pub struct Model {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    dir: PathBuf,
-    config: ModelConfig,
-    decoder: Decoder,
-    vision: Option<(VisionTower, Projector)>,
-    processor: ImageProcessor,
-    report: LoadReport,
-    encodings: Option<Encodings>,
-    budget: Budget,
+/// What was loaded.
+pub(crate) struct Inner {
+    pub(crate) dir: PathBuf,
+    pub(crate) config: ModelConfig,
+    pub(crate) decoder: Decoder,
+    pub(crate) vision: Option<(VisionTower, Projector)>,
+    pub(crate) processor: ImageProcessor,
+    pub(crate) report: LoadReport,
+    pub(crate) encodings: Option<Encodings>,
+    pub(crate) budget: Budget,
 }
 
 impl fmt::Debug for Model {
@@ -98,83 +100,45 @@ impl Model {
     /// holds one. Weights stay in the memory-mapped files where the device can read their format.
     ///
     /// # Errors
-    /// [`Error::Tensor`] naming file and key for what is missing, surplus, misshaped, of a wrong
-    /// type or not supported; [`Error::Image`] for a processor this library does not know.
+    /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::AdapterAlone`], [`Error::VisionInside`] and those of
+    /// [`Mmproj`](crate::Mmproj) for what lies at `path`; [`Error::Tensor`] naming file and key for what is missing,
+    /// surplus, misshaped, of a wrong type or not supported; [`Error::ImageSeqLength`], and [`Error::Image`] for a
+    /// processor this library does not know; [`Error::NotEnoughMemory`] before any weight is read;
+    /// [`Error::VisionCacheFolder`]; [`Error::NotForModel`] for options that only
+    /// [`MedGemma::load_with`](crate::MedGemma::load_with) knows: prefixes and records are of conversations.
     pub fn load(path: &Path, device: &Device, options: LoadOptions<'_>) -> Result<Self> {
+        let foreign = [
+            ("audit", options.audit.is_some()),
+            ("prefix_cache", options.prefix_cache.is_some()),
+        ];
+        if let Some((option, _)) = foreign.into_iter().find(|(_, set)| *set) {
+            return Err(Error::NotForModel { option });
+        }
         let files = Files::find(path, &options)?;
         let config = files.config()?;
-        Self::from_files(path, files, config, device, options)
+        let inner = loading::load(path, files, config, device, options)?;
+        Ok(Self::new(inner))
     }
 
-    /// Loads what was found at `path`, by its configuration.
-    pub(crate) fn from_files(
-        path: &Path,
-        files: Files,
-        config: ModelConfig,
+    /// What a load of this model with these options would be held against memory with: bytes by purpose, for
+    /// their workload. Headers are read, and no weights; nothing is refused for its size.
+    ///
+    /// # Errors
+    /// As [`Model::load`], for what the headers tell.
+    pub fn plan(
+        path: impl AsRef<Path>,
         device: &Device,
-        options: LoadOptions<'_>,
-    ) -> Result<Self> {
-        for key in &config.unknown_keys {
-            tracing::warn!(key, "unknown key in the model's configuration");
-        }
-        let processor = image_processor(path, &files, &config, &options)?;
-        let encodings = options
-            .vision_cache
-            .clone()
-            .map(Encodings::new)
-            .transpose()?;
-        let cache = files.cache(&format!("medgemma-{}.cache", options.precision));
-        let ignored = files.ignored()?;
-        let source = files.weights()?;
-        let names: Vec<Rename> = [
-            medgemma_siglip::RENAMES,
-            medgemma_projector::RENAMES,
-            medgemma_gemma3::RENAMES,
-        ]
-        .concat();
-        let mut loader = Loader::new(source.as_ref(), &names, device)?
-            .with_ignored(medgemma_siglip::IGNORED)
-            .with_ignored(medgemma_gemma3::IGNORED)
-            .with_precision(options.precision, medgemma_gemma3::MATRICES);
-        leave_aside(&mut loader, &config, ignored)?;
-        let arithmetic = Decoder::planned_arithmetic(&loader, &config.text)?;
-        let weights = [loader.held_bytes(), loader.mapped_bytes()];
-        let budget = Budget::new(&config, device, &options, arithmetic, weights);
-        budget.check_load(path, device)?;
-        if options.cache_quantized {
-            loader = loader.with_cache(cache)?;
-        }
-        if let Some(progress) = options.progress {
-            loader = loader.with_progress(progress);
-        }
-        let vision = config
-            .multimodal
-            .as_ref()
-            .map(|multimodal| vision(&mut loader, &config, multimodal))
-            .transpose()?;
-        let decoder = Decoder::load(&mut loader, config.text.clone(), device)?
-            .with_kv_precision(options.kv_cache);
-        let report = loader.finish()?;
-        tracing::info!(
-            tensors = report.tensors,
-            parameters = report.parameters,
-            bytes = report.bytes,
-            device = device.name(),
-            "model loaded"
-        );
-        let inner = Inner {
-            dir: path.to_path_buf(),
-            config,
-            decoder,
-            vision,
-            processor,
-            report,
-            encodings,
-            budget,
-        };
-        Ok(Self {
+        options: &LoadOptions<'_>,
+    ) -> Result<MemoryPlan> {
+        let files = Files::find(path.as_ref(), options)?;
+        let config = files.config()?;
+        loading::plan(files, &config, device, options)
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
             inner: Arc::new(inner),
-        })
+        }
     }
 
     /// What the directory says of the model.
@@ -307,10 +271,33 @@ impl Model {
         self.runs(ids, images).map(drop)
     }
 
-    /// Refuses a request beyond the workload that the model was loaded for, and beyond what is left of memory.
-    pub(crate) fn check_memory(&self, request: &Request<'_>) -> Result<()> {
+    /// Rows of an image in a prompt; 0 for a model that takes none.
+    pub(crate) fn tokens_per_image(&self) -> usize {
+        let multimodal = self.inner.config.multimodal.as_ref();
+        multimodal.map_or(0, |multimodal| multimodal.mm_tokens_per_image)
+    }
+
+    /// Refuses a request beyond the workload that the model was loaded for, and beyond what is left of memory,
+    /// other conversations counted; what it takes counts until the entry is dropped.
+    pub(crate) fn enter(&self, request: &Request<'_>) -> Result<Entry> {
         let Inner { dir, config, .. } = &*self.inner;
-        self.inner.budget.check(dir, config, self.device(), request)
+        self.inner.budget.enter(dir, config, self.device(), request)
+    }
+
+    /// A new conversation's entry among what is held.
+    pub(crate) fn entry(&self) -> Entry {
+        self.inner.budget.entry()
+    }
+
+    /// What a conversation holds that has read `context` positions, `images` among them.
+    pub(crate) fn held(&self, context: usize, images: usize) -> Held {
+        self.inner.budget.held(&self.inner.config, context, images)
+    }
+
+    /// What was held against memory when the model was loaded, for [`LoadOptions::workload`].
+    #[must_use]
+    pub fn memory_plan(&self) -> MemoryPlan {
+        self.inner.budget.plan()
     }
 
     /// Cuts ids where soft tokens begin and end; the soft tokens must fit `images`.
@@ -365,74 +352,4 @@ impl Model {
             images,
         }
     }
-}
-
-/// Tells the loader what of the files is not loaded, before anything is added up: what does not
-/// enter the memory must not be planned for. `ignored`: what the files themselves say of it.
-fn leave_aside(
-    loader: &mut Loader<'_>,
-    config: &ModelConfig,
-    ignored: Option<(&'static str, &'static str)>,
-) -> Result<()> {
-    if let Some((name, reason)) = ignored {
-        loader.ignore(name, reason);
-    }
-    let vision = config.multimodal.as_ref().map(|m| &m.vision);
-    if vision.is_some_and(|vision| vision.vision_use_head) {
-        let reason = "the pooling head: Gemma 3 reads patch features";
-        loader.ignore("vision_tower.head.", reason);
-    }
-    Ok(Decoder::ignore_repeated_head(loader, &config.text)?)
-}
-
-/// Vision tower and projector from their canonical keys.
-fn vision(
-    loader: &mut Loader<'_>,
-    config: &ModelConfig,
-    multimodal: &MultimodalConfig,
-) -> Result<(VisionTower, Projector)> {
-    let tower = VisionTower::load(&mut loader.scope("vision_tower"), &multimodal.vision)?;
-    let sizes = ProjectorConfig::new(
-        multimodal.vision.hidden_size,
-        config.text.hidden_size,
-        multimodal.vision.image_size / multimodal.vision.patch_size,
-        multimodal.mm_tokens_per_image,
-        multimodal.vision.layer_norm_eps,
-    )?;
-    let projector = Projector::load(&mut loader.scope("multi_modal_projector"), &sizes)?;
-    Ok((tower, projector))
-}
-
-/// The processor of the files with the caller's choices; it must agree with the tower.
-fn image_processor(
-    dir: &Path,
-    files: &Files,
-    config: &ModelConfig,
-    options: &LoadOptions<'_>,
-) -> Result<ImageProcessor> {
-    let Some(multimodal) = &config.multimodal else {
-        return Ok(ImageProcessor::default());
-    };
-    let mut processor = files.processor(multimodal.vision.image_size)?;
-    if let Some(found) = processor
-        .image_seq_length()
-        .filter(|&found| found != multimodal.mm_tokens_per_image)
-    {
-        let expected = multimodal.mm_tokens_per_image;
-        return Err(Error::ImageSeqLength {
-            dir: dir.to_path_buf(),
-            expected,
-            found,
-        });
-    }
-    if let Some(resizer) = options.resizer {
-        processor = processor.with_resizer(resizer);
-    }
-    if let Some(pad) = options.pad_to_square {
-        processor = processor.with_pad_to_square(pad);
-    }
-    if let Some(on) = options.pan_and_scan {
-        processor = processor.with_do_pan_and_scan(on);
-    }
-    Ok(processor)
 }

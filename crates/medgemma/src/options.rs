@@ -174,7 +174,8 @@ pub struct LoadOptions<'a> {
     /// nothing: what is kept is patients' text and pictures, in memory until others take its place,
     /// [`MedGemma::clear_prefix_cache`](crate::MedGemma::clear_prefix_cache) is called, or the last
     /// clone of the model is gone. What counts is the memory that they lie in, which can be up to twice what the
-    /// positions take; a prompt that takes more than all of it is not kept.
+    /// positions take; a prompt that takes more than all of it is not kept. Batches, scores and choices take
+    /// encoded images from it, and read their prompts whole.
     pub prefix_cache: Option<usize>,
     /// Where encoded images are kept, so that the same image in another prompt is not encoded again:
     /// a second question about a volume. `None`, the default, keeps nothing.
@@ -186,9 +187,10 @@ pub struct LoadOptions<'a> {
     /// More may be asked of the model than that. Prompt and `max_new_tokens` of every request, and of a batch all
     /// of them, are added up before any work; one that goes beyond the workload is refused,
     /// [`Error::NotEnoughMemory`](crate::Error::NotEnoughMemory), unless it fits as well. Keys and values, images and
-    /// the widest step count each by itself: one that takes less than planned sets off nothing. Requests are looked
-    /// at one by one: what several conversations take together beyond the workload is not. Nor is what is
-    /// asked of a [`Model`](crate::Model)'s decoder itself.
+    /// the widest step count each by itself: one that takes less than planned sets off nothing. What the model's other
+    /// conversations hold counts until they are dropped, and so does all that an answer under way may come to; a
+    /// clone of a conversation counts once it reads on. What is asked of a [`Model`](crate::Model)'s decoder
+    /// itself does not count.
     pub workload: Workload,
     /// Bytes that model and [`workload`](Self::workload), or what a request asks beyond it, may take on a CPU.
     /// `None`: what the system has available, where it tells (Linux). With [`u64::MAX`] nothing is refused.

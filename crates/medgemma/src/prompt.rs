@@ -12,7 +12,7 @@ use medgemma_tokenizer::{Error as TextError, SpecialTokens, Tokenizer, expand_im
 
 use crate::error::Result;
 use crate::medgemma::MedGemma;
-use crate::model::Model;
+use crate::model::{Model, SoftTokens};
 use crate::options::Progress;
 use crate::prefix::{Picture, PrefixCache};
 
@@ -99,12 +99,13 @@ impl Prompt {
         Ok(())
     }
 
-    /// Encodes the images, except those that `prefixes` knows, and puts them in their places;
-    /// `None` when `observer` stopped it.
+    /// Encodes the images, except those that `prefixes` knows or that are among `shown`, and puts them in their
+    /// places; `None` when `observer` stopped it.
     pub(crate) fn segments(
         self,
         model: &Model,
         prefixes: Option<&PrefixCache>,
+        shown: &mut Shown,
         observer: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Option<Encoded>> {
         let start = Instant::now();
@@ -112,9 +113,11 @@ impl Prompt {
         let (mut images, mut pictures) = (Vec::with_capacity(total), Vec::new());
         let mut known = self.known.into_iter();
         for (image, crops) in self.images.into_iter().zip(self.crops) {
-            let parts: Vec<Part> = match all_known(&mut known, 1 + crops) {
-                Some(pictures) => pictures.into_iter().map(Part::Known).collect(),
-                None => {
+            let begin = images.len();
+            let parts: Vec<Part> = match (all_known(&mut known, 1 + crops), shown.find(&image)) {
+                (Some(pictures), _) => pictures.into_iter().map(Part::Known).collect(),
+                (None, Some(soft)) => soft.iter().cloned().map(Part::Shown).collect(),
+                (None, None) => {
                     let pixels = model.process(&image)?.pixels;
                     pixels.into_iter().map(Part::Pixels).collect()
                 }
@@ -122,6 +125,10 @@ impl Prompt {
             for part in parts {
                 let picture = match (part, prefixes) {
                     (Part::Known(picture), _) => Some(picture),
+                    (Part::Shown(soft), _) => {
+                        images.push(soft);
+                        None
+                    }
                     (Part::Pixels(pixels), None) => {
                         images.push(model.encode(&pixels)?);
                         None
@@ -143,6 +150,10 @@ impl Prompt {
                     return Ok(None);
                 }
             }
+            // Where prefixes are kept, so are the pictures.
+            if prefixes.is_none() {
+                shown.keep(image, &images[begin..]);
+            }
         }
         Ok(Some(Encoded {
             segments: model.segments(&self.ids, &images)?,
@@ -160,9 +171,30 @@ fn all_known<T>(known: &mut impl Iterator<Item = Option<T>>, count: usize) -> Op
     part.into_iter().collect()
 }
 
+/// What was encoded of images for one call, so that one that is shown again, in the same conversation or in
+/// another of a batch, is encoded once.
+#[derive(Default)]
+pub(crate) struct Shown(Vec<(Image, Vec<SoftTokens>)>);
+
+impl Shown {
+    /// Of the image and its crops.
+    fn find(&self, image: &Image) -> Option<&[SoftTokens]> {
+        let found = self.0.iter().find(|(shown, _)| shown == image);
+        found.map(|(_, soft)| soft.as_slice())
+    }
+
+    fn keep(&mut self, image: Image, soft: &[SoftTokens]) {
+        if self.find(&image).is_none() {
+            self.0.push((image, soft.to_vec()));
+        }
+    }
+}
+
 /// An image, or a crop of one.
 enum Part {
-    /// It was encoded before.
+    /// It was encoded before, for this call.
+    Shown(SoftTokens),
+    /// It was encoded before, and is kept.
     Known(Arc<Picture>),
     /// It is to be encoded, unless another thread was first.
     Pixels(Pixels),

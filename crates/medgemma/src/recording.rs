@@ -6,12 +6,12 @@ use medgemma_image::Image;
 use medgemma_tensor::cpu;
 use serde::Serialize;
 
-use crate::batch::Score;
 use crate::error::Result;
 use crate::model::Model;
 use crate::options::{GenerateOptions, LoadOptions};
 use crate::prompt::Prompt;
 use crate::reply::{FinishReason, Reply, Usage};
+use crate::score::Score;
 
 /// An audit log, and the model that it is about.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ struct Options<'a> {
     stop_strings: Vec<String>,
     ignore_stop_ids: bool,
     prefill_chunk: usize,
-    speculation: String,
+    speculation: &'static str,
     #[cfg(feature = "structured")]
     #[serde(skip_serializing_if = "Option::is_none")]
     schema: Option<Form>,
@@ -202,7 +202,7 @@ impl Recorder {
                 stop_strings: digests(&mut stop_strings.iter().map(String::as_str)),
                 ignore_stop_ids: *ignore_stop_ids,
                 prefill_chunk: *prefill_chunk,
-                speculation: format!("{speculation:?}"),
+                speculation: speculation.name(),
                 #[cfg(feature = "structured")]
                 schema: schema.as_ref().map(|schema| Form {
                     json: self.audit.digest(schema.json().as_bytes()),
@@ -276,10 +276,7 @@ pub(crate) fn scoring(
 
 /// How keys and values, precision and the like are named in a record.
 pub(crate) fn load_names(options: &LoadOptions<'_>) -> (String, String) {
-    (
-        options.precision.to_string(),
-        format!("{:?}", options.kv_cache),
-    )
+    (options.precision.to_string(), options.kv_cache.to_string())
 }
 
 fn preparation(model: &Model) -> Option<Preparation> {

@@ -31,6 +31,26 @@ pub enum FinishReason {
     Cancelled,
 }
 
+impl FinishReason {
+    /// As [`Serialize`] and `Display` write it: `stop`, `complete`, `stop_string`, `length`, `cancelled`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Complete => "complete",
+            Self::StopString => "stop_string",
+            Self::Length => "length",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for FinishReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// The decoder's reason, as the facade calls it.
 pub(crate) fn reason(finish: Finish) -> FinishReason {
     match finish {

@@ -9,10 +9,10 @@ use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generation, KvCache, Se
 use crate::error::Result;
 use crate::history::{cut, ids, images};
 use crate::medgemma::MedGemma;
-use crate::memory::Request;
+use crate::memory::{Entry, Held, Request};
 use crate::options::{GenerateOptions, Observer, Progress};
 use crate::prefix::Picture;
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, Shown};
 use crate::recording::{Pending, Recorder};
 use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, reason};
 use crate::transcript::Transcript;
@@ -25,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub(crate) unread: Vec<Segment>,
     /// What the conversation has said so far, as [`ids`] has it, for the repetition penalty and for guessing.
     pub(crate) seen: Vec<u32>,
+    /// What was entered for the conversation.
+    pub(crate) entered: Held,
 }
 
 /// The state of an answer.
@@ -48,6 +50,8 @@ pub(crate) struct Writer<'a> {
     pending: Option<Pending>,
     /// What the prompt became, for the conversation's history; empty until its images are encoded.
     pub(crate) prompt: Vec<Segment>,
+    /// What the answer takes of memory, until it is dropped.
+    _entry: Entry,
 }
 
 /// What the prefix cache wants of a conversation's first prompt.
@@ -86,18 +90,20 @@ impl<'a> Writer<'a> {
             cache,
             unread,
             seen,
+            entered,
         } = context;
         let unread_tokens: usize = unread.iter().map(Segment::len).sum();
         let tokens = unread_tokens + prompt.ids.len();
         model.check_context(cache.len(), tokens, options.max_new_tokens)?;
         let shown = images(&seen);
-        model.model().check_memory(&Request {
+        let entry = model.model().enter(&Request {
             contexts: &[cache.len() + tokens + options.max_new_tokens],
             at_once: 1,
             images: shown + prompt.shown(),
             images_held: shown,
             prefill_chunk: options.prefill_chunk,
             held: cache.bytes(),
+            entered,
         })?;
         let mut decoder_options = model.decoder_options(options)?;
         decoder_options.seen = seen;
@@ -153,6 +159,7 @@ impl<'a> Writer<'a> {
             keep,
             pending,
             prompt: Vec::new(),
+            _entry: entry,
         })
     }
 
@@ -200,7 +207,8 @@ impl<'a> Writer<'a> {
                 mut observer,
             } => {
                 let (model, prefixes) = (self.model.model(), self.model.prefixes());
-                match prompt.segments(model, prefixes, &mut *observer)? {
+                let mut shown = Shown::default();
+                match prompt.segments(model, prefixes, &mut shown, &mut *observer)? {
                     Some(encoded) => {
                         self.timings.images = encoded.elapsed;
                         self.prompt = encoded.segments;

@@ -100,7 +100,6 @@ fn message(prompt: Prompt) -> Message {
     items.fold(Message::user(), |message, item| match item {
         Item::Image(image) => message.image(image),
         Item::Text(text) => message.text(text),
-        _ => message,
     })
 }
 

@@ -46,7 +46,8 @@ fn finish(reply: &Reply) -> &'static str {
             "length: cut off while reasoning, there is no answer; raise --max-new-tokens"
         }
         FinishReason::Length => "length: the answer is cut off; raise --max-new-tokens",
-        _ => "cancelled",
+        FinishReason::Cancelled => "cancelled",
+        other => other.name(),
     }
 }
 

@@ -13,6 +13,37 @@ use crate::model::Decoder;
 use crate::sampling::Token;
 use crate::segment::Segment;
 
+/// One prompt of a batch, and how it is continued.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchPrompt<'a> {
+    /// What is read first.
+    pub segments: &'a [Segment],
+    /// How the answer is written. [`GenerateOptions::speculation`] has no effect: what it would save is saved
+    /// already.
+    pub options: &'a GenerateOptions,
+}
+
+/// What the observer of a batch is told of one of its prompts.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum BatchEvent<'a> {
+    /// Rows of the prompt were read.
+    Prefill {
+        /// So far.
+        done: usize,
+        /// In all.
+        total: usize,
+    },
+    /// A token of the answer was written.
+    Token(Token),
+    /// The answer has ended, while others may go on. Not told of one that failed.
+    Ended(&'a Generated),
+}
+
+/// Told the index of a prompt and what happened to it; with [`ControlFlow::Break`] that answer ends there,
+/// [`Finish::Cancelled`].
+pub type BatchObserver<'a> = dyn FnMut(usize, BatchEvent<'_>) -> ControlFlow<()> + 'a;
+
 /// The answer to one prompt of a batch.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -32,66 +63,87 @@ impl Decoder {
     /// Every result is that of the prompt alone wherever the two likeliest tokens are further apart
     /// than rounding: several rows at once may be summed in another order than one, and for more than
     /// eight, AMX rounds what it multiplies block weights with to bf16 and not to int8.
-    /// [`GenerateOptions::speculation`] has no effect: what it would save is saved already.
     ///
-    /// `observer` is told the index of the prompt and each token of its answer; with
-    /// [`ControlFlow::Break`] that answer ends there, [`Finish::Cancelled`].
+    /// An answer that fails, for logits that are not finite or a constraint that cannot be followed, is an error in
+    /// its place, as [`Decoder::generate`] has it; the others go on.
     ///
     /// # Errors
-    /// As [`Decoder::generate`], for any of the prompts, before any work. Later those of a prompt
-    /// whose logits are not finite, whose constraint cannot be followed, and of a device that fails:
-    /// they end the batch, and only `observer` has seen what was written until then.
+    /// As [`Decoder::generate`], for any of the prompts, before any work. Later those of a device that fails while
+    /// it reads the next token of all: only `observer` has seen what was written until then.
     pub fn generate_batch(
         &self,
-        prompts: &[Vec<Segment>],
-        options: &GenerateOptions,
-        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
-    ) -> Result<Vec<Generated>> {
-        let mut lanes = Vec::with_capacity(prompts.len());
-        for prompt in prompts {
-            let cache = self.new_cache();
-            self.check_prompt(prompt, &cache, options.max_new_tokens)?;
-            lanes.push(BatchLane {
-                cache,
-                writer: Writer::new(prompt, options, self.config.vocab_size)?,
-                tokens: Vec::new(),
-                prefill: Duration::ZERO,
-                decode: Duration::ZERO,
-            });
-        }
+        prompts: &[BatchPrompt<'_>],
+        observer: &mut BatchObserver<'_>,
+    ) -> Result<Vec<Result<Generated>>> {
+        let lanes = prompts.iter().map(|prompt| self.lane(prompt));
+        let mut lanes = lanes.collect::<Result<Vec<_>>>()?;
         for (index, (lane, prompt)) in lanes.iter_mut().zip(prompts).enumerate() {
             if lane.writer.at_limit() {
                 continue;
             }
             let begun = Instant::now();
-            if let Some(logits) =
-                self.prefill(prompt, &mut lane.cache, options.chunk, &mut |_, _| true)?
-            {
-                lane.take(&vec_from(logits, "logits")?, index, observer)?;
-            }
+            let first = self.first_token(lane, prompt, index, observer);
+            lane.note(first);
             lane.prefill = begun.elapsed();
         }
-        while self.step_batch(&mut lanes, observer)? {}
-        let generated = lanes.into_iter().map(|lane| Generated {
-            tokens: lane.tokens,
-            finish: lane.writer.finish.unwrap_or(Finish::Length),
-            prefill: lane.prefill,
-            decode: lane.decode,
-        });
-        Ok(generated.collect())
+        loop {
+            for (index, lane) in lanes.iter_mut().enumerate() {
+                lane.end(index, observer);
+            }
+            if !self.step_batch(&mut lanes, observer)? {
+                break;
+            }
+        }
+        Ok(lanes.into_iter().filter_map(|lane| lane.outcome).collect())
+    }
+
+    /// Nothing read yet, and all checked that can be.
+    fn lane(&self, prompt: &BatchPrompt<'_>) -> Result<BatchLane> {
+        let cache = self.new_cache();
+        self.check_prompt(prompt.segments, &cache, prompt.options.max_new_tokens)?;
+        Ok(BatchLane {
+            cache,
+            writer: Writer::new(prompt.segments, prompt.options, self.config.vocab_size)?,
+            tokens: Vec::new(),
+            outcome: None,
+            prefill: Duration::ZERO,
+            decode: Duration::ZERO,
+        })
+    }
+
+    /// Reads a prompt, and chooses the first token of its answer.
+    fn first_token(
+        &self,
+        lane: &mut BatchLane,
+        prompt: &BatchPrompt<'_>,
+        index: usize,
+        observer: &mut BatchObserver<'_>,
+    ) -> Result<()> {
+        let mut progress = |done, total| {
+            let event = BatchEvent::Prefill { done, total };
+            observer(index, event).is_continue()
+        };
+        let chunk = prompt.options.chunk;
+        match self.prefill(prompt.segments, &mut lane.cache, chunk, &mut progress)? {
+            Some(logits) => lane.take(&vec_from(logits, "logits")?, index, observer),
+            None => {
+                lane.writer.finish = Some(Finish::Cancelled);
+                Ok(())
+            }
+        }
     }
 
     /// One token more for every lane that goes on; `false` when none does.
     fn step_batch(
         &self,
         lanes: &mut [BatchLane],
-        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
+        observer: &mut BatchObserver<'_>,
     ) -> Result<bool> {
         let begun = Instant::now();
         let mut active: Vec<(usize, &mut BatchLane)> = lanes
             .iter_mut()
             .enumerate()
-            .filter_map(|(index, lane)| (!lane.writer.at_limit()).then_some((index, lane)))
+            .filter(|(_, lane)| lane.outcome.is_none())
             .collect();
         if active.is_empty() {
             return Ok(false);
@@ -105,7 +157,8 @@ impl Decoder {
         let logits = vec_from(self.decode(&ids, &mut caches)?, "logits")?;
         let rows = logits.chunks_exact(logits.len() / active.len());
         for ((index, lane), logits) in active.iter_mut().zip(rows) {
-            lane.take(logits, *index, observer)?;
+            let taken = lane.take(logits, *index, observer);
+            lane.note(taken);
         }
         for (_, lane) in active {
             lane.decode += begun.elapsed();
@@ -118,6 +171,8 @@ struct BatchLane {
     cache: KvCache,
     writer: Writer,
     tokens: Vec<Token>,
+    /// Once the answer has ended.
+    outcome: Option<Result<Generated>>,
     prefill: Duration,
     decode: Duration,
 }
@@ -127,15 +182,38 @@ impl BatchLane {
         &mut self,
         logits: &[f32],
         index: usize,
-        observer: &mut dyn FnMut(usize, Token) -> ControlFlow<()>,
+        observer: &mut BatchObserver<'_>,
     ) -> Result<()> {
         let token = self.writer.choose(logits, self.cache.len())?;
         if let Some(token) = self.writer.write(token) {
             self.tokens.push(token);
-            if observer(index, token).is_break() {
+            if observer(index, BatchEvent::Token(token)).is_break() {
                 self.writer.finish = Some(Finish::Cancelled);
             }
         }
         Ok(())
+    }
+
+    /// Ends this answer alone if its step failed.
+    fn note(&mut self, step: Result<()>) {
+        if let Err(error) = step {
+            self.outcome = Some(Err(error));
+        }
+    }
+
+    /// Ends the answer if nothing more is to be written.
+    fn end(&mut self, index: usize, observer: &mut BatchObserver<'_>) {
+        if self.outcome.is_some() || !self.writer.at_limit() {
+            return;
+        }
+        let generated = Generated {
+            tokens: std::mem::take(&mut self.tokens),
+            finish: self.writer.finish.unwrap_or(Finish::Length),
+            prefill: self.prefill,
+            decode: self.decode,
+        };
+        // It has ended: there is nothing to break off.
+        let _ = observer(index, BatchEvent::Ended(&generated));
+        self.outcome = Some(Ok(generated));
     }
 }

@@ -7,8 +7,9 @@ use medgemma_image::Image;
 use super::record::Recipe;
 
 /// One part of a message. `Debug` prints sizes only.
+///
+/// Exhaustive, so that whoever turns it into a message cannot overlook a kind of part.
 #[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Item {
     /// Words.
     Text(String),

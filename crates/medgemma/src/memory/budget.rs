@@ -1,15 +1,17 @@
 //! What a request may take beyond the workload that its model was loaded for.
 //!
 //! A cache grows as it is read into. A context or a batch far beyond the workload would let it grow until the
-//! system ends the process, so every request is added up before any work, and one that goes beyond the plan
-//! is held against what is left.
+//! system ends the process, and so would many conversations, so every request is added up with what others hold before
+//! any work, and one that goes beyond the plan is held against what is left.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use medgemma_gemma3::KvCache;
 use medgemma_tensor::{Arithmetic, Backend, Device, KvPrecision};
 
 use super::available::{available, held};
+use super::ledger::{Entry, Held, Ledger};
 use super::{MemoryPlan, Workload, activation_bytes, soft_token_bytes};
 use crate::config::ModelConfig;
 use crate::error::Result;
@@ -30,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) prefill_chunk: usize,
     /// Bytes of keys and values that are held for these conversations.
     pub(crate) held: usize,
+    /// What was entered for these conversations.
+    pub(crate) entered: Held,
 }
 
 /// What a load was planned for.
@@ -42,6 +46,7 @@ pub(crate) struct Budget {
     /// Bytes of the weights that stay in mapped files, whose pages count as available.
     mapped: u64,
     limit: Option<u64>,
+    ledger: Arc<Ledger>,
 }
 
 impl Budget {
@@ -70,6 +75,25 @@ impl Budget {
             kv_cache,
             mapped,
             limit: options.memory_limit,
+            ledger: Arc::default(),
+        }
+    }
+
+    /// What was planned at the load.
+    pub(crate) fn plan(&self) -> MemoryPlan {
+        self.plan
+    }
+
+    /// A new conversation's, for nothing yet.
+    pub(crate) fn entry(&self) -> Entry {
+        self.ledger.entry()
+    }
+
+    /// What a conversation that has read `context` positions, `images` among them, holds.
+    pub(crate) fn held(&self, config: &ModelConfig, context: usize, images: usize) -> Held {
+        Held {
+            cache: self.cache_bytes(config, context),
+            images,
         }
     }
 
@@ -81,37 +105,56 @@ impl Budget {
         self.plan.check(path, device, self.limit)
     }
 
-    /// Refuses a request that goes beyond the plan and beyond what is left. What the system has left is asked
-    /// only then: it takes reading some files.
+    /// Refuses a request that goes, with what other conversations hold, beyond the plan and beyond what is left; else
+    /// enters what it takes more than was entered for its conversations, until that is dropped. What the system has left is
+    /// asked only beyond the plan: it takes reading some files.
     ///
     /// # Errors
     /// As [`MemoryPlan::check`], with the plan that has the request in it.
-    pub(crate) fn check(
+    pub(crate) fn enter(
         &self,
         path: &Path,
         config: &ModelConfig,
         device: &Device,
         request: &Request<'_>,
-    ) -> Result<()> {
-        let plan = self.with(config, request);
-        if plan.total() <= self.plan.total() {
-            return Ok(());
-        }
-        let left = || Some(self.left(available()?, held(), request, config));
-        plan.check(path, device, self.limit.or_else(left))
+    ) -> Result<Entry> {
+        self.ledger.enter(|sum| {
+            let others = sum.without(request.entered);
+            let plan = self.with(config, request, others);
+            if plan.total() > self.plan.total() {
+                let left = || Some(self.left(available()?, held(), request, others, config));
+                plan.check(path, device, self.limit.or_else(left))?;
+            }
+            let all = Held {
+                cache: self.caches(config, request),
+                images: request.images,
+            };
+            Ok(all.without(request.entered))
+        })
     }
 
-    /// The plan, with what a request takes more in it.
-    fn with(&self, config: &ModelConfig, request: &Request<'_>) -> MemoryPlan {
-        let cache = |&context: &usize| {
-            KvCache::planned_bytes(&config.text, context, &self.arithmetic, self.kv_cache)
-        };
-        // A cache that has read nothing takes nothing.
-        let contexts = request.contexts.iter().filter(|&&context| context > 0);
-        let caches = contexts.map(cache);
+    /// Keys and values of a conversation; a cache that has read nothing takes nothing.
+    fn cache_bytes(&self, config: &ModelConfig, context: usize) -> u64 {
+        match context {
+            0 => 0,
+            _ => KvCache::planned_bytes(&config.text, context, &self.arithmetic, self.kv_cache),
+        }
+    }
+
+    /// Keys and values of all conversations of a request.
+    fn caches(&self, config: &ModelConfig, request: &Request<'_>) -> u64 {
+        let contexts = request.contexts.iter();
+        let caches = contexts.map(|&context| self.cache_bytes(config, context));
+        caches.fold(0, u64::saturating_add)
+    }
+
+    /// The plan, with what a request takes more in it beside what others hold.
+    fn with(&self, config: &ModelConfig, request: &Request<'_>, others: Held) -> MemoryPlan {
+        let caches = self.caches(config, request).saturating_add(others.cache);
         let planned = self.workload;
         let planned_images = planned.images.saturating_mul(planned.conversations);
-        let more_images = request.images.saturating_sub(planned_images);
+        let images = request.images.saturating_add(others.images);
+        let more_images = images.saturating_sub(planned_images);
         let longest = request.contexts.iter().copied().max().unwrap_or(0);
         // The widest step of both: what one has left behind for the next is there for either.
         let rows = request.prefill_chunk.min(longest);
@@ -122,7 +165,7 @@ impl Budget {
             prefill_chunk: planned.prefill_chunk.min(planned.context).max(rows),
         };
         MemoryPlan {
-            kv_cache: self.plan.kv_cache.max(caches.fold(0, u64::saturating_add)),
+            kv_cache: self.plan.kv_cache.max(caches),
             kept: self
                 .plan
                 .kept
@@ -134,16 +177,20 @@ impl Budget {
 
     /// What the plan may come to where the system has `available` left: that, and what the process has taken
     /// of the plan already. Of what it holds in memory of its own, `own`, no more counts than was planned there, mapped
-    /// weights apart, and what this very request's conversations have grown to beyond that: the rest is other
-    /// models', other conversations' or the program's.
+    /// weights apart, and what this request's and the other conversations have grown to beyond that: the rest is
+    /// other models' or the program's.
     fn left(
         &self,
         available: u64,
         own: Option<u64>,
         request: &Request<'_>,
+        others: Held,
         config: &ModelConfig,
     ) -> u64 {
-        let held = soft_token_bytes(config, request.images_held) + request.held as u64;
+        let images = request.images_held.saturating_add(others.images);
+        let held = soft_token_bytes(config, images)
+            .saturating_add(request.held as u64)
+            .saturating_add(others.cache);
         let planned = self.plan.kv_cache.saturating_add(self.plan.kept);
         let most = self
             .plan

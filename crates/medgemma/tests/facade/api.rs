@@ -10,8 +10,8 @@ use crate::support::{
 use medgemma::{
     Alpha, Backend, Crop, DecodeOptions, DecoderError, Device, Error, FinishReason,
     GenerateOptions, Image, ImageError, ImageProcessor, LoadOptions, MedGemma, Message, Model,
-    NOTICE, PRESETS, PanAndScan, Pixels, Processed, ProjectorError, Resizer, TensorError,
-    TokenizerError, VisionError,
+    NOTICE, PRESETS, PanAndScan, Part, Pixels, Processed, ProjectorError, Resizer, Role,
+    TensorError, TokenizerError, VisionError,
 };
 use medgemma_testkit::{Dialect, GEMMA, Golden, checkpoint, dialect};
 use serde_json::{Value, json};
@@ -277,4 +277,36 @@ fn choices_of_image_processing_reach_the_model() {
         plain,
         pixels(LoadOptions::default().with_pad_to_square(true))
     );
+}
+
+#[test]
+fn a_message_is_made_of_parts_and_tells_whose_it_is() {
+    let picture = image("picture-a.png");
+    let mut message = Message::user();
+    message.extend([Part::from(picture.clone()), Part::from("look".to_owned())]);
+    let ids = |message: Message| model().prompt_ids(&[message]).unwrap();
+    let built = Message::user().image(picture).text("look");
+    assert_eq!(ids(message), ids(built));
+    let roles = [
+        Message::system("Be brief."),
+        Message::user(),
+        Message::assistant(),
+    ];
+    assert_eq!(
+        roles.map(|message| message.role()),
+        [Role::System, Role::User, Role::Assistant]
+    );
+}
+
+#[test]
+fn reasons_are_displayed_as_they_are_serialised() {
+    for reason in [
+        FinishReason::Stop,
+        FinishReason::Complete,
+        FinishReason::StopString,
+        FinishReason::Length,
+        FinishReason::Cancelled,
+    ] {
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason.to_string());
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use crate::support::{ask, cpu, essence, exactly, image, model, up_to};
+use crate::support::{answers, ask, cpu, essence, exactly, image, model, up_to};
 use medgemma::audit::{
     Audit, AuditOptions, Error as AuditError, image_content, prompt_content, verify,
 };
@@ -170,10 +170,7 @@ fn an_answer_that_is_given_up_is_recorded_as_such() {
 fn batches_scores_and_completions_are_recorded() {
     let here = audited();
     let conversations = [vec![ask("What is shown?")], vec![ask("Which side?")]];
-    let replies = here
-        .model
-        .generate_batch(&conversations, &exactly(3))
-        .unwrap();
+    let replies = answers(here.model.generate_batch(&conversations, &exactly(3)));
     let scores = here.model.score(&conversations[0], &["yes", "no"]).unwrap();
     let completed = here.model.complete("The chest", &[], &exactly(3)).unwrap();
     let records = records(&here.path);
@@ -345,7 +342,7 @@ fn every_option_is_recorded() {
         .collect();
     let about = &said[1]["body"];
     assert_eq!(about["precision"], precision);
-    assert_eq!(about["kv_cache"], "Int8");
+    assert_eq!(about["kv_cache"], "int8");
     assert_eq!(
         about["images"],
         serde_json::json!({
@@ -365,7 +362,7 @@ fn every_option_is_recorded() {
         serde_json::json!({
             "max_new_tokens": 5, "temperature": 0.5, "top_k": 7, "top_p": 0.75, "min_p": 0.125,
             "repetition_penalty": 1.5, "seed": 99, "stop_strings": [audit.digest(b"Wolverhampton")],
-            "ignore_stop_ids": true, "prefill_chunk": 33, "speculation": "PromptLookup",
+            "ignore_stop_ids": true, "prefill_chunk": 33, "speculation": "prompt-lookup",
         })
     );
     let digests = pictures.map(|picture| audit.digest(&image_content(&picture)));
@@ -432,7 +429,9 @@ fn what_failed_is_recorded_for_each_request() {
     let options = LoadOptions::default().with_audit(Audit::open(&path).unwrap());
     let model = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap();
     let both = [vec![ask("What?")], vec![ask("Where?")]];
-    model.generate_batch(&both, &exactly(2)).unwrap_err();
+    for answer in model.generate_batch(&both, &exactly(2)).unwrap() {
+        answer.unwrap_err();
+    }
     model.generate(&both[0], &exactly(2)).unwrap_err();
     assert_eq!(
         events(&path),
@@ -444,6 +443,30 @@ fn what_failed_is_recorded_for_each_request() {
     for (at, request) in [(2, 0), (3, 1), (5, 4)] {
         assert_eq!(records[at]["body"]["request"], records[request]["sequence"]);
     }
+}
+
+/// Text is read by a model whose projector is damaged, pictures are not.
+#[test]
+fn one_that_fails_among_others_is_recorded_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = Audit::open(&path).unwrap();
+    let options = LoadOptions::default().with_audit(audit.clone());
+    let scratch = crate::support::blind();
+    let model = MedGemma::load_with(scratch.path(), &cpu(), options).unwrap();
+    let shown = Message::user().image(image("picture-a.png")).text("look");
+    let all = [vec![ask("What?")], vec![shown], vec![ask("Where?")]];
+    let batch = model.generate_batch(&all, &exactly(2)).unwrap();
+    let told = events(&path);
+    assert_eq!(told[..3], ["request"; 3]);
+    assert_eq!(told[3..], ["reply", "reply", "failed"]);
+    let records = records(&path);
+    for (at, request) in [(3, 0), (4, 2), (5, 1)] {
+        assert_eq!(records[at]["body"]["request"], records[request]["sequence"]);
+    }
+    let output = |at: usize| audit.digest(batch[at].as_ref().unwrap().text.as_bytes());
+    assert_eq!(records[3]["body"]["output"], output(0));
+    assert_eq!(records[4]["body"]["output"], output(2));
 }
 
 /// A record of 1 MiB is refused by the log; a thousand stop strings make one, and then nothing is answered.

@@ -3,8 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::support::{ask, cpu, exactly, ids, image, up_to};
-use medgemma::{Error, LoadOptions, MedGemma, MemoryPlan, Message, Workload};
+use crate::support::{answers, ask, cpu, exactly, ids, image, up_to};
+use medgemma::{Error, LoadOptions, MedGemma, MemoryPlan, Message, Model, Workload};
 use medgemma_testkit::checkpoint;
 
 fn load(workload: Workload, limit: u64) -> Result<MedGemma, Error> {
@@ -19,7 +19,12 @@ fn exact(workload: Workload) -> (MemoryPlan, MedGemma) {
     let Err(Error::NotEnoughMemory { plan, .. }) = load(workload, 1) else {
         panic!("a byte is not enough");
     };
-    (plan, load(workload, plan.total()).expect("exactly enough"))
+    let model = load(workload, plan.total()).expect("exactly enough");
+    // Known before anything is loaded, too.
+    let options = LoadOptions::default().with_workload(workload);
+    let told = Model::plan(checkpoint("mm-2025"), &cpu(), &options).unwrap();
+    assert_eq!((told, model.model().memory_plan()), (plan, plan));
+    (plan, model)
 }
 
 /// The plan that a request was refused with.
@@ -84,9 +89,7 @@ fn what_goes_beyond_the_workload_is_refused_before_any_work() {
     // Two conversations, each within the workload's context.
     let two = [asked().to_vec(), asked().to_vec()];
     more(refused(model.generate_batch(&two, &up_to(4)), planned));
-    let one = model
-        .generate_batch(&two[..1], &exactly(64 - prompt))
-        .unwrap();
+    let one = answers(model.generate_batch(&two[..1], &exactly(64 - prompt)));
     assert_eq!(ids(&one[0]), ids(&within));
     // An image that was not planned for: its soft tokens and the tower.
     let shown = Message::user().image(image("picture-a.png")).text("look");
@@ -101,6 +104,44 @@ fn what_goes_beyond_the_workload_is_refused_before_any_work() {
     more(refused(chat.send_with(ask("more"), &up_to(1)), planned));
     more(refused(chat.choose(&ask("more"), &["yes"]), planned));
     assert_eq!(chat.context_len(), before);
+}
+
+/// Each is within the workload, and two of them are not.
+#[test]
+fn what_other_conversations_hold_counts_until_they_are_dropped() {
+    let (planned, model) = exact(Workload::new(64, 0));
+    let prompt = model.prompt_ids(&[ask("hello")]).unwrap().len();
+    let full = exactly(64 - prompt);
+    let mut first = model.chat();
+    let reply = first.send_with(ask("hello"), &full).unwrap();
+    let mut second = model.chat();
+    let more = |plan: MemoryPlan| assert!(plan.kv_cache > planned.kv_cache);
+    more(refused(second.send_with(ask("hello"), &full), planned));
+    more(refused(model.generate(&[ask("hello")], &full), planned));
+    more(refused(model.score(&[ask("hello")], &["yes"]), planned));
+    more(refused(second.choose(&ask("hello"), &["yes"]), planned));
+    assert_eq!(second.context_len(), 0);
+    // A copy shares what was read, and another model has memory of its own.
+    let copy = first.clone();
+    let (_, other) = exact(Workload::new(64, 0));
+    other.generate(&[ask("hello")], &full).unwrap();
+    drop(first);
+    // While an answer is written, all that it may take counts.
+    let mut stream = second.stream(ask("hello"), &full).unwrap();
+    stream.next().unwrap().unwrap();
+    more(refused(model.generate(&[ask("hello")], &up_to(1)), planned));
+    drop(stream);
+    drop(second);
+    let again = model.generate(&[ask("hello")], &full).unwrap();
+    assert_eq!(ids(&again), ids(&reply));
+    drop(copy);
+    // Two that were planned for.
+    let (_, roomy) = exact(Workload::new(64, 0).with_conversations(2));
+    let mut chats = [roomy.chat(), roomy.chat()];
+    for chat in &mut chats {
+        let reply = chat.send_with(ask("hello"), &full).unwrap();
+        assert_eq!(ids(&reply), ids(&again));
+    }
 }
 
 #[test]
@@ -131,6 +172,6 @@ fn where_there_is_room_more_than_planned_is_answered() {
     let options = LoadOptions::default().with_workload(Workload::new(1, 0));
     let system = MedGemma::load_with(checkpoint("mm-2025"), &cpu(), options).unwrap();
     assert_eq!(answer(&system), expected);
-    system.generate_batch(&[long(), long()], &up_to(4)).unwrap();
-    roomy.generate_batch(&[long(), long()], &up_to(4)).unwrap();
+    answers(system.generate_batch(&[long(), long()], &up_to(4)));
+    answers(roomy.generate_batch(&[long(), long()], &up_to(4)));
 }

@@ -361,3 +361,87 @@ fn a_system_message_goes_where_a_chat_puts_its_instruction() {
         assert_eq!((images, texts), counts);
     }
 }
+
+/// A conversation that began elsewhere is read as [`MedGemma::generate`] reads it, and goes on from there.
+#[test]
+fn a_chat_goes_on_from_what_was_said_elsewhere() {
+    let shown = || Message::user().image(image("picture-a.png")).text("look");
+    let said = || Message::assistant().text("A chest.");
+    for system in [None, Some("Answer briefly.")] {
+        let mut earlier: Vec<Message> = system.map(Message::system).into_iter().collect();
+        earlier.extend([shown(), said()]);
+        let asked = [earlier.clone(), vec![ask("Which side?")]].concat();
+        let whole = model().generate(&asked, &exactly(6)).unwrap();
+        let mut chat = model().chat().with_history(earlier.clone());
+        assert_eq!(chat.context_len(), 0);
+        let last = ask("Which side?");
+        assert_eq!(
+            chat.prompt_ids(&last).unwrap(),
+            model().prompt_ids(&asked).unwrap()
+        );
+        let choice = chat.choose(&last, &["left", "right"]).unwrap();
+        let scores = model().score(&asked, &["left", "right"]).unwrap();
+        for (found, score) in choice.answers.iter().zip(&scores) {
+            assert!((found.score.total() - score.total()).abs() < 1e-4);
+        }
+        let reply = chat.send_with(last, &exactly(6)).unwrap();
+        assert_eq!(essence(&reply), essence(&whole));
+        // The second turn reads what is new alone, and has the same history as a chat of its own.
+        let second = chat.send_with(ask("Sure?"), &exactly(4)).unwrap();
+        assert!(second.usage.cached_tokens >= whole.usage.prompt_tokens);
+        assert_eq!(second.usage.image_tokens, 0);
+        // By `with_system` it is the same.
+        if let Some(system) = system {
+            let by_option = model().chat().with_system(system);
+            let mut by_option = by_option.with_history(earlier.split_off(1));
+            let reply = by_option.send_with(ask("Which side?"), &exactly(6));
+            assert_eq!(essence(&reply.unwrap()), essence(&whole));
+        }
+    }
+}
+
+#[test]
+fn what_was_said_elsewhere_can_be_refused_and_stopped_like_a_message() {
+    let earlier = [ask("look"), Message::assistant().text("A chest.")];
+    let chat = |earlier: &[Message]| model().chat().with_history(earlier.to_vec());
+    let refused = |mut chat: Chat, message: Message| {
+        let error = chat.send_with(message, &exactly(2)).unwrap_err();
+        assert_eq!(chat.context_len(), 0);
+        error.to_string()
+    };
+    for (earlier, message, told) in [
+        (&earlier[..1], ask("again"), "message 1"),
+        (&earlier[1..], ask("again"), "message 0"),
+        (
+            &earlier[..1],
+            earlier[1].clone(),
+            "the last message is the model's",
+        ),
+    ] {
+        let error = refused(chat(earlier), message);
+        assert!(error.contains(told), "{error}");
+    }
+    let system = [&[Message::system("Be brief.")], &earlier[..]].concat();
+    let error = refused(chat(&system).with_system("Be long."), ask("again"));
+    assert!(error.contains("system"), "{error}");
+
+    // It is stopped while it is read, and asked again.
+    let mut stopped = chat(&earlier);
+    let mut passes = 0;
+    let observer = Box::new(|_| {
+        passes += 1;
+        match passes {
+            1 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    });
+    let options = exactly(3).with_prefill_chunk(4);
+    let mut stream = stopped.stream_observed(ask("again"), &options, observer);
+    assert!(stream.as_mut().unwrap().next().is_none());
+    drop(stream);
+    assert_eq!((passes, stopped.context_len()), (2, 0));
+    let reply = stopped.send_with(ask("again"), &options).unwrap();
+    let whole = [&earlier[..], &[ask("again")]].concat();
+    let whole = model().generate(&whole, &options).unwrap();
+    assert_eq!(ids(&reply), ids(&whole));
+}

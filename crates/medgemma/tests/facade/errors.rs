@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use crate::support::{ask, cpu, exactly, ids, image, load, model, up_to};
+use medgemma::audit::Audit;
 use medgemma::{
     Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Precision, Workload,
 };
@@ -195,7 +196,7 @@ fn roles_that_do_not_alternate_are_named() {
     );
     let batch = [vec![user()], vec![user(), other()]];
     let error = model().generate_batch(&batch, &up_to(2)).unwrap_err();
-    names(&error, &["the last message"]);
+    names(&error, &["the last message", "conversation 1 of 2"]);
     let mut chat = model().chat();
     names(&chat.send(other()).unwrap_err(), &["`assistant`"]);
     assert_eq!(chat.context_len(), 0);
@@ -243,6 +244,19 @@ fn a_context_that_overflows_is_refused_before_any_work() {
         &model().score(&[ask("hello")], &["a", &answer]).unwrap_err(),
         &["512"],
     );
+}
+
+#[test]
+fn what_a_model_without_a_tokenizer_has_no_use_for_is_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let audit = Audit::open(folder.path().join("audit.jsonl")).unwrap();
+    for (options, option) in [
+        (LoadOptions::default().with_audit(audit), "audit"),
+        (LoadOptions::default().with_prefix_cache(1), "prefix_cache"),
+    ] {
+        let refused = Model::load(&checkpoint("mm-2025"), &cpu(), options);
+        names(&refused.unwrap_err(), &[option, "MedGemma::load_with"]);
+    }
 }
 
 #[test]

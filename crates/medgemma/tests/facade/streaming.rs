@@ -4,10 +4,13 @@
 use std::io::{self, Write};
 
 use crate::support::{
-    GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, load, model,
-    speaker, up_to,
+    GoldenChat, answers, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, load,
+    model, speaker, up_to,
 };
-use medgemma::{Error, FinishReason, GenerateOptions, MedGemma, Message, NOTICE, Piece, Progress};
+use medgemma::{
+    BatchEvent, BatchRequest, Error, FinishReason, GenerateOptions, MedGemma, Message, NOTICE,
+    Part, Piece, Progress,
+};
 use medgemma_testkit::{Scratch, Stored};
 
 /// " look", "th", "e", " show", "(", " answer": words of `text-27b-like`, then the end of the turn.
@@ -62,9 +65,7 @@ fn a_character_cut_off_by_the_limit_is_marked_and_can_end_a_stop_string() {
     let single = model.generate(&[ask("hello")], &options).unwrap();
     assert_eq!(single.text, " loo");
     assert_eq!(single.finish, FinishReason::StopString);
-    let batch = model
-        .generate_batch(&[vec![ask("hello")]], &options)
-        .unwrap();
+    let batch = answers(model.generate_batch(&[vec![ask("hello")]], &options));
     assert_eq!(essence(&batch[0]), essence(&single));
 }
 
@@ -110,9 +111,7 @@ fn stop_strings_work_across_pieces_and_show_nothing_of_themselves() {
         assert_eq!(answer_of(&pieces), before, "{stop:?}");
         assert_eq!(reply.finish, FinishReason::StopString, "{stop:?}");
         assert_eq!(reply.tokens.len(), tokens, "{stop:?}");
-        let batch = model
-            .generate_batch(&[vec![ask("hello")]], &options)
-            .unwrap();
+        let batch = answers(model.generate_batch(&[vec![ask("hello")]], &options));
         assert_eq!(essence(&batch[0]), essence(&reply), "{stop:?}");
     }
     // One that only begins is given out at the end.
@@ -287,7 +286,7 @@ fn a_batch_equals_single_runs() {
         exactly(1),
         up_to(0),
     ] {
-        let batch = model().generate_batch(&all, &options).unwrap();
+        let batch = answers(model().generate_batch(&all, &options));
         assert_eq!(batch.len(), all.len());
         for (index, (reply, messages)) in batch.iter().zip(&all).enumerate() {
             let single = model().generate(messages, &options).unwrap();
@@ -300,7 +299,126 @@ fn a_batch_equals_single_runs() {
             assert!(batch.iter().all(|reply| !reply.timings.decode.is_zero()));
         }
     }
-    assert!(model().generate_batch(&[], &exactly(3)).unwrap().is_empty());
+    assert!(answers(model().generate_batch(&[], &exactly(3))).is_empty());
+}
+
+#[test]
+fn an_answer_that_fails_leaves_the_others_of_a_batch() {
+    let scratch = crate::support::blind();
+    let model = load(scratch.path());
+    let shown = Message::user().image(image("picture-a.png")).text("look");
+    let all = [vec![ask("look")], vec![shown], vec![ask("what is it?")]];
+    let batch = model.generate_batch(&all, &exactly(5)).unwrap();
+    assert_eq!(batch.len(), 3);
+    for (reply, messages) in batch.iter().zip(&all) {
+        match (reply, model.generate(messages, &exactly(5))) {
+            (Ok(reply), Ok(single)) => assert_eq!(essence(reply), essence(&single)),
+            (Err(error), Err(single)) => assert_eq!(error.to_string(), single.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(batch[1].is_err());
+}
+
+/// What an observer was told of one conversation.
+#[derive(Default)]
+struct Told {
+    images: Vec<(usize, usize)>,
+    prefill: Vec<(usize, usize)>,
+    text: String,
+    ended: Option<String>,
+}
+
+#[test]
+fn a_batch_tells_of_each_conversation_by_options_of_its_own() {
+    let all = conversations();
+    let options: Vec<_> = (0..all.len())
+        .map(|index| {
+            let mut options = up_to(9 + index);
+            options.sampling.temperature = 1.2;
+            options.sampling.seed = index as u64;
+            options
+        })
+        .collect();
+    let requests: Vec<_> = all
+        .iter()
+        .zip(&options)
+        .map(|(messages, options)| BatchRequest { messages, options })
+        .collect();
+    let mut told: Vec<Told> = all.iter().map(|_| Told::default()).collect();
+    let batch = model().generate_batch_observed(&requests, &mut |index, event| {
+        let told = &mut told[index];
+        assert!(told.ended.is_none(), "nothing comes behind the end");
+        match event {
+            BatchEvent::Progress(Progress::Images { done, total }) => {
+                told.images.push((done, total));
+            }
+            BatchEvent::Progress(Progress::Prefill { done, total }) => {
+                told.prefill.push((done, total));
+            }
+            BatchEvent::Piece(piece) => told.text += &piece.to_string(),
+            BatchEvent::Ended(reply) => told.ended = Some(reply.text.clone()),
+            _ => panic!("{event:?}"),
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    let batch = answers(batch);
+    for ((reply, told), request) in batch.iter().zip(&told).zip(&requests) {
+        let single = model().generate(request.messages, request.options).unwrap();
+        assert_eq!(essence(reply), essence(&single));
+        assert_eq!(told.text, reply.text);
+        assert_eq!(told.ended.as_deref(), Some(&*reply.text));
+        let parts = request.messages.iter().flat_map(Message::parts);
+        let images = parts.filter(|part| matches!(part, Part::Image(_))).count();
+        let expected: Vec<_> = (1..=images).map(|done| (done, images)).collect();
+        assert_eq!(told.images, expected);
+        let read = reply.usage.prompt_tokens;
+        assert_eq!(told.prefill.last(), Some(&(read, read)));
+    }
+    // The same question by two seeds.
+    assert_ne!(batch[3].text, batch[4].text);
+}
+
+#[test]
+fn what_an_observer_breaks_off_ends_alone() {
+    let all = conversations();
+    let options = exactly(6);
+    let requests: Vec<_> = all
+        .iter()
+        .map(|messages| BatchRequest {
+            messages,
+            options: &options,
+        })
+        .collect();
+    // Among its images, while it is read, and with its first piece.
+    let batch = model().generate_batch_observed(&requests, &mut |index, event| {
+        let stops = match event {
+            BatchEvent::Progress(Progress::Images { done, .. }) => index == 1 && done == 1,
+            BatchEvent::Progress(Progress::Prefill { .. }) => index == 2,
+            BatchEvent::Piece(_) => index == 3,
+            _ => false,
+        };
+        match stops {
+            true => std::ops::ControlFlow::Break(()),
+            false => std::ops::ControlFlow::Continue(()),
+        }
+    });
+    let batch = answers(batch);
+    let whole = answers(model().generate_batch(&all, &options));
+    for (index, (reply, whole)) in batch.iter().zip(&whole).enumerate() {
+        match index {
+            1..4 => {
+                assert_eq!(reply.finish, FinishReason::Cancelled);
+                assert!(reply.is_cut_off());
+                assert!(whole.text.starts_with(&reply.text), "{index}");
+                let read = reply.tokens.len();
+                assert_eq!(read > 0, index == 3, "{read} tokens of {index}");
+                assert!(read < 6);
+                assert_eq!(reply.usage.prompt_tokens, whole.usage.prompt_tokens);
+            }
+            _ => assert_eq!(essence(reply), essence(whole)),
+        }
+    }
 }
 
 #[test]
@@ -309,7 +427,7 @@ fn lanes_of_a_batch_end_on_their_own() {
     let scratch = crate::support::stopping_at(&[141, 74, 247]);
     let model = load(scratch.path());
     let all = conversations();
-    let batch = model.generate_batch(&all, &up_to(20)).unwrap();
+    let batch = answers(model.generate_batch(&all, &up_to(20)));
     let lengths: std::collections::BTreeSet<_> = batch.iter().map(|r| r.tokens.len()).collect();
     assert!(lengths.len() > 1, "all lanes ended together: {lengths:?}");
     assert!(batch.iter().any(|reply| reply.finish == FinishReason::Stop));

@@ -3,7 +3,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{ask, cpu, essence, ids, image, literate, load, model, speaker, up_to};
+use crate::support::{
+    answers, ask, cpu, essence, ids, image, literate, load, model, speaker, up_to,
+};
 use medgemma::{
     Error, FinishReason, GenerateOptions, Image, Message, Reply, Sampling, Schema, Speculation,
 };
@@ -430,9 +432,7 @@ fn a_thinking_model_reasons_first_and_in_any_words() {
     assert_eq!(reply.reasoning.as_deref(), Some(" look show"));
     assert!(["left", "right"].contains(&reply.parse::<String>().unwrap().as_str()));
     assert_eq!(ids(&reply)[..10], THOUGHT);
-    let batch = thinker
-        .generate_batch(&[vec![ask("hello")]], &options)
-        .unwrap();
+    let batch = answers(thinker.generate_batch(&[vec![ask("hello")]], &options));
     assert_eq!(essence(&batch[0]), essence(&reply));
 
     let cut = thinker
@@ -531,7 +531,7 @@ fn batches_and_drafts_write_what_is_written_alone() {
     assert!(accepted > 0);
     let options = by(schema, 400);
     let both = [vec![ask("Which lobes?")], vec![ask("And there?")]];
-    let batch = model().generate_batch(&both, &options).unwrap();
+    let batch = answers(model().generate_batch(&both, &options));
     assert_eq!(essence(&batch[0]), essence(&alone));
     assert_eq!(batch[1].parse::<Vec<String>>().unwrap().len(), 9);
 }

@@ -24,6 +24,12 @@ pub fn cpu() -> Device {
     Device::cpu().expect("the default features compile the cpu backend in")
 }
 
+/// `mm-2025` whose projector makes no numbers of an image: it reads text alone.
+pub fn blind() -> Scratch {
+    let key = "multi_modal_projector.mm_input_projection_weight";
+    Scratch::of("mm-2025").edit(|tensors| tensors.map(key, |_| f32::NAN))
+}
+
 /// A model from any directory.
 pub fn load(dir: &Path) -> MedGemma {
     MedGemma::load(dir, &cpu()).expect("the checkpoint loads")
@@ -53,6 +59,15 @@ pub fn exactly(tokens: usize) -> GenerateOptions {
 /// Greedy, at most this long.
 pub fn up_to(tokens: usize) -> GenerateOptions {
     GenerateOptions::default().with_max_new_tokens(tokens)
+}
+
+/// The answers of a batch, none of which fails.
+#[track_caller]
+pub fn answers(batch: Result<Vec<Result<Reply>>>) -> Vec<Reply> {
+    let batch = batch.expect("the batch is valid").into_iter();
+    batch
+        .map(|answer| answer.expect("it is answered"))
+        .collect()
 }
 
 /// Ids of a reply.

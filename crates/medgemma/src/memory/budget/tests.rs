@@ -2,7 +2,7 @@
 
 use medgemma_tensor::{Arithmetic, Device};
 
-use super::{Budget, Request};
+use super::{Budget, Held, Request};
 use crate::config::ModelConfig;
 use crate::error::Error;
 use crate::memory::Workload;
@@ -38,6 +38,7 @@ fn request(contexts: &[usize]) -> Request<'_> {
         images_held: 0,
         prefill_chunk: 512,
         held: 0,
+        entered: Held::default(),
     }
 }
 
@@ -46,7 +47,7 @@ fn a_request_takes_more_only_where_it_goes_beyond_the_workload() {
     let config = config();
     let budget = budget(&config, None);
     let more = |request: &Request<'_>| {
-        let plan = budget.with(&config, request);
+        let plan = budget.with(&config, request, Held::default());
         let planned = &budget.plan;
         [
             plan.kv_cache - planned.kv_cache,
@@ -95,10 +96,13 @@ fn what_goes_beyond_is_held_to_the_limit_with_the_figures() {
     let (path, device) = ("model".as_ref(), cpu());
     let planned = budget(&config, None).plan.total();
     let long = request(&[100_000]);
-    let needed = budget(&config, None).with(&config, &long).total();
+    let needed = budget(&config, None)
+        .with(&config, &long, Held::default())
+        .total();
     assert!(needed > planned);
     let check = |limit, request: &Request<'_>| {
-        budget(&config, Some(limit)).check(path, &config, &device, request)
+        let entered = budget(&config, Some(limit)).enter(path, &config, &device, request);
+        entered.map(drop)
     };
     check(needed, &long).expect("exactly enough");
     check(u64::MAX, &request(&[usize::MAX])).expect("it is turned off");
@@ -117,7 +121,8 @@ fn what_is_taken_of_the_plan_is_not_asked_for_again() {
     let config = config();
     let budget = budget(&config, None);
     let (planned, room) = (budget.plan.total(), 1_u64 << 30);
-    let left = |own, request: &Request<'_>| budget.left(room, own, request, &config);
+    let left =
+        |own, request: &Request<'_>| budget.left(room, own, request, Held::default(), &config);
     let long = request(&[100_000]);
     assert_eq!(left(Some(0), &long), room, "nothing is taken so far");
     assert_eq!(left(Some(5000), &long), room + 5000);
@@ -141,4 +146,77 @@ fn what_is_taken_of_the_plan_is_not_asked_for_again() {
     };
     let soft = 2 * 256 * 5376 * 4;
     assert_eq!(left(Some(u64::MAX), &shown), room + own + soft);
+}
+
+/// Three conversations were planned, so that a fourth of the same length goes beyond.
+#[test]
+fn what_other_conversations_hold_counts() {
+    let config = config();
+    let (path, device) = ("model".as_ref(), cpu());
+    let planned = budget(&config, None).plan;
+    let one = Held {
+        cache: planned.kv_cache / 3,
+        images: 1,
+    };
+    let budget = budget(&config, Some(planned.total()));
+    let enter = |entered: Held, context: usize, images: usize| {
+        let contexts = [context];
+        let request = Request {
+            images,
+            entered,
+            ..request(&contexts)
+        };
+        budget.enter(path, &config, &device, &request)
+    };
+    let none = Held::default();
+    let mut chats = [0; 3].map(|_| enter(none, 4096, 1).expect("it was planned"));
+    assert!(chats.iter().all(|chat| chat.held() == one));
+    for (context, images) in [(4096, 0), (1, 0), (0, 1)] {
+        let Err(error) = enter(none, context, images) else {
+            panic!("a fourth is not planned");
+        };
+        match error {
+            Error::NotEnoughMemory {
+                plan, available, ..
+            } => {
+                assert_eq!(available, planned.total());
+                assert_eq!(plan.kv_cache > planned.kv_cache, context > 0);
+                assert_eq!(plan.kept > planned.kept, images > 0);
+            }
+            other => panic!("another error: {other}"),
+        }
+    }
+    // Of the conversation itself only what it takes more.
+    let more = enter(chats[0].held(), 4096, 1).expect("nothing more");
+    assert_eq!(more.held(), none);
+    drop(more);
+    assert!(enter(chats[0].held(), 5000, 1).is_err());
+    // A shorter one leaves room, and one that is over leaves all of its own.
+    chats[1].set(budget.held(&config, 1000, 0));
+    let more = enter(chats[0].held(), 4500, 2).expect("there is room");
+    assert_eq!(
+        more.held(),
+        Held {
+            cache: budget.cache_bytes(&config, 4500) - one.cache,
+            images: 1
+        }
+    );
+    drop(more);
+    drop(chats);
+    enter(none, 3 * 4096, 3).expect("alone");
+}
+
+/// What other conversations hold is in the plan that is held against what is left, so it is not asked for again.
+#[test]
+fn what_other_conversations_hold_is_taken_already() {
+    let config = config();
+    let budget = budget(&config, None);
+    let (planned, room) = (budget.plan.total(), 1_u64 << 30);
+    let within = budget.plan.kv_cache + budget.plan.kept;
+    let others = Held {
+        cache: within + 900,
+        images: 1,
+    };
+    let left = budget.left(room, Some(u64::MAX), &request(&[4096]), others, &config);
+    assert_eq!(left, room + planned - MAPPED + 900 + 256 * 5376 * 4);
 }
