@@ -132,13 +132,18 @@ impl KvCache {
     /// The answer is `false`, and nothing changes, when so much was never read, or when a local
     /// layer has already given up keys that the next token would see. The 16 rows read last can
     /// always be forgotten, and any while the text is no longer than the window. `len` must not cut
-    /// through an image, whose rows have seen each other.
+    /// through an image, whose rows have seen each other. Memory stays with the cache for what is read
+    /// next, but where nothing is left.
     #[must_use]
     pub fn truncate(&mut self, len: usize) -> bool {
         let kept = |layer: &LayerCache| layer.holds(len - past_keys(len, layer.window));
         let possible = len <= self.len && self.layers.iter().all(kept);
         if possible {
             self.len = len;
+            if len == 0 {
+                // The next text has nothing to do with this one, nor need it be as long.
+                self.layers.iter_mut().for_each(|layer| layer.slots = None);
+            }
         }
         possible
     }

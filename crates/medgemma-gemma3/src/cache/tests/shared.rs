@@ -1,4 +1,4 @@
-//! A text that begins as a longer one did: it takes what it needs, and leaves the longer
+//! A text that begins as a longer one did, or comes in place of one: it takes what it needs, and leaves the longer
 //! one its slots.
 
 use medgemma_tensor::{Arithmetic, Device, KvPrecision, KvRows, ops, tensor_from, vec_from};
@@ -125,5 +125,24 @@ fn a_strip_that_has_moved_is_shared_as_well() {
             }
             assert!(layer.cache.base > 100, "the strip has moved");
         }
+    }
+}
+
+#[test]
+fn a_text_in_place_of_a_longer_one_takes_no_more_than_alone() {
+    for format in FORMATS {
+        let layer = |count| {
+            let mut layer = Layer::new(Some(250), format);
+            layer.read(0, count);
+            layer
+        };
+        let mut cache = super::cache(vec![layer(190).cache], format.1);
+        cache.advance(190);
+        assert!(cache.truncate(0), "the window is longer");
+        assert_eq!((cache.len(), cache.bytes()), (0, 0));
+        let mut short = layer(1);
+        short.cache = cache.layers.remove(0);
+        short.read(0, 40);
+        assert_eq!(short.cache.bytes(), layer(40).cache.bytes(), "{format:?}");
     }
 }
