@@ -243,3 +243,33 @@ fn a_short_prompt_that_begins_as_a_long_one_holds_no_more_than_alone() {
     let most = prompt_bytes(190) + 2 * prompt_bytes(40);
     assert!(prefixes.bytes() <= most, "{} bytes", prefixes.bytes());
 }
+
+#[test]
+fn of_prompts_that_share_as_much_the_smaller_is_begun_from() {
+    let [small, large] = [[&[20; 40][..], &[21; 10]], [&[20; 40], &[22; 140]]].map(|x| x.concat());
+    for order in [[&small, &large], [&large, &small]] {
+        let prefixes = prefixes(1 << 20);
+        order.iter().for_each(|ids| keep(&prefixes, ids));
+        let begun = [&[20; 40][..], &[23; 10]].concat();
+        let cache = prefixes.start(&begun, &[]).cache.unwrap();
+        assert_eq!((cache.len(), cache.bytes()), (40, read(50).bytes()));
+        // The other one was not used, and makes room.
+        prefixes.lock().shrink(prompt_bytes(180));
+        let left = [&small, &large].map(|ids| found(&prefixes, ids, &[]));
+        assert_eq!(left, [49, 40]);
+    }
+}
+
+#[test]
+fn a_prompt_that_another_was_preferred_to_was_not_used() {
+    let ids = |common: usize, tag: u32| [vec![20; common], vec![tag; 50 - common]].concat();
+    let [less, none, more] = [ids(33, 21), ids(0, 22), ids(40, 23)];
+    let prefixes = prefixes(1 << 20);
+    for ids in [&less, &none, &more] {
+        keep(&prefixes, ids);
+    }
+    assert_eq!(found(&prefixes, &ids(40, 24), &[]), 40);
+    prefixes.lock().shrink(2 * prompt_bytes(50));
+    let left = [&less, &none, &more].map(|ids| found(&prefixes, ids, &[]));
+    assert_eq!(left, [33, 49, 49]);
+}
