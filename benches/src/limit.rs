@@ -16,7 +16,7 @@ pub(crate) fn cpu() -> Cpu {
     Cpu::new(cpu::threads(), cpu::instructions())
 }
 
-/// Bytes read a second, and operations a second in f32 and bf16. Each run is itself the best of
+/// Bytes read a second, and operations a second in f32, bf16 and int8. Each run is itself the best of
 /// several.
 pub(crate) fn limits(arguments: &Arguments) -> Vec<Figure> {
     let cpu = cpu();
@@ -33,6 +33,10 @@ pub(crate) fn limits(arguments: &Arguments) -> Vec<Figure> {
         Figure {
             what: Some("bf16"),
             ..Figure::new("op/s", runs(&|| matmul_peak(&cpu, Products::Bf16)))
+        },
+        Figure {
+            what: Some("int8"),
+            ..Figure::new("op/s", runs(&|| matmul_peak(&cpu, Products::Int8)))
         },
     ]
 }
