@@ -85,7 +85,7 @@ pub(crate) struct Arguments {
     /// Keys and values: as-weights or int8.
     #[arg(long, default_value_t)]
     pub(crate) kv: KvPrecision,
-    /// Threads, this one included.
+    /// Threads, this one included; 0 for as many as the process may run at once.
     #[arg(long, default_value_t = 2)]
     pub(crate) threads: usize,
     /// What to time.
@@ -195,9 +195,16 @@ impl Arguments {
                 "--stage {stage} takes no notice of {name}: leave it out; it is for {others}"
             ));
         }
+        // `first-token` adds text up to a context; `decode` writes after one.
+        let context = if self.stage == Stage::Decode {
+            self.context()
+        } else {
+            1
+        };
         let counts = [
             ("--runs", self.runs),
             (What::Tokens.name(), self.tokens()),
+            (What::Context.name(), context),
             (What::Batch.name(), self.batch),
         ];
         match counts.iter().find(|(_, count)| *count == 0) {
@@ -324,6 +331,7 @@ mod tests {
             "--model m --stage generate --tokens 24 --sampled --text list",
             "--model m --stage vision --precision as-is --kv as-weights --image a.png",
             "--model m --stage first-token --context 600 --tokens 32",
+            "--model m --stage first-token --context 0",
             "--model m --stage embed-text --batch 3 --device cuda:0",
             "--stage limit --threads 4 --runs 1 --path scalar",
         ] {
@@ -333,7 +341,7 @@ mod tests {
 
     #[test]
     fn there_is_a_median_only_of_one_run_or_more() {
-        for option in ["--runs", "--tokens", "--batch"] {
+        for option in ["--runs", "--tokens", "--context", "--batch"] {
             let line = format!("--model m --stage decode {option} 0");
             let told = parsed(&line).check().expect_err("nothing is no measure");
             assert!(

@@ -24,6 +24,11 @@ pub(crate) fn configure(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Threads in use: those asked for, or, for 0 and for more than a pool takes, others.
+pub(crate) fn threads() -> usize {
+    cpu::threads()
+}
+
 /// The instructions in use.
 pub(crate) fn instructions() -> &'static str {
     cpu::instructions().name()

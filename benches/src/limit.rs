@@ -11,10 +11,15 @@ use crate::line::Figure;
 /// More than any cache holds: one processor of the project's has 480 MiB.
 const BUFFER: usize = 2 << 30;
 
-/// Bytes read a second, and operations a second in f32 and bf16. Each run is itself the best of
+/// Threads and instructions as the stages have them.
+pub(crate) fn cpu() -> Cpu {
+    Cpu::new(cpu::threads(), cpu::instructions())
+}
+
+/// Bytes read a second, and operations a second in f32, bf16 and int8. Each run is itself the best of
 /// several.
 pub(crate) fn limits(arguments: &Arguments) -> Vec<Figure> {
-    let cpu = Cpu::new(arguments.threads.max(1), cpu::instructions());
+    let cpu = cpu();
     let runs = |probe: &dyn Fn() -> f64| (0..arguments.runs).map(|_| probe()).collect();
     vec![
         Figure {
@@ -28,6 +33,10 @@ pub(crate) fn limits(arguments: &Arguments) -> Vec<Figure> {
         Figure {
             what: Some("bf16"),
             ..Figure::new("op/s", runs(&|| matmul_peak(&cpu, Products::Bf16)))
+        },
+        Figure {
+            what: Some("int8"),
+            ..Figure::new("op/s", runs(&|| matmul_peak(&cpu, Products::Int8)))
         },
     ]
 }

@@ -109,39 +109,45 @@ struct Line<'a> {
     batch: Option<usize>,
 }
 
+impl<'a> Line<'a> {
+    fn new(arguments: &Arguments, figure: &'a Figure) -> Self {
+        let guessed = figure.drafts.is_some();
+        let used = |what, value| arguments.uses(what).then_some(value);
+        Self {
+            side: "ours",
+            stage: word(&arguments.stage),
+            what: figure.what,
+            unit: figure.unit,
+            median: median(&figure.runs),
+            runs: &figure.runs,
+            peak_rss_bytes: figure.peak_rss_bytes.or_else(machine::peak_rss_bytes),
+            weight_bytes: figure.weight_bytes,
+            cache_bytes: figure.cache_bytes,
+            prompt_tokens: figure.prompt_tokens,
+            speculation: guessed.then(|| word(&arguments.speculation)),
+            text: guessed.then(|| word(&arguments.text)),
+            sampled: guessed.then_some(arguments.sampled),
+            drafted_tokens: figure.drafts.map(|drafts| drafts.proposed),
+            accepted_tokens: figure.drafts.map(|drafts| drafts.accepted),
+            schema: shown(arguments.schema.as_deref()),
+            median_without_schema: figure.free_runs.as_deref().map(median),
+            schema_share: figure.form_shares.as_deref().map(median),
+            cpu: machine::cpu(),
+            path: engine::instructions(),
+            model: shown(arguments.model.as_deref()),
+            precision: arguments.precision.to_string(),
+            kv: arguments.uses(What::Kv).then(|| arguments.kv.to_string()),
+            threads: engine::threads(),
+            tokens: used(What::Tokens, arguments.tokens()),
+            context: used(What::Context, arguments.context()),
+            batch: used(What::Batch, arguments.batch),
+        }
+    }
+}
+
 /// Prints a figure: as JSON, or in words.
 pub(crate) fn print(arguments: &Arguments, figure: &Figure) -> engine::Result<()> {
-    let guessed = figure.drafts.is_some();
-    let used = |what, value| arguments.uses(what).then_some(value);
-    let line = Line {
-        side: "ours",
-        stage: word(&arguments.stage),
-        what: figure.what,
-        unit: figure.unit,
-        median: median(&figure.runs),
-        runs: &figure.runs,
-        peak_rss_bytes: figure.peak_rss_bytes.or_else(machine::peak_rss_bytes),
-        weight_bytes: figure.weight_bytes,
-        cache_bytes: figure.cache_bytes,
-        prompt_tokens: figure.prompt_tokens,
-        speculation: guessed.then(|| word(&arguments.speculation)),
-        text: guessed.then(|| word(&arguments.text)),
-        sampled: guessed.then_some(arguments.sampled),
-        drafted_tokens: figure.drafts.map(|drafts| drafts.proposed),
-        accepted_tokens: figure.drafts.map(|drafts| drafts.accepted),
-        schema: shown(arguments.schema.as_deref()),
-        median_without_schema: figure.free_runs.as_deref().map(median),
-        schema_share: figure.form_shares.as_deref().map(median),
-        cpu: machine::cpu(),
-        path: engine::instructions(),
-        model: shown(arguments.model.as_deref()),
-        precision: arguments.precision.to_string(),
-        kv: arguments.uses(What::Kv).then(|| arguments.kv.to_string()),
-        threads: arguments.threads,
-        tokens: used(What::Tokens, arguments.tokens()),
-        context: used(What::Context, arguments.context()),
-        batch: used(What::Batch, arguments.batch),
-    };
+    let line = Line::new(arguments, figure);
     let mut out = io::stdout().lock();
     if arguments.json || arguments.child {
         serde_json::to_writer(&mut out, &line)?;
@@ -189,7 +195,26 @@ fn median(runs: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use clap::Parser;
+
+    use super::{Figure, Line, median};
+    use crate::arguments::Arguments;
+    use crate::{engine, limit};
+
+    #[test]
+    fn the_threads_that_are_told_and_probed_are_those_in_use() {
+        // The process has one number of them, so all are asked for here.
+        let available = std::thread::available_parallelism().map_or(1, usize::from);
+        for (asked, expected) in [("0", available), ("1", 1), ("3", 3), ("5000", 1024)] {
+            let words = ["medgemma-bench", "--stage", "limit", "--threads", asked];
+            let arguments = Arguments::parse_from(words);
+            engine::configure(&arguments).expect("the best instructions are there");
+            let figure = Figure::new("op/s", vec![1.0]);
+            let told = Line::new(&arguments, &figure).threads;
+            assert_eq!(told, expected, "--threads {asked}");
+            assert_eq!(limit::cpu().pool().threads(), expected, "--threads {asked}");
+        }
+    }
 
     #[test]
     fn one_slow_run_does_not_move_the_median() {

@@ -33,8 +33,8 @@ fn slack(window: usize) -> usize {
 
 /// The state of one conversation: what the model has read so far.
 ///
-/// Cloning is cheap until one of the clones is written to; then the written layer is copied. Use
-/// that to try several continuations of one prompt.
+/// Cloning is cheap until one of the clones is written to; then the written layer is copied, or of one that
+/// was cut short, what is left of it. Use that to try several continuations of one prompt.
 ///
 /// A cache is its decoder's, and that of the decoder's clones. One with other layers, windows, heads or on
 /// another device is refused, [`Error::ForeignCache`](crate::Error::ForeignCache). That of another model of
@@ -132,13 +132,18 @@ impl KvCache {
     /// The answer is `false`, and nothing changes, when so much was never read, or when a local
     /// layer has already given up keys that the next token would see. The 16 rows read last can
     /// always be forgotten, and any while the text is no longer than the window. `len` must not cut
-    /// through an image, whose rows have seen each other.
+    /// through an image, whose rows have seen each other. Memory stays with the cache for what is read
+    /// next, but where nothing is left.
     #[must_use]
     pub fn truncate(&mut self, len: usize) -> bool {
         let kept = |layer: &LayerCache| layer.holds(len - past_keys(len, layer.window));
         let possible = len <= self.len && self.layers.iter().all(kept);
         if possible {
             self.len = len;
+            if len == 0 {
+                // The next text has nothing to do with this one, nor need it be as long.
+                self.layers.iter_mut().for_each(|layer| layer.slots = None);
+            }
         }
         possible
     }
@@ -212,10 +217,22 @@ impl LayerCache {
             .map_or(0, |(keys, values)| keys.bytes() + values.bytes())
     }
 
+    /// Whether others hold the slots too, so that a write would copy all of them.
+    fn is_shared(&self) -> bool {
+        self.slots
+            .as_ref()
+            .is_some_and(|(keys, values)| !(keys.can_mut() && values.can_mut()))
+    }
+
     /// The most slots that the layer may have.
     fn limit(&self) -> usize {
         self.window
             .map_or(usize::MAX, |window| window + slack(window))
+    }
+
+    /// Slots with room to grow beyond `slots`.
+    fn grown(&self, slots: usize) -> usize {
+        (slots + slots / 4).max(INITIAL_SLOTS).min(self.limit())
     }
 
     /// Whether the positions from `first` on are still there.
@@ -293,12 +310,14 @@ impl LayerCache {
     }
 
     /// Makes room for positions below `end`: by growing while the layer may, then by moving the
-    /// positions `past`, which are all that is still seen, and some before them to the front.
-    /// `like`: rows `[k, t, h]` in the format of the slots, for new ones; without it there are none where
+    /// positions `past`, which are all that is still seen, and some before them to the front. Shared slots
+    /// that are more than a layer which grew would have are left to the others: a short text that begins as
+    /// a long one did would hold as much as that. `like`: rows `[k, t, h]` in the format of the slots, for new ones; without it there are none where
     /// nothing is seen.
     fn make_room(&mut self, past: Range<usize>, end: usize, like: Option<&KvRows>) {
-        let capacity = self.capacity();
-        if end - self.base <= capacity {
+        let (capacity, shared) = (self.capacity(), self.is_shared());
+        let has_room = end - self.base <= capacity;
+        if has_room && !(shared && capacity > self.grown(end - self.base)) {
             return;
         }
         let spare = self.limit().saturating_sub(end - past.start);
@@ -310,10 +329,11 @@ impl LayerCache {
                 .max(self.base)
         };
         let kept = front..past.end;
-        let capacity = (end - front)
-            .max(capacity + capacity / 4)
-            .max(INITIAL_SLOTS)
-            .min(self.limit());
+        let capacity = if has_room {
+            self.grown(end - front)
+        } else {
+            self.grown(capacity).max(end - front)
+        };
         let start = kept.start - self.base;
         let moved = |mut rows: KvRows| {
             if capacity == rows.dims()[1] {

@@ -4,8 +4,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::cpu::Cpu;
-use crate::linear;
+use crate::cpu::{Cpu, Path};
+use crate::{blocks, linear};
 
 /// How a kernel multiplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +15,28 @@ pub enum Products {
     F32,
     /// bf16 times bf16, summed in f32. On paths without such instructions these are f32 products.
     Bf16,
+    /// 8-bit integers, summed in 32 bits: how weights in blocks meet activations, but for many rows of them on
+    /// the tile unit, which multiplies these in bf16. The number there is AVX-512's.
+    Int8,
+}
+
+/// Runs the products `turns` times on registers alone; operations of a turn.
+fn spin(path: Path, products: Products, turns: usize) -> usize {
+    match products {
+        Products::F32 => linear::spin(path, false, turns),
+        Products::Bf16 => linear::spin(path, true, turns),
+        Products::Int8 => {
+            let (operations, sum) = blocks::spin(path, 1, 1, turns);
+            black_box(sum);
+            operations
+        }
+    }
 }
 
 /// Times that a measurement is repeated; the best counts, for others may use the processor too.
 const ROUNDS: usize = 7;
 
-/// Floating-point operations per second of all threads together, a product and a sum being two, in
+/// Operations per second of all threads together, a product and a sum being two, in
 /// the instructions of the kernels for many tokens. Takes some tenths of a second.
 #[must_use]
 pub fn matmul_peak(cpu: &Cpu, products: Products) -> f64 {
@@ -31,10 +47,10 @@ pub fn matmul_peak(cpu: &Cpu, products: Products) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a measurement")]
 fn peak(cpu: &Cpu, products: Products, turns: usize) -> f64 {
     let pieces = 16 * cpu.pool().threads();
-    let operations = linear::spin(cpu.path(), products == Products::Bf16, 1);
+    let operations = spin(cpu.path(), products, 1);
     let seconds = best_of(|| {
         cpu.pool().run(pieces, &|_| {
-            black_box(linear::spin(cpu.path(), products == Products::Bf16, turns));
+            black_box(spin(cpu.path(), products, turns));
         });
     });
     (operations * turns * pieces) as f64 / seconds
@@ -82,17 +98,17 @@ fn best_of(run: impl Fn()) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Products, peak, read_bandwidth};
-    use crate::{Cpu, Path, amx, linear};
+    use super::{Products, peak, read_bandwidth, spin};
+    use crate::{Cpu, Path, amx};
 
     #[test]
     fn any_processor_does_some_millions_a_second() {
         for path in Path::available() {
             let cpu = Cpu::new(1, path);
-            for products in [Products::F32, Products::Bf16] {
+            for products in [Products::F32, Products::Bf16, Products::Int8] {
                 if path == Path::Amx && amx::is_emulated() {
                     // As many turns as a real one does would take minutes.
-                    assert!(linear::spin(path, products == Products::Bf16, 9) > 0);
+                    assert!(spin(path, products, 9) > 0);
                     continue;
                 }
                 // An emulated processor takes minutes for as many as a measurement wants.

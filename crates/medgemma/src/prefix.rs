@@ -129,18 +129,26 @@ impl PrefixCache {
         let ids = ids.split_last().map_or(ids, |(_, rest)| rest);
         let mut kept = self.lock();
         let uses = kept.tick();
-        let (mut read, mut cache, mut shared) = (LEAST_SHARED - 1, None, 0);
+        let (mut read, mut shared) = (LEAST_SHARED - 1, 0);
+        let mut found: Option<(&mut Prefix, KvCache)> = None;
         for prefix in &mut kept.prefixes {
             let common = self.common(ids, prefix, &known);
             shared = shared.max(common);
-            if common > read {
+            // What is cut from a small one holds less until it is written to.
+            let smaller = found
+                .as_ref()
+                .is_some_and(|(best, _)| prefix.bytes < best.bytes);
+            if common > read || (common == read && smaller) {
                 let mut copy = prefix.cache.clone();
                 if copy.truncate(common) {
-                    (read, cache) = (common, Some(copy));
-                    prefix.used = uses;
+                    (read, found) = (common, Some((prefix, copy)));
                 }
             }
         }
+        let cache = found.map(|(prefix, cache)| {
+            prefix.used = uses;
+            cache
+        });
         Start {
             cache,
             boundary: (shared > read).then_some(shared),

@@ -7,6 +7,8 @@
     reason = "keys and values are small whole numbers made of their positions"
 )]
 
+mod shared;
+
 use medgemma_tensor::{Arithmetic, Device, KvPrecision, KvRows, ops, tensor_from, vec_from};
 
 use super::{KvCache, LayerCache, TAKEN_BACK, past_keys, slack};

@@ -322,7 +322,7 @@ pub(super) fn add_halves(both: __m256, [first, second]: [&mut __m256; 2]) {
 /// The sums of products of four registers in 16 bits, which may wrap until `−z·Σx` is added.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn in_16_bits(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
+pub(super) fn in_16_bits(q: &[__m256i; 4], x: [__m256i; 4]) -> __m256i {
     let [a, b, c, d] = [0, 1, 2, 3].map(|index| _mm256_maddubs_epi16(q[index], x[index]));
     _mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d))
 }

@@ -1,6 +1,7 @@
 //! Advanced SIMD: one row of weights times a few rows of activations.
 
 use core::arch::aarch64::*;
+use std::hint::black_box;
 
 use crate::matrix::Format;
 
@@ -86,7 +87,7 @@ fn dot<const FORMAT: u8, const DOTPROD: bool>(row: &[u8], x: &[Rounded], out: &m
 fn add_products<const DOTPROD: bool>(sums: int32x4_t, q: int8x16_t, x: int8x16_t) -> int32x4_t {
     if DOTPROD {
         let mut sums = sums;
-        // SAFETY: the processor has the instruction, `row` has asked.
+        // SAFETY: the processor has the instruction, `row` and `super::spin` have asked.
         unsafe {
             core::arch::asm!(
                 ".arch_extension dotprod",
@@ -103,6 +104,34 @@ fn add_products<const DOTPROD: bool>(sums: int32x4_t, q: int8x16_t, x: int8x16_t
     // A product is at most 128 · 127, which i16 holds.
     let low = vmull_s8(vget_low_s8(q), vget_low_s8(x));
     vpadalq_s16(vpadalq_s16(sums, low), vmull_high_s8(q, x))
+}
+
+/// See [`super::spin::spin`]: 16 products at a time.
+///
+/// # Safety
+/// With `DOTPROD` the processor has the instruction.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn spin<const DOTPROD: bool>(q: i8, x: i8, turns: usize) -> (usize, i32) {
+    const SUMS: usize = 12;
+    let (q, mut x) = (vdupq_n_s8(q), vdupq_n_s8(x));
+    // The compiler is not to know that they are alike.
+    let mut sums = black_box([vdupq_n_s32(0); SUMS]);
+    for _ in 0..turns {
+        for sum in &mut sums {
+            // SAFETY: there is no instruction in it. It makes `x` another one for the compiler, so that its products
+            // are not those of before.
+            unsafe {
+                core::arch::asm!(
+                    "/* {x:v} */",
+                    x = inout(vreg) x,
+                    options(nomem, nostack, preserves_flags)
+                );
+            }
+            *sum = add_products::<DOTPROD>(*sum, q, x);
+        }
+    }
+    let sums = sums.map(|sum| vaddvq_s32(sum));
+    (2 * SUMS * 16, sums.into_iter().fold(0, i32::wrapping_add))
 }
 
 /// Sixteen bytes from `at` on.

@@ -36,6 +36,7 @@ mod quantize;
 mod quantize_q4;
 mod quantize_q6k;
 mod quantize_q8;
+mod spin;
 #[cfg(target_arch = "x86_64")]
 mod stretches;
 #[cfg(target_arch = "x86_64")]
@@ -53,6 +54,7 @@ use crate::matrix::Matrix;
 
 pub(crate) use few::MOST;
 pub use quantize::{Quantizer, quantize, quantize_matrix};
+pub(crate) use spin::spin;
 pub use unpack::dequantize;
 pub(crate) use unpack::unpack_bf16;
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use medgemma_gemma3::{DEFAULT_CHUNK, KvCache, Segment};
 use medgemma_image::Pixels;
-use medgemma_tensor::Device;
+use medgemma_tensor::{Device, vec_from};
 use medgemma_testkit::Scratch;
 use serde_json::json;
 
@@ -40,12 +40,17 @@ fn model() -> &'static (Model, SoftTokens) {
 
 /// A cache that has read `rows` positions; of what changes nothing here.
 fn read(rows: usize) -> KvCache {
-    let decoder = model().0.decoder();
-    let mut cache = decoder.new_cache();
-    let ids = [Segment::Tokens(vec![9; rows])];
-    let read = decoder.prefill(&ids, &mut cache, DEFAULT_CHUNK, &mut |_, _| true);
-    assert!(read.unwrap().is_some());
+    let mut cache = model().0.decoder().new_cache();
+    read_on(&vec![9; rows], &mut cache);
     cache
+}
+
+/// Reads more ids; the logits after them.
+fn read_on(ids: &[u32], cache: &mut KvCache) -> Vec<f32> {
+    let ids = [Segment::Tokens(ids.to_vec())];
+    let decoder = model().0.decoder();
+    let logits = decoder.prefill(&ids, cache, DEFAULT_CHUNK, &mut |_, _| true);
+    vec_from(logits.unwrap().unwrap(), "logits").unwrap()
 }
 
 /// Ids of `common` equal tokens and some that end in `tag`.
@@ -206,4 +211,65 @@ fn a_prompt_brings_the_pictures_that_it_shows_and_no_others() {
     assert_eq!(prefixes.bytes(), prompt_bytes(40), "it is not read yet");
     prefixes.keep(&ids, &[picture], read(ids.len()));
     assert_eq!(found(&prefixes, &ids, &[pixels(1.0)]), ids.len() - 1);
+}
+
+#[test]
+fn a_short_prompt_that_begins_as_a_long_one_holds_no_more_than_alone() {
+    let prefixes = prefixes(1 << 20);
+    let decoder = model().0.decoder();
+    let long = [[20; 32].as_slice(), &[21; 158]].concat();
+    let short = [[20; 32].as_slice(), &[22; 8]].concat();
+    let mut whole = decoder.new_cache();
+    read_on(&long, &mut whole);
+    prefixes.keep(&long, &[], whole);
+
+    let mut cache = prefixes.start(&short, &[]).cache.unwrap();
+    assert_eq!(cache.len(), 32);
+    let mut alone = decoder.new_cache();
+    read_on(&short[..32], &mut alone);
+    let mut kept = false;
+    for ids in [&short[32..], &[23], &[24, 25, 26], &[27; 40], &[28]] {
+        let [found, expected] = [&mut cache, &mut alone].map(|cache| read_on(ids, cache));
+        let most = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let apart = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) <= 1e-3 * most, "after {ids:?}");
+        let [found, expected] = [&cache, &alone].map(KvCache::bytes);
+        assert!(found <= 2 * expected, "{found} bytes, {expected} alone");
+        if !kept {
+            prefixes.keep(&short, &[], cache.clone());
+            kept = true;
+        }
+    }
+    let most = prompt_bytes(190) + 2 * prompt_bytes(40);
+    assert!(prefixes.bytes() <= most, "{} bytes", prefixes.bytes());
+}
+
+#[test]
+fn of_prompts_that_share_as_much_the_smaller_is_begun_from() {
+    let [small, large] = [[&[20; 40][..], &[21; 10]], [&[20; 40], &[22; 140]]].map(|x| x.concat());
+    for order in [[&small, &large], [&large, &small]] {
+        let prefixes = prefixes(1 << 20);
+        order.iter().for_each(|ids| keep(&prefixes, ids));
+        let begun = [&[20; 40][..], &[23; 10]].concat();
+        let cache = prefixes.start(&begun, &[]).cache.unwrap();
+        assert_eq!((cache.len(), cache.bytes()), (40, read(50).bytes()));
+        // The other one was not used, and makes room.
+        prefixes.lock().shrink(prompt_bytes(180));
+        let left = [&small, &large].map(|ids| found(&prefixes, ids, &[]));
+        assert_eq!(left, [49, 40]);
+    }
+}
+
+#[test]
+fn a_prompt_that_another_was_preferred_to_was_not_used() {
+    let ids = |common: usize, tag: u32| [vec![20; common], vec![tag; 50 - common]].concat();
+    let [less, none, more] = [ids(33, 21), ids(0, 22), ids(40, 23)];
+    let prefixes = prefixes(1 << 20);
+    for ids in [&less, &none, &more] {
+        keep(&prefixes, ids);
+    }
+    assert_eq!(found(&prefixes, &ids(40, 24), &[]), 40);
+    prefixes.lock().shrink(2 * prompt_bytes(50));
+    let left = [&less, &none, &more].map(|ids| found(&prefixes, ids, &[]));
+    assert_eq!(left, [33, 49, 49]);
 }
