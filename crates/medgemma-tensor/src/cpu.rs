@@ -1,8 +1,9 @@
 //! The threads and instructions of the CPU's kernels, and the memory that they keep: one setting for
 //! the process.
 //!
-//! Several models in one process share the cores, so they share the threads too. Nothing here reads
-//! the environment: what is not set is what the process may use.
+//! Several models in one process share the cores, so they share the threads too: an operation that finds them at
+//! another's work runs on its caller's thread alone. Nothing here reads the environment: what is not set is
+//! what the process may use.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -173,8 +173,9 @@ pub struct LoadOptions<'a> {
     /// other numbers of rows may be summed in another order. `None`, the default, keeps
     /// nothing: what is kept is patients' text and pictures, in memory until others take its place,
     /// [`MedGemma::clear_prefix_cache`](crate::MedGemma::clear_prefix_cache) is called, or the last
-    /// clone of the model is gone. What counts is the memory that they lie in, which can be up to twice what the
-    /// positions take; a prompt that takes more than all of it is not kept. Batches, scores and choices take
+    /// clone of the model is gone. What counts is the memory that they lie in, with room to grow: up to two and a
+    /// half times what the positions take, and at least that of 64 positions in each layer, or of what a shorter
+    /// window needs; a prompt that takes more than all of it is not kept. Batches, scores and choices take
     /// encoded images from it, and read their prompts whole.
     pub prefix_cache: Option<usize>,
     /// Where encoded images are kept, so that the same image in another prompt is not encoded again:
