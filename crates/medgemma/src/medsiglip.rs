@@ -1,114 +1,25 @@
 //! MedSigLIP as an application uses it: pictures and texts in, embeddings and scores out.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod options;
+mod zero_shot;
+
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::slice;
 use std::sync::Arc;
 
-use medgemma_image::{Image, ImageProcessor, Pixels, Resize, Resizer};
+use medgemma_image::{Image, ImageProcessor, Pixels};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
-use medgemma_tokenizer::{
-    Error as TokenizerError, SiglipNormalization, SiglipTextOptions, SiglipTokenizer,
-};
+use medgemma_tokenizer::{Error as TokenizerError, SiglipTextOptions, SiglipTokenizer};
 
 use crate::checksum;
-use crate::classification::{Class, Classification, check_labels};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::memory::{MemoryPlan, SiglipWorkload};
-use crate::options::LoadObserver;
 
-/// How a [`MedSigLip`] is loaded.
-#[derive(Default)]
-#[non_exhaustive]
-pub struct SiglipOptions<'a> {
-    /// Told how far the loading is.
-    pub progress: Option<LoadObserver<'a>>,
-    /// Which reference's resizing is followed bit for bit. `None`: [`Resizer::TfBilinear`], as
-    /// MedSigLIP was evaluated, whatever `resample` of the directory's files says
-    /// ([`ImageProcessor::from_siglip_dir`]).
-    pub resize: Option<Resize>,
-    /// Centre pictures on a black square instead of stretching them. `None`: stretch, as the
-    /// reference does.
-    pub pad_to_square: Option<bool>,
-    /// Whether pixels of other sizes than the model's are encoded, with interpolated positions
-    /// (`interpolate_pos_encoding` of the reference). Off by default: then they are an error, and so is a directory whose
-    /// processor makes such.
-    pub interpolate: bool,
-    /// What the model is wanted for: on a CPU, loading refuses what does not fit into
-    /// [`memory_limit`](Self::memory_limit) together with it.
-    pub workload: SiglipWorkload,
-    /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
-    /// has available, where it tells (Linux).
-    pub memory_limit: Option<u64>,
-}
-
-impl<'a> SiglipOptions<'a> {
-    /// Sets [`progress`](Self::progress): bytes done, bytes in all.
-    #[must_use]
-    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + Send + 'a) -> Self {
-        self.progress = Some(Box::new(observer));
-        self
-    }
-
-    /// Sets [`resize`](Self::resize).
-    #[must_use]
-    pub fn with_resize(mut self, resize: Resize) -> Self {
-        self.resize = Some(resize);
-        self
-    }
-
-    /// Sets [`resize`](Self::resize) to one resizer, whatever the directory says.
-    #[must_use]
-    pub fn with_resizer(self, resizer: Resizer) -> Self {
-        self.with_resize(resizer.into())
-    }
-
-    /// Sets [`pad_to_square`](Self::pad_to_square).
-    #[must_use]
-    pub fn with_pad_to_square(mut self, pad: bool) -> Self {
-        self.pad_to_square = Some(pad);
-        self
-    }
-
-    /// Sets [`interpolate`](Self::interpolate).
-    #[must_use]
-    pub fn with_interpolate(mut self, interpolate: bool) -> Self {
-        self.interpolate = interpolate;
-        self
-    }
-
-    /// Sets [`workload`](Self::workload).
-    #[must_use]
-    pub fn with_workload(mut self, workload: SiglipWorkload) -> Self {
-        self.workload = workload;
-        self
-    }
-
-    /// Sets [`memory_limit`](Self::memory_limit).
-    #[must_use]
-    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
-        self.memory_limit = Some(bytes);
-        self
-    }
-}
-
-impl fmt::Debug for SiglipOptions<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SiglipOptions")
-            .field("progress", &self.progress.is_some())
-            .field("resize", &self.resize)
-            .field("pad_to_square", &self.pad_to_square)
-            .field("interpolate", &self.interpolate)
-            .field("workload", &self.workload)
-            .field("memory_limit", &self.memory_limit)
-            .finish()
-    }
-}
+pub use self::options::SiglipOptions;
 
 /// MedSigLIP, or any other SigLIP 1 model: pictures and texts become vectors of one space. Cheap to
 /// clone, immutable, `Send + Sync`.
@@ -357,150 +268,12 @@ impl MedSigLip {
         texts.iter().map(|text| self.logit(image, text)).collect()
     }
 
-    /// The classes of these labels and their prompts, in their order, each the
-    /// [`Embedding::ensemble`] of its prompts. They serve any number of pictures. No label may be there
-    /// twice, nor two classes whose prompts the tokenizer makes the same texts of, as it does of
-    /// `SpO2 <90` and `SpO2 >90`: [`SiglipNormalization`] says what it leaves of them.
-    ///
-    /// # Errors
-    /// As [`MedSigLip::embed_classes_with`].
-    pub fn embed_classes(&self, classes: &[(&str, &[&str])]) -> Result<Vec<Class>> {
-        self.embed_classes_with(classes, &SiglipTextOptions::default())
-    }
-
-    /// As [`MedSigLip::embed_classes`], with a choice of normalisation and truncation.
-    ///
-    /// # Errors
-    /// [`Error::NoClasses`] and
-    /// [`Error::DuplicateLabel`],
-    /// [`Error::NoPrompts`] for a class without prompts,
-    /// [`Error::EmptyPrompt`] for a prompt of which the tokenizer leaves nothing,
-    /// [`Error::PromptTooLong`] for one that is too long, unless truncation is asked for,
-    /// [`Error::SameText`] for two classes whose prompts are the same to it, in whatever order and however
-    /// often, and as [`MedSigLip::embed_texts_with`].
-    pub fn embed_classes_with(
-        &self,
-        classes: &[(&str, &[&str])],
-        options: &SiglipTextOptions,
-    ) -> Result<Vec<Class>> {
-        let labels: Vec<&str> = classes.iter().map(|&(label, _)| label).collect();
-        check_labels(&labels)?;
-        if let Some(class) = classes.iter().position(|(_, own)| own.is_empty()) {
-            return Err(Error::NoPrompts { class });
-        }
-        // All prompts in one call, which reads each weight once for sixteen of them.
-        let prompts: Vec<&str> = classes.iter().flat_map(|&(_, own)| own).copied().collect();
-        let rows = self.tokenize(&prompts, options);
-        let rows = rows.map_err(|error| of_class(error, classes))?;
-        let empty = self.tokenize(&[""], options)?.remove(0);
-        check_texts(classes, &rows, &empty, options.normalization)?;
-        let embedded = self.embed_token_ids(&rows)?;
-        let mut rest = embedded.as_slice();
-        let class = |&(label, prompts): &(&str, &[&str])| {
-            let own;
-            (own, rest) = rest.split_at(prompts.len());
-            Ok(Class::new(label, Embedding::ensemble(own)?))
-        };
-        classes.iter().map(class).collect()
-    }
-
-    /// A picture against labels, each of which is its own prompt: all that [`MedSigLip::classify`]
-    /// wants in one call. For several pictures, or several prompts to a label, make the classes
-    /// once, by [`MedSigLip::embed_classes`]. As there, two labels that the tokenizer makes one text, such as
-    /// `Normal` and `normal`, are refused.
-    ///
-    /// # Errors
-    /// As [`MedSigLip::embed_classes`] and [`MedSigLip::embed_images`].
-    pub fn classify_image(&self, image: &Image, labels: &[&str]) -> Result<Classification> {
-        let classes: Vec<_> = labels
-            .iter()
-            .map(|label| (*label, slice::from_ref(label)))
-            .collect();
-        let classes = self.embed_classes(&classes)?;
-        let image = self.embed_images(slice::from_ref(image))?.remove(0);
-        self.classify(&image, &classes)
-    }
-
-    /// A picture against classes: per class the logit, the sigmoid and the softmax, by name.
-    ///
-    /// # Errors
-    /// [`Error::NoClasses`],
-    /// [`Error::DuplicateLabel`], and as [`MedSigLip::logits`].
-    pub fn classify(&self, image: &Embedding, classes: &[Class]) -> Result<Classification> {
-        let labels: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
-        let each = classes
-            .iter()
-            .map(|class| self.logit(image, &class.embedding));
-        Classification::from_logits(&labels, &each.collect::<Result<Vec<_>>>()?)
-    }
-
     /// The logit of one pair.
     fn logit(&self, image: &Embedding, text: &Embedding) -> Result<f32> {
         let encoder = &self.inner.encoder;
         image.check_width(self.config().embedding_size())?;
         Ok(image.cosine(text)? * encoder.logit_scale() + encoder.logit_bias())
     }
-}
-
-/// The error of one of all prompts, class after class, as one of its class.
-fn of_class(error: Error, classes: &[(&str, &[&str])]) -> Error {
-    let Error::TextTooLong {
-        index,
-        limit,
-        found,
-        ..
-    } = error
-    else {
-        return error;
-    };
-    let mut prompt = index;
-    for (class, (label, prompts)) in classes.iter().enumerate() {
-        if prompt < prompts.len() {
-            return Error::PromptTooLong {
-                class,
-                // One that is its own prompt is as long as that.
-                label: label.chars().take(80).collect(),
-                prompt,
-                limit,
-                found,
-            };
-        }
-        prompt -= prompts.len();
-    }
-    error
-}
-
-/// Refuses a prompt of which nothing is left, and two classes of the same texts. `rows` are the ids of all
-/// prompts, class after class, `empty` those of the empty text.
-fn check_texts(
-    classes: &[(&str, &[&str])],
-    rows: &[Vec<u32>],
-    empty: &[u32],
-    normalization: SiglipNormalization,
-) -> Result<()> {
-    let (mut rest, mut seen) = (rows, BTreeMap::new());
-    for (class, (label, prompts)) in classes.iter().enumerate() {
-        let own;
-        (own, rest) = rest.split_at(prompts.len());
-        if own.iter().any(|row| row == empty) {
-            return Err(Error::EmptyPrompt {
-                class,
-                label: (*label).to_owned(),
-                normalization,
-            });
-        }
-        let texts: BTreeSet<&Vec<u32>> = own.iter().collect();
-        if let Some(first) = seen.insert(texts, class) {
-            return Err(Error::SameText {
-                first,
-                first_label: classes[first].0.to_owned(),
-                second: class,
-                second_label: (*label).to_owned(),
-                normalization,
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Rows `[n, e]`, read back.
