@@ -134,7 +134,7 @@ pub enum Error {
     },
     /// A model and what it is wanted for do not fit into memory, when it is loaded or, beyond the workload that
     /// it was loaded for, when it is asked.
-    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once), for MedGemma a smaller precision (int8, int4), or set memory_limit", path.display(), megabytes(*available))]
+    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once, for MedSigLIP smaller pictures), for MedGemma a smaller precision (int8, int4), or set memory_limit", path.display(), megabytes(*available))]
     NotEnoughMemory {
         /// The path of the model.
         path: PathBuf,

@@ -17,7 +17,7 @@ use medgemma_tokenizer::{Error as TokenizerError, SiglipTextOptions, SiglipToken
 use crate::checksum;
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
-use crate::memory::{MemoryPlan, SiglipWorkload};
+use crate::memory::{MemoryPlan, SiglipBudget, SiglipWorkload};
 
 pub use self::options::SiglipOptions;
 
@@ -39,6 +39,8 @@ struct Inner {
     /// An error where the directory has none that is understood: ids then come from elsewhere, and it
     /// is texts that are refused.
     tokenizer: std::result::Result<SiglipTokenizer, Arc<TokenizerError>>,
+    /// What was planned, against which each step is held.
+    budget: SiglipBudget,
     report: LoadReport,
 }
 
@@ -83,16 +85,17 @@ impl MedSigLip {
         for key in &config.unknown_keys {
             tracing::warn!(key, "unknown key in the model's configuration");
         }
-        let processor = image_processor(dir, &config, &options)?;
+        let (processor, image_size) = image_processor(dir, &config, &options)?;
         let tokenizer = tokenizer(dir);
         let source = SafetensorsDir::open(dir)?;
         let files = checksum::files_of(dir)?;
         let mut loader = Loader::new(&source, DUAL_RENAMES, device)?.with_ignored(IGNORED);
-        memory_plan(&config, &loader, device, options.workload).check(
-            dir,
-            device,
-            options.memory_limit,
-        )?;
+        let mut workload = options.workload;
+        workload.image_size = workload.image_size.or(Some(image_size));
+        let plan = memory_plan(&config, &loader, device, workload);
+        let mapped = loader.mapped_bytes();
+        let budget = SiglipBudget::new(plan, workload, mapped, options.memory_limit);
+        budget.check_load(dir, device)?;
         if let Some(progress) = options.progress {
             loader = loader.with_progress(progress);
         }
@@ -114,6 +117,7 @@ impl MedSigLip {
             encoder,
             processor,
             tokenizer,
+            budget,
             report,
         };
         Ok(Self {
@@ -186,10 +190,14 @@ impl MedSigLip {
     /// # Errors
     /// [`Error::Image`] for fewer or more samples than the shape says,
     /// [`Error::Vision`] for pixels of another size,
+    /// [`Error::NotEnoughMemory`] for pixels so large that encoding them takes more than was planned
+    /// ([`SiglipOptions::workload`]) and than there is,
     /// [`Error::NoDirection`] if pixels are not finite or the weights are
     /// damaged.
     pub fn embed_pixels(&self, pixels: &Pixels) -> Result<Embedding> {
         pixels.check()?;
+        let [_, height, width] = pixels.shape;
+        self.check_memory(SiglipWorkload::new(1, 0).with_image_size([height, width]))?;
         let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
         let embedded = self.inner.encoder.embed_image(pixels)?;
         Ok(embeddings(embedded)?.remove(0))
@@ -252,11 +260,13 @@ impl MedSigLip {
     ///
     /// # Errors
     /// [`Error::Vision`] for a text of more than 64 tokens and for an id outside
-    /// of the vocabulary: nothing is cut off silently.
+    /// of the vocabulary: nothing is cut off silently; [`Error::NotEnoughMemory`] where no texts were planned
+    /// ([`SiglipOptions::workload`]) and there is too little for them.
     pub fn embed_token_ids(&self, texts: &[Vec<u32>]) -> Result<Vec<Embedding>> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_memory(SiglipWorkload::new(0, texts.len()))?;
         embeddings(self.inner.encoder.embed_texts(texts)?)
     }
 
@@ -266,6 +276,12 @@ impl MedSigLip {
     /// [`Error::EmbeddingWidth`] for embeddings of another model.
     pub fn logits(&self, image: &Embedding, texts: &[Embedding]) -> Result<Vec<f32>> {
         texts.iter().map(|text| self.logit(image, text)).collect()
+    }
+
+    /// Refuses a step that takes more than was planned and than there is.
+    fn check_memory(&self, step: SiglipWorkload) -> Result<()> {
+        let inner = &self.inner;
+        (inner.budget).check(&inner.dir, self.config(), self.device(), step)
     }
 
     /// The logit of one pair.
@@ -320,19 +336,22 @@ fn memory_plan(
     }
 }
 
-/// The processor of the directory with the caller's choices.
+/// The processor of the directory with the caller's choices, and height and width of the pixels to plan for: where it
+/// leaves pictures as they are, the model's own.
 fn image_processor(
     dir: &Path,
     config: &SiglipConfig,
     options: &SiglipOptions<'_>,
-) -> Result<ImageProcessor> {
+) -> Result<(ImageProcessor, [usize; 2])> {
     let image_size = config.vision_config.image_size;
     let mut processor = ImageProcessor::from_siglip_dir(dir, image_size)?;
+    let mut planned = [image_size; 2];
     if let Err(error) = processor.expect_size(dir, image_size) {
         if !options.interpolate {
             return Err(error.into());
         }
-        let [height, width] = processor.size();
+        planned = processor.size();
+        let [height, width] = planned;
         tracing::warn!(
             image_size,
             height,
@@ -346,5 +365,5 @@ fn image_processor(
     if let Some(pad) = options.pad_to_square {
         processor = processor.with_pad_to_square(pad);
     }
-    Ok(processor)
+    Ok((processor, planned))
 }

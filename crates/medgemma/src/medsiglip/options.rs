@@ -25,7 +25,8 @@ pub struct SiglipOptions<'a> {
     /// processor makes such.
     pub interpolate: bool,
     /// What the model is wanted for: on a CPU, loading refuses what does not fit into
-    /// [`memory_limit`](Self::memory_limit) together with it.
+    /// [`memory_limit`](Self::memory_limit) together with it. Afterwards a step that takes more than this and than
+    /// there is is refused, as large pixels do with [`interpolate`](Self::interpolate).
     pub workload: SiglipWorkload,
     /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
     /// has available, where it tells (Linux).
