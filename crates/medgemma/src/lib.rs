@@ -133,6 +133,7 @@
 //! | progress and cancelling before the first token | [`Chat::stream_observed`], [`Progress`] |
 //! | ids and pixels in, logits out | [`Model`] |
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
+//! | many of them, watched, stopped, each with a result of its own | [`MedSigLip::embed_each_image`], [`MedSigLip::embed_each_text`] |
 //! | a picture sorted into named classes | [`MedSigLip::classify_image`]; with prompts to each class, or many pictures, [`MedSigLip::embed_classes`] and [`MedSigLip::classify`]; [`Classification`], [`Calibration`] |
 //! | the same model known again | [`MedSigLip::checksum`], [`MedGemma::checksum`] |
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |

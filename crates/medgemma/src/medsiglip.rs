@@ -1,10 +1,12 @@
 //! MedSigLIP as an application uses it: pictures and texts in, embeddings and scores out.
 
+mod each;
 mod options;
 mod zero_shot;
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -160,26 +162,31 @@ impl MedSigLip {
         self.inner.encoder.device()
     }
 
-    /// The embedding of each picture, in their order.
+    /// The embedding of each picture, in their order: of a few, which are all in memory, and of which each is wanted.
+    /// For many use [`MedSigLip::embed_each_image`], which reads them one by one, can be watched and stopped, and keeps what
+    /// is embedded when one fails.
     ///
     /// # Errors
     /// [`Error::Image`], and as [`MedSigLip::embed_pixels`]; where several pictures were given, in [`Error::OneOfImages`],
-    /// which says of which.
+    /// which says of which. The first ends the work, and no embedding comes back.
     pub fn embed_images(&self, images: &[Image]) -> Result<Vec<Embedding>> {
-        let embed = |(index, image): (usize, &Image)| {
-            let processed = self.inner.processor.process(image).map_err(Error::from);
-            // The picture itself; crops are Gemma 3's.
-            let embedded = processed.and_then(|processed| self.embed_pixels(&processed.pixels[0]));
-            embedded.map_err(|source| match images.len() {
+        let mut embeddings = Vec::with_capacity(images.len());
+        let each = images.iter().cloned().map(Ok::<_, Error>);
+        let ended = self.embed_each_image(each, |index, embedded| match embedded {
+            Ok(embedding) => {
+                embeddings.push(embedding);
+                ControlFlow::Continue(())
+            }
+            Err(source) => ControlFlow::Break(match images.len() {
                 1 => source,
                 count => Error::OneOfImages {
                     index,
                     count,
                     source: Box::new(source),
                 },
-            })
-        };
-        images.iter().enumerate().map(embed).collect()
+            }),
+        });
+        ended.break_value().map_or(Ok(embeddings), Err)
     }
 
     /// The embedding of a picture that is pixels already.
@@ -203,7 +210,9 @@ impl MedSigLip {
         Ok(embeddings(embedded)?.remove(0))
     }
 
-    /// The embedding of each text, of at most 64 tokens, in the published normalisation.
+    /// The embedding of each text, of at most 64 tokens, in the published normalisation. All are looked at before any is
+    /// embedded, and one that fails ends the work; [`MedSigLip::embed_each_text`] can be watched and stopped, and keeps what
+    /// is embedded when one fails.
     ///
     /// # Errors
     /// As [`MedSigLip::embed_texts_with`].
@@ -233,26 +242,31 @@ impl MedSigLip {
     /// for; [`Error::Tokenizer`] for [`SiglipNormalization::TokenizerJson`](medgemma_tokenizer::SiglipNormalization) where
     /// `spiece.model` serves in the place of a `tokenizer.json` with another normaliser.
     pub fn tokenize(&self, texts: &[&str], options: &SiglipTextOptions) -> Result<Vec<Vec<u32>>> {
-        let tokenizer = match &self.inner.tokenizer {
-            Ok(tokenizer) => tokenizer,
-            Err(error) => return Err(Error::NoTokenizer(Arc::clone(error))),
-        };
+        self.tokenizer()?;
+        let rows = (0..texts.len()).map(|index| self.row(texts, index, options));
+        rows.collect()
+    }
+
+    /// # Errors
+    /// [`Error::NoTokenizer`].
+    fn tokenizer(&self) -> Result<&SiglipTokenizer> {
+        let tokenizer = self.inner.tokenizer.as_ref();
+        tokenizer.map_err(|error| Error::NoTokenizer(Arc::clone(error)))
+    }
+
+    /// The token ids of the text `index`, as [`MedSigLip::tokenize`] tells.
+    fn row(&self, texts: &[&str], index: usize, options: &SiglipTextOptions) -> Result<Vec<u32>> {
         let length = self.config().text_config.max_position_embeddings;
-        let options = options.with_length(length);
-        let row = |(index, text): (usize, &&str)| {
-            tokenizer
-                .encode(text, &options)
-                .map_err(|error| match error {
-                    TokenizerError::TextTooLong { limit, found } => Error::TextTooLong {
-                        index,
-                        count: texts.len(),
-                        limit,
-                        found,
-                    },
-                    other => Error::Tokenizer(other),
-                })
-        };
-        texts.iter().enumerate().map(row).collect()
+        let encoded = (self.tokenizer()?).encode(texts[index], &options.with_length(length));
+        encoded.map_err(|error| match error {
+            TokenizerError::TextTooLong { limit, found } => Error::TextTooLong {
+                index,
+                count: texts.len(),
+                limit,
+                found,
+            },
+            other => Error::Tokenizer(other),
+        })
     }
 
     /// The embedding of each text, given as token ids with the end of text; shorter ones are padded.
