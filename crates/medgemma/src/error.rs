@@ -299,6 +299,14 @@ pub enum Error {
         /// Which class, counted from 0.
         class: usize,
     },
+    /// A name that no probability has.
+    #[error("argument `probability`: expected one of {expected}, found `{found}`")]
+    ProbabilityName {
+        /// The names there are.
+        expected: String,
+        /// The name given, its first 80 characters.
+        found: String,
+    },
     /// Held-out labels, or numbers, that no calibration can be made of.
     #[error(
         "a calibration needs {expected}, found {found}: hold out other pictures, or leave the calibration out"

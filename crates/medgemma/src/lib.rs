@@ -156,7 +156,7 @@
 //! a configuration · `schema.rs` and `grammar.rs` answers by a schema · `choice.rs` given answers compared ·
 //! `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
-//! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `audit.rs` what is
+//! `classification.rs`, `probability.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `audit.rs` what is
 //! recorded, by `recording.rs` · `memory.rs` what
 //! either model needs · `checksum.rs` what tells one model from another.
 
@@ -183,6 +183,7 @@ mod message;
 mod model;
 mod options;
 mod prefix;
+mod probability;
 mod prompt;
 mod recording;
 mod repeated;
@@ -198,7 +199,7 @@ pub use batch::Score;
 pub use calibration::Calibration;
 pub use chat::{Chat, Stream, THINK};
 pub use choice::{Choice, ChoiceScore};
-pub use classification::{Class, ClassScore, Classification, Probability};
+pub use classification::{Class, ClassScore, Classification};
 pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Preset};
 pub use embedding::Embedding;
 pub use error::{Error, Result};
@@ -208,6 +209,7 @@ pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_me
 pub use message::{Message, Part};
 pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
+pub use probability::Probability;
 pub use reply::{Answer, FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 #[cfg(feature = "structured")]
 pub use schema::Schema;
