@@ -13,7 +13,8 @@ use crate::reply::FinishReason;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, by whose concern it is. No message carries prompts, pixels or answers; labels of classes, which may
-/// be their own prompts, are in those that say which two cannot be told apart, or whose prompt cannot be used.
+/// be their own prompts, are in those that say which two cannot be told apart ([`SameText`](Self::SameText)), or whose
+/// prompt cannot be used ([`EmptyPrompt`](Self::EmptyPrompt), [`PromptTooLong`](Self::PromptTooLong)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

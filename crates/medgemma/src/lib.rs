@@ -145,7 +145,10 @@
 //! # Privacy
 //! No network, no environment variables, no files but those named. Logs (`tracing`) hold sizes and
 //! times. `Debug` of messages, chats and replies holds lengths, errors name files, keys and
-//! figures: never a prompt, a pixel or an answer. `tests/privacy.rs` holds the library to it.
+//! figures: never a prompt, a pixel or an answer. Labels of classes are the exception: `Debug` of a [`Class`], a
+//! [`ClassScore`] and a [`Classification`] prints them, the latter two with their figures, and so do the errors of two
+//! classes that cannot be told apart and of a class whose prompt cannot be used. Logs do not. `tests/privacy.rs` holds
+//! the library to it.
 //!
 //! # Where things are
 //! `medgemma.rs` the model as an application uses it · `chat.rs` conversations and streams ·
