@@ -39,6 +39,10 @@ pub struct DecodeOptions {
     pub alpha: Alpha,
     /// Whether the EXIF orientation is applied. Default `true`, as `transformers` does for files.
     pub exif_orientation: bool,
+    /// The lower bits of 16-bit samples that hold the picture, 1 to 16: 12 where 0 is black and 4095 white. Default 16,
+    /// as PNG means them. A file with a sample beyond is refused; alpha always has 16, and files of 8 bits have none of
+    /// these.
+    pub significant_bits: u8,
 }
 
 impl Default for DecodeOptions {
@@ -47,6 +51,7 @@ impl Default for DecodeOptions {
             limits: Limits::default(),
             alpha: Alpha::Drop,
             exif_orientation: true,
+            significant_bits: 16,
         }
     }
 }
@@ -72,6 +77,23 @@ impl DecodeOptions {
         self.exif_orientation = apply;
         self
     }
+
+    /// Sets the bits of 16-bit samples that hold the picture.
+    #[must_use]
+    pub fn with_significant_bits(mut self, bits: u8) -> Self {
+        self.significant_bits = bits;
+        self
+    }
+
+    /// # Errors
+    /// [`Error::SignificantBits`].
+    fn check(&self) -> Result<()> {
+        let found = self.significant_bits;
+        match found {
+            1..=16 => Ok(()),
+            _ => Err(Error::SignificantBits { found }),
+        }
+    }
 }
 
 /// Reads `path` up to the file limit and decodes it.
@@ -93,6 +115,7 @@ pub(crate) fn open(path: &Path, options: &DecodeOptions) -> Result<Image> {
 
 /// Decodes a whole file.
 pub(crate) fn decode(bytes: &[u8], options: &DecodeOptions, origin: &Origin) -> Result<Image> {
+    options.check()?;
     options.limits.check_file(origin, bytes.len() as u64)?;
     match image::guess_format(bytes) {
         Ok(ImageFormat::Png) => {
@@ -146,11 +169,27 @@ fn finish(
     decoder
         .read_image(&mut raw)
         .map_err(|source| corrupt(origin, format, source))?;
-    let rgb = samples::to_rgb8(color, raw, options.alpha).ok_or_else(|| Error::Samples {
+    let bits = options.significant_bits;
+    let rgb = samples::to_rgb8(color, raw, options.alpha, bits).ok_or_else(|| Error::Samples {
         origin: origin.clone(),
         found: format!("{color:?}"),
     })?;
-    turn(width, height, rgb, orientation)
+    check_bits(rgb.source_maximum, bits, origin)?;
+    let picture = turn(width, height, rgb.data, orientation)?;
+    Ok(picture.with_source_maximum(rgb.source_maximum))
+}
+
+/// Refuses a sample of more than `bits` bits. Its bits are told, not itself: errors carry no pixels.
+fn check_bits(source_maximum: Option<u16>, bits: u8, origin: &Origin) -> Result<()> {
+    let found = u16::BITS - source_maximum.unwrap_or(0).leading_zeros();
+    if found <= u32::from(bits) {
+        return Ok(());
+    }
+    Err(Error::BeyondSignificantBits {
+        origin: origin.clone(),
+        expected: bits,
+        found,
+    })
 }
 
 /// Applies the EXIF orientation.

@@ -92,6 +92,24 @@ pub enum Error {
         /// The sample layout found.
         found: String,
     },
+    /// A 16-bit sample does not fit into the bits that were said to hold the picture.
+    #[error(
+        "{origin}: expected 16-bit samples of {expected} significant bits, found one of {found}; raise `DecodeOptions::significant_bits`"
+    )]
+    BeyondSignificantBits {
+        /// Where the bytes came from.
+        origin: Origin,
+        /// [`DecodeOptions::significant_bits`](crate::DecodeOptions::significant_bits).
+        expected: u8,
+        /// Bits of the largest sample.
+        found: u32,
+    },
+    /// A number of significant bits that 16-bit samples cannot have.
+    #[error("argument `significant_bits`: expected 1 to 16, found {found}")]
+    SignificantBits {
+        /// The number given.
+        found: u8,
+    },
     /// A picture without pixels.
     #[error("argument `{argument}`: expected at least 1 pixel each way, found {width}x{height}")]
     Empty {

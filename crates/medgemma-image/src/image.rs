@@ -17,7 +17,8 @@ use crate::samples;
 /// - **16-bit samples become `round(v / 257)`**, so that 65535 is 255 and the error is at most half a step. This is
 ///   what Google's serving code for MedGemma does. Pillow 13, and so `transformers`, does something else: it clips a
 ///   16-bit grey picture at 255, which turns a radiograph white, and keeps the high byte of 16-bit RGB. A picture
-///   that needs a window (CT) must be windowed by the caller before it comes here.
+///   that needs a window (CT) must be windowed by the caller before it comes here. One whose samples have fewer bits
+///   than the file gives them, as radiographs of 12 bits often do, is nearly black: [`Image::open`] says what to do.
 /// - **Alpha is dropped** ([`Alpha::Drop`](crate::Alpha::Drop)), as Google's serving code does and as `transformers`
 ///   5.23 does for a path or URL (`load_image` ends in `convert("RGB")`) with either backend. Only a picture already
 ///   opened as RGBA by the caller and given to a processor with `do_convert_rgb: true` is laid on white there (again
@@ -32,16 +33,36 @@ use crate::samples;
 ///   a few levels at sharp colour edges. The measured bound is in `tests/decode.rs`.
 ///
 /// A clone shares the samples: a question can hold the pictures of a whole volume beside their owner.
-/// `Debug` prints the dimensions only, so that a log never holds a patient's picture.
-#[derive(Clone, PartialEq, Eq)]
+/// `Debug` prints the dimensions only, so that a log never holds a patient's picture. Two are equal whose samples are,
+/// whatever they were read from.
+#[derive(Clone)]
 pub struct Image {
     width: usize,
     height: usize,
     data: Arc<Vec<u8>>,
+    source_maximum: Option<u16>,
 }
 
 impl Image {
     /// Reads a PNG or JPEG file with the default [`DecodeOptions`]. The content decides the format, not the name.
+    ///
+    /// 16 bits are read as PNG means them, 65535 as white. A radiograph of 10 to 14 bits whose samples were stored as they
+    /// are is nearly black then, and no error: its [`source_maximum`](Self::source_maximum) is far below 65535. Read it
+    /// again with [`DecodeOptions::with_significant_bits`]; where it is none of these, take its samples with a decoder of
+    /// your own, window them or stretch them to 0–65535, and give them to [`from_gray16`](Self::from_gray16).
+    ///
+    /// ```no_run
+    /// # fn main() -> medgemma_image::Result<()> {
+    /// use medgemma_image::{DecodeOptions, Image};
+    ///
+    /// let mut image = Image::open("chest.png")?;
+    /// if image.source_maximum().is_some_and(|maximum| (1024..4096).contains(&maximum)) {
+    ///     let options = DecodeOptions::default().with_significant_bits(12);
+    ///     image = Image::open_with("chest.png", &options)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, otherwise as [`decode`](Self::decode).
@@ -60,7 +81,9 @@ impl Image {
     /// Decodes a PNG or JPEG file held in memory, within `limits`.
     ///
     /// # Errors
-    /// [`Error::Format`], [`Error::Limit`], [`Error::Truncated`], [`Error::Corrupt`] or [`Error::Samples`].
+    /// [`Error::Format`], [`Error::Limit`], [`Error::Truncated`], [`Error::Corrupt`] or [`Error::Samples`]; with options of
+    /// fewer [`significant_bits`](DecodeOptions::significant_bits) than 16 [`Error::BeyondSignificantBits`], and
+    /// [`Error::SignificantBits`] if there cannot be so many.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self> {
         let options = DecodeOptions::default().with_limits(limits.clone());
         Self::decode_with(bytes, &options)
@@ -84,6 +107,7 @@ impl Image {
             width,
             height,
             data: Arc::new(data),
+            source_maximum: None,
         })
     }
 
@@ -103,8 +127,24 @@ impl Image {
     /// [`Error::Empty`] for a side of 0, [`Error::Buffer`] if `data.len() != width * height`.
     pub fn from_gray16(width: usize, height: usize, data: Vec<u16>) -> Result<Self> {
         check_buffer(width, height, 1, data.len())?;
+        let maximum = data.iter().copied().max();
         let grey: Vec<u8> = data.into_iter().map(samples::to_8_bit).collect();
-        Self::from_rgb8(width, height, samples::grey_to_rgb(&grey))
+        let picture = Self::from_rgb8(width, height, samples::grey_to_rgb(&grey))?;
+        Ok(picture.with_source_maximum(maximum))
+    }
+
+    /// The same picture, of this largest 16-bit sample.
+    pub(crate) fn with_source_maximum(mut self, maximum: Option<u16>) -> Self {
+        self.source_maximum = maximum;
+        self
+    }
+
+    /// The largest 16-bit sample that the picture was made of, alpha apart, as the file had it; `None` if it had 8 bits or
+    /// fewer. Far below 65535 it says that fewer bits hold the picture, which [`open`](Self::open) then shows nearly
+    /// black. A crop and a padded square keep that of the whole.
+    #[must_use]
+    pub fn source_maximum(&self) -> Option<u16> {
+        self.source_maximum
     }
 
     /// Width in pixels, at least 1.
@@ -165,6 +205,7 @@ impl Image {
             width: side,
             height: side,
             data: Arc::new(data),
+            source_maximum: self.source_maximum,
         })
     }
 
@@ -224,6 +265,7 @@ impl Image {
             width: crop.width,
             height: crop.height,
             data: Arc::new(data),
+            source_maximum: self.source_maximum,
         })
     }
 }
@@ -232,6 +274,14 @@ impl Image {
 fn max_padded() -> u64 {
     Limits::default().max_alloc / 3
 }
+
+impl PartialEq for Image {
+    fn eq(&self, other: &Self) -> bool {
+        (self.width, self.height, &self.data) == (other.width, other.height, &other.data)
+    }
+}
+
+impl Eq for Image {}
 
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,10 @@
 
 mod support;
 
-use medgemma_image::{Alpha, DecodeOptions, Image};
+use std::io::Cursor;
+
+use image::{ExtendedColorType, ImageFormat};
+use medgemma_image::{Alpha, Crop, DecodeOptions, Error, Image, Limits};
 
 #[test]
 fn every_kind_of_png_equals_the_reference() {
@@ -112,4 +115,136 @@ fn buffers_become_pictures() {
     assert_eq!((rgb.width(), rgb.height()), (1, 1));
     assert_eq!(format!("{rgb:?}"), "Image { width: 1, height: 1, .. }");
     assert_eq!(rgb.into_rgb8(), [1, 2, 3]);
+}
+
+/// A PNG file of 2 x 1 pixels of 16 bits.
+fn png(color: ExtendedColorType, samples: &[u16]) -> Vec<u8> {
+    let bytes: Vec<u8> = samples.iter().flat_map(|v| v.to_ne_bytes()).collect();
+    let mut file = Cursor::new(Vec::new());
+    image::write_buffer_with_format(&mut file, &bytes, 2, 1, color, ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+/// Two pixels of 12 bits in every layout, with alpha of 16 bits where there is one, and their colours.
+const LAYOUTS: [(ExtendedColorType, &[u16], [u16; 6]); 4] = [
+    (
+        ExtendedColorType::L16,
+        &[7, 4095],
+        [7, 7, 7, 4095, 4095, 4095],
+    ),
+    (
+        ExtendedColorType::La16,
+        &[4095, 65_535, 7, 65_535],
+        [4095, 4095, 4095, 7, 7, 7],
+    ),
+    (
+        ExtendedColorType::Rgb16,
+        &[0, 900, 2048, 4095, 1, 77],
+        [0, 900, 2048, 4095, 1, 77],
+    ),
+    (
+        ExtendedColorType::Rgba16,
+        &[0, 900, 2048, 65_535, 33, 1, 4095, 65_535],
+        [0, 900, 2048, 33, 1, 4095],
+    ),
+];
+
+#[test]
+fn the_largest_sample_of_16_bits_is_told_and_kept_out_of_debug() {
+    for (color, samples, _) in LAYOUTS {
+        let image = Image::decode(&png(color, samples), &Limits::default()).unwrap();
+        assert_eq!(image.source_maximum(), Some(4095), "{color:?}");
+        assert!(!format!("{image:?}").contains("4095"), "{image:?}");
+        // The picture is nearly black, which nothing else tells.
+        assert!(image.as_rgb8().iter().all(|&v| v <= 16), "{color:?}");
+        let crop = Crop {
+            x: 0,
+            y: 0,
+            width: 1,
+            height: 1,
+        };
+        let crop = image.cropped(crop).unwrap();
+        let square = image.padded_to_square().unwrap();
+        for made in [&crop, &square, &image.clone()] {
+            assert_eq!(made.source_maximum(), Some(4095), "{color:?}");
+        }
+        let same = Image::from_rgb8(2, 1, image.as_rgb8().to_vec()).unwrap();
+        assert_eq!((&same, same.source_maximum()), (&image, None));
+    }
+    for file in ["rgb8.png", "la8.png", "grey1.png", "jpeg_full.jpg"] {
+        let image = Image::open(support::file(file)).unwrap();
+        assert_eq!(image.source_maximum(), None, "{file}");
+    }
+    let grey = Image::from_gray16(2, 1, vec![3, 2]).unwrap();
+    assert_eq!(grey.source_maximum(), Some(3));
+}
+
+#[test]
+fn the_bits_that_hold_the_picture_can_be_said() {
+    let twelve = DecodeOptions::default().with_significant_bits(12);
+    let scaled = |v: u16| (f64::from(v) * 255.0 / 4095.0).round();
+    for (color, samples, colours) in LAYOUTS {
+        for alpha in [Alpha::Drop, Alpha::OverWhite] {
+            let options = twelve.clone().with_alpha(alpha);
+            let image = Image::decode_with(&png(color, samples), &options).unwrap();
+            let found: Vec<f64> = image.as_rgb8().iter().copied().map(f64::from).collect();
+            assert_eq!(found, colours.map(scaled), "{color:?} {alpha:?}");
+            assert_eq!(image.source_maximum(), Some(4095), "{color:?}");
+        }
+    }
+    // Alpha has 16 bits all the same: 0x8080 is half, 128 of 255, and black is laid on white as 127.
+    let half = png(ExtendedColorType::La16, &[0, 0x8080, 0, 0x8080]);
+    let on_white = twelve.clone().with_alpha(Alpha::OverWhite);
+    let image = Image::decode_with(&half, &on_white).unwrap();
+    assert_eq!(image.as_rgb8(), [127; 6]);
+    // Files of 8 bits are as they are.
+    let path = support::file("la8.png");
+    assert_eq!(
+        Image::open_with(&path, &twelve).unwrap(),
+        Image::open(&path).unwrap()
+    );
+}
+
+#[test]
+fn samples_beyond_the_bits_that_were_said_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chest.png");
+    std::fs::write(&path, png(ExtendedColorType::L16, &[7, 4096])).unwrap();
+    let read =
+        |bits| Image::open_with(&path, &DecodeOptions::default().with_significant_bits(bits));
+    for bits in 13..=16 {
+        read(bits).unwrap();
+    }
+    let error = read(12).unwrap_err();
+    let fits = matches!(
+        error,
+        Error::BeyondSignificantBits {
+            expected: 12,
+            found: 13,
+            ..
+        }
+    );
+    assert!(fits, "{error:?}");
+    let told = format!("{error} {error:?}");
+    for part in [
+        path.to_str().unwrap(),
+        "12 significant bits",
+        "found one of 13",
+        "raise",
+    ] {
+        assert!(told.contains(part), "`{part}` is not in: {told}");
+    }
+    assert!(!told.contains("4096"), "a sample is told: {told}");
+    for bits in [0, 17, 255] {
+        let error = read(bits).unwrap_err();
+        assert!(
+            matches!(error, Error::SignificantBits { found } if found == bits),
+            "{error}"
+        );
+        let told = error.to_string();
+        assert!(
+            told.contains("`significant_bits`") && told.contains("1 to 16"),
+            "{told}"
+        );
+    }
 }

@@ -6,7 +6,7 @@
 //! Learning 68). A temperature alone is that of Guo et al. (2017); SigLIP's large negative bias is
 //! that of its training batches, hence the second number.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::classification::sigmoid;
 use crate::embedding::rounded;
@@ -18,13 +18,31 @@ use crate::error::{Error, Result};
 /// It says nothing of classes of which exactly one is true, and a softmax over calibrated logits is not
 /// calibrated. [`Classification::calibrated`](crate::Classification::calibrated) shares 1 among them by
 /// their calibrated sigmoids.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+///
+/// One that was written with serde is read again by the rules of [`Calibration::new`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 #[non_exhaustive]
 pub struct Calibration {
     /// What logits are divided by; above 0. Large ones make the model less sure.
     pub temperature: f64,
     /// What is added afterwards: how common the class is among the site's pictures.
     pub bias: f64,
+}
+
+/// A calibration as it is written, before it is known to be one.
+#[derive(Deserialize)]
+struct Stored {
+    temperature: f64,
+    bias: f64,
+}
+
+impl TryFrom<Stored> for Calibration {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        Self::new(stored.temperature, stored.bias)
+    }
 }
 
 impl Default for Calibration {
@@ -276,6 +294,29 @@ mod tests {
             (1.0, f64::INFINITY),
         ] {
             assert!(Calibration::new(temperature, bias).is_err());
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_again_if_it_is_a_calibration() {
+        let fitted = Calibration::new(1.5, -6.25).unwrap();
+        let written = serde_json::to_string(&fitted).unwrap();
+        assert_eq!(written, r#"{"temperature":1.5,"bias":-6.25}"#);
+        assert_eq!(
+            serde_json::from_str::<Calibration>(&written).unwrap(),
+            fitted
+        );
+        for (damaged, told) in [
+            (r#"{"temperature":0.0,"bias":1.0}"#, "positive temperature"),
+            (
+                r#"{"temperature":-1.5,"bias":1.0}"#,
+                "found temperature -1.5",
+            ),
+            (r#"{"temperature":1.5}"#, "bias"),
+            (r#"{"temperature":1.5,"bias":null}"#, "null"),
+        ] {
+            let error = serde_json::from_str::<Calibration>(damaged).unwrap_err();
+            assert!(error.to_string().contains(told), "{told}: {error}");
         }
     }
 

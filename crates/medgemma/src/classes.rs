@@ -97,7 +97,8 @@ impl ClassList {
     /// pictures.
     ///
     /// # Errors
-    /// As [`MedSigLip::embed_texts`].
+    /// As [`MedSigLip::embed_classes`]: a tokenizer other than the published one can find a prompt too long or empty, or
+    /// two classes alike.
     pub fn embed(&self, model: &MedSigLip) -> Result<Vec<Class>> {
         self.embed_with(model, &SiglipTextOptions::default())
     }
@@ -105,7 +106,7 @@ impl ClassList {
     /// As [`embed`](Self::embed), with a choice of normalisation and truncation.
     ///
     /// # Errors
-    /// As [`MedSigLip::embed_texts_with`].
+    /// As [`MedSigLip::embed_classes_with`].
     pub fn embed_with(&self, model: &MedSigLip, options: &SiglipTextOptions) -> Result<Vec<Class>> {
         let classes = self
             .classes

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::calibration::Calibration;
 use crate::embedding::{Embedding, rounded};
 use crate::error::{Error, Result};
+use crate::probability::Probability;
 
 /// A class by name, and the direction that its prompts point to.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,16 +40,6 @@ impl Class {
             embedding,
         }
     }
-}
-
-/// Which of the two probabilities is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Probability {
-    /// Each class on its own: several may be true, or none.
-    Sigmoid,
-    /// All classes together make 1: exactly one of them is true. Of a single class it is always 1.
-    Softmax,
 }
 
 /// What one class got.
@@ -225,9 +216,10 @@ fn ln_sigmoid(x: f64) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-    use super::{Classification, Probability};
+    use super::Classification;
     use crate::calibration::Calibration;
     use crate::error::Error;
+    use crate::probability::Probability;
 
     fn close(found: f32, expected: f32) {
         assert!((found - expected).abs() < 1e-6, "{found} {expected}");

@@ -13,7 +13,8 @@ use crate::reply::FinishReason;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, by whose concern it is. No message carries prompts, pixels or answers; labels of classes, which may
-/// be their own prompts, are in those that say which two cannot be told apart, or whose prompt cannot be used.
+/// be their own prompts, are in those that say which two cannot be told apart ([`SameText`](Self::SameText)), or whose
+/// prompt cannot be used ([`EmptyPrompt`](Self::EmptyPrompt), [`PromptTooLong`](Self::PromptTooLong)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -134,7 +135,7 @@ pub enum Error {
     },
     /// A model and what it is wanted for do not fit into memory, when it is loaded or, beyond the workload that
     /// it was loaded for, when it is asked.
-    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once), for MedGemma a smaller precision (int8, int4; matrices that a file holds in blocks stay as they are), or set memory_limit", path.display(), megabytes(*available))]
+    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once, for MedSigLIP smaller pictures), for MedGemma a smaller precision (int8, int4; matrices that a file holds in blocks stay as they are), or set memory_limit", path.display(), megabytes(*available))]
     NotEnoughMemory {
         /// The path of the model.
         path: PathBuf,
@@ -317,6 +318,14 @@ pub enum Error {
     NonFiniteScore {
         /// Which class, counted from 0.
         class: usize,
+    },
+    /// A name that no probability has.
+    #[error("argument `probability`: expected one of {expected}, found `{found}`")]
+    ProbabilityName {
+        /// The names there are.
+        expected: String,
+        /// The name given, its first 80 characters.
+        found: String,
     },
     /// Held-out labels, or numbers, that no calibration can be made of.
     #[error(

@@ -138,6 +138,7 @@
 //! | the memory that a model will take | [`Model::plan`], [`Workload`]; from a configuration alone [`MemoryPlan::new`] |
 //! | fewer processors | [`cpu::set_threads`], one setting for the whole process |
 //! | pictures and texts as vectors of one space | [`MedSigLip::load`], [`Embedding`] |
+//! | many of them, watched, stopped, each with a result of its own | [`MedSigLip::embed_each_image`], [`MedSigLip::embed_each_text`] |
 //! | a picture sorted into named classes | [`MedSigLip::classify_image`]; with prompts to each class, or many pictures, [`MedSigLip::embed_classes`] and [`MedSigLip::classify`]; [`Classification`], [`Calibration`] |
 //! | the same model known again | [`MedSigLip::checksum`], [`MedGemma::checksum`] |
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
@@ -149,8 +150,10 @@
 //! # Privacy
 //! No network, no environment variables, no files but those named and what Linux tells of memory under `/proc` and
 //! `/sys/fs/cgroup`. Logs (`tracing`) hold sizes and times. `Debug` of messages, chats and replies holds lengths,
-//! errors name files, keys and figures: never a prompt, a pixel or an answer, but for the labels of classes, which the
-//! application chose and which may be their own prompts. `tests/privacy.rs` holds the library to it.
+//! errors name files, keys and figures: never a prompt, a pixel or an answer. Labels of classes are the exception:
+//! `Debug` of a [`Class`], a [`ClassScore`] and a [`Classification`] prints them, the latter two with their figures, and
+//! so do the errors of two classes that cannot be told apart and of a class whose prompt cannot be used. Logs do not.
+//! `tests/privacy.rs` holds the library to it.
 //!
 //! # Where things are
 //! `medgemma.rs` the model as an application uses it · `chat.rs` conversations and streams ·
@@ -162,7 +165,7 @@
 //! `repeated.rs` names that JSON has twice ·
 //! `message.rs`, `options.rs`, `reply.rs`, `error.rs` the
 //! data that goes in and out · `medsiglip.rs` pictures and texts as vectors, with `embedding.rs`,
-//! `classification.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `audit.rs` what is
+//! `classification.rs`, `probability.rs`, `calibration.rs` · `classes.rs` published classes and prompts · `audit.rs` what is
 //! recorded, by `recording.rs` · `memory.rs` what
 //! either model needs · `checksum.rs` what tells one model from another.
 
@@ -190,6 +193,7 @@ mod message;
 mod model;
 mod options;
 mod prefix;
+mod probability;
 mod prompt;
 mod recording;
 mod repeated;
@@ -206,7 +210,7 @@ pub use batch::{BatchEvent, BatchObserver, BatchRequest};
 pub use calibration::Calibration;
 pub use chat::{Chat, Stream, THINK};
 pub use choice::{Choice, ChoiceScore};
-pub use classification::{Class, ClassScore, Classification, Probability};
+pub use classification::{Class, ClassScore, Classification};
 pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Preset};
 pub use embedding::Embedding;
 pub use error::{Error, Result};
@@ -216,6 +220,7 @@ pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_me
 pub use message::{Message, Part, Role};
 pub use model::{Model, SoftTokens};
 pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
+pub use probability::Probability;
 pub use reply::{Answer, FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 #[cfg(feature = "structured")]
 pub use schema::Schema;

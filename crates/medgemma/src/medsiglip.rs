@@ -1,114 +1,27 @@
 //! MedSigLIP as an application uses it: pictures and texts in, embeddings and scores out.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod each;
+mod options;
+mod zero_shot;
+
 use std::fmt;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::slice;
 use std::sync::Arc;
 
-use medgemma_image::{Image, ImageProcessor, Pixels, Resize, Resizer};
+use medgemma_image::{Image, ImageProcessor, Pixels};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
-use medgemma_tokenizer::{
-    Error as TokenizerError, SiglipNormalization, SiglipTextOptions, SiglipTokenizer,
-};
+use medgemma_tokenizer::{Error as TokenizerError, SiglipTextOptions, SiglipTokenizer};
 
 use crate::checksum;
-use crate::classification::{Class, Classification, check_labels};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
-use crate::memory::{MemoryPlan, SiglipWorkload};
-use crate::options::LoadObserver;
+use crate::memory::{MemoryPlan, SiglipBudget, SiglipWorkload};
 
-/// How a [`MedSigLip`] is loaded.
-#[derive(Default)]
-#[non_exhaustive]
-pub struct SiglipOptions<'a> {
-    /// Told how far the loading is.
-    pub progress: Option<LoadObserver<'a>>,
-    /// Which reference's resizing is followed bit for bit. `None`: [`Resizer::TfBilinear`], as
-    /// MedSigLIP was evaluated, whatever `resample` of the directory's files says
-    /// ([`ImageProcessor::from_siglip_dir`]).
-    pub resize: Option<Resize>,
-    /// Centre pictures on a black square instead of stretching them. `None`: stretch, as the
-    /// reference does.
-    pub pad_to_square: Option<bool>,
-    /// Whether pixels of other sizes than the model's are encoded, with interpolated positions
-    /// (`interpolate_pos_encoding` of the reference). Off by default: then they are an error, and so is a directory whose
-    /// processor makes such.
-    pub interpolate: bool,
-    /// What the model is wanted for: on a CPU, loading refuses what does not fit into
-    /// [`memory_limit`](Self::memory_limit) together with it.
-    pub workload: SiglipWorkload,
-    /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
-    /// has available, where it tells (Linux).
-    pub memory_limit: Option<u64>,
-}
-
-impl<'a> SiglipOptions<'a> {
-    /// Sets [`progress`](Self::progress): bytes done, bytes in all.
-    #[must_use]
-    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + Send + 'a) -> Self {
-        self.progress = Some(Box::new(observer));
-        self
-    }
-
-    /// Sets [`resize`](Self::resize).
-    #[must_use]
-    pub fn with_resize(mut self, resize: Resize) -> Self {
-        self.resize = Some(resize);
-        self
-    }
-
-    /// Sets [`resize`](Self::resize) to one resizer, whatever the directory says.
-    #[must_use]
-    pub fn with_resizer(self, resizer: Resizer) -> Self {
-        self.with_resize(resizer.into())
-    }
-
-    /// Sets [`pad_to_square`](Self::pad_to_square).
-    #[must_use]
-    pub fn with_pad_to_square(mut self, pad: bool) -> Self {
-        self.pad_to_square = Some(pad);
-        self
-    }
-
-    /// Sets [`interpolate`](Self::interpolate).
-    #[must_use]
-    pub fn with_interpolate(mut self, interpolate: bool) -> Self {
-        self.interpolate = interpolate;
-        self
-    }
-
-    /// Sets [`workload`](Self::workload).
-    #[must_use]
-    pub fn with_workload(mut self, workload: SiglipWorkload) -> Self {
-        self.workload = workload;
-        self
-    }
-
-    /// Sets [`memory_limit`](Self::memory_limit).
-    #[must_use]
-    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
-        self.memory_limit = Some(bytes);
-        self
-    }
-}
-
-impl fmt::Debug for SiglipOptions<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SiglipOptions")
-            .field("progress", &self.progress.is_some())
-            .field("resize", &self.resize)
-            .field("pad_to_square", &self.pad_to_square)
-            .field("interpolate", &self.interpolate)
-            .field("workload", &self.workload)
-            .field("memory_limit", &self.memory_limit)
-            .finish()
-    }
-}
+pub use self::options::SiglipOptions;
 
 /// MedSigLIP, or any other SigLIP 1 model: pictures and texts become vectors of one space. Cheap to
 /// clone, immutable, `Send + Sync`.
@@ -128,6 +41,8 @@ struct Inner {
     /// An error where the directory has none that is understood: ids then come from elsewhere, and it
     /// is texts that are refused.
     tokenizer: std::result::Result<SiglipTokenizer, Arc<TokenizerError>>,
+    /// What was planned, against which each step is held.
+    budget: SiglipBudget,
     report: LoadReport,
 }
 
@@ -172,16 +87,17 @@ impl MedSigLip {
         for key in &config.unknown_keys {
             tracing::warn!(key, "unknown key in the model's configuration");
         }
-        let processor = image_processor(dir, &config, &options)?;
+        let (processor, image_size) = image_processor(dir, &config, &options)?;
         let tokenizer = tokenizer(dir);
         let source = SafetensorsDir::open(dir)?;
         let files = checksum::files_of(dir)?;
         let mut loader = Loader::new(&source, DUAL_RENAMES, device)?.with_ignored(IGNORED);
-        memory_plan(&config, &loader, device, options.workload).check(
-            dir,
-            device,
-            options.memory_limit,
-        )?;
+        let mut workload = options.workload;
+        workload.image_size = workload.image_size.or(Some(image_size));
+        let plan = memory_plan(&config, &loader, device, workload);
+        let mapped = loader.mapped_bytes();
+        let budget = SiglipBudget::new(plan, workload, mapped, options.memory_limit);
+        budget.check_load(dir, device)?;
         if let Some(progress) = options.progress {
             loader = loader.with_progress(progress);
         }
@@ -203,6 +119,7 @@ impl MedSigLip {
             encoder,
             processor,
             tokenizer,
+            budget,
             report,
         };
         Ok(Self {
@@ -245,26 +162,31 @@ impl MedSigLip {
         self.inner.encoder.device()
     }
 
-    /// The embedding of each picture, in their order.
+    /// The embedding of each picture, in their order: of a few, which are all in memory, and of which each is wanted.
+    /// For many use [`MedSigLip::embed_each_image`], which reads them one by one, can be watched and stopped, and keeps what
+    /// is embedded when one fails.
     ///
     /// # Errors
     /// [`Error::Image`], and as [`MedSigLip::embed_pixels`]; where several pictures were given, in [`Error::OneOfImages`],
-    /// which says of which.
+    /// which says of which. The first ends the work, and no embedding comes back.
     pub fn embed_images(&self, images: &[Image]) -> Result<Vec<Embedding>> {
-        let embed = |(index, image): (usize, &Image)| {
-            let processed = self.inner.processor.process(image).map_err(Error::from);
-            // The picture itself; crops are Gemma 3's.
-            let embedded = processed.and_then(|processed| self.embed_pixels(&processed.pixels[0]));
-            embedded.map_err(|source| match images.len() {
+        let mut embeddings = Vec::with_capacity(images.len());
+        let each = images.iter().cloned().map(Ok::<_, Error>);
+        let ended = self.embed_each_image(each, |index, embedded| match embedded {
+            Ok(embedding) => {
+                embeddings.push(embedding);
+                ControlFlow::Continue(())
+            }
+            Err(source) => ControlFlow::Break(match images.len() {
                 1 => source,
                 count => Error::OneOfImages {
                     index,
                     count,
                     source: Box::new(source),
                 },
-            })
-        };
-        images.iter().enumerate().map(embed).collect()
+            }),
+        });
+        ended.break_value().map_or(Ok(embeddings), Err)
     }
 
     /// The embedding of a picture that is pixels already.
@@ -275,16 +197,22 @@ impl MedSigLip {
     /// # Errors
     /// [`Error::Image`] for fewer or more samples than the shape says,
     /// [`Error::Vision`] for pixels of another size,
+    /// [`Error::NotEnoughMemory`] for pixels so large that encoding them takes more than was planned
+    /// ([`SiglipOptions::workload`]) and than there is,
     /// [`Error::NoDirection`] if pixels are not finite or the weights are
     /// damaged.
     pub fn embed_pixels(&self, pixels: &Pixels) -> Result<Embedding> {
         pixels.check()?;
+        let [_, height, width] = pixels.shape;
+        self.check_memory(SiglipWorkload::new(1, 0).with_image_size([height, width]))?;
         let pixels = tensor_from(pixels.data.clone(), pixels.shape, self.device());
         let embedded = self.inner.encoder.embed_image(pixels)?;
         Ok(embeddings(embedded)?.remove(0))
     }
 
-    /// The embedding of each text, of at most 64 tokens, in the published normalisation.
+    /// The embedding of each text, of at most 64 tokens, in the published normalisation. All are looked at before any is
+    /// embedded, and one that fails ends the work; [`MedSigLip::embed_each_text`] can be watched and stopped, and keeps what
+    /// is embedded when one fails.
     ///
     /// # Errors
     /// As [`MedSigLip::embed_texts_with`].
@@ -314,26 +242,31 @@ impl MedSigLip {
     /// for; [`Error::Tokenizer`] for [`SiglipNormalization::TokenizerJson`](medgemma_tokenizer::SiglipNormalization) where
     /// `spiece.model` serves in the place of a `tokenizer.json` with another normaliser.
     pub fn tokenize(&self, texts: &[&str], options: &SiglipTextOptions) -> Result<Vec<Vec<u32>>> {
-        let tokenizer = match &self.inner.tokenizer {
-            Ok(tokenizer) => tokenizer,
-            Err(error) => return Err(Error::NoTokenizer(Arc::clone(error))),
-        };
+        self.tokenizer()?;
+        let rows = (0..texts.len()).map(|index| self.row(texts, index, options));
+        rows.collect()
+    }
+
+    /// # Errors
+    /// [`Error::NoTokenizer`].
+    fn tokenizer(&self) -> Result<&SiglipTokenizer> {
+        let tokenizer = self.inner.tokenizer.as_ref();
+        tokenizer.map_err(|error| Error::NoTokenizer(Arc::clone(error)))
+    }
+
+    /// The token ids of the text `index`, as [`MedSigLip::tokenize`] tells.
+    fn row(&self, texts: &[&str], index: usize, options: &SiglipTextOptions) -> Result<Vec<u32>> {
         let length = self.config().text_config.max_position_embeddings;
-        let options = options.with_length(length);
-        let row = |(index, text): (usize, &&str)| {
-            tokenizer
-                .encode(text, &options)
-                .map_err(|error| match error {
-                    TokenizerError::TextTooLong { limit, found } => Error::TextTooLong {
-                        index,
-                        count: texts.len(),
-                        limit,
-                        found,
-                    },
-                    other => Error::Tokenizer(other),
-                })
-        };
-        texts.iter().enumerate().map(row).collect()
+        let encoded = (self.tokenizer()?).encode(texts[index], &options.with_length(length));
+        encoded.map_err(|error| match error {
+            TokenizerError::TextTooLong { limit, found } => Error::TextTooLong {
+                index,
+                count: texts.len(),
+                limit,
+                found,
+            },
+            other => Error::Tokenizer(other),
+        })
     }
 
     /// The embedding of each text, given as token ids with the end of text; shorter ones are padded.
@@ -341,11 +274,13 @@ impl MedSigLip {
     ///
     /// # Errors
     /// [`Error::Vision`] for a text of more than 64 tokens and for an id outside
-    /// of the vocabulary: nothing is cut off silently.
+    /// of the vocabulary: nothing is cut off silently; [`Error::NotEnoughMemory`] where no texts were planned
+    /// ([`SiglipOptions::workload`]) and there is too little for them.
     pub fn embed_token_ids(&self, texts: &[Vec<u32>]) -> Result<Vec<Embedding>> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_memory(SiglipWorkload::new(0, texts.len()))?;
         embeddings(self.inner.encoder.embed_texts(texts)?)
     }
 
@@ -357,81 +292,10 @@ impl MedSigLip {
         texts.iter().map(|text| self.logit(image, text)).collect()
     }
 
-    /// The classes of these labels and their prompts, in their order, each the
-    /// [`Embedding::ensemble`] of its prompts. They serve any number of pictures. No label may be there
-    /// twice, nor two classes whose prompts the tokenizer makes the same texts of, as it does of
-    /// `SpO2 <90` and `SpO2 >90`: [`SiglipNormalization`] says what it leaves of them.
-    ///
-    /// # Errors
-    /// As [`MedSigLip::embed_classes_with`].
-    pub fn embed_classes(&self, classes: &[(&str, &[&str])]) -> Result<Vec<Class>> {
-        self.embed_classes_with(classes, &SiglipTextOptions::default())
-    }
-
-    /// As [`MedSigLip::embed_classes`], with a choice of normalisation and truncation.
-    ///
-    /// # Errors
-    /// [`Error::NoClasses`] and
-    /// [`Error::DuplicateLabel`],
-    /// [`Error::NoPrompts`] for a class without prompts,
-    /// [`Error::EmptyPrompt`] for a prompt of which the tokenizer leaves nothing,
-    /// [`Error::PromptTooLong`] for one that is too long, unless truncation is asked for,
-    /// [`Error::SameText`] for two classes whose prompts are the same to it, in whatever order and however
-    /// often, and as [`MedSigLip::embed_texts_with`].
-    pub fn embed_classes_with(
-        &self,
-        classes: &[(&str, &[&str])],
-        options: &SiglipTextOptions,
-    ) -> Result<Vec<Class>> {
-        let labels: Vec<&str> = classes.iter().map(|&(label, _)| label).collect();
-        check_labels(&labels)?;
-        if let Some(class) = classes.iter().position(|(_, own)| own.is_empty()) {
-            return Err(Error::NoPrompts { class });
-        }
-        // All prompts in one call, which reads each weight once for sixteen of them.
-        let prompts: Vec<&str> = classes.iter().flat_map(|&(_, own)| own).copied().collect();
-        let rows = self.tokenize(&prompts, options);
-        let rows = rows.map_err(|error| of_class(error, classes))?;
-        let empty = self.tokenize(&[""], options)?.remove(0);
-        check_texts(classes, &rows, &empty, options.normalization)?;
-        let embedded = self.embed_token_ids(&rows)?;
-        let mut rest = embedded.as_slice();
-        let class = |&(label, prompts): &(&str, &[&str])| {
-            let own;
-            (own, rest) = rest.split_at(prompts.len());
-            Ok(Class::new(label, Embedding::ensemble(own)?))
-        };
-        classes.iter().map(class).collect()
-    }
-
-    /// A picture against labels, each of which is its own prompt: all that [`MedSigLip::classify`]
-    /// wants in one call. For several pictures, or several prompts to a label, make the classes
-    /// once, by [`MedSigLip::embed_classes`]. As there, two labels that the tokenizer makes one text, such as
-    /// `Normal` and `normal`, are refused.
-    ///
-    /// # Errors
-    /// As [`MedSigLip::embed_classes`] and [`MedSigLip::embed_images`].
-    pub fn classify_image(&self, image: &Image, labels: &[&str]) -> Result<Classification> {
-        let classes: Vec<_> = labels
-            .iter()
-            .map(|label| (*label, slice::from_ref(label)))
-            .collect();
-        let classes = self.embed_classes(&classes)?;
-        let image = self.embed_images(slice::from_ref(image))?.remove(0);
-        self.classify(&image, &classes)
-    }
-
-    /// A picture against classes: per class the logit, the sigmoid and the softmax, by name.
-    ///
-    /// # Errors
-    /// [`Error::NoClasses`],
-    /// [`Error::DuplicateLabel`], and as [`MedSigLip::logits`].
-    pub fn classify(&self, image: &Embedding, classes: &[Class]) -> Result<Classification> {
-        let labels: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
-        let each = classes
-            .iter()
-            .map(|class| self.logit(image, &class.embedding));
-        Classification::from_logits(&labels, &each.collect::<Result<Vec<_>>>()?)
+    /// Refuses a step that takes more than was planned and than there is.
+    fn check_memory(&self, step: SiglipWorkload) -> Result<()> {
+        let inner = &self.inner;
+        (inner.budget).check(&inner.dir, self.config(), self.device(), step)
     }
 
     /// The logit of one pair.
@@ -440,67 +304,6 @@ impl MedSigLip {
         image.check_width(self.config().embedding_size())?;
         Ok(image.cosine(text)? * encoder.logit_scale() + encoder.logit_bias())
     }
-}
-
-/// The error of one of all prompts, class after class, as one of its class.
-fn of_class(error: Error, classes: &[(&str, &[&str])]) -> Error {
-    let Error::TextTooLong {
-        index,
-        limit,
-        found,
-        ..
-    } = error
-    else {
-        return error;
-    };
-    let mut prompt = index;
-    for (class, (label, prompts)) in classes.iter().enumerate() {
-        if prompt < prompts.len() {
-            return Error::PromptTooLong {
-                class,
-                // One that is its own prompt is as long as that.
-                label: label.chars().take(80).collect(),
-                prompt,
-                limit,
-                found,
-            };
-        }
-        prompt -= prompts.len();
-    }
-    error
-}
-
-/// Refuses a prompt of which nothing is left, and two classes of the same texts. `rows` are the ids of all
-/// prompts, class after class, `empty` those of the empty text.
-fn check_texts(
-    classes: &[(&str, &[&str])],
-    rows: &[Vec<u32>],
-    empty: &[u32],
-    normalization: SiglipNormalization,
-) -> Result<()> {
-    let (mut rest, mut seen) = (rows, BTreeMap::new());
-    for (class, (label, prompts)) in classes.iter().enumerate() {
-        let own;
-        (own, rest) = rest.split_at(prompts.len());
-        if own.iter().any(|row| row == empty) {
-            return Err(Error::EmptyPrompt {
-                class,
-                label: (*label).to_owned(),
-                normalization,
-            });
-        }
-        let texts: BTreeSet<&Vec<u32>> = own.iter().collect();
-        if let Some(first) = seen.insert(texts, class) {
-            return Err(Error::SameText {
-                first,
-                first_label: classes[first].0.to_owned(),
-                second: class,
-                second_label: (*label).to_owned(),
-                normalization,
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Rows `[n, e]`, read back.
@@ -547,19 +350,22 @@ fn memory_plan(
     }
 }
 
-/// The processor of the directory with the caller's choices.
+/// The processor of the directory with the caller's choices, and height and width of the pixels to plan for: where it
+/// leaves pictures as they are, the model's own.
 fn image_processor(
     dir: &Path,
     config: &SiglipConfig,
     options: &SiglipOptions<'_>,
-) -> Result<ImageProcessor> {
+) -> Result<(ImageProcessor, [usize; 2])> {
     let image_size = config.vision_config.image_size;
     let mut processor = ImageProcessor::from_siglip_dir(dir, image_size)?;
+    let mut planned = [image_size; 2];
     if let Err(error) = processor.expect_size(dir, image_size) {
         if !options.interpolate {
             return Err(error.into());
         }
-        let [height, width] = processor.size();
+        planned = processor.size();
+        let [height, width] = planned;
         tracing::warn!(
             image_size,
             height,
@@ -573,5 +379,5 @@ fn image_processor(
     if let Some(pad) = options.pad_to_square {
         processor = processor.with_pad_to_square(pad);
     }
-    Ok(processor)
+    Ok((processor, planned))
 }

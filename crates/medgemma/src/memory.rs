@@ -24,6 +24,7 @@ use crate::options::LoadOptions;
 pub use self::available::available;
 pub(crate) use self::budget::{Budget, Request};
 pub(crate) use self::ledger::{Entry, Held};
+pub(crate) use self::siglip::SiglipBudget;
 pub use self::siglip::SiglipWorkload;
 
 /// What code, tokenizer, allocator and thread stacks take beside the model: 70–120 MB were seen

@@ -114,9 +114,9 @@ impl Prompt {
         let mut known = self.known.into_iter();
         for (image, crops) in self.images.into_iter().zip(self.crops) {
             let begin = images.len();
-            let parts: Vec<Part> = match (all_known(&mut known, 1 + crops), shown.find(&image)) {
+            let parts: Vec<Part<'_>> = match (all_known(&mut known, 1 + crops), shown.find(&image)) {
                 (Some(pictures), _) => pictures.into_iter().map(Part::Known).collect(),
-                (None, Some(soft)) => soft.iter().cloned().map(Part::Shown).collect(),
+                (None, Some(soft)) => soft.iter().map(Part::Shown).collect(),
                 (None, None) => {
                     let pixels = model.process(&image)?.pixels;
                     pixels.into_iter().map(Part::Pixels).collect()
@@ -126,7 +126,7 @@ impl Prompt {
                 let picture = match (part, prefixes) {
                     (Part::Known(picture), _) => Some(picture),
                     (Part::Shown(soft), _) => {
-                        images.push(soft);
+                        images.push(soft.clone());
                         None
                     }
                     (Part::Pixels(pixels), None) => {
@@ -191,9 +191,9 @@ impl Shown {
 }
 
 /// An image, or a crop of one.
-enum Part {
+enum Part<'a> {
     /// It was encoded before, for this call.
-    Shown(SoftTokens),
+    Shown(&'a SoftTokens),
     /// It was encoded before, and is kept.
     Known(Arc<Picture>),
     /// It is to be encoded, unless another thread was first.

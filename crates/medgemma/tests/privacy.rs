@@ -11,11 +11,15 @@ mod support;
 
 use std::io::Write as _;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use medgemma::audit::Audit;
-use medgemma::{Image, LoadOptions, MedGemma, Message, Part};
+use medgemma::{
+    Class, Classification, Embedding, Image, LoadOptions, MedGemma, MedSigLip, Message, Part,
+    SiglipTextOptions,
+};
 use medgemma_gemma3::{GenerateOptions as DecoderOptions, Segment};
-use medgemma_testkit::{Fault, picture};
+use medgemma_testkit::{Fault, Scratch, picture};
 use support::captured::Log;
 use support::{answers, load, speaker, up_to};
 use tracing_subscriber::filter::LevelFilter;
@@ -49,8 +53,13 @@ impl log::Log for Log {
     fn flush(&self) {}
 }
 
-/// Everything of this process at the finest level, of `tracing` and of `log`.
+/// Everything of this process at the finest level, of `tracing` and of `log`, of all tests together.
 fn capture() -> Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(captured).clone()
+}
+
+fn captured() -> Log {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -124,18 +133,18 @@ fn failures(model: &MedGemma, text_model: &MedGemma) -> Vec<String> {
     let answer = text_model.generate(&question, &up_to(9)).unwrap();
     take(answer.parse::<u32>().err());
     take(MedGemma::load(Fault::MissingTensor.directory().path(), &support::cpu()).err());
-    errors
-        .iter()
-        .map(|error| {
-            let mut text = format!("{error} {error:?}");
-            let mut source = std::error::Error::source(error);
-            while let Some(error) = source {
-                text = format!("{text} {error} {error:?}");
-                source = error.source();
-            }
-            text
-        })
-        .collect()
+    errors.iter().map(in_full).collect()
+}
+
+/// An error's message and `Debug`, and those of its causes.
+fn in_full(error: &medgemma::Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text} {error} {error:?}");
+        source = error.source();
+    }
+    text
 }
 
 #[test]
@@ -238,6 +247,111 @@ fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
             "{expected:?} is not in: {logged}"
         );
     }
+}
+
+/// Labels; no other text of the tests holds any of them.
+const LABELS: [&str; 2] = ["Ophiuchus", "Cassiopeia"];
+
+/// The labels that a text tells, of which it is clean otherwise.
+#[track_caller]
+fn labels(what: &str, text: &str) -> Vec<&'static str> {
+    clean(what, text, &[]);
+    let told = LABELS.into_iter().filter(|label| text.contains(label));
+    told.collect()
+}
+
+/// Failures on the way from labels and prompts to classes, each with the labels that it may tell.
+fn failures_of_classes(model: &MedSigLip) -> Vec<(medgemma::Error, Vec<&'static str>)> {
+    let [first, second] = LABELS;
+    let cut = SiglipTextOptions::default().with_truncate(true);
+    let embed = |a: &[&str], b: &[&str], options: &SiglipTextOptions| {
+        let classes = model.embed_classes_with(&[(first, a), (second, b)], options);
+        classes.expect_err("it is refused")
+    };
+    let uncut = SiglipTextOptions::default();
+    let long = QUESTION.repeat(9);
+    let shout = QUESTION.to_uppercase();
+    let image = Image::open(picture("picture-a.png")).unwrap();
+    let vector = |width| Embedding::new(vec![1.0; width]).unwrap();
+    let twice = model.embed_classes(&[(first, &[QUESTION]), (first, &[STOP])]);
+    let vectors = [30, 24].map(|width| Class::new(second, vector(width)));
+    let scores = Classification::from_logits(&LABELS, &[1.0, f32::NAN]);
+    let one = Classification::from_logits(&LABELS, &[1.0, 2.0]).unwrap();
+    vec![
+        // What the documentation says.
+        (embed(&[QUESTION], &[&shout], &cut), vec![first, second]),
+        (embed(&[QUESTION], &["?!"], &cut), vec![second]),
+        (embed(&[&long], &[STOP], &uncut), vec![first]),
+        // All others.
+        (embed(&[QUESTION], &[], &cut), vec![]),
+        (embed(&[QUESTION], &[STOP], &cut), vec![]),
+        (twice.unwrap_err(), vec![]),
+        (model.embed_texts(&[first, &long]).unwrap_err(), vec![]),
+        (model.classify_image(&image, &[]).unwrap_err(), vec![]),
+        (model.classify(&vector(30), &[]).unwrap_err(), vec![]),
+        (
+            model.classify(&vector(30), &vectors[1..]).unwrap_err(),
+            vec![],
+        ),
+        (
+            model.classify(&vector(24), &vectors[..1]).unwrap_err(),
+            vec![],
+        ),
+        (scores.unwrap_err(), vec![]),
+        (one.calibrated(&[]).unwrap_err(), vec![]),
+    ]
+}
+
+#[test]
+fn of_classes_labels_are_told_where_it_is_said_and_nothing_else() {
+    let log = capture();
+    let folder = Scratch::of("siglip");
+    let tokenizer = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../medgemma-tokenizer/tests/golden/siglip/spiece.model"
+    );
+    std::fs::copy(tokenizer, folder.file("spiece.model")).unwrap();
+    let model = MedSigLip::load(folder.path(), &support::cpu()).unwrap();
+    for (error, expected) in failures_of_classes(&model) {
+        let told = labels("an error of classes", &in_full(&error));
+        assert_eq!(told, expected, "{error}");
+    }
+    // A label that is its own prompt is told as far as it is long; the picture never.
+    let image = Image::open(picture("picture-a.png")).unwrap();
+    let [first, second] = LABELS;
+    let shout = first.to_uppercase();
+    let same = model.classify_image(&image, &[first, &shout]).unwrap_err();
+    let text = in_full(&same);
+    clean("an error of labels", &text, &[second, &image_bytes(&image)]);
+    assert!(text.contains(first) && text.contains(&shout), "{text}");
+
+    // Of the tokenizer's pieces the tiny model has an id for few: the special tokens are among them.
+    let prompts: [&[&str]; 2] = [&["<unk>", "<unk><unk><unk>"], &["<unk><unk>"]];
+    let classes = [(first, prompts[0]), (second, prompts[1])];
+    let classes = model.embed_classes(&classes).unwrap();
+    let embedded = model.embed_images(std::slice::from_ref(&image)).unwrap();
+    let found = model.classify(&embedded[0], &classes).unwrap();
+    assert_eq!(labels("classes", &format!("{classes:?}")), LABELS);
+    assert_eq!(
+        labels("a score", &format!("{:?}", found.scores()[1])),
+        [second]
+    );
+    let debugged = format!("{found:?}");
+    assert_eq!(labels("a classification", &debugged), LABELS);
+    assert!(debugged.contains("softmax"), "{debugged}");
+    for unsaid in [
+        format!("{classes:?} {found:?}"),
+        format!("{embedded:?} {model:?} {:?}", model.processor()),
+    ] {
+        clean("classes", &unsaid, &["<unk>", &image_bytes(&image)]);
+    }
+    let unlabelled = format!("{embedded:?} {model:?}");
+    assert!(labels("vectors and a model", &unlabelled).is_empty());
+
+    let logged = log.text();
+    assert!(logged.contains("tokenizer read"), "{logged}");
+    assert!(labels("the log", &logged).is_empty(), "{logged}");
+    clean("the log", &logged, &["<unk>", &image_bytes(&image)]);
 }
 
 /// A row of samples as a derived `Debug` would print it.

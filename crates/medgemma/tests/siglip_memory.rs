@@ -8,7 +8,9 @@
 mod peak;
 mod support;
 
-use medgemma::{Backend, Error, MedSigLip, MemoryPlan, Pixels, SiglipOptions, SiglipWorkload};
+use medgemma::{
+    Backend, Error, Image, MedSigLip, MemoryPlan, Pixels, SiglipOptions, SiglipWorkload,
+};
 use medgemma_tensor::FloatFormat;
 use medgemma_testkit::{Scratch, checkpoint};
 use peak::{forget, grow, peak};
@@ -59,18 +61,22 @@ fn grown() -> Scratch {
     folder
 }
 
+/// Pixels of this height and width.
+fn grey([height, width]: [usize; 2]) -> Pixels {
+    Pixels {
+        data: vec![0.5; 3 * height * width],
+        shape: [3, height, width],
+    }
+}
+
 #[test]
 fn the_peak_is_what_the_plan_says() {
     let folder = grown();
     forget();
     let before = peak();
     let model = MedSigLip::load(folder.path(), &cpu()).unwrap();
-    let grey = Pixels {
-        data: vec![0.5; 3 * 224 * 224],
-        shape: [3, 224, 224],
-    };
     for _ in 0..2 {
-        model.embed_pixels(&grey).unwrap();
+        model.embed_pixels(&grey([224, 224])).unwrap();
     }
     // Words from all over the vocabulary: a mapped table takes memory as far as it is read.
     let word = |i: u32| i * 25 / 2;
@@ -86,6 +92,117 @@ fn the_peak_is_what_the_plan_says() {
     // Much of what the process takes was there before.
     let model_alone = plan.total() - plan.process;
     assert!(10 * taken > 9 * model_alone, "{taken} taken of {plan}");
+
+    // 25 times the patches, with interpolated positions; what the first model's steps left behind is counted.
+    drop(model);
+    let (of_own_size, size) = (plan, [1120, 1120]);
+    let workload = workload.with_image_size(size);
+    let options = SiglipOptions::default()
+        .with_interpolate(true)
+        .with_workload(workload);
+    let model = MedSigLip::load_with(folder.path(), &cpu(), options).unwrap();
+    let plan = MemoryPlan::siglip(model.config(), FloatFormat::F32, Backend::Cpu, workload);
+    model.embed_token_ids(&texts).unwrap();
+    model.embed_pixels(&grey(size)).unwrap();
+    let taken = peak() - before;
+    assert!(taken <= plan.total(), "{taken} taken of {plan}");
+    assert!(taken > of_own_size.total(), "{taken} taken of {plan}");
+    let model_alone = plan.total() - plan.process;
+    assert!(10 * taken > 9 * model_alone, "{taken} taken of {plan}");
+}
+
+/// The plan that was refused, and what it was held to.
+#[track_caller]
+fn refused<T>(result: Result<T, Error>) -> (MemoryPlan, u64) {
+    match result.map(drop) {
+        Err(Error::NotEnoughMemory {
+            plan, available, ..
+        }) => (plan, available),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `siglip` for pictures of any size.
+fn interpolating(
+    folder: &Scratch,
+    workload: SiglipWorkload,
+    limit: u64,
+) -> Result<MedSigLip, Error> {
+    let options = SiglipOptions::default()
+        .with_interpolate(true)
+        .with_workload(workload)
+        .with_memory_limit(limit);
+    MedSigLip::load_with(folder.path(), &cpu(), options)
+}
+
+#[test]
+fn a_picture_beyond_the_plan_is_refused_with_the_figures() {
+    let folder = Scratch::of("siglip");
+    let (one, size) = (SiglipWorkload::new(1, 0), [280, 150]);
+    let (planned, _) = refused(interpolating(&folder, one, 1));
+    let model = interpolating(&folder, one, planned.total()).unwrap();
+    model.embed_pixels(&grey([28, 28])).unwrap();
+    let (plan, available) = refused(model.embed_pixels(&grey(size)));
+    assert_eq!(available, planned.total());
+    let of = |size| {
+        let workload = one.with_image_size(size);
+        MemoryPlan::siglip(model.config(), FloatFormat::F32, Backend::Cpu, workload).activations
+    };
+    assert_eq!(
+        (planned.activations, plan.activations),
+        (of([28, 28]), of(size))
+    );
+    assert!(plan.activations > 20 * planned.activations, "{plan}");
+    let told = model.embed_pixels(&grey(size)).unwrap_err().to_string();
+    for part in [
+        folder.path().to_str().unwrap(),
+        "smaller pictures",
+        "memory_limit",
+    ] {
+        assert!(told.contains(part), "`{part}` is not in: {told}");
+    }
+    // Where there is room it is encoded, planned or not; planned, it is asked for when the model is loaded.
+    let model = interpolating(&folder, one, plan.total()).unwrap();
+    model.embed_pixels(&grey(size)).unwrap();
+    refused(model.embed_pixels(&grey([280, 156])));
+    let large = one.with_image_size(size);
+    interpolating(&folder, large, plan.total()).unwrap();
+    refused(interpolating(&folder, large, plan.total() - 1));
+    // Sixteen texts are the wider step here, and were not planned.
+    let model = interpolating(&folder, one, planned.total()).unwrap();
+    let (texts, _) = refused(model.embed_token_ids(&vec![vec![2]; 16]));
+    assert!(texts.activations > planned.activations);
+    interpolating(
+        &folder,
+        SiglipWorkload::new(1, 16),
+        texts.total() + 17 * 120,
+    )
+    .unwrap();
+}
+
+/// What the processor makes of pictures is planned for, and pictures that it leaves as they are, are held to the plan.
+#[test]
+fn the_processors_size_is_what_is_planned() {
+    let one = SiglipWorkload::new(1, 0);
+    let own = Scratch::of("siglip");
+    let (planned, _) = refused(interpolating(&own, one, 1));
+    let larger = Scratch::of("siglip").edit_json("preprocessor_config.json", |config| {
+        config["size"] = serde_json::json!({"height": 280, "width": 150});
+    });
+    let (plan, _) = refused(interpolating(&larger, one, planned.total()));
+    let (asked, _) = refused(interpolating(&own, one.with_image_size([280, 150]), 1));
+    assert_eq!(plan, asked);
+    let image = |width, height| Image::from_gray8(width, height, vec![90; width * height]).unwrap();
+    let model = interpolating(&larger, one, plan.total()).unwrap();
+    model.embed_images(&[image(28, 28)]).unwrap();
+
+    let as_they_are = Scratch::of("siglip").edit_json("preprocessor_config.json", |config| {
+        config["do_resize"] = false.into();
+    });
+    let model = interpolating(&as_they_are, one, planned.total()).unwrap();
+    model.embed_images(&[image(28, 28)]).unwrap();
+    let (found, _) = refused(model.embed_images(&[image(150, 280)]));
+    assert_eq!(found, asked);
 }
 
 #[test]

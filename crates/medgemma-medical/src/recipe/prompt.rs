@@ -7,9 +7,11 @@ use medgemma_image::Image;
 use super::record::Recipe;
 
 /// One part of a message. `Debug` prints sizes only.
-///
-/// Exhaustive, so that whoever turns it into a message cannot overlook a kind of part.
 #[derive(Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever makes a message of it must not overlook a kind of part"
+)]
 pub enum Item {
     /// Words.
     Text(String),

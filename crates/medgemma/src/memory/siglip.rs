@@ -1,26 +1,45 @@
 //! What a dual encoder needs: its weights, and one picture or one group of texts under way.
 
+mod budget;
+
 use medgemma_siglip::{SiglipConfig, TextTower};
 use medgemma_tensor::{Backend, FloatFormat, Format};
 
 use super::{MemoryPlan, PROCESS, bytes, float, reused_bytes};
 
+pub(crate) use self::budget::SiglipBudget;
+
 /// What a [`MedSigLip`](crate::MedSigLip) is expected to encode in one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SiglipWorkload {
-    /// Pictures of a call, of the model's own size. They are encoded one after the other, so only whether there are any
+    /// Pictures of a call. They are encoded one after the other, so only whether there are any
     /// changes the peak, but for their embeddings. The pictures themselves are the caller's and not counted.
     pub images: usize,
     /// Texts of a call. They are encoded 16 at a time.
     pub texts: usize,
+    /// Height and width of the largest picture's pixels, as the model is given them. `None`: what the directory's
+    /// processor makes of a picture, and the model's own where it leaves pictures as they are. Other sizes than the
+    /// model's are only taken with [`SiglipOptions::interpolate`](crate::SiglipOptions::interpolate).
+    pub image_size: Option<[usize; 2]>,
 }
 
 impl SiglipWorkload {
     /// Calls of up to `images` pictures or `texts` texts.
     #[must_use]
     pub fn new(images: usize, texts: usize) -> Self {
-        Self { images, texts }
+        Self {
+            images,
+            texts,
+            image_size: None,
+        }
+    }
+
+    /// Sets [`image_size`](Self::image_size): height and width.
+    #[must_use]
+    pub fn with_image_size(mut self, size: [usize; 2]) -> Self {
+        self.image_size = Some(size);
+        self
     }
 }
 
@@ -33,7 +52,8 @@ impl Default for SiglipWorkload {
 
 impl MemoryPlan {
     /// The plan for a dual encoder whose files hold its weights as `stored`, on a CPU's `backend`. There are no
-    /// conversations, so [`kv_cache`](Self::kv_cache) is 0.
+    /// conversations, so [`kv_cache`](Self::kv_cache) is 0. No directory is looked at: pictures without a
+    /// [`SiglipWorkload::image_size`] are of the model's own.
     ///
     /// Only [`Backend::Cpu`] keeps weights as they are stored; everywhere else they become f32.
     #[must_use]
@@ -57,25 +77,37 @@ impl MemoryPlan {
     }
 }
 
-/// The wider of the two towers' steps, and the embeddings of the call.
+/// The widest step, and the embeddings of the call.
 fn activation_bytes(config: &SiglipConfig, workload: SiglipWorkload) -> u64 {
+    widest_step(config, workload).saturating_add(embedding_bytes(config, workload))
+}
+
+/// What a call's vectors take.
+fn embedding_bytes(config: &SiglipConfig, workload: SiglipWorkload) -> u64 {
+    let vectors = workload.images.saturating_add(workload.texts);
+    bytes(vectors, config.embedding_size())
+}
+
+/// The wider of the two towers' steps.
+fn widest_step(config: &SiglipConfig, workload: SiglipWorkload) -> u64 {
     let (vision, text) = (&config.vision_config, &config.text_config);
     let picture = if workload.images > 0 {
-        let rows = vision.num_patches();
-        let step = step_bytes(rows, vision.hidden_size, vision.intermediate_size);
-        let pixels = bytes(
-            2 * vision.num_channels,
-            vision.image_size * vision.image_size,
-        );
-        step + reused_bytes(rows, vision.hidden_size, vision.num_hidden_layers) + pixels
+        let [height, width] = workload.image_size.unwrap_or([vision.image_size; 2]);
+        let rows = (height / vision.patch_size).saturating_mul(width / vision.patch_size);
+        step_bytes(rows, vision.hidden_size, vision.intermediate_size)
+            .saturating_add(reused_bytes(
+                rows,
+                vision.hidden_size,
+                vision.num_hidden_layers,
+            ))
+            .saturating_add(bytes(2 * vision.num_channels, height.saturating_mul(width)))
     } else {
         0
     };
     let rows = workload.texts.min(TextTower::TEXTS_AT_ONCE) * text.max_position_embeddings;
     let texts = step_bytes(rows, text.hidden_size, text.intermediate_size)
         + reused_bytes(rows, text.hidden_size, text.num_hidden_layers);
-    let embeddings = bytes(workload.images + workload.texts, config.embedding_size());
-    picture.max(texts) + embeddings
+    picture.max(texts)
 }
 
 /// f32 numbers alive at once in a block, as for MedGemma's tower.
@@ -94,7 +126,7 @@ mod tests {
     use super::{MemoryPlan, SiglipWorkload};
 
     /// The published shapes of MedSigLIP.
-    fn config() -> SiglipConfig {
+    pub(super) fn config() -> SiglipConfig {
         let tower = json!({
             "hidden_size": 1152, "intermediate_size": 4304,
             "num_attention_heads": 16, "num_hidden_layers": 27,
@@ -155,5 +187,24 @@ mod tests {
         let plan = MemoryPlan::siglip(&larger, FloatFormat::F32, Backend::Cpu, workload);
         let step = 4 * (4096 * row + 2 * 3 * 896 * 896 + 1152);
         assert_eq!(plan.activations, step + (256 << 20));
+    }
+
+    #[test]
+    fn pictures_of_other_sizes_take_what_their_patches_do() {
+        let activations = |size| {
+            let workload = SiglipWorkload::new(1, 0).with_image_size(size);
+            MemoryPlan::siglip(&config(), FloatFormat::F32, Backend::Cpu, workload).activations
+        };
+        let own = plan(FloatFormat::F32, Backend::Cpu, 1, 0).activations;
+        assert_eq!(activations([448, 448]), own);
+        // By hand: 64 rows of 3 patches, and a rest of 7 pixels that are no patch.
+        let (row, kept) = (5 * 1152 + 2 * 4304, 2 * 27 * 1152);
+        let strip = 4 * (64 * 3 * (row + kept) + 2 * 3 * 896 * 49 + 1152);
+        assert_eq!(activations([896, 49]), strip);
+        assert_eq!(activations([49, 896]), strip);
+        // Four times as many patches; what is kept has a bound.
+        let larger = 4 * (4096 * row + 2 * 3 * 896 * 896 + 1152);
+        assert_eq!(activations([896, 896]), larger + (256 << 20));
+        assert_eq!(activations([usize::MAX; 2]), u64::MAX);
     }
 }

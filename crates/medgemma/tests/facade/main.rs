@@ -16,6 +16,7 @@ mod beyond_workload;
 mod chat;
 mod checksum;
 mod classes;
+mod embed_each;
 mod errors;
 mod gguf;
 mod gguf_folder;

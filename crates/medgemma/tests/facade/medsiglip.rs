@@ -413,6 +413,31 @@ fn a_tokenizer_that_is_not_understood_refuses_texts_alone() {
     assert!(matches!(error, Error::Tokenizer(_)), "{error}");
 }
 
+fn assert_shareable<T: Send + Sync + Clone>() {}
+fn assert_movable<T: Send>() {}
+
+#[test]
+fn several_threads_share_one_model() {
+    assert_shareable::<MedSigLip>();
+    assert_shareable::<Embedding>();
+    assert_movable::<SiglipOptions<'_>>();
+    let model = model();
+    let images = [40, 90, 200].map(|grey| {
+        let row: Vec<u8> = (0..28).map(|x| grey - x).collect();
+        Image::from_gray8(28, 28, row.repeat(28)).unwrap()
+    });
+    let alone = model.embed_images(&images).unwrap();
+    assert_ne!(alone[0], alone[1]);
+    let together = std::thread::scope(|scope| {
+        let embed = |image| model.embed_images(std::slice::from_ref(image)).unwrap();
+        let threads = images
+            .each_ref()
+            .map(|image| scope.spawn(move || embed(image)));
+        threads.map(|thread| thread.join().unwrap().remove(0))
+    });
+    assert_eq!(alone, together);
+}
+
 /// One call from a picture and labels is what its parts are, one by one.
 #[test]
 fn a_picture_is_classified_by_labels_and_by_lists_of_prompts() {
