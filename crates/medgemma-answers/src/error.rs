@@ -33,7 +33,7 @@ pub enum Error {
         found: usize,
     },
     /// The PNG could not be written.
-    #[error("the picture cannot be encoded as PNG")]
+    #[error("the picture cannot be encoded as PNG: {source}")]
     Encode {
         /// The encoder's reason.
         source: Box<dyn std::error::Error + Send + Sync>,

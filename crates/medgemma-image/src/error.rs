@@ -27,7 +27,7 @@ impl fmt::Display for Origin {
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be opened or read.
-    #[error("{}: cannot be read; check that it exists and is readable", path.display())]
+    #[error("{}: cannot be read ({source}); check that it exists and is readable", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -74,7 +74,9 @@ pub enum Error {
         at: usize,
     },
     /// The bytes break the rules of their format.
-    #[error("{origin}: expected a valid {format} file, found a damaged one; export it again")]
+    #[error(
+        "{origin}: expected a valid {format} file, found a damaged one ({source}); export it again"
+    )]
     Corrupt {
         /// Where the bytes came from.
         origin: Origin,
@@ -213,7 +215,7 @@ pub enum Error {
         found: String,
     },
     /// A configuration file that is not JSON, or not a JSON object.
-    #[error("{}: expected a JSON object; download the file again", path.display())]
+    #[error("{}: expected a JSON object ({source}); download the file again", path.display())]
     Json {
         /// The configuration file (or the name given for it).
         path: PathBuf,

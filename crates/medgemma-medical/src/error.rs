@@ -28,7 +28,7 @@ impl fmt::Display for Origin {
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("{}: cannot {doing}; check that the file is there and may be read", path.display())]
+    #[error("{}: cannot {doing} ({source}); check that the file is there and may be read", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

@@ -43,7 +43,9 @@ pub enum Error {
         found: String,
     },
     /// A tensor could not be read back from the device.
-    #[error("reading {what} back from the device failed; the device may have run out of memory")]
+    #[error(
+        "reading {what} back from the device failed ({source}); the device may have run out of memory"
+    )]
     ReadBack {
         /// Which result was being read.
         what: &'static str,

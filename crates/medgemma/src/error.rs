@@ -1,5 +1,7 @@
 //! Errors of the facade: those of the crates below, and what only the whole can notice.
 
+mod kind;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,10 +11,12 @@ use medgemma_tokenizer::SiglipNormalization;
 use crate::memory::{MemoryPlan, megabytes};
 use crate::reply::FinishReason;
 
+pub use self::kind::ErrorKind;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, by whose concern it is. No message carries prompts, pixels or answers; labels of classes, which may
+/// What went wrong; [`kind`](Self::kind) tells whose concern it is. No message carries prompts, pixels or answers; labels of classes, which may
 /// be their own prompts, are in those that say which two cannot be told apart ([`SameText`](Self::SameText)), or whose
 /// prompt cannot be used ([`EmptyPrompt`](Self::EmptyPrompt), [`PromptTooLong`](Self::PromptTooLong)).
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +149,7 @@ pub enum Error {
         available: u64,
     },
     /// The folder that encoded images are to be kept in cannot be used.
-    #[error("{}: cannot make this folder for the vision cache; name one that may be written, or none", path.display())]
+    #[error("{}: cannot make this folder for the vision cache ({source}); name one that may be written, or none", path.display())]
     VisionCacheFolder {
         /// The folder.
         path: PathBuf,
@@ -274,7 +278,7 @@ pub enum Error {
         found: usize,
     },
     /// One of several pictures cannot be embedded.
-    #[error("image {index} of {count}, counted from 0, cannot be embedded: leave it out")]
+    #[error("image {index} of {count}, counted from 0, cannot be embedded; leave it out: {source}")]
     OneOfImages {
         /// Which picture, counted from 0.
         index: usize,

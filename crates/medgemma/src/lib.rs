@@ -144,6 +144,7 @@
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
 //! | the classes and prompts that MedSigLIP was evaluated with | [`classes`] |
 //! | a log of what was asked and answered that cannot be changed unnoticed | [`audit`], [`LoadOptions::with_audit`] |
+//! | an error as the answer of a server | [`Error::kind`] |
 //! | which models | all that [`PRESETS`] lists, and others of that architecture by their config |
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!
@@ -213,7 +214,7 @@ pub use choice::{Choice, ChoiceScore};
 pub use classification::{Class, ClassScore, Classification};
 pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Preset};
 pub use embedding::Embedding;
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use medgemma::MedGemma;
 pub use medsiglip::{MedSigLip, SiglipOptions};
 pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_memory};

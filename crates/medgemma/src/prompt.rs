@@ -114,7 +114,8 @@ impl Prompt {
         let mut known = self.known.into_iter();
         for (image, crops) in self.images.into_iter().zip(self.crops) {
             let begin = images.len();
-            let parts: Vec<Part<'_>> = match (all_known(&mut known, 1 + crops), shown.find(&image)) {
+            let parts: Vec<Part<'_>> = match (all_known(&mut known, 1 + crops), shown.find(&image))
+            {
                 (Some(pictures), _) => pictures.into_iter().map(Part::Known).collect(),
                 (None, Some(soft)) => soft.iter().map(Part::Shown).collect(),
                 (None, None) => {

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use crate::support::{ask, cpu, exactly, ids, image, load, model, up_to};
 use medgemma::audit::Audit;
 use medgemma::{
-    Device, Error, GenerateOptions, LoadOptions, MedGemma, Message, Model, Precision, Workload,
+    Device, Error, ErrorKind, GenerateOptions, Image, Limits, LoadOptions, MedGemma, Message,
+    Model, Precision, Workload,
 };
 use medgemma_testkit::{Fault, Golden, Scratch, Stored, assert_close, checkpoint};
 use serde_json::json;
@@ -505,4 +506,57 @@ fn a_plan_leaves_out_what_is_never_loaded() {
     });
     assert_eq!(planned(&pooled), plain);
     load(pooled.path());
+}
+
+/// What a server makes a status of.
+#[test]
+fn errors_tell_whose_concern_they_are() {
+    let of = |messages: &[Message], options: &GenerateOptions| {
+        model().generate(messages, options).unwrap_err().kind()
+    };
+    let shown = |image| Message::user().image(image).text("look");
+    assert_eq!(of(&[], &up_to(1)), ErrorKind::Request);
+    assert_eq!(of(&[ask("<bos>")], &up_to(1)), ErrorKind::Request);
+    let mut colder = up_to(1);
+    colder.sampling.temperature = -1.0;
+    assert_eq!(of(&[ask("hello")], &colder), ErrorKind::Request);
+    assert_eq!(of(&[ask("hello")], &up_to(9999)), ErrorKind::TooLarge);
+    let two = [vec![ask("hello")], vec![ask(&"long ".repeat(400))]];
+    let batch = model().generate_batch(&two, &up_to(1)).unwrap_err();
+    assert_eq!(batch.kind(), ErrorKind::TooLarge);
+    let within = |bytes| {
+        let options = LoadOptions::default().with_memory_limit(bytes);
+        let loaded = MedGemma::load_with(checkpoint("mm-2025"), &cpu(), options);
+        loaded.unwrap_err().kind()
+    };
+    assert_eq!(within(1), ErrorKind::TooLarge);
+
+    let damaged = crate::support::blind();
+    let damaged = load(damaged.path());
+    let picture = || image("picture-a.png");
+    let error = damaged
+        .generate(&[shown(picture())], &up_to(1))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Model);
+    let absent = MedGemma::load("no such folder", &cpu()).unwrap_err();
+    assert_eq!(absent.kind(), ErrorKind::Model);
+    let absent = MedGemma::load(Fault::MissingTensor.directory().path(), &cpu()).unwrap_err();
+    assert_eq!(absent.kind(), ErrorKind::Model);
+    let unknown: Error = "tpu".parse::<Device>().unwrap_err().into();
+    assert_eq!(unknown.kind(), ErrorKind::Device);
+
+    let reply = model().generate(&[ask("hello")], &exactly(2)).unwrap();
+    let cut_off = reply.parse::<u8>().unwrap_err();
+    assert_eq!(cut_off.kind(), ErrorKind::Answer);
+    let picture: Error = Image::decode(b"none", &Limits::default())
+        .unwrap_err()
+        .into();
+    assert_eq!(picture.kind(), ErrorKind::Request);
+    let file: Error = Image::open("no such file").unwrap_err().into();
+    assert_eq!(file.kind(), ErrorKind::System);
+    let full: Error = Error::Output(std::io::Error::other("full"));
+    assert_eq!(
+        (full.kind(), full.kind().to_string()),
+        (ErrorKind::System, "system".to_owned())
+    );
 }
