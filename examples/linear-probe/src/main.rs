@@ -4,6 +4,7 @@
 mod arguments;
 mod encoder;
 mod judge;
+mod records;
 mod samples;
 
 use std::error::Error;

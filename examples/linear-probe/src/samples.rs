@@ -10,8 +10,8 @@ use medgemma_image::Crop;
 use medgemma_probe::split_by_group;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
-use serde::Deserialize;
 
+use crate::records::{self, Record, Side};
 use crate::told;
 
 /// The share of pictures' groups to judge by where the file does not part them.
@@ -22,23 +22,6 @@ const SMALLEST_CROP: f64 = 0.3;
 
 /// Files that a message names at most.
 const NAMED: usize = 10;
-
-/// A line of the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    path: PathBuf,
-    label: String,
-    split: Option<Side>,
-    group: Option<String>,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum Side {
-    Train,
-    Test,
-}
 
 /// Labelled pictures, not read yet.
 pub(crate) struct Samples {
@@ -110,22 +93,17 @@ impl fmt::Display for Part {
 impl Samples {
     /// Reads the file. Without a column group each picture is one of its own.
     pub(crate) fn read(csv: &Path, seed: u64) -> Result<Self, Box<dyn Error>> {
-        let named = |error: csv::Error| format!("{}: {}", csv.display(), told(&error));
-        let mut reader = csv::Reader::from_path(csv).map_err(named)?;
-        let records = reader.deserialize().collect::<Result<Vec<Record>, _>>();
-        let records = records.map_err(named)?;
+        let records = records::read(csv)?;
         let folder = csv.parent().unwrap_or(Path::new("."));
         let labels: BTreeSet<&String> = records.iter().map(|record| &record.label).collect();
         let labels: Vec<String> = labels.into_iter().cloned().collect();
         let mut numbers = BTreeMap::new();
         let mut groups = Vec::new();
-        for record in &records {
-            let name = match &record.group {
-                Some(group) => group.clone(),
-                None => record.path.display().to_string(),
-            };
-            let next = numbers.len();
-            groups.push(*numbers.entry(name).or_insert(next));
+        for (number, record) in records.iter().enumerate() {
+            groups.push(match &record.group {
+                Some(group) => *numbers.entry(group).or_insert(number),
+                None => number,
+            });
         }
         let sides = sides(&records, &groups, seed)?;
         let pictures = records.iter().zip(groups).zip(sides);
@@ -246,9 +224,6 @@ fn sides(records: &[Record], groups: &[usize], seed: u64) -> Result<Vec<Side>, B
             }
         }
         return Ok(given);
-    }
-    if records.iter().any(|record| record.split.is_some()) {
-        return Err("either every picture or none has a split, train or test".into());
     }
     let split = split_by_group(groups, TEST_SHARE, seed)?;
     let mut sides = vec![Side::Train; records.len()];

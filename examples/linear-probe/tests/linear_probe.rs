@@ -435,6 +435,23 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
         "{table}"
     );
 
+    // Spaces around a field are no part of it.
+    let file = csv(&[
+        "path , label,split,group",
+        "IMAGES/chest.png ,a ,train ,1",
+        "IMAGES/held-out/coins.png, a, train, 1 ",
+        "IMAGES/held-out/rocket.png,b,train,2",
+    ]);
+    let table = answer(&["--csv", path(&file), "--crops", "1"]);
+    assert!(
+        table.contains("fitted to pictures: 3, groups: 2\n"),
+        "{table}"
+    );
+    let probe = folder.path().join("probe.json");
+    answer(&["--csv", path(&file), "--crops", "1", "--out", path(&probe)]);
+    let probe = fs::read_to_string(probe).expect("a probe");
+    assert!(probe.contains("\"labels\":[\"a\",\"b\"]"), "{probe}");
+
     for (lines, expected) in [
         (
             vec![
@@ -452,7 +469,29 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
                 "IMAGES/chest.png,a,train",
                 "IMAGES/held-out/coins.png,b,",
             ],
-            "either every picture or none",
+            "pictures.csv: column split: expected it filled in for either every picture or none, found it in line 2 and blank in line 3",
+        ),
+        (
+            vec![
+                "path,label,split,group",
+                "IMAGES/chest.png,a,train, ",
+                "IMAGES/held-out/coins.png,b,train,2",
+            ],
+            "column group: expected it filled in for either every picture or none, found it in line 3 and blank in line 2",
+        ),
+        (
+            vec![
+                "path,label,split",
+                "IMAGES/chest.png,a,train",
+                "IMAGES/held-out/coins.png,b,train",
+                "",
+                "IMAGES/held-out/../chest.png,a,test",
+            ],
+            "found `IMAGES/chest.png` in line 2 and `IMAGES/held-out/../chest.png` in line 5, which are one file",
+        ),
+        (
+            vec!["path,label", "none.png,a", "./none.png,b"],
+            "found `none.png` in line 2 and `./none.png` in line 3, which are one file",
         ),
         (
             vec![
