@@ -125,6 +125,7 @@ struct Inner {
     files: Vec<PathBuf>,
     encoder: DualEncoder,
     processor: ImageProcessor,
+    interpolate: bool,
     /// An error where the directory has none that is understood: ids then come from elsewhere, and it
     /// is texts that are refused.
     tokenizer: std::result::Result<SiglipTokenizer, Arc<TokenizerError>>,
@@ -202,6 +203,7 @@ impl MedSigLip {
             files,
             encoder,
             processor,
+            interpolate: options.interpolate,
             tokenizer,
             report,
         };
@@ -219,6 +221,11 @@ impl MedSigLip {
     /// The files that decide what the model computes.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.inner.files
+    }
+
+    /// Whether pixels of other sizes than the model's are encoded.
+    pub(crate) fn interpolates(&self) -> bool {
+        self.inner.interpolate
     }
 
     /// The part below: pixel tensors and ids in, tensors out, every stage to be seen.

@@ -4,7 +4,7 @@ use std::fs::canonicalize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use medgemma::SiglipNormalization;
+use medgemma::{Resize, SiglipNormalization, SiglipOptions};
 
 /// The demonstration model of the zero-shot example.
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../zero-shot/model");
@@ -21,9 +21,25 @@ pub(crate) struct Arguments {
     /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
     #[arg(long, global = true, value_name = "NAME", default_value = "best")]
     pub(crate) device: String,
+    /// tf-bilinear, pil-bilinear, pil-bicubic, torchvision-bilinear, torchvision-bicubic; or pil or torchvision:
+    /// that backend of transformers with the filter that the directory's `resample` names. Of an index always the same
+    /// [default: as MedSigLIP was evaluated, tf-bilinear]
+    #[arg(long, global = true, value_name = "NAME")]
+    resize: Option<Resize>,
+    /// Centres pictures on a black square instead of stretching them, as Google trained. Of an index always or never.
+    #[arg(long, global = true)]
+    pad_to_square: bool,
 }
 
 impl Arguments {
+    pub(crate) fn load_options<'a>(&self) -> SiglipOptions<'a> {
+        let options = SiglipOptions::default().with_pad_to_square(self.pad_to_square);
+        match self.resize {
+            Some(resize) => options.with_resize(resize),
+            None => options,
+        }
+    }
+
     /// Whether the model is the one that ships, by whatever path.
     pub(crate) fn is_demonstration(&self) -> bool {
         canonicalize(&self.model)

@@ -60,7 +60,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         Task::Query(task) => &task.index,
     };
-    let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?, index)?;
+    let encoder = Encoder::load(arguments, index)?;
     match &arguments.task {
         Task::Index(task) => ingest::run(task, &encoder),
         Task::Query(task) => query::run(task, &encoder),

@@ -562,6 +562,7 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         "--image",
     );
 
+    let padded = folder.path().join("padded").display().to_string();
     said(&["index", PICTURES, "--index", &index]);
     let long = "lung ".repeat(80);
     let long = ["query", "--index", &index, "--text", &long];
@@ -588,4 +589,14 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         "query", "--index", &index, "--image", &picture, "--model", &other,
     ];
     fails(&arguments, 1, "embeddings of different models cannot");
+    // The shipped model, which sees pictures in another way, before and after its own way is kept beside the index.
+    for other in [&["--resize", "pil-bicubic"][..], &["--pad-to-square"]] {
+        let arguments = [&arguments[..5], other].concat();
+        fails(&arguments, 1, "embeddings of different models cannot");
+        said(&arguments[..5]);
+    }
+    said(&[&arguments[..5], &["--resize", "tf-bilinear"]].concat());
+    let padded = ["index", PICTURES, "--index", &padded, "--pad-to-square"];
+    assert!(said(&padded).0.starts_with("18 pictures: 18 added"));
+    assert!(said(&padded).0.starts_with("18 pictures: 0 added"));
 }

@@ -1,11 +1,12 @@
 //! The encoder, and a name by which a probe knows it again.
 
 use std::error::Error;
-use std::path::Path;
 
 use medgemma::{Device, Embedding, Image, MedSigLip};
 
-/// A SigLIP model and its checksum.
+use crate::arguments::EncoderArguments;
+
+/// A SigLIP model and what its embeddings are known by.
 pub(crate) struct Encoder {
     model: MedSigLip,
     id: String,
@@ -13,14 +14,14 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// Loads a model directory.
-    pub(crate) fn load(dir: &Path, device: &str) -> Result<Self, Box<dyn Error>> {
-        let device: Device = device.parse()?;
-        let model = MedSigLip::load(dir, &device)?;
-        let id = model.checksum()?;
+    pub(crate) fn load(arguments: &EncoderArguments) -> Result<Self, Box<dyn Error>> {
+        let device: Device = arguments.device.parse()?;
+        let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
+        let id = model.embedding_id()?;
         Ok(Self { model, id })
     }
 
-    /// The same for the same model, wherever it lies.
+    /// The same for the same model, wherever it lies, and the same processing of pictures.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }

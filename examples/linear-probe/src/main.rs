@@ -185,5 +185,5 @@ fn load(arguments: &arguments::EncoderArguments) -> Result<Encoder, Box<dyn Erro
     if arguments.is_demonstration() {
         writeln!(io::stderr(), "{DEMONSTRATION}\n")?;
     }
-    Encoder::load(&arguments.model, &arguments.device)
+    Encoder::load(arguments)
 }

@@ -203,6 +203,15 @@ fn a_probe_of_another_encoder_is_refused() {
         !error.contains("NOT MedSigLIP"),
         "said of the shipped model only: {error}"
     );
+    // Of the same weights, pictures that are seen in another way.
+    let asked = ["predict", "--probe", path(&probe), &chest];
+    for other in [&["--resize", "pil-bicubic"][..], &["--pad-to-square"]] {
+        let error = refused(&[&asked[..], other].concat());
+        assert!(error.contains("different encoders"), "{error}");
+    }
+    answer(&[&asked[..], &["--resize", "tf-bilinear"]].concat());
+    answer(&["--crops", "1", "--pad-to-square", "--out", path(&probe)]);
+    answer(&[&asked[..], &["--pad-to-square"]].concat());
 }
 
 /// Nothing to judge by is no fault: a probe that was judged may be fitted to all pictures in the end.
