@@ -65,13 +65,17 @@ impl Encoder {
         self.model.embed_pixels(pixels)
     }
 
+    /// `None` for a text that is empty to the model, which has an embedding too: one that would find anything.
     pub(crate) fn embed_text(
         &self,
         text: &str,
         normalization: SiglipNormalization,
-    ) -> medgemma::Result<Embedding> {
+    ) -> medgemma::Result<Option<Embedding>> {
         let options = SiglipTextOptions::default().with_normalization(normalization);
-        let mut embedded = self.model.embed_texts_with(&[text], &options)?;
-        Ok(embedded.swap_remove(0))
+        let ids = self.model.tokenize(&[text], &options)?;
+        if ids == self.model.tokenize(&[""], &options)? {
+            return Ok(None);
+        }
+        Ok(self.model.embed_token_ids(&ids)?.pop())
     }
 }

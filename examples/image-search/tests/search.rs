@@ -573,6 +573,22 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         1,
         "none.png",
     );
+    // Nothing of these is left to the model; of the last one only in one of the two normalisations.
+    let json = ["--normalization", "tokenizer-json"];
+    let picture = format!("{PICTURES}/{CHEST}");
+    for text in ["", " ", "???", "+", " ? ", "<"] {
+        let asked = ["query", "--index", &index, "--text", text];
+        let found = format!(
+            "--text: expected words, found {text:?}, of which --normalization siglip-tokenizer leaves nothing"
+        );
+        fails(&asked, 1, &found);
+        fails(&[&asked[..], &["--image", &picture]].concat(), 1, &found);
+        let asked = [&asked[..], &json].concat();
+        match text {
+            "<" => drop(said(&asked)),
+            _ => fails(&asked, 1, "--normalization tokenizer-json leaves nothing"),
+        }
+    }
     // The shipped model, trained on by one bit.
     let other = folder.path().join("model");
     fs::create_dir(&other).expect("a folder");
