@@ -80,8 +80,8 @@ pub(crate) struct QueryTask {
     /// What the pictures show; with --image, see --text-weight.
     #[arg(long, value_name = "TEXT", required_unless_present = "image")]
     pub(crate) text: Option<String>,
-    /// How the text is normalised: siglip-tokenizer, as in transformers, for which `<90` is `90`, or
-    /// tokenizer-json, as in Google's container, which keeps `/`, `<` and `>`.
+    /// How the text is normalised: siglip-tokenizer, as in transformers and Google's container, for which
+    /// `<90` is `90`, or tokenizer-json, as the published `tokenizer.json` says, which keeps `/`, `<` and `>`.
     #[arg(long, value_name = "NAME", default_value_t, requires = "text")]
     pub(crate) normalization: SiglipNormalization,
     /// A PNG or JPEG file that they are like.
