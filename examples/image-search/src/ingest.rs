@@ -12,9 +12,9 @@ use medgemma_search::{
     Error as IndexError, Fault, Fingerprint, Ingestion, Metadata, Skipped, SourceFile, Writer,
 };
 
-use crate::NOTICE;
 use crate::arguments::IndexTask;
 use crate::encoder::Encoder;
+use crate::{NOTICE, plain};
 
 /// Pictures in a row without an embedding that are skipped: one more, and the model is at fault.
 const FAILURES: usize = 16;
@@ -60,10 +60,10 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     })?;
     bar.finish_and_clear();
     for skipped in &ingested.skipped {
-        writeln!(io::stderr(), "skipped {skipped}")?;
+        writeln!(io::stderr(), "skipped {}", plain(skipped))?;
     }
     for gone in ingested.gone.iter().take(GONE) {
-        writeln!(io::stderr(), "gone or changed {gone}")?;
+        writeln!(io::stderr(), "gone or changed {}", plain(gone))?;
     }
     if ingested.gone.len() > GONE {
         let more = ingested.gone.len() - GONE;
@@ -76,7 +76,8 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         };
         writeln!(io::stderr(), "{why}")?;
     }
-    writeln!(io::stdout(), "{ingested}; {} in the index", writer.len())?;
+    let (report, len) = (plain(&ingested), writer.len());
+    writeln!(io::stdout(), "{report}; {len} in the index")?;
     writeln!(io::stderr(), "{NOTICE}")?;
     let failed = |skipped: &Skipped| matches!(skipped.fault, Fault::Embed(_) | Fault::Vector);
     if ingested.added + ingested.known == 0 && ingested.skipped.iter().any(failed) {

@@ -7,11 +7,11 @@ use std::io::{self, Write};
 use medgemma::{Image, SiglipNormalization};
 use medgemma_search::{Cpu, Filter, Hit, Index, Ingestion, Query, Value};
 
-use crate::NOTICE;
 use crate::arguments::QueryTask;
 use crate::encoder::Encoder;
 use crate::place::Place;
 use crate::sheet::sheet;
+use crate::{NOTICE, plain};
 
 pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let index = Index::open(&task.index, &encoder.fingerprint)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     for hit in hits {
         // The whole file is read.
         let place = Place::of(&hit);
-        let (score, file) = (hit.score, text(&hit, Ingestion::FILE));
+        let (score, file) = (hit.score, plain(text(&hit, Ingestion::FILE)));
         writeln!(out, "{score:>10.4}  {file}{}", place.remark())?;
         placed.push((place, hit));
     }

@@ -239,6 +239,31 @@ fn bad_files_are_listed_and_names_are_only_text() {
     );
     let html = fs::read_to_string(&page).expect("a page");
     assert!(html.contains("<p>no picture: "), "{html}");
+
+    // Nor does a name act on the terminal. Not every file system takes such.
+    if cfg!(unix) {
+        let pictures = folder.path().join("control");
+        fs::create_dir(&pictures).expect("a folder");
+        let chest = Path::new(PICTURES).join(CHEST);
+        fs::copy(chest, pictures.join("a\nb\u{1b}[2J.png")).expect("copied");
+        fs::write(pictures.join("c\nd.png"), "no picture").expect("written");
+        fs::write(pictures.join("e.f\ng"), "no picture").expect("written");
+        let index = folder.path().join("other").display().to_string();
+        let (report, errors) = said(&["index", &pictures.display().to_string(), "--index", &index]);
+        assert!(
+            report.contains("(.f\\ng)") && report.lines().count() == 1,
+            "{report}"
+        );
+        assert!(errors.contains("c\\nd.png: cannot be decoded"), "{errors}");
+        let files = found(&index, &["--text", text]).0;
+        assert_eq!(files, ["a\\nb\\u{1b}[2J.png"]);
+        let none = ["query", "--index", &index, "--image", "no\nne.png"];
+        let (_, _, errors) = outcome(program(&none));
+        assert!(errors.contains("no\\nne.png"), "{errors}");
+        fs::remove_file(pictures.join("a\nb\u{1b}[2J.png")).expect("removed");
+        let (_, errors) = said(&["index", &pictures.display().to_string(), "--index", &index]);
+        assert!(errors.contains("a\\nb\\u{1b}[2J.png\n"), "{errors}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod records;
 mod samples;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
+            let _ = writeln!(io::stderr(), "error: {}", plain(told(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -57,6 +58,19 @@ pub(crate) fn told(error: &dyn Error) -> String {
     told
 }
 
+/// A text whose control characters are spelt out. In the name of a file they would act on the terminal: begin a line
+/// that nobody has written, or clear others.
+pub(crate) fn plain(text: impl Display) -> String {
+    let mut plain = String::new();
+    for letter in text.to_string().chars() {
+        match letter.is_control() {
+            true => plain.extend(letter.escape_default()),
+            false => plain.push(letter),
+        }
+    }
+    plain
+}
+
 fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     // What can be refused is refused before the pictures are embedded, which takes longest.
     let samples = Samples::read(&arguments.csv, arguments.seed)?;
@@ -70,7 +84,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     let tell = |error: &str| {
         left_out += 1;
         // Said at once: the run may last.
-        let _ = writeln!(io::stderr(), "left out: {error}");
+        let _ = writeln!(io::stderr(), "left out: {}", plain(error));
     };
     let (train, test) = samples.embed(
         |image| encoder.embed(image),
@@ -100,7 +114,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     let mut unsaved = None;
     if let Some(path) = &arguments.out {
         match probe.save(path) {
-            Ok(()) => writeln!(out, "saved to {}", path.display())?,
+            Ok(()) => writeln!(out, "saved to {}", plain(path.display()))?,
             // The pictures have taken hours: what they have shown is told first.
             Err(error) => unsaved = Some(error),
         }
@@ -154,12 +168,12 @@ fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {
     for path in &arguments.images {
         match answer(path, &encoder, &probe) {
             Ok(probabilities) => {
-                writeln!(out, "{}", path.display())?;
+                writeln!(out, "{}", plain(path.display()))?;
                 judge::write_answer(&mut out, &probe, &probabilities)?;
             }
             Err(error) => {
                 unanswered += 1;
-                let _ = writeln!(io::stderr(), "not answered: {error}");
+                let _ = writeln!(io::stderr(), "not answered: {}", plain(error));
             }
         }
     }

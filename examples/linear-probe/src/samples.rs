@@ -127,9 +127,9 @@ impl Samples {
             return Ok(());
         }
         let (count, all) = (gone.len(), self.pictures.len());
-        let named = gone[..count.min(NAMED)].join("\n  ");
+        let named = gone[..count.min(NAMED)].join("`, `");
         Err(format!(
-            "column path: expected {all} pictures, {count} of them are not there; paths start from the file's folder:\n  {named}"
+            "column path: expected {all} pictures, {count} of them are not there; paths start from the file's folder, look for `{named}`"
         ))
     }
 

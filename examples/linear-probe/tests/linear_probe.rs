@@ -180,6 +180,35 @@ fn one_picture_that_cannot_be_read_leaves_the_others_answered() {
         "{error}"
     );
     assert!(error.contains("2 of 3 pictures"), "{error}");
+
+    // A name does not act on the terminal. Not every file system takes such.
+    if cfg!(unix) {
+        let (odd, out) = (
+            folder.path().join("a\nb.png"),
+            folder.path().join("c\nd.json"),
+        );
+        fs::copy(&chest, &odd).expect("copied");
+        let output = run(&["predict", "--probe", path(&probe), path(&odd), "e\nf.png"]);
+        let (told, error) = (text(&output.stdout), text(&output.stderr));
+        assert!(told.contains("a\\nb.png\n"), "{told}");
+        assert!(error.contains("\nnot answered: e\\nf.png: "), "{error}");
+        let csv = folder.path().join("odd.csv");
+        let coins = format!("{HERE}/../report/images/held-out/coins.png");
+        fs::write(folder.path().join("g\nh.png"), "no picture").expect("a file");
+        let lines = |more: &str| {
+            let lines = format!("path,label,split\n{chest},a,train\n{coins},b,train\n{more}");
+            fs::write(&csv, lines).expect("a file");
+        };
+        lines("\"g\nh.png\",a,train\n");
+        let asked = ["--csv", path(&csv), "--crops", "1", "--out", path(&out)];
+        let output = run(&asked);
+        let (told, error) = (text(&output.stdout), text(&output.stderr));
+        assert!(told.contains("c\\nd.json\n"), "{told}");
+        assert!(error.contains("g\\nh.png: "), "{error}");
+        lines("\"i\nj.png\",a,train\n");
+        let error = refused(&asked);
+        assert!(error.contains("i\\nj.png"), "{error}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod labels;
 mod table;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
+            let _ = writeln!(io::stderr(), "error: {}", plain(told(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -53,6 +54,19 @@ fn told(error: &dyn Error) -> String {
         cause = error.source();
     }
     told
+}
+
+/// A text whose control characters are spelt out. In the name of a file they would act on the terminal: begin a line
+/// that nobody has written, or clear others.
+pub(crate) fn plain(text: impl Display) -> String {
+    let mut plain = String::new();
+    for letter in text.to_string().chars() {
+        match letter.is_control() {
+            true => plain.extend(letter.escape_default()),
+            false => plain.push(letter),
+        }
+    }
+    plain
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -81,14 +95,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for path in &arguments.image {
         match answer(path, &model, &classes, arguments.png.is_some()) {
             Ok((found, thumbnail)) => {
-                writeln!(out, "{}", path.display())?;
+                writeln!(out, "{}", plain(path.display()))?;
                 table::write(&mut out, &found, by, threshold)?;
                 writeln!(out)?;
                 panels.extend(thumbnail.map(|thumbnail| Panel { thumbnail, found }));
             }
             Err(error) => {
                 unanswered += 1;
-                let _ = writeln!(io::stderr(), "not answered: {error}");
+                let _ = writeln!(io::stderr(), "not answered: {}", plain(error));
             }
         }
     }

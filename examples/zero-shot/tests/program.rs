@@ -349,6 +349,15 @@ fn a_picture_that_cannot_be_read_leaves_the_others_answered() {
         let images = [&["--png", &chart, "--image"], images].concat();
         zero_shot(&[&classes[..], &images].concat())
     };
+    // A name does not act on the terminal. Not every file system takes such.
+    if cfg!(unix) {
+        let odd = file("a\nb.png");
+        std::fs::copy(&chest, &odd).expect("copied");
+        let output = ask(&[&odd, "no\nne.png"]);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(stdout.contains("a\\nb.png\nclass"), "{stdout}");
+        assert!(stderr.contains("\nnot answered: no\\nne.png: "), "{stderr}");
+    }
     let whole = ask(&[&chest]);
     let drawn = std::fs::read(&chart).expect("a chart");
     std::fs::remove_file(&chart).expect("removed");
