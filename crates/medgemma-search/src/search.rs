@@ -157,6 +157,6 @@ impl Index {
         if product.abs() <= 1.0 + NEAR {
             return Ok(quantize::score(product));
         }
-        Err(self.files().damaged_vector(row, product))
+        Err(self.files().damaged_vector(row, product, self.catalog()))
     }
 }
