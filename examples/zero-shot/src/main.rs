@@ -91,10 +91,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let threshold = arguments.threshold;
     let mut out = io::stdout().lock();
     let mut panels = Vec::new();
-    let mut unanswered = 0;
+    let (mut unanswered, mut undrawn) = (0, 0);
     for path in &arguments.image {
-        match answer(path, &model, &classes, arguments.png.is_some()) {
+        let drawn = arguments.png.is_some() && panels.len() < chart::MOST;
+        match answer(path, &model, &classes, drawn) {
             Ok((found, thumbnail)) => {
+                undrawn += usize::from(arguments.png.is_some() && !drawn);
                 writeln!(out, "{}", plain(path.display()))?;
                 table::write(&mut out, &found, by, threshold)?;
                 writeln!(out)?;
@@ -133,6 +135,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         _ => Ok(()),
     };
+    if undrawn > 0 {
+        let most = chart::MOST;
+        let _ = writeln!(
+            io::stderr(),
+            "the chart has the first {most} pictures; {undrawn} more are not drawn: for a chart of those, ask about them alone"
+        );
+    }
     // Whatever could not be done, there are answers above.
     writeln!(out, "{NOTICE}")?;
     drawn?;

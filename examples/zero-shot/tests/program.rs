@@ -283,6 +283,36 @@ fn the_chart_shows_picture_bars_and_text() {
     assert!(narrow.width() < one.width());
 }
 
+/// A chart of thousands would be gigabytes.
+#[test]
+fn a_chart_has_a_hundred_pictures_at_most() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (small, chart) = (file("small.png"), file("chart.png"));
+    let picture = image::RgbImage::from_pixel(2, 2, image::Rgb([9, 99, 199]));
+    picture.save(&small).expect("written");
+    let height = |count: usize, more: &[&str]| {
+        let images = vec![&*small; count];
+        let asked = [&["--png", &chart, "--image"], more, &images].concat();
+        let output = zero_shot(&asked);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(stdout.matches("answer: ").count(), count, "{stderr}");
+        let chart = image::open(Path::new(&chart)).expect("a PNG");
+        (chart.height(), stderr)
+    };
+    let (one, _) = height(1, &[]);
+    let (all, stderr) = height(100, &[]);
+    assert_eq!(all - one, 99 * 320);
+    assert!(!stderr.contains("not drawn"), "{stderr}");
+    // What has no answer takes nobody's place.
+    let (some, stderr) = height(103, &["none.png"]);
+    assert_eq!(some, all);
+    assert!(
+        stderr.contains("\nthe chart has the first 100 pictures; 3 more are not drawn"),
+        "{stderr}"
+    );
+}
+
 /// Exit code 1 and one error with the name of what is wrong; no panic.
 fn fails(arguments: &[&str], expected: &str) {
     let output = zero_shot(arguments);
