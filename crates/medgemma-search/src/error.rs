@@ -108,6 +108,15 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The system starts no thread, so that an ingestion could not read a file.
+    #[error(
+        "expected a thread to read files on, the system starts none; end other programs, or allow this one more processes and memory (`ulimit -u`, `ulimit -v`)"
+    )]
+    Thread {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The function that embeds pictures failed, so an ingestion has ended.
     #[error("{}: expected embeddings of the batch that begins with this file, found an error; what was published before remains: mend the cause and run the ingestion again", path.display())]
     Embed {

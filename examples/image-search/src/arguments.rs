@@ -65,6 +65,9 @@ pub(crate) struct IndexTask {
     /// Pictures that are published together: what a crash costs is at most one such batch.
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub(crate) batch: usize,
+    /// Threads that read and decode, each with a picture or two in memory [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
     /// Removes from the index the pictures, of any folder, that are not where they are recorded. Those on
     /// a disk that is not there are gone too; so is one of which only an equal file in another folder is
     /// left, until that folder is indexed again. Nothing is removed if a file could not be read.

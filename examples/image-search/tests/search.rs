@@ -536,6 +536,11 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         !Path::new(&index).exists(),
         "an index was made for no folder"
     );
+    fails(
+        &["index", ".", "--index", &index, "--threads", "0"],
+        2,
+        "--threads",
+    );
     // Before the model is looked at, which is not there.
     let neither = ["index", "no-such-folder", "--model", "no-model"];
     fails(&[&neither[..], &["--index", &index]].concat(), 1, "FOLDER");
