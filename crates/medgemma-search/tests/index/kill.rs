@@ -68,7 +68,8 @@ fn threadless() {
     let (mut writer, _) = Writer::open(folder, &fingerprint(4)).expect("opened");
     let go_on = |_: &_| ControlFlow::Continue(());
     let error = Ingestion::new(folder.join("pictures")).run(&mut writer, decode, embed, go_on);
-    println!("told: {}", error.expect_err("no thread"));
+    let told = error.expect_err("no thread");
+    writeln!(std::io::stdout(), "told: {told}").expect("a pipe");
 }
 
 #[cfg(target_os = "linux")]
