@@ -40,6 +40,10 @@ pub(crate) struct Fit {
     /// Where to save the probe [default: nowhere]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Where embeddings are kept: what is there is not embedded again, by a later run or one that goes on after an
+    /// end [default: nowhere]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) embeddings: Option<PathBuf>,
     /// How often each picture fitted to is seen: once whole, the other times a part of it.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) crops: u16,

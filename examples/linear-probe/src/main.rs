@@ -4,6 +4,7 @@
 mod arguments;
 mod encoder;
 mod judge;
+mod kept;
 mod records;
 mod samples;
 
@@ -16,7 +17,10 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command, Fit, Predict};
 use clap::Parser;
 use encoder::Encoder;
+use indicatif::{ProgressBar, ProgressStyle};
+use kept::Kept;
 use medgemma::Image;
+use medgemma_image::Crop;
 use medgemma_probe::Probe;
 use samples::Samples;
 use tempfile::NamedTempFile;
@@ -80,18 +84,27 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     }
     samples.check_files()?;
     let encoder = load(&arguments.encoder)?;
+    let kept = arguments.embeddings.as_deref();
+    let mut kept = kept.map(|dir| Kept::open(dir, &encoder)).transpose()?;
+    // Draws nothing unless standard error is a terminal.
+    let style = ProgressStyle::with_template("[{bar:20}] {pos} of {len} pictures, {eta} left")?;
+    let bar = ProgressBar::new(samples.len() as u64).with_style(style);
     let mut left_out = 0;
-    let tell = |error: &str| {
-        left_out += 1;
-        // Said at once: the run may last.
-        let _ = writeln!(io::stderr(), "left out: {}", plain(error));
+    let seen = |seen: Result<(), &str>| {
+        if let Err(error) = seen {
+            left_out += 1;
+            // Said at once: the run may last.
+            let told = || drop(writeln!(io::stderr(), "left out: {}", plain(error)));
+            bar.suspend(told);
+        }
+        bar.inc(1);
     };
-    let (train, test) = samples.embed(
-        |image| encoder.embed(image),
-        arguments.crops,
-        arguments.seed,
-        tell,
-    )?;
+    let encode = |path: &Path, image: &Image, parts: &[Option<Crop>]| match &mut kept {
+        Some(kept) => kept.embed_parts(&encoder, path, image, parts),
+        None => Ok(encoder.embed_parts(path, image, parts)),
+    };
+    let (train, test) = samples.embed(encode, arguments.crops, arguments.seed, seen)?;
+    bar.finish_and_clear();
     let fitted = Probe::fit_classes(
         &samples.labels,
         &train.rows,
@@ -104,6 +117,9 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
             out,
             "pictures left out, since they cannot be read or embedded: {left_out}"
         )?;
+    }
+    if let Some(Kept { made, found, .. }) = &kept {
+        writeln!(out, "embeddings: {made} made, {found} kept from before")?;
     }
     writeln!(out, "fitted to {train}")?;
     if !fitted.converged() {

@@ -131,6 +131,53 @@ fn equal_seeds_give_equal_files_and_a_wanted_sensitivity_other_thresholds() {
     assert_ne!(thresholds(&sensitive), thresholds(&text(&first)));
 }
 
+#[test]
+fn what_was_embedded_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (kept, probe) = (folder.path().join("kept"), folder.path().join("probe.json"));
+    let asked = ["--crops", "3", "--embeddings", path(&kept)];
+    let fit = |more: &[&str]| {
+        let told = answer(&[&asked[..], &["--out", path(&probe)], more].concat());
+        let (first, rest) = told.split_once('\n').expect("lines");
+        let (first, rest) = (first.to_owned(), rest.to_owned());
+        (first, rest, fs::read(&probe).expect("a probe"))
+    };
+    // Eleven pictures three times, seven once.
+    let (first, rest, saved) = fit(&[]);
+    assert_eq!(first, "embeddings: 40 made, 0 kept from before");
+    let again = "embeddings: 0 made, 40 kept from before".to_owned();
+    assert_eq!(fit(&[]), (again, rest.clone(), saved));
+    // As they are without being kept, but for the last bit.
+    let plain = answer(&["--crops", "3", "--out", path(&probe)]);
+    assert_eq!(plain, rest);
+    // Other parts, of the same pictures.
+    assert_eq!(
+        fit(&["--seed", "1"]).0,
+        "embeddings: 22 made, 18 kept from before"
+    );
+    // A copy of a picture is the same picture, one with another content at its place is not.
+    let csv = folder.path().join("pictures.csv");
+    let images = format!("{HERE}/../report/images");
+    let lines = "path,label,split\na.png,a,train\nb.png,b,train\n";
+    fs::write(&csv, lines).expect("a file");
+    let copy = |from: &str, to: &str| {
+        fs::copy(format!("{images}/{from}"), folder.path().join(to)).expect("copied");
+    };
+    copy("chest.png", "a.png");
+    copy("held-out/coins.png", "b.png");
+    let asked = ["--csv", path(&csv), "--crops", "1", "--embeddings"];
+    let asked = [&asked[..], &[path(&kept)]].concat();
+    assert!(answer(&asked).starts_with("embeddings: 0 made, 2 kept"));
+    let mut other = fs::read(folder.path().join("b.png")).expect("a picture");
+    // Behind the end of a PNG nobody looks.
+    other.push(0);
+    fs::write(folder.path().join("b.png"), other).expect("written");
+    assert!(answer(&asked).starts_with("embeddings: 1 made, 1 kept"));
+
+    let error = refused(&[&asked[..], &["--pad-to-square"]].concat());
+    assert!(error.contains("embeddings of different models"), "{error}");
+}
+
 /// Parts of a picture are less sure than it is whole: were they judged, the threshold would be another.
 #[test]
 fn a_threshold_is_taken_from_pictures_as_they_are_asked_about() {
