@@ -26,6 +26,14 @@ pub enum Error {
         /// Its score, or its log-odds.
         found: f64,
     },
+    /// A fit was stopped by whoever watched it.
+    #[error(
+        "expected a fit that may go on, found it stopped by its watcher, the gradient having been computed {evaluations} times; for the best of so many steps, set `FitOptions::max_iterations`"
+    )]
+    Stopped {
+        /// How often loss and gradient had been computed in this fit.
+        evaluations: u64,
+    },
     /// The probe was fitted on embeddings of another encoder, or it is not known of which.
     #[error("expected a probe fitted on embeddings of `{expected}`, found one of {}; embeddings of different encoders mean different things: use the probe's encoder, or fit another probe", found.as_ref().map_or("an unknown encoder".to_owned(), |found| format!("`{found}`")))]
     Encoder {

@@ -1,5 +1,7 @@
 //! From labelled embeddings to a probe.
 
+use std::ops::ControlFlow;
+
 use crate::data;
 use crate::error::{Error, Result};
 use crate::linear::Linear;
@@ -7,7 +9,7 @@ use crate::loss::{Examples, Loss};
 use crate::options::{ClassWeights, FitOptions};
 use crate::probe::{Kind, Penalty, Probe};
 use crate::scale::Scale;
-use crate::solver::{Convergence, minimize};
+use crate::solver::{Convergence, Fitting, Watch, minimize};
 
 /// A probe, and how its fit ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,20 @@ impl Probe {
         classes: &[usize],
         options: &FitOptions,
     ) -> Result<Fitted> {
+        Self::fit_classes_watched(labels, rows, classes, options, go_on)
+    }
+
+    /// As [`Probe::fit_classes`], telling `watch` after each evaluation how far it is, until that says to stop.
+    ///
+    /// # Errors
+    /// As [`Probe::fit_classes`]; [`Error::Stopped`].
+    pub fn fit_classes_watched<L: AsRef<str>, R: AsRef<[f32]>>(
+        labels: &[L],
+        rows: &[R],
+        classes: &[usize],
+        options: &FitOptions,
+        mut watch: impl FnMut(&Fitting) -> ControlFlow<()>,
+    ) -> Result<Fitted> {
         let labels = data::labels(labels, 2)?;
         let rows = data::rows(rows)?;
         options.check(rows.len(), labels.len())?;
@@ -82,7 +98,12 @@ impl Probe {
         };
         let outputs = if labels.len() == 2 { 1 } else { labels.len() };
         let loss = Loss::new(&examples, &scale, outputs, options.c);
-        let (mut linear, convergence) = minimize(&loss, options);
+        let watch = Watch {
+            fit: 0,
+            fits: 1,
+            tell: &mut watch,
+        };
+        let (mut linear, convergence) = minimize(&loss, options, watch)?;
         if outputs == 1 {
             // σ(z) is the second share of softmax(0, z).
             linear.weights.splice(0..0, vec![0.0; scale.dimension()]);
@@ -113,6 +134,20 @@ impl Probe {
         marks: &[M],
         options: &FitOptions,
     ) -> Result<Fitted> {
+        Self::fit_labels_watched(labels, rows, marks, options, go_on)
+    }
+
+    /// As [`Probe::fit_labels`], telling `watch` after each evaluation how far it is, until that says to stop.
+    ///
+    /// # Errors
+    /// As [`Probe::fit_labels`]; [`Error::Stopped`].
+    pub fn fit_labels_watched<L: AsRef<str>, R: AsRef<[f32]>, M: AsRef<[Option<bool>]>>(
+        labels: &[L],
+        rows: &[R],
+        marks: &[M],
+        options: &FitOptions,
+        mut watch: impl FnMut(&Fitting) -> ControlFlow<()>,
+    ) -> Result<Fitted> {
         let labels = data::labels(labels, 1)?;
         let rows = data::rows(rows)?;
         options.check(rows.len(), labels.len())?;
@@ -139,7 +174,12 @@ impl Probe {
             let known = known.filter_map(|((mark, &row), &weight)| Some((row, mark?, weight)));
             let (examples, by_class, share) = positives_and_negatives(known, label, name, options)?;
             let loss = Loss::new(&examples, &scale, 1, options.c);
-            let (linear, ended) = minimize(&loss, options);
+            let watch = Watch {
+                fit: label,
+                fits: labels.len(),
+                tell: &mut watch,
+            };
+            let (linear, ended) = minimize(&loss, options, watch)?;
             let mut scores = [0.0, linear.intercepts[0]];
             if options.class_weights == ClassWeights::Balanced {
                 unweigh(&mut scores, &by_class);
@@ -152,6 +192,11 @@ impl Probe {
         let probe = Probe::from_linear(Kind::MultiLabel, labels, all)?;
         Ok(fitted(probe, prevalence, options, convergence))
     }
+}
+
+/// For fits that nobody watches.
+fn go_on(_: &Fitting) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// The examples of one label, class 1 being its positives; what a row of each class weighs; the positives'

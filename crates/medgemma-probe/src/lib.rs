@@ -57,6 +57,7 @@
 //! |---|---|
 //! | one of several classes | [`Probe::fit_classes`] |
 //! | any number of labels, some unknown | [`Probe::fit_labels`] |
+//! | to see how far a fit is, or to stop it | [`Probe::fit_classes_watched`], [`Probe::fit_labels_watched`] |
 //! | rare classes to count as much as common ones | [`ClassWeights`] |
 //! | weights that were fitted elsewhere | [`Probe::new`], or the file's form in the crate's README |
 //! | a file | [`Probe::save`], [`Probe::load`], [`Probe::expect_encoder`] |
@@ -102,5 +103,5 @@ pub use crate::fit::Fitted;
 pub use crate::interval::{Interval, NoInterval};
 pub use crate::options::{ClassWeights, FitOptions};
 pub use crate::probe::{Kind, Penalty, Probe};
-pub use crate::solver::Convergence;
+pub use crate::solver::{Convergence, Fitting};
 pub use crate::split::{Split, split_by_group};

@@ -147,7 +147,8 @@ impl Probe {
         self
     }
 
-    /// Says whose embeddings the probe was fitted on: a name, better a checkpoint's checksum.
+    /// Says whose embeddings the probe was fitted on: better than a name is what changes with the weights and with how
+    /// pictures are processed, as `medgemma`'s `MedSigLip::embedding_id` does.
     #[must_use]
     pub fn with_encoder(mut self, encoder: impl Into<String>) -> Self {
         self.encoder = Some(encoder.into());

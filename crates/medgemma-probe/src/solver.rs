@@ -1,11 +1,13 @@
 //! L-BFGS with the line search of Moré and Thuente, by `argmin`.
 
 use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
 
 use argmin::core::{CostFunction, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 
+use crate::error::{Error, Result};
 use crate::linear::Linear;
 use crate::loss::Loss;
 use crate::options::FitOptions;
@@ -28,6 +30,32 @@ pub struct Convergence {
     pub gradient: f64,
 }
 
+/// How far a fit is, told each time that loss and gradient were computed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Fitting {
+    /// Which fit, counted from 0: that of the label with this index; of classes there is one.
+    pub fit: usize,
+    /// How many there are.
+    pub fits: usize,
+    /// How often loss and gradient were computed in this fit, each time over all rows.
+    pub evaluations: u64,
+    /// How often at most: far more than a fit that arrives takes.
+    pub most: u64,
+    /// The loss, as in [`Convergence::loss`], where it was computed last. Now and then it is larger than before.
+    pub loss: f64,
+    /// The length of the loss's gradient there. The fit has arrived when it is as short as
+    /// [`FitOptions::tolerance`].
+    pub gradient: f64,
+}
+
+/// Who is told how far fits are, and may end them.
+pub(crate) struct Watch<'a> {
+    pub(crate) fit: usize,
+    pub(crate) fits: usize,
+    pub(crate) tell: &'a mut dyn FnMut(&Fitting) -> ControlFlow<()>,
+}
+
 /// Pairs of steps and gradients that are remembered: as in scikit-learn's `lbfgs`.
 const MEMORY: usize = 10;
 
@@ -40,6 +68,8 @@ struct Watched<'a> {
     last: RefCell<Option<Look>>,
     evaluations: Cell<u64>,
     most: u64,
+    watch: RefCell<Watch<'a>>,
+    stopped: Cell<bool>,
 }
 
 #[derive(Clone)]
@@ -50,7 +80,7 @@ struct Look {
 }
 
 impl Watched<'_> {
-    fn look(&self, at: &[f64]) -> Result<Look, argmin::core::Error> {
+    fn look(&self, at: &[f64]) -> std::result::Result<Look, argmin::core::Error> {
         if let Some(last) = self.last.borrow().as_ref().filter(|last| last.at == at) {
             return Ok(last.clone());
         }
@@ -62,6 +92,10 @@ impl Watched<'_> {
         if !value.is_finite() || gradient.iter().any(|slope| !slope.is_finite()) {
             return Err(argmin::core::Error::msg("a step too far"));
         }
+        if self.tell(value, length(&gradient)).is_break() {
+            self.stopped.set(true);
+            return Err(argmin::core::Error::msg("stopped"));
+        }
         let at = at.to_vec();
         let look = Look {
             at,
@@ -71,13 +105,31 @@ impl Watched<'_> {
         self.last.replace(Some(look.clone()));
         Ok(look)
     }
+
+    fn tell(&self, loss: f64, gradient: f64) -> ControlFlow<()> {
+        let mut watch = self.watch.borrow_mut();
+        let fitting = Fitting {
+            fit: watch.fit,
+            fits: watch.fits,
+            evaluations: self.evaluations.get(),
+            most: self.most,
+            loss,
+            gradient,
+        };
+        (watch.tell)(&fitting)
+    }
+}
+
+fn length(gradient: &[f64]) -> f64 {
+    let squares = gradient.iter().map(|slope| slope * slope);
+    squares.sum::<f64>().sqrt()
 }
 
 impl CostFunction for &Watched<'_> {
     type Param = Vec<f64>;
     type Output = f64;
 
-    fn cost(&self, at: &Vec<f64>) -> Result<f64, argmin::core::Error> {
+    fn cost(&self, at: &Vec<f64>) -> std::result::Result<f64, argmin::core::Error> {
         Ok(self.look(at)?.value)
     }
 }
@@ -86,30 +138,37 @@ impl Gradient for &Watched<'_> {
     type Param = Vec<f64>;
     type Gradient = Vec<f64>;
 
-    fn gradient(&self, at: &Vec<f64>) -> Result<Vec<f64>, argmin::core::Error> {
+    fn gradient(&self, at: &Vec<f64>) -> std::result::Result<Vec<f64>, argmin::core::Error> {
         Ok(self.look(at)?.gradient)
     }
 }
 
 /// The parameters of least loss, as weights of the features as they are. An end short of it is told,
-/// not an error: the best parameters seen are of use where little is missing.
-pub(crate) fn minimize(loss: &Loss<'_>, options: &FitOptions) -> (Linear, Convergence) {
+/// not an error: the best parameters seen are of use where little is missing. That it was told to stop is one.
+pub(crate) fn minimize<'a>(
+    loss: &'a Loss<'a>,
+    options: &FitOptions,
+    watch: Watch<'a>,
+) -> Result<(Linear, Convergence)> {
     let iterations = u64::from(options.max_iterations);
     let watched = Watched {
         loss,
         last: RefCell::new(None),
         evaluations: Cell::new(0),
         most: EVALUATIONS * iterations + 1,
+        watch: RefCell::new(watch),
+        stopped: Cell::new(false),
     };
     let start = vec![0.0; loss.parameters()];
     let ended = search(&watched, start.clone(), iterations, options.tolerance);
+    if watched.stopped.get() {
+        return Err(Error::Stopped {
+            evaluations: watched.evaluations.get(),
+        });
+    }
     let (reached, iterations) = ended.unwrap_or((start, 0));
     let (value, gradient) = loss.look(&reached);
-    let gradient = gradient
-        .iter()
-        .map(|slope| slope * slope)
-        .sum::<f64>()
-        .sqrt();
+    let gradient = length(&gradient);
     let convergence = Convergence {
         converged: gradient <= options.tolerance,
         iterations,
@@ -117,7 +176,7 @@ pub(crate) fn minimize(loss: &Loss<'_>, options: &FitOptions) -> (Linear, Conver
         loss: value,
         gradient,
     };
-    (loss.linear(&reached), convergence)
+    Ok((loss.linear(&reached), convergence))
 }
 
 /// The parameters arrived at, and the steps to them. An error only if the first look failed.
@@ -126,7 +185,7 @@ fn search(
     start: Vec<f64>,
     iterations: u64,
     tolerance: f64,
-) -> Result<(Vec<f64>, u64), argmin::core::Error> {
+) -> std::result::Result<(Vec<f64>, u64), argmin::core::Error> {
     let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
         .with_tolerance_grad(tolerance)?
         // Ends a search that no longer moves; what it has reached is judged by the gradient.

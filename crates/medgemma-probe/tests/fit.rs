@@ -2,9 +2,10 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::slice;
 
-use medgemma_probe::{ClassWeights, Error, FitOptions, Kind, Probe};
+use medgemma_probe::{ClassWeights, Error, FitOptions, Fitting, Kind, Probe};
 use proptest::prelude::*;
 use support::noisy_rows;
 
@@ -69,6 +70,77 @@ fn what_is_unknown_is_left_out() {
     assert_eq!(both.probe.weights().nth(1), alone.probe.weights().next());
     assert_eq!(both.convergence.len(), 2);
     assert_eq!(both.convergence[1], alone.convergence[0]);
+}
+
+#[test]
+fn a_fit_can_be_watched_and_stopped() {
+    let (rows, classes) = noisy_rows(60, 5, 3);
+    let (labels, options) = (["a", "b", "c"], FitOptions::default());
+    // What the watcher sees until it has seen `most`, and how the fit ends.
+    let watched = |most: usize| {
+        let mut seen: Vec<Fitting> = Vec::new();
+        let watch = |fitting: &Fitting| {
+            seen.push(*fitting);
+            match seen.len() == most {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let fitted = Probe::fit_classes_watched(&labels, &rows, &classes, &options, watch);
+        (seen, fitted)
+    };
+    let plain = Probe::fit_classes(&labels, &rows, &classes, &options).expect("a fit");
+    let (seen, fitted) = watched(usize::MAX);
+    assert_eq!(fitted.expect("a fit"), plain);
+    let ended = plain.convergence[0];
+    let numbers: Vec<u64> = seen.iter().map(|fitting| fitting.evaluations).collect();
+    assert_eq!(numbers, (1..=ended.evaluations).collect::<Vec<_>>());
+    for fitting in &seen {
+        assert_eq!((fitting.fit, fitting.fits, fitting.most), (0, 1, 4001));
+    }
+    // Of no weights at all the loss is that of three classes by chance.
+    assert!((seen[0].loss - 3.0_f64.ln()).abs() < 1e-12, "{:?}", seen[0]);
+    assert!(seen[0].gradient > 1e-3, "{:?}", seen[0]);
+    let last = seen.last().expect("looked at");
+    assert_eq!((last.loss, last.gradient), (ended.loss, ended.gradient));
+    for most in [1, 2, 7] {
+        let (seen, stopped) = watched(most);
+        assert_eq!(seen.len(), most, "it goes no further");
+        let error = stopped.expect_err("stopped");
+        let message = error.to_string();
+        let at = matches!(error, Error::Stopped { evaluations } if evaluations == most as u64);
+        assert!(
+            at && message.contains(&format!("{most} times")),
+            "{message}"
+        );
+    }
+
+    // One fit for each label; the last one is stopped.
+    let marks: Vec<[Option<bool>; 3]> = classes
+        .iter()
+        .map(|&class| [0, 1, 2].map(|label| Some(label == class)))
+        .collect();
+    let plain = Probe::fit_labels(&labels, &rows, &marks, &options).expect("fits");
+    let mut counts = [0; 3];
+    let watch = |fitting: &Fitting| {
+        assert_eq!(fitting.fits, 3);
+        counts[fitting.fit] += 1;
+        ControlFlow::Continue(())
+    };
+    let fitted = Probe::fit_labels_watched(&labels, &rows, &marks, &options, watch);
+    assert_eq!(fitted.expect("fits"), plain);
+    let each = plain.convergence.iter().map(|fit| fit.evaluations);
+    assert_eq!(counts.to_vec(), each.collect::<Vec<_>>());
+    let stop = |fitting: &Fitting| match (fitting.fit, fitting.evaluations) {
+        (2, 3) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let stopped = Probe::fit_labels_watched(&labels, &rows, &marks, &options, stop);
+    let error = stopped.expect_err("stopped");
+    assert!(
+        matches!(error, Error::Stopped { evaluations: 3 }),
+        "{error}"
+    );
 }
 
 #[test]

@@ -23,8 +23,8 @@ const SHORTLISTED: usize = 8;
 /// For a shortlist of one there must be so many rows: of fewer, the 8-bit codes are scanned at once, in a
 /// millisecond.
 const MANY: usize = 16;
-/// Queries whose shortlists are made in one pass; their heaps are memory.
-const TOGETHER: usize = 64;
+/// Queries that are searched for in one pass: each has a heap in every thread.
+pub(crate) const TOGETHER: usize = 64;
 /// Standard deviations by which a row's 4-bit score is taken to be off at most.
 const CERTAIN: f64 = 4.0;
 
@@ -106,19 +106,18 @@ impl Index {
         scan::scan(cpu, rows, queries, &any, begin, each)
     }
 
-    /// The rows of each target that are scored by their vectors.
+    /// The rows of each target, [`TOGETHER`] at most, that are scored by their vectors.
     pub(crate) fn candidates(&self, cpu: &Cpu, targets: &[Target<'_>]) -> Result<Vec<Best<'_>>> {
+        debug_assert!(targets.len() <= TOGETHER, "{} heaps", targets.len());
         let mut found: Vec<Option<Best<'_>>> = targets.iter().map(|_| None).collect();
         if let Some(coarse) = self.coarse() {
             let many: Vec<usize> = (0..targets.len())
                 .filter(|&index| targets[index].shortlist.is_some())
                 .collect();
-            for group in many.chunks(TOGETHER) {
-                let of_group: Vec<_> = group.iter().map(|&index| &targets[index]).collect();
-                let best = self.by_coarse(cpu, coarse, &of_group)?;
-                for (&index, best) in group.iter().zip(best) {
-                    found[index] = best;
-                }
+            let of_many: Vec<_> = many.iter().map(|&index| &targets[index]).collect();
+            let best = self.by_coarse(cpu, coarse, &of_many)?;
+            for (index, best) in many.into_iter().zip(best) {
+                found[index] = best;
             }
         }
         let left = targets

@@ -326,7 +326,7 @@ impl Index {
         if (length - 1.0).abs() <= NEAR {
             return Ok((vector, length));
         }
-        Err(self.files().damaged_vector(row, length))
+        Err(self.files().damaged_vector(row, length, self.catalog()))
     }
 }
 

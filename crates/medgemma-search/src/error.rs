@@ -95,11 +95,27 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Another process writes to the index: what is published is not what this writer knows. No lock has kept
+    /// it out.
+    #[error("{}: expected what this writer has published, found another state: another process writes to the index, on another machine perhaps, where locks of files do not reach; see that it ends, drop this writer and open the index again", path.display())]
+    Outrun {
+        /// The folder.
+        path: PathBuf,
+    },
     /// An earlier append of this writer failed, so what the disk holds is not known.
     #[error("{}: expected a writer without a failed append, found one; drop it and open the index again, which sorts out what the disk holds", path.display())]
     Failed {
         /// The folder.
         path: PathBuf,
+    },
+    /// The system starts no thread, so that an ingestion could not read a file.
+    #[error(
+        "expected a thread to read files on, the system starts none; end other programs, or allow this one more processes and memory (`ulimit -u`, `ulimit -v`)"
+    )]
+    Thread {
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
     },
     /// The function that embeds pictures failed, so an ingestion has ended.
     #[error("{}: expected embeddings of the batch that begins with this file, found an error; what was published before remains: mend the cause and run the ingestion again", path.display())]

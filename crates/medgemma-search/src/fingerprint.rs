@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fingerprint {
-    /// Names the model, as the caller likes: a checkpoint's checksum says more than its name.
+    /// Names the model, as the caller likes: what changes with its weights and with how pictures are processed, as
+    /// `medgemma`'s `MedSigLip::embedding_id` does, says more than a name.
     pub model: String,
     /// Numbers of an embedding.
     pub dimension: usize,

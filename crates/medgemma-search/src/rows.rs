@@ -129,14 +129,17 @@ impl RowFiles {
     }
 
     /// Row `row` has no vector of unit length: `found` is its length, or its product with one.
-    pub(crate) fn damaged_vector(&self, row: usize, found: f64) -> Error {
+    pub(crate) fn damaged_vector(&self, row: usize, found: f64, catalog: &Catalog) -> Error {
         Error::Damaged {
             path: self.vectors.path.clone(),
             at: self.vector_at(row as u64),
             what: "vector of a row",
             expected: format!("unit length, to {NEAR}"),
-            found: format!("{found:e} as length or product"),
-            remedy: RESTORE,
+            found: format!(
+                "{found:e} as length or product of the vector of {}",
+                name(catalog, row)
+            ),
+            remedy: EMBED,
         }
     }
 
@@ -162,12 +165,11 @@ impl RowFiles {
         if self.has_vectors(span)? {
             return Ok(());
         }
-        let name = |row: usize| format!("'{}'", String::from_utf8_lossy(catalog.id(row)));
         let rest: Vec<usize> = live.collect();
-        let mut ids = name(first);
+        let mut ids = name(catalog, first);
         for row in rest.iter().take(NAMED - 1) {
             ids += ", ";
-            ids += &name(*row);
+            ids += &name(catalog, *row);
         }
         if rest.len() >= NAMED {
             ids += &format!(" and {} more", rest.len() + 1 - NAMED);
@@ -218,6 +220,11 @@ impl RowFiles {
         }
         Ok(())
     }
+}
+
+/// The id of a row, as errors have it.
+fn name(catalog: &Catalog, row: usize) -> String {
+    format!("'{}'", String::from_utf8_lossy(catalog.id(row)))
 }
 
 /// Ids that an error names; a batch may have thousands.

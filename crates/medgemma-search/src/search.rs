@@ -6,7 +6,7 @@ use std::time::Instant;
 use medgemma_kernels::Cpu;
 
 use crate::best::{Best, Ranked};
-use crate::candidates::Target;
+use crate::candidates::{TOGETHER, Target};
 use crate::error::Result;
 use crate::index::Index;
 use crate::metadata::Metadata;
@@ -57,28 +57,30 @@ impl Index {
         Ok(hits.into_iter().next().unwrap_or_default())
     }
 
-    /// [`Index::search`] for several queries in one pass over the codes: as many hits for each as
-    /// alone, in less time than one after the other. Metadata are read once for each filter, however
-    /// many of the queries have it.
+    /// [`Index::search`] for several queries in one pass over the codes for each 64 of them: as many hits for
+    /// each as alone, in less time than one after the other. Metadata are read once for each filter, however
+    /// many of the queries have it. In memory are all queries and all hits, and for 64 queries at a time their
+    /// candidates in each thread.
     ///
     /// # Errors
     /// As [`Index::search`].
     pub fn search_all(&self, cpu: &Cpu, queries: &[Query]) -> Result<Vec<Vec<Hit>>> {
         let began = Instant::now();
         let targets = self.targets(cpu, queries)?;
-        let candidates = self.candidates(cpu, &targets)?;
         let mut hits = Vec::with_capacity(targets.len());
-        for (target, candidates) in targets.iter().zip(candidates) {
-            let best = self.rescore(cpu, target, candidates)?;
-            let hit = |ranked: &Ranked<'_>| {
-                let (id, metadata) = self.catalog().describe(ranked.row)?;
-                Ok(Hit {
-                    id,
-                    score: ranked.score,
-                    metadata,
-                })
-            };
-            hits.push(best.iter().map(hit).collect::<Result<Vec<_>>>()?);
+        for group in targets.chunks(TOGETHER) {
+            for (target, candidates) in group.iter().zip(self.candidates(cpu, group)?) {
+                let best = self.rescore(cpu, target, candidates)?;
+                let hit = |ranked: &Ranked<'_>| {
+                    let (id, metadata) = self.catalog().describe(ranked.row)?;
+                    Ok(Hit {
+                        id,
+                        score: ranked.score,
+                        metadata,
+                    })
+                };
+                hits.push(best.iter().map(hit).collect::<Result<Vec<_>>>()?);
+            }
         }
         tracing::debug!(
             queries = queries.len(),
@@ -157,6 +159,6 @@ impl Index {
         if product.abs() <= 1.0 + NEAR {
             return Ok(quantize::score(product));
         }
-        Err(self.files().damaged_vector(row, product))
+        Err(self.files().damaged_vector(row, product, self.catalog()))
     }
 }

@@ -168,7 +168,8 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Argument`] names the entry at fault, and nothing was written. [`Error::Unlocked`] if the
-    /// file `lock` was deleted meanwhile: nobody keeps another writer out then. After [`Error::Io`] every
+    /// file `lock` was deleted meanwhile: nobody keeps another writer out then. [`Error::Outrun`] if another
+    /// writer has published meanwhile, which no lock has kept out. After this, and after [`Error::Io`], every
     /// further append is [`Error::Failed`]; only opening the index again tells whether the batch
     /// is there. It is wholly or not at all.
     pub fn append(&mut self, batch: &Batch) -> Result<Appended> {
@@ -182,7 +183,7 @@ impl Writer {
         let Some(prepared) = prepared else {
             return Ok(appended);
         };
-        self.lock.expect()?;
+        self.expect_alone()?;
         self.failed = true;
         self.write(&prepared)?;
         self.failed = false;
@@ -194,6 +195,19 @@ impl Writer {
             "batch appended"
         );
         Ok(appended)
+    }
+
+    /// An error if another writer may be, or has been, at work.
+    fn expect_alone(&self) -> Result<()> {
+        self.lock.expect()?;
+        // Not every file system tells other machines of a lock.
+        let published = Commit::read(&self.folder)?;
+        if published.identity == self.identity && published.latest == *self.catalog.state() {
+            return Ok(());
+        }
+        Err(Error::Outrun {
+            path: self.folder.clone(),
+        })
     }
 
     /// Everything that is to be written, or nothing if the batch changes nothing.
@@ -271,7 +285,7 @@ impl Writer {
             rows: state.rows + u64::from(prepared.rows),
         };
         // Another writer would have cut off what was just written, or written over it.
-        self.lock.expect()?;
+        self.expect_alone()?;
         next.publish(self.identity, &mut self.commit)?;
         self.catalog.advance(&next)
     }
@@ -344,9 +358,9 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Damaged`] if vectors that are needed are, and nothing was written then;
-    /// [`Error::Unlocked`], [`Error::Io`].
+    /// [`Error::Unlocked`], [`Error::Outrun`], [`Error::Io`].
     pub fn remake_codes(&mut self) -> Result<()> {
-        self.lock.expect()?;
+        self.expect_alone()?;
         let mut damaged = Vec::new();
         self.catalog.spans(|span| {
             if self.rows.has_codes(span)? {
@@ -421,4 +435,79 @@ fn once<'a>(seen: &mut BTreeSet<&'a str>, id: &'a str, argument: &str) -> Result
         expected,
         format!("id '{id}' a second time"),
     ))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::Writer;
+    use crate::{Batch, Error, Fingerprint, Index, Metadata};
+
+    fn one(id: &str) -> Batch {
+        let mut batch = Batch::new();
+        batch.put(id, vec![1.0, 2.0], Metadata::new());
+        batch
+    }
+
+    /// Two writers of one index, each with a lock of its own, and how to let each believe in it.
+    fn two(folder: &Path) -> ([Writer; 2], impl Fn(usize)) {
+        let lock = folder.join("lock");
+        let fingerprint = Fingerprint::new("m", 2);
+        drop(Writer::create(folder, &fingerprint).expect("created"));
+        let writers = ["lock 0", "lock 1"].map(|name| {
+            fs::remove_file(&lock).expect("removed");
+            let (writer, _) = Writer::open(folder, &fingerprint).expect("opened");
+            fs::hard_link(&lock, folder.join(name)).expect("linked");
+            writer
+        });
+        let folder = folder.to_owned();
+        let let_in = move |writer: usize| {
+            fs::remove_file(&lock).expect("removed");
+            fs::hard_link(folder.join(format!("lock {writer}")), &lock).expect("linked");
+        };
+        (writers, let_in)
+    }
+
+    #[test]
+    fn of_two_writers_the_second_loses_nothing_of_the_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ([mut first, mut second], let_in) = two(folder.path());
+        let_in(0);
+        first.append(&one("a")).expect("appended");
+        let_in(1);
+        for error in [
+            second.append(&one("b")).map(drop).expect_err("outrun"),
+            second.remake_codes().expect_err("outrun"),
+        ] {
+            let message = error.to_string();
+            assert!(matches!(error, Error::Outrun { .. }), "{message}");
+            assert!(message.contains("another process writes"), "{message}");
+        }
+        let_in(0);
+        first.append(&one("c")).expect("appended");
+        let index = Index::open(folder.path(), &Fingerprint::new("m", 2)).expect("opened");
+        index.verify().expect("whole");
+        let found = ["a", "b", "c"].map(|id| index.contains(id));
+        assert_eq!(found, [true, false, true]);
+    }
+
+    /// The other has published while this one was writing.
+    #[test]
+    fn what_another_writer_has_published_is_not_published_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ([mut first, mut second], let_in) = two(folder.path());
+        let (prepared, _) = second.prepare(&one("b")).expect("a batch");
+        let_in(0);
+        first.append(&one("a")).expect("appended");
+        let published = fs::read(folder.path().join("commit")).expect("read");
+        let_in(1);
+        let error = second
+            .write(&prepared.expect("a change"))
+            .expect_err("outrun");
+        assert!(matches!(error, Error::Outrun { .. }), "{error}");
+        let now = fs::read(folder.path().join("commit")).expect("read");
+        assert_eq!(now, published);
+    }
 }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use medgemma_image::Resizer;
 use medgemma_tensor::Error as TensorError;
 
 use crate::error::Result;
@@ -27,7 +28,7 @@ impl MedSigLip {
     /// It is the BLAKE3 hash, in 64 hexadecimal digits, of name and content of the weights
     /// (`*.safetensors` and their index), of every `*config.json`, which image processing is one of,
     /// and of `tokenizer.json` and `spiece.model`, on which embeddings of texts depend. What
-    /// [`SiglipOptions`](crate::SiglipOptions) changed is not in it.
+    /// [`SiglipOptions`](crate::SiglipOptions) changed is not in it: [`MedSigLip::embedding_id`] has that too.
     ///
     /// Each call reads all files that were there when the model was loaded, as they are now: call it
     /// once, right after loading.
@@ -36,6 +37,30 @@ impl MedSigLip {
     /// [`Error::Tensor`](crate::Error::Tensor) naming a file that can no longer be read.
     pub fn checksum(&self) -> Result<String> {
         of(self.files())
+    }
+
+    /// What pictures' embeddings that are kept, or what was learnt from them, know this model by: equal where
+    /// embeddings may be compared, another where they are those of other weights or of pictures that were processed in
+    /// another way.
+    ///
+    /// It is [`MedSigLip::checksum`] where [`SiglipOptions`](crate::SiglipOptions) leaves processing as it is. Otherwise
+    /// it is the BLAKE3 hash of that text and of what is done, by name, such as
+    /// `\nresize=pil-bicubic\npad_to_square=true\ninterpolate=false\n`. How texts are normalised is chosen with each text and
+    /// is not in it.
+    ///
+    /// # Errors
+    /// As [`MedSigLip::checksum`], which says when to call it, too.
+    pub fn embedding_id(&self) -> Result<String> {
+        let checksum = self.checksum()?;
+        let (resize, pad) = (self.processor().resizer(), self.processor().pad_to_square());
+        let interpolate = self.interpolates();
+        if resize == Resizer::TfBilinear && !pad && !interpolate {
+            return Ok(checksum);
+        }
+        let all = format!(
+            "{checksum}\nresize={resize}\npad_to_square={pad}\ninterpolate={interpolate}\n"
+        );
+        Ok(blake3::hash(all.as_bytes()).to_string())
     }
 }
 

@@ -141,6 +141,7 @@
 //! | many of them, watched, stopped, each with a result of its own | [`MedSigLip::embed_each_image`], [`MedSigLip::embed_each_text`] |
 //! | a picture sorted into named classes | [`MedSigLip::classify_image`]; with prompts to each class, or many pictures, [`MedSigLip::embed_classes`] and [`MedSigLip::classify`]; [`Classification`], [`Calibration`] |
 //! | the same model known again | [`MedSigLip::checksum`], [`MedGemma::checksum`] |
+//! | embeddings that may be compared | [`MedSigLip::embedding_id`] |
 //! | labels of your own, learnt from embeddings | the crate `medgemma-probe`, which takes [`Embedding`]s as rows |
 //! | the classes and prompts that MedSigLIP was evaluated with | [`classes`] |
 //! | a log of what was asked and answered that cannot be changed unnoticed | [`audit`], [`LoadOptions::with_audit`] |

@@ -38,6 +38,7 @@ struct Inner {
     files: Vec<PathBuf>,
     encoder: DualEncoder,
     processor: ImageProcessor,
+    interpolate: bool,
     /// An error where the directory has none that is understood: ids then come from elsewhere, and it
     /// is texts that are refused.
     tokenizer: std::result::Result<SiglipTokenizer, Arc<TokenizerError>>,
@@ -118,6 +119,7 @@ impl MedSigLip {
             files,
             encoder,
             processor,
+            interpolate: options.interpolate,
             tokenizer,
             budget,
             report,
@@ -136,6 +138,11 @@ impl MedSigLip {
     /// The files that decide what the model computes.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.inner.files
+    }
+
+    /// Whether pixels of other sizes than the model's are encoded.
+    pub(crate) fn interpolates(&self) -> bool {
+        self.inner.interpolate
     }
 
     /// The part below: pixel tensors and ids in, tensors out, every stage to be seen.

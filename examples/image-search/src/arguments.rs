@@ -4,7 +4,7 @@ use std::fs::canonicalize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use medgemma::SiglipNormalization;
+use medgemma::{Resize, SiglipNormalization, SiglipOptions};
 
 /// The demonstration model of the zero-shot example.
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../zero-shot/model");
@@ -21,9 +21,25 @@ pub(crate) struct Arguments {
     /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
     #[arg(long, global = true, value_name = "NAME", default_value = "best")]
     pub(crate) device: String,
+    /// tf-bilinear, pil-bilinear, pil-bicubic, torchvision-bilinear, torchvision-bicubic; or pil or torchvision:
+    /// that backend of transformers with the filter that the directory's `resample` names. Of an index always the same
+    /// [default: as MedSigLIP was evaluated, tf-bilinear]
+    #[arg(long, global = true, value_name = "NAME")]
+    resize: Option<Resize>,
+    /// Centres pictures on a black square instead of stretching them, as Google trained. Of an index always or never.
+    #[arg(long, global = true)]
+    pad_to_square: bool,
 }
 
 impl Arguments {
+    pub(crate) fn load_options<'a>(&self) -> SiglipOptions<'a> {
+        let options = SiglipOptions::default().with_pad_to_square(self.pad_to_square);
+        match self.resize {
+            Some(resize) => options.with_resize(resize),
+            None => options,
+        }
+    }
+
     /// Whether the model is the one that ships, by whatever path.
     pub(crate) fn is_demonstration(&self) -> bool {
         canonicalize(&self.model)
@@ -49,6 +65,9 @@ pub(crate) struct IndexTask {
     /// Pictures that are published together: what a crash costs is at most one such batch.
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub(crate) batch: usize,
+    /// Threads that read and decode, each with a picture or two in memory [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
     /// Removes from the index the pictures, of any folder, that are not where they are recorded. Those on
     /// a disk that is not there are gone too; so is one of which only an equal file in another folder is
     /// left, until that folder is indexed again. Nothing is removed if a file could not be read.
@@ -64,8 +83,8 @@ pub(crate) struct QueryTask {
     /// What the pictures show; with --image, see --text-weight.
     #[arg(long, value_name = "TEXT", required_unless_present = "image")]
     pub(crate) text: Option<String>,
-    /// How the text is normalised: siglip-tokenizer, as in transformers, for which `<90` is `90`, or
-    /// tokenizer-json, as in Google's container, which keeps `/`, `<` and `>`.
+    /// How the text is normalised: siglip-tokenizer, as in transformers and Google's container, for which
+    /// `<90` is `90`, or tokenizer-json, as the published `tokenizer.json` says, which keeps `/`, `<` and `>`.
     #[arg(long, value_name = "NAME", default_value_t, requires = "text")]
     pub(crate) normalization: SiglipNormalization,
     /// A PNG or JPEG file that they are like.

@@ -12,9 +12,9 @@ use medgemma_search::{
     Error as IndexError, Fault, Fingerprint, Ingestion, Metadata, Skipped, SourceFile, Writer,
 };
 
-use crate::NOTICE;
 use crate::arguments::IndexTask;
 use crate::encoder::Encoder;
+use crate::{NOTICE, plain};
 
 /// Pictures in a row without an embedding that are skipped: one more, and the model is at fault.
 const FAILURES: usize = 16;
@@ -47,23 +47,18 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     let embed = |pictures: Vec<Pixels>| pictures.iter().map(&mut embed_one).collect();
     // Draws nothing unless standard error is a terminal.
     let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{msg}")?);
-    // The model embeds them one by one: each is progress.
-    let mut ingestion = Ingestion::new(&task.folder)
-        .with_batch(task.batch)
-        .with_step(1)
-        // What is longer would be read in vain.
-        .with_largest(limits.max_file_bytes);
-    ingestion.prune = task.prune;
+    // What is longer would be read in vain.
+    let ingestion = ingestion(task).with_largest(limits.max_file_bytes);
     let ingested = ingestion.run(&mut writer, decode, embed, |progress| {
         bar.set_message(progress.to_string());
         ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
     for skipped in &ingested.skipped {
-        writeln!(io::stderr(), "skipped {skipped}")?;
+        writeln!(io::stderr(), "skipped {}", plain(skipped))?;
     }
     for gone in ingested.gone.iter().take(GONE) {
-        writeln!(io::stderr(), "gone or changed {gone}")?;
+        writeln!(io::stderr(), "gone or changed {}", plain(gone))?;
     }
     if ingested.gone.len() > GONE {
         let more = ingested.gone.len() - GONE;
@@ -76,13 +71,27 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         };
         writeln!(io::stderr(), "{why}")?;
     }
-    writeln!(io::stdout(), "{ingested}; {} in the index", writer.len())?;
+    let (report, len) = (plain(&ingested), writer.len());
+    writeln!(io::stdout(), "{report}; {len} in the index")?;
     writeln!(io::stderr(), "{NOTICE}")?;
     let failed = |skipped: &Skipped| matches!(skipped.fault, Fault::Embed(_) | Fault::Vector);
     if ingested.added + ingested.known == 0 && ingested.skipped.iter().any(failed) {
         return Err("no picture could be embedded: look at the model".into());
     }
     Ok(())
+}
+
+/// What the command line asks for.
+fn ingestion(task: &IndexTask) -> Ingestion {
+    // The model embeds them one by one: each is progress.
+    let mut ingestion = Ingestion::new(&task.folder)
+        .with_batch(task.batch)
+        .with_step(1);
+    ingestion.prune = task.prune;
+    match task.threads {
+        Some(threads) => ingestion.with_threads(threads.into()),
+        None => ingestion,
+    }
 }
 
 /// Refuses what is no folder, or one that may not be read.
@@ -122,4 +131,30 @@ fn metadata(file: &SourceFile<'_>, image: &Image) -> Metadata {
         ("width".to_owned(), size[0].into()),
         ("height".to_owned(), size[1].into()),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use medgemma_search::Ingestion;
+
+    use super::ingestion;
+    use crate::arguments::{Arguments, Task};
+
+    #[test]
+    fn an_ingestion_is_as_the_options_say() {
+        let asked = |options: &[&str]| {
+            let words = [&["image-search", "index", "a", "--index", "b"], options].concat();
+            let arguments = Arguments::try_parse_from(words).expect("options");
+            let Task::Index(task) = arguments.task else {
+                panic!("another task");
+            };
+            ingestion(&task)
+        };
+        let plain = Ingestion::new("a").with_step(1);
+        assert_eq!(asked(&[]), plain);
+        let chosen = asked(&["--threads", "311", "--batch", "7"]);
+        assert_eq!(chosen, plain.clone().with_threads(311).with_batch(7));
+        assert_eq!(asked(&["--prune"]), plain.with_prune());
+    }
 }

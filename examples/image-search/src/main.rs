@@ -10,6 +10,7 @@ mod sheet;
 mod thumbnail;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
+            let _ = writeln!(io::stderr(), "error: {}", plain(told(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -48,6 +49,19 @@ fn told(error: &dyn Error) -> String {
     told
 }
 
+/// A text whose control characters are spelt out. In the name of a file they would act on the terminal: begin a line
+/// that nobody has written, or clear others.
+pub(crate) fn plain(text: impl Display) -> String {
+    let mut plain = String::new();
+    for letter in text.to_string().chars() {
+        match letter.is_control() {
+            true => plain.extend(letter.escape_default()),
+            false => plain.push(letter),
+        }
+    }
+    plain
+}
+
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.is_demonstration() {
         writeln!(io::stderr(), "{DEMONSTRATION}")?;
@@ -60,7 +74,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         Task::Query(task) => &task.index,
     };
-    let encoder = Encoder::load(&arguments.model, &arguments.device.parse()?, index)?;
+    let encoder = Encoder::load(arguments, index)?;
     match &arguments.task {
         Task::Index(task) => ingest::run(task, &encoder),
         Task::Query(task) => query::run(task, &encoder),

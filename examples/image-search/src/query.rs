@@ -4,14 +4,14 @@ use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
 
-use medgemma::Image;
+use medgemma::{Image, SiglipNormalization};
 use medgemma_search::{Cpu, Filter, Hit, Index, Ingestion, Query, Value};
 
-use crate::NOTICE;
 use crate::arguments::QueryTask;
 use crate::encoder::Encoder;
 use crate::place::Place;
 use crate::sheet::sheet;
+use crate::{NOTICE, plain};
 
 pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let index = Index::open(&task.index, &encoder.fingerprint)?;
@@ -20,7 +20,8 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     if let Some(text) = &task.text {
         let embedding = encoder
             .embed_text(text, task.normalization)
-            .map_err(advised)?;
+            .map_err(advised)?
+            .ok_or_else(|| empty(text, task.normalization))?;
         wanted.push((embedding, task.text_weight));
     }
     if let Some(path) = &task.image {
@@ -44,7 +45,7 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     for hit in hits {
         // The whole file is read.
         let place = Place::of(&hit);
-        let (score, file) = (hit.score, text(&hit, Ingestion::FILE));
+        let (score, file) = (hit.score, plain(text(&hit, Ingestion::FILE)));
         writeln!(out, "{score:>10.4}  {file}{}", place.remark())?;
         placed.push((place, hit));
     }
@@ -64,6 +65,13 @@ fn advised(error: medgemma::Error) -> Box<dyn Error> {
         .into(),
         other => other.into(),
     }
+}
+
+/// Said of a text that would find anything.
+fn empty(text: &str, normalization: SiglipNormalization) -> String {
+    format!(
+        "--text: expected words, found {text:?}, of which --normalization {normalization} leaves nothing; say in words what the pictures show"
+    )
 }
 
 /// All conditions. On the command line 512 may be a text or a number: both are looked for; so are a name

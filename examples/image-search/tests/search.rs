@@ -239,6 +239,31 @@ fn bad_files_are_listed_and_names_are_only_text() {
     );
     let html = fs::read_to_string(&page).expect("a page");
     assert!(html.contains("<p>no picture: "), "{html}");
+
+    // Nor does a name act on the terminal. Not every file system takes such.
+    if cfg!(unix) {
+        let pictures = folder.path().join("control");
+        fs::create_dir(&pictures).expect("a folder");
+        let chest = Path::new(PICTURES).join(CHEST);
+        fs::copy(chest, pictures.join("a\nb\u{1b}[2J.png")).expect("copied");
+        fs::write(pictures.join("c\nd.png"), "no picture").expect("written");
+        fs::write(pictures.join("e.f\ng"), "no picture").expect("written");
+        let index = folder.path().join("other").display().to_string();
+        let (report, errors) = said(&["index", &pictures.display().to_string(), "--index", &index]);
+        assert!(
+            report.contains("(.f\\ng)") && report.lines().count() == 1,
+            "{report}"
+        );
+        assert!(errors.contains("c\\nd.png: cannot be decoded"), "{errors}");
+        let files = found(&index, &["--text", text]).0;
+        assert_eq!(files, ["a\\nb\\u{1b}[2J.png"]);
+        let none = ["query", "--index", &index, "--image", "no\nne.png"];
+        let (_, _, errors) = outcome(program(&none));
+        assert!(errors.contains("no\\nne.png"), "{errors}");
+        fs::remove_file(pictures.join("a\nb\u{1b}[2J.png")).expect("removed");
+        let (_, errors) = said(&["index", &pictures.display().to_string(), "--index", &index]);
+        assert!(errors.contains("a\\nb\\u{1b}[2J.png\n"), "{errors}");
+    }
 }
 
 #[test]
@@ -511,6 +536,11 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         !Path::new(&index).exists(),
         "an index was made for no folder"
     );
+    fails(
+        &["index", ".", "--index", &index, "--threads", "0"],
+        2,
+        "--threads",
+    );
     // Before the model is looked at, which is not there.
     let neither = ["index", "no-such-folder", "--model", "no-model"];
     fails(&[&neither[..], &["--index", &index]].concat(), 1, "FOLDER");
@@ -562,6 +592,7 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         "--image",
     );
 
+    let padded = folder.path().join("padded").display().to_string();
     said(&["index", PICTURES, "--index", &index]);
     let long = "lung ".repeat(80);
     let long = ["query", "--index", &index, "--text", &long];
@@ -572,6 +603,22 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         1,
         "none.png",
     );
+    // Nothing of these is left to the model; of the last one only in one of the two normalisations.
+    let json = ["--normalization", "tokenizer-json"];
+    let picture = format!("{PICTURES}/{CHEST}");
+    for text in ["", " ", "???", "+", " ? ", "<"] {
+        let asked = ["query", "--index", &index, "--text", text];
+        let found = format!(
+            "--text: expected words, found {text:?}, of which --normalization siglip-tokenizer leaves nothing"
+        );
+        fails(&asked, 1, &found);
+        fails(&[&asked[..], &["--image", &picture]].concat(), 1, &found);
+        let asked = [&asked[..], &json].concat();
+        match text {
+            "<" => drop(said(&asked)),
+            _ => fails(&asked, 1, "--normalization tokenizer-json leaves nothing"),
+        }
+    }
     // The shipped model, trained on by one bit.
     let other = folder.path().join("model");
     fs::create_dir(&other).expect("a folder");
@@ -588,4 +635,14 @@ fn what_cannot_be_done_is_an_error_that_says_why() {
         "query", "--index", &index, "--image", &picture, "--model", &other,
     ];
     fails(&arguments, 1, "embeddings of different models cannot");
+    // The shipped model, which sees pictures in another way, before and after its own way is kept beside the index.
+    for other in [&["--resize", "pil-bicubic"][..], &["--pad-to-square"]] {
+        let arguments = [&arguments[..5], other].concat();
+        fails(&arguments, 1, "embeddings of different models cannot");
+        said(&arguments[..5]);
+    }
+    said(&[&arguments[..5], &["--resize", "tf-bilinear"]].concat());
+    let padded = ["index", PICTURES, "--index", &padded, "--pad-to-square"];
+    assert!(said(&padded).0.starts_with("18 pictures: 18 added"));
+    assert!(said(&padded).0.starts_with("18 pictures: 0 added"));
 }

@@ -4,6 +4,7 @@ use std::fs::canonicalize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use medgemma::{Resize, SiglipOptions};
 use medgemma_probe::{Bootstrap, ClassWeights, FitOptions};
 
 /// The dual encoder that ships with the example zero-shot.
@@ -39,6 +40,10 @@ pub(crate) struct Fit {
     /// Where to save the probe [default: nowhere]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Where embeddings are kept: what is there is not embedded again, by a later run or one that goes on after an
+    /// end [default: nowhere]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) embeddings: Option<PathBuf>,
     /// How often each picture fitted to is seen: once whole, the other times a part of it.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) crops: u16,
@@ -87,6 +92,14 @@ pub(crate) struct EncoderArguments {
     /// best, cpu, ndarray, wgpu, wgpu:software or cuda:N, of those compiled in.
     #[arg(long, value_name = "NAME", default_value = "best")]
     pub(crate) device: String,
+    /// tf-bilinear, pil-bilinear, pil-bicubic, torchvision-bilinear, torchvision-bicubic; or pil or torchvision:
+    /// that backend of transformers with the filter that the directory's `resample` names
+    /// [default: as MedSigLIP was evaluated, tf-bilinear]
+    #[arg(long, value_name = "NAME")]
+    resize: Option<Resize>,
+    /// Centres pictures on a black square instead of stretching them, as Google trained.
+    #[arg(long)]
+    pad_to_square: bool,
 }
 
 /// Refused here, before any picture is embedded.
@@ -108,6 +121,14 @@ fn penalty(text: &str) -> Result<f64, String> {
 }
 
 impl EncoderArguments {
+    pub(crate) fn load_options<'a>(&self) -> SiglipOptions<'a> {
+        let options = SiglipOptions::default().with_pad_to_square(self.pad_to_square);
+        match self.resize {
+            Some(resize) => options.with_resize(resize),
+            None => options,
+        }
+    }
+
     /// Whether the model is the one that ships, by whatever path.
     pub(crate) fn is_demonstration(&self) -> bool {
         canonicalize(&self.model)

@@ -4,8 +4,13 @@ use std::error::Error;
 use std::path::Path;
 
 use medgemma::{Device, Embedding, Image, MedSigLip};
+use medgemma_image::Crop;
 
-/// A SigLIP model and its checksum.
+use crate::arguments::EncoderArguments;
+use crate::samples::Embedded;
+use crate::told;
+
+/// A SigLIP model and what its embeddings are known by.
 pub(crate) struct Encoder {
     model: MedSigLip,
     id: String,
@@ -13,16 +18,36 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// Loads a model directory.
-    pub(crate) fn load(dir: &Path, device: &str) -> Result<Self, Box<dyn Error>> {
-        let device: Device = device.parse()?;
-        let model = MedSigLip::load(dir, &device)?;
-        let id = model.checksum()?;
+    pub(crate) fn load(arguments: &EncoderArguments) -> Result<Self, Box<dyn Error>> {
+        let device: Device = arguments.device.parse()?;
+        let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
+        let id = model.embedding_id()?;
         Ok(Self { model, id })
     }
 
-    /// The same for the same model, wherever it lies.
+    /// The same for the same model, wherever it lies, and the same processing of pictures.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Numbers of an embedding.
+    pub(crate) fn dimension(&self) -> usize {
+        self.model.config().embedding_size()
+    }
+
+    /// What the model sees in parts of the picture at `path`, which an error names; `None` is all of it.
+    pub(crate) fn embed_parts(
+        &self,
+        path: &Path,
+        image: &Image,
+        parts: &[Option<Crop>],
+    ) -> Embedded {
+        let embed = |part: &Option<Crop>| match part {
+            None => self.embed(image.clone()),
+            Some(crop) => self.embed(image.cropped(*crop)?),
+        };
+        let embedded = parts.iter().map(embed).collect::<medgemma::Result<_>>();
+        embedded.map_err(|error| format!("{}: {}", path.display(), told(&error)))
     }
 
     /// What the model sees in a picture.

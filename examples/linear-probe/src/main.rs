@@ -4,9 +4,12 @@
 mod arguments;
 mod encoder;
 mod judge;
+mod kept;
+mod records;
 mod samples;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +17,10 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command, Fit, Predict};
 use clap::Parser;
 use encoder::Encoder;
+use indicatif::{ProgressBar, ProgressStyle};
+use kept::Kept;
 use medgemma::Image;
+use medgemma_image::Crop;
 use medgemma_probe::Probe;
 use samples::Samples;
 use tempfile::NamedTempFile;
@@ -36,7 +42,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
+            let _ = writeln!(io::stderr(), "error: {}", plain(told(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -56,6 +62,19 @@ pub(crate) fn told(error: &dyn Error) -> String {
     told
 }
 
+/// A text whose control characters are spelt out. In the name of a file they would act on the terminal: begin a line
+/// that nobody has written, or clear others.
+pub(crate) fn plain(text: impl Display) -> String {
+    let mut plain = String::new();
+    for letter in text.to_string().chars() {
+        match letter.is_control() {
+            true => plain.extend(letter.escape_default()),
+            false => plain.push(letter),
+        }
+    }
+    plain
+}
+
 fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     // What can be refused is refused before the pictures are embedded, which takes longest.
     let samples = Samples::read(&arguments.csv, arguments.seed)?;
@@ -65,18 +84,27 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     }
     samples.check_files()?;
     let encoder = load(&arguments.encoder)?;
+    let kept = arguments.embeddings.as_deref();
+    let mut kept = kept.map(|dir| Kept::open(dir, &encoder)).transpose()?;
+    // Draws nothing unless standard error is a terminal.
+    let style = ProgressStyle::with_template("[{bar:20}] {pos} of {len} pictures, {eta} left")?;
+    let bar = ProgressBar::new(samples.len() as u64).with_style(style);
     let mut left_out = 0;
-    let tell = |error: &str| {
-        left_out += 1;
-        // Said at once: the run may last.
-        let _ = writeln!(io::stderr(), "left out: {error}");
+    let seen = |seen: Result<(), &str>| {
+        if let Err(error) = seen {
+            left_out += 1;
+            // Said at once: the run may last.
+            let told = || drop(writeln!(io::stderr(), "left out: {}", plain(error)));
+            bar.suspend(told);
+        }
+        bar.inc(1);
     };
-    let (train, test) = samples.embed(
-        |image| encoder.embed(image),
-        arguments.crops,
-        arguments.seed,
-        tell,
-    )?;
+    let encode = |path: &Path, image: &Image, parts: &[Option<Crop>]| match &mut kept {
+        Some(kept) => kept.embed_parts(&encoder, path, image, parts),
+        None => Ok(encoder.embed_parts(path, image, parts)),
+    };
+    let (train, test) = samples.embed(encode, arguments.crops, arguments.seed, seen)?;
+    bar.finish_and_clear();
     let fitted = Probe::fit_classes(
         &samples.labels,
         &train.rows,
@@ -90,6 +118,9 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
             "pictures left out, since they cannot be read or embedded: {left_out}"
         )?;
     }
+    if let Some(Kept { made, found, .. }) = &kept {
+        writeln!(out, "embeddings: {made} made, {found} kept from before")?;
+    }
     writeln!(out, "fitted to {train}")?;
     if !fitted.converged() {
         writeln!(out, "The fit has not arrived: {:?}", fitted.convergence[0])?;
@@ -99,7 +130,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     let mut unsaved = None;
     if let Some(path) = &arguments.out {
         match probe.save(path) {
-            Ok(()) => writeln!(out, "saved to {}", path.display())?,
+            Ok(()) => writeln!(out, "saved to {}", plain(path.display()))?,
             // The pictures have taken hours: what they have shown is told first.
             Err(error) => unsaved = Some(error),
         }
@@ -153,12 +184,12 @@ fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {
     for path in &arguments.images {
         match answer(path, &encoder, &probe) {
             Ok(probabilities) => {
-                writeln!(out, "{}", path.display())?;
+                writeln!(out, "{}", plain(path.display()))?;
                 judge::write_answer(&mut out, &probe, &probabilities)?;
             }
             Err(error) => {
                 unanswered += 1;
-                let _ = writeln!(io::stderr(), "not answered: {error}");
+                let _ = writeln!(io::stderr(), "not answered: {}", plain(error));
             }
         }
     }
@@ -184,5 +215,5 @@ fn load(arguments: &arguments::EncoderArguments) -> Result<Encoder, Box<dyn Erro
     if arguments.is_demonstration() {
         writeln!(io::stderr(), "{DEMONSTRATION}\n")?;
     }
-    Encoder::load(&arguments.model, &arguments.device)
+    Encoder::load(arguments)
 }

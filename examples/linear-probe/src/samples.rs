@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use medgemma::{Embedding, Image};
@@ -10,8 +11,8 @@ use medgemma_image::Crop;
 use medgemma_probe::split_by_group;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
-use serde::Deserialize;
 
+use crate::records::{self, Record, Side};
 use crate::told;
 
 /// The share of pictures' groups to judge by where the file does not part them.
@@ -23,22 +24,8 @@ const SMALLEST_CROP: f64 = 0.3;
 /// Files that a message names at most.
 const NAMED: usize = 10;
 
-/// A line of the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    path: PathBuf,
-    label: String,
-    split: Option<Side>,
-    group: Option<String>,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum Side {
-    Train,
-    Test,
-}
+/// Embeddings of parts of a picture, or why there are none, with its name.
+pub(crate) type Embedded = Result<Vec<Embedding>, String>;
 
 /// Labelled pictures, not read yet.
 pub(crate) struct Samples {
@@ -110,22 +97,17 @@ impl fmt::Display for Part {
 impl Samples {
     /// Reads the file. Without a column group each picture is one of its own.
     pub(crate) fn read(csv: &Path, seed: u64) -> Result<Self, Box<dyn Error>> {
-        let named = |error: csv::Error| format!("{}: {}", csv.display(), told(&error));
-        let mut reader = csv::Reader::from_path(csv).map_err(named)?;
-        let records = reader.deserialize().collect::<Result<Vec<Record>, _>>();
-        let records = records.map_err(named)?;
+        let records = records::read(csv)?;
         let folder = csv.parent().unwrap_or(Path::new("."));
         let labels: BTreeSet<&String> = records.iter().map(|record| &record.label).collect();
         let labels: Vec<String> = labels.into_iter().cloned().collect();
         let mut numbers = BTreeMap::new();
         let mut groups = Vec::new();
-        for record in &records {
-            let name = match &record.group {
-                Some(group) => group.clone(),
-                None => record.path.display().to_string(),
-            };
-            let next = numbers.len();
-            groups.push(*numbers.entry(name).or_insert(next));
+        for (number, record) in records.iter().enumerate() {
+            groups.push(match &record.group {
+                Some(group) => *numbers.entry(group).or_insert(number),
+                None => number,
+            });
         }
         let sides = sides(&records, &groups, seed)?;
         let pictures = records.iter().zip(groups).zip(sides);
@@ -149,9 +131,9 @@ impl Samples {
             return Ok(());
         }
         let (count, all) = (gone.len(), self.pictures.len());
-        let named = gone[..count.min(NAMED)].join("\n  ");
+        let named = gone[..count.min(NAMED)].join("`, `");
         Err(format!(
-            "column path: expected {all} pictures, {count} of them are not there; paths start from the file's folder:\n  {named}"
+            "column path: expected {all} pictures, {count} of them are not there; paths start from the file's folder, look for `{named}`"
         ))
     }
 
@@ -190,16 +172,26 @@ impl Samples {
         pictures
     }
 
+    /// Pictures of both sides.
+    pub(crate) fn len(&self) -> usize {
+        self.pictures.len()
+    }
+
     /// Embeds pictures: those to fit to whole and in `crops` − 1 parts, those to judge by whole, as a picture is that
-    /// the probe is asked about later. One that cannot be read or embedded is told to `left_out` and passed over:
-    /// embedding the others has taken hours, perhaps. It is an error once a label has none left to fit to.
-    pub(crate) fn embed(
+    /// the probe is asked about later. `encode` makes embeddings of parts of a picture, `None` being all of it; its
+    /// inner error is one of the picture, the outer one ends the run. `seen` is told of each picture that it was seen,
+    /// or why it could not be read or embedded: such a one is passed over, since embedding the others has taken hours,
+    /// perhaps. It is an error once a label has none left to fit to.
+    pub(crate) fn embed<E>(
         &self,
-        encode: impl Fn(Image) -> medgemma::Result<Embedding>,
+        mut encode: impl FnMut(&Path, &Image, &[Option<Crop>]) -> Result<Embedded, E>,
         crops: u16,
         seed: u64,
-        mut left_out: impl FnMut(&str),
-    ) -> Result<(Part, Part), String> {
+        mut seen: impl FnMut(Result<(), &str>),
+    ) -> Result<(Part, Part), Box<dyn Error>>
+    where
+        Box<dyn Error>: From<E>,
+    {
         let mut parts = (Part::default(), Part::default());
         let mut left = self.fitted();
         let mut random = ChaCha12Rng::seed_from_u64(seed);
@@ -208,15 +200,27 @@ impl Samples {
                 Side::Train => (&mut parts.0, crops),
                 Side::Test => (&mut parts.1, 1),
             };
-            match seen(&picture.path, times, &mut random, &encode) {
-                Ok(seen) => part.add(picture, seen),
+            // This error names its file.
+            let embedded = match Image::open(&picture.path) {
+                Ok(image) => {
+                    let crops = (1..times).map(|_| Some(drawn(&image, &mut random)));
+                    let views: Vec<_> = iter::once(None).chain(crops).collect();
+                    encode(&picture.path, &image, &views)?
+                }
+                Err(error) => Err(told(&error)),
+            };
+            match embedded {
+                Ok(embedded) => {
+                    part.add(picture, embedded);
+                    seen(Ok(()));
+                }
                 Err(error) => {
-                    left_out(&error);
+                    seen(Err(&error));
                     if picture.side == Side::Train {
                         left[picture.class] -= 1;
                     }
                     if left[picture.class] == 0 {
-                        return Err(self.unreadable(picture.class));
+                        return Err(self.unreadable(picture.class).into());
                     }
                 }
             }
@@ -247,34 +251,12 @@ fn sides(records: &[Record], groups: &[usize], seed: u64) -> Result<Vec<Side>, B
         }
         return Ok(given);
     }
-    if records.iter().any(|record| record.split.is_some()) {
-        return Err("either every picture or none has a split, train or test".into());
-    }
     let split = split_by_group(groups, TEST_SHARE, seed)?;
     let mut sides = vec![Side::Train; records.len()];
     for picture in split.test {
         sides[picture] = Side::Test;
     }
     Ok(sides)
-}
-
-/// A picture whole, and as often as to make up `times` in part; an error names the file.
-fn seen(
-    path: &Path,
-    times: u16,
-    random: &mut ChaCha12Rng,
-    encode: impl Fn(Image) -> medgemma::Result<Embedding>,
-) -> Result<Vec<Embedding>, String> {
-    // This one names its file, those of a picture in memory know none.
-    let image = Image::open(path).map_err(|error| told(&error))?;
-    let named = |error: medgemma::Error| format!("{}: {}", path.display(), told(&error));
-    let mut all = vec![encode(image.clone()).map_err(named)?];
-    for _ in 1..times {
-        let part = image.cropped(drawn(&image, random));
-        let part = part.map_err(|error| named(error.into()))?;
-        all.push(encode(part).map_err(named)?);
-    }
-    Ok(all)
 }
 
 /// A rectangle within the picture.
@@ -302,11 +284,26 @@ fn drawn(image: &Image, random: &mut ChaCha12Rng) -> Crop {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     use medgemma::{Embedding, Image};
+    use medgemma_image::Crop;
 
-    use super::{Picture, Samples, Side};
+    use super::{Embedded, Picture, Samples, Side};
+
+    /// Views one by one, with an error that names the picture.
+    fn each(
+        mut encode: impl FnMut(Image) -> medgemma::Result<Embedding>,
+    ) -> impl FnMut(&Path, &Image, &[Option<Crop>]) -> Result<Embedded, String> {
+        move |path, image, views| {
+            let view = |view: &Option<Crop>| match view {
+                None => encode(image.clone()),
+                Some(crop) => encode(image.cropped(*crop)?),
+            };
+            let embedded = views.iter().map(view).collect::<medgemma::Result<_>>();
+            Ok(embedded.map_err(|error| format!("{}: {error}", path.display())))
+        }
+    }
 
     const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../report/images/");
 
@@ -338,7 +335,8 @@ mod tests {
             let count = sizes.borrow().len();
             Embedding::new(vec![1.0, 1.0 / count as f32])
         };
-        let found = samples().embed(encode, 3, 0, |error| panic!("{error}"));
+        let seen = |seen: Result<(), &str>| seen.expect("pictures that are there");
+        let found = samples().embed(each(encode), 3, 0, seen);
         let (train, test) = found.expect("pictures that are there");
         assert_eq!(train.to_string(), "pictures: 3, groups: 2, crops: 9");
         assert_eq!(test.to_string(), "pictures: 1, groups: 1");
@@ -369,9 +367,12 @@ mod tests {
                 let damaged = bad.contains(&count.borrow());
                 Embedding::new(vec![if damaged { f32::NAN } else { 1.0 }])
             };
-            let tell = |error: &str| told.borrow_mut().push(error.to_owned());
-            let found = samples().embed(encode, 2, 0, tell);
+            let seen = |seen: Result<(), &str>| {
+                told.borrow_mut().extend(seen.err().map(str::to_owned));
+            };
+            let found = samples().embed(each(encode), 2, 0, seen);
             let found = found.map(|(train, test)| (train.to_string(), test.rows.len()));
+            let found = found.map_err(|error| error.to_string());
             (found, told.into_inner())
         };
         // The second view of the coins: nothing of that picture is kept.

@@ -131,6 +131,53 @@ fn equal_seeds_give_equal_files_and_a_wanted_sensitivity_other_thresholds() {
     assert_ne!(thresholds(&sensitive), thresholds(&text(&first)));
 }
 
+#[test]
+fn what_was_embedded_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (kept, probe) = (folder.path().join("kept"), folder.path().join("probe.json"));
+    let asked = ["--crops", "3", "--embeddings", path(&kept)];
+    let fit = |more: &[&str]| {
+        let told = answer(&[&asked[..], &["--out", path(&probe)], more].concat());
+        let (first, rest) = told.split_once('\n').expect("lines");
+        let (first, rest) = (first.to_owned(), rest.to_owned());
+        (first, rest, fs::read(&probe).expect("a probe"))
+    };
+    // Eleven pictures three times, seven once.
+    let (first, rest, saved) = fit(&[]);
+    assert_eq!(first, "embeddings: 40 made, 0 kept from before");
+    let again = "embeddings: 0 made, 40 kept from before".to_owned();
+    assert_eq!(fit(&[]), (again, rest.clone(), saved));
+    // As they are without being kept, but for the last bit.
+    let plain = answer(&["--crops", "3", "--out", path(&probe)]);
+    assert_eq!(plain, rest);
+    // Other parts, of the same pictures.
+    assert_eq!(
+        fit(&["--seed", "1"]).0,
+        "embeddings: 22 made, 18 kept from before"
+    );
+    // A copy of a picture is the same picture, one with another content at its place is not.
+    let csv = folder.path().join("pictures.csv");
+    let images = format!("{HERE}/../report/images");
+    let lines = "path,label,split\na.png,a,train\nb.png,b,train\n";
+    fs::write(&csv, lines).expect("a file");
+    let copy = |from: &str, to: &str| {
+        fs::copy(format!("{images}/{from}"), folder.path().join(to)).expect("copied");
+    };
+    copy("chest.png", "a.png");
+    copy("held-out/coins.png", "b.png");
+    let asked = ["--csv", path(&csv), "--crops", "1", "--embeddings"];
+    let asked = [&asked[..], &[path(&kept)]].concat();
+    assert!(answer(&asked).starts_with("embeddings: 0 made, 2 kept"));
+    let mut other = fs::read(folder.path().join("b.png")).expect("a picture");
+    // Behind the end of a PNG nobody looks.
+    other.push(0);
+    fs::write(folder.path().join("b.png"), other).expect("written");
+    assert!(answer(&asked).starts_with("embeddings: 1 made, 1 kept"));
+
+    let error = refused(&[&asked[..], &["--pad-to-square"]].concat());
+    assert!(error.contains("embeddings of different models"), "{error}");
+}
+
 /// Parts of a picture are less sure than it is whole: were they judged, the threshold would be another.
 #[test]
 fn a_threshold_is_taken_from_pictures_as_they_are_asked_about() {
@@ -180,6 +227,35 @@ fn one_picture_that_cannot_be_read_leaves_the_others_answered() {
         "{error}"
     );
     assert!(error.contains("2 of 3 pictures"), "{error}");
+
+    // A name does not act on the terminal. Not every file system takes such.
+    if cfg!(unix) {
+        let (odd, out) = (
+            folder.path().join("a\nb.png"),
+            folder.path().join("c\nd.json"),
+        );
+        fs::copy(&chest, &odd).expect("copied");
+        let output = run(&["predict", "--probe", path(&probe), path(&odd), "e\nf.png"]);
+        let (told, error) = (text(&output.stdout), text(&output.stderr));
+        assert!(told.contains("a\\nb.png\n"), "{told}");
+        assert!(error.contains("\nnot answered: e\\nf.png: "), "{error}");
+        let csv = folder.path().join("odd.csv");
+        let coins = format!("{HERE}/../report/images/held-out/coins.png");
+        fs::write(folder.path().join("g\nh.png"), "no picture").expect("a file");
+        let lines = |more: &str| {
+            let lines = format!("path,label,split\n{chest},a,train\n{coins},b,train\n{more}");
+            fs::write(&csv, lines).expect("a file");
+        };
+        lines("\"g\nh.png\",a,train\n");
+        let asked = ["--csv", path(&csv), "--crops", "1", "--out", path(&out)];
+        let output = run(&asked);
+        let (told, error) = (text(&output.stdout), text(&output.stderr));
+        assert!(told.contains("c\\nd.json\n"), "{told}");
+        assert!(error.contains("g\\nh.png: "), "{error}");
+        lines("\"i\nj.png\",a,train\n");
+        let error = refused(&asked);
+        assert!(error.contains("i\\nj.png"), "{error}");
+    }
 }
 
 #[test]
@@ -203,6 +279,15 @@ fn a_probe_of_another_encoder_is_refused() {
         !error.contains("NOT MedSigLIP"),
         "said of the shipped model only: {error}"
     );
+    // Of the same weights, pictures that are seen in another way.
+    let asked = ["predict", "--probe", path(&probe), &chest];
+    for other in [&["--resize", "pil-bicubic"][..], &["--pad-to-square"]] {
+        let error = refused(&[&asked[..], other].concat());
+        assert!(error.contains("different encoders"), "{error}");
+    }
+    answer(&[&asked[..], &["--resize", "tf-bilinear"]].concat());
+    answer(&["--crops", "1", "--pad-to-square", "--out", path(&probe)]);
+    answer(&[&asked[..], &["--pad-to-square"]].concat());
 }
 
 /// Nothing to judge by is no fault: a probe that was judged may be fitted to all pictures in the end.
@@ -435,6 +520,23 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
         "{table}"
     );
 
+    // Spaces around a field are no part of it.
+    let file = csv(&[
+        "path , label,split,group",
+        "IMAGES/chest.png ,a ,train ,1",
+        "IMAGES/held-out/coins.png, a, train, 1 ",
+        "IMAGES/held-out/rocket.png,b,train,2",
+    ]);
+    let table = answer(&["--csv", path(&file), "--crops", "1"]);
+    assert!(
+        table.contains("fitted to pictures: 3, groups: 2\n"),
+        "{table}"
+    );
+    let probe = folder.path().join("probe.json");
+    answer(&["--csv", path(&file), "--crops", "1", "--out", path(&probe)]);
+    let probe = fs::read_to_string(probe).expect("a probe");
+    assert!(probe.contains("\"labels\":[\"a\",\"b\"]"), "{probe}");
+
     for (lines, expected) in [
         (
             vec![
@@ -452,7 +554,29 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
                 "IMAGES/chest.png,a,train",
                 "IMAGES/held-out/coins.png,b,",
             ],
-            "either every picture or none",
+            "pictures.csv: column split: expected it filled in for either every picture or none, found it in line 2 and blank in line 3",
+        ),
+        (
+            vec![
+                "path,label,split,group",
+                "IMAGES/chest.png,a,train, ",
+                "IMAGES/held-out/coins.png,b,train,2",
+            ],
+            "column group: expected it filled in for either every picture or none, found it in line 3 and blank in line 2",
+        ),
+        (
+            vec![
+                "path,label,split",
+                "IMAGES/chest.png,a,train",
+                "IMAGES/held-out/coins.png,b,train",
+                "",
+                "IMAGES/held-out/../chest.png,a,test",
+            ],
+            "found `IMAGES/chest.png` in line 2 and `IMAGES/held-out/../chest.png` in line 5, which are one file",
+        ),
+        (
+            vec!["path,label", "none.png,a", "./none.png,b"],
+            "found `none.png` in line 2 and `./none.png` in line 3, which are one file",
         ),
         (
             vec![

@@ -24,6 +24,8 @@ pub(crate) struct Panel {
 /// The longer side of an image in the chart, in pixels.
 const PICTURE: u32 = 300;
 const MARGIN: u32 = 20;
+/// Panels of a chart: all of it is one bitmap, and each panel a megabyte of that.
+pub(crate) const MOST: usize = 100;
 /// Height of a class's line.
 const LINE: u32 = 28;
 /// Width of a bar of probability 1.
@@ -54,18 +56,20 @@ pub(crate) fn thumbnail(image: &Image) -> Result<Image> {
 pub(crate) fn draw(panels: &[Panel], by: Probability, threshold: f32, notice: &str) -> RgbImage {
     let layout = Layout::of(panels);
     let notice = wrapped(notice, (layout.width - 2 * MARGIN) / LETTER);
-    let heights: Vec<u32> = panels.iter().map(height).collect();
-    let height = heights.iter().sum::<u32>() + length(notice.len()) * LINE + 2 * MARGIN;
+    let letters = (layout.width - layout.labels - MARGIN) / LETTER;
+    let decision = |panel: &Panel| wrapped(&table::decision(&panel.found, by, threshold), letters);
+    let decisions: Vec<Vec<String>> = panels.iter().map(decision).collect();
+    let each = || panels.iter().zip(&decisions);
+    let heights = each().map(|(panel, decision)| height(panel, decision));
+    let height = heights.sum::<u32>() + length(notice.len()) * LINE + 2 * MARGIN;
     let mut canvas = Canvas(RgbImage::from_pixel(layout.width, height, rgb(GROUND)));
     let mut y = MARGIN;
-    for (panel, height) in panels.iter().zip(heights) {
+    for (panel, decision) in each() {
         canvas.panel(panel, &layout, y, by, threshold);
-        y += height;
+        canvas.lines(decision, layout.labels, y + lines(panel) * LINE);
+        y += self::height(panel, decision);
     }
-    for line in notice {
-        canvas.text(&line, MARGIN, y, INK);
-        y += LINE;
-    }
+    canvas.lines(&notice, MARGIN, y);
     canvas.0
 }
 
@@ -93,10 +97,15 @@ impl Layout {
     }
 }
 
-/// Of a panel: its image or its lines, those of heading and decision among them, and a margin.
-fn height(panel: &Panel) -> u32 {
-    let lines = length(panel.found.scores().len()) + 2;
+/// Of a panel: its image or its lines, those of the decision among them, and a margin.
+fn height(panel: &Panel, decision: &[String]) -> u32 {
+    let lines = lines(panel) + length(decision.len());
     PICTURE.max(lines * LINE) + MARGIN
+}
+
+/// Lines above the decision: the heading and one for each class.
+fn lines(panel: &Panel) -> u32 {
+    length(panel.found.scores().len()) + 1
 }
 
 struct Canvas(RgbImage);
@@ -116,8 +125,13 @@ impl Canvas {
             self.text(&table::figures(score), layout.figures, y, INK);
             y += LINE;
         }
-        let decision = table::decision(&panel.found, by, threshold);
-        self.text(&decision, layout.labels, y, INK);
+    }
+
+    /// Lines one under another.
+    fn lines(&mut self, lines: &[String], x: u32, top: u32) {
+        for (line, y) in lines.iter().zip((top..).step_by(LINE as usize)) {
+            self.text(line, x, y, INK);
+        }
     }
 
     /// A thumbnail at a place.
@@ -215,9 +229,9 @@ fn wrapped(text: &str, letters: u32) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use medgemma::Image;
+    use medgemma::{Classification, Image, Probability};
 
-    use super::{shortened, thumbnail, wrapped};
+    use super::{INK, LINE, MARGIN, PICTURE, Panel, draw, rgb, shortened, thumbnail, wrapped};
 
     /// Of a run over thousands of pictures no more is kept.
     #[test]
@@ -230,6 +244,38 @@ mod tests {
             let image = Image::from_gray8(width, height, vec![7; width * height])?;
             let thumbnail = thumbnail(&image)?;
             assert_eq!([thumbnail.width(), thumbnail.height()], shown);
+        }
+        Ok(())
+    }
+
+    /// What does not fit beside the picture stands under it, and the panel is as much longer.
+    #[test]
+    fn a_decision_is_wrapped_and_has_room() -> medgemma::Result<()> {
+        let drawn = |name: &str, classes: usize| {
+            let mut labels: Vec<String> = (1..classes).map(|n| n.to_string()).collect();
+            labels.push(name.to_owned());
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            let mut logits = vec![0.0; classes];
+            logits[classes - 1] = 9.0;
+            let panel = Panel {
+                thumbnail: Image::from_gray8(2, 2, vec![255; 4])?,
+                found: Classification::from_logits(&labels, &logits)?,
+            };
+            medgemma::Result::Ok(draw(&[panel], Probability::Softmax, 0.5, "notice"))
+        };
+        let words = ["word"; 60].join(" ");
+        let (one, many) = (drawn(&"w".repeat(60), 12)?, drawn(&words, 12)?);
+        assert_eq!(many.width(), one.width());
+        // 316 letters of about a hundred in a line: three lines more.
+        assert_eq!(many.height() - one.height(), 3 * LINE);
+        let ink = |top: u32| {
+            let lines = many.enumerate_rows().skip(top as usize).take(LINE as usize);
+            let pixels = lines.flat_map(|(_, pixels)| pixels);
+            let inked = pixels.filter(|(x, _, pixel)| *x > PICTURE && pixel.0 == rgb(INK).0);
+            inked.count()
+        };
+        for line in 13..17 {
+            assert!(ink(MARGIN + line * LINE) > 100, "{line}");
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod labels;
 mod table;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", told(&*error));
+            let _ = writeln!(io::stderr(), "error: {}", plain(told(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -53,6 +54,19 @@ fn told(error: &dyn Error) -> String {
         cause = error.source();
     }
     told
+}
+
+/// A text whose control characters are spelt out. In the name of a file they would act on the terminal: begin a line
+/// that nobody has written, or clear others.
+pub(crate) fn plain(text: impl Display) -> String {
+    let mut plain = String::new();
+    for letter in text.to_string().chars() {
+        match letter.is_control() {
+            true => plain.extend(letter.escape_default()),
+            false => plain.push(letter),
+        }
+    }
+    plain
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -77,18 +91,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let threshold = arguments.threshold;
     let mut out = io::stdout().lock();
     let mut panels = Vec::new();
-    let mut unanswered = 0;
+    let (mut unanswered, mut undrawn) = (0, 0);
     for path in &arguments.image {
-        match answer(path, &model, &classes, arguments.png.is_some()) {
+        let drawn = arguments.png.is_some() && panels.len() < chart::MOST;
+        match answer(path, &model, &classes, drawn) {
             Ok((found, thumbnail)) => {
-                writeln!(out, "{}", path.display())?;
+                undrawn += usize::from(arguments.png.is_some() && !drawn);
+                writeln!(out, "{}", plain(path.display()))?;
                 table::write(&mut out, &found, by, threshold)?;
                 writeln!(out)?;
                 panels.extend(thumbnail.map(|thumbnail| Panel { thumbnail, found }));
             }
             Err(error) => {
                 unanswered += 1;
-                let _ = writeln!(io::stderr(), "not answered: {error}");
+                let _ = writeln!(io::stderr(), "not answered: {}", plain(error));
             }
         }
     }
@@ -119,6 +135,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         _ => Ok(()),
     };
+    if undrawn > 0 {
+        let most = chart::MOST;
+        let _ = writeln!(
+            io::stderr(),
+            "the chart has the first {most} pictures; {undrawn} more are not drawn: for a chart of those, ask about them alone"
+        );
+    }
     // Whatever could not be done, there are answers above.
     writeln!(out, "{NOTICE}")?;
     drawn?;

@@ -283,6 +283,36 @@ fn the_chart_shows_picture_bars_and_text() {
     assert!(narrow.width() < one.width());
 }
 
+/// A chart of thousands would be gigabytes.
+#[test]
+fn a_chart_has_a_hundred_pictures_at_most() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (small, chart) = (file("small.png"), file("chart.png"));
+    let picture = image::RgbImage::from_pixel(2, 2, image::Rgb([9, 99, 199]));
+    picture.save(&small).expect("written");
+    let height = |count: usize, more: &[&str]| {
+        let images = vec![&*small; count];
+        let asked = [&["--png", &chart, "--image"], more, &images].concat();
+        let output = zero_shot(&asked);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(stdout.matches("answer: ").count(), count, "{stderr}");
+        let chart = image::open(Path::new(&chart)).expect("a PNG");
+        (chart.height(), stderr)
+    };
+    let (one, _) = height(1, &[]);
+    let (all, stderr) = height(100, &[]);
+    assert_eq!(all - one, 99 * 320);
+    assert!(!stderr.contains("not drawn"), "{stderr}");
+    // What has no answer takes nobody's place.
+    let (some, stderr) = height(103, &["none.png"]);
+    assert_eq!(some, all);
+    assert!(
+        stderr.contains("\nthe chart has the first 100 pictures; 3 more are not drawn"),
+        "{stderr}"
+    );
+}
+
 /// Exit code 1 and one error with the name of what is wrong; no panic.
 fn fails(arguments: &[&str], expected: &str) {
     let output = zero_shot(arguments);
@@ -349,6 +379,15 @@ fn a_picture_that_cannot_be_read_leaves_the_others_answered() {
         let images = [&["--png", &chart, "--image"], images].concat();
         zero_shot(&[&classes[..], &images].concat())
     };
+    // A name does not act on the terminal. Not every file system takes such.
+    if cfg!(unix) {
+        let odd = file("a\nb.png");
+        std::fs::copy(&chest, &odd).expect("copied");
+        let output = ask(&[&odd, "no\nne.png"]);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(stdout.contains("a\\nb.png\nclass"), "{stdout}");
+        assert!(stderr.contains("\nnot answered: no\\nne.png: "), "{stderr}");
+    }
     let whole = ask(&[&chest]);
     let drawn = std::fs::read(&chart).expect("a chart");
     std::fs::remove_file(&chart).expect("removed");

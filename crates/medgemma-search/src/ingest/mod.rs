@@ -210,6 +210,7 @@ impl Ingestion {
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if the folder cannot be listed, or an append fails;
+    /// [`Error::Thread`](crate::Error::Thread) if no thread can be started;
     /// [`Error::Embed`](crate::Error::Embed) if `embed` does; [`Error::Argument`](crate::Error::Argument)
     /// if it gives another number of results or another dimension. What was embedded before is
     /// published.

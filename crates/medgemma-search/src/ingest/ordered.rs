@@ -1,7 +1,6 @@
 //! Work on several threads whose results come in order, while no thread runs far ahead.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
@@ -91,7 +90,7 @@ pub(super) fn run<T: Send>(
                 Ok(_) => {}
                 // Fewer do as well.
                 Err(_) if started > 0 => break,
-                Err(error) => return Err(Error::io(Path::new("."), "start a thread")(error)),
+                Err(source) => return Err(Error::Thread { source }),
             }
         }
         for index in 0..count {

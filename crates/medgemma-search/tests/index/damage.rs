@@ -147,7 +147,10 @@ fn a_vector_that_is_none_is_no_hit() {
         ] {
             let message = error.to_string();
             assert!(matches!(error, Error::Damaged { .. }), "{message}");
-            for part in ["vectors", "byte 416", "unit length", "restore"] {
+            // The picture, and what to do, as where a batch is compared with its checksum.
+            let to_do =
+                "restore the folder from a copy, or embed the pictures that `Index::damaged` names";
+            for part in ["vectors", "byte 416", "unit length", "'id 13'", to_do] {
                 assert!(message.contains(part), "{part}: {message}");
             }
         }

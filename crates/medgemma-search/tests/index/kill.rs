@@ -57,6 +57,40 @@ fn child() {
     }
 }
 
+/// Not a test by itself: a process for whose threads there is no memory.
+#[test]
+#[ignore = "started by the test below"]
+fn threadless() {
+    let Ok(folder) = std::env::var(FOLDER) else {
+        return;
+    };
+    let folder = Path::new(&folder);
+    let (mut writer, _) = Writer::open(folder, &fingerprint(4)).expect("opened");
+    let go_on = |_: &_| ControlFlow::Continue(());
+    let error = Ingestion::new(folder.join("pictures")).run(&mut writer, decode, embed, go_on);
+    let told = error.expect_err("no thread");
+    writeln!(std::io::stdout(), "told: {told}").expect("a pipe");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn that_no_thread_can_be_started_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(Writer::create(folder.path(), &fingerprint(4)).expect("created"));
+    fs::create_dir(folder.path().join("pictures")).expect("a folder");
+    fs::write(folder.path().join("pictures/a.png"), [1, 2, 3, 4]).expect("written");
+    let child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "kill::threadless", "--ignored", "--nocapture"])
+        .arg("--test-threads=1")
+        .env(FOLDER, folder.path())
+        .env("RUST_MIN_STACK", (1u64 << 60).to_string())
+        .output()
+        .expect("a child");
+    let told = String::from_utf8_lossy(&child.stdout);
+    let expected = "told: expected a thread to read files on, the system starts none";
+    assert!(told.contains(expected), "{child:?}");
+}
+
 /// Runs the child until it has published `batches` times and `microseconds` more.
 fn run(child: &str, folder: &Path, batches: usize, microseconds: u64) -> (usize, bool) {
     let program = std::env::current_exe().expect("this program");

@@ -224,6 +224,42 @@ fn threads_paths_and_company_change_nothing() {
     );
 }
 
+/// Queries are searched for some at a time.
+#[test]
+fn of_many_queries_each_has_its_own_hits() {
+    let (vectors, _) = clustered(500, 12);
+    let folder = tempfile::tempdir().expect("a folder");
+    let entry = |(row, vector): (usize, &Vec<f32>)| {
+        let metadata = [("third".to_owned(), (row % 3 == 0).into())].into();
+        (row.to_string(), vector.clone(), metadata)
+    };
+    let all: Vec<_> = vectors.iter().enumerate().map(entry).collect();
+    let index = build(folder.path(), 12, 200, &all);
+    let third = Filter::equals("third", true);
+    let query = |row: usize| {
+        let query = Query::new(vectors[row].clone()).with_k(1 + row % 4);
+        match row % 5 {
+            0 => query.with_filter(third.clone()),
+            1 => query.with_exact(),
+            _ => query,
+        }
+    };
+    let cpu = Cpu::new(2, Cpu::detect().path());
+    for count in [63, 64, 65, 129, 200] {
+        let queries: Vec<Query> = (0..count).map(query).collect();
+        let found = index.search_all(&cpu, &queries).expect("searched");
+        assert_eq!(found.len(), count);
+        for (query, found) in queries.iter().zip(found) {
+            assert_eq!(found, index.search(&cpu, query).expect("searched"));
+        }
+    }
+    let mut queries: Vec<Query> = (0..100).map(query).collect();
+    queries[70] = Query::new([1.0; 3]);
+    let error = index.search_all(&cpu, &queries).map(drop);
+    let error = error.expect_err("of another dimension").to_string();
+    assert!(error.contains("query 70.vector"), "{error}");
+}
+
 #[test]
 fn equal_vectors_come_in_the_order_of_their_ids() {
     let folder = tempfile::tempdir().expect("a folder");

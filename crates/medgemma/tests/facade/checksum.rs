@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::cpu;
-use medgemma::{Error, LoadOptions, MedGemma, MedSigLip};
+use medgemma::{Error, LoadOptions, MedGemma, MedSigLip, Resizer, SiglipOptions};
 use medgemma_testkit::{Scratch, checkpoint, gguf};
 use tempfile::TempDir;
 
@@ -184,4 +184,48 @@ fn a_file_that_is_gone_is_named() {
         error.to_string().contains("preprocessor_config.json"),
         "{error}"
     );
+}
+
+#[test]
+fn embeddings_of_other_processing_have_another_id() {
+    let path = checkpoint("siglip");
+    let id = |options: SiglipOptions<'_>| {
+        let model = MedSigLip::load_with(&path, &cpu(), options).unwrap();
+        model.embedding_id().unwrap()
+    };
+    let options = SiglipOptions::default;
+    let plain = medsiglip(&path);
+    // What is asked for by name and done anyway, and what changes no embedding.
+    let same = options()
+        .with_resizer(Resizer::TfBilinear)
+        .with_pad_to_square(false)
+        .with_memory_limit(1 << 40);
+    assert_eq!([id(options()), id(same)], [plain.clone(), plain.clone()]);
+    let mut found = vec![plain.clone()];
+    for (options, done) in [
+        (
+            options().with_resizer(Resizer::PilBicubic),
+            "resize=pil-bicubic\npad_to_square=false\ninterpolate=false",
+        ),
+        (
+            options().with_pad_to_square(true),
+            "resize=tf-bilinear\npad_to_square=true\ninterpolate=false",
+        ),
+        (
+            options().with_interpolate(true),
+            "resize=tf-bilinear\npad_to_square=false\ninterpolate=true",
+        ),
+    ] {
+        let expected = blake3::hash(format!("{plain}\n{done}\n").as_bytes()).to_string();
+        found.push(id(options));
+        assert_eq!(found.last(), Some(&expected), "{done}");
+    }
+    let different: std::collections::BTreeSet<&String> = found.iter().collect();
+    assert_eq!(different.len(), 4, "{found:?}");
+    // Of other weights the same processing has another id, too.
+    let copy = Scratch::of("siglip");
+    flip(&copy.file("model-00002-of-00002.safetensors"));
+    let padded = options().with_pad_to_square(true);
+    let model = MedSigLip::load_with(copy.path(), &cpu(), padded).unwrap();
+    assert!(!found.contains(&model.embedding_id().unwrap()));
 }
