@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use medgemma::{Image, Limits, Pixels};
@@ -20,13 +21,19 @@ use crate::{NOTICE, plain};
 const FAILURES: usize = 16;
 /// Pictures that are gone and are named; there may be a million.
 const GONE: usize = 10;
+/// 16-bit samples below this are nearly black: those of a radiograph of 12 bits that were stored as they are.
+const DARK: u16 = 1 << 13;
 
 pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let mut writer = open(&task.index, &encoder.fingerprint)?;
     encoder.keep(&task.index);
     let limits = Limits::default();
+    let dark = AtomicUsize::new(0);
     let decode = |file: &SourceFile<'_>| -> medgemma::Result<_> {
         let image = Image::decode(file.bytes, &limits)?;
+        if image.source_maximum().is_some_and(|most| most < DARK) {
+            dark.fetch_add(1, Ordering::Relaxed);
+        }
         Ok((encoder.pixels(&image)?, metadata(file, &image)))
     };
     let mut in_a_row = 0;
@@ -56,6 +63,13 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     bar.finish_and_clear();
     for skipped in &ingested.skipped {
         writeln!(io::stderr(), "skipped {}", plain(skipped))?;
+    }
+    let dark = dark.into_inner();
+    if dark > 0 {
+        writeln!(
+            io::stderr(),
+            "nearly black: {dark} pictures of 16 bits use at most 13 of them; stretch or window them, and index them again"
+        )?;
     }
     for gone in ingested.gone.iter().take(GONE) {
         writeln!(io::stderr(), "gone or changed {}", plain(gone))?;

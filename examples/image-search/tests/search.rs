@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use data_encoding::BASE64;
+use image::{ImageBuffer, Luma};
 use medgemma::{Image, Limits};
 use tempfile::TempDir;
 
@@ -195,6 +196,26 @@ fn filters_choose_by_metadata() {
     let expected: Vec<_> = held_out.iter().filter(sized).cloned().collect();
     assert_eq!((search(&coins), expected.len()), (expected.clone(), 1));
     assert!(search(&["--filter", "width=1"]).is_empty());
+}
+
+/// 12 bits in files of 16: white there is a sixteenth of white.
+#[test]
+fn pictures_that_use_a_few_of_their_bits_are_told() {
+    let (folder, index) = place();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).expect("a folder");
+    for (name, most) in [("a.png", 4095), ("b.png", 8191), ("c.png", 65535)] {
+        let samples = (0..64 * 64).map(|at| if at == 0 { most } else { at % 7 });
+        let picture: ImageBuffer<Luma<u16>, _> =
+            ImageBuffer::from_raw(64, 64, samples.collect::<Vec<u16>>()).expect("so many");
+        picture.save(pictures.join(name)).expect("written");
+    }
+    let (report, errors) = said(&["index", &pictures.display().to_string(), "--index", &index]);
+    assert!(report.starts_with("3 pictures: 3 added"), "{report}");
+    assert!(
+        errors.contains("nearly black: 2 pictures of 16 bits"),
+        "{errors}"
+    );
 }
 
 #[test]

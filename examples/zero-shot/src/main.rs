@@ -32,6 +32,9 @@ shows.";
 const NOTICE: &str = "Not for clinical use: a model's opinion, not a diagnosis, not a medical \
 device; a qualified person must verify it independently.";
 
+/// 16-bit samples below this are nearly black: those of a radiograph of 12 bits that were stored as they are.
+const DARK: u16 = 1 << 13;
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -161,6 +164,13 @@ fn answer(
 ) -> Result<(Classification, Option<Image>), String> {
     // This error names the file, those of a picture in memory know none.
     let image = Image::open(path).map_err(|error| told(&error))?;
+    if image.source_maximum().is_some_and(|most| most < DARK) {
+        let _ = writeln!(
+            io::stderr(),
+            "{}: nearly black, of its 16 bits at most 13 are used; stretch or window it first",
+            plain(path.display())
+        );
+    }
     let named = |error: medgemma::Error| format!("{}: {}", path.display(), told(&error));
     let embedded = model.embed_images(slice::from_ref(&image));
     let embedding = embedded.map_err(named)?.remove(0);
