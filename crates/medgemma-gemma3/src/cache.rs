@@ -142,10 +142,18 @@ impl KvCache {
             self.len = len;
             if len == 0 {
                 // The next text has nothing to do with this one, nor need it be as long.
-                self.layers.iter_mut().for_each(|layer| layer.slots = None);
+                self.clear();
             }
         }
         possible
+    }
+
+    /// Forgets all, and gives its memory back.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        for layer in &mut self.layers {
+            (layer.slots, layer.base) = (None, 0);
+        }
     }
 
     /// Marks `rows` more tokens as read, once every layer has stored them.

@@ -183,7 +183,9 @@ impl Writer {
         let Some(prepared) = prepared else {
             return Ok(appended);
         };
-        self.expect_alone()?;
+        let alone = self.expect_alone();
+        self.failed |= matches!(alone, Err(Error::Outrun { .. }));
+        alone?;
         self.failed = true;
         self.write(&prepared)?;
         self.failed = false;
@@ -485,6 +487,8 @@ mod tests {
             assert!(matches!(error, Error::Outrun { .. }), "{message}");
             assert!(message.contains("another process writes"), "{message}");
         }
+        let again = second.append(&one("b")).map(drop).expect_err("outrun");
+        assert!(matches!(again, Error::Failed { .. }), "{again}");
         let_in(0);
         first.append(&one("c")).expect("appended");
         let index = Index::open(folder.path(), &Fingerprint::new("m", 2)).expect("opened");

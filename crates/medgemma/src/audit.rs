@@ -36,7 +36,8 @@
 //! | `scores` | before scores or a choice are handed out | digest of them |
 //! | `failed` | an error came of a request | |
 //!
-//! A record that cannot be written is an error, and the model does nothing more after it. Only a stream
+//! A record that cannot be written is an error, and the model does nothing more after it, but for a batch, whose
+//! other conversations are answered and recorded if they can be. Only a stream
 //! that is given up early (dropped, or by [`Stream::into_reply`](crate::Stream::into_reply)) has no way to
 //! return one: it is logged, the log keeps a request without a reply, and the next request fails.
 //!

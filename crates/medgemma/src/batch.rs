@@ -35,7 +35,8 @@ pub enum BatchEvent<'a> {
     Progress(Progress),
     /// A piece of its answer.
     Piece(Piece),
-    /// Its answer has ended, and is recorded where there is an audit log; others may go on.
+    /// Its answer has ended, and is recorded where there is an audit log; others may go on. Not told of one that
+    /// failed: its error is in its place in what comes back.
     Ended(&'a Reply),
 }
 
@@ -44,23 +45,25 @@ pub enum BatchEvent<'a> {
 pub type BatchObserver<'a> = dyn FnMut(usize, BatchEvent<'_>) -> ControlFlow<()> + 'a;
 
 /// One conversation while it is answered.
-struct Lane<'a> {
-    options: &'a DecoderOptions,
+struct Lane {
+    options: Arc<DecoderOptions>,
     segments: Vec<Segment>,
     transcript: Transcript,
     usage: Usage,
     images: Duration,
+    /// Whether the observer has ended it.
+    broken_off: bool,
     pending: Option<Pending>,
     /// Once its answer has ended.
     outcome: Option<Result<Reply>>,
 }
 
-impl Lane<'_> {
+impl Lane {
     /// Cuts the answer as a stream would have; it ends with a stop string.
     fn take(&mut self, id: u32, tell: &mut dyn FnMut(Piece) -> ControlFlow<()>) -> ControlFlow<()> {
-        let pieces = self.transcript.push(id);
-        pieces.into_iter().try_for_each(tell)?;
-        if self.transcript.stopped() {
+        let mut pieces = self.transcript.push(id).into_iter();
+        self.broken_off = pieces.try_for_each(tell).is_break();
+        if self.broken_off || self.transcript.stopped() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -113,7 +116,7 @@ impl Lane<'_> {
         };
         self.outcome = Some(recorded.map(|()| {
             // Who broke it off wants nothing more of it but the reply.
-            if reply.finish != FinishReason::Cancelled {
+            if !self.broken_off {
                 let _ = rest
                     .into_iter()
                     .try_for_each(|piece| observer(BatchEvent::Piece(piece)));
@@ -141,90 +144,111 @@ pub(crate) fn generate(
     observer: &mut BatchObserver<'_>,
 ) -> Result<Vec<Result<Reply>>> {
     let count = requests.len();
-    let each = requests.iter().enumerate();
-    let checked = each.map(|(index, request)| {
-        checked(model, request).map_err(|source| Error::OneOfConversations {
+    let mut checked: Vec<Checked> = Vec::with_capacity(count);
+    for (index, request) in requests.iter().enumerate() {
+        // Options that several share are made once, since a schema takes a while.
+        let mut before = requests[..index].iter().zip(&checked);
+        let alike = before.find(|(before, _)| std::ptr::eq(before.options, request.options));
+        let alike = alike.map(|(_, checked)| Arc::clone(&checked.options));
+        let checked_request = check(model, request, alike);
+        checked.push(checked_request.map_err(|source| Error::OneOfConversations {
             index,
             count,
             source: Box::new(source),
-        })
-    });
-    let checked = checked.collect::<Result<Vec<_>>>()?;
+        })?);
+    }
     let contexts = checked.iter().zip(requests);
-    let contexts =
-        contexts.map(|((prompt, ..), request)| prompt.ids.len() + request.options.max_new_tokens);
+    let contexts = contexts
+        .map(|(checked, request)| checked.prompt.ids.len() + request.options.max_new_tokens);
     let chunks = requests.iter().map(|request| request.options.prefill_chunk);
     let _entry = model.model().enter(&Request {
         contexts: &contexts.collect::<Vec<_>>(),
         at_once: count,
-        images: checked.iter().map(|(prompt, ..)| prompt.shown()).sum(),
+        images: checked.iter().map(|checked| checked.prompt.shown()).sum(),
         images_held: 0,
         prefill_chunk: chunks.max().unwrap_or(0),
-        held: 0,
+        cache_bytes: 0,
         entered: Held::default(),
     })?;
-    let options = decoder_options(model, requests)?;
+    let pending = recorded(model, &checked, requests)?;
     let (mut prompts, mut lanes) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for (((prompt, transcript), request), options) in
-        checked.into_iter().zip(requests).zip(&options)
-    {
-        let recorder = model.recorder();
-        let pending = recorder.map(|recorder| recorder.request(&prompt, 0, request.options, &[]));
-        let tokens = prompt.ids.len();
+    for (checked, pending) in checked.into_iter().zip(pending) {
         lanes.push(Lane {
-            options,
+            options: checked.options,
             segments: Vec::new(),
-            transcript,
+            transcript: checked.transcript,
             usage: Usage {
-                prompt_tokens: tokens,
-                image_tokens: prompt.shown() * model.model().tokens_per_image(),
+                prompt_tokens: checked.prompt.ids.len(),
+                image_tokens: checked.prompt.shown() * model.model().tokens_per_image(),
                 ..Usage::default()
             },
             images: Duration::ZERO,
-            pending: pending.transpose()?,
+            broken_off: false,
+            pending,
             outcome: None,
         });
-        prompts.push(prompt);
+        prompts.push(checked.prompt);
     }
-    answer(model, prompts, &mut lanes, observer)?;
-    Ok(lanes.into_iter().filter_map(|lane| lane.outcome).collect())
+    encode(model, prompts, &mut lanes, observer);
+    answer(model, &mut lanes, observer)?;
+    let outcome = |lane: Lane| lane.outcome.expect("every lane has ended");
+    Ok(lanes.into_iter().map(outcome).collect())
 }
 
-/// What can be refused of a conversation before any work.
-fn checked(model: &MedGemma, request: &BatchRequest<'_>) -> Result<(Prompt, Transcript)> {
+/// A conversation that nothing was found wrong with.
+struct Checked {
+    prompt: Prompt,
+    transcript: Transcript,
+    options: Arc<DecoderOptions>,
+}
+
+/// Refuses what can be refused of a conversation before any work. `options`: its options, if another has the same.
+fn check(
+    model: &MedGemma,
+    request: &BatchRequest<'_>,
+    options: Option<Arc<DecoderOptions>>,
+) -> Result<Checked> {
     let prompt = model.prompt(request.messages)?;
     model.check_context(0, prompt.ids.len(), request.options.max_new_tokens)?;
+    let made = || model.decoder_options(request.options).map(Arc::new);
+    let options = options.map_or_else(made, Ok)?;
     let transcript = Transcript::new(model.tokenizer(), model.special(), request.options)?;
-    Ok((prompt, transcript))
+    Ok(Checked {
+        prompt,
+        transcript,
+        options,
+    })
 }
 
-/// The decoder's options for each; those that several share are made once, since a schema takes a while.
-fn decoder_options(
+/// What was recorded of each request, if anything records.
+///
+/// # Errors
+/// Those of the first that cannot be, with those before it recorded as failed.
+fn recorded(
     model: &MedGemma,
+    checked: &[Checked],
     requests: &[BatchRequest<'_>],
-) -> Result<Vec<Arc<DecoderOptions>>> {
-    let mut made: Vec<Arc<DecoderOptions>> = Vec::with_capacity(requests.len());
-    for (index, request) in requests.iter().enumerate() {
-        let before = requests[..index].iter();
-        let alike = before
-            .zip(&made)
-            .find(|(before, _)| std::ptr::eq(before.options, request.options));
-        let options = match alike {
-            Some((_, made)) => Arc::clone(made),
-            None => Arc::new(model.decoder_options(request.options)?),
-        };
-        made.push(options);
+) -> Result<Vec<Option<Pending>>> {
+    let Some(recorder) = model.recorder() else {
+        return Ok(requests.iter().map(|_| None).collect());
+    };
+    let mut pending = Vec::with_capacity(requests.len());
+    for (checked, request) in checked.iter().zip(requests) {
+        match recorder.request(&checked.prompt, 0, request.options, &[]) {
+            Ok(request) => pending.push(request),
+            Err(error) => return recorder.failures(&pending, Err(error)),
+        }
     }
-    Ok(made)
+    Ok(pending.into_iter().map(Some).collect())
 }
 
-/// Answers what the prompts ask, each in its lane.
-fn answer(
+/// Encodes the images of each prompt; a lane whose images fail, or are broken off, has ended.
+fn encode(
     model: &MedGemma,
     prompts: Vec<Prompt>,
-    lanes: &mut [Lane<'_>],
+    lanes: &mut [Lane],
     observer: &mut BatchObserver<'_>,
-) -> Result<()> {
+) {
     let mut shown = Shown::default();
     for ((index, lane), prompt) in lanes.iter_mut().enumerate().zip(prompts) {
         let mut tell = |progress| observer(index, BatchEvent::Progress(progress));
@@ -233,10 +257,17 @@ fn answer(
                 lane.segments = encoded.segments;
                 lane.images = encoded.elapsed;
             }
-            Ok(None) => lane.end(model, None, &mut |event| observer(index, event)),
+            Ok(None) => {
+                lane.broken_off = true;
+                lane.end(model, None, &mut |event| observer(index, event));
+            }
             Err(error) => lane.fail(model, error),
         }
     }
+}
+
+/// Answers what is open, each in its lane.
+fn answer(model: &MedGemma, lanes: &mut [Lane], observer: &mut BatchObserver<'_>) -> Result<()> {
     let open = lanes.iter().enumerate();
     let open: Vec<usize> = open
         .filter_map(|(index, lane)| lane.outcome.is_none().then_some(index))
@@ -245,13 +276,14 @@ fn answer(
         .iter()
         .map(|&index| std::mem::take(&mut lanes[index].segments))
         .collect();
-    let prompts: Vec<_> = open
+    let options: Vec<_> = open
         .iter()
-        .zip(&segments)
-        .map(|(&index, segments)| BatchPrompt {
-            segments,
-            options: lanes[index].options,
-        })
+        .map(|&index| Arc::clone(&lanes[index].options))
+        .collect();
+    let prompts: Vec<_> = segments
+        .iter()
+        .zip(&options)
+        .map(|(segments, options)| BatchPrompt { segments, options })
         .collect();
     let generated = model
         .model()
@@ -262,7 +294,9 @@ fn answer(
             let mut tell = |event: BatchEvent<'_>| observer(index, event);
             match event {
                 DecoderEvent::Prefill { done, total } => {
-                    tell(BatchEvent::Progress(Progress::Prefill { done, total }))
+                    let told = tell(BatchEvent::Progress(Progress::Prefill { done, total }));
+                    lane.broken_off = told.is_break();
+                    told
                 }
                 DecoderEvent::Token(token) => {
                     lane.take(token.id, &mut |piece| tell(BatchEvent::Piece(piece)))

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 
 use medgemma_gemma3::{DEFAULT_CHUNK, KvCache, Segment};
 use medgemma_image::Image;
-use medgemma_tokenizer::{render, render_continuation};
+use medgemma_tokenizer::render_continuation;
 
 use crate::choice::{self, Choice};
 use crate::error::{Error, Result};
 use crate::history::{cut, ids, images};
-use crate::medgemma::MedGemma;
+use crate::medgemma::{MedGemma, conversation, system_first};
 use crate::memory::{Entry, Request};
 use crate::message::Message;
 use crate::model::Model;
@@ -156,7 +156,12 @@ impl Chat {
         observer: Observer<'a>,
     ) -> Result<Stream<'a>> {
         let prompt = self.prompt(&message)?;
-        self.forget_unsaid();
+        if !self.history.is_empty() {
+            // It is read: its pictures are the caller's again.
+            self.earlier = Vec::new();
+        }
+        let said = self.context_len();
+        forget_unsaid(&self.model, &mut self.cache, said);
         let context = Context {
             unread: cut(&self.history, self.cache.len()..usize::MAX),
             seen: ids(&self.history),
@@ -220,10 +225,10 @@ impl Chat {
     pub fn choose(&self, message: &Message, answers: &[&str]) -> Result<Choice> {
         choice::check(answers)?;
         let prompt = self.prompt(message)?;
-        let mut context = self.clone();
-        context.forget_unsaid();
-        let unread = cut(&self.history, context.cache.len()..usize::MAX);
-        let before = context.cache.len() + choice::length(&unread);
+        let mut cache = self.cache.clone();
+        forget_unsaid(&self.model, &mut cache, self.context_len());
+        let unread = cut(&self.history, cache.len()..usize::MAX);
+        let before = cache.len() + choice::length(&unread);
         let seen = ids(&self.history);
         let ids = encode(&self.model, answers)?;
         let longest = ids.iter().map(Vec::len).max().unwrap_or(0);
@@ -237,7 +242,7 @@ impl Chat {
             images: shown + prompt.shown(),
             images_held: shown,
             prefill_chunk: DEFAULT_CHUNK,
-            held: self.cache.bytes(),
+            cache_bytes: self.cache.bytes(),
             entered: self.entry.held(),
         })?;
         let scores = scoring(self.model.recorder(), prompt, before, answers, |prompt| {
@@ -246,24 +251,13 @@ impl Chat {
                 ControlFlow::Continue(())
             })?;
             let segments = [unread, encoded.unwrap_or_default().segments].concat();
-            let scores = model
-                .decoder()
-                .score_after(context.cache, &segments, &ids)?;
+            let scores = model.decoder().score_after(cache, &segments, &ids)?;
             Ok(scores
                 .into_iter()
                 .map(|token_logprobs| Score { token_logprobs })
                 .collect())
         })?;
         Ok(Choice::of(answers, scores))
-    }
-
-    /// Drops from the cache what is not part of the conversation.
-    fn forget_unsaid(&mut self) {
-        let said = self.context_len();
-        if self.cache.len() > said && !self.cache.truncate(said) {
-            // An earlier turn was given up while it was being read: what it left is not ours.
-            self.cache = self.model.model().decoder().new_cache();
-        }
     }
 
     /// The text of this turn: the whole template at the start, later what follows the last reply.
@@ -273,25 +267,26 @@ impl Chat {
             let images: Vec<&Image> = message.images().collect();
             return Prompt::new(&self.model, &text, &images, Place::Continuation);
         }
-        let (own, earlier) = match (self.system.as_deref(), self.earlier.as_slice()) {
-            (None, [first, rest @ ..]) if first.is_system() => (Some(first.system_text()?), rest),
-            (system, earlier) => (system, earlier),
+        let (own, earlier) = match &self.system {
+            Some(system) => (Some(system.as_str()), self.earlier.as_slice()),
+            None => system_first(&self.earlier)?,
         };
         let system = match (self.thinking, own) {
             (false, system) => system.map(str::to_owned),
             (true, None) => Some(THINK.to_owned()),
             (true, Some(system)) => Some(format!("{THINK} {system}")),
         };
-        let said = || earlier.iter().chain([message]);
-        let turns = said().map(Message::to_turn).collect::<Result<Vec<_>>>()?;
-        let text = render(system.as_deref(), &turns, true)?;
-        if !message.is_user() {
-            return Err(Error::NothingToAnswer {
-                found: "the model's",
-            });
-        }
-        let images: Vec<&Image> = said().flat_map(Message::images).collect();
+        let said: Vec<&Message> = earlier.iter().chain([message]).collect();
+        let (text, images) = conversation(system.as_deref(), &said)?;
         Prompt::new(&self.model, &text, &images, Place::Start)
+    }
+}
+
+/// Drops from the cache what is not among the positions that were `said`.
+fn forget_unsaid(model: &MedGemma, cache: &mut KvCache, said: usize) {
+    if cache.len() > said && !cache.truncate(said) {
+        // An earlier turn was given up while it was being read: what it left is not ours.
+        *cache = model.model().decoder().new_cache();
     }
 }
 
@@ -358,9 +353,11 @@ impl Drop for Stream<'_> {
     fn drop(&mut self) {
         self.writer.give_up();
         self.history.extend(self.writer.turn());
-        let read = self.history.iter().map(Segment::len).sum();
-        let images = images(&ids(self.history));
-        self.entry.set(self.model.held(read, images));
+        // A turn that was given up while it was read has left rows that no history has.
+        let said: usize = self.history.iter().map(Segment::len).sum();
+        let read = said.max(self.writer.read());
+        let held = self.model.planned_for(read, images(&ids(self.history)));
+        self.entry.settle(&mut self.writer.entry, held);
     }
 }
 

@@ -190,7 +190,8 @@ impl MedGemma {
     /// [`Error::SystemMessage`] for one that is not the first, [`Error::SystemParts`] for one with more than a text,
     /// and as [`Chat::send`]: [`Error::NotEnoughMemory`] for one beyond [`LoadOptions::workload`] and memory.
     pub fn generate(&self, messages: &[Message], options: &GenerateOptions) -> Result<Reply> {
-        let (text, images) = conversation(messages)?;
+        let (system, messages) = system_first(messages)?;
+        let (text, images) = conversation(system, &messages.iter().collect::<Vec<_>>())?;
         self.continue_text(&text, &images, options)
     }
 
@@ -215,7 +216,7 @@ impl MedGemma {
     /// weights with to bf16 and not to int8.
     ///
     /// An answer that fails is an error in its place, and the others are given all the same. An image that
-    /// several conversations show is encoded once. Each answer is sampled by the same seed: for several to one
+    /// several conversations show is encoded once, where a prefix cache, if there is one, has room for it. Each answer is sampled by the same seed: for several to one
     /// question, see [`MedGemma::generate_batch_observed`].
     ///
     /// # Errors
@@ -266,7 +267,8 @@ impl MedGemma {
 
     /// A conversation as the decoder's ids and pixels.
     pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Prompt> {
-        let (text, images) = conversation(messages)?;
+        let (system, messages) = system_first(messages)?;
+        let (text, images) = conversation(system, &messages.iter().collect::<Vec<_>>())?;
         Prompt::new(self, &text, &images, Place::Start)
     }
 
@@ -378,15 +380,22 @@ fn only_the_schema_ends_it(options: &GenerateOptions) -> Result<()> {
     .into())
 }
 
+/// The text of a system message in front of a conversation, and the messages after it.
+pub(crate) fn system_first(messages: &[Message]) -> Result<(Option<&str>, &[Message])> {
+    match messages {
+        [first, rest @ ..] if first.is_system() => Ok((Some(first.system_text()?), rest)),
+        _ => Ok((None, messages)),
+    }
+}
+
 /// The text of a conversation up to the model's turn, and its images.
-fn conversation(messages: &[Message]) -> Result<(String, Vec<&Image>)> {
-    let (system, messages) = match messages.split_first() {
-        Some((first, rest)) if first.is_system() => (Some(first.system_text()?), rest),
-        _ => (None, messages),
-    };
+pub(crate) fn conversation<'a>(
+    system: Option<&str>,
+    messages: &[&'a Message],
+) -> Result<(String, Vec<&'a Image>)> {
     let turns = messages
         .iter()
-        .map(Message::to_turn)
+        .map(|message| message.to_turn())
         .collect::<Result<Vec<_>>>()?;
     // What stands in a wrong place is told first, by `to_turn`.
     let found = match messages.last() {
@@ -399,7 +408,10 @@ fn conversation(messages: &[Message]) -> Result<(String, Vec<&Image>)> {
     }
     Ok((
         render(system, &turns, true)?,
-        messages.iter().flat_map(Message::images).collect(),
+        messages
+            .iter()
+            .flat_map(|message| message.images())
+            .collect(),
     ))
 }
 

@@ -289,9 +289,10 @@ impl Model {
         self.inner.budget.entry()
     }
 
-    /// What a conversation holds that has read `context` positions, `images` among them.
-    pub(crate) fn held(&self, context: usize, images: usize) -> Held {
-        self.inner.budget.held(&self.inner.config, context, images)
+    /// What is entered for a conversation that has read `context` positions, `images` among them.
+    pub(crate) fn planned_for(&self, context: usize, images: usize) -> Held {
+        let Inner { config, budget, .. } = &*self.inner;
+        budget.planned_for(config, context, images)
     }
 
     /// What was held against memory when the model was loaded, for [`LoadOptions::workload`].

@@ -189,8 +189,8 @@ pub struct LoadOptions<'a> {
     /// of them, are added up before any work; one that goes beyond the workload is refused,
     /// [`Error::NotEnoughMemory`](crate::Error::NotEnoughMemory), unless it fits as well. Keys and values, images and
     /// the widest step count each by itself: one that takes less than planned sets off nothing. What the model's other
-    /// conversations hold counts until they are dropped, and so does all that an answer under way may come to; a
-    /// clone of a conversation counts once it reads on. What is asked of a [`Model`](crate::Model)'s decoder
+    /// conversations hold counts until they are dropped, a clone's as its original's, and so does all that an answer under
+    /// way may come to. What is asked of a [`Model`](crate::Model)'s decoder
     /// itself does not count.
     pub workload: Workload,
     /// Bytes that model and [`workload`](Self::workload), or what a request asks beyond it, may take on a CPU.

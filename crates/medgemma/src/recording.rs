@@ -243,14 +243,18 @@ impl Recorder {
         Ok(())
     }
 
-    /// `result` as it is, its failure recorded for each request.
+    /// `result` as it is, its failure recorded for each request; if it cannot be for one, it is for the others.
     pub(crate) fn failures<T>(&self, pending: &[Pending], result: Result<T>) -> Result<T> {
-        if result.is_err() {
-            for request in pending {
-                self.audit
-                    .append("failed", &Failed { request: request.0 })?;
-            }
+        if result.is_ok() {
+            return result;
         }
+        let mut recorded = Ok(());
+        for request in pending {
+            let failed = Failed { request: request.0 };
+            let appended = self.audit.append("failed", &failed).map(drop);
+            recorded = recorded.and(appended);
+        }
+        recorded?;
         result
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn score(
         images: prompt.shown(),
         images_held: 0,
         prefill_chunk: DEFAULT_CHUNK,
-        held: 0,
+        cache_bytes: 0,
         entered: Held::default(),
     })?;
     scoring(model.recorder(), prompt, 0, texts, |prompt| {

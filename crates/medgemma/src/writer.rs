@@ -51,7 +51,7 @@ pub(crate) struct Writer<'a> {
     /// What the prompt became, for the conversation's history; empty until its images are encoded.
     pub(crate) prompt: Vec<Segment>,
     /// What the answer takes of memory, until it is dropped.
-    _entry: Entry,
+    pub(crate) entry: Entry,
 }
 
 /// What the prefix cache wants of a conversation's first prompt.
@@ -102,7 +102,7 @@ impl<'a> Writer<'a> {
             images: shown + prompt.shown(),
             images_held: shown,
             prefill_chunk: options.prefill_chunk,
-            held: cache.bytes(),
+            cache_bytes: cache.bytes(),
             entered,
         })?;
         let mut decoder_options = model.decoder_options(options)?;
@@ -159,7 +159,7 @@ impl<'a> Writer<'a> {
             keep,
             pending,
             prompt: Vec::new(),
-            _entry: entry,
+            entry,
         })
     }
 
@@ -349,6 +349,13 @@ impl<'a> Writer<'a> {
         }
         let written = Segment::Tokens(self.tokens.iter().map(|token| token.id).collect());
         [self.prompt.as_slice(), &[written]].concat()
+    }
+
+    /// Positions that the cache holds at most.
+    pub(crate) fn read(&self) -> usize {
+        let began = !self.prompt.is_empty();
+        let new = self.usage.prompt_tokens + self.tokens.len();
+        self.usage.cached_tokens + if began { new } else { 0 }
     }
 
     /// The reply as it stands; what was held back is given out first.

@@ -51,6 +51,7 @@ impl Kept {
             Err(error) => return Ok(Err(told(&error))),
         };
         let ids: Vec<String> = parts.iter().map(|part| id(&content, *part)).collect();
+        self.found += ids.iter().filter(|id| self.index.contains(id)).count();
         // Of a small picture two parts may be one.
         let missing: BTreeMap<&String, Option<Crop>> = ids
             .iter()
@@ -72,7 +73,6 @@ impl Kept {
             self.index.refresh()?;
         }
         self.made += missing.len();
-        self.found += ids.len() - missing.len();
         let mut kept = Vec::with_capacity(ids.len());
         for id in &ids {
             let entry = self.index.get(id)?.expect("there or just appended");

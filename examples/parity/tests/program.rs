@@ -54,10 +54,7 @@ fn an_error_is_told_with_its_causes() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
     std::fs::write(&damaged, bytes).expect("written");
-    for (image, cause) in [
-        (damaged.as_path(), "export it again: "),
-        (&out, "os error 2"),
-    ] {
+    for (image, cause) in [(damaged.as_path(), "CRC error"), (&out, "os error 2")] {
         let output = parity(&out, &["--image", image.to_str().expect("text")]);
         let told = String::from_utf8(output.stderr).expect("UTF-8");
         assert!(!output.status.success(), "{told}");

@@ -36,7 +36,8 @@ pub enum BatchEvent<'a> {
     },
     /// A token of the answer was written.
     Token(Token),
-    /// The answer has ended, while others may go on. Not told of one that failed.
+    /// The answer has ended, while others may go on. Not told of one that failed: its error is in its place in what
+    /// comes back.
     Ended(&'a Generated),
 }
 
@@ -79,22 +80,17 @@ impl Decoder {
         let mut lanes = lanes.collect::<Result<Vec<_>>>()?;
         for (index, (lane, prompt)) in lanes.iter_mut().zip(prompts).enumerate() {
             if lane.writer.at_limit() {
+                lane.end(index, observer);
                 continue;
             }
             let begun = Instant::now();
             let first = self.first_token(lane, prompt, index, observer);
             lane.note(first);
             lane.prefill = begun.elapsed();
+            lane.end(index, observer);
         }
-        loop {
-            for (index, lane) in lanes.iter_mut().enumerate() {
-                lane.end(index, observer);
-            }
-            if !self.step_batch(&mut lanes, observer)? {
-                break;
-            }
-        }
-        Ok(lanes.into_iter().filter_map(|lane| lane.outcome).collect())
+        while self.step_batch(&mut lanes, observer)? {}
+        Ok(lanes.into_iter().map(BatchLane::outcome).collect())
     }
 
     /// Nothing read yet, and all checked that can be.
@@ -160,8 +156,9 @@ impl Decoder {
             let taken = lane.take(logits, *index, observer);
             lane.note(taken);
         }
-        for (_, lane) in active {
+        for (index, lane) in active {
             lane.decode += begun.elapsed();
+            lane.end(index, observer);
         }
         Ok(true)
     }
@@ -197,8 +194,18 @@ impl BatchLane {
     /// Ends this answer alone if its step failed.
     fn note(&mut self, step: Result<()>) {
         if let Err(error) = step {
-            self.outcome = Some(Err(error));
+            self.finish(Err(error));
         }
+    }
+
+    fn finish(&mut self, outcome: Result<Generated>) {
+        self.outcome = Some(outcome);
+        // The others may go on for long.
+        self.cache.clear();
+    }
+
+    fn outcome(self) -> Result<Generated> {
+        self.outcome.expect("every lane has ended")
     }
 
     /// Ends the answer if nothing more is to be written.
@@ -214,6 +221,6 @@ impl BatchLane {
         };
         // It has ended: there is nothing to break off.
         let _ = observer(index, BatchEvent::Ended(&generated));
-        self.outcome = Some(Ok(generated));
+        self.finish(Ok(generated));
     }
 }

@@ -25,7 +25,8 @@ pub enum ErrorKind {
     Device,
     /// What the model wrote: it is no answer of the form that was asked for. Another question may bring one.
     Answer,
-    /// What surrounds the model: a disk or a stream that takes no more, an audit log.
+    /// What surrounds the model: a picture's file that cannot be read, a disk or a stream that takes no more, an audit
+    /// log.
     System,
 }
 
@@ -102,9 +103,9 @@ fn of_tensor(error: &TensorError) -> ErrorKind {
         TensorError::BackendNotCompiled { .. }
         | TensorError::DeviceUnavailable { .. }
         | TensorError::ReadBack { .. } => ErrorKind::Device,
-        TensorError::UnknownPrecision { .. } | TensorError::UnknownKvPrecision { .. } => {
-            ErrorKind::Request
-        }
+        TensorError::UnknownPrecision { .. }
+        | TensorError::UnknownKvPrecision { .. }
+        | TensorError::NotF32 { .. } => ErrorKind::Request,
         _ => ErrorKind::Model,
     }
 }
@@ -114,7 +115,6 @@ fn of_decoder(error: &DecoderError) -> ErrorKind {
         DecoderError::Tensor(error) => of_tensor(error),
         DecoderError::ContextOverflow { .. } => ErrorKind::TooLarge,
         DecoderError::NonFiniteLogits { .. } => ErrorKind::Model,
-        DecoderError::Constraint { .. } | DecoderError::NothingAllowed { .. } => ErrorKind::Answer,
         _ => ErrorKind::Request,
     }
 }

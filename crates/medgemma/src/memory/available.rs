@@ -17,7 +17,7 @@ pub fn available() -> Option<u64> {
 
 /// Bytes of memory that the process has for itself, that no file is the source of. `None` where the system
 /// does not tell.
-pub(super) fn held() -> Option<u64> {
+pub(super) fn own() -> Option<u64> {
     kilobytes(&read_to_string("/proc/self/status").ok()?, "RssAnon:")
 }
 
@@ -101,7 +101,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{available, control_groups, held, kilobytes};
+    use super::{available, control_groups, kilobytes, own};
 
     /// A group of version 2 in the folder `path`.
     fn v2(root: &TempDir, path: &str, limit: &str, used: u64, stat: &str) {
@@ -230,9 +230,9 @@ mod tests {
     fn linux_tells_what_the_process_holds() {
         // Other tests free memory meanwhile: once in some times it is quiet enough.
         let grown = (0..20).any(|_| {
-            let before = held().expect("it tells");
+            let before = own().expect("it tells");
             let more = std::hint::black_box(vec![1_u8; 64 << 20]);
-            let after = held().expect("it tells");
+            let after = own().expect("it tells");
             drop(more);
             after > before + (48 << 20)
         });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use medgemma_gemma3::KvCache;
 use medgemma_tensor::{Arithmetic, Backend, Device, KvPrecision};
 
-use super::available::{available, held};
+use super::available::{available, own};
 use super::ledger::{Entry, Held, Ledger};
 use super::{MemoryPlan, Workload, activation_bytes, soft_token_bytes};
 use crate::config::ModelConfig;
@@ -31,7 +31,7 @@ pub(crate) struct Request<'a> {
     /// Rows of one prefill pass.
     pub(crate) prefill_chunk: usize,
     /// Bytes of keys and values that are held for these conversations.
-    pub(crate) held: usize,
+    pub(crate) cache_bytes: usize,
     /// What was entered for these conversations.
     pub(crate) entered: Held,
 }
@@ -89,8 +89,8 @@ impl Budget {
         self.ledger.entry()
     }
 
-    /// What a conversation that has read `context` positions, `images` among them, holds.
-    pub(crate) fn held(&self, config: &ModelConfig, context: usize, images: usize) -> Held {
+    /// What is entered for a conversation that has read `context` positions, `images` among them.
+    pub(crate) fn planned_for(&self, config: &ModelConfig, context: usize, images: usize) -> Held {
         Held {
             cache: self.cache_bytes(config, context),
             images,
@@ -122,7 +122,7 @@ impl Budget {
             let others = sum.without(request.entered);
             let plan = self.with(config, request, others);
             if plan.total() > self.plan.total() {
-                let left = || Some(self.left(available()?, held(), request, others, config));
+                let left = || Some(self.left(available()?, own(), request, others, config));
                 plan.check(path, device, self.limit.or_else(left))?;
             }
             let all = Held {
@@ -178,7 +178,8 @@ impl Budget {
     /// What the plan may come to where the system has `available` left: that, and what the process has taken
     /// of the plan already. Of what it holds in memory of its own, `own`, no more counts than was planned there, mapped
     /// weights apart, and what this request's and the other conversations have grown to beyond that: the rest is
-    /// other models' or the program's.
+    /// other models' or the program's. Of an answer under way all counts that it may come to, since nobody tells how
+    /// much of it is taken.
     fn left(
         &self,
         available: u64,
@@ -189,7 +190,7 @@ impl Budget {
     ) -> u64 {
         let images = request.images_held.saturating_add(others.images);
         let held = soft_token_bytes(config, images)
-            .saturating_add(request.held as u64)
+            .saturating_add(request.cache_bytes as u64)
             .saturating_add(others.cache);
         let planned = self.plan.kv_cache.saturating_add(self.plan.kept);
         let most = self

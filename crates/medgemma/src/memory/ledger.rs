@@ -78,12 +78,23 @@ impl Entry {
         *sum = sum.without(self.held).and(held);
         self.held = held;
     }
+
+    /// What the conversation holds once the request that it was asked by is over, in one step: between two, it would count
+    /// twice or not at all.
+    pub(crate) fn settle(&mut self, request: &mut Self, held: Held) {
+        let mut sum = self.ledger.lock();
+        *sum = sum.without(self.held).without(request.held).and(held);
+        (self.held, request.held) = (held, Held::default());
+    }
 }
 
 impl Clone for Entry {
-    /// For a copy of the conversation, which shares what was read until it reads on.
+    /// For a copy of the conversation: it shares what was read until one of both reads on or is dropped, which nobody
+    /// can foresee, so it counts at once.
     fn clone(&self) -> Self {
-        self.ledger.entry()
+        let mut entry = self.ledger.entry();
+        entry.set(self.held);
+        entry
     }
 }
 
@@ -115,12 +126,15 @@ mod tests {
         });
         assert_eq!(sum(), held(100, 3));
         assert_eq!(ledger.enter(|_| Err("too much")).err(), Some("too much"));
-        let copy = chat.clone();
-        assert_eq!((sum(), copy.held()), (held(100, 3), held(0, 0)));
+        let mut request = request.expect("entered");
+        chat.settle(&mut request, held(90, 2));
+        assert_eq!((sum(), request.held()), (held(90, 2), held(0, 0)));
         drop(request);
-        chat.set(held(90, 2));
+        let copy = chat.clone();
+        assert_eq!(sum(), held(180, 4));
+        drop(chat);
         assert_eq!(sum(), held(90, 2));
-        drop((chat, copy));
+        drop(copy);
         assert_eq!(sum(), held(0, 0));
     }
 }

@@ -7,7 +7,7 @@ use crate::support::{answers, ask, cpu, essence, exactly, image, model, up_to};
 use medgemma::audit::{
     Audit, AuditOptions, Error as AuditError, image_content, prompt_content, verify,
 };
-use medgemma::{Error, Image, LoadOptions, MedGemma, Message, Resizer, Sampling};
+use medgemma::{BatchRequest, Error, Image, LoadOptions, MedGemma, Message, Resizer, Sampling};
 use medgemma_testkit::checkpoint;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -467,6 +467,27 @@ fn one_that_fails_among_others_is_recorded_alone() {
     let output = |at: usize| audit.digest(batch[at].as_ref().unwrap().text.as_bytes());
     assert_eq!(records[3]["body"]["output"], output(0));
     assert_eq!(records[4]["body"]["output"], output(2));
+}
+
+/// Of a batch one request is too long for the log: those before it have an end there.
+#[test]
+fn a_batch_that_cannot_be_recorded_leaves_no_request_open() {
+    let here = audited();
+    let mut long = exactly(3);
+    long.stop_strings = (0..20_000).map(|number| format!("Q{number}")).collect();
+    let (short, asked) = (exactly(3), [ask("What is shown?")]);
+    let requests = [&short, &long, &short].map(|options| BatchRequest {
+        messages: &asked,
+        options,
+    });
+    let refused = here.model.generate_batch_observed(&requests, &mut |_, _| {
+        panic!("work was begun");
+    });
+    assert!(matches!(
+        refused,
+        Err(Error::Audit(AuditError::Record { .. }))
+    ));
+    assert_eq!(events(&here.path), ["request", "failed"]);
 }
 
 /// A record of 1 MiB is refused by the log; a thousand stop strings make one, and then nothing is answered.

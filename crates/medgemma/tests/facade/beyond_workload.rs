@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::support::{answers, ask, cpu, exactly, ids, image, up_to};
-use medgemma::{Error, LoadOptions, MedGemma, MemoryPlan, Message, Model, Workload};
+use medgemma::{Error, LoadOptions, MedGemma, MemoryPlan, Message, Model, Progress, Workload};
 use medgemma_testkit::checkpoint;
 
 fn load(workload: Workload, limit: u64) -> Result<MedGemma, Error> {
@@ -121,11 +121,13 @@ fn what_other_conversations_hold_counts_until_they_are_dropped() {
     more(refused(model.score(&[ask("hello")], &["yes"]), planned));
     more(refused(second.choose(&ask("hello"), &["yes"]), planned));
     assert_eq!(second.context_len(), 0);
-    // A copy shares what was read, and another model has memory of its own.
-    let copy = first.clone();
+    // Another model has memory of its own, and what a copy holds is there when the original is not.
     let (_, other) = exact(Workload::new(64, 0));
     other.generate(&[ask("hello")], &full).unwrap();
+    let copy = first.clone();
     drop(first);
+    more(refused(second.send_with(ask("hello"), &full), planned));
+    drop(copy);
     // While an answer is written, all that it may take counts.
     let mut stream = second.stream(ask("hello"), &full).unwrap();
     stream.next().unwrap().unwrap();
@@ -134,7 +136,6 @@ fn what_other_conversations_hold_counts_until_they_are_dropped() {
     drop(second);
     let again = model.generate(&[ask("hello")], &full).unwrap();
     assert_eq!(ids(&again), ids(&reply));
-    drop(copy);
     // Two that were planned for.
     let (_, roomy) = exact(Workload::new(64, 0).with_conversations(2));
     let mut chats = [roomy.chat(), roomy.chat()];
@@ -142,6 +143,31 @@ fn what_other_conversations_hold_counts_until_they_are_dropped() {
         let reply = chat.send_with(ask("hello"), &full).unwrap();
         assert_eq!(ids(&reply), ids(&again));
     }
+}
+
+/// What was read of a turn that was given up is held until the chat is asked again.
+#[test]
+fn what_a_cancelled_turn_has_read_counts() {
+    let (planned, model) = exact(Workload::new(300, 0).with_conversations(2));
+    let long = || ask(&"is it? ".repeat(80));
+    let prompt = model.prompt_ids(&[long()]).unwrap().len();
+    assert!((200..380).contains(&prompt), "{prompt}");
+    let options = up_to(4).with_prefill_chunk(100);
+    let mut chat = model.chat();
+    let observer = Box::new(|progress| match progress {
+        Progress::Prefill { done, .. } if done >= 200 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let mut stream = chat.stream_observed(long(), &options, observer).unwrap();
+    assert!(stream.next().is_none());
+    drop(stream);
+    assert_eq!(chat.context_len(), 0);
+    refused(model.generate(&[long()], &options), planned);
+    // Asked again, it holds what the answer took; one that was never begun has read nothing.
+    chat.send_with(ask("hello"), &exactly(1)).unwrap();
+    let mut other = model.chat();
+    drop(other.stream(ask("hello"), &up_to(1)).unwrap());
+    model.generate(&[long()], &options).unwrap();
 }
 
 #[test]

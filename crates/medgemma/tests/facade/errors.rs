@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use crate::support::{ask, cpu, exactly, ids, image, load, model, up_to};
 use medgemma::audit::Audit;
 use medgemma::{
-    Device, Error, ErrorKind, GenerateOptions, Image, Limits, LoadOptions, MedGemma, Message,
-    Model, Precision, Workload,
+    BatchRequest, Device, Error, ErrorKind, GenerateOptions, Image, Limits, LoadOptions, MedGemma,
+    Message, Model, Precision, Workload,
 };
 use medgemma_testkit::{Fault, Golden, Scratch, Stored, assert_close, checkpoint};
 use serde_json::json;
@@ -198,8 +198,17 @@ fn roles_that_do_not_alternate_are_named() {
     let batch = [vec![user()], vec![user(), other()]];
     let error = model().generate_batch(&batch, &up_to(2)).unwrap_err();
     names(&error, &["the last message", "conversation 1 of 2"]);
+    let (valid, mut colder) = (up_to(2), up_to(2));
+    colder.sampling.temperature = -1.0;
+    let asked = [user()];
+    let requests = [&valid, &colder].map(|options| BatchRequest {
+        messages: &asked,
+        options,
+    });
+    let error = model().generate_batch_observed(&requests, &mut |_, _| ControlFlow::Continue(()));
+    names(&error.unwrap_err(), &["temperature", "conversation 1 of 2"]);
     let mut chat = model().chat();
-    names(&chat.send(other()).unwrap_err(), &["`assistant`"]);
+    names(&chat.send(other()).unwrap_err(), &["the last message"]);
     assert_eq!(chat.context_len(), 0);
 }
 

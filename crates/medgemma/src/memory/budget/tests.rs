@@ -37,7 +37,7 @@ fn request(contexts: &[usize]) -> Request<'_> {
         images: 0,
         images_held: 0,
         prefill_chunk: 512,
-        held: 0,
+        cache_bytes: 0,
         entered: Held::default(),
     }
 }
@@ -134,14 +134,14 @@ fn what_is_taken_of_the_plan_is_not_asked_for_again() {
     let within = budget.plan.kv_cache + budget.plan.kept;
     let held = usize::try_from(within).expect("a few gigabytes") + 700;
     let grown = Request {
-        held,
+        cache_bytes: held,
         ..request(&[100_000])
     };
     assert_eq!(left(Some(u64::MAX), &grown), room + own + 700);
     let shown = Request {
         images: 9,
         images_held: 2,
-        held: held - 700,
+        cache_bytes: held - 700,
         ..request(&[100_000])
     };
     let soft = 2 * 256 * 5376 * 4;
@@ -192,7 +192,7 @@ fn what_other_conversations_hold_counts() {
     drop(more);
     assert!(enter(chats[0].held(), 5000, 1).is_err());
     // A shorter one leaves room, and one that is over leaves all of its own.
-    chats[1].set(budget.held(&config, 1000, 0));
+    chats[1].set(budget.planned_for(&config, 1000, 0));
     let more = enter(chats[0].held(), 4500, 2).expect("there is room");
     assert_eq!(
         more.held(),

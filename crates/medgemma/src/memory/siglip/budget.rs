@@ -9,7 +9,7 @@ use medgemma_siglip::SiglipConfig;
 use medgemma_tensor::Device;
 
 use super::super::MemoryPlan;
-use super::super::available::{available, held};
+use super::super::available::{available, own};
 use super::{SiglipWorkload, embedding_bytes, widest_step};
 use crate::error::Result;
 
@@ -62,7 +62,7 @@ impl SiglipBudget {
         if plan.total() <= self.plan.total() {
             return Ok(());
         }
-        let left = || Some(self.left(available()?, held()));
+        let left = || Some(self.left(available()?, own()));
         plan.check(path, device, self.limit.or_else(left))
     }
 
