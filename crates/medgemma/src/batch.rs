@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::options::{GenerateOptions, Progress};
 use crate::prompt::{Prompt, Shown};
 use crate::recording::Pending;
-use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, reason};
+use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, log, reason};
 use crate::transcript::Transcript;
 
 /// One conversation of a batch, and how it is answered. `Debug` prints sizes, as that of a message does.
@@ -88,6 +88,7 @@ impl Lane {
             prefill: answer.map_or(Duration::ZERO, |answer| answer.prefill),
             decode: answer.map_or(Duration::ZERO, |answer| answer.decode),
         };
+        log(&usage, &timings, finish);
         let reply = Reply {
             text: std::mem::take(&mut self.transcript.text),
             reasoning: self.transcript.reasoning.take(),

@@ -102,6 +102,24 @@ impl Timings {
     }
 }
 
+/// Logs that a reply ended.
+pub(crate) fn log(usage: &Usage, timings: &Timings, finish: FinishReason) {
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        cached_tokens = usage.cached_tokens,
+        prompt_tokens = usage.prompt_tokens,
+        image_tokens = usage.image_tokens,
+        reply_tokens = usage.reply_tokens,
+        drafted_tokens = usage.drafted_tokens,
+        accepted_tokens = usage.accepted_tokens,
+        images_ms = milliseconds(timings.images),
+        prefill_ms = milliseconds(timings.prefill),
+        decode_ms = milliseconds(timings.decode),
+        %finish,
+        "reply ended"
+    );
+}
+
 /// One answer. **Not for clinical use**: it is the draft of a language model, wrong at times in
 /// ways that read well, and needs independent verification by a qualified person; see
 /// `docs/safety.md`. Serialising it carries that statement along.

@@ -14,7 +14,7 @@ use crate::options::{GenerateOptions, Observer, Progress};
 use crate::prefix::Picture;
 use crate::prompt::{Prompt, Shown};
 use crate::recording::{Pending, Recorder};
-use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, reason};
+use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, log, reason};
 use crate::transcript::Transcript;
 
 /// The conversation that an answer continues.
@@ -324,19 +324,7 @@ impl<'a> Writer<'a> {
             reason
         };
         self.finish = Some(reason);
-        tracing::info!(
-            cached_tokens = self.usage.cached_tokens,
-            prompt_tokens = self.usage.prompt_tokens,
-            image_tokens = self.usage.image_tokens,
-            reply_tokens = self.usage.reply_tokens,
-            drafted_tokens = self.usage.drafted_tokens,
-            accepted_tokens = self.usage.accepted_tokens,
-            images_ms = milliseconds(self.timings.images),
-            prefill_ms = milliseconds(self.timings.prefill),
-            decode_ms = milliseconds(self.timings.decode),
-            finish = ?reason,
-            "reply ended"
-        );
+        log(&self.usage, &self.timings, reason);
     }
 
     /// The turn for the conversation's history, prompt and what was written; empty when the model
@@ -396,8 +384,4 @@ impl<'a> Writer<'a> {
 pub(crate) fn run(mut writer: Writer<'_>) -> Result<Reply> {
     while writer.next()?.is_some() {}
     Ok(writer.reply())
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
