@@ -423,6 +423,34 @@ fn what_an_observer_breaks_off_ends_alone() {
     }
 }
 
+/// The last letter of the first word might begin the stop string, and is held back when the observer has enough.
+#[test]
+fn nothing_is_told_to_who_broke_an_answer_off_but_its_end() {
+    let model = load(speaker(&WORDS).path());
+    let options = up_to(6).with_stop_string("k\u{1}");
+    let messages = [ask("hello")];
+    let request = BatchRequest {
+        messages: &messages,
+        options: &options,
+    };
+    let (mut told, mut ended) = (Vec::new(), 0);
+    let batch = model.generate_batch_observed(&[request], &mut |_, event| match event {
+        BatchEvent::Piece(piece) => {
+            told.push(piece.to_string());
+            std::ops::ControlFlow::Break(())
+        }
+        BatchEvent::Ended(_) => {
+            ended += 1;
+            std::ops::ControlFlow::Continue(())
+        }
+        _ => std::ops::ControlFlow::Continue(()),
+    });
+    let reply = answers(batch).remove(0);
+    assert_eq!((told.len(), ended), (1, 1), "{told:?}");
+    assert_eq!(reply.finish, FinishReason::Cancelled);
+    assert_eq!(reply.text, told[0].clone() + "k");
+}
+
 #[test]
 fn lanes_of_a_batch_end_on_their_own() {
     // Both stop: at 57 the whole batch would stop at once, at 141 and 133 at different steps.
