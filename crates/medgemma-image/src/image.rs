@@ -47,8 +47,8 @@ impl Image {
     /// Reads a PNG or JPEG file with the default [`DecodeOptions`]. The content decides the format, not the name.
     ///
     /// 16 bits are read as PNG means them, 65535 as white. A radiograph of 10 to 14 bits whose samples were stored as they
-    /// are is nearly black then, and no error: its [`source_maximum`](Self::source_maximum) is far below 65535. Read it
-    /// again with [`DecodeOptions::with_significant_bits`]; where it is none of these, take its samples with a decoder of
+    /// are is nearly black then, and no error: [`few_bits`](Self::few_bits) tells. Read it again
+    /// with [`DecodeOptions::with_significant_bits`]; where it is none of these, take its samples with a decoder of
     /// your own, window them or stretch them to 0–65535, and give them to [`from_gray16`](Self::from_gray16).
     ///
     /// ```no_run
@@ -56,7 +56,7 @@ impl Image {
     /// use medgemma_image::{DecodeOptions, Image};
     ///
     /// let mut image = Image::open("chest.png")?;
-    /// if image.source_maximum().is_some_and(|maximum| (1024..4096).contains(&maximum)) {
+    /// if image.few_bits().is_some_and(|few| few.bits == 12) {
     ///     let options = DecodeOptions::default().with_significant_bits(12);
     ///     image = Image::open_with("chest.png", &options)?;
     /// }
@@ -145,6 +145,17 @@ impl Image {
     #[must_use]
     pub fn source_maximum(&self) -> Option<u16> {
         self.source_maximum
+    }
+
+    /// That the picture is nearly black because it was read from 16 bits of which it uses 13 or fewer: most likely a
+    /// radiograph whose samples were stored as they are. Display it to whoever gave the picture: no model says that it
+    /// saw nothing. `None` for a picture of 8 bits, and for one that was read by
+    /// [`DecodeOptions::with_significant_bits`].
+    #[must_use]
+    pub fn few_bits(&self) -> Option<FewBits> {
+        let bits = u16::BITS - self.source_maximum?.leading_zeros();
+        let shown = self.data.iter().all(|&sample| sample <= NEARLY_BLACK);
+        (bits <= FEW_BITS && shown).then_some(FewBits { bits })
     }
 
     /// Width in pixels, at least 1.
@@ -267,6 +278,29 @@ impl Image {
             data: Arc::new(data),
             source_maximum: self.source_maximum,
         })
+    }
+}
+
+/// Bits of 16 with which a picture is nearly black: 13 are an eighth of white.
+const FEW_BITS: u32 = 13;
+/// The largest of 13 bits, 8191, as a sample of 8.
+const NEARLY_BLACK: u8 = 32;
+
+/// Why a picture is nearly black. Displays as a sentence for whoever gave it; see [`Image::few_bits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FewBits {
+    /// Bits that the largest sample takes, 0 to 13.
+    pub bits: u32,
+}
+
+impl fmt::Display for FewBits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = self.bits;
+        write!(
+            f,
+            "nearly black, it uses {bits} of its 16 bits; stretch or window it first"
+        )
     }
 }
 

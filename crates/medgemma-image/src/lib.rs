@@ -54,7 +54,7 @@ mod xmp;
 // The public interface:
 pub use crate::decode::{Alpha, DecodeOptions};
 pub use crate::error::{Error, Origin, Result};
-pub use crate::image::Image;
+pub use crate::image::{FewBits, Image};
 pub use crate::limits::Limits;
 pub use crate::pan_and_scan::{Crop, PanAndScan};
 pub use crate::pixels::{Pixels, Processed};

@@ -180,6 +180,35 @@ fn the_largest_sample_of_16_bits_is_told_and_kept_out_of_debug() {
 }
 
 #[test]
+fn a_picture_that_is_nearly_black_for_want_of_bits_says_so() {
+    let grey = |samples: &[u16]| png(ExtendedColorType::L16, samples);
+    let bits = |file: &[u8], options: &DecodeOptions| {
+        let image = Image::decode_with(file, options).unwrap();
+        image.few_bits().map(|few| few.bits)
+    };
+    let as_they_are = DecodeOptions::default();
+    for (most, expected) in [
+        (0, Some(0)),
+        (1, Some(1)),
+        (2047, Some(11)),
+        (4095, Some(12)),
+        (8191, Some(13)),
+        (8192, None),
+        (65_535, None),
+    ] {
+        assert_eq!(bits(&grey(&[0, most]), &as_they_are), expected, "{most}");
+    }
+    let file = grey(&[0, 4095]);
+    let image = Image::decode(&file, &Limits::default()).unwrap();
+    let sentence = image.few_bits().unwrap().to_string();
+    assert!(sentence.contains("12 of its 16 bits"), "{sentence}");
+    // Read by its bits it is as bright as it was meant, and one of 8 bits may be as dark as it likes.
+    let twelve = as_they_are.clone().with_significant_bits(12);
+    assert_eq!(bits(&file, &twelve), None);
+    assert_eq!(Image::from_gray8(1, 1, vec![3]).unwrap().few_bits(), None);
+}
+
+#[test]
 fn the_bits_that_hold_the_picture_can_be_said() {
     let twelve = DecodeOptions::default().with_significant_bits(12);
     let scaled = |v: u16| (f64::from(v) * 255.0 / 4095.0).round();

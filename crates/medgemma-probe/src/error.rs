@@ -55,7 +55,7 @@ pub enum Error {
         found: String,
     },
     /// The operating system refused.
-    #[error("{}: cannot {doing}; check that the path is right, the disk has space and the folder its permissions", path.display())]
+    #[error("{}: cannot {doing} ({source}); check that the path is right, the disk has space and the folder its permissions", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

@@ -9,7 +9,7 @@ use crate::Fingerprint;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("{}: cannot {doing}; check that the disk has space and the folder its permissions", path.display())]
+    #[error("{}: cannot {doing} ({source}); check that the disk has space and the folder its permissions", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// The system starts no thread, so that an ingestion could not read a file.
     #[error(
-        "expected a thread to read files on, the system starts none; end other programs, or allow this one more processes and memory (`ulimit -u`, `ulimit -v`)"
+        "expected a thread to read files on, the system starts none ({source}); end other programs, or allow this one more processes and memory (`ulimit -u`, `ulimit -v`)"
     )]
     Thread {
         /// What the operating system said.
@@ -118,7 +118,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The function that embeds pictures failed, so an ingestion has ended.
-    #[error("{}: expected embeddings of the batch that begins with this file, found an error; what was published before remains: mend the cause and run the ingestion again", path.display())]
+    #[error("{}: expected embeddings of the batch that begins with this file, found an error ({}); what was published before remains: mend the cause and run the ingestion again", path.display(), whole(&**source))]
     Embed {
         /// The first file of the batch.
         path: PathBuf,
@@ -134,6 +134,20 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What to do about a damaged file that nothing else can make again.
 pub(crate) const RESTORE: &str =
     "the disk or another program has changed it: restore the folder from a copy";
+
+/// A caller's error with those of its causes that its own words do not hold.
+pub(crate) fn whole(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !told.contains(&words) {
+            told = format!("{told}: {words}");
+        }
+        cause = error.source();
+    }
+    told
+}
 
 impl Error {
     /// For `map_err`: the system refused `doing` to `path`.

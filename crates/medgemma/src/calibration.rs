@@ -22,12 +22,9 @@ use crate::error::{Error, Result};
 /// One that was written with serde is read again by the rules of [`Calibration::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
-#[non_exhaustive]
 pub struct Calibration {
-    /// What logits are divided by; above 0. Large ones make the model less sure.
-    pub temperature: f64,
-    /// What is added afterwards: how common the class is among the site's pictures.
-    pub bias: f64,
+    temperature: f64,
+    bias: f64,
 }
 
 /// A calibration as it is written, before it is known to be one.
@@ -115,6 +112,18 @@ impl Calibration {
             });
         }
         Self::new(deviation / slope, shift - slope * mean / deviation)
+    }
+
+    /// What logits are divided by; above 0. Large ones make the model less sure.
+    #[must_use]
+    pub fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
+    /// What is added afterwards: how common the class is among the site's pictures.
+    #[must_use]
+    pub fn bias(&self) -> f64 {
+        self.bias
     }
 
     /// The calibrated logit.

@@ -231,8 +231,8 @@ pub use vision_cache::{VisionCache, VisionCacheUse};
 // and from the crates below:
 pub use medgemma_gemma3::{Constraint, Decoder, Sampling, Segment, Speculation, TextConfig, Token};
 pub use medgemma_image::{
-    Alpha, Crop, DecodeOptions, Image, ImageBackend, ImageProcessor, Limits, PanAndScan, Pixels,
-    Processed, Resize, Resizer,
+    Alpha, Crop, DecodeOptions, FewBits, Image, ImageBackend, ImageProcessor, Limits, PanAndScan,
+    Pixels, Processed, Resize, Resizer,
 };
 pub use medgemma_siglip::{DualEncoder, SiglipConfig, VisionConfig};
 pub use medgemma_tensor::checkpoint::{LoadReport, Precision};

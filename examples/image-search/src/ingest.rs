@@ -21,8 +21,6 @@ use crate::{NOTICE, plain};
 const FAILURES: usize = 16;
 /// Pictures that are gone and are named; there may be a million.
 const GONE: usize = 10;
-/// 16-bit samples below this are nearly black: those of a radiograph of 12 bits that were stored as they are.
-const DARK: u16 = 1 << 13;
 
 pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Error>> {
     let mut writer = open(&task.index, &encoder.fingerprint)?;
@@ -31,7 +29,7 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     let dark = AtomicUsize::new(0);
     let decode = |file: &SourceFile<'_>| -> medgemma::Result<_> {
         let image = Image::decode(file.bytes, &limits)?;
-        if image.source_maximum().is_some_and(|most| most < DARK) {
+        if image.few_bits().is_some() {
             dark.fetch_add(1, Ordering::Relaxed);
         }
         Ok((encoder.pixels(&image)?, metadata(file, &image)))
@@ -68,7 +66,7 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
     if dark > 0 {
         writeln!(
             io::stderr(),
-            "nearly black: {dark} pictures of 16 bits use at most 13 of them; stretch or window them, and index them again"
+            "nearly black: {dark} pictures use a few of their 16 bits; stretch or window them, and index them again"
         )?;
     }
     for gone in ingested.gone.iter().take(GONE) {

@@ -25,7 +25,11 @@ pub(crate) fn run(task: &QueryTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         wanted.push((embedding, task.text_weight));
     }
     if let Some(path) = &task.image {
-        let embedding = encoder.embed_pixels(&encoder.pixels(&Image::open(path)?)?)?;
+        let image = Image::open(path)?;
+        if let Some(few) = image.few_bits() {
+            writeln!(io::stderr(), "{}: {few}", plain(path.display()))?;
+        }
+        let embedding = encoder.embed_pixels(&encoder.pixels(&image)?)?;
         wanted.push((embedding, 1.0 - task.text_weight));
     }
     // One alone is the direction, whatever its weight: without a second none can be given.

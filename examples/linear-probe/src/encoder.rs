@@ -8,7 +8,6 @@ use medgemma_image::Crop;
 
 use crate::arguments::EncoderArguments;
 use crate::samples::Embedded;
-use crate::told;
 
 /// A SigLIP model and what its embeddings are known by.
 pub(crate) struct Encoder {
@@ -47,7 +46,7 @@ impl Encoder {
             Some(crop) => self.embed(image.cropped(*crop)?),
         };
         let embedded = parts.iter().map(embed).collect::<medgemma::Result<_>>();
-        embedded.map_err(|error| format!("{}: {}", path.display(), told(&error)))
+        embedded.map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// What the model sees in a picture.

@@ -11,7 +11,6 @@ use medgemma_search::{
 
 use crate::encoder::Encoder;
 use crate::samples::Embedded;
-use crate::told;
 
 /// Embeddings of one encoder, and how many were of use.
 pub(crate) struct Kept {
@@ -48,7 +47,7 @@ impl Kept {
     ) -> Result<Embedded> {
         let content = match content_id_of_file(path) {
             Ok(content) => content,
-            Err(error) => return Ok(Err(told(&error))),
+            Err(error) => return Ok(Err(error.to_string())),
         };
         let ids: Vec<String> = parts.iter().map(|part| id(&content, *part)).collect();
         self.found += ids.iter().filter(|id| self.index.contains(id)).count();

@@ -42,24 +42,10 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", plain(told(&*error)));
+            let _ = writeln!(io::stderr(), "error: {}", plain(error));
             ExitCode::FAILURE
         }
     }
-}
-
-/// The error with its causes, unless its own words hold them.
-pub(crate) fn told(error: &dyn Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !told.contains(&words) {
-            told = format!("{told}: {words}");
-        }
-        cause = error.source();
-    }
-    told
 }
 
 /// A text whose control characters are spelt out. In the name of a file they would act on the terminal: begin a line
@@ -99,9 +85,13 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         }
         bar.inc(1);
     };
-    let encode = |path: &Path, image: &Image, parts: &[Option<Crop>]| match &mut kept {
-        Some(kept) => kept.embed_parts(&encoder, path, image, parts),
-        None => Ok(encoder.embed_parts(path, image, parts)),
+    let mut dark = 0;
+    let encode = |path: &Path, image: &Image, parts: &[Option<Crop>]| {
+        dark += usize::from(image.few_bits().is_some());
+        match &mut kept {
+            Some(kept) => kept.embed_parts(&encoder, path, image, parts),
+            None => Ok(encoder.embed_parts(path, image, parts)),
+        }
     };
     let (train, test) = samples.embed(encode, arguments.crops, arguments.seed, seen)?;
     bar.finish_and_clear();
@@ -116,6 +106,12 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         writeln!(
             out,
             "pictures left out, since they cannot be read or embedded: {left_out}"
+        )?;
+    }
+    if dark > 0 {
+        writeln!(
+            out,
+            "nearly black: {dark} pictures use a few of their 16 bits; stretch or window them, and fit again"
         )?;
     }
     if let Some(Kept { made, found, .. }) = &kept {
@@ -144,7 +140,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     writeln!(out, "{NOTICE}")?;
     match unsaved {
         None => Ok(()),
-        Some(error) => Err(format!("the probe is not saved: {}", told(&error)).into()),
+        Some(error) => Err(format!("the probe is not saved: {error}").into()),
     }
 }
 
@@ -203,8 +199,11 @@ fn ask(arguments: &Predict) -> Result<(), Box<dyn Error>> {
 
 /// The probabilities of one picture; an error names it.
 fn answer(path: &Path, encoder: &Encoder, probe: &Probe) -> Result<Vec<f64>, String> {
-    let image = Image::open(path).map_err(|error| told(&error))?;
-    let named = |error: &dyn Error| format!("{}: {}", path.display(), told(error));
+    let image = Image::open(path).map_err(|error| error.to_string())?;
+    if let Some(few) = image.few_bits() {
+        let _ = writeln!(io::stderr(), "{}: {few}", plain(path.display()));
+    }
+    let named = |error: &dyn Error| format!("{}: {error}", path.display());
     let embedding = encoder.embed(image).map_err(|error| named(&error))?;
     probe
         .probabilities(embedding)

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 use serde::Deserialize;
 
-use crate::told;
 
 /// A line of the file.
 #[derive(Deserialize)]
@@ -32,7 +31,7 @@ pub(crate) enum Side {
 
 /// Reads the file. Spaces around a field mean nothing: `effusion ` is no other label than `effusion`.
 pub(crate) fn read(csv: &Path) -> Result<Vec<Record>, String> {
-    let records = lines(csv).map_err(|error| format!("{}: {}", csv.display(), told(&error)))?;
+    let records = lines(csv).map_err(|error| format!("{}: {error}", csv.display()))?;
     let checked = expect_once(csv, &records)
         .and_then(|()| expect_all_or_none(&records, "split", |r| r.split.is_some()))
         .and_then(|()| expect_all_or_none(&records, "group", |r| r.group.is_some()));

@@ -13,7 +13,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 use crate::records::{self, Record, Side};
-use crate::told;
 
 /// The share of pictures' groups to judge by where the file does not part them.
 const TEST_SHARE: f64 = 0.3;
@@ -207,7 +206,7 @@ impl Samples {
                     let views: Vec<_> = iter::once(None).chain(crops).collect();
                     encode(&picture.path, &image, &views)?
                 }
-                Err(error) => Err(told(&error)),
+                Err(error) => Err(error.to_string()),
             };
             match embedded {
                 Ok(embedded) => {

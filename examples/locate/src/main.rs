@@ -50,6 +50,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let image = Image::open(&arguments.image)?;
+    if let Some(few) = image.few_bits() {
+        writeln!(io::stderr(), "{}: {few}", arguments.image.display())?;
+    }
     let mut out = io::stdout();
     let (answer, footnote) = match &arguments.answer {
         Some(answer) => (answer.clone(), NOTICE.to_owned()),

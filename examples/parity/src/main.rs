@@ -67,24 +67,10 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "{}", told(&*error));
+            let _ = writeln!(io::stderr(), "{error}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// The error with its causes, unless its own words hold them.
-fn told(error: &dyn Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !told.contains(&words) {
-            told = format!("{told}: {words}");
-        }
-        cause = error.source();
-    }
-    told
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {

@@ -36,7 +36,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let mut message = Message::user();
     for path in arguments.images() {
-        message = message.image(Image::open(path)?);
+        let image = Image::open(path)?;
+        if let Some(few) = image.few_bits() {
+            writeln!(io::stderr(), "{}: {few}", path.display())?;
+        }
+        message = message.image(image);
     }
 
     let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens());

@@ -49,7 +49,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             "/new" => (chat, message, missing) = (model.chat(), Message::user(), false),
             "/image" if rest.trim().is_empty() => (message, missing) = (Message::user(), false),
             "/image" => match Image::open(rest.trim()) {
-                Ok(image) => (message, missing) = (message.image(image), false),
+                Ok(image) => {
+                    if let Some(few) = image.few_bits() {
+                        writeln!(err, "{rest}: {few}")?;
+                    }
+                    (message, missing) = (message.image(image), false);
+                }
                 Err(error) => {
                     (missing, failed) = (true, true);
                     writeln!(err, "error: {error}")?;

@@ -32,31 +32,14 @@ shows.";
 const NOTICE: &str = "Not for clinical use: a model's opinion, not a diagnosis, not a medical \
 device; a qualified person must verify it independently.";
 
-/// 16-bit samples below this are nearly black: those of a radiograph of 12 bits that were stored as they are.
-const DARK: u16 = 1 << 13;
-
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {}", plain(told(&*error)));
+            let _ = writeln!(io::stderr(), "error: {}", plain(error));
             ExitCode::FAILURE
         }
     }
-}
-
-/// The error with its causes, unless its own words hold them.
-fn told(error: &dyn Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !told.contains(&words) {
-            told = format!("{told}: {words}");
-        }
-        cause = error.source();
-    }
-    told
 }
 
 /// A text whose control characters are spelt out. In the name of a file they would act on the terminal: begin a line
@@ -134,7 +117,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Some(path) if !panels.is_empty() => {
             let chart = chart::draw(&panels, by, threshold, NOTICE);
             let saved = chart.save_with_format(path, ImageFormat::Png);
-            saved.map_err(|error| format!("cannot write `{}`: {}", path.display(), told(&error)))
+            saved.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
         }
         _ => Ok(()),
     };
@@ -163,15 +146,11 @@ fn answer(
     drawn: bool,
 ) -> Result<(Classification, Option<Image>), String> {
     // This error names the file, those of a picture in memory know none.
-    let image = Image::open(path).map_err(|error| told(&error))?;
-    if image.source_maximum().is_some_and(|most| most < DARK) {
-        let _ = writeln!(
-            io::stderr(),
-            "{}: nearly black, of its 16 bits at most 13 are used; stretch or window it first",
-            plain(path.display())
-        );
+    let image = Image::open(path).map_err(|error| error.to_string())?;
+    if let Some(few) = image.few_bits() {
+        let _ = writeln!(io::stderr(), "{}: {few}", plain(path.display()));
     }
-    let named = |error: medgemma::Error| format!("{}: {}", path.display(), told(&error));
+    let named = |error: medgemma::Error| format!("{}: {error}", path.display());
     let embedded = model.embed_images(slice::from_ref(&image));
     let embedding = embedded.map_err(named)?.remove(0);
     let found = model.classify(&embedding, classes).map_err(named)?;

@@ -14,6 +14,7 @@ mod tests;
 
 use std::any::Any;
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -36,8 +37,9 @@ const fn cut(threads: usize) -> usize {
 
 /// A fixed number of threads, the caller's own among them.
 ///
-/// Operations of different callers run one at a time, but for those of one piece; a caller who finds the pool taken does the
-/// work alone instead of waiting, and so does an operation that is started inside of another.
+/// Operations of different callers have the threads one at a time, but for those of one piece; a caller who finds the pool taken
+/// begins alone instead of waiting, and has the threads for what is left once they are free. So two callers take turns, and
+/// neither waits for long operations of the other. What is started inside of an operation runs alone.
 pub struct Pool {
     shared: Arc<Shared>,
     taken: Mutex<()>,
@@ -119,15 +121,22 @@ impl Pool {
     /// With the panic of a piece, the caller's own if it has one, once no thread works on the operation any
     /// more. The pool is as before then.
     pub fn run(&self, pieces: usize, task: &(dyn Fn(usize) + Sync)) {
-        // One piece leaves the other threads to what it may start itself.
-        let alone = self.workers.is_empty() || pieces < 2;
-        if !alone
-            && let Ok(pieces) = u32::try_from(pieces)
-            && let Some(_guard) = self.take()
-        {
-            return self.run_shared(pieces, task);
+        for piece in 0..pieces {
+            if let Some(rest) = self.worth_sharing(piece..pieces)
+                && let Some(_guard) = self.take()
+            {
+                return self.run_shared(rest, task);
+            }
+            task(piece);
         }
-        (0..pieces).for_each(task);
+    }
+
+    /// What is left of an operation, if more than one thread can do it. One piece leaves the other threads to what it
+    /// may start itself.
+    fn worth_sharing(&self, rest: Range<usize>) -> Option<Range<u32>> {
+        let several = !self.workers.is_empty() && rest.len() > 1;
+        let (begin, end) = (u32::try_from(rest.start), u32::try_from(rest.end));
+        several.then_some(begin.ok()?..end.ok()?)
     }
 
     /// Takes the pool, if nobody has it.
@@ -140,7 +149,7 @@ impl Pool {
         }
     }
 
-    fn run_shared(&self, pieces: u32, task: &(dyn Fn(usize) + Sync)) {
+    fn run_shared(&self, pieces: Range<u32>, task: &(dyn Fn(usize) + Sync)) {
         let shared = &*self.shared;
         // SAFETY: this only forgets the borrow's lifetime. The pointer is cleared, and every helper
         // is known to have left, before this function returns (`Closing::drop`).
@@ -182,7 +191,7 @@ impl Drop for Closing<'_> {
     fn drop(&mut self) {
         let shared = self.shared;
         if self.give_up {
-            shared.runs.deal(0, 1);
+            shared.runs.deal(0..0, 1);
         }
         shared.epoch.fetch_add(1, Ordering::SeqCst);
         let mut spins = 0;

@@ -30,15 +30,16 @@ impl Runs {
     pub(crate) fn of(pieces: usize, threads: usize) -> Self {
         let runs = Self::new(threads);
         let pieces = u32::try_from(pieces).expect("pieces in 32 bits");
-        runs.deal(pieces, threads.max(1));
+        runs.deal(0..pieces, threads.max(1));
         runs
     }
 
-    /// Gives each of the first `threads` threads an equal run of `0..pieces`, and none to the others.
-    pub(super) fn deal(&self, pieces: u32, threads: usize) {
+    /// Gives each of the first `threads` threads an equal run of `pieces`, and none to the others.
+    pub(super) fn deal(&self, pieces: Range<u32>, threads: usize) {
+        let len = u64::from(pieces.end - pieces.start);
         let share = |thread: usize| {
-            let end = u64::from(pieces) * thread.min(threads) as u64 / threads as u64;
-            u32::try_from(end).unwrap_or(pieces)
+            let before = len * thread.min(threads) as u64 / threads as u64;
+            u32::try_from(before).map_or(pieces.end, |before| pieces.start + before)
         };
         for (thread, run) in self.0.iter().enumerate() {
             run.put(share(thread)..share(thread + 1));

@@ -134,6 +134,44 @@ fn callers_share_a_pool_and_operations_nest() {
     assert_eq!(sum.into_inner(), 4 * 200 * 8 * 6);
 }
 
+/// A caller who finds the pool taken does not wait, and is not alone for the rest once it is free.
+#[test]
+fn what_is_begun_alone_is_shared_once_the_pool_is_free() {
+    let (pool, begun, together) = (Pool::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (first, counts) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 9]);
+    let taken = || begun.load(Ordering::SeqCst) > 0;
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            // Held until the second caller has begun its first piece: alone, since this has both threads.
+            pool.run(2, &|_| meet_all(3, &begun));
+            first.store(1, Ordering::SeqCst);
+        });
+        let start = Instant::now();
+        while !taken() {
+            assert!(start.elapsed() < Duration::from_secs(20), "not begun");
+            std::thread::yield_now();
+        }
+        pool.run(9, &|piece| {
+            counts[piece].fetch_add(1, Ordering::SeqCst);
+            match piece {
+                0 => {
+                    meet_all(3, &begun);
+                    let start = Instant::now();
+                    while first.load(Ordering::SeqCst) == 0 {
+                        assert!(start.elapsed() < Duration::from_secs(20), "not ended");
+                        std::thread::yield_now();
+                    }
+                }
+                // The runs of what is left are 1 to 4 and 5 to 8.
+                1 | 5 => meet(&together),
+                _ => {}
+            }
+        });
+        other.join().expect("the first caller");
+    });
+    assert_eq!(counts.map(AtomicUsize::into_inner), [1; 9]);
+}
+
 #[test]
 fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
     let pool = Pool::new(3);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::places::Gone;
+use crate::error::whole;
 
 /// Characters of the bar.
 const BAR: usize = 20;
@@ -140,7 +141,7 @@ impl fmt::Display for Ingested {
     }
 }
 
-/// A file or folder that could not be taken in. Displays as one line: path, fault and its causes.
+/// A file or folder that could not be taken in. Displays as one line: path and fault.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Skipped {
@@ -152,13 +153,7 @@ pub struct Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.fault)?;
-        let mut cause = self.fault.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        write!(f, "{}: {}", self.path.display(), self.fault)
     }
 }
 
@@ -167,7 +162,7 @@ impl fmt::Display for Skipped {
 #[non_exhaustive]
 pub enum Fault {
     /// The operating system refused.
-    #[error("cannot be read; check its permissions")]
+    #[error("cannot be read ({0}); check its permissions")]
     Read(#[source] std::io::Error),
     /// A link to a folder: following it could go round for ever, or out of the archive.
     #[error("expected a folder, found a link to one; ingest the folder itself")]
@@ -179,16 +174,16 @@ pub enum Fault {
         largest: u64,
     },
     /// `decode` refused.
-    #[error("cannot be decoded")]
+    #[error("cannot be decoded: {}", whole(&**.0))]
     Decode(#[source] Box<dyn StdError + Send + Sync>),
     /// `decode` panicked.
     #[error("the decoder panicked, which is its fault: {0}")]
     Panic(String),
     /// `decode` gave metadata that an index cannot have.
-    #[error("metadata that an index cannot have")]
+    #[error("expected metadata that an index can have, found others: {0}")]
     Metadata(#[source] crate::Error),
     /// `embed` refused this picture.
-    #[error("cannot be embedded")]
+    #[error("cannot be embedded: {}", whole(&**.0))]
     Embed(#[source] Box<dyn StdError + Send + Sync>),
     /// `embed` gave a vector without a direction: all zero, or not finite.
     #[error(
@@ -205,7 +200,7 @@ pub enum Fault {
     /// It was moved, and its vector or one that was published with it is not what was appended: it
     /// keeps the place that is recorded.
     #[error(
-        "is in the index, from another place, and its vector may be damaged; see `Index::damaged`"
+        "is in the index, from another place, and its vector may be damaged, see `Index::damaged`: {0}"
     )]
     Damaged(#[source] crate::Error),
 }

@@ -122,6 +122,7 @@ fn of_decoder(error: &DecoderError) -> ErrorKind {
 fn of_vision(error: &VisionError) -> ErrorKind {
     match error {
         VisionError::Tensor(error) => of_tensor(error),
+        VisionError::TextTooLong { .. } => ErrorKind::TooLarge,
         _ => ErrorKind::Request,
     }
 }
