@@ -12,7 +12,7 @@ use crate::choice::{self, Choice};
 use crate::error::{Error, Result};
 use crate::history::{cut, ids, images};
 use crate::medgemma::{MedGemma, conversation, system_first};
-use crate::memory::{Entry, Request};
+use crate::memory::{Entry, Held, Request};
 use crate::message::Message;
 use crate::model::Model;
 use crate::options::{GenerateOptions, Observer};
@@ -162,6 +162,9 @@ impl Chat {
         }
         let said = self.context_len();
         forget_unsaid(&self.model, &mut self.cache, said);
+        if self.cache.bytes() == 0 {
+            self.entry.set(Held::default());
+        }
         let context = Context {
             unread: cut(&self.history, self.cache.len()..usize::MAX),
             seen: ids(&self.history),
@@ -356,7 +359,9 @@ impl Drop for Stream<'_> {
         // A turn that was given up while it was read has left rows that no history has.
         let said: usize = self.history.iter().map(Segment::len).sum();
         let read = said.max(self.writer.read());
-        let held = self.model.planned_for(read, images(&ids(self.history)));
+        let mut held = self.model.planned_for(read, images(&ids(self.history)));
+        // Slots stay with a cache that was cut.
+        held.cache = held.cache.max(self.entry.held().cache);
         self.entry.settle(&mut self.writer.entry, held);
     }
 }

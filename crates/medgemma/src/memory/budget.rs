@@ -141,11 +141,13 @@ impl Budget {
         }
     }
 
-    /// Keys and values of all conversations of a request.
+    /// Keys and values of all conversations of a request: no less than was entered, since slots stay with a cache that
+    /// was cut.
     fn caches(&self, config: &ModelConfig, request: &Request<'_>) -> u64 {
         let contexts = request.contexts.iter();
         let caches = contexts.map(|&context| self.cache_bytes(config, context));
-        caches.fold(0, u64::saturating_add)
+        let sum = caches.fold(0, u64::saturating_add);
+        sum.max(request.entered.cache)
     }
 
     /// The plan, with what a request takes more in it beside what others hold.

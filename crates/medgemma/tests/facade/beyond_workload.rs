@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use crate::support::{answers, ask, cpu, exactly, ids, image, up_to};
 use medgemma::{Error, LoadOptions, MedGemma, MemoryPlan, Message, Model, Progress, Workload};
-use medgemma_testkit::checkpoint;
+use medgemma_testkit::{Scratch, checkpoint};
+use serde_json::json;
 
 fn load(workload: Workload, limit: u64) -> Result<MedGemma, Error> {
     let options = LoadOptions::default()
@@ -168,6 +169,47 @@ fn what_a_cancelled_turn_has_read_counts() {
     let mut other = model.chat();
     drop(other.stream(ask("hello"), &up_to(1)).unwrap());
     model.generate(&[long()], &options).unwrap();
+}
+
+/// A turn that was given up behind an earlier one is cut off, and its slots stay with the chat.
+#[test]
+fn slots_of_what_was_cut_off_count() {
+    // No layer gives up what the earlier turn has read.
+    let scratch = Scratch::of("mm-2025").edit_json("config.json", |config| {
+        config["text_config"]["sliding_window"] = json!(500);
+    });
+    let load = |limit| {
+        let options = LoadOptions::default()
+            .with_workload(Workload::new(300, 0).with_conversations(2))
+            .with_memory_limit(limit);
+        MedGemma::load_with(scratch.path(), &cpu(), options)
+    };
+    let Err(Error::NotEnoughMemory { plan, .. }) = load(1) else {
+        panic!("a byte is not enough");
+    };
+    let model = load(plan.total()).unwrap();
+    let mut chat = model.chat();
+    chat.send_with(ask("hello"), &exactly(1)).unwrap();
+    let said = chat.context_len();
+    let observer = Box::new(|progress| match progress {
+        Progress::Prefill { done, .. } if done >= 200 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let long = ask(&"is it? ".repeat(80));
+    let options = up_to(4).with_prefill_chunk(100);
+    let mut stream = chat.stream_observed(long, &options, observer).unwrap();
+    assert!(stream.next().is_none());
+    drop(stream);
+    assert_eq!(chat.context_len(), said);
+    chat.send_with(ask("hello"), &exactly(1)).unwrap();
+    assert!(chat.context_len() < 100, "{chat:?}");
+    let rest = || {
+        let prompt = model.prompt_ids(&[ask("hello")]).unwrap().len();
+        model.generate(&[ask("hello")], &exactly(400 - prompt))
+    };
+    assert!(matches!(rest(), Err(Error::NotEnoughMemory { .. })));
+    drop(chat);
+    rest().unwrap();
 }
 
 #[test]
