@@ -30,6 +30,11 @@ const SPINS: u32 = 1 << 10;
 /// so few that a number without sense costs megabytes.
 const MOST: usize = 1 << 10;
 
+/// Threads from which on callers take turns. One who works alone beside a pool of two gets what turns would give him, and the
+/// threads, of which there is one more than processors, wait less for each other: two callers came to 0.89 of what one does
+/// alone, 0.80 when they took turns. Of many threads he would have one, and the other caller all, until that has ended.
+const TURNS: usize = 4;
+
 /// The threads of a pool that is asked for `threads`.
 const fn cut(threads: usize) -> usize {
     if threads < MOST { threads } else { MOST }
@@ -38,11 +43,13 @@ const fn cut(threads: usize) -> usize {
 /// A fixed number of threads, the caller's own among them.
 ///
 /// Operations of different callers have the threads one at a time, but for those of one piece; a caller who finds the pool taken
-/// begins alone instead of waiting, and has the threads for what is left once they are free. So two callers take turns, and
-/// neither waits for long operations of the other. What is started inside of an operation runs alone.
+/// begins alone instead of waiting, and in a pool of [`TURNS`] threads or more has them next, for what is left of his operation.
+/// What is started inside of an operation runs alone.
 pub struct Pool {
     shared: Arc<Shared>,
     taken: Mutex<()>,
+    /// Callers who work alone and want the threads.
+    waiting: AtomicUsize,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -104,6 +111,7 @@ impl Pool {
         Self {
             shared,
             taken: Mutex::new(()),
+            waiting: AtomicUsize::new(0),
             workers,
         }
     }
@@ -121,22 +129,33 @@ impl Pool {
     /// With the panic of a piece, the caller's own if it has one, once no thread works on the operation any
     /// more. The pool is as before then.
     pub fn run(&self, pieces: usize, task: &(dyn Fn(usize) + Sync)) {
-        for piece in 0..pieces {
-            if let Some(rest) = self.worth_sharing(piece..pieces)
-                && let Some(_guard) = self.take()
-            {
-                return self.run_shared(rest, task);
-            }
-            task(piece);
+        // One piece leaves the other threads to what it may start itself.
+        let alone = self.workers.is_empty() || pieces < 2;
+        match u32::try_from(pieces) {
+            Ok(pieces) if !alone => self.run_in_turn(pieces, task),
+            _ => (0..pieces).for_each(task),
         }
     }
 
-    /// What is left of an operation, if more than one thread can do it. One piece leaves the other threads to what it
-    /// may start itself.
-    fn worth_sharing(&self, rest: Range<usize>) -> Option<Range<u32>> {
-        let several = !self.workers.is_empty() && rest.len() > 1;
-        let (begin, end) = (u32::try_from(rest.start), u32::try_from(rest.end));
-        several.then_some(begin.ok()?..end.ok()?)
+    /// Works alone until the threads are free, where they are not yet.
+    fn run_in_turn(&self, pieces: u32, task: &(dyn Fn(usize) + Sync)) {
+        let turns = self.threads() >= TURNS;
+        let mut waiting = None;
+        for piece in 0..pieces {
+            // Whoever comes lets those who wait go first, and whoever waits has done a piece by then.
+            let first = piece == 0 && (!turns || self.waiting.load(Ordering::Relaxed) == 0);
+            let next = turns && piece > 0 && piece + 1 < pieces;
+            if (first || next)
+                && let Some(_guard) = self.take()
+            {
+                drop(waiting);
+                return self.run_shared(piece..pieces, task);
+            }
+            if turns && waiting.is_none() {
+                waiting = Some(Waiting::among(&self.waiting));
+            }
+            task(piece as usize);
+        }
     }
 
     /// Takes the pool, if nobody has it.
@@ -176,6 +195,22 @@ impl Pool {
         if let Some(payload) = panicked {
             resume_unwind(payload);
         }
+    }
+}
+
+/// One who waits for the threads, until he has them, has done without, or panics.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn among(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

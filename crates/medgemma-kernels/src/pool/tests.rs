@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Pool, cut};
+use super::{Pool, TURNS, cut};
 
 /// Returns once two threads are in here at the same time.
 fn meet(begun: &AtomicUsize) {
@@ -134,42 +134,49 @@ fn callers_share_a_pool_and_operations_nest() {
     assert_eq!(sum.into_inner(), 4 * 200 * 8 * 6);
 }
 
-/// A caller who finds the pool taken does not wait, and is not alone for the rest once it is free.
+/// Waits until a number is reached.
+fn await_count(count: &AtomicUsize, expected: usize) {
+    let start = Instant::now();
+    while count.load(Ordering::SeqCst) < expected {
+        let late = start.elapsed() > Duration::from_secs(20);
+        assert!(!late, "{count:?}, not {expected}");
+        std::thread::yield_now();
+    }
+}
+
+/// A caller who finds the pool taken begins alone and has the threads next: before the other's next operation.
 #[test]
-fn what_is_begun_alone_is_shared_once_the_pool_is_free() {
-    let (pool, begun, together) = (Pool::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
-    let (first, counts) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 9]);
-    let taken = || begun.load(Ordering::SeqCst) > 0;
+fn callers_of_many_threads_take_turns() {
+    let pool = Pool::new(TURNS);
+    let [begun, second, together] = [const { AtomicUsize::new(0) }; 3];
+    let counts = [const { AtomicUsize::new(0) }; 9];
     std::thread::scope(|scope| {
-        let other = scope.spawn(|| {
-            // Held until the second caller has begun its first piece: alone, since this has both threads.
-            pool.run(2, &|_| meet_all(3, &begun));
-            first.store(1, Ordering::SeqCst);
+        scope.spawn(|| {
+            // Ends when the other caller has begun.
+            pool.run(TURNS, &|_| meet_all(TURNS + 1, &begun));
+            pool.run(9, &|piece| {
+                if piece == 0 {
+                    second.store(1, Ordering::SeqCst);
+                    await_count(&together, TURNS);
+                }
+            });
         });
-        let start = Instant::now();
-        while !taken() {
-            assert!(start.elapsed() < Duration::from_secs(20), "not begun");
-            std::thread::yield_now();
-        }
+        await_count(&begun, TURNS);
         pool.run(9, &|piece| {
             counts[piece].fetch_add(1, Ordering::SeqCst);
             match piece {
                 0 => {
-                    meet_all(3, &begun);
-                    let start = Instant::now();
-                    while first.load(Ordering::SeqCst) == 0 {
-                        assert!(start.elapsed() < Duration::from_secs(20), "not ended");
-                        std::thread::yield_now();
-                    }
+                    meet_all(TURNS + 1, &begun);
+                    await_count(&second, 1);
                 }
-                // The runs of what is left are 1 to 4 and 5 to 8.
-                1 | 5 => meet(&together),
+                // The first of each thread, of what is left.
+                1 | 3 | 5 | 7 => meet_all(TURNS, &together),
                 _ => {}
             }
         });
-        other.join().expect("the first caller");
     });
     assert_eq!(counts.map(AtomicUsize::into_inner), [1; 9]);
+    assert_eq!(pool.waiting.load(Ordering::SeqCst), 0);
 }
 
 #[test]
