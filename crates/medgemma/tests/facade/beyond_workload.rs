@@ -180,7 +180,7 @@ fn slots_of_what_was_cut_off_count() {
     });
     let load = |limit| {
         let options = LoadOptions::default()
-            .with_workload(Workload::new(300, 0).with_conversations(2))
+            .with_workload(Workload::new(400, 0))
             .with_memory_limit(limit);
         MedGemma::load_with(scratch.path(), &cpu(), options)
     };
@@ -205,7 +205,7 @@ fn slots_of_what_was_cut_off_count() {
     assert!(chat.context_len() < 100, "{chat:?}");
     let rest = || {
         let prompt = model.prompt_ids(&[ask("hello")]).unwrap().len();
-        model.generate(&[ask("hello")], &exactly(400 - prompt))
+        model.generate(&[ask("hello")], &exactly(250 - prompt))
     };
     assert!(matches!(rest(), Err(Error::NotEnoughMemory { .. })));
     drop(chat);
