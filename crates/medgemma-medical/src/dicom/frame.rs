@@ -127,14 +127,6 @@ pub(crate) fn native(
     let halved = layout.photometric == Photometric::YbrFull422;
     // Two luminances, then the differences they share.
     let written = if halved { count / 3 * 2 } else { count };
-    let short = |expected: usize| {
-        Error::file(
-            origin,
-            name(tags::PIXEL_DATA),
-            format!("{expected} bytes for frames 0 to {index}; fetch the file again"),
-            format!("{} bytes", bytes.len()),
-        )
-    };
     if halved && layout.columns % 2 == 1 {
         // A pair would be of two rows. PS3.3, C.7.6.3.1.2.
         return Err(Error::file(
@@ -144,34 +136,15 @@ pub(crate) fn native(
             layout.columns.to_string(),
         ));
     }
-    if layout.allocated == 1 {
-        let first = index * count;
-        let last = first + count;
-        let packed = bytes
-            .get(..last.div_ceil(8))
-            .ok_or_else(|| short(last.div_ceil(8)))?;
-        return Ok((first..last)
-            .map(|bit| u32::from(packed[bit / 8] >> (bit % 8) & 1))
-            .collect());
-    }
-    let width = layout.allocated as usize / 8;
-    let length = written * width;
-    let last = (index + 1) * length;
-    let frame = bytes.get(last - length..last).ok_or_else(|| short(last))?;
-    let mut samples: Vec<u32> = match (width, order) {
-        (1, ByteOrder::SwappedBytes) => {
-            let even = last.next_multiple_of(2);
-            let pairs = bytes.get(..even).ok_or_else(|| short(even))?;
-            (last - length..last)
-                .map(|at| u32::from(pairs[at ^ 1]))
-                .collect()
-        }
-        (1, _) => frame.iter().map(|&b| u32::from(b)).collect(),
-        (2, ByteOrder::Little) => words(frame, |w| u32::from(u16::from_le_bytes(w))),
-        (2, _) => words(frame, |w| u32::from(u16::from_be_bytes(w))),
-        (_, ByteOrder::Little) => words(frame, u32::from_le_bytes),
-        (_, _) => words(frame, u32::from_be_bytes),
+    let native = Native {
+        bytes,
+        index,
+        origin,
     };
+    if layout.allocated == 1 {
+        return native.bits(count);
+    }
+    let mut samples = native.samples(written, layout.allocated as usize / 8, order)?;
     for sample in &mut samples {
         *sample = extend(*sample >> layout.shift, layout.stored, layout.signed);
     }
@@ -187,6 +160,65 @@ pub(crate) fn native(
     } else {
         samples
     })
+}
+
+/// Native pixel data, and the frame that is wanted of them.
+struct Native<'a> {
+    bytes: &'a [u8],
+    index: usize,
+    origin: &'a Origin,
+}
+
+impl Native<'_> {
+    /// Frames of `count` samples of one bit: the next begins at the next bit, be it within a byte.
+    fn bits(&self, count: usize) -> Result<Vec<u32>> {
+        let first = self.index * count;
+        let last = first + count;
+        let packed = self
+            .bytes
+            .get(..last.div_ceil(8))
+            .ok_or_else(|| self.short(last.div_ceil(8)))?;
+        Ok((first..last)
+            .map(|bit| u32::from(packed[bit / 8] >> (bit % 8) & 1))
+            .collect())
+    }
+
+    /// Frames of `count` samples of `width` bytes: 1, 2 or 4. All bits of them, also those that mean nothing.
+    fn samples(&self, count: usize, width: usize, order: ByteOrder) -> Result<Vec<u32>> {
+        let length = count * width;
+        let last = (self.index + 1) * length;
+        let frame = self
+            .bytes
+            .get(last - length..last)
+            .ok_or_else(|| self.short(last))?;
+        Ok(match (width, order) {
+            (1, ByteOrder::SwappedBytes) => {
+                let even = last.next_multiple_of(2);
+                let pairs = self.bytes.get(..even).ok_or_else(|| self.short(even))?;
+                (last - length..last)
+                    .map(|at| u32::from(pairs[at ^ 1]))
+                    .collect()
+            }
+            (1, _) => frame.iter().map(|&b| u32::from(b)).collect(),
+            (2, ByteOrder::Little) => words(frame, |w| u32::from(u16::from_le_bytes(w))),
+            (2, _) => words(frame, |w| u32::from(u16::from_be_bytes(w))),
+            (_, ByteOrder::Little) => words(frame, u32::from_le_bytes),
+            (_, _) => words(frame, u32::from_be_bytes),
+        })
+    }
+
+    /// The error of pixel data that end before byte `expected`.
+    fn short(&self, expected: usize) -> Error {
+        Error::file(
+            self.origin,
+            name(tags::PIXEL_DATA),
+            format!(
+                "{expected} bytes for frames 0 to {}; fetch the file again",
+                self.index
+            ),
+            format!("{} bytes", self.bytes.len()),
+        )
+    }
 }
 
 /// All red, all green, all blue into red, green, blue of each pixel.

@@ -105,16 +105,7 @@ impl Layout {
         origin: &Origin,
         notices: &mut Vec<Notice>,
     ) -> Result<Option<Self>> {
-        for tag in [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA] {
-            if view.element(tag).is_some() {
-                return Err(Error::file(
-                    origin,
-                    name(tag),
-                    "pixels of whole numbers, (7FE0,0010) PixelData",
-                    "pixels of floating point",
-                ));
-            }
-        }
+        refuse_floats(view, origin)?;
         let Some(pixels) = view.element(tags::PIXEL_DATA) else {
             return Ok(None);
         };
@@ -122,13 +113,7 @@ impl Layout {
         let rows = field.number(tags::ROWS, "1 to 65535", |n| (1..=65535).contains(&n))?;
         let columns = field.number(tags::COLUMNS, "1 to 65535", |n| (1..=65535).contains(&n))?;
         limits.check_pixels(origin, rows as u64, columns as u64)?;
-        let frames = match view.raw(tags::NUMBER_OF_FRAMES) {
-            None => 1,
-            // Zero stands in files of one frame.
-            Some(_) => field
-                .number(tags::NUMBER_OF_FRAMES, "a number", |n| n >= 0)?
-                .max(1),
-        };
+        let frames = field.frames()?;
         limits.check_frames(origin, frames as u64)?;
         let samples = field.number(tags::SAMPLES_PER_PIXEL, "1 or 3", |n| n == 1 || n == 3)?;
         let photometric = field.photometric(samples)?;
@@ -138,41 +123,13 @@ impl Layout {
         let stored = field.bits(tags::BITS_STORED, "1 to the bits allocated", |n| {
             (1..=i64::from(allocated)).contains(&n)
         })?;
-        let signed = match view.raw(tags::PIXEL_REPRESENTATION) {
-            None => false,
-            Some(_) => {
-                field.number(tags::PIXEL_REPRESENTATION, "0 or 1", |n| n == 0 || n == 1)? == 1
-            }
-        };
-        let planar = samples == 3
-            && view.raw(tags::PLANAR_CONFIGURATION).is_some()
-            && field.number(tags::PLANAR_CONFIGURATION, "0 or 1", |n| n == 0 || n == 1)? == 1;
-        let highest = view
-            .integer(tags::HIGH_BIT)
-            .and_then(|bit| u32::try_from(bit).ok())
-            .filter(|bit| (stored - 1..allocated).contains(bit));
-        // RLE packs the same words that native pixels have, PS3.5, annex G.3; other streams hold the stored bits alone.
-        let in_words = !syntax.is_encapsulated() || syntax == TransferSyntax::Rle;
-        let shift = if !in_words || allocated == 1 {
-            0
-        } else {
-            highest.map_or(0, |bit| bit + 1 - stored)
-        };
+        let signed = field.flag(tags::PIXEL_REPRESENTATION)?;
+        let planar = samples == 3 && field.flag(tags::PLANAR_CONFIGURATION)?;
+        let shift = shift(view, syntax, allocated, stored);
         if shift > 0 {
             notices.push(Notice::HighBitShifted(shift));
         }
-        if syntax.is_encapsulated() != matches!(pixels.value, Value::Fragments(_)) {
-            return Err(Error::file(
-                origin,
-                name(tags::PIXEL_DATA),
-                if syntax.is_encapsulated() {
-                    "fragments, as the transfer syntax says"
-                } else {
-                    "one value, as the transfer syntax says"
-                },
-                "the other form",
-            ));
-        }
+        check_form(&pixels.value, syntax, origin)?;
         let of_frame = (rows * columns * samples) as u64;
         let taken = of_frame.saturating_mul(codec::bytes_per_sample(syntax));
         limits.check_decompressed(origin, taken)?;
@@ -206,6 +163,53 @@ impl Layout {
     }
 }
 
+/// Refuses pixels that no layout here describes, rather than taking the object for one without pixels.
+fn refuse_floats(view: &View<'_>, origin: &Origin) -> Result<()> {
+    for tag in [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA] {
+        if view.element(tag).is_some() {
+            return Err(Error::file(
+                origin,
+                name(tag),
+                "pixels of whole numbers, (7FE0,0010) PixelData",
+                "pixels of floating point",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How far up in its word a sample lies, by High Bit; 0 where that is absent or cannot be right.
+fn shift(view: &View<'_>, syntax: TransferSyntax, allocated: u32, stored: u32) -> u32 {
+    let highest = view
+        .integer(tags::HIGH_BIT)
+        .and_then(|bit| u32::try_from(bit).ok())
+        .filter(|bit| (stored - 1..allocated).contains(bit));
+    // RLE packs the same words that native pixels have, PS3.5, annex G.3; other streams hold the stored bits alone.
+    let in_words = !syntax.is_encapsulated() || syntax == TransferSyntax::Rle;
+    if !in_words || allocated == 1 {
+        0
+    } else {
+        highest.map_or(0, |bit| bit + 1 - stored)
+    }
+}
+
+/// Refuses pixels that are not in the form in which the transfer syntax has them looked for: fragments, or one value.
+fn check_form(pixels: &Value, syntax: TransferSyntax, origin: &Origin) -> Result<()> {
+    if syntax.is_encapsulated() == matches!(pixels, Value::Fragments(_)) {
+        return Ok(());
+    }
+    Err(Error::file(
+        origin,
+        name(tags::PIXEL_DATA),
+        if syntax.is_encapsulated() {
+            "fragments, as the transfer syntax says"
+        } else {
+            "one value, as the transfer syntax says"
+        },
+        "the other form",
+    ))
+}
+
 struct Field<'a> {
     view: &'a View<'a>,
     origin: &'a Origin,
@@ -227,6 +231,25 @@ impl Field<'_> {
         let bits = self.number(tag, expected, holds)?;
         u32::try_from(bits)
             .map_err(|_| Error::file(self.origin, name(tag), expected, bits.to_string()))
+    }
+
+    /// Whether an attribute is 1; one that is absent or empty counts as 0.
+    fn flag(&self, tag: Tag) -> Result<bool> {
+        match self.view.raw(tag) {
+            None => Ok(false),
+            Some(_) => Ok(self.number(tag, "0 or 1", |n| n == 0 || n == 1)? == 1),
+        }
+    }
+
+    /// How many frames there are, at least one; files of one need not say it.
+    fn frames(&self) -> Result<usize> {
+        match self.view.raw(tags::NUMBER_OF_FRAMES) {
+            None => Ok(1),
+            // Zero stands in files of one frame.
+            Some(_) => Ok(self
+                .number(tags::NUMBER_OF_FRAMES, "a number", |n| n >= 0)?
+                .max(1)),
+        }
     }
 
     fn photometric(&self, samples: usize) -> Result<Photometric> {

@@ -32,21 +32,7 @@ pub(crate) struct Parsed {
 pub(crate) fn read(bytes: Vec<u8>, limits: &Limits, origin: &Origin) -> Result<Parsed> {
     limits.check_file(origin, bytes.len() as u64)?;
     let mut notices = Vec::new();
-    let start = if bytes.get(128..132) == Some(b"DICM") {
-        132
-    } else {
-        let group = bytes.first_chunk::<2>().map(|&b| u16::from_le_bytes(b));
-        if !matches!(group, Some(0x0002 | 0x0008 | 0x0800)) {
-            return Err(Error::file(
-                origin,
-                "preamble",
-                "`DICM` at byte 128, or a data set that begins with group 0002 or 0008",
-                "neither; is this a DICOM file?",
-            ));
-        }
-        notices.push(Notice::NoPreamble);
-        0
-    };
+    let start = start(&bytes, origin, &mut notices)?;
 
     let mut cursor = Cursor::new(&bytes, start, limits, origin);
     let meta = cursor.meta()?;
@@ -91,6 +77,24 @@ pub(crate) fn read(bytes: Vec<u8>, limits: &Limits, origin: &Origin) -> Result<P
         syntax,
         notices,
     })
+}
+
+/// Where the first element begins: behind the preamble, or at once in a file without one.
+fn start(bytes: &[u8], origin: &Origin, notices: &mut Vec<Notice>) -> Result<usize> {
+    if bytes.get(128..132) == Some(b"DICM") {
+        return Ok(132);
+    }
+    let group = bytes.first_chunk::<2>().map(|&b| u16::from_le_bytes(b));
+    if !matches!(group, Some(0x0002 | 0x0008 | 0x0800)) {
+        return Err(Error::file(
+            origin,
+            "preamble",
+            "`DICM` at byte 128, or a data set that begins with group 0002 or 0008",
+            "neither; is this a DICOM file?",
+        ));
+    }
+    notices.push(Notice::NoPreamble);
+    Ok(0)
 }
 
 /// Explicit little-endian elements, from the first byte on.

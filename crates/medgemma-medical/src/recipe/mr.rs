@@ -77,29 +77,10 @@ impl MrRecipe {
         remarks: &[Remark],
     ) -> Result<PreparedVolume> {
         let mut order = choose(slices, positions, &self.sampler, remarks)?;
-        let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
-        for (index, plane) in slices.iter().enumerate() {
-            for &value in plane.values() {
-                if !value.is_finite() {
-                    let argument = format!("slices[{index}]");
-                    return Err(Error::argument(
-                        argument,
-                        "finite values",
-                        value.to_string(),
-                    ));
-                }
-            }
-        }
+        check_finite(slices)?;
         let left_out = padding::is_left_out(slices);
         order.remarks.extend(padding::told(slices, left_out));
-        for plane in slices {
-            let is_padding = plane.is_padding();
-            let values = plane.values().iter().copied();
-            for value in values.filter(|&value| !(left_out && is_padding(value))) {
-                minimum = minimum.min(value);
-                maximum = maximum.max(value);
-            }
-        }
+        let [minimum, maximum] = extremes(slices, left_out);
         let (least, range) = (f64::from(minimum), f64::from(maximum) - f64::from(minimum));
         let byte = |value: f32| {
             if range == 0.0 {
@@ -131,4 +112,35 @@ impl MrRecipe {
         };
         Ok(PreparedVolume::new(images, Recipe::Mr(record)))
     }
+}
+
+/// Refuses values by which nothing can be stretched, be their slices shown or not.
+fn check_finite(slices: &[Plane]) -> Result<()> {
+    for (index, plane) in slices.iter().enumerate() {
+        for &value in plane.values() {
+            if !value.is_finite() {
+                let argument = format!("slices[{index}]");
+                return Err(Error::argument(
+                    argument,
+                    "finite values",
+                    value.to_string(),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The least and the greatest value of all slices; of padding too, unless it is left out.
+fn extremes(slices: &[Plane], left_out: bool) -> [f32; 2] {
+    let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
+    for plane in slices {
+        let is_padding = plane.is_padding();
+        let values = plane.values().iter().copied();
+        for value in values.filter(|&value| !(left_out && is_padding(value))) {
+            minimum = minimum.min(value);
+            maximum = maximum.max(value);
+        }
+    }
+    [minimum, maximum]
 }

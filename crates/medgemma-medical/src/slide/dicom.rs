@@ -15,10 +15,13 @@ use super::source::Source;
 use super::{Associated, Level, TileSource, same_shape};
 use crate::error::{Error, Result};
 
+/// A level and the file that it is read from.
+type LevelFile = (PathBuf, Box<Tiled>);
+
 /// An open series.
 pub(super) struct DicomSlide {
     levels: Vec<Level>,
-    files: Vec<(PathBuf, Box<Tiled>)>,
+    files: Vec<LevelFile>,
     associated: Vec<Associated>,
 }
 
@@ -35,81 +38,97 @@ impl DicomSlide {
         mixed: bool,
         limits: &SlideLimits,
     ) -> Result<Self> {
-        let refused = |what: &str, hint| Error::Slide {
-            path: whole.to_owned(),
-            problem: SlideProblem::Unsupported {
-                what: what.to_owned(),
-                hint,
-            },
-        };
-        let (mut files, mut associated) = (Vec::new(), Vec::new());
-        let mut series = None;
-        for (count, opened) in sources.into_iter().enumerate() {
-            let (source, path) = opened?;
-            if count >= limits.max_pictures {
-                return Err(Error::Slide {
-                    path: whole.to_owned(),
-                    problem: SlideProblem::Limit {
-                        what: "max_pictures",
-                        limit: limits.max_pictures as u64,
-                        found: count as u64 + 1,
-                    },
-                });
-            }
-            let Some((uid, part)) = part::open(source, &path, limits)? else {
-                if mixed {
-                    continue;
-                }
-                return Err(Error::Slide {
-                    path,
-                    problem: SlideProblem::Unsupported {
-                        what: "a DICOM file of another kind than whole-slide microscopy".to_owned(),
-                        hint: "open it by `Dicom::open`",
-                    },
-                });
-            };
-            if series.get_or_insert_with(|| uid.clone()) != &uid {
-                let hint = "give the files of one series to `Slide::open_files`";
-                return Err(refused("a slide of files of several series", hint));
-            }
-            match part {
-                Part::Level(tiled) => files.push((path, tiled)),
-                Part::Beside(picture) => associated.push(picture),
-            }
-        }
+        let (mut files, associated) = parts(sources, whole, mixed, limits)?;
         files.sort_by_key(|(_, tiled)| std::cmp::Reverse(tiled.width));
-        let Some((_, finest)) = files.first() else {
-            let hint =
-                "a level is a file of VL Whole Slide Microscopy whose third Image Type is VOLUME";
-            return Err(refused("a DICOM slide without a level", hint));
-        };
-        let shape = [finest.width, finest.height].map(|side| side as u64);
-        for pair in files.windows(2) {
-            let [(_, finer), (_, coarser)] = pair else {
-                continue;
-            };
-            let sides = [coarser.width, coarser.height].map(|side| side as u64);
-            if finer.width == coarser.width || !same_shape(sides, shape) {
-                let hint = "give the files of one pyramid to `Slide::open_files`";
-                return Err(refused(
-                    "a slide of levels of one size, or of other shapes",
-                    hint,
-                ));
-            }
-        }
-        let levels = files.iter().map(|(_, tiled)| {
-            let [tile_height, tile_width] = tiled.tile_size();
-            Level::below(
-                shape,
-                [tiled.width, tiled.height],
-                [tile_width, tile_height],
-            )
-        });
         Ok(Self {
-            levels: levels.collect(),
+            levels: levels(&files, whole)?,
             files,
             associated,
         })
+    }
+}
+
+/// The levels in the order of their files, and the pictures beside them: of one series, and no more files than allowed.
+fn parts(
+    sources: impl IntoIterator<Item = Result<(Source, PathBuf)>>,
+    whole: &Path,
+    mixed: bool,
+    limits: &SlideLimits,
+) -> Result<(Vec<LevelFile>, Vec<Associated>)> {
+    let (mut files, mut associated) = (Vec::new(), Vec::new());
+    let mut series = None;
+    for (count, opened) in sources.into_iter().enumerate() {
+        let (source, path) = opened?;
+        if count >= limits.max_pictures {
+            return Err(Error::Slide {
+                path: whole.to_owned(),
+                problem: SlideProblem::Limit {
+                    what: "max_pictures",
+                    limit: limits.max_pictures as u64,
+                    found: count as u64 + 1,
+                },
+            });
+        }
+        let Some((uid, part)) = part::open(source, &path, limits)? else {
+            if mixed {
+                continue;
+            }
+            let what = "a DICOM file of another kind than whole-slide microscopy";
+            return Err(refused(&path, what, "open it by `Dicom::open`"));
+        };
+        if series.get_or_insert_with(|| uid.clone()) != &uid {
+            let hint = "give the files of one series to `Slide::open_files`";
+            return Err(refused(whole, "a slide of files of several series", hint));
+        }
+        match part {
+            Part::Level(tiled) => files.push((path, tiled)),
+            Part::Beside(picture) => associated.push(picture),
+        }
+    }
+    Ok((files, associated))
+}
+
+/// The levels of files that are in order of their widths, the finest first; refused if they are not one picture at several
+/// sizes.
+fn levels(files: &[LevelFile], whole: &Path) -> Result<Vec<Level>> {
+    let Some((_, finest)) = files.first() else {
+        let hint =
+            "a level is a file of VL Whole Slide Microscopy whose third Image Type is VOLUME";
+        return Err(refused(whole, "a DICOM slide without a level", hint));
+    };
+    let shape = [finest.width, finest.height].map(|side| side as u64);
+    for pair in files.windows(2) {
+        let [(_, finer), (_, coarser)] = pair else {
+            continue;
+        };
+        let sides = [coarser.width, coarser.height].map(|side| side as u64);
+        if finer.width == coarser.width || !same_shape(sides, shape) {
+            let hint = "give the files of one pyramid to `Slide::open_files`";
+            return Err(refused(
+                whole,
+                "a slide of levels of one size, or of other shapes",
+                hint,
+            ));
+        }
+    }
+    let levels = files.iter().map(|(_, tiled)| {
+        let [tile_height, tile_width] = tiled.tile_size();
+        Level::below(
+            shape,
+            [tiled.width, tiled.height],
+            [tile_width, tile_height],
+        )
+    });
+    Ok(levels.collect())
+}
+
+fn refused(path: &Path, what: &str, hint: &'static str) -> Error {
+    Error::Slide {
+        path: path.to_owned(),
+        problem: SlideProblem::Unsupported {
+            what: what.to_owned(),
+            hint,
+        },
     }
 }
 

@@ -38,55 +38,16 @@ impl Coding {
         tables: Vec<u8>,
         little: bool,
     ) -> Result<Self, SlideProblem> {
-        let unsupported = |what: String, hint| SlideProblem::Unsupported { what, hint };
-        let &Directory {
-            compression,
-            photometric,
-            samples,
-            ..
-        } = directory;
-        match compression {
-            1 | 5 | JPEG | 8 | 32_773 | 32_946 | JPEG_2000_YCBCR | JPEG_2000_RGB => {}
-            _ => {
-                let what = format!("compression {compression}");
-                return Err(unsupported(
-                    what,
-                    "convert the slide to JPEG, deflate or LZW tiles",
-                ));
-            }
-        }
-        if directory.bits.iter().any(|&bits| bits != 8) || directory.bits.is_empty() {
-            let what = "a slide of other than 8 bits a sample".to_owned();
-            return Err(unsupported(what, "convert it to 8 bits"));
-        }
-        if directory.planar != 1 && samples != 1 {
-            let what = "a slide of one plane for each colour".to_owned();
-            return Err(unsupported(
-                what,
-                "convert it to interleaved samples (PlanarConfiguration 1)",
-            ));
-        }
-        let known = match photometric {
-            0 | 1 => samples == 1,
-            2 => samples == 3 || samples == 4,
-            YCBCR => samples == 3 && matches!(compression, JPEG | JPEG_2000_YCBCR),
-            _ => false,
-        };
-        if !known {
-            let what = format!(
-                "a picture of {samples} samples with PhotometricInterpretation {photometric}"
-            );
-            return Err(unsupported(what, "convert it to RGB"));
-        }
+        check_coding(directory)?;
         let side = |side| {
             u32::try_from(side).map_err(|_| SlideProblem::Damaged {
                 what: "a tile of absurd size",
             })
         };
         Ok(Self {
-            compression,
-            photometric,
-            samples,
+            compression: directory.compression,
+            photometric: directory.photometric,
+            samples: directory.samples,
             predictor: directory.predictor,
             little,
             width: side(directory.tile_width)?,
@@ -224,6 +185,50 @@ impl Coding {
         file.extend(stored);
         Ok(file)
     }
+}
+
+/// Refuses compressions, samples and colours for which there is no decoder here.
+fn check_coding(directory: &Directory) -> Result<(), SlideProblem> {
+    let unsupported = |what: String, hint| SlideProblem::Unsupported { what, hint };
+    let &Directory {
+        compression,
+        photometric,
+        samples,
+        ..
+    } = directory;
+    match compression {
+        1 | 5 | JPEG | 8 | 32_773 | 32_946 | JPEG_2000_YCBCR | JPEG_2000_RGB => {}
+        _ => {
+            let what = format!("compression {compression}");
+            return Err(unsupported(
+                what,
+                "convert the slide to JPEG, deflate or LZW tiles",
+            ));
+        }
+    }
+    if directory.bits.iter().any(|&bits| bits != 8) || directory.bits.is_empty() {
+        let what = "a slide of other than 8 bits a sample".to_owned();
+        return Err(unsupported(what, "convert it to 8 bits"));
+    }
+    if directory.planar != 1 && samples != 1 {
+        let what = "a slide of one plane for each colour".to_owned();
+        return Err(unsupported(
+            what,
+            "convert it to interleaved samples (PlanarConfiguration 1)",
+        ));
+    }
+    let known = match photometric {
+        0 | 1 => samples == 1,
+        2 => samples == 3 || samples == 4,
+        YCBCR => samples == 3 && matches!(compression, JPEG | JPEG_2000_YCBCR),
+        _ => false,
+    };
+    if !known {
+        let what =
+            format!("a picture of {samples} samples with PhotometricInterpretation {photometric}");
+        return Err(unsupported(what, "convert it to RGB"));
+    }
+    Ok(())
 }
 
 /// A tile of at most `most` pixels a side.

@@ -1,4 +1,4 @@
-//! The step from one plane to the next, in the patient: along the normal, or askew where a gantry was tilted.
+//! From one plane to the next, in the patient: how far, and whether along the normal or askew, where a gantry was tilted.
 
 use crate::dicom::dot;
 use crate::remark::Remark;
@@ -6,6 +6,37 @@ use crate::remark::Remark;
 /// Positions leave the line along the normal by more than this part of a pixel, or they are taken to lie on it: directions
 /// are written with few digits.
 const NOTICED: f64 = 0.1;
+
+/// The median distance; remarks on gaps and unevenness.
+pub(super) fn spacing(gaps: &[f64], thickness: Option<f64>, remarks: &mut Vec<Remark>) -> f64 {
+    let mut sorted = gaps.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let Some(&median) = sorted.get(sorted.len().saturating_sub(1) / 2) else {
+        return thickness.unwrap_or_else(|| {
+            remarks.push(Remark::SpacingUnknown);
+            1.0
+        });
+    };
+    for (after, gap) in gaps.iter().enumerate() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturating, and positive"
+        )]
+        let fits = (gap / median).round() as usize;
+        if fits > 1 {
+            remarks.push(Remark::Gap {
+                after,
+                missing: fits - 1,
+            });
+        }
+    }
+    let (smallest, largest) = (sorted[0], sorted[sorted.len() - 1]);
+    if largest - smallest > median / 100.0 {
+        remarks.push(Remark::Uneven { smallest, largest });
+    }
+    median
+}
 
 /// The step between planes that lie `between` apart along `normal`: the third column of an affine. `positions` are those of
 /// their first pixels, in order; `pixel` is the shorter side of one.

@@ -47,10 +47,7 @@ pub(super) fn open(
     limits: &SlideLimits,
 ) -> Result<Option<(String, Part)>> {
     let origin = Origin::File(path.to_owned());
-    let slide = |problem| Error::Slide {
-        path: path.to_owned(),
-        problem,
-    };
+    let slide = of_slide(path);
     let head = beginning(&mut source, path, limits, &origin)?;
     let view = head.view();
     if view.text(tags::SOP_CLASS_UID).as_deref() != Some(WHOLE_SLIDE) {
@@ -70,23 +67,8 @@ pub(super) fn open(
         return Ok(Some((series, Part::Beside(found))));
     }
     only_one(&view, &origin)?;
-    let sides = [tags::ROWS, tags::COLUMNS].map(|tag| view.integer(tag).unwrap_or_default());
-    let longest = sides[0].max(sides[1]);
-    check("max_tile_side", limits.max_tile_side as u64, longest).map_err(slide)?;
-    let tiles_stored = view.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    check("max_tiles", limits.max_tiles, tiles_stored).map_err(slide)?;
-    // Sides and frames are checked above, by the names that they have for slides.
-    let unbounded = Limits::default()
-        .with_max_pixels(u64::MAX)
-        .with_max_frames(u64::MAX)
-        .with_max_decompressed_bytes(u64::MAX);
-    let decoder = head.frames(&unbounded, &origin)?;
-    let tile = decoder.size().map(|side| side as u64);
-    let [samples, of_sample] = decoder.cost();
-    limits
-        .check_decoding(tile, samples, of_sample)
-        .map_err(slide)?;
-    let [rows, columns] = tile;
+    let decoder = frame_decoder(&head, path, limits, &origin)?;
+    let [rows, columns] = decoder.size().map(|side| side as u64);
     check_tiles([width, height].map(|side| side as u64), [columns, rows]).map_err(slide)?;
     let sparse = tiles(&view, &decoder, [height, width], &origin)?;
     let pixels = head.pixels.unwrap_or_default();
@@ -95,10 +77,7 @@ pub(super) fn open(
         width,
         height,
         microns_per_pixel: microns(&view),
-        objective_power: view
-            .item(tags::OPTICAL_PATH_SEQUENCE)
-            .and_then(|path| path.decimal(tags::OBJECTIVE_LENS_POWER))
-            .filter(|&power| power > 0.0),
+        objective_power: objective_power(&view),
         decoder,
         frames,
         sparse,
@@ -129,11 +108,16 @@ impl Tiled {
         let bytes = self
             .frames
             .read(&mut self.source, frame, self.max_tile_bytes)
-            .map_err(|problem| Error::Slide {
-                path: path.to_owned(),
-                problem,
-            })?;
+            .map_err(of_slide(path))?;
         self.decoder.rgb(&bytes, frame, &self.origin).map(Some)
+    }
+}
+
+/// For `map_err`: what is wrong with the file at `path`.
+fn of_slide(path: &Path) -> impl Fn(SlideProblem) -> Error + Copy {
+    move |problem| Error::Slide {
+        path: path.to_owned(),
+        problem,
     }
 }
 
@@ -144,10 +128,7 @@ fn beginning(
     limits: &SlideLimits,
     origin: &Origin,
 ) -> Result<Head> {
-    let slide = |problem| Error::Slide {
-        path: path.to_owned(),
-        problem,
-    };
+    let slide = of_slide(path);
     // Every element takes eight bytes or more of the file.
     let bounds = Limits::default()
         .with_max_file_bytes(u64::MAX)
@@ -170,6 +151,34 @@ fn beginning(
         }
         length *= 4;
     }
+}
+
+/// How tiles are unpacked, where their sides, their number and the memory that one takes are within the limits.
+fn frame_decoder(
+    head: &Head,
+    path: &Path,
+    limits: &SlideLimits,
+    origin: &Origin,
+) -> Result<FrameDecoder> {
+    let slide = of_slide(path);
+    let view = head.view();
+    let sides = [tags::ROWS, tags::COLUMNS].map(|tag| view.integer(tag).unwrap_or_default());
+    let longest = sides[0].max(sides[1]);
+    check("max_tile_side", limits.max_tile_side as u64, longest).map_err(slide)?;
+    let tiles_stored = view.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
+    check("max_tiles", limits.max_tiles, tiles_stored).map_err(slide)?;
+    // Sides and frames are checked above, by the names that they have for slides.
+    let unbounded = Limits::default()
+        .with_max_pixels(u64::MAX)
+        .with_max_frames(u64::MAX)
+        .with_max_decompressed_bytes(u64::MAX);
+    let decoder = head.frames(&unbounded, origin)?;
+    let tile = decoder.size().map(|side| side as u64);
+    let [samples, of_sample] = decoder.cost();
+    limits
+        .check_decoding(tile, samples, of_sample)
+        .map_err(slide)?;
+    Ok(decoder)
 }
 
 fn check(what: &'static str, limit: u64, found: i64) -> std::result::Result<(), SlideProblem> {
@@ -227,8 +236,8 @@ fn tiles(
     [height, width]: [usize; 2],
     origin: &Origin,
 ) -> Result<Option<Vec<(u64, usize)>>> {
-    let [rows, columns] = decoder.size();
-    let (across, down) = (width.div_ceil(columns), height.div_ceil(rows));
+    let tile = decoder.size();
+    let (across, down) = (width.div_ceil(tile[1]), height.div_ceil(tile[0]));
     let organization = view.text(tags::DIMENSION_ORGANIZATION_TYPE);
     // The smallest level may be one frame, of which nothing more is said.
     if organization.as_deref() == Some("TILED_FULL") || (across, down) == (1, 1) {
@@ -242,8 +251,35 @@ fn tiles(
         }
         return Ok(None);
     }
+    let grid = Grid { tile, across, down };
     let mut stored = Vec::new();
     for frame in 0..decoder.count() {
+        stored.push((grid.place(view, frame, origin)?, frame));
+    }
+    stored.sort_unstable();
+    if stored.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(Error::file(
+            origin,
+            name(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE),
+            "one frame in each place",
+            "two in the same",
+        ));
+    }
+    Ok(Some(stored))
+}
+
+/// How a level is cut into tiles.
+struct Grid {
+    /// Height and width of one.
+    tile: [usize; 2],
+    across: usize,
+    down: usize,
+}
+
+impl Grid {
+    /// The place of a frame, counted along rows of tiles; refused if that is not the corner of a tile within the level.
+    fn place(&self, view: &View<'_>, frame: usize, origin: &Origin) -> Result<u64> {
+        let [rows, columns] = self.tile;
         let place = view
             .nth_item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frame)
             .and_then(|groups| groups.item(tags::PLANE_POSITION_SLIDE_SEQUENCE));
@@ -268,21 +304,15 @@ fn tiles(
         let column = number(
             tags::COLUMN_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX,
             columns,
-            across,
+            self.across,
         )?;
-        let row = number(tags::ROW_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX, rows, down)?;
-        stored.push((row * across as u64 + column, frame));
+        let row = number(
+            tags::ROW_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX,
+            rows,
+            self.down,
+        )?;
+        Ok(row * self.across as u64 + column)
     }
-    stored.sort_unstable();
-    if stored.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-        return Err(Error::file(
-            origin,
-            name(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE),
-            "one frame in each place",
-            "two in the same",
-        ));
-    }
-    Ok(Some(stored))
 }
 
 /// The mean of both distances between pixels, in micrometres.
@@ -297,4 +327,11 @@ fn microns(view: &View<'_>) -> Option<f64> {
         .find(|spacing| spacing.len() == 2)?;
     let mean = (spacing[0] + spacing[1]) / 2.0 * 1000.0;
     (mean > 0.0).then_some(mean)
+}
+
+/// The power of the objective of the first optical path, the only one that is read.
+fn objective_power(view: &View<'_>) -> Option<f64> {
+    view.item(tags::OPTICAL_PATH_SEQUENCE)
+        .and_then(|path| path.decimal(tags::OBJECTIVE_LENS_POWER))
+        .filter(|&power| power > 0.0)
 }

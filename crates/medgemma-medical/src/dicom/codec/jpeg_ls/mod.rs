@@ -33,26 +33,7 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
         let found = segment(bytes, at)?;
         at = found.next;
         match found.marker {
-            SOF55 => {
-                let header = frame_header(found.body)?;
-                agree(
-                    layout,
-                    header.rows,
-                    header.columns,
-                    header.components.len(),
-                    header.precision,
-                )?;
-                let whole = header
-                    .components
-                    .iter()
-                    .all(|c| (c.horizontal, c.vertical) == (1, 1));
-                if !(2..=16).contains(&header.precision) || !whole {
-                    return Err(Fault::new(
-                        "a frame of other precision or sampling than is read",
-                    ));
-                }
-                frame = Some(header);
-            }
+            SOF55 => frame = Some(checked_frame(found.body, layout)?),
             LSE => presets.read(found.body)?,
             DRI if found.body.iter().any(|&byte| byte != 0) => {
                 return Err(Fault::new("restart intervals, which are not read"));
@@ -85,6 +66,39 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
         }
     }
     let frame = frame.ok_or_else(no_frame)?;
+    let ids: Vec<u8> = frame.components.iter().map(|c| c.id).collect();
+    Ok(Decoded {
+        data: interleaved(&planes, &frame),
+        precision: frame.precision,
+        photometric: (ids == *b"RGB" || ids == *b"rgb").then_some(Photometric::Rgb),
+    })
+}
+
+/// A frame header that agrees with the data set and is of a kind that is read: no scan is decoded, and nothing reserved for
+/// one, without it.
+fn checked_frame(body: &[u8], layout: &Layout) -> Result<FrameHeader, Fault> {
+    let header = frame_header(body)?;
+    agree(
+        layout,
+        header.rows,
+        header.columns,
+        header.components.len(),
+        header.precision,
+    )?;
+    let whole = header
+        .components
+        .iter()
+        .all(|c| (c.horizontal, c.vertical) == (1, 1));
+    if !(2..=16).contains(&header.precision) || !whole {
+        return Err(Fault::new(
+            "a frame of other precision or sampling than is read",
+        ));
+    }
+    Ok(header)
+}
+
+/// The samples of each pixel side by side, of the planes of all components.
+fn interleaved(planes: &[Vec<i32>], frame: &FrameHeader) -> Vec<u32> {
     let area = frame.rows * frame.columns;
     let samples = frame.components.len();
     let mut data = vec![0; area * samples];
@@ -94,12 +108,7 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
             *place = value.cast_unsigned();
         }
     }
-    let ids: Vec<u8> = frame.components.iter().map(|c| c.id).collect();
-    Ok(Decoded {
-        data,
-        precision: frame.precision,
-        photometric: (ids == *b"RGB" || ids == *b"rgb").then_some(Photometric::Rgb),
-    })
+    data
 }
 
 fn no_frame() -> Fault {
