@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use medgemma_tensor::vec_from;
 
-pub use batch::{BatchEvent, BatchObserver, BatchPrompt, Generated};
+pub use batch::{BatchEvent, BatchObserver, BatchPrompt, Beginning, Generated};
 
 use self::writer::Writer;
 use crate::cache::KvCache;

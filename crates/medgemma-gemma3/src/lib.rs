@@ -31,8 +31,8 @@ pub use config::{LayerType, RopeParameters, TextConfig};
 pub use constraint::{Constraint, ConstraintError, ConstraintState, TokenSet};
 pub use error::{Error, Result};
 pub use generation::{
-    BatchEvent, BatchObserver, BatchPrompt, Drafts, Finish, GenerateOptions, Generated, Generation,
-    Progress,
+    BatchEvent, BatchObserver, BatchPrompt, Beginning, Drafts, Finish, GenerateOptions, Generated,
+    Generation, Progress,
 };
 pub use model::{DEFAULT_CHUNK, Decoder, Stage};
 pub use sampling::{Sampling, Token};

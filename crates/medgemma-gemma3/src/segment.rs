@@ -48,6 +48,26 @@ impl Segment {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// What of `segments` lies at these positions. Embeddings are taken whole or not at all.
+    #[must_use]
+    pub fn cut(segments: &[Self], positions: Range<usize>) -> Vec<Self> {
+        let mut start = 0;
+        let mut part = Vec::new();
+        for segment in segments {
+            let end = start + segment.len();
+            let (from, to) = (positions.start.max(start), positions.end.min(end));
+            match segment {
+                Self::Tokens(ids) if from < to => {
+                    part.push(Self::Tokens(ids[from - start..to - start].to_vec()));
+                }
+                _ if from == start && to == end && from < to => part.push(segment.clone()),
+                _ => {}
+            }
+            start = end;
+        }
+        part
+    }
 }
 
 /// Positions of a whole prompt.

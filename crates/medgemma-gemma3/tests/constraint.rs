@@ -245,6 +245,7 @@ fn every_answer_of_a_batch_has_a_state_of_its_own() {
     let prompts = prompts.each_ref().map(|segments| BatchPrompt {
         segments,
         options: &options,
+        begins_as: None,
     });
     let answers = decoder
         .generate_batch(&prompts, &mut |_, _| ControlFlow::Continue(()))
@@ -306,6 +307,7 @@ fn an_answer_that_fails_is_an_error_in_its_place_and_the_others_go_on() {
     let lanes = [&free, &ends[0], &ends[1], &free].map(|options| BatchPrompt {
         segments: &prompt,
         options,
+        begins_as: None,
     });
     let (mut told, mut ended) = ([0; 4], Vec::new());
     let answers = decoder
@@ -346,6 +348,7 @@ fn prompts_of_a_batch_have_options_of_their_own() {
     let lanes = [&sampled, &form, &other].map(|options| BatchPrompt {
         segments: &prompt,
         options,
+        begins_as: None,
     });
     let answers = decoder.generate_batch(&lanes, &mut |_, _| ControlFlow::Continue(()));
     let answers: Vec<_> = answers

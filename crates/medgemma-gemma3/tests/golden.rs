@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use medgemma_gemma3::{
-    BatchEvent, BatchObserver, BatchPrompt, Decoder, Finish, GenerateOptions, Generated, KvCache,
-    Segment, Stage,
+    BatchEvent, BatchObserver, BatchPrompt, Beginning, Decoder, Finish, GenerateOptions, Generated,
+    KvCache, Segment, Stage,
 };
-use medgemma_tensor::{Backend, Device, Tensor, vec_from};
+use medgemma_tensor::{Backend, Device, Tensor, tensor_from, vec_from};
 use medgemma_testkit::{
     Dialect, Golden, assert_close, checkpoint, dialect, golden_names, narrow_window,
 };
@@ -266,7 +266,11 @@ fn batch(
 ) -> Vec<Generated> {
     let prompts: Vec<_> = prompts
         .iter()
-        .map(|segments| BatchPrompt { segments, options })
+        .map(|segments| BatchPrompt {
+            segments,
+            options,
+            begins_as: None,
+        })
         .collect();
     let answers = decoder.generate_batch(&prompts, observer);
     let answers = answers.expect("valid prompts").into_iter();
@@ -311,6 +315,109 @@ fn a_batch_of_different_lengths_equals_single_runs() {
                 .sum::<usize>()
         );
     }
+}
+
+/// Two of one beginning, and one that begins so and was not read so far any more.
+#[test]
+fn a_prompt_that_begins_as_another_is_read_from_there() {
+    for device in devices() {
+        let decoder = decoder(&checkpoint("mm-2025"), &device);
+        let [first, second] = [[7_u32, 9, 4], [12, 3, 8]].map(|end| {
+            let ids = (0..20).map(|at| 2 + at * 7).chain(end);
+            vec![Segment::Tokens(ids.collect())]
+        });
+        let short = vec![Segment::Tokens(vec![2, 9, 16, 5])];
+        let prompts = [first, short, second];
+        for tokens in [1, 9] {
+            let mut options = GenerateOptions::default();
+            options.max_new_tokens = tokens;
+            let whole = batch(&decoder, &prompts, &options, &mut |_, _| {
+                ControlFlow::Continue(())
+            });
+            let begins = [None, Some((0, 3)), Some((0, 20))];
+            let prompts: Vec<_> = prompts
+                .iter()
+                .zip(begins)
+                .map(|(segments, begins)| BatchPrompt {
+                    segments,
+                    options: &options,
+                    begins_as: begins.map(|(prompt, positions)| Beginning { prompt, positions }),
+                })
+                .collect();
+            let mut read = [0; 3];
+            let answers = decoder.generate_batch(&prompts, &mut |index, event| {
+                if let BatchEvent::Prefill { total, .. } = event {
+                    read[index] = total;
+                }
+                ControlFlow::Continue(())
+            });
+            // A local layer has given up what the fourth token sees.
+            assert_eq!(read, [23, 4, 3], "{device}");
+            for ((answer, whole), shared) in answers.unwrap().iter().zip(&whole).zip([0, 0, 20]) {
+                let answer = answer.as_ref().unwrap();
+                assert_eq!(answer.shared, shared);
+                let ids =
+                    |answer: &Generated| answer.tokens.iter().map(|t| t.id).collect::<Vec<_>>();
+                assert_eq!(ids(answer), ids(whole), "{device}");
+                for (a, b) in answer.tokens.iter().zip(&whole.tokens) {
+                    assert!(
+                        (a.logprob - b.logprob).abs() < 1e-4,
+                        "{a:?} {b:?} on {device}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn beginnings_that_are_none_are_refused() {
+    let device = Device::cpu().expect("the feature cpu is on");
+    let decoder = decoder(&checkpoint("mm-2025"), &device);
+    let width = decoder.config().hidden_size;
+    let rows = || Segment::Embeddings(tensor_from(vec![0.1; 4 * width], [4, width], &device));
+    let prompts = [
+        vec![
+            Segment::Tokens(vec![2, 5]),
+            rows(),
+            Segment::Tokens(vec![9, 11]),
+        ],
+        vec![
+            Segment::Tokens(vec![2, 5]),
+            rows(),
+            Segment::Tokens(vec![9, 12, 13]),
+        ],
+        vec![Segment::Tokens(vec![2, 6])],
+    ];
+    let options = GenerateOptions::default();
+    let refused = |index: usize, prompt, positions| {
+        let mut prompts = prompts.each_ref().map(|segments| BatchPrompt {
+            segments,
+            options: &options,
+            begins_as: None,
+        });
+        prompts[index].begins_as = Some(Beginning { prompt, positions });
+        let answers = decoder.generate_batch(&prompts, &mut |_, event| match event {
+            BatchEvent::Prefill { .. } => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        answers.err().map(|error| error.to_string())
+    };
+    for (index, prompt, positions) in [
+        (0, 0, 1),
+        (0, 1, 2),
+        (1, 7, 2),
+        // Within the embeddings, other ids, all of it.
+        (1, 0, 4),
+        (1, 0, 8),
+        (2, 0, 2),
+        (2, 1, usize::MAX),
+    ] {
+        let told = refused(index, prompt, positions).expect("a refusal");
+        assert!(told.contains("begins_as"), "{told}");
+    }
+    assert_eq!(refused(1, 0, 7), None);
+    assert_eq!(refused(2, 1, 1), None);
 }
 
 #[test]

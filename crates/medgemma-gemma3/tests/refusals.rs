@@ -23,6 +23,7 @@ fn refused(decoder: &Decoder, rows: Tensor<2>) -> String {
     let lane = BatchPrompt {
         segments: &prompt,
         options: &options,
+        begins_as: None,
     };
     let batch = decoder.generate_batch(&[lane], &mut |_, _| std::ops::ControlFlow::Continue(()));
     let errors: [Error; 3] = [

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use medgemma_gemma3::{
-    BatchEvent as DecoderEvent, BatchPrompt, GenerateOptions as DecoderOptions, Generated, Segment,
+    BatchEvent as DecoderEvent, BatchPrompt, Beginning, GenerateOptions as DecoderOptions,
+    Generated, Segment,
 };
 
 use crate::error::{Error, Result};
@@ -13,6 +14,7 @@ use crate::medgemma::MedGemma;
 use crate::memory::{Held, Request};
 use crate::message::Message;
 use crate::options::{GenerateOptions, Progress};
+use crate::prefix::LEAST_SHARED;
 use crate::prompt::{Prompt, Shown};
 use crate::recording::Pending;
 use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, log, reason};
@@ -48,6 +50,10 @@ pub type BatchObserver<'a> = dyn FnMut(usize, BatchEvent<'_>) -> ControlFlow<()>
 struct Lane {
     options: Arc<DecoderOptions>,
     segments: Vec<Segment>,
+    /// What another conversation has in common with it.
+    begins_as: Option<Beginning>,
+    /// Soft tokens among that.
+    shared_image_tokens: usize,
     transcript: Transcript,
     usage: Usage,
     images: Duration,
@@ -79,10 +85,18 @@ impl Lane {
             None => FinishReason::Cancelled,
         };
         let tokens = answer.map_or_else(Vec::new, |answer| answer.tokens.clone());
-        let usage = Usage {
+        let mut usage = Usage {
             reply_tokens: tokens.len(),
             ..self.usage
         };
+        if let Some(shared) = answer
+            .map(|answer| answer.shared)
+            .filter(|&shared| shared > 0)
+        {
+            usage.cached_tokens = shared;
+            usage.prompt_tokens -= shared;
+            usage.image_tokens -= self.shared_image_tokens;
+        }
         let timings = Timings {
             images: self.images,
             prefill: answer.map_or(Duration::ZERO, |answer| answer.prefill),
@@ -174,9 +188,13 @@ pub(crate) fn generate(
     let pending = recorded(model, &checked, requests)?;
     let (mut prompts, mut lanes) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (checked, pending) in checked.into_iter().zip(pending) {
+        let begins_as = beginning(model, &checked.prompt, &prompts);
+        let shared = begins_as.map_or(0, |beginning| beginning.positions);
         lanes.push(Lane {
             options: checked.options,
             segments: Vec::new(),
+            begins_as,
+            shared_image_tokens: model.model().image_tokens(&checked.prompt.ids[..shared]),
             transcript: checked.transcript,
             usage: Usage {
                 prompt_tokens: checked.prompt.ids.len(),
@@ -194,6 +212,20 @@ pub(crate) fn generate(
     answer(model, &mut lanes, observer)?;
     let outcome = |lane: Lane| lane.outcome.expect("every lane has ended");
     Ok(lanes.into_iter().map(outcome).collect())
+}
+
+/// Which of the prompts `before` has most in common with this one, if it is worth sharing.
+fn beginning(model: &MedGemma, prompt: &Prompt, before: &[Prompt]) -> Option<Beginning> {
+    let shared = before.iter().enumerate().map(|(index, other)| Beginning {
+        prompt: index,
+        positions: prompt.shared_with(other, model.model()),
+    });
+    let worth = shared.filter(|beginning| beginning.positions >= LEAST_SHARED);
+    // The first of several.
+    worth.reduce(|best, next| match next.positions > best.positions {
+        true => next,
+        false => best,
+    })
 }
 
 /// A conversation that nothing was found wrong with.
@@ -281,10 +313,20 @@ fn answer(model: &MedGemma, lanes: &mut [Lane], observer: &mut BatchObserver<'_>
         .iter()
         .map(|&index| Arc::clone(&lanes[index].options))
         .collect();
-    let prompts: Vec<_> = segments
+    let prompts: Vec<_> = open
         .iter()
-        .zip(&options)
-        .map(|(segments, options)| BatchPrompt { segments, options })
+        .zip(segments.iter().zip(&options))
+        .map(|(&index, (segments, options))| BatchPrompt {
+            segments,
+            options,
+            begins_as: lanes[index].begins_as.and_then(|beginning| {
+                let prompt = open.binary_search(&beginning.prompt).ok()?;
+                Some(Beginning {
+                    prompt,
+                    ..beginning
+                })
+            }),
+        })
         .collect();
     let generated = model
         .model()

@@ -10,7 +10,7 @@ use medgemma_tokenizer::render_continuation;
 
 use crate::choice::{self, Choice};
 use crate::error::{Error, Result};
-use crate::history::{cut, ids, images};
+use crate::history::{ids, images};
 use crate::medgemma::{MedGemma, conversation, system_first};
 use crate::memory::{Entry, Held, Request};
 use crate::message::Message;
@@ -166,7 +166,7 @@ impl Chat {
             self.entry.set(Held::default());
         }
         let context = Context {
-            unread: cut(&self.history, self.cache.len()..usize::MAX),
+            unread: Segment::cut(&self.history, self.cache.len()..usize::MAX),
             seen: ids(&self.history),
             entered: self.entry.held(),
             cache: &mut self.cache,
@@ -230,7 +230,7 @@ impl Chat {
         let prompt = self.prompt(message)?;
         let mut cache = self.cache.clone();
         forget_unsaid(&self.model, &mut cache, self.context_len());
-        let unread = cut(&self.history, cache.len()..usize::MAX);
+        let unread = Segment::cut(&self.history, cache.len()..usize::MAX);
         let before = cache.len() + choice::length(&unread);
         let seen = ids(&self.history);
         let ids = encode(&self.model, answers)?;

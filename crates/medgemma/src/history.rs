@@ -1,28 +1,6 @@
 //! What was said in a conversation, by position.
 
-use std::ops::Range;
-
 use medgemma_gemma3::Segment;
-
-/// The segments at these positions. Embeddings are taken whole
-/// or not at all.
-pub(crate) fn cut(segments: &[Segment], positions: Range<usize>) -> Vec<Segment> {
-    let mut start = 0;
-    let mut part = Vec::new();
-    for segment in segments {
-        let end = start + segment.len();
-        let (from, to) = (positions.start.max(start), positions.end.min(end));
-        match segment {
-            Segment::Tokens(ids) if from < to => {
-                part.push(Segment::Tokens(ids[from - start..to - start].to_vec()));
-            }
-            _ if from == start && to == end && from < to => part.push(segment.clone()),
-            _ => {}
-        }
-        start = end;
-    }
-    part
-}
 
 /// Stands for the rows of an image among ids: no vocabulary has it, so that it is neither penalised nor guessed.
 const NO_TOKEN: u32 = u32::MAX;
@@ -46,7 +24,7 @@ mod tests {
     use medgemma_gemma3::Segment;
     use medgemma_tensor::{Device, tensor_from};
 
-    use super::{NO_TOKEN, cut, ids, images};
+    use super::{NO_TOKEN, ids, images};
 
     #[test]
     fn images_are_whole_in_parts_and_no_token_among_ids() {
@@ -59,9 +37,9 @@ mod tests {
         ];
         assert_eq!(ids(&said), [2, 5, 7, NO_TOKEN, 7, 9]);
         assert_eq!(images(&ids(&said)), 1);
-        assert_eq!(ids(&cut(&said, 1..7)), [5, 7, NO_TOKEN]);
-        assert_eq!(ids(&cut(&said, 0..3)), [2, 5, 7]);
-        assert_eq!(ids(&cut(&said, 8..usize::MAX)), [9]);
-        assert_eq!(ids(&cut(&said, 0..0)), [] as [u32; 0]);
+        assert_eq!(ids(&Segment::cut(&said, 1..7)), [5, 7, NO_TOKEN]);
+        assert_eq!(ids(&Segment::cut(&said, 0..3)), [2, 5, 7]);
+        assert_eq!(ids(&Segment::cut(&said, 8..usize::MAX)), [9]);
+        assert_eq!(ids(&Segment::cut(&said, 0..0)), [] as [u32; 0]);
     }
 }

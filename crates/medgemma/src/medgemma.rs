@@ -216,8 +216,10 @@ impl MedGemma {
     /// weights with to bf16 and not to int8.
     ///
     /// An answer that fails is an error in its place, and the others are given all the same. An image that
-    /// several conversations show is encoded once, where a prefix cache, if there is one, has room for it. Each answer is sampled by the same seed: for several to one
-    /// question, see [`MedGemma::generate_batch_observed`].
+    /// several conversations show is encoded once, where a prefix cache, if there is one, has room for it; what one begins
+    /// with as another does, such as an image with several questions, is read once, as long as the decoder's windows reach
+    /// back to where they part ([`Usage::cached_tokens`](crate::Usage::cached_tokens) tells). Each answer is sampled by the
+    /// same seed: for several to one question, see [`MedGemma::generate_batch_observed`].
     ///
     /// # Errors
     /// [`Error::OneOfConversations`] for what [`MedGemma::generate`] refuses in any of them, before any work;

@@ -271,6 +271,13 @@ impl Model {
         self.runs(ids, images).map(drop)
     }
 
+    /// Soft tokens among these ids.
+    pub(crate) fn image_tokens(&self, ids: &[u32]) -> usize {
+        let multimodal = self.inner.config.multimodal.as_ref();
+        let soft_token = multimodal.map(|multimodal| multimodal.image_token_id);
+        ids.iter().filter(|&&id| Some(id) == soft_token).count()
+    }
+
     /// Rows of an image in a prompt; 0 for a model that takes none.
     pub(crate) fn tokens_per_image(&self) -> usize {
         let multimodal = self.inner.config.multimodal.as_ref();

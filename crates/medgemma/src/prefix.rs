@@ -14,7 +14,7 @@ use medgemma_image::Pixels;
 use crate::model::SoftTokens;
 
 /// Tokens that are worth sharing: every prompt begins with a few that are the template's.
-const LEAST_SHARED: usize = 32;
+pub(crate) const LEAST_SHARED: usize = 32;
 
 /// An image with what the vision tower made of it.
 pub(crate) struct Picture {
@@ -158,7 +158,7 @@ impl PrefixCache {
     /// Keeps what was read of a prompt, `cache.len()` positions of `ids`.
     pub(crate) fn keep(&self, ids: &[u32], pictures: &[Arc<Picture>], cache: KvCache) {
         let ids = ids[..cache.len()].to_vec();
-        let images = self.runs(&ids).filter(|run| run[0] == self.soft_token);
+        let images = runs(&ids, self.soft_token).filter(|run| run[0] == self.soft_token);
         let soft: usize = images.map(<[u32]>::len).sum();
         let each = pictures.first().map_or(1, |p| p.soft.dims()[0]);
         let pictures = pictures[..soft / each].to_vec();
@@ -208,40 +208,48 @@ impl PrefixCache {
         prefix: &Prefix,
         known: &dyn Fn(usize, &Arc<Picture>) -> bool,
     ) -> usize {
-        let (mut common, mut image) = (0, 0);
-        for (a, b) in self.runs(ids).zip(self.runs(&prefix.ids)) {
-            let equal = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-            let whole = equal == a.len() && equal == b.len();
-            if a[0] == self.soft_token {
-                let each = prefix.pictures.first().map_or(1, |p| p.soft.dims()[0]);
-                let mut images = image..image + equal / each;
-                image = images.end;
-                let same = images.all(|index| {
-                    let picture = prefix.pictures.get(index);
-                    picture.is_some_and(|picture| known(index, picture))
-                });
-                if !(whole && same) {
-                    break;
-                }
-            }
-            common += equal;
-            if !whole {
-                break;
-            }
-        }
-        common
-    }
-
-    /// Cuts ids where soft tokens begin and end.
-    fn runs<'a>(&self, ids: &'a [u32]) -> impl Iterator<Item = &'a [u32]> + use<'a> {
-        let soft = self.soft_token;
-        ids.chunk_by(move |a, b| (*a == soft) == (*b == soft))
+        let each = prefix.pictures.first().map_or(1, |p| p.soft.dims()[0]);
+        common([ids, &prefix.ids], (self.soft_token, each), &|index| {
+            let picture = prefix.pictures.get(index);
+            picture.is_some_and(|picture| known(index, picture))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         // What a thread that panicked left behind is whole: entries are pushed and removed at once.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Leading positions that two prompts share. `soft`: the id of soft tokens, and how many stand for an image; images count
+/// whole, and only where `same` says of their index, crops counted, that both show the same.
+pub(crate) fn common(
+    [a, b]: [&[u32]; 2],
+    (soft_token, each): (u32, usize),
+    same: &dyn Fn(usize) -> bool,
+) -> usize {
+    let (mut common, mut image) = (0, 0);
+    for (a, b) in runs(a, soft_token).zip(runs(b, soft_token)) {
+        let equal = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        let whole = equal == a.len() && equal == b.len();
+        if a[0] == soft_token {
+            let mut images = image..image + equal / each;
+            image = images.end;
+            if !(whole && images.all(same)) {
+                break;
+            }
+        }
+        common += equal;
+        if !whole {
+            break;
+        }
+    }
+    common
+}
+
+/// Cuts ids where soft tokens begin and end.
+fn runs(ids: &[u32], soft_token: u32) -> impl Iterator<Item = &[u32]> {
+    ids.chunk_by(move |a, b| (*a == soft_token) == (*b == soft_token))
 }
 
 impl Prefix {

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::medgemma::MedGemma;
 use crate::model::{Model, SoftTokens};
 use crate::options::Progress;
-use crate::prefix::{Picture, PrefixCache};
+use crate::prefix::{Picture, PrefixCache, common};
 
 /// A prompt in ids, with its images. They become pixels one at a time, when they are encoded: as pixels
 /// they take ten times the memory that an image of a volume does.
@@ -83,6 +83,33 @@ impl Prompt {
     /// What is known of each image and each crop, in order; nothing before [`recall`](Self::recall).
     pub(crate) fn known(&self) -> &[Option<Arc<Picture>>] {
         &self.known
+    }
+
+    /// Leading positions that `other` has too, of those that are not the last.
+    pub(crate) fn shared_with(&self, other: &Self, model: &Model) -> usize {
+        let but_last = self
+            .ids
+            .split_last()
+            .map_or([].as_slice(), |(_, rest)| rest);
+        let multimodal = model.config().multimodal.as_ref();
+        let soft = multimodal.map_or((u32::MAX, 1), |multimodal| {
+            (multimodal.image_token_id, multimodal.mm_tokens_per_image)
+        });
+        common([but_last, &other.ids], soft, &|index| {
+            let (own, others) = (self.part(index), other.part(index));
+            own.is_some() && own == others
+        })
+    }
+
+    /// The image that is shown at `index`, crops counted, and which part of it.
+    fn part(&self, mut index: usize) -> Option<(&Image, usize)> {
+        for (image, &crops) in self.images.iter().zip(&self.crops) {
+            if index <= crops {
+                return Some((image, index));
+            }
+            index -= 1 + crops;
+        }
+        None
     }
 
     /// Looks up which images `prefixes` knows, which takes their pixels: they are made a second time of

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generation, KvCache, Segment, Token};
 
 use crate::error::Result;
-use crate::history::{cut, ids, images};
+use crate::history::{ids, images};
 use crate::medgemma::MedGemma;
 use crate::memory::{Entry, Held, Request};
 use crate::options::{GenerateOptions, Observer, Progress};
@@ -258,7 +258,7 @@ impl<'a> Writer<'a> {
         let mut read = 0;
         if let Some(boundary) = self.keep.as_ref().and_then(|keep| keep.boundary) {
             let begun = Instant::now();
-            let shared = cut(&self.prompt, self.adopted..boundary);
+            let shared = Segment::cut(&self.prompt, self.adopted..boundary);
             let chunk = self.options.chunk;
             let mut progress =
                 |done, _: usize| observer(Progress::Prefill { done, total }).is_continue();
@@ -279,9 +279,11 @@ impl<'a> Writer<'a> {
         };
         let read = self.adopted + read;
         // What was read apart is part of the text all the same: penalties and guesses go by all of it.
-        self.options.seen.extend(ids(&cut(&self.prompt, 0..read)));
+        self.options
+            .seen
+            .extend(ids(&Segment::cut(&self.prompt, 0..read)));
         let unread = std::mem::take(&mut self.unread);
-        let rest = cut(&self.prompt, read..usize::MAX);
+        let rest = Segment::cut(&self.prompt, read..usize::MAX);
         Ok(Some(self.model.model().decoder().generate(
             [unread, rest].concat(),
             cache,

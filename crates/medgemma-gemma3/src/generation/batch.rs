@@ -8,10 +8,10 @@ use medgemma_tensor::vec_from;
 use super::writer::Writer;
 use super::{Finish, GenerateOptions};
 use crate::cache::KvCache;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Decoder;
 use crate::sampling::Token;
-use crate::segment::Segment;
+use crate::segment::{Segment, prompt_len};
 
 /// One prompt of a batch, and how it is continued.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,18 @@ pub struct BatchPrompt<'a> {
     /// How the answer is written. [`GenerateOptions::speculation`] has no effect: what it would save is saved
     /// already.
     pub options: &'a GenerateOptions,
+    /// What it has in common with a prompt before it in the batch, if anything: that is not read again.
+    pub begins_as: Option<Beginning>,
+}
+
+/// That a prompt begins as another one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beginning {
+    /// The index of the other, which comes before.
+    pub prompt: usize,
+    /// How many positions are the same in both, ids and embeddings; not all of the prompt that begins so, and whole
+    /// embeddings.
+    pub positions: usize,
 }
 
 /// What the observer of a batch is told of one of its prompts.
@@ -53,6 +65,9 @@ pub struct Generated {
     pub tokens: Vec<Token>,
     /// Why it ended.
     pub finish: Finish,
+    /// Positions of the prompt that were not read, since another had been read so far: those of
+    /// [`BatchPrompt::begins_as`], or none where the other's cache could not be cut to them or its answer had ended.
+    pub shared: usize,
     /// Reading the prompt, up to the first token.
     pub prefill: Duration,
     /// Writing the tokens after the first, side by side with those of the others.
@@ -63,22 +78,30 @@ impl Decoder {
     /// Continues several prompts side by side: each weight is read once a step for all of them.
     /// Every result is that of the prompt alone wherever the two likeliest tokens are further apart
     /// than rounding: several rows at once may be summed in another order than one, and for more than
-    /// eight, AMX rounds what it multiplies block weights with to bf16 and not to int8.
+    /// eight, AMX rounds what it multiplies block weights with to bf16 and not to int8. What a prompt has in common with
+    /// one before it ([`BatchPrompt::begins_as`]) is read once.
     ///
     /// An answer that fails, for logits that are not finite or a constraint that cannot be followed, is an error in
     /// its place, as [`Decoder::generate`] has it; the others go on.
     ///
     /// # Errors
-    /// As [`Decoder::generate`], for any of the prompts, before any work. Later those of a device that fails while
+    /// As [`Decoder::generate`], for any of the prompts, and [`Error::InvalidOption`] for a beginning that is none, before
+    /// any work. Later those of a device that fails while
     /// it reads the next token of all: only `observer` has seen what was written until then.
     pub fn generate_batch(
         &self,
         prompts: &[BatchPrompt<'_>],
         observer: &mut BatchObserver<'_>,
     ) -> Result<Vec<Result<Generated>>> {
-        let lanes = prompts.iter().map(|prompt| self.lane(prompt));
+        let lanes = prompts.iter().enumerate();
+        let lanes = lanes.map(|(index, prompt)| self.lane(prompt, &prompts[..index]));
         let mut lanes = lanes.collect::<Result<Vec<_>>>()?;
-        for (index, (lane, prompt)) in lanes.iter_mut().zip(prompts).enumerate() {
+        for (index, prompt) in prompts.iter().enumerate() {
+            let (before, rest) = lanes.split_at_mut(index);
+            let lane = &mut rest[0];
+            if let Some(beginning) = prompt.begins_as {
+                lane.adopt(&before[beginning.prompt], beginning.positions);
+            }
             if lane.writer.at_limit() {
                 lane.end(index, observer);
                 continue;
@@ -88,17 +111,22 @@ impl Decoder {
             lane.note(first);
             lane.prefill = begun.elapsed();
             lane.end(index, observer);
+            release(&mut lanes[..=index], &prompts[index + 1..]);
         }
         while self.step_batch(&mut lanes, observer)? {}
         Ok(lanes.into_iter().map(BatchLane::outcome).collect())
     }
 
     /// Nothing read yet, and all checked that can be.
-    fn lane(&self, prompt: &BatchPrompt<'_>) -> Result<BatchLane> {
+    fn lane(&self, prompt: &BatchPrompt<'_>, before: &[BatchPrompt<'_>]) -> Result<BatchLane> {
         let cache = self.new_cache();
         self.check_prompt(prompt.segments, &cache, prompt.options.max_new_tokens)?;
+        if let Some(beginning) = prompt.begins_as {
+            beginning.check(prompt.segments, before)?;
+        }
         Ok(BatchLane {
             cache,
+            shared: 0,
             writer: Writer::new(prompt.segments, prompt.options, self.config.vocab_size)?,
             tokens: Vec::new(),
             outcome: None,
@@ -120,7 +148,8 @@ impl Decoder {
             observer(index, event).is_continue()
         };
         let chunk = prompt.options.chunk;
-        match self.prefill(prompt.segments, &mut lane.cache, chunk, &mut progress)? {
+        let unread = Segment::cut(prompt.segments, lane.shared..usize::MAX);
+        match self.prefill(&unread, &mut lane.cache, chunk, &mut progress)? {
             Some(logits) => lane.take(&vec_from(logits, "logits")?, index, observer),
             None => {
                 lane.writer.finish = Some(Finish::Cancelled);
@@ -159,13 +188,55 @@ impl Decoder {
         for (index, lane) in active {
             lane.decode += begun.elapsed();
             lane.end(index, observer);
+            lane.release();
         }
         Ok(true)
     }
 }
 
+impl Beginning {
+    /// Refuses what cannot be true of a prompt of these `segments`: positions that are not there, or ids that differ. That
+    /// embeddings are the same is the caller's word.
+    fn check(self, segments: &[Segment], before: &[BatchPrompt<'_>]) -> Result<()> {
+        let Self { prompt, positions } = self;
+        // An id for each position, none where embeddings are.
+        let begin = |segments: &[Segment]| -> Vec<Option<u32>> {
+            let cut = Segment::cut(segments, 0..positions);
+            let ids = cut.into_iter().map(|segment| match segment {
+                Segment::Tokens(ids) => ids.into_iter().map(Some).collect(),
+                Segment::Embeddings(rows) => vec![None; rows.dims()[0]],
+            });
+            ids.flatten().collect()
+        };
+        let own = begin(segments);
+        let same = before
+            .get(prompt)
+            .is_some_and(|other| begin(other.segments) == own);
+        if same && own.len() == positions && positions < prompt_len(segments) {
+            return Ok(());
+        }
+        Err(Error::InvalidOption {
+            option: "begins_as",
+            found: format!("{positions} positions of prompt {prompt}"),
+            expected: "some that a prompt before has in common, whole embeddings, and not all",
+        })
+    }
+}
+
+/// Releases what none of the prompts that are `left` to be read begins as.
+fn release(lanes: &mut [BatchLane], left: &[BatchPrompt<'_>]) {
+    for (index, lane) in lanes.iter_mut().enumerate() {
+        let mut beginnings = left.iter().filter_map(|prompt| prompt.begins_as);
+        if !beginnings.any(|beginning| beginning.prompt == index) {
+            lane.release();
+        }
+    }
+}
+
 struct BatchLane {
     cache: KvCache,
+    /// Positions that the cache had at first.
+    shared: usize,
     writer: Writer,
     tokens: Vec<Token>,
     /// Once the answer has ended.
@@ -175,6 +246,14 @@ struct BatchLane {
 }
 
 impl BatchLane {
+    /// Begins with what another lane's cache has read, if it is still there.
+    fn adopt(&mut self, other: &Self, positions: usize) {
+        let mut cache = other.cache.clone();
+        if cache.truncate(positions) {
+            (self.cache, self.shared) = (cache, positions);
+        }
+    }
+
     fn take(
         &mut self,
         logits: &[f32],
@@ -194,14 +273,15 @@ impl BatchLane {
     /// Ends this answer alone if its step failed.
     fn note(&mut self, step: Result<()>) {
         if let Err(error) = step {
-            self.finish(Err(error));
+            self.outcome = Some(Err(error));
         }
     }
 
-    fn finish(&mut self, outcome: Result<Generated>) {
-        self.outcome = Some(outcome);
-        // The others may go on for long.
-        self.cache.clear();
+    /// Gives back the memory of an answer that has ended: the others may go on for long.
+    fn release(&mut self) {
+        if self.outcome.is_some() {
+            self.cache.clear();
+        }
     }
 
     fn outcome(self) -> Result<Generated> {
@@ -216,11 +296,12 @@ impl BatchLane {
         let generated = Generated {
             tokens: std::mem::take(&mut self.tokens),
             finish: self.writer.finish.unwrap_or(Finish::Length),
+            shared: self.shared,
             prefill: self.prefill,
             decode: self.decode,
         };
         // It has ended: there is nothing to break off.
         let _ = observer(index, BatchEvent::Ended(&generated));
-        self.finish(Ok(generated));
+        self.outcome = Some(Ok(generated));
     }
 }

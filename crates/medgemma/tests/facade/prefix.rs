@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use crate::support::{
-    answers, ask, assert_logprobs, cpu, drain, exactly, ids, image, literate, literate_with, load,
-    model,
+    answered, answers, ask, assert_logprobs, cpu, drain, exactly, ids, image, literate,
+    literate_with, load, model, up_to,
 };
 use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply, Sampling, Speculation};
 use medgemma_testkit::{Scratch, checkpoint};
@@ -371,4 +371,67 @@ fn a_cloned_chat_goes_its_own_way() {
     let expected = third.send_with(b, &exactly(5)).unwrap();
     assert_eq!(ids(&found), ids(&expected));
     assert!(found.usage.cached_tokens > 0);
+}
+
+/// Questions about one picture: the batch reads it once.
+#[test]
+fn what_conversations_of_a_batch_begin_with_is_read_once() {
+    let [keeping, plain] = with_long_window();
+    let system = || Message::system(SYSTEM);
+    let asked = |name: &str, text: &str| vec![system(), shown(name, text)];
+    let all = [
+        asked("picture-a.png", "which part of the body is this?"),
+        asked("picture-b.png", "which part of the body is this?"),
+        asked("picture-a.png", "is there a fracture?"),
+        vec![ask("look")],
+        asked("picture-b.png", "which part of the body is this?"),
+        asked("picture-a.png", "is there an effusion?"),
+    ];
+    let prompts = all.each_ref().map(|said| plain.prompt_ids(said).unwrap());
+    let common = |a: usize, b: usize| {
+        let pairs = prompts[a].iter().zip(&prompts[b]);
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    // Of another picture the text before it.
+    let soft = prompts[0].iter().position(|id| {
+        let count = prompts[0].iter().filter(|other| *other == id).count();
+        count
+            == plain
+                .model()
+                .config()
+                .multimodal
+                .as_ref()
+                .unwrap()
+                .mm_tokens_per_image
+    });
+    let expected = [
+        0,
+        soft.unwrap(),
+        common(0, 2),
+        0,
+        prompts[4].len() - 1,
+        common(2, 5).max(common(0, 5)),
+    ];
+    assert!(
+        expected[1] >= 32 && expected[2] > expected[1],
+        "{expected:?}"
+    );
+    for (model, tokens) in [(&plain, 12), (&plain, 1), (&keeping, 12)] {
+        let batch = answers(model.generate_batch(&all, &exactly(tokens)));
+        for (index, (reply, said)) in batch.iter().zip(&all).enumerate() {
+            let single = plain.generate(said, &exactly(tokens)).unwrap();
+            assert_eq!(answered(reply), answered(&single), "{index}");
+            assert_logprobs(reply, &single);
+            assert_eq!(reply.usage.cached_tokens, expected[index], "{index}");
+            let image = if expected[index] > expected[1] {
+                0
+            } else {
+                single.usage.image_tokens
+            };
+            assert_eq!(reply.usage.image_tokens, image, "{index}");
+        }
+    }
+    // Nothing was read of the first.
+    let batch = answers(plain.generate_batch(&all, &up_to(0)));
+    assert!(batch.iter().all(|reply| reply.usage.cached_tokens == 0));
 }

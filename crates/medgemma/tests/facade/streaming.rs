@@ -290,10 +290,10 @@ fn a_batch_equals_single_runs() {
         assert_eq!(batch.len(), all.len());
         for (index, (reply, messages)) in batch.iter().zip(&all).enumerate() {
             let single = model().generate(messages, &options).unwrap();
-            assert_eq!(essence(reply), essence(&single), "conversation {index}");
+            assert_eq!(answered(reply), answered(&single), "conversation {index}");
             assert_logprobs(reply, &single);
         }
-        assert_eq!(essence(&batch[3]), essence(&batch[4]));
+        assert_eq!(answered(&batch[3]), answered(&batch[4]));
         if options.max_new_tokens > 1 {
             assert!(batch.iter().all(|reply| !reply.timings.prefill.is_zero()));
             assert!(batch.iter().all(|reply| !reply.timings.decode.is_zero()));
@@ -312,7 +312,7 @@ fn an_answer_that_fails_leaves_the_others_of_a_batch() {
     assert_eq!(batch.len(), 3);
     for (reply, messages) in batch.iter().zip(&all) {
         match (reply, model.generate(messages, &exactly(5))) {
-            (Ok(reply), Ok(single)) => assert_eq!(essence(reply), essence(&single)),
+            (Ok(reply), Ok(single)) => assert_eq!(answered(reply), answered(&single)),
             (Err(error), Err(single)) => assert_eq!(error.to_string(), single.to_string()),
             other => panic!("{other:?}"),
         }
@@ -365,7 +365,7 @@ fn a_batch_tells_of_each_conversation_by_options_of_its_own() {
     let batch = answers(batch);
     for ((reply, told), request) in batch.iter().zip(&told).zip(&requests) {
         let single = model().generate(request.messages, request.options).unwrap();
-        assert_eq!(essence(reply), essence(&single));
+        assert_eq!(answered(reply), answered(&single));
         assert_eq!(told.text, reply.text);
         assert_eq!(told.ended.as_deref(), Some(&*reply.text));
         let parts = request.messages.iter().flat_map(Message::parts);
@@ -418,7 +418,7 @@ fn what_an_observer_breaks_off_ends_alone() {
                 assert!(read < 6);
                 assert_eq!(reply.usage.prompt_tokens, whole.usage.prompt_tokens);
             }
-            _ => assert_eq!(essence(reply), essence(whole)),
+            _ => assert_eq!(answered(reply), answered(whole)),
         }
     }
 }
@@ -463,7 +463,7 @@ fn lanes_of_a_batch_end_on_their_own() {
     assert!(batch.iter().any(|reply| reply.finish == FinishReason::Stop));
     for (reply, messages) in batch.iter().zip(&all) {
         let single = model.generate(messages, &up_to(20)).unwrap();
-        assert_eq!(essence(reply), essence(&single));
+        assert_eq!(answered(reply), answered(&single));
     }
 }
 

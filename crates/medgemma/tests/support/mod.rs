@@ -86,6 +86,14 @@ pub fn essence(reply: &Reply) -> (Vec<u32>, String, Option<String>, bool, String
     )
 }
 
+/// What of a reply does not depend on how much of its prompt another conversation of a batch has in common.
+pub fn answered(reply: &Reply) -> (Vec<u32>, String, Option<String>, bool, String) {
+    let mut whole = reply.clone();
+    whole.usage.prompt_tokens += whole.usage.cached_tokens;
+    (whole.usage.cached_tokens, whole.usage.image_tokens) = (0, 0);
+    essence(&whole)
+}
+
 /// Log-probabilities agree to what the goldens allow.
 #[track_caller]
 pub fn assert_logprobs(a: &Reply, b: &Reply) {
