@@ -11,13 +11,13 @@
 )]
 
 use std::error::Error;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use medgemma_privacy::{DicomDeidentifier, Key, Retain};
+use medgemma_privacy::{DicomDeidentifier, Key, Report, Retain};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,46 +45,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Box<dyn Error>> {
             "give a file with a secret, a folder to read, a folder to write, options".into(),
         );
     };
-    let mut deidentifier =
-        DicomDeidentifier::new(&Key::from_secret(&fs::read(secret).map_err(at(secret))?)?);
+    let deidentifier = deidentifier(secret, options)?;
     let names = options.iter().any(|option| option == "names");
-    for option in options.iter().filter(|&option| option != "names") {
-        deidentifier = deidentifier.retain(match option.as_str() {
-            "dates" => Retain::ModifiedDates,
-            "uids" => Retain::Uids,
-            "device" => Retain::DeviceIdentity,
-            "institution" => Retain::InstitutionIdentity,
-            "patient" => Retain::PatientCharacteristics,
-            "descriptors" => Retain::CleanedDescriptors,
-            other => return Err(format!("no option {other}").into()),
-        });
-    }
     let (from, to) = folders(from, to)?;
-    let (mut written, mut repeated, mut warned, mut refused) = (0, 0, 0, 0);
-    // What cannot be read is left out, and others are not for it.
-    let mut left_out = |was: &Path, why: &dyn Display| {
-        refused += 1;
-        println!("left out {}: {why}", was.display());
-    };
+    let mut done = Done::default();
     let mut waiting = vec![from.clone()];
     while let Some(folder) = waiting.pop() {
         let was = folder.strip_prefix(&from).unwrap_or(&folder);
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                left_out(was, &error);
-                continue;
-            }
-        };
-        let mut paths = Vec::new();
-        for entry in entries {
-            match entry {
-                Ok(entry) => paths.push(entry.path()),
-                Err(error) => left_out(was, &error),
-            }
-        }
-        paths.sort();
-        for path in paths {
+        for path in done.entries(&folder, was) {
             let was = path.strip_prefix(&from).unwrap_or(&path);
             let file = match fs::symlink_metadata(&path) {
                 Ok(data) if data.is_dir() => {
@@ -99,34 +67,103 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Box<dyn Error>> {
             let file = match file {
                 Ok(file) => file,
                 Err(error) => {
-                    left_out(was, &error);
+                    done.left_out(was, &error);
                     continue;
                 }
             };
             match deidentifier.deidentify(&file) {
                 Ok(clean) => {
                     let (name, again) = write(&to, &clean.instance, &clean.bytes)?;
-                    written += 1;
-                    repeated += usize::from(again);
-                    warned += usize::from(!clean.report.warnings.is_empty());
-                    if clean.report.samples > 0 {
-                        let samples = clean.report.samples;
-                        println!("{name}: an overlay was cleared out of {samples} samples");
-                    }
-                    for warning in clean.report.warnings {
-                        println!("look at {name}: {warning}");
-                    }
+                    done.wrote(&name, again, &clean.report);
                     if names {
                         println!("{name}\t{}", was.display());
                     }
                 }
-                Err(error) => left_out(was, &error),
+                Err(error) => done.left_out(was, &error),
             }
         }
     }
-    Ok(format!(
-        "{written} written, {repeated} of them under a UID that another has, {warned} to be looked at, {refused} left out"
-    ))
+    Ok(done.to_string())
+}
+
+fn deidentifier(secret: &str, options: &[String]) -> Result<DicomDeidentifier, Box<dyn Error>> {
+    let key = Key::from_secret(&fs::read(secret).map_err(at(secret))?)?;
+    let mut deidentifier = DicomDeidentifier::new(&key);
+    for option in options.iter().filter(|&option| option != "names") {
+        deidentifier = deidentifier.retain(match option.as_str() {
+            "dates" => Retain::ModifiedDates,
+            "uids" => Retain::Uids,
+            "device" => Retain::DeviceIdentity,
+            "institution" => Retain::InstitutionIdentity,
+            "patient" => Retain::PatientCharacteristics,
+            "descriptors" => Retain::CleanedDescriptors,
+            other => return Err(format!("no option {other}").into()),
+        });
+    }
+    Ok(deidentifier)
+}
+
+/// How many files came to what end. Each is told as it comes.
+#[derive(Default)]
+struct Done {
+    written: usize,
+    repeated: usize,
+    warned: usize,
+    refused: usize,
+}
+
+impl Done {
+    /// What cannot be read is left out, and others are not for it.
+    fn left_out(&mut self, was: &Path, why: &dyn Display) {
+        self.refused += 1;
+        println!("left out {}: {why}", was.display());
+    }
+
+    /// What is in a folder, by names.
+    fn entries(&mut self, folder: &Path, was: &Path) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        match fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    match entry {
+                        Ok(entry) => paths.push(entry.path()),
+                        Err(error) => self.left_out(was, &error),
+                    }
+                }
+            }
+            Err(error) => self.left_out(was, &error),
+        }
+        paths.sort();
+        paths
+    }
+
+    fn wrote(&mut self, name: &str, again: bool, report: &Report) {
+        self.written += 1;
+        self.repeated += usize::from(again);
+        self.warned += usize::from(!report.warnings.is_empty());
+        if report.samples > 0 {
+            let samples = report.samples;
+            println!("{name}: an overlay was cleared out of {samples} samples");
+        }
+        for warning in &report.warnings {
+            println!("look at {name}: {warning}");
+        }
+    }
+}
+
+impl Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            written,
+            repeated,
+            warned,
+            refused,
+        } = self;
+        write!(
+            f,
+            "{written} written, {repeated} of them under a UID that another has, {warned} to be looked at, {refused} left out"
+        )
+    }
 }
 
 /// Both as they are on the disk, if nothing that is there can be lost.

@@ -119,6 +119,35 @@ struct Page<'a> {
     entry: Vec<Entry<'a>>,
 }
 
+impl<'a> Page<'a> {
+    /// The page that a text is, if it is a bundle's.
+    fn of(text: &'a str, origin: &Origin) -> Result<Self> {
+        let page: Self = decode(text).map_err(|fault| match fault {
+            Fault::Syntax { line, column } => Error::Syntax {
+                origin: origin.clone(),
+                line,
+                column,
+            },
+            Fault::Type { key, found, .. } => Error::NotABundle {
+                origin: origin.clone(),
+                key,
+                found,
+            },
+        })?;
+        if page.resource_type.as_deref() != Some("Bundle") {
+            return Err(Error::NotABundle {
+                origin: origin.clone(),
+                key: "resourceType".to_owned(),
+                found: match page.resource_type {
+                    Some(_) => "the name of another resource",
+                    None => "nothing",
+                },
+            });
+        }
+        Ok(page)
+    }
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default, expecting = "an object")]
 struct Link {
@@ -183,28 +212,7 @@ impl Read {
     ) -> Result<()> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         scan::check(text, origin, &options.limits)?;
-        let page: Page<'_> = decode(text).map_err(|fault| match fault {
-            Fault::Syntax { line, column } => Error::Syntax {
-                origin: origin.clone(),
-                line,
-                column,
-            },
-            Fault::Type { key, found, .. } => Error::NotABundle {
-                origin: origin.clone(),
-                key,
-                found,
-            },
-        })?;
-        if page.resource_type.as_deref() != Some("Bundle") {
-            return Err(Error::NotABundle {
-                origin: origin.clone(),
-                key: "resourceType".to_owned(),
-                found: match page.resource_type {
-                    Some(_) => "the name of another resource",
-                    None => "nothing",
-                },
-            });
-        }
+        let page = Page::of(text, origin)?;
         self.pages += 1;
         let is_next = |link: &Link| link.relation.as_deref() == Some("next");
         self.followed += usize::from(page.link.iter().any(is_next));

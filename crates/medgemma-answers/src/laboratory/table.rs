@@ -82,22 +82,7 @@ fn read_lines(text: &str, part: Range<usize>, beside: bool, report: &mut LabRepo
         }
         let Some((mark, fields)) = fields(line, header.as_ref().map(|header| header.mark)) else {
             header = None;
-            match Line::read(line, &span) {
-                // Beside JSON words say other things, too: "Age: 54 years".
-                Line::Row(row, _) if beside && !is_laboratory(&row) => {
-                    if row.unit.is_none() {
-                        report.skipped.push(SkippedLine { span });
-                    }
-                }
-                Line::Row(row, whole) => {
-                    report.rows.push(*row);
-                    if !whole {
-                        report.skipped.push(SkippedLine { span });
-                    }
-                }
-                Line::Unread => report.skipped.push(SkippedLine { span }),
-                Line::Prose => {}
-            }
+            read_words(line, span, beside, report);
             continue;
         };
         if rule(&fields) {
@@ -139,6 +124,26 @@ fn read_lines(text: &str, part: Range<usize>, beside: bool, report: &mut LabRepo
             }
             None => {}
         }
+    }
+}
+
+/// The row of a line that is in no table, if it has one.
+fn read_words(line: &str, span: Range<usize>, beside: bool, report: &mut LabReport) {
+    match Line::read(line, &span) {
+        // Beside JSON words say other things, too: "Age: 54 years".
+        Line::Row(row, _) if beside && !is_laboratory(&row) => {
+            if row.unit.is_none() {
+                report.skipped.push(SkippedLine { span });
+            }
+        }
+        Line::Row(row, whole) => {
+            report.rows.push(*row);
+            if !whole {
+                report.skipped.push(SkippedLine { span });
+            }
+        }
+        Line::Unread => report.skipped.push(SkippedLine { span }),
+        Line::Prose => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::answer::answers;
 use super::clause::Word;
 use super::lexicon::{
     BETWEEN, CHANGED, DENY_BEFORE, DENY_BEHIND, DOUBT_BEFORE, DOUBT_BEHIND, DOUBT_EITHER, EARLIER,
@@ -9,7 +10,7 @@ use super::lexicon::{
     RESOLUTION, RESOLVED, SEEN, phrase_at,
 };
 use super::mention::Polarity;
-use super::scope::{answers, backwards, forwards};
+use super::scope::{backwards, forwards};
 
 /// A finding and the words that name it.
 pub(super) type Term = (Finding, Range<usize>);
@@ -96,78 +97,83 @@ fn cues(words: &[Word], terms: &[Term]) -> Vec<(Cue, Range<usize>)> {
 /// `next` is where the next finding begins.
 fn turned(words: &[Word], at: usize, next: usize) -> Option<(Cue, usize)> {
     let word = words.get(at)?.lower.as_str();
-    let (not, yet) = (NOT.contains(&word), NOT_YET.contains(&word));
-    let (partly, nearly) = (PARTLY.contains(&word), NEARLY.contains(&word));
     if word == "no" && words.get(at + 1).is_some_and(|word| word.lower == "longer") {
         return Some(no_longer(words, at, next));
     }
     if word == "resolved" && (at == 0 || words[at - 1].lower == "interval") && next < words.len() {
         return Some((Cue::DenyBefore, 1));
     }
-    if !(not || yet || partly || nearly) {
+    let turns = [NOT, NOT_YET, PARTLY, NEARLY];
+    if !turns.iter().any(|list| list.contains(&word)) {
         return None;
     }
     for ahead in at + 1..next.min(at + 1 + NEAR) {
         if words[ahead - 1].comma || words[ahead - 1].colon {
             return None;
         }
-        let lower = words[ahead].lower.as_str();
-        let length = ahead + 1 - at;
-        if RESOLVED.contains(&lower) {
-            let stays = not || partly;
-            return Some((if stays { Cue::None } else { Cue::DoubtBehind }, length));
-        }
-        let out = words
-            .get(ahead + 1)
-            .is_some_and(|word| word.lower == "out" && ahead + 1 < next);
-        if EXCLUDED.contains(&lower) && (lower != "ruled" || out) {
-            return Some((Cue::DoubtBehind, length + usize::from(lower == "ruled")));
-        }
-        let rule_out =
-            lower == "rule" && words.get(ahead + 1).is_some_and(|word| word.lower == "out");
-        if not && (lower == "exclude" || rule_out) {
-            return Some((Cue::DoubtBefore, length));
-        }
-        let of = words.get(ahead + 1).is_some_and(|word| word.lower == "of");
-        if not && of && matches!(lower, "clear" | "free") {
-            return Some((Cue::DoubtBefore, length + 1));
-        }
-        if matches!(lower, "resolution" | "clearing") {
-            let cue = if not || partly {
-                Cue::None
-            } else {
-                Cue::DoubtBefore
-            };
-            return of.then_some((cue, length + 1));
-        }
-        if not && CHANGED.contains(&lower) {
-            return Some((Cue::None, length));
-        }
-        if not && !matches!(word, "no" | "without" | "nor") && SEEN.contains(&lower) {
-            if not_before(words, at, ahead) {
-                return Some((Cue::None, length));
-            }
-            // "not clearly seen" is not "not seen".
-            let cue = if length == 2 {
-                Cue::DenyBehind
-            } else {
-                Cue::DoubtBehind
-            };
-            return Some((cue, length));
-        }
-        // Another denial or verb speaks for itself.
-        if NOT.contains(&lower) {
-            return None;
-        }
-        let between = BETWEEN.contains(&lower)
-            || PARTLY.contains(&lower)
-            || NEARLY.contains(&lower)
-            || NOT_YET.contains(&lower);
-        if !between {
-            return None;
+        let turned = turned_by(words, at, ahead, next);
+        if turned.is_some() || !may_stand_within(&words[ahead].lower) {
+            return turned;
         }
     }
     None
+}
+
+/// The phrase from `at`, if the word at `ahead` is the one that it turns.
+fn turned_by(words: &[Word], at: usize, ahead: usize, next: usize) -> Option<(Cue, usize)> {
+    let word = words[at].lower.as_str();
+    let (not, partly) = (NOT.contains(&word), PARTLY.contains(&word));
+    let lower = words[ahead].lower.as_str();
+    let length = ahead + 1 - at;
+    if RESOLVED.contains(&lower) {
+        let stays = not || partly;
+        return Some((if stays { Cue::None } else { Cue::DoubtBehind }, length));
+    }
+    let out = words
+        .get(ahead + 1)
+        .is_some_and(|word| word.lower == "out" && ahead + 1 < next);
+    if EXCLUDED.contains(&lower) && (lower != "ruled" || out) {
+        return Some((Cue::DoubtBehind, length + usize::from(lower == "ruled")));
+    }
+    let rule_out = lower == "rule" && words.get(ahead + 1).is_some_and(|word| word.lower == "out");
+    if not && (lower == "exclude" || rule_out) {
+        return Some((Cue::DoubtBefore, length));
+    }
+    let of = words.get(ahead + 1).is_some_and(|word| word.lower == "of");
+    if not && of && matches!(lower, "clear" | "free") {
+        return Some((Cue::DoubtBefore, length + 1));
+    }
+    if matches!(lower, "resolution" | "clearing") {
+        let cue = if not || partly {
+            Cue::None
+        } else {
+            Cue::DoubtBefore
+        };
+        return of.then_some((cue, length + 1));
+    }
+    if not && CHANGED.contains(&lower) {
+        return Some((Cue::None, length));
+    }
+    if not && !matches!(word, "no" | "without" | "nor") && SEEN.contains(&lower) {
+        if not_before(words, at, ahead) {
+            return Some((Cue::None, length));
+        }
+        // "not clearly seen" is not "not seen".
+        let cue = if length == 2 {
+            Cue::DenyBehind
+        } else {
+            Cue::DoubtBehind
+        };
+        return Some((cue, length));
+    }
+    None
+}
+
+/// Whether a word may stand in such a phrase before the one that is turned.
+fn may_stand_within(lower: &str) -> bool {
+    let within = [BETWEEN, PARTLY, NEARLY, NOT_YET];
+    // Another denial or verb speaks for itself.
+    !NOT.contains(&lower) && within.iter().any(|list| list.contains(&lower))
 }
 
 /// "Not seen on the prior study", "not previously seen": what is new is there. The word of seeing stands at `seen`.

@@ -1,5 +1,6 @@
 //! Reports in words: sections, findings with polarity and side, contradictions between them.
 
+mod answer;
 mod check;
 mod clause;
 mod cue;

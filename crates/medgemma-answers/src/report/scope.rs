@@ -4,12 +4,9 @@ use std::ops::Range;
 
 use super::clause::Word;
 use super::cue::{Cue, Term};
-use super::lexicon::{
-    ANSWER_NO, ANSWER_REST, ANSWER_UNSURE, DISORDERS, LARGE, QUALIFIERS, SEEN, STATES, THERE,
-    UNSURE_REST, VERBS,
-};
+use super::lexicon::{DISORDERS, LARGE, QUALIFIERS, SEEN, STATES, THERE, VERBS};
 use super::mention::Polarity;
-use super::side::{is_place, word_side};
+use super::side::word_side;
 
 /// How much of a phrase is left where a finding stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,79 +23,104 @@ pub(super) fn forwards(
     terms: &[Term],
     cues: &[(Cue, Range<usize>)],
 ) -> Vec<(Polarity, bool)> {
-    let scopes = Scopes::of(words, cues);
+    let mut before = Before::of(words, cues);
     let mut judged = Vec::with_capacity(terms.len());
     let mut cues = cues.iter().peekable();
-    let (mut denied, mut doubted): (Option<(usize, Reach)>, Option<usize>) = (None, None);
-    // Whether a finding was named since the denial, and whether one was when the doubt came.
-    let mut named = false;
-    let mut apart = false;
-    let mut adjoined = false;
-    // Whether a doubt came and no finding since.
-    let mut waiting = false;
     let mut at = 0;
     for (_, term) in terms {
         while at < term.start {
             if let Some((cue, range)) = cues.next_if(|(_, range)| range.start == at) {
-                match cue {
-                    Cue::DenyBefore => {
-                        adjoined = doubted == Some(range.start);
-                        denied = Some((range.end, Reach::Whole));
-                        (named, apart) = (false, false);
-                    }
-                    Cue::DoubtBefore | Cue::DoubtEither => {
-                        let parted =
-                            at.checked_sub(1)
-                                .map(|last| &words[last])
-                                .is_some_and(|last| {
-                                    last.comma
-                                        || matches!(
-                                            last.lower.as_str(),
-                                            "and" | "or" | "with" | "but"
-                                        )
-                                });
-                        apart |= named && parted;
-                        doubted = Some(range.end);
-                        waiting = *cue == Cue::DoubtBefore && words[range.start].lower != "if";
-                    }
-                    _ => {}
-                }
+                before.take_up(*cue, range);
                 at = range.end.max(at + 1);
-                let own = doubted == Some(at);
-                if waiting && !own && scopes.settled(words, at - 1) {
-                    (doubted, waiting) = (None, false);
-                }
-                if let Some((_, reach)) = denied.as_mut().filter(|(from, _)| *from < at) {
-                    scopes.narrow(reach, words, at - 1, named);
-                }
-                continue;
+            } else {
+                before.named |= DISORDERS.contains(&words[at].lower.as_str());
+                at += 1;
             }
-            named |= DISORDERS.contains(&words[at].lower.as_str());
-            if waiting && scopes.settled(words, at) {
-                (doubted, waiting) = (None, false);
-            }
-            if let Some((_, reach)) = &mut denied {
-                scopes.narrow(reach, words, at, named);
-            }
-            at += 1;
+            before.go_behind(at - 1);
         }
-        judged.push(match (denied, doubted) {
-            (Some((from, Reach::Whole)), _) if !apart && !adjoined => {
-                (Polarity::Absent, scopes.qualified(from, term.start))
-            }
-            (Some((_, Reach::Ended)), None) | (None, None) => (Polarity::Present, false),
-            _ => (Polarity::Uncertain, false),
-        });
-        (named, waiting) = (true, false);
+        judged.push(before.judge(term.start));
+        (before.named, before.waiting) = (true, false);
         while at < term.end {
-            if let Some((_, reach)) = &mut denied {
-                scopes.narrow(reach, words, at, named);
-            }
+            before.go_behind(at);
             at += 1;
         }
         while cues.next_if(|(_, range)| range.start < at).is_some() {}
     }
     judged
+}
+
+/// What the phrases read so far say of a finding that comes next.
+struct Before<'a> {
+    words: &'a [Word],
+    scopes: Scopes,
+    /// Where the last denial ends, and what is left of it.
+    denied: Option<(usize, Reach)>,
+    /// Where the last doubt ends.
+    doubted: Option<usize>,
+    /// Whether a finding was named since the denial.
+    named: bool,
+    /// Whether one was when a doubt came that a comma or a word such as "and" parts from it.
+    apart: bool,
+    /// Whether the denial stands right behind a doubt.
+    adjoined: bool,
+    /// Whether a doubt came and no finding since.
+    waiting: bool,
+}
+
+impl<'a> Before<'a> {
+    fn of(words: &'a [Word], cues: &[(Cue, Range<usize>)]) -> Self {
+        Self {
+            words,
+            scopes: Scopes::of(words, cues),
+            denied: None,
+            doubted: None,
+            named: false,
+            apart: false,
+            adjoined: false,
+            waiting: false,
+        }
+    }
+
+    fn take_up(&mut self, cue: Cue, range: &Range<usize>) {
+        match cue {
+            Cue::DenyBefore => {
+                self.adjoined = self.doubted == Some(range.start);
+                self.denied = Some((range.end, Reach::Whole));
+                (self.named, self.apart) = (false, false);
+            }
+            Cue::DoubtBefore | Cue::DoubtEither => {
+                let parted = self.words[..range.start].last().is_some_and(|last| {
+                    last.comma || matches!(last.lower.as_str(), "and" | "or" | "with" | "but")
+                });
+                self.apart |= self.named && parted;
+                self.doubted = Some(range.end);
+                self.waiting = cue == Cue::DoubtBefore && self.words[range.start].lower != "if";
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends what does not reach behind the word at `at`, which may be the last one of a phrase or a finding.
+    fn go_behind(&mut self, at: usize) {
+        let own = self.doubted == Some(at + 1);
+        if self.waiting && !own && self.scopes.settled(self.words, at) {
+            (self.doubted, self.waiting) = (None, false);
+        }
+        if let Some((_, reach)) = self.denied.as_mut().filter(|(from, _)| *from <= at) {
+            self.scopes.narrow(reach, self.words, at, self.named);
+        }
+    }
+
+    /// What is said of the finding that begins at `start`.
+    fn judge(&self, start: usize) -> (Polarity, bool) {
+        match (self.denied, self.doubted) {
+            (Some((from, Reach::Whole)), _) if !self.apart && !self.adjoined => {
+                (Polarity::Absent, self.scopes.qualified(from, start))
+            }
+            (Some((_, Reach::Ended)), None) | (None, None) => (Polarity::Present, false),
+            _ => (Polarity::Uncertain, false),
+        }
+    }
 }
 
 /// What stands behind each word of a clause, up to the next denial.
@@ -351,92 +373,4 @@ fn plural(words: &[Word], cue: usize) -> bool {
             "are" | "have" | "were" | "aren't" | "haven't" | "weren't"
         )
     })
-}
-
-/// "Pneumothorax: No": what stands behind a colon is said of what is named before it.
-pub(super) fn answers(
-    words: &[Word],
-    terms: &[Term],
-    cues: &[(Cue, Range<usize>)],
-    judged: &mut [(Polarity, bool)],
-) {
-    let Some((_, first)) = terms.first() else {
-        return;
-    };
-    let label = words.iter().skip(first.end - 1);
-    let Some(colon) = label.clone().position(|word| word.answered) else {
-        return;
-    };
-    let colon = first.end - 1 + colon;
-    let asked = terms.partition_point(|(_, term)| term.end <= colon + 1);
-    let Some(answer) = words.get(colon + 1).map(|word| word.lower.as_str()) else {
-        return;
-    };
-    let cue = cues.iter().find(|(_, range)| range.start == colon + 1);
-    let stays = cue.is_some_and(|(cue, _)| *cue == Cue::None);
-    let denies = cue.is_some_and(|(cue, _)| matches!(cue, Cue::DenyBefore | Cue::DenyBehind));
-    let denies = !stays && ANSWER_NO.contains(&answer) && (denies || cue.is_none());
-    let unsure = !stays && !denies && ANSWER_UNSURE.contains(&answer);
-    if stays || !(denies || unsure) {
-        return;
-    }
-    let rest = if denies { ANSWER_REST } else { UNSURE_REST };
-    let (end, whole) = answer_end(words, &terms[asked..], colon, rest);
-    let within = terms[asked..]
-        .iter()
-        .take_while(|(_, term)| term.start < end);
-    let mut within = within.map(|(finding, _)| finding);
-    // "Effusion: no pneumothorax": nobody knows what it says of the first.
-    let alone = words[colon].colon && first.start == 0 && first.end == colon + 1;
-    let qualified = words[colon + 1..end]
-        .iter()
-        .any(|word| QUALIFIERS.contains(&word.lower.as_str()));
-    let other = within.next();
-    for ((finding, _), judged) in terms[..asked].iter().zip(judged) {
-        let same = other.is_none_or(|other| other == finding)
-            && within.clone().all(|other| other == finding);
-        let known = judged.0 == Polarity::Absent || other.is_some();
-        if denies && whole && same {
-            *judged = (Polarity::Absent, qualified);
-        } else if denies && alone && other.is_some() || unsure && whole && !known {
-            *judged = (Polarity::Uncertain, false);
-        }
-    }
-}
-
-/// Where an answer ends that stands behind the word at `colon`, and whether it says no more than that: "no mediastinal
-/// shift" does. Behind a mere dash it must be the last word. `terms` are those behind.
-fn answer_end(words: &[Word], terms: &[Term], colon: usize, rest: &[&str]) -> (usize, bool) {
-    let mut at = colon + 1;
-    let mut terms = terms.iter().peekable();
-    // Whether a comma may end it: behind a place another one may follow, "no left, small right".
-    let mut plain = true;
-    loop {
-        let last = &words[at];
-        if last.colon || at + 1 == words.len() {
-            return (at + 1, words[colon].colon || at == colon + 1);
-        }
-        if last.comma && plain {
-            return (at + 1, words[colon].colon);
-        }
-        let next = at + 1;
-        let lower = words[next].lower.as_str();
-        while terms.next_if(|(_, term)| term.end <= next).is_some() {}
-        if let Some((_, term)) = terms.peek().filter(|(_, term)| term.start == next) {
-            at = term.end - 1;
-            plain = false;
-            continue;
-        }
-        let of = matches!(lower, "of" | "for") && words[at].lower == "evidence";
-        let place = is_place(&words[next]) && !matches!(lower, "and" | "or" | "also");
-        if !(of || place || rest.contains(&lower) || word_side(&words[next]).is_some()) {
-            // Findings behind may still be the answer, which is not understood.
-            let end = words[next..]
-                .iter()
-                .position(|word| word.comma || word.colon);
-            return (end.map_or(words.len(), |end| next + end + 1), false);
-        }
-        plain &= rest.contains(&lower) && lower != "acute" || of;
-        at = next;
-    }
 }

@@ -26,20 +26,38 @@ pub(super) enum Embedded {
 
 /// Which bits of a sample are its own.
 struct Sample {
+    allocated: u16,
     stored: u16,
     low: u16,
     signed: bool,
 }
 
 impl Sample {
+    /// What the elements say of it; `None` if one is missing, if they contradict each other, or if a sample has
+    /// neither 8 nor 16 bits.
+    fn of(object: &InMemDicomObject) -> Option<Self> {
+        let allocated = number(object, tags::BITS_ALLOCATED)?;
+        let stored = number(object, tags::BITS_STORED)?;
+        let high = number(object, tags::HIGH_BIT)?;
+        if !matches!(allocated, 8 | 16) || stored == 0 || high >= allocated || stored > high + 1 {
+            return None;
+        }
+        Some(Self {
+            allocated,
+            stored,
+            low: high + 1 - stored,
+            signed: number(object, tags::PIXEL_REPRESENTATION) == Some(1),
+        })
+    }
+
     /// The sample alone, as a number of `allocated` bits. Bits below it are cleared; above a signed one its sign
     /// is repeated, as a reader that takes the whole number for the sample wants it.
-    fn alone(&self, number: u16, allocated: u16) -> u16 {
+    fn alone(&self, number: u16) -> u16 {
         let mask = u16::MAX >> (16 - self.stored) << self.low;
         let high = self.low + self.stored;
         let negative = self.signed && number >> (high - 1) & 1 == 1;
         let sign = match u16::MAX.checked_shl(u32::from(high)) {
-            Some(above) if negative => above & (u16::MAX >> (16 - allocated)),
+            Some(above) if negative => above & (u16::MAX >> (16 - self.allocated)),
             _ => 0,
         };
         number & mask | sign
@@ -87,47 +105,40 @@ fn positions(object: &InMemDicomObject) -> Option<Vec<u16>> {
     Some(positions)
 }
 
-/// In how many samples there was something; `None` if it cannot be cleared.
-fn cleared(object: &mut InMemDicomObject, positions: &[u16], big_endian: bool) -> Option<usize> {
-    let allocated = number(object, tags::BITS_ALLOCATED)?;
-    let stored = number(object, tags::BITS_STORED)?;
-    let high = number(object, tags::HIGH_BIT)?;
-    if !matches!(allocated, 8 | 16) || stored == 0 || high >= allocated || stored > high + 1 {
-        return None;
-    }
-    let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1);
-    let low = high + 1 - stored;
-    let unused = |bit: &u16| *bit < allocated && !(low..=high).contains(bit);
+/// The samples of an image, if neither they nor their padding use the bits at `positions`.
+fn apart_from(object: &InMemDicomObject, positions: &[u16]) -> Option<Sample> {
+    let sample = Sample::of(object)?;
+    let own = sample.low..sample.low + sample.stored;
+    let unused = |bit: &u16| *bit < sample.allocated && !own.contains(bit);
     if !positions.iter().all(unused) {
         return None;
     }
-    let sample = |low| Sample {
-        stored,
-        low,
-        signed,
-    };
     // Padding is compared with whole numbers by some readers, and may need more bits than a sample has.
+    let whole = Sample { low: 0, ..sample };
     let fits = |tag| {
         let padding = object
             .get(tag)
             .and_then(|padding| padding.to_int::<i32>().ok());
-        let number = padding.map(|padding| padding.rem_euclid(1 << allocated));
+        let number = padding.map(|padding| padding.rem_euclid(1 << whole.allocated));
         let number = number.and_then(|number| u16::try_from(number).ok());
-        number.is_none_or(|number| sample(0).alone(number, allocated) == number)
+        number.is_none_or(|number| whole.alone(number) == number)
     };
-    if !fits(tags::PIXEL_PADDING_VALUE) || !fits(tags::PIXEL_PADDING_RANGE_LIMIT) {
-        return None;
-    }
-    let sample = sample(low);
+    let fit = fits(tags::PIXEL_PADDING_VALUE) && fits(tags::PIXEL_PADDING_RANGE_LIMIT);
+    fit.then_some(sample)
+}
+
+/// In how many samples there was something; `None` if it cannot be cleared.
+fn cleared(object: &mut InMemDicomObject, positions: &[u16], big_endian: bool) -> Option<usize> {
+    let sample = apart_from(object, positions)?;
     let mut changed = 0;
     let mut alone = |number: u16| {
-        let alone = sample.alone(number, allocated);
+        let alone = sample.alone(number);
         changed += usize::from(alone != number);
         alone
     };
     let mut element = object.take(tags::PIXEL_DATA)?;
     let mut understood = true;
-    element.update_value(|value| match (value, allocated) {
+    element.update_value(|value| match (value, sample.allocated) {
         (Value::Primitive(PrimitiveValue::U16(numbers)), 16) => {
             numbers
                 .iter_mut()

@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Read, Write};
 
+use dicom_core::Tag;
 use dicom_core::header::Header;
 use dicom_dictionary_std::uids;
 use dicom_object::InMemDicomObject;
@@ -28,6 +29,9 @@ const SHORT: [&[u8]; 21] = [
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN",
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
 ];
+
+/// The tag of every item: PS3.5, 7.5.
+const ITEM: Tag = Tag(0xFFFE, 0xE000);
 
 /// A file taken apart.
 pub(super) struct Part10 {
@@ -148,12 +152,7 @@ fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>> {
     let mut source = DeflateDecoder::new(bytes).take(limit.saturating_add(1));
     let read = source.read_to_end(&mut inflated);
     read.map_err(|_| Error::Damaged { position: 0 })?;
-    if inflated.len() as u64 > limit {
-        return Err(Error::Limit {
-            what: "inflated bytes",
-            limit,
-        });
-    }
+    within_limit("inflated bytes", inflated.len() as u64, limit)?;
     Ok(inflated)
 }
 
@@ -176,50 +175,45 @@ fn check(data_set: &[u8], syntax: &TransferSyntax, limits: &Limits) -> Result<()
             LazyDataToken::LazyValue { header, decoder } => {
                 elements += 1;
                 position = decoder.position();
-                let tag = header.tag();
                 let claimed = header.len.get().map_or(u64::MAX, u64::from);
                 let available = end.saturating_sub(position);
-                if claimed > available {
-                    return Err(Error::CutOff {
-                        group: tag.group(),
-                        element: tag.element(),
-                        claimed,
-                        available,
-                    });
-                }
+                within_file(header.tag(), claimed, available)?;
             }
             LazyDataToken::LazyItemValue { len, decoder } => {
                 position = decoder.position();
                 let available = end.saturating_sub(position);
-                if u64::from(*len) > available {
-                    return Err(Error::CutOff {
-                        group: 0xFFFE,
-                        element: 0xE000,
-                        claimed: u64::from(*len),
-                        available,
-                    });
-                }
+                within_file(ITEM, u64::from(*len), available)?;
             }
             _ => {}
         }
-        if depth > limits.depth {
-            return Err(Error::Limit {
-                what: "sequences in each other",
-                limit: limits.depth,
-            });
-        }
-        if elements > limits.elements {
-            return Err(Error::Limit {
-                what: "elements",
-                limit: limits.elements,
-            });
-        }
+        within_limit("sequences in each other", depth, limits.depth)?;
+        within_limit("elements", elements, limits.elements)?;
         if matches!(
             token,
             LazyDataToken::LazyValue { .. } | LazyDataToken::LazyItemValue { .. }
         ) {
             token.skip().map_err(|_| damaged(position))?;
         }
+    }
+    Ok(())
+}
+
+/// Refuses an element that claims more bytes than are left behind its header.
+fn within_file(tag: Tag, claimed: u64, available: u64) -> Result<()> {
+    if claimed > available {
+        return Err(Error::CutOff {
+            group: tag.group(),
+            element: tag.element(),
+            claimed,
+            available,
+        });
+    }
+    Ok(())
+}
+
+fn within_limit(what: &'static str, found: u64, limit: u64) -> Result<()> {
+    if found > limit {
+        return Err(Error::Limit { what, limit });
     }
     Ok(())
 }
