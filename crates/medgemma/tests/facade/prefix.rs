@@ -393,20 +393,12 @@ fn what_conversations_of_a_batch_begin_with_is_read_once() {
         pairs.take_while(|(a, b)| a == b).count()
     };
     // Of another picture the text before it.
-    let soft = prompts[0].iter().position(|id| {
-        let count = prompts[0].iter().filter(|other| *other == id).count();
-        count
-            == plain
-                .model()
-                .config()
-                .multimodal
-                .as_ref()
-                .unwrap()
-                .mm_tokens_per_image
-    });
+    let multimodal = plain.model().config().multimodal.as_ref().unwrap();
+    let soft = |id: &u32| *id == multimodal.image_token_id;
+    let before = prompts[1].iter().position(soft).unwrap();
     let expected = [
         0,
-        soft.unwrap(),
+        before,
         common(0, 2),
         0,
         prompts[4].len() - 1,

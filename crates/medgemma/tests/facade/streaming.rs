@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use crate::support::{
-    GoldenChat, answers, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, load,
-    model, speaker, up_to,
+    GoldenChat, answered, answers, ask, assert_logprobs, drain, essence, exactly, ids, image,
+    literate, load, model, speaker, up_to,
 };
 use medgemma::{
     BatchEvent, BatchRequest, Error, FinishReason, GenerateOptions, MedGemma, Message, NOTICE,
