@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 use serde::Deserialize;
 
-
 /// A line of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

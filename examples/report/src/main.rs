@@ -36,7 +36,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let mut message = Message::user();
     for path in arguments.images() {
-        let image = Image::open(path)?;
+        let image = Image::open(&path)?;
         if let Some(few) = image.few_bits() {
             writeln!(io::stderr(), "{}: {few}", path.display())?;
         }
