@@ -96,13 +96,9 @@ pub fn evaluate(
         }
         Units::Groups(_) => Some(interval?.drawn_from(of)),
     };
-    let counts = &confusion;
-    let (right, wrong) = (
-        counts.true_positives + counts.true_negatives,
-        counts.false_positives + counts.false_negatives,
-    );
-    let (hits, missed) = (counts.true_positives, counts.false_negatives);
-    let (left, alarms) = (counts.true_negatives, counts.false_positives);
+    let (hits, missed) = (confusion.true_positives, confusion.false_negatives);
+    let (left, alarms) = (confusion.true_negatives, confusion.false_positives);
+    let (right, wrong) = (hits + left, missed + alarms);
     Ok(Evaluation {
         threshold,
         confusion,

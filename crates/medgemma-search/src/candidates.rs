@@ -11,10 +11,10 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::index::Index;
 use crate::mask::{Mask, WORD};
+use crate::prepared;
 use crate::quantize::{self, Scaling};
 use crate::query::Query;
 use crate::scan::{self, Block, Scanned};
-use crate::writer;
 
 /// Rows that 4-bit codes leave to the 8-bit ones, or more.
 const SHORTLIST: usize = 1024;
@@ -63,7 +63,7 @@ impl Index {
         };
         let target = |(index, query): (usize, &'a Query)| {
             let argument = format!("query {index}.vector");
-            let unit = writer::unit(&query.vector, self.fingerprint(), &argument)?;
+            let unit = prepared::unit(&query.vector, self.fingerprint(), &argument)?;
             let mut codes = Vec::with_capacity(unit.len());
             let scaling = quantize::encode(&unit, &mut codes);
             let mask = query.filter.as_ref().map(&mut mask).transpose()?;

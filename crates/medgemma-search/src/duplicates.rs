@@ -62,6 +62,18 @@ impl DuplicateOptions {
         self.filter = Some(filter);
         self
     }
+
+    /// Refuses a threshold that no pair can reach, or that vectors reach which are nothing alike.
+    fn check(&self) -> Result<()> {
+        if self.threshold > 0.0 && self.threshold <= 1.0 {
+            return Ok(());
+        }
+        Err(Error::argument(
+            "options.threshold",
+            "a cosine similarity above 0 and at most 1",
+            self.threshold.to_string(),
+        ))
+    }
 }
 
 /// Pairs of vectors that are nearly the same.
@@ -172,18 +184,45 @@ impl Index {
         options: &DuplicateOptions,
         progress: impl FnMut(Compared) -> ControlFlow<()> + Send,
     ) -> Result<Duplicates> {
-        if !(options.threshold > 0.0 && options.threshold <= 1.0) {
-            return Err(Error::argument(
-                "options.threshold",
-                "a cosine similarity above 0 and at most 1",
-                options.threshold.to_string(),
-            ));
-        }
+        options.check()?;
         let began = Instant::now();
         let filter = options.filter.as_ref();
         let mask = filter.map(|filter| scan::matching(cpu, self.catalog(), filter));
         let mask = mask.transpose()?;
         let mask = mask.as_ref().unwrap_or(self.catalog().live());
+        let (all, compared) = self.compare_all(cpu, mask, options, progress)?;
+        let stopped = compared.done < compared.pairs;
+        let pair = |&(score, first, second): &(f32, usize, usize)| {
+            Ok(Pair {
+                first: self.catalog().describe(first)?.0,
+                second: self.catalog().describe(second)?.0,
+                score,
+            })
+        };
+        let found = all.pairs.iter().map(pair).collect::<Result<Vec<_>>>()?;
+        tracing::info!(
+            rows = self.codes().len(),
+            pairs = all.count,
+            stopped,
+            milliseconds = began.elapsed().as_millis(),
+            "compared vectors"
+        );
+        Ok(Duplicates {
+            pairs: found,
+            found: all.count,
+            stopped,
+        })
+    }
+
+    /// Compares all rows with all later ones, on the threads of `cpu`, until `progress` breaks: the pairs that
+    /// are to be returned, and how far it came.
+    fn compare_all(
+        &self,
+        cpu: &Cpu,
+        mask: &Mask,
+        options: &DuplicateOptions,
+        progress: impl FnMut(Compared) -> ControlFlow<()> + Send,
+    ) -> Result<(Found, Compared)> {
         let states: Mutex<Vec<Found>> = Mutex::default();
         let lock = || states.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = self.codes().len();
@@ -216,7 +255,6 @@ impl Index {
             watched.stopped |= failed;
         });
         let compared = watched().compared;
-        let stopped = compared.done < compared.pairs;
         let mut all = Found::default();
         for found in states.into_inner().unwrap_or_else(PoisonError::into_inner) {
             found.error.map_or(Ok(()), Err)?;
@@ -224,26 +262,7 @@ impl Index {
             all.pairs.extend(found.pairs);
         }
         all.shorten(options.limit);
-        let pair = |&(score, first, second): &(f32, usize, usize)| {
-            Ok(Pair {
-                first: self.catalog().describe(first)?.0,
-                second: self.catalog().describe(second)?.0,
-                score,
-            })
-        };
-        let found = all.pairs.iter().map(pair).collect::<Result<Vec<_>>>()?;
-        tracing::info!(
-            rows,
-            pairs = all.count,
-            stopped,
-            milliseconds = began.elapsed().as_millis(),
-            "compared vectors"
-        );
-        Ok(Duplicates {
-            pairs: found,
-            found: all.count,
-            stopped,
-        })
+        Ok((all, compared))
     }
 
     /// Compares some rows with all later ones.

@@ -32,7 +32,7 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | a batch → rows, codes and a frame of the log → published | `writer`, `quantize`, `frame`, `commit`, `header` |
+//! | a batch → rows, codes and a frame of the log → published | `writer`, `prepared`, `quantize`, `frame`, `commit`, `header` |
 //! | a folder of pictures → batches, by the caller's decoder and model | `ingest` |
 //! | what a crash left → the last whole batch | `recovery` |
 //! | published state → what is known of the rows | `catalog`, `ids`, `rows` |
@@ -65,6 +65,7 @@ mod journal;
 mod lock;
 mod mask;
 mod metadata;
+mod prepared;
 mod quantize;
 mod query;
 mod ranges;

@@ -1,6 +1,6 @@
 //! Changing an index: appending batches so that each is there wholly or not at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,8 +14,7 @@ use crate::frame::{self, Span};
 use crate::header::Header;
 use crate::identity::Identity;
 use crate::lock::Lock;
-use crate::quantize::{self, Scaling};
-use crate::record;
+use crate::prepared::Prepared;
 use crate::recovery::{self, Recovery};
 use crate::rows::{self, RowFiles};
 
@@ -179,7 +178,7 @@ impl Writer {
             });
         }
         let began = Instant::now();
-        let (prepared, appended) = self.prepare(batch)?;
+        let (prepared, appended) = Prepared::of(batch, &self.catalog, &self.fingerprint)?;
         let Some(prepared) = prepared else {
             return Ok(appended);
         };
@@ -210,58 +209,6 @@ impl Writer {
         Err(Error::Outrun {
             path: self.folder.clone(),
         })
-    }
-
-    /// Everything that is to be written, or nothing if the batch changes nothing.
-    fn prepare(&self, batch: &Batch) -> Result<(Option<Prepared>, Appended)> {
-        let mut appended = Appended::default();
-        let mut seen = BTreeSet::new();
-        let mut prepared = Prepared::default();
-        let mut records = Vec::new();
-        for (index, entry) in batch.entries.iter().enumerate() {
-            let argument = format!("batch entry {index}");
-            once(&mut seen, &entry.id, &argument)?;
-            let scaling = prepared.push(&entry.vector, &self.fingerprint, &argument)?;
-            let scaling = (scaling.scale, scaling.residual);
-            record::encode(scaling, &entry.id, &entry.metadata, &argument, &mut records)?;
-            if self.contains(&entry.id) {
-                appended.replaced += 1;
-            } else {
-                appended.added += 1;
-            }
-        }
-        for (index, id) in batch.deletions.iter().enumerate() {
-            let argument = format!("batch deletion {index}");
-            once(&mut seen, id, &argument)?;
-            if self.contains(id) {
-                record::encode_id(id, &argument, &mut records)?;
-                appended.deleted += 1;
-            } else {
-                appended.unknown += 1;
-            }
-        }
-        if records.is_empty() {
-            return Ok((None, appended));
-        }
-        let state = self.catalog.state();
-        let rows = u32::try_from(batch.entries.len()).ok();
-        let rows = rows.filter(|&rows| state.rows + u64::from(rows) < u64::from(u32::MAX));
-        let (Some(rows), Ok(deletions)) = (rows, u32::try_from(appended.deleted)) else {
-            let expected = "fewer than 2³² − 1 rows in all: copy the index to a new one";
-            let found = format!("{} and {} more", state.rows, batch.len());
-            return Err(Error::argument("batch", expected, found));
-        };
-        let span = Span {
-            first_row: state.rows,
-            rows,
-            deletions,
-            vectors_crc: crc32fast::hash(&prepared.vectors),
-            codes_crc: crc32fast::hash(&prepared.codes),
-        };
-        span.encode(&mut prepared.payload);
-        prepared.payload.extend(records);
-        prepared.rows = rows;
-        Ok((Some(prepared), appended))
     }
 
     /// Rows and frame go to the disk first, in any order; then the slot, which publishes them.
@@ -385,66 +332,12 @@ impl Writer {
     }
 }
 
-/// What an append writes.
-#[derive(Default)]
-struct Prepared {
-    rows: u32,
-    vectors: Vec<u8>,
-    codes: Vec<u8>,
-    payload: Vec<u8>,
-}
-
-impl Prepared {
-    fn push(
-        &mut self,
-        vector: &[f32],
-        fingerprint: &Fingerprint,
-        argument: &str,
-    ) -> Result<Scaling> {
-        let unit = unit(vector, fingerprint, &format!("{argument}.vector"))?;
-        self.vectors
-            .extend(unit.iter().flat_map(|x| x.to_le_bytes()));
-        let mut codes = Vec::with_capacity(unit.len());
-        let scaling = quantize::encode(&unit, &mut codes);
-        self.codes.extend(codes.into_iter().map(i8::cast_unsigned));
-        Ok(scaling)
-    }
-}
-
-/// A vector of the index's dimension, at unit length.
-pub(crate) fn unit(vector: &[f32], fingerprint: &Fingerprint, argument: &str) -> Result<Vec<f32>> {
-    if vector.len() != fingerprint.dimension {
-        let expected = format!("{} numbers", fingerprint.dimension);
-        return Err(Error::argument(
-            argument,
-            expected,
-            vector.len().to_string(),
-        ));
-    }
-    quantize::normalized(vector).ok_or_else(|| {
-        let expected = "finite numbers, not all of them zero: check the image that was embedded";
-        Error::argument(argument, expected, "a vector without a direction")
-    })
-}
-
-fn once<'a>(seen: &mut BTreeSet<&'a str>, id: &'a str, argument: &str) -> Result<()> {
-    if seen.insert(id) {
-        return Ok(());
-    }
-    let expected = "each id once in a batch: leave one of the two out";
-    Err(Error::argument(
-        argument,
-        expected,
-        format!("id '{id}' a second time"),
-    ))
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::Writer;
+    use super::{Prepared, Writer};
     use crate::{Batch, Error, Fingerprint, Index, Metadata};
 
     fn one(id: &str) -> Batch {
@@ -502,7 +395,8 @@ mod tests {
     fn what_another_writer_has_published_is_not_published_over() {
         let folder = tempfile::tempdir().expect("a folder");
         let ([mut first, mut second], let_in) = two(folder.path());
-        let (prepared, _) = second.prepare(&one("b")).expect("a batch");
+        let prepared = Prepared::of(&one("b"), &second.catalog, &second.fingerprint);
+        let (prepared, _) = prepared.expect("a batch");
         let_in(0);
         first.append(&one("a")).expect("appended");
         let published = fs::read(folder.path().join("commit")).expect("read");

@@ -65,6 +65,30 @@ struct Lane {
 }
 
 impl Lane {
+    /// What the decoder tells of the conversation, told on to `observer`; whether the answer goes on.
+    fn follow(
+        &mut self,
+        model: &MedGemma,
+        event: DecoderEvent<'_>,
+        observer: &mut dyn FnMut(BatchEvent<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match event {
+            DecoderEvent::Prefill { done, total } => {
+                let told = observer(BatchEvent::Progress(Progress::Prefill { done, total }));
+                self.broken_off = told.is_break();
+                told
+            }
+            DecoderEvent::Token(token) => {
+                self.take(token.id, &mut |piece| observer(BatchEvent::Piece(piece)))
+            }
+            DecoderEvent::Ended(answer) => {
+                self.end(model, Some(answer), observer);
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
     /// Cuts the answer as a stream would have; it ends with a stop string.
     fn take(&mut self, id: u32, tell: &mut dyn FnMut(Piece) -> ControlFlow<()>) -> ControlFlow<()> {
         let mut pieces = self.transcript.push(id).into_iter();
@@ -333,23 +357,7 @@ fn answer(model: &MedGemma, lanes: &mut [Lane], observer: &mut BatchObserver<'_>
         .decoder()
         .generate_batch(&prompts, &mut |at, event| {
             let index = open[at];
-            let lane = &mut lanes[index];
-            let mut tell = |event: BatchEvent<'_>| observer(index, event);
-            match event {
-                DecoderEvent::Prefill { done, total } => {
-                    let told = tell(BatchEvent::Progress(Progress::Prefill { done, total }));
-                    lane.broken_off = told.is_break();
-                    told
-                }
-                DecoderEvent::Token(token) => {
-                    lane.take(token.id, &mut |piece| tell(BatchEvent::Piece(piece)))
-                }
-                DecoderEvent::Ended(answer) => {
-                    lane.end(model, Some(answer), &mut tell);
-                    ControlFlow::Continue(())
-                }
-                _ => ControlFlow::Continue(()),
-            }
+            lanes[index].follow(model, event, &mut |event| observer(index, event))
         });
     match generated {
         Ok(generated) => {

@@ -151,28 +151,9 @@ impl Prompt {
                 }
             };
             for part in parts {
-                let picture = match (part, prefixes) {
-                    (Part::Known(picture), _) => Some(picture),
-                    (Part::Shown(soft), _) => {
-                        images.push(soft.clone());
-                        None
-                    }
-                    (Part::Pixels(pixels), None) => {
-                        images.push(model.encode(&pixels)?);
-                        None
-                    }
-                    (Part::Pixels(pixels), Some(prefixes)) => match prefixes.picture(&pixels) {
-                        None => {
-                            let soft = model.encode(&pixels)?;
-                            Some(prefixes.keep_picture(pixels, soft))
-                        }
-                        known => known,
-                    },
-                };
-                if let Some(picture) = picture {
-                    images.push(picture.soft.clone());
-                    pictures.push(picture);
-                }
+                let (soft, picture) = part.encoded(model, prefixes)?;
+                images.push(soft);
+                pictures.extend(picture);
                 let done = images.len();
                 if observer(Progress::Images { done, total }).is_break() {
                     return Ok(None);
@@ -226,6 +207,29 @@ enum Part<'a> {
     Known(Arc<Picture>),
     /// It is to be encoded, unless another thread was first.
     Pixels(Pixels),
+}
+
+impl Part<'_> {
+    /// Its soft tokens, which are encoded if need be; with the picture that they are of, where one is kept.
+    fn encoded(
+        self,
+        model: &Model,
+        prefixes: Option<&PrefixCache>,
+    ) -> Result<(SoftTokens, Option<Arc<Picture>>)> {
+        let picture = match (self, prefixes) {
+            (Self::Known(picture), _) => picture,
+            (Self::Shown(soft), _) => return Ok((soft.clone(), None)),
+            (Self::Pixels(pixels), None) => return Ok((model.encode(&pixels)?, None)),
+            (Self::Pixels(pixels), Some(prefixes)) => match prefixes.picture(&pixels) {
+                Some(known) => known,
+                None => {
+                    let soft = model.encode(&pixels)?;
+                    prefixes.keep_picture(pixels, soft)
+                }
+            },
+        };
+        Ok((picture.soft.clone(), Some(picture)))
+    }
 }
 
 /// A prompt as the decoder reads it.

@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::history::{ids, images};
 use crate::medgemma::MedGemma;
 use crate::memory::{Entry, Held, Request};
+use crate::model::Model;
 use crate::options::{GenerateOptions, Observer, Progress};
-use crate::prefix::Picture;
+use crate::prefix::{Picture, Start};
 use crate::prompt::{Prompt, Shown};
 use crate::recording::{Pending, Recorder};
 use crate::reply::{FinishReason, NOTICE, Piece, Reply, Timings, Usage, log, reason};
@@ -27,6 +28,29 @@ pub(crate) struct Context<'a> {
     pub(crate) seen: Vec<u32>,
     /// What was entered for the conversation.
     pub(crate) entered: Held,
+}
+
+impl Context<'_> {
+    /// Tokens that are read before the prompt, though they count with it.
+    fn unread_tokens(&self) -> usize {
+        self.unread.iter().map(Segment::len).sum()
+    }
+
+    /// Refuses an answer to `prompt` that there is no memory for. What was entered for the conversation is part
+    /// of what the answer takes, not added to it.
+    fn enter(&self, model: &Model, prompt: &Prompt, options: &GenerateOptions) -> Result<Entry> {
+        let tokens = self.unread_tokens() + prompt.ids.len();
+        let shown = images(&self.seen);
+        model.enter(&Request {
+            contexts: &[self.cache.len() + tokens + options.max_new_tokens],
+            at_once: 1,
+            images: shown + prompt.shown(),
+            images_held: shown,
+            prefill_chunk: options.prefill_chunk,
+            cache_bytes: self.cache.bytes(),
+            entered: self.entered,
+        })
+    }
 }
 
 /// The state of an answer.
@@ -86,29 +110,19 @@ impl<'a> Writer<'a> {
         options: &GenerateOptions,
         observer: Observer<'a>,
     ) -> Result<Self> {
+        let read = context.cache.len() + context.unread_tokens();
+        let tokens = context.unread_tokens() + prompt.ids.len();
+        model.check_context(context.cache.len(), tokens, options.max_new_tokens)?;
+        let entry = context.enter(model.model(), &prompt, options)?;
         let Context {
             cache,
             unread,
             seen,
-            entered,
+            ..
         } = context;
-        let unread_tokens: usize = unread.iter().map(Segment::len).sum();
-        let tokens = unread_tokens + prompt.ids.len();
-        model.check_context(cache.len(), tokens, options.max_new_tokens)?;
-        let shown = images(&seen);
-        let entry = model.model().enter(&Request {
-            contexts: &[cache.len() + tokens + options.max_new_tokens],
-            at_once: 1,
-            images: shown + prompt.shown(),
-            images_held: shown,
-            prefill_chunk: options.prefill_chunk,
-            cache_bytes: cache.bytes(),
-            entered,
-        })?;
         let mut decoder_options = model.decoder_options(options)?;
         decoder_options.seen = seen;
         let transcript = Transcript::new(model.tokenizer(), model.special(), options)?;
-        let read = cache.len() + unread_tokens;
         let start = match model.prefixes().filter(|_| read == 0) {
             Some(prefixes) => {
                 prompt.recall(model.model(), prefixes)?;
@@ -119,25 +133,12 @@ impl<'a> Writer<'a> {
         // From here on there is work.
         let request = |recorder: &Recorder| recorder.request(&prompt, read, options, &[]);
         let pending = model.recorder().map(request).transpose()?;
-        let (mut adopted, mut keep) = (0, None);
-        if let Some(start) = start {
-            if let Some(read) = start.cache {
-                adopted = read.len();
-                *cache = read;
-            }
-            keep = Some(Keep {
-                ids: Vec::new(),
-                pictures: Vec::new(),
-                boundary: start.boundary,
-            });
-        }
-        let multimodal = model.model().config().multimodal.as_ref();
-        let soft_token = multimodal.map(|m| m.image_token_id);
-        let soft = |id: &&u32| Some(**id) == soft_token;
+        let (adopted, keep) = start.map(|start| adopt(start, cache)).unzip();
+        let adopted = adopted.unwrap_or(0);
         let usage = Usage {
             cached_tokens: cache.len(),
             prompt_tokens: tokens - adopted,
-            image_tokens: prompt.ids[adopted..].iter().filter(soft).count(),
+            image_tokens: image_tokens(model.model(), &prompt.ids[adopted..]),
             ..Usage::default()
         };
         Ok(Self {
@@ -380,6 +381,29 @@ impl<'a> Writer<'a> {
             notice: NOTICE,
         }
     }
+}
+
+/// Goes on from where another conversation has read the beginning of the prompt: positions that are taken over
+/// into `cache`, and what is to be kept of this one.
+fn adopt(start: Start, cache: &mut KvCache) -> (usize, Keep) {
+    let adopted = start.cache.as_ref().map_or(0, KvCache::len);
+    if let Some(read) = start.cache {
+        *cache = read;
+    }
+    let keep = Keep {
+        ids: Vec::new(),
+        pictures: Vec::new(),
+        boundary: start.boundary,
+    };
+    (adopted, keep)
+}
+
+/// Ids that stand for rows of images; none for a model that takes no images.
+fn image_tokens(model: &Model, ids: &[u32]) -> usize {
+    let multimodal = model.config().multimodal.as_ref();
+    let soft_token = multimodal.map(|m| m.image_token_id);
+    let soft = |id: &&u32| Some(**id) == soft_token;
+    ids.iter().filter(soft).count()
 }
 
 /// Runs an answer to its end.

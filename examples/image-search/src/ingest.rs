@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 use medgemma::{Image, Limits, Pixels};
 use medgemma_search::{
-    Error as IndexError, Fault, Fingerprint, Ingestion, Metadata, Skipped, SourceFile, Writer,
+    Error as IndexError, Fault, Fingerprint, Ingested, Ingestion, Metadata, Skipped, SourceFile,
+    Writer,
 };
 
 use crate::arguments::IndexTask;
@@ -59,10 +60,23 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
+    tell_of_faults(&ingested, dark.into_inner(), task.prune)?;
+    let (report, len) = (plain(&ingested), writer.len());
+    writeln!(io::stdout(), "{report}; {len} in the index")?;
+    writeln!(io::stderr(), "{NOTICE}")?;
+    let failed = |skipped: &Skipped| matches!(skipped.fault, Fault::Embed(_) | Fault::Vector);
+    if ingested.added + ingested.known == 0 && ingested.skipped.iter().any(failed) {
+        return Err("no picture could be embedded: look at the model".into());
+    }
+    Ok(())
+}
+
+/// Tells of the pictures that somebody should see to: those that are not in the index, and those that are there in
+/// vain.
+fn tell_of_faults(ingested: &Ingested, dark: usize, prune: bool) -> io::Result<()> {
     for skipped in &ingested.skipped {
         writeln!(io::stderr(), "skipped {}", plain(skipped))?;
     }
-    let dark = dark.into_inner();
     if dark > 0 {
         writeln!(
             io::stderr(),
@@ -77,18 +91,11 @@ pub(crate) fn run(task: &IndexTask, encoder: &Encoder) -> Result<(), Box<dyn Err
         writeln!(io::stderr(), "gone or changed, {more} more")?;
     }
     if ingested.removed < ingested.gone.len() {
-        let why = match task.prune {
+        let why = match prune {
             true => "nothing was removed: what was skipped and not read may be what is gone",
             false => "--prune removes what is gone from the index",
         };
         writeln!(io::stderr(), "{why}")?;
-    }
-    let (report, len) = (plain(&ingested), writer.len());
-    writeln!(io::stdout(), "{report}; {len} in the index")?;
-    writeln!(io::stderr(), "{NOTICE}")?;
-    let failed = |skipped: &Skipped| matches!(skipped.fault, Fault::Embed(_) | Fault::Vector);
-    if ingested.added + ingested.known == 0 && ingested.skipped.iter().any(failed) {
-        return Err("no picture could be embedded: look at the model".into());
     }
     Ok(())
 }

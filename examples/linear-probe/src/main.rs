@@ -22,7 +22,7 @@ use kept::Kept;
 use medgemma::Image;
 use medgemma_image::Crop;
 use medgemma_probe::Probe;
-use samples::Samples;
+use samples::{Part, Samples};
 use tempfile::NamedTempFile;
 
 /// Said before the shipped model sees anything.
@@ -72,29 +72,8 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
     let encoder = load(&arguments.encoder)?;
     let kept = arguments.embeddings.as_deref();
     let mut kept = kept.map(|dir| Kept::open(dir, &encoder)).transpose()?;
-    // Draws nothing unless standard error is a terminal.
-    let style = ProgressStyle::with_template("[{bar:20}] {pos} of {len} pictures, {eta} left")?;
-    let bar = ProgressBar::new(samples.len() as u64).with_style(style);
-    let mut left_out = 0;
-    let seen = |seen: Result<(), &str>| {
-        if let Err(error) = seen {
-            left_out += 1;
-            // Said at once: the run may last.
-            let told = || drop(writeln!(io::stderr(), "left out: {}", plain(error)));
-            bar.suspend(told);
-        }
-        bar.inc(1);
-    };
-    let mut dark = 0;
-    let encode = |path: &Path, image: &Image, parts: &[Option<Crop>]| {
-        dark += usize::from(image.few_bits().is_some());
-        match &mut kept {
-            Some(kept) => kept.embed_parts(&encoder, path, image, parts),
-            None => Ok(encoder.embed_parts(path, image, parts)),
-        }
-    };
-    let (train, test) = samples.embed(encode, arguments.crops, arguments.seed, seen)?;
-    bar.finish_and_clear();
+    let seen = embed(&samples, &encoder, &mut kept, arguments)?;
+    let (train, test) = (&seen.train, &seen.test);
     let fitted = Probe::fit_classes(
         &samples.labels,
         &train.rows,
@@ -102,18 +81,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         &arguments.options(),
     )?;
     let mut out = io::stdout().lock();
-    if left_out > 0 {
-        writeln!(
-            out,
-            "pictures left out, since they cannot be read or embedded: {left_out}"
-        )?;
-    }
-    if dark > 0 {
-        writeln!(
-            out,
-            "nearly black: {dark} pictures use a few of their 16 bits; stretch or window them, and fit again"
-        )?;
-    }
+    seen.write_faults(&mut out)?;
     if let Some(Kept { made, found, .. }) = &kept {
         writeln!(out, "embeddings: {made} made, {found} kept from before")?;
     }
@@ -135,13 +103,79 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         writeln!(out, "judged by nothing: there is no picture to judge by")?;
     } else {
         writeln!(out, "judged by {test}")?;
-        judge::write(&mut out, &probe, &test, &arguments.bootstrap())?;
+        judge::write(&mut out, &probe, test, &arguments.bootstrap())?;
     }
     writeln!(out, "{NOTICE}")?;
     match unsaved {
         None => Ok(()),
         Some(error) => Err(format!("the probe is not saved: {error}").into()),
     }
+}
+
+/// The embeddings of both sides, and how many pictures something is wrong with.
+struct Seen {
+    train: Part,
+    test: Part,
+    left_out: usize,
+    dark: usize,
+}
+
+impl Seen {
+    /// Says before any figure what the figures leave out or are spoilt by.
+    fn write_faults(&self, out: &mut impl Write) -> io::Result<()> {
+        let Self { left_out, dark, .. } = self;
+        if *left_out > 0 {
+            writeln!(
+                out,
+                "pictures left out, since they cannot be read or embedded: {left_out}"
+            )?;
+        }
+        if *dark > 0 {
+            writeln!(
+                out,
+                "nearly black: {dark} pictures use a few of their 16 bits; stretch or window them, and fit again"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Embeds all pictures that are not among the kept ones; a bar says how far it is.
+fn embed(
+    samples: &Samples,
+    encoder: &Encoder,
+    kept: &mut Option<Kept>,
+    arguments: &Fit,
+) -> Result<Seen, Box<dyn Error>> {
+    // Draws nothing unless standard error is a terminal.
+    let style = ProgressStyle::with_template("[{bar:20}] {pos} of {len} pictures, {eta} left")?;
+    let bar = ProgressBar::new(samples.len() as u64).with_style(style);
+    let mut left_out = 0;
+    let seen = |seen: Result<(), &str>| {
+        if let Err(error) = seen {
+            left_out += 1;
+            // Said at once: the run may last.
+            let told = || drop(writeln!(io::stderr(), "left out: {}", plain(error)));
+            bar.suspend(told);
+        }
+        bar.inc(1);
+    };
+    let mut dark = 0;
+    let encode = |path: &Path, image: &Image, parts: &[Option<Crop>]| {
+        dark += usize::from(image.few_bits().is_some());
+        match kept {
+            Some(kept) => kept.embed_parts(encoder, path, image, parts),
+            None => Ok(encoder.embed_parts(path, image, parts)),
+        }
+    };
+    let (train, test) = samples.embed(encode, arguments.crops, arguments.seed, seen)?;
+    bar.finish_and_clear();
+    Ok(Seen {
+        train,
+        test,
+        left_out,
+        dark,
+    })
 }
 
 /// Refuses a file that could not be written in the end: a folder, one in no folder, or in one where no file can be made.

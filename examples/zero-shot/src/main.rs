@@ -17,7 +17,8 @@ use arguments::Arguments;
 use chart::Panel;
 use clap::Parser;
 use image::ImageFormat;
-use medgemma::{Class, Classification, Device, Image, MedSigLip};
+use labels::Label;
+use medgemma::{Class, Classification, Device, Image, MedSigLip, Probability};
 
 /// Said before the shipped model says anything.
 const DEMONSTRATION: &str = "This is the tiny demonstration model of this example, NOT MedSigLIP: \
@@ -94,7 +95,29 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    // A name may say another thing than the prompts that were looked for.
+    write_meanings(&mut out, arguments, &labels)?;
+    let drawn = match &arguments.png {
+        Some(path) if !panels.is_empty() => save_chart(path, &panels, by, threshold),
+        _ => Ok(()),
+    };
+    if undrawn > 0 {
+        let most = chart::MOST;
+        let _ = writeln!(
+            io::stderr(),
+            "the chart has the first {most} pictures; {undrawn} more are not drawn: for a chart of those, ask about them alone"
+        );
+    }
+    // Whatever could not be done, there are answers above.
+    writeln!(out, "{NOTICE}")?;
+    drawn?;
+    match (unanswered, arguments.image.len()) {
+        (0, _) => Ok(()),
+        (some, all) => Err(format!("{some} of {all} pictures are not answered, see above").into()),
+    }
+}
+
+/// Writes what the classes' names stand for: a name may say another thing than the prompts that were looked for.
+fn write_meanings(out: &mut impl Write, arguments: &Arguments, labels: &[Label]) -> io::Result<()> {
     let meanings: Vec<String> = match arguments.list {
         Some(list) => {
             let each = list.classes.iter();
@@ -113,28 +136,19 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if !meanings.is_empty() {
         writeln!(out)?;
     }
-    let drawn = match &arguments.png {
-        Some(path) if !panels.is_empty() => {
-            let chart = chart::draw(&panels, by, threshold, NOTICE);
-            let saved = chart.save_with_format(path, ImageFormat::Png);
-            saved.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
-        }
-        _ => Ok(()),
-    };
-    if undrawn > 0 {
-        let most = chart::MOST;
-        let _ = writeln!(
-            io::stderr(),
-            "the chart has the first {most} pictures; {undrawn} more are not drawn: for a chart of those, ask about them alone"
-        );
-    }
-    // Whatever could not be done, there are answers above.
-    writeln!(out, "{NOTICE}")?;
-    drawn?;
-    match (unanswered, arguments.image.len()) {
-        (0, _) => Ok(()),
-        (some, all) => Err(format!("{some} of {all} pictures are not answered, see above").into()),
-    }
+    Ok(())
+}
+
+/// Draws the panels into a PNG file, whatever its name ends in. An error names the file.
+fn save_chart(
+    path: &Path,
+    panels: &[Panel],
+    by: Probability,
+    threshold: f32,
+) -> Result<(), String> {
+    let chart = chart::draw(panels, by, threshold, NOTICE);
+    let saved = chart.save_with_format(path, ImageFormat::Png);
+    saved.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
 }
 
 /// What was found in one picture, and if it is to be drawn what the chart shows of it: of the picture itself nothing is

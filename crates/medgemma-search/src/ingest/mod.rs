@@ -236,12 +236,11 @@ impl Ingestion {
             absolute: &absolute,
         };
         let writer = RwLock::new(writer);
-        let read = |index: usize| {
+        let read = |path: &Path| {
             let recorded = |id: &str| {
                 let writer = writer.read().unwrap_or_else(PoisonError::into_inner);
                 places::recorded(&writer, id, self.again.contains(id))
             };
-            let path: &Path = &files[index];
             reading::read(&root, path, self.largest, recorded, &decode)
         };
         let batch = self.batch.max(1);
@@ -251,24 +250,7 @@ impl Ingestion {
         for skipped in skipped {
             settler.skip(skipped);
         }
-        let mut ended = Ok(settler.tell());
-        if matches!(ended, Ok(ControlFlow::Continue(()))) {
-            let width = step.saturating_add(self.threads.max(1).saturating_mul(2));
-            let threads = self.threads.clamp(1, files.len().max(1));
-            ordered::run(threads, files.len(), width, read, |index, read| {
-                ended = settler.settle(index, &files[index], read);
-                matches!(ended, Ok(ControlFlow::Continue(())))
-            })?;
-        }
-        if matches!(ended, Ok(ControlFlow::Continue(()))) {
-            ended = settler.embed().map(ControlFlow::Continue);
-        }
-        // What is embedded is published, whatever has ended the run.
-        let published = settler.publish();
-        let _ = ended?;
-        published?;
-        // Whether to go on does not matter any more.
-        let _ = settler.tell();
+        settler.settle_all(files, self.threads, read)?;
         let (mut ingested, ids) = settler.finish(&listing);
         let writer = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !ingested.stopped {

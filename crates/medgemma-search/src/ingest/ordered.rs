@@ -20,6 +20,19 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
+    /// Nothing is begun, and the first result is wanted.
+    fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                next: 0,
+                wanted: 0,
+                results: BTreeMap::new(),
+                stop: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -31,6 +44,39 @@ impl<T> Shared<T> {
     ) -> MutexGuard<'a, State<T>> {
         let waited = self.changed.wait_while(state, |state| !until(state));
         waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next of `count` pieces of work, as soon as it is less than `width` ahead of what is wanted; `None`
+    /// when there is no more to begin.
+    fn begin(&self, count: usize, width: usize) -> Option<usize> {
+        let may_begin = |state: &State<T>| {
+            state.stop || state.next >= count || state.next < state.wanted.saturating_add(width)
+        };
+        let mut state = self.wait(self.lock(), may_begin);
+        if state.stop || state.next >= count {
+            return None;
+        }
+        let index = state.next;
+        state.next += 1;
+        Some(index)
+    }
+
+    /// Hands in a result, and wakes whoever waits for it.
+    fn put(&self, index: usize, result: T) {
+        self.lock().results.insert(index, result);
+        self.changed.notify_all();
+    }
+
+    /// The result of this piece of work, which is waited for; the next one is wanted from then on. `None` when
+    /// the work was stopped before.
+    fn take(&self, index: usize) -> Option<T> {
+        let is_there = |state: &State<T>| state.stop || state.results.contains_key(&index);
+        let mut state = self.wait(self.lock(), is_there);
+        let result = state.results.remove(&index)?;
+        state.wanted = index + 1;
+        drop(state);
+        self.changed.notify_all();
+        Some(result)
     }
 }
 
@@ -53,34 +99,14 @@ pub(super) fn run<T: Send>(
     work: impl Fn(usize) -> T + Sync,
     mut each: impl FnMut(usize, T) -> bool,
 ) -> Result<()> {
-    let shared = Shared {
-        state: Mutex::new(State {
-            next: 0,
-            wanted: 0,
-            results: BTreeMap::new(),
-            stop: false,
-        }),
-        changed: Condvar::new(),
-    };
+    let shared = Shared::new();
     let worker = || {
         let panicked = Stop(&shared);
-        loop {
-            let may_begin = |state: &State<T>| {
-                state.stop || state.next >= count || state.next < state.wanted.saturating_add(width)
-            };
-            let mut state = shared.wait(shared.lock(), may_begin);
-            if state.stop || state.next >= count {
-                // The others go on with what they have begun.
-                std::mem::forget(panicked);
-                return;
-            }
-            let index = state.next;
-            state.next += 1;
-            drop(state);
-            let result = work(index);
-            shared.lock().results.insert(index, result);
-            shared.changed.notify_all();
+        while let Some(index) = shared.begin(count, width) {
+            shared.put(index, work(index));
         }
+        // The others go on with what they have begun.
+        std::mem::forget(panicked);
     };
     std::thread::scope(|scope| {
         let _stop = Stop(&shared);
@@ -94,15 +120,10 @@ pub(super) fn run<T: Send>(
             }
         }
         for index in 0..count {
-            let is_there = |state: &State<T>| state.stop || state.results.contains_key(&index);
-            let mut state = shared.wait(shared.lock(), is_there);
             // Nobody else stops the work but a worker's panic, which the scope passes on.
-            let Some(result) = state.results.remove(&index) else {
+            let Some(result) = shared.take(index) else {
                 break;
             };
-            state.wanted = index + 1;
-            drop(state);
-            shared.changed.notify_all();
             if !each(index, result) {
                 break;
             }

@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
 use super::listing::Listing;
+use super::ordered;
 use super::progress::{Fault, Ingested, Progress, Skipped};
 use super::reading::Outcome;
 use crate::batch::Batch;
@@ -101,8 +102,44 @@ where
         self.skipped.push(skipped);
     }
 
+    /// Settles all files, each read by `read` on one of so many threads, until there are no more or something
+    /// ends the run: an error, or the caller.
+    pub(super) fn settle_all(
+        &mut self,
+        files: &[PathBuf],
+        threads: usize,
+        read: impl Fn(&Path) -> Outcome<P> + Sync,
+    ) -> Result<()>
+    where
+        P: Send,
+    {
+        let mut ended = Ok(self.tell());
+        if matches!(ended, Ok(ControlFlow::Continue(()))) {
+            let width = self
+                .sizes
+                .step
+                .saturating_add(threads.max(1).saturating_mul(2));
+            let threads = threads.clamp(1, files.len().max(1));
+            let read = |index: usize| read(&files[index]);
+            ordered::run(threads, files.len(), width, read, |index, read| {
+                ended = self.settle(index, &files[index], read);
+                matches!(ended, Ok(ControlFlow::Continue(())))
+            })?;
+        }
+        if matches!(ended, Ok(ControlFlow::Continue(()))) {
+            ended = self.embed().map(ControlFlow::Continue);
+        }
+        // What is embedded is published, whatever has ended the run.
+        let published = self.publish();
+        let _ = ended?;
+        published?;
+        // Whether to go on does not matter any more.
+        let _ = self.tell();
+        Ok(())
+    }
+
     /// Settles the file of this number, or keeps it until its turn to be embedded and published.
-    pub(super) fn settle(
+    fn settle(
         &mut self,
         index: usize,
         path: &Path,
@@ -171,7 +208,7 @@ where
     }
 
     /// Embeds what waits.
-    pub(super) fn embed(&mut self) -> Result<()> {
+    fn embed(&mut self) -> Result<()> {
         let Some(first) = self.waiting.first() else {
             return Ok(());
         };
@@ -221,7 +258,7 @@ where
     }
 
     /// Publishes what is embedded, and new places of what was.
-    pub(super) fn publish(&mut self) -> Result<()> {
+    fn publish(&mut self) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -238,7 +275,7 @@ where
     }
 
     /// Tells how far it is: whether to go on.
-    pub(super) fn tell(&mut self) -> ControlFlow<()> {
+    fn tell(&mut self) -> ControlFlow<()> {
         let progress = &mut self.progress;
         progress.done = progress.added
             + progress.embedded

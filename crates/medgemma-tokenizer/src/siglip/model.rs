@@ -59,27 +59,7 @@ impl Model {
         charsmap: Charsmap,
         byte_fallback: bool,
     ) -> Result<Self> {
-        let vocabulary = |id: usize, fault, token: &str| Error::Vocabulary {
-            name: name.to_owned(),
-            key: format!("piece {id}"),
-            fault,
-            token: token.chars().take(80).collect(),
-        };
-        let mut spelt = HashSet::with_capacity(pieces.len());
-        for (id, piece) in pieces.iter().enumerate() {
-            let fault = if piece.text.is_empty() || piece.text.len() > MAX_PIECE_BYTES {
-                "is empty or longer than any piece of SigLIP's"
-            } else if !spelt.insert(piece.text.as_str()) {
-                "is listed twice"
-            } else if !piece.score.is_finite() || piece.score.abs() > f64::from(f32::MAX) {
-                "has a score that is no number"
-            } else if u32::try_from(id).is_err() {
-                "has an id above 2³²"
-            } else {
-                continue;
-            };
-            return Err(vocabulary(id, fault, &piece.text));
-        }
+        check(name, &pieces)?;
         let mut sorted: Vec<u32> = (0..).take(pieces.len()).collect();
         sorted.sort_unstable_by_key(|&id| pieces[id as usize].text.as_bytes());
         let id_of = |text: &str| {
@@ -99,7 +79,7 @@ impl Model {
             for (byte, id) in (0..=u8::MAX).zip(bytes.iter_mut()) {
                 let text = byte_piece(byte);
                 let fault = "is not there, though unknown text is spelt in bytes";
-                *id = id_of(&text).ok_or_else(|| vocabulary(pieces.len(), fault, &text))?;
+                *id = id_of(&text).ok_or_else(|| faulty(name, pieces.len(), fault, &text))?;
             }
             Ok(bytes)
         });
@@ -128,6 +108,36 @@ impl Model {
         let spelt = |&id: &u32| self.pieces[id as usize].text.as_bytes();
         let at = self.sorted.binary_search_by_key(&text.as_bytes(), spelt);
         at.ok().map(|at| self.sorted[at])
+    }
+}
+
+/// Refuses pieces that cannot be looked up by their spelling, or weighed by their score.
+fn check(name: &str, pieces: &[Piece]) -> Result<()> {
+    let mut spelt = HashSet::with_capacity(pieces.len());
+    for (id, piece) in pieces.iter().enumerate() {
+        let fault = if piece.text.is_empty() || piece.text.len() > MAX_PIECE_BYTES {
+            "is empty or longer than any piece of SigLIP's"
+        } else if !spelt.insert(piece.text.as_str()) {
+            "is listed twice"
+        } else if !piece.score.is_finite() || piece.score.abs() > f64::from(f32::MAX) {
+            "has a score that is no number"
+        } else if u32::try_from(id).is_err() {
+            "has an id above 2³²"
+        } else {
+            continue;
+        };
+        return Err(faulty(name, id, fault, &piece.text));
+    }
+    Ok(())
+}
+
+/// The error of one piece, of which it tells the beginning: a damaged file may have megabytes there.
+fn faulty(name: &str, id: usize, fault: &'static str, token: &str) -> Error {
+    Error::Vocabulary {
+        name: name.to_owned(),
+        key: format!("piece {id}"),
+        fault,
+        token: token.chars().take(80).collect(),
     }
 }
 
