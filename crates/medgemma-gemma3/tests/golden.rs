@@ -353,8 +353,13 @@ fn a_prompt_that_begins_as_another_is_read_from_there() {
             });
             // A local layer has given up what the fourth token sees.
             assert_eq!(read, [63, 4, 3], "{device}");
-            for ((answer, whole), shared) in answers.unwrap().iter().zip(&whole).zip([0, 0, 60]) {
-                let answer = answer.as_ref().unwrap();
+            for ((answer, whole), shared) in answers
+                .expect("valid prompts")
+                .iter()
+                .zip(&whole)
+                .zip([0, 0, 60])
+            {
+                let answer = answer.as_ref().expect("finite logits");
                 assert_eq!(answer.shared, shared);
                 let ids =
                     |answer: &Generated| answer.tokens.iter().map(|t| t.id).collect::<Vec<_>>();

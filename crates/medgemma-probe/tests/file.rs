@@ -91,10 +91,10 @@ fn a_file_is_replaced_and_nothing_else_is_left() {
         .expect_err("no such folder")
         .to_string();
     assert!(error.contains("missing/probe.json"), "{error}");
-    assert!(matches!(
-        Probe::load(folder.path().join("none")),
-        Err(Error::Io { .. })
-    ));
+    let Err(Error::Io { source, .. }) = Probe::load(folder.path().join("none")) else {
+        panic!("no such file");
+    };
+    assert!(error.contains(&source.to_string()), "{error}");
 }
 
 /// A probe is shared as any other file is: the umask of the process decides who may read it.

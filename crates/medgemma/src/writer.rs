@@ -138,7 +138,7 @@ impl<'a> Writer<'a> {
         let usage = Usage {
             cached_tokens: cache.len(),
             prompt_tokens: tokens - adopted,
-            image_tokens: image_tokens(model.model(), &prompt.ids[adopted..]),
+            image_tokens: model.model().image_tokens(&prompt.ids[adopted..]),
             ..Usage::default()
         };
         Ok(Self {
@@ -396,14 +396,6 @@ fn adopt(start: Start, cache: &mut KvCache) -> (usize, Keep) {
         boundary: start.boundary,
     };
     (adopted, keep)
-}
-
-/// Ids that stand for rows of images; none for a model that takes no images.
-fn image_tokens(model: &Model, ids: &[u32]) -> usize {
-    let multimodal = model.config().multimodal.as_ref();
-    let soft_token = multimodal.map(|m| m.image_token_id);
-    let soft = |id: &&u32| Some(**id) == soft_token;
-    ids.iter().filter(soft).count()
 }
 
 /// Runs an answer to its end.

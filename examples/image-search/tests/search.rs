@@ -213,7 +213,7 @@ fn pictures_that_use_a_few_of_their_bits_are_told() {
     let (report, errors) = said(&["index", &pictures.display().to_string(), "--index", &index]);
     assert!(report.starts_with("3 pictures: 3 added"), "{report}");
     assert!(
-        errors.contains("nearly black: 2 pictures of 16 bits"),
+        errors.contains("nearly black: 2 pictures use a few of their 16 bits"),
         "{errors}"
     );
 }

@@ -180,7 +180,7 @@ pub enum Fault {
     #[error("the decoder panicked, which is its fault: {0}")]
     Panic(String),
     /// `decode` gave metadata that an index cannot have.
-    #[error("expected metadata that an index can have, found others: {0}")]
+    #[error("metadata that an index cannot have: {0}")]
     Metadata(#[source] crate::Error),
     /// `embed` refused this picture.
     #[error("cannot be embedded: {}", whole(&**.0))]
