@@ -305,3 +305,65 @@ impl BatchLane {
         self.outcome = Some(Ok(generated));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use medgemma_tensor::KvPrecision;
+    use serde_json::json;
+
+    use super::{BatchLane, BatchPrompt, Beginning, Finish, Generated, Writer, release};
+    use crate::cache::KvCache;
+    use crate::config::TextConfig;
+    use crate::generation::GenerateOptions;
+    use crate::segment::Segment;
+
+    /// One that has read three tokens, and whose answer has ended or not.
+    fn lane(ended: bool) -> BatchLane {
+        let config = TextConfig::from_json(Path::new("config.json"), "", &json!({}));
+        let config = config.expect("all has a default");
+        let mut cache = KvCache::new(&config, iter::empty(), KvPrecision::AsWeights);
+        cache.advance(3);
+        let prompt = [Segment::Tokens(vec![2, 3, 4])];
+        let outcome = ended.then(|| {
+            Ok(Generated {
+                tokens: Vec::new(),
+                finish: Finish::Length,
+                shared: 0,
+                prefill: Duration::ZERO,
+                decode: Duration::ZERO,
+            })
+        });
+        BatchLane {
+            cache,
+            shared: 0,
+            writer: Writer::new(&prompt, &GenerateOptions::default(), 9).expect("a writer"),
+            tokens: Vec::new(),
+            outcome,
+            prefill: Duration::ZERO,
+            decode: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_held_until_nobody_wants_it() {
+        let mut lanes = [true, true, false].map(lane);
+        let (segments, options) = ([Segment::Tokens(vec![2, 3, 5])], GenerateOptions::default());
+        let begins_as = |prompt| {
+            let positions = 2;
+            BatchPrompt {
+                segments: &segments,
+                options: &options,
+                begins_as: Some(Beginning { prompt, positions }),
+            }
+        };
+        let held = |lanes: &[BatchLane; 3]| lanes.each_ref().map(|lane| lane.cache.len());
+        release(&mut lanes, &[begins_as(2), begins_as(1)]);
+        assert_eq!(held(&lanes), [0, 3, 3]);
+        release(&mut lanes, &[begins_as(0)]);
+        assert_eq!(held(&lanes), [0, 0, 3]);
+    }
+}
