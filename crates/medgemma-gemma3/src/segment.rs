@@ -195,6 +195,31 @@ mod tests {
     use super::{Segment, chunks};
 
     #[test]
+    fn a_part_has_embeddings_whole_or_not_at_all() {
+        let device = Device::cpu().expect("the tests enable the feature cpu");
+        let said = [
+            Segment::Tokens(vec![2, 5, 7]),
+            Segment::Embeddings(tensor_from(vec![0.0; 8], [4, 2], &device)),
+            Segment::Tokens(vec![7, 9]),
+        ];
+        let cut = |positions| {
+            let part = Segment::cut(&said, positions);
+            let ids = part.iter().map(|segment| match segment {
+                Segment::Tokens(ids) => ids.clone(),
+                Segment::Embeddings(rows) => vec![0; rows.dims()[0]],
+            });
+            ids.collect::<Vec<_>>().concat()
+        };
+        assert_eq!(cut(1..7), [5, 7, 0, 0, 0, 0]);
+        assert_eq!(cut(0..3), [2, 5, 7]);
+        // Through the embeddings, from either side.
+        assert_eq!(cut(2..6), [7]);
+        assert_eq!(cut(4..8), [7]);
+        assert_eq!(cut(8..usize::MAX), [9]);
+        assert!(Segment::cut(&said, 0..0).is_empty());
+    }
+
+    #[test]
     fn embeddings_are_never_cut() {
         let device = Device::cpu().expect("the tests enable the feature cpu");
         let image =

@@ -375,6 +375,40 @@ fn a_prompt_that_begins_as_another_is_read_from_there() {
     }
 }
 
+/// It reads nothing, so nothing is shared with it, nor by it.
+#[test]
+fn a_prompt_whose_answer_is_to_be_empty_shares_nothing() {
+    let device = Device::cpu().expect("the feature cpu is on");
+    let decoder = decoder(&checkpoint("mm-2025"), &device);
+    let segments = [Segment::Tokens(vec![2, 9, 16, 5])];
+    let [mut five, mut none] = [(); 2].map(|()| GenerateOptions::default());
+    (five.max_new_tokens, none.max_new_tokens) = (5, 0);
+    let begins = |prompt| {
+        Some(Beginning {
+            prompt,
+            positions: 3,
+        })
+    };
+    let lanes = [
+        (&none, None),
+        (&five, begins(0)),
+        (&none, begins(1)),
+        (&five, begins(1)),
+    ];
+    let prompts = lanes.map(|(options, begins_as)| BatchPrompt {
+        segments: &segments,
+        options,
+        begins_as,
+    });
+    let answers = decoder.generate_batch(&prompts, &mut |_, _| ControlFlow::Continue(()));
+    let answers = answers.expect("valid prompts");
+    let told = answers.iter().map(|answer| {
+        let answer = answer.as_ref().expect("finite logits");
+        (answer.tokens.len(), answer.shared)
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(0, 0), (5, 0), (0, 0), (5, 3)]);
+}
+
 #[test]
 fn beginnings_that_are_none_are_refused() {
     let device = Device::cpu().expect("the feature cpu is on");
@@ -393,6 +427,11 @@ fn beginnings_that_are_none_are_refused() {
             Segment::Tokens(vec![9, 12, 13]),
         ],
         vec![Segment::Tokens(vec![2, 6])],
+        vec![
+            Segment::Tokens(vec![2, 5]),
+            rows(),
+            Segment::Tokens(vec![9, 11]),
+        ],
     ];
     let mut options = GenerateOptions::default();
     options.max_new_tokens = 4;
@@ -418,12 +457,15 @@ fn beginnings_that_are_none_are_refused() {
         (1, 0, 8),
         (2, 0, 2),
         (2, 1, usize::MAX),
+        (2, 1, 0),
+        (3, 0, 8),
     ] {
         let told = refused(index, prompt, positions).expect("a refusal");
         assert!(told.contains("begins_as"), "{told}");
     }
     assert_eq!(refused(1, 0, 7), None);
     assert_eq!(refused(2, 1, 1), None);
+    assert_eq!(refused(3, 0, 7), None);
 }
 
 #[test]

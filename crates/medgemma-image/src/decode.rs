@@ -175,8 +175,12 @@ fn finish(
         found: format!("{color:?}"),
     })?;
     check_bits(rgb.source_maximum, bits, origin)?;
-    let picture = turn(width, height, rgb.data, orientation)?;
-    Ok(picture.with_source_maximum(rgb.source_maximum))
+    let picture =
+        turn(width, height, rgb.data, orientation)?.with_source_maximum(rgb.source_maximum);
+    Ok(match u32::from(bits) < u16::BITS {
+        true => picture.with_bits_said(),
+        false => picture,
+    })
 }
 
 /// Refuses a sample of more than `bits` bits. Its bits are told, not itself: errors carry no pixels.

@@ -41,6 +41,8 @@ pub struct Image {
     height: usize,
     data: Arc<Vec<u8>>,
     source_maximum: Option<u16>,
+    /// Whether the caller has said how many bits hold the picture.
+    bits_are_said: bool,
 }
 
 impl Image {
@@ -108,6 +110,7 @@ impl Image {
             height,
             data: Arc::new(data),
             source_maximum: None,
+            bits_are_said: false,
         })
     }
 
@@ -139,6 +142,12 @@ impl Image {
         self
     }
 
+    /// The same picture, of which the caller has said how many bits hold it.
+    pub(crate) fn with_bits_said(mut self) -> Self {
+        self.bits_are_said = true;
+        self
+    }
+
     /// The largest 16-bit sample that the picture was made of, alpha apart, as the file had it; `None` if it had 8 bits or
     /// fewer. Far below 65535 it says that fewer bits hold the picture, which [`open`](Self::open) then shows nearly
     /// black. A crop and a padded square keep that of the whole.
@@ -149,13 +158,14 @@ impl Image {
 
     /// That the picture is nearly black because it was read from 16 bits of which it uses 13 or fewer: most likely a
     /// radiograph whose samples were stored as they are. Display it to whoever gave the picture: no model says that it
-    /// saw nothing. `None` for a picture of 8 bits, and for one that was read by
+    /// saw nothing. `None` for a picture of 8 bits, for one that is black altogether, and for one that was read by
     /// [`DecodeOptions::with_significant_bits`].
     #[must_use]
     pub fn few_bits(&self) -> Option<FewBits> {
         let bits = u16::BITS - self.source_maximum?.leading_zeros();
-        let shown = self.data.iter().all(|&sample| sample <= NEARLY_BLACK);
-        (bits <= FEW_BITS && shown).then_some(FewBits { bits })
+        let few = (1..=FEW_BITS).contains(&bits) && !self.bits_are_said;
+        let shown = || self.data.iter().all(|&sample| sample <= NEARLY_BLACK);
+        (few && shown()).then_some(FewBits { bits })
     }
 
     /// Width in pixels, at least 1.
@@ -217,6 +227,7 @@ impl Image {
             height: side,
             data: Arc::new(data),
             source_maximum: self.source_maximum,
+            bits_are_said: self.bits_are_said,
         })
     }
 
@@ -277,6 +288,7 @@ impl Image {
             height: crop.height,
             data: Arc::new(data),
             source_maximum: self.source_maximum,
+            bits_are_said: self.bits_are_said,
         })
     }
 }
@@ -290,7 +302,7 @@ const NEARLY_BLACK: u8 = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FewBits {
-    /// Bits that the largest sample takes, 0 to 13.
+    /// Bits that the largest sample takes, 1 to 13.
     pub bits: u32,
 }
 

@@ -188,7 +188,7 @@ fn a_picture_that_is_nearly_black_for_want_of_bits_says_so() {
     };
     let as_they_are = DecodeOptions::default();
     for (most, expected) in [
-        (0, Some(0)),
+        (0, None),
         (1, Some(1)),
         (2047, Some(11)),
         (4095, Some(12)),
@@ -205,6 +205,8 @@ fn a_picture_that_is_nearly_black_for_want_of_bits_says_so() {
     // Read by its bits it is as bright as it was meant, and one of 8 bits may be as dark as it likes.
     let twelve = as_they_are.clone().with_significant_bits(12);
     assert_eq!(bits(&file, &twelve), None);
+    // However dark it was meant.
+    assert_eq!(bits(&grey(&[0, 500]), &twelve), None);
     assert_eq!(Image::from_gray8(1, 1, vec![3]).unwrap().few_bits(), None);
 }
 

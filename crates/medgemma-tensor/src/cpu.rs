@@ -2,7 +2,7 @@
 //! the process.
 //!
 //! Several models in one process share the cores, so they share the threads too: an operation that finds them at
-//! another's work runs on its caller's thread alone. Nothing here reads the environment: what is not set is
+//! another's work begins on its caller's thread, and callers of four threads or more take turns. Nothing here reads the environment: what is not set is
 //! what the process may use.
 
 use std::sync::{Arc, PoisonError, RwLock};

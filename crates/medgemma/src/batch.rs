@@ -50,9 +50,9 @@ pub type BatchObserver<'a> = dyn FnMut(usize, BatchEvent<'_>) -> ControlFlow<()>
 struct Lane {
     options: Arc<DecoderOptions>,
     segments: Vec<Segment>,
-    /// What another conversation has in common with it.
-    begins_as: Option<Beginning>,
-    /// Soft tokens among that.
+    /// Leading positions of the prompt that each conversation before it has too.
+    common: Vec<usize>,
+    /// Soft tokens among those that another's prompt is taken for.
     shared_image_tokens: usize,
     transcript: Transcript,
     usage: Usage,
@@ -65,6 +65,17 @@ struct Lane {
 }
 
 impl Lane {
+    /// Which of the conversations `before` that are still open has most in common with it, by its place among them, if
+    /// that is worth sharing. The last of several: where one is broken off while it is read, the next has all.
+    fn beginning(&self, before: &[usize]) -> Option<Beginning> {
+        let shared = before.iter().enumerate().map(|(prompt, &index)| Beginning {
+            prompt,
+            positions: self.common[index],
+        });
+        let most = shared.max_by_key(|beginning| beginning.positions);
+        most.filter(|beginning| beginning.positions >= LEAST_SHARED)
+    }
+
     /// What the decoder tells of the conversation, told on to `observer`; whether the answer goes on.
     fn follow(
         &mut self,
@@ -212,13 +223,13 @@ pub(crate) fn generate(
     let pending = recorded(model, &checked, requests)?;
     let (mut prompts, mut lanes) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (checked, pending) in checked.into_iter().zip(pending) {
-        let begins_as = beginning(model, &checked.prompt, &prompts);
-        let shared = begins_as.map_or(0, |beginning| beginning.positions);
+        let before = prompts.iter();
+        let common = before.map(|other| checked.prompt.shared_with(other, model.model()));
         lanes.push(Lane {
             options: checked.options,
             segments: Vec::new(),
-            begins_as,
-            shared_image_tokens: model.model().image_tokens(&checked.prompt.ids[..shared]),
+            common: common.collect(),
+            shared_image_tokens: 0,
             transcript: checked.transcript,
             usage: Usage {
                 prompt_tokens: checked.prompt.ids.len(),
@@ -236,20 +247,6 @@ pub(crate) fn generate(
     answer(model, &mut lanes, observer)?;
     let outcome = |lane: Lane| lane.outcome.expect("every lane has ended");
     Ok(lanes.into_iter().map(outcome).collect())
-}
-
-/// Which of the prompts `before` has most in common with this one, if it is worth sharing.
-fn beginning(model: &MedGemma, prompt: &Prompt, before: &[Prompt]) -> Option<Beginning> {
-    let shared = before.iter().enumerate().map(|(index, other)| Beginning {
-        prompt: index,
-        positions: prompt.shared_with(other, model.model()),
-    });
-    let worth = shared.filter(|beginning| beginning.positions >= LEAST_SHARED);
-    // The first of several.
-    worth.reduce(|best, next| match next.positions > best.positions {
-        true => next,
-        false => best,
-    })
 }
 
 /// A conversation that nothing was found wrong with.
@@ -337,21 +334,22 @@ fn answer(model: &MedGemma, lanes: &mut [Lane], observer: &mut BatchObserver<'_>
         .iter()
         .map(|&index| Arc::clone(&lanes[index].options))
         .collect();
-    let prompts: Vec<_> = open
-        .iter()
-        .zip(segments.iter().zip(&options))
-        .map(|(&index, (segments, options))| BatchPrompt {
+    let mut prompts = Vec::with_capacity(open.len());
+    for (at, (segments, options)) in segments.iter().zip(&options).enumerate() {
+        let lane = &mut lanes[open[at]];
+        let begins_as = lane.beginning(&open[..at]);
+        let shared = begins_as.map_or(0, |beginning| beginning.positions);
+        lane.shared_image_tokens = Segment::cut(segments, 0..shared)
+            .iter()
+            .filter(|segment| matches!(segment, Segment::Embeddings(_)))
+            .map(Segment::len)
+            .sum();
+        prompts.push(BatchPrompt {
             segments,
             options,
-            begins_as: lanes[index].begins_as.and_then(|beginning| {
-                let prompt = open.binary_search(&beginning.prompt).ok()?;
-                Some(Beginning {
-                    prompt,
-                    ..beginning
-                })
-            }),
-        })
-        .collect();
+            begins_as,
+        });
+    }
     let generated = model
         .model()
         .decoder()

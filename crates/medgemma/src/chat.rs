@@ -163,7 +163,8 @@ impl Chat {
         let said = self.context_len();
         forget_unsaid(&self.model, &mut self.cache, said);
         if self.cache.bytes() == 0 {
-            self.entry.set(Held::default());
+            let held = self.entry.held();
+            self.entry.set(Held { cache: 0, ..held });
         }
         let context = Context {
             unread: Segment::cut(&self.history, self.cache.len()..usize::MAX),

@@ -271,11 +271,19 @@ impl Model {
         self.runs(ids, images).map(drop)
     }
 
+    /// What stands for a row of an image among ids, and how many for an image. `u32::MAX`, which is in no vocabulary, for
+    /// a model that takes none.
+    pub(crate) fn soft_tokens(&self) -> (u32, usize) {
+        let multimodal = self.inner.config.multimodal.as_ref();
+        multimodal.map_or((u32::MAX, 1), |multimodal| {
+            (multimodal.image_token_id, multimodal.mm_tokens_per_image)
+        })
+    }
+
     /// Soft tokens among these ids.
     pub(crate) fn image_tokens(&self, ids: &[u32]) -> usize {
-        let multimodal = self.inner.config.multimodal.as_ref();
-        let soft_token = multimodal.map(|multimodal| multimodal.image_token_id);
-        ids.iter().filter(|&&id| Some(id) == soft_token).count()
+        let (soft_token, _) = self.soft_tokens();
+        ids.iter().filter(|&&id| id == soft_token).count()
     }
 
     /// Rows of an image in a prompt; 0 for a model that takes none.

@@ -91,11 +91,7 @@ impl Prompt {
             .ids
             .split_last()
             .map_or([].as_slice(), |(_, rest)| rest);
-        let multimodal = model.config().multimodal.as_ref();
-        let soft = multimodal.map_or((u32::MAX, 1), |multimodal| {
-            (multimodal.image_token_id, multimodal.mm_tokens_per_image)
-        });
-        common([but_last, &other.ids], soft, &|index| {
+        common([but_last, &other.ids], model.soft_tokens(), &|index| {
             let (own, others) = (self.part(index), other.part(index));
             own.is_some() && own == others
         })
@@ -268,7 +264,28 @@ pub(crate) fn stop_ids(model: &Model, special: &SpecialTokens) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::all_known;
+    use medgemma_image::Image;
+
+    use super::{Prompt, all_known};
+
+    #[test]
+    fn parts_are_counted_through_the_crops_of_each_image() {
+        let image = |grey: u8| Image::from_gray8(1, 1, vec![grey]).expect("a pixel");
+        let images = [7, 9].map(image);
+        let prompt = Prompt {
+            ids: Vec::new(),
+            images: images.to_vec(),
+            crops: vec![2, 0],
+            known: Vec::new(),
+            digests: Vec::new(),
+        };
+        let [first, second] = &images;
+        let expected = [(first, 0), (first, 1), (first, 2), (second, 0)];
+        for (index, expected) in expected.into_iter().enumerate() {
+            assert!(prompt.part(index) == Some(expected), "{index}");
+        }
+        assert!(prompt.part(4).is_none());
+    }
 
     /// The whole image is the first that a full cache gives up, and its crops are still there.
     #[test]

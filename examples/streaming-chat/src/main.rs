@@ -51,7 +51,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             "/image" => match Image::open(rest.trim()) {
                 Ok(image) => {
                     if let Some(few) = image.few_bits() {
-                        writeln!(err, "{rest}: {few}")?;
+                        writeln!(err, "{}: {few}", rest.trim())?;
                     }
                     (message, missing) = (message.image(image), false);
                 }

@@ -43,7 +43,7 @@ pub enum BatchEvent<'a> {
     Prefill {
         /// So far.
         done: usize,
-        /// In all.
+        /// Of those that are to be read: not what it begins with as another does.
         total: usize,
     },
     /// A token of the answer was written.
@@ -66,7 +66,7 @@ pub struct Generated {
     /// Why it ended.
     pub finish: Finish,
     /// Positions of the prompt that were not read, since another had been read so far: those of
-    /// [`BatchPrompt::begins_as`], or none where the other's cache could not be cut to them or its answer had ended.
+    /// [`BatchPrompt::begins_as`], or none where the other was not read to there, or its cache could not be cut to them.
     pub shared: usize,
     /// Reading the prompt, up to the first token.
     pub prefill: Duration,
@@ -99,17 +99,15 @@ impl Decoder {
         for (index, prompt) in prompts.iter().enumerate() {
             let (before, rest) = lanes.split_at_mut(index);
             let lane = &mut rest[0];
-            if let Some(beginning) = prompt.begins_as {
-                lane.adopt(&before[beginning.prompt], beginning.positions);
+            if !lane.writer.at_limit() {
+                if let Some(beginning) = prompt.begins_as {
+                    lane.adopt(&before[beginning.prompt], beginning.positions);
+                }
+                let begun = Instant::now();
+                let first = self.first_token(lane, prompt, index, observer);
+                lane.note(first);
+                lane.prefill = begun.elapsed();
             }
-            if lane.writer.at_limit() {
-                lane.end(index, observer);
-                continue;
-            }
-            let begun = Instant::now();
-            let first = self.first_token(lane, prompt, index, observer);
-            lane.note(first);
-            lane.prefill = begun.elapsed();
             lane.end(index, observer);
             release(&mut lanes[..=index], &prompts[index + 1..]);
         }
@@ -212,7 +210,8 @@ impl Beginning {
         let same = before
             .get(prompt)
             .is_some_and(|other| begin(other.segments) == own);
-        if same && own.len() == positions && positions < prompt_len(segments) {
+        let some = positions > 0 && positions < prompt_len(segments);
+        if same && some && own.len() == positions {
             return Ok(());
         }
         Err(Error::InvalidOption {

@@ -116,22 +116,25 @@ fn a_helpers_panic_reaches_the_caller() {
 
 #[test]
 fn callers_share_a_pool_and_operations_nest() {
-    let pool = Pool::new(2);
-    let sum = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..200 {
-                    pool.run(8, &|_| {
-                        pool.run(4, &|piece| {
-                            sum.fetch_add(piece, Ordering::Relaxed);
+    for threads in [2, TURNS] {
+        let pool = Pool::new(threads);
+        let sum = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        pool.run(8, &|_| {
+                            pool.run(8, &|piece| {
+                                sum.fetch_add(piece, Ordering::Relaxed);
+                            });
                         });
-                    });
-                }
-            });
-        }
-    });
-    assert_eq!(sum.into_inner(), 4 * 200 * 8 * 6);
+                    }
+                });
+            }
+        });
+        assert_eq!(sum.into_inner(), 4 * 200 * 8 * 28);
+        assert!(!pool.turns.is_somebody_waiting());
+    }
 }
 
 /// Waits until a number is reached.
@@ -144,7 +147,7 @@ fn await_count(count: &AtomicUsize, expected: usize) {
     }
 }
 
-/// A caller who finds the pool taken begins alone and has the threads next: before the other's next operation.
+/// A caller who finds the pool taken begins alone, and has the threads before the other's next operation.
 #[test]
 fn callers_of_many_threads_take_turns() {
     let pool = Pool::new(TURNS);
@@ -176,7 +179,48 @@ fn callers_of_many_threads_take_turns() {
         });
     });
     assert_eq!(counts.map(AtomicUsize::into_inner), [1; 9]);
-    assert_eq!(pool.waiting.load(Ordering::SeqCst), 0);
+    assert!(!pool.turns.is_somebody_waiting());
+}
+
+#[test]
+fn who_panics_alone_waits_no_more() {
+    let (pool, begun) = (Pool::new(TURNS), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| pool.run(TURNS, &|_| meet_all(TURNS + 1, &begun)));
+        await_count(&begun, TURNS);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pool.run(9, &|_| {
+                assert!(pool.turns.is_somebody_waiting(), "nobody waits");
+                meet_all(TURNS + 1, &begun);
+                panic!("a piece that is done alone");
+            });
+        }));
+        assert!(caught.is_err());
+    });
+    assert!(!pool.turns.is_somebody_waiting());
+    let begun = AtomicUsize::new(0);
+    pool.run(TURNS, &|_| meet_all(TURNS, &begun));
+}
+
+/// Its first piece may be all of it, so that others would wait for nothing.
+#[test]
+fn an_operation_of_few_pieces_waits_for_no_turn() {
+    let (pool, begun) = (Pool::new(TURNS), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| pool.run(TURNS, &|_| meet_all(TURNS + 1, &begun)));
+        await_count(&begun, TURNS);
+        pool.run(TURNS, &|piece| {
+            assert!(!pool.turns.is_somebody_waiting(), "it waits");
+            if piece == 0 {
+                meet_all(TURNS + 1, &begun);
+            }
+        });
+    });
+    // It has the threads at once, whoever waits.
+    let waiting = pool.turns.wait();
+    let begun = AtomicUsize::new(0);
+    pool.run(TURNS, &|_| meet_all(TURNS, &begun));
+    drop(waiting);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(crate) struct Request<'a> {
     pub(crate) prefill_chunk: usize,
     /// Bytes of keys and values that are held for these conversations.
     pub(crate) cache_bytes: usize,
-    /// What was entered for these conversations.
+    /// What was entered for these conversations, all of it for the first.
     pub(crate) entered: Held,
 }
 
@@ -141,13 +141,13 @@ impl Budget {
         }
     }
 
-    /// Keys and values of all conversations of a request: no less than was entered, since slots stay with a cache that
-    /// was cut.
+    /// Keys and values of all conversations of a request: of the first no less than was entered, since slots stay with a
+    /// cache that was cut.
     fn caches(&self, config: &ModelConfig, request: &Request<'_>) -> u64 {
         let contexts = request.contexts.iter();
-        let caches = contexts.map(|&context| self.cache_bytes(config, context));
-        let sum = caches.fold(0, u64::saturating_add);
-        sum.max(request.entered.cache)
+        let mut caches = contexts.map(|&context| self.cache_bytes(config, context));
+        let first = caches.next().unwrap_or(0).max(request.entered.cache);
+        caches.fold(first, u64::saturating_add)
     }
 
     /// The plan, with what a request takes more in it beside what others hold.

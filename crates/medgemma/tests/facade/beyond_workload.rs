@@ -208,6 +208,10 @@ fn slots_of_what_was_cut_off_count() {
         model.generate(&[ask("hello")], &exactly(250 - prompt))
     };
     assert!(matches!(rest(), Err(Error::NotEnoughMemory { .. })));
+    // A choice is made in a copy, beside those slots.
+    let choice = chat.choose(&ask(&"is it? ".repeat(50)), &["yes"]);
+    assert!(matches!(choice, Err(Error::NotEnoughMemory { .. })));
+    chat.choose(&ask("is it?"), &["yes"]).unwrap();
     drop(chat);
     rest().unwrap();
 }

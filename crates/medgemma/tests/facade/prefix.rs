@@ -7,7 +7,10 @@ use crate::support::{
     answered, answers, ask, assert_logprobs, cpu, drain, exactly, ids, image, literate,
     literate_with, load, model, up_to,
 };
-use medgemma::{Chat, LoadOptions, MedGemma, Message, Progress, Reply, Sampling, Speculation};
+use medgemma::{
+    BatchEvent, BatchRequest, Chat, LoadOptions, MedGemma, Message, Progress, Reply, Sampling,
+    Speculation,
+};
 use medgemma_testkit::{Scratch, checkpoint};
 use serde_json::json;
 
@@ -426,4 +429,35 @@ fn what_conversations_of_a_batch_begin_with_is_read_once() {
     // Nothing was read of the first.
     let batch = answers(plain.generate_batch(&all, &up_to(0)));
     assert!(batch.iter().all(|reply| reply.usage.cached_tokens == 0));
+}
+
+/// One is broken off among its images, one while it is read: the third is read whole, and the fourth from there.
+#[test]
+fn what_is_broken_off_in_a_batch_leaves_the_others_to_share() {
+    let [_, plain] = with_long_window();
+    let options = exactly(5).with_prefill_chunk(40);
+    let all = [
+        "where?",
+        "which part of the body is it?",
+        "a fracture?",
+        "an effusion?",
+    ];
+    let all = all.map(|text| vec![Message::system(SYSTEM), shown("picture-a.png", text)]);
+    let requests = all.each_ref().map(|messages| BatchRequest {
+        messages,
+        options: &options,
+    });
+    let batch = plain.generate_batch_observed(&requests, &mut |index, event| match event {
+        BatchEvent::Progress(Progress::Images { .. }) if index == 0 => ControlFlow::Break(()),
+        BatchEvent::Progress(Progress::Prefill { .. }) if index == 1 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let batch = answers(batch);
+    let cached = [0, 1, 2, 3].map(|index: usize| batch[index].usage.cached_tokens > 0);
+    assert_eq!(cached, [false, false, false, true]);
+    for index in [2, 3] {
+        let single = plain.generate(&all[index], &options).unwrap();
+        assert_eq!(answered(&batch[index]), answered(&single), "{index}");
+        assert_logprobs(&batch[index], &single);
+    }
 }
