@@ -47,8 +47,8 @@ impl Volume {
     /// [`Remark::MostDropped`] comes first.
     ///
     /// # Errors
-    /// [`Error::Series`] for files of several series, slices of different size, spacing or direction, two slices at one
-    /// place, or none at all; [`Error::Limit`] for more than the first file was opened with; otherwise as
+    /// [`crate::Error::Series`] for files of several series, slices of different size, spacing or direction, two slices at
+    /// one place, or none at all; [`crate::Error::Limit`] for more than the first file was opened with; otherwise as
     /// [`Dicom::grey`].
     pub fn from_dicom(files: &[Dicom]) -> Result<Self> {
         let mut remarks = Vec::new();

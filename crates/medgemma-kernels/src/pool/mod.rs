@@ -46,8 +46,8 @@ const fn cut(threads: usize) -> usize {
 /// A fixed number of threads, the caller's own among them.
 ///
 /// Operations of different callers have the threads one at a time, but for those of one piece. A caller who finds the pool taken
-/// does his work alone instead of waiting. In a pool of [`TURNS`] threads or more he has the threads for what is left of it once they
-/// are free, before whoever comes later, if the operation has more pieces than the pool threads: one of fewer may hand out its work
+/// does his work alone instead of waiting. In a pool of four threads or more he has the threads for what is left of it once they
+/// are free, before whoever comes later, if the operation has more pieces than the pool threads: one of no more may hand out its work
 /// itself, all of it in the first piece. What is started inside of an operation that has the threads runs alone.
 pub struct Pool {
     shared: Arc<Shared>,
