@@ -202,6 +202,22 @@ fn who_panics_alone_waits_no_more() {
     pool.run(TURNS, &|_| meet_all(TURNS, &begun));
 }
 
+/// Others would wait for nobody.
+#[test]
+fn who_does_the_last_piece_waits_no_more() {
+    let (pool, begun) = (Pool::new(TURNS), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| pool.run(TURNS, &|_| meet_all(TURNS + 1, &begun)));
+        await_count(&begun, TURNS);
+        pool.run(9, &|piece| {
+            assert_eq!(pool.turns.is_somebody_waiting(), piece < 8, "{piece}");
+            if piece == 8 {
+                meet_all(TURNS + 1, &begun);
+            }
+        });
+    });
+}
+
 /// Its first piece may be all of it, so that others would wait for nothing.
 #[test]
 fn an_operation_of_few_pieces_waits_for_no_turn() {
