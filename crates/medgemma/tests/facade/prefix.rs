@@ -376,6 +376,12 @@ fn a_cloned_chat_goes_its_own_way() {
     assert!(found.usage.cached_tokens > 0);
 }
 
+/// Leading ids that both prompts have.
+fn common(model: &MedGemma, a: &[Message], b: &[Message]) -> usize {
+    let [a, b] = [a, b].map(|said| model.prompt_ids(said).unwrap());
+    a.iter().zip(&b).take_while(|(a, b)| a == b).count()
+}
+
 /// Questions about one picture: the batch reads it once.
 #[test]
 fn what_conversations_of_a_batch_begin_with_is_read_once() {
@@ -386,15 +392,13 @@ fn what_conversations_of_a_batch_begin_with_is_read_once() {
         asked("picture-a.png", "which part of the body is this?"),
         asked("picture-b.png", "which part of the body is this?"),
         asked("picture-a.png", "is there a fracture?"),
-        vec![ask("look")],
+        // Too little to share.
+        vec![Message::system(&SYSTEM[..12]), ask("look")],
         asked("picture-b.png", "which part of the body is this?"),
         asked("picture-a.png", "is there an effusion?"),
     ];
     let prompts = all.each_ref().map(|said| plain.prompt_ids(said).unwrap());
-    let common = |a: usize, b: usize| {
-        let pairs = prompts[a].iter().zip(&prompts[b]);
-        pairs.take_while(|(a, b)| a == b).count()
-    };
+    let common = |a: usize, b: usize| common(&plain, &all[a], &all[b]);
     // Of another picture the text before it.
     let multimodal = plain.model().config().multimodal.as_ref().unwrap();
     let soft = |id: &u32| *id == multimodal.image_token_id;
@@ -407,6 +411,7 @@ fn what_conversations_of_a_batch_begin_with_is_read_once() {
         prompts[4].len() - 1,
         common(2, 5).max(common(0, 5)),
     ];
+    assert!((8..32).contains(&common(0, 3)));
     assert!(
         expected[1] >= 32 && expected[2] > expected[1],
         "{expected:?}"
@@ -431,18 +436,22 @@ fn what_conversations_of_a_batch_begin_with_is_read_once() {
     assert!(batch.iter().all(|reply| reply.usage.cached_tokens == 0));
 }
 
-/// One is broken off among its images, one while it is read: the third is read whole, and the fourth from there.
+/// One is broken off among its images, one while it is read: the third is read whole, and those behind from there.
 #[test]
 fn what_is_broken_off_in_a_batch_leaves_the_others_to_share() {
     let [_, plain] = with_long_window();
     let options = exactly(5).with_prefill_chunk(40);
+    let asked = |name, text| vec![Message::system(SYSTEM), shown(name, text)];
     let all = [
-        "where?",
-        "which part of the body is it?",
-        "a fracture?",
-        "an effusion?",
+        asked("picture-b.png", "where?"),
+        asked("picture-a.png", "where?"),
+        asked("picture-a.png", "bones?"),
+        asked("picture-a.png", "chest?"),
+        asked("picture-a.png", "chest or not?"),
     ];
-    let all = all.map(|text| vec![Message::system(SYSTEM), shown("picture-a.png", text)]);
+    let common = |a: usize, b: usize| common(&plain, &all[a], &all[b]);
+    let expected = [0, 0, 0, common(2, 3), common(3, 4)];
+    assert!(expected[3] == common(1, 3) && expected[3] > 40 && expected[4] > expected[3]);
     let requests = all.each_ref().map(|messages| BatchRequest {
         messages,
         options: &options,
@@ -453,9 +462,9 @@ fn what_is_broken_off_in_a_batch_leaves_the_others_to_share() {
         _ => ControlFlow::Continue(()),
     });
     let batch = answers(batch);
-    let cached = [0, 1, 2, 3].map(|index: usize| batch[index].usage.cached_tokens > 0);
-    assert_eq!(cached, [false, false, false, true]);
-    for index in [2, 3] {
+    let cached = [0, 1, 2, 3, 4].map(|index: usize| batch[index].usage.cached_tokens);
+    assert_eq!(cached, expected);
+    for index in [2, 3, 4] {
         let single = plain.generate(&all[index], &options).unwrap();
         assert_eq!(answered(&batch[index]), answered(&single), "{index}");
         assert_logprobs(&batch[index], &single);
