@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use image::{ImageBuffer, Luma};
+
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 fn run(arguments: &[&str]) -> Output {
@@ -594,4 +596,37 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
     }
     let error = refused(&["--csv", "/nowhere.csv"]);
     assert!(error.contains("/nowhere.csv"), "{error}");
+}
+
+/// 12 bits in a file of 16: white there is a sixteenth of white.
+#[test]
+fn pictures_that_use_a_few_of_their_bits_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    for (name, most) in [("dark.png", 4095_u16), ("bright.png", 65_535)] {
+        let samples = (0..64 * 64).map(|at| if at == 0 { most } else { at % 7 });
+        let picture: ImageBuffer<Luma<u16>, _> =
+            ImageBuffer::from_raw(64, 64, samples.collect::<Vec<_>>()).expect("so many");
+        picture.save(file(name)).expect("written");
+    }
+    let (csv, probe) = (file("all.csv"), file("probe.json"));
+    let lines = "path,label,split\ndark.png,a,train\nbright.png,b,train\n";
+    fs::write(&csv, lines).expect("a file");
+    let told = answer(&["--csv", path(&csv), "--crops", "2", "--out", path(&probe)]);
+    assert!(
+        told.contains("nearly black: 1 pictures use a few of their 16 bits"),
+        "{told}"
+    );
+    let (dark, bright) = (file("dark.png"), file("bright.png"));
+    let output = run(&[
+        "predict",
+        "--probe",
+        path(&probe),
+        path(&dark),
+        path(&bright),
+    ]);
+    let errors = text(&output.stderr);
+    let expected = format!("{}: nearly black, it uses 12 of its 16 bits", path(&dark));
+    assert!(errors.contains(&expected), "{errors}");
+    assert_eq!(errors.matches("nearly black").count(), 1, "{errors}");
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use image::{ImageBuffer, Luma};
 use medgemma::{Device, Embedding, Image, MedSigLip};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
@@ -438,4 +439,22 @@ fn a_published_list_stands_for_labels() {
     );
     let both = zero_shot(&["--list", "chest-x-ray/pneumothorax", "--label", "a"]);
     assert_eq!(both.status.code(), Some(2));
+}
+
+/// 12 bits in a file of 16: white there is a sixteenth of white.
+#[test]
+fn a_picture_that_uses_a_few_of_its_bits_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, most, expected) in [("dark.png", 4095_u16, 1), ("bright.png", 65_535, 0)] {
+        let file = folder.path().join(name);
+        let samples = (0..64 * 64).map(|at| if at == 0 { most } else { at % 7 });
+        let picture: ImageBuffer<Luma<u16>, _> =
+            ImageBuffer::from_raw(64, 64, samples.collect::<Vec<_>>()).expect("so many");
+        picture.save(&file).expect("written");
+        let output = zero_shot(&["--image", file.to_str().expect("UTF-8")]);
+        let errors = text(&output.stderr);
+        let told = errors.matches("nearly black, it uses 12 of its 16 bits");
+        assert_eq!(told.count(), expected, "{errors}");
+        assert!(output.status.success(), "{errors}");
+    }
 }

@@ -86,8 +86,8 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::generate`], for any of the prompts, and [`Error::InvalidOption`] for a beginning that is none, before
-    /// any work. Later those of a device that fails while
-    /// it reads the next token of all: only `observer` has seen what was written until then.
+    /// any work. Later those of a device that fails while it reads the next token of all: only `observer` has seen what was
+    /// written until then.
     pub fn generate_batch(
         &self,
         prompts: &[BatchPrompt<'_>],

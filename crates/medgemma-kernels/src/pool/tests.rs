@@ -13,10 +13,15 @@ fn meet(begun: &AtomicUsize) {
 /// Returns once so many threads are in here at the same time.
 fn meet_all(threads: usize, begun: &AtomicUsize) {
     begun.fetch_add(1, Ordering::SeqCst);
+    await_count(begun, threads);
+}
+
+/// Waits until a number is reached.
+fn await_count(count: &AtomicUsize, expected: usize) {
     let start = Instant::now();
-    while begun.load(Ordering::SeqCst) < threads {
+    while count.load(Ordering::SeqCst) < expected {
         let late = start.elapsed() > Duration::from_secs(20);
-        assert!(!late, "another thread has not come");
+        assert!(!late, "{count:?} of {expected} have come");
         std::thread::yield_now();
     }
 }
@@ -134,16 +139,6 @@ fn callers_share_a_pool_and_operations_nest() {
         });
         assert_eq!(sum.into_inner(), 4 * 200 * 8 * 28);
         assert!(!pool.turns.is_somebody_waiting());
-    }
-}
-
-/// Waits until a number is reached.
-fn await_count(count: &AtomicUsize, expected: usize) {
-    let start = Instant::now();
-    while count.load(Ordering::SeqCst) < expected {
-        let late = start.elapsed() > Duration::from_secs(20);
-        assert!(!late, "{count:?}, not {expected}");
-        std::thread::yield_now();
     }
 }
 
