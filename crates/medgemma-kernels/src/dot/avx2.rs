@@ -5,15 +5,12 @@ use core::arch::x86_64::*;
 
 use super::scalar::products;
 
-/// Rows that share each load of several queries. A single query waits for memory and nothing else,
-/// and memory is read fastest from front to back: one row after the other.
+/// Rows that share each load of the queries. They lie far apart, so that each is a stream of its own that the
+/// processor fetches ahead: four streams reach what memory gives, one does not, and rows side by side take one and
+/// a half times as long.
 const ROWS: usize = 4;
 /// Queries that share each load of a row; more would not leave registers for the sums.
 const QUERIES: usize = 2;
-/// Bytes that rows are fetched ahead, for each row that is read at a time: the processor's own
-/// fetching ends at each page of 4 KiB. They go into the second cache: the first one has few open
-/// requests, which the loads themselves need.
-const AHEAD: usize = 4 << 10;
 
 /// See [`super::dot_i8`].
 ///
@@ -25,54 +22,43 @@ pub(super) unsafe fn dot(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i
     let groups = queries.chunks(QUERIES * cols);
     for (queries, sums) in groups.zip(sums.chunks_mut(QUERIES * count)) {
         if queries.len() == cols {
-            tiles::<1, 1>(queries, rows, cols, sums);
+            tiles::<1>(queries, rows, cols, sums);
         } else {
-            tiles::<ROWS, QUERIES>(queries, rows, cols, sums);
+            tiles::<QUERIES>(queries, rows, cols, sums);
         }
     }
 }
 
-/// `Q` queries with all rows, `R` of them at a time.
+/// `Q` queries with all rows.
 #[target_feature(enable = "avx2")]
-fn tiles<const R: usize, const Q: usize>(
-    queries: &[i8],
-    rows: &[u8],
-    cols: usize,
-    sums: &mut [i32],
-) {
+fn tiles<const Q: usize>(queries: &[i8], rows: &[u8], cols: usize, sums: &mut [i32]) {
     let count = rows.len() / cols;
     let queries: [&[i8]; Q] = std::array::from_fn(|q| &queries[q * cols..][..cols]);
-    let mut first = 0;
-    while first < count {
-        let rows = &rows[first * cols..];
-        let mut put = |row: usize, products: [i32; Q]| {
-            for q in 0..Q {
-                sums[q * count + first + row] = products[q];
-            }
-        };
-        if count - first >= R {
-            let tile = tile::<R, Q>(queries, rows, cols);
-            for (row, products) in tile.into_iter().enumerate() {
-                put(row, products);
-            }
-            first += R;
-        } else {
-            let [products] = tile::<1, Q>(queries, rows, cols);
-            put(0, products);
-            first += 1;
+    let row = |row: usize| &rows[row * cols..][..cols];
+    let mut put = |row: usize, products: [i32; Q]| {
+        for q in 0..Q {
+            sums[q * count + row] = products[q];
         }
+    };
+    let stream = count / ROWS;
+    for first in 0..stream {
+        let tile = tile::<ROWS, Q>(queries, std::array::from_fn(|r| row(first + r * stream)));
+        for (r, products) in tile.into_iter().enumerate() {
+            put(first + r * stream, products);
+        }
+    }
+    for last in ROWS * stream..count {
+        let [products] = tile::<1, Q>(queries, [row(last)]);
+        put(last, products);
     }
 }
 
-/// The products of the first `R` rows with `Q` queries.
+/// The products of `R` rows with `Q` queries, all of one length.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn tile<const R: usize, const Q: usize>(
-    queries: [&[i8]; Q],
-    rows: &[u8],
-    cols: usize,
-) -> [[i32; Q]; R] {
-    let rows: [&[u8]; R] = std::array::from_fn(|r| &rows[r * cols..][..cols]);
+fn tile<const R: usize, const Q: usize>(queries: [&[i8]; Q], rows: [&[u8]; R]) -> [[i32; Q]; R] {
+    let cols = rows[0].len();
+    let rows: [&[u8]; R] = rows.map(|row| &row[..cols]);
     let queries: [&[i8]; Q] = queries.map(|query| &query[..cols]);
     let mut sums = [[_mm256_setzero_si256(); Q]; R];
     let whole = cols / 16 * 16;
@@ -81,13 +67,8 @@ fn tile<const R: usize, const Q: usize>(
         // SAFETY: every row and query has `cols` bytes, of which 16 are left.
         let q = queries.map(|query| unsafe { widened(query.as_ptr().add(at).cast()) });
         for (row, sums) in rows.iter().zip(&mut sums) {
-            let start = row.as_ptr();
-            if at % 64 == 0 {
-                // Fetching from an address that is not readable does nothing.
-                _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(at + R * AHEAD).cast());
-            }
             // SAFETY: as above.
-            let r = unsafe { widened(start.add(at)) };
+            let r = unsafe { widened(row.as_ptr().add(at)) };
             for (sum, q) in sums.iter_mut().zip(q) {
                 *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(r, q));
             }
