@@ -73,16 +73,24 @@ pub fn read_bandwidth(cpu: &Cpu, bytes: usize) -> f64 {
     size_of_val(buffer.as_slice()) as f64 / seconds
 }
 
-/// Enough sums at once that the loads are what takes the time.
+/// As many streams as bring what memory gives, from front to back each, and enough sums at once that the loads
+/// are what takes the time.
 fn sum(words: &[u64]) -> u64 {
-    let mut sums = [0_u64; 32];
-    let (chunks, rest) = words.as_chunks::<32>();
-    for chunk in chunks {
-        for (sum, word) in sums.iter_mut().zip(chunk) {
-            *sum = sum.wrapping_add(*word);
+    const STREAMS: usize = 4;
+    const LINE: usize = 8;
+    let stream = words.len() / (STREAMS * LINE);
+    let (lines, _) = words.as_chunks::<LINE>();
+    let rest = &words[stream * STREAMS * LINE..];
+    let mut sums = [[0_u64; LINE]; STREAMS];
+    for at in 0..stream {
+        for (index, sums) in sums.iter_mut().enumerate() {
+            for (sum, word) in sums.iter_mut().zip(&lines[index * stream + at]) {
+                *sum = sum.wrapping_add(*word);
+            }
         }
     }
     sums.iter()
+        .flatten()
         .chain(rest)
         .fold(0, |all, &sum| all.wrapping_add(sum))
 }
@@ -98,7 +106,7 @@ fn best_of(run: impl Fn()) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Products, peak, read_bandwidth, spin};
+    use super::{Products, peak, read_bandwidth, spin, sum};
     use crate::{Cpu, Path, amx};
 
     #[test]
@@ -116,6 +124,14 @@ mod tests {
                 assert!(peak > 1e6 && peak.is_finite(), "{path}: {peak}");
             }
             assert!(read_bandwidth(&cpu, 1 << 20) > 1e6);
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_all_of_it_once() {
+        for len in [0, 7, 31, 32, 33, 100, 4096] {
+            let words: Vec<u64> = (0..len).map(|word| word * word).collect();
+            assert_eq!(sum(&words), words.iter().sum::<u64>(), "{len} words");
         }
     }
 }
