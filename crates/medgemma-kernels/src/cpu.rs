@@ -54,12 +54,16 @@ impl Path {
         Self::ALL.into_iter().filter(|path| path.is_available())
     }
 
-    /// Those of [`Path::available`] that a long test goes through. On AArch64, plain Rust is not among them:
-    /// emulated, it takes several times as long as vectors do, and it is the code that the same test runs
-    /// on x86-64.
+    /// Those of [`Path::available`] that tests go through: all, or the ones that `MEDGEMMA_TEST_PATHS` names, with
+    /// commas. An emulated processor takes long, and the code of other paths runs elsewhere.
     #[cfg(test)]
     pub(crate) fn tested() -> impl Iterator<Item = Self> {
-        Self::available().filter(|&path| !cfg!(target_arch = "aarch64") || path != Self::Scalar)
+        let only = std::env::var("MEDGEMMA_TEST_PATHS").ok();
+        let only = only.map(|names| {
+            let path = |name: &str| name.parse().unwrap_or_else(|error| panic!("{error}"));
+            names.split(',').map(path).collect::<Vec<Self>>()
+        });
+        Self::available().filter(move |path| only.as_ref().is_none_or(|only| only.contains(path)))
     }
 
     /// The name that [`FromStr`] reads: `scalar`, `neon`, `avx2`, `avx512`, `amx`.

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn two_units_in_the_last_place_over_the_whole_range() {
-        for path in Path::available() {
+        for path in Path::tested() {
             // Steps that hit no pattern of the rounding; 3 million values between −104 and 88.7.
             let mut x = -104.0_f64;
             while x < 88.72 {
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn ends_of_the_range() {
-        for path in Path::available() {
+        for path in Path::tested() {
             let Some(zero) = exp(path, f32::NEG_INFINITY) else {
                 continue;
             };

@@ -257,7 +257,7 @@ impl Case {
         // Numerators in bf16 are off by 2⁻⁸ of themselves, and before by the error of rough powers. Those
         // in fixed point may be off by 0.6 %, a sum of many of them by less.
         let off = 2f64.powi(-8) + 2f64.powi(-18);
-        for path in Path::available() {
+        for path in Path::tested() {
             let got = self.run(path, &operands, Stored::F32);
             let error = distance(&got, &expected, 0.0);
             assert!(error <= exact, "{path}, f32: off by {error}: {self:?}");

@@ -36,7 +36,7 @@ proptest! {
         // At an address that is no multiple of anything.
         let mut shifted = vec![0; shift];
         shifted.extend_from_slice(&rows);
-        for path in Path::available() {
+        for path in Path::tested() {
             let mut sums = vec![7; expected.len()];
             dot_i8(path, &queries, &shifted[shift..], cols, &mut sums);
             let sums: Vec<i64> = sums.into_iter().map(i64::from).collect();
@@ -51,7 +51,7 @@ fn the_longest_rows_of_the_largest_numbers_do_not_overflow() {
     for (q, r) in [(i8::MIN, i8::MIN), (i8::MIN, i8::MAX), (i8::MAX, i8::MIN)] {
         let (queries, rows) = (vec![q; cols], vec![r.cast_unsigned(); cols * 5]);
         let expected = i64::from(q) * i64::from(r) * cols as i64;
-        for path in Path::available() {
+        for path in Path::tested() {
             let mut sums = [0; 5];
             dot_i8(path, &queries, &rows, cols, &mut sums);
             assert!(
@@ -110,7 +110,7 @@ proptest! {
         }
         let mut shifted = vec![0; shift];
         shifted.extend_from_slice(&rows);
-        for path in Path::available() {
+        for path in Path::tested() {
             let mut sums = vec![7; expected.len()];
             dot_u4(path, &queries, &shifted[shift..], cols, &mut sums);
             let sums: Vec<i64> = sums.into_iter().map(i64::from).collect();
@@ -125,7 +125,7 @@ fn the_longest_rows_of_four_bits_do_not_overflow() {
     for q in [i8::MIN, i8::MAX] {
         let (queries, rows) = (vec![q; cols], vec![0xFF; cols / 2 * 3]);
         let expected = i64::from(q) * 15 * cols as i64;
-        for path in Path::available() {
+        for path in Path::tested() {
             let mut sums = [0; 3];
             dot_u4(path, &queries, &rows, cols, &mut sums);
             assert!(

@@ -91,7 +91,7 @@ fn check(format: Format, m: usize, rows: usize, cols: usize, seed: u64, with_bia
     let offset = (seed % 7) as usize;
     let bytes = bytes(format, &w, offset);
     let weight = Matrix::new(format, rows, cols, &bytes[offset..]);
-    for path in Path::available() {
+    for path in Path::tested() {
         let mut first: Option<Vec<f32>> = None;
         let threads = match path {
             // What emulation is slowest with, and the threads have it alike on every processor.
@@ -141,7 +141,7 @@ proptest! {
         let turned: Vec<f32> = (0..rows * cols).map(|i| w[i % rows * cols + i / rows]).collect();
         let expected = expected(&rounded(format, &x, true), &rounded(format, &w, false), m, None);
         let bytes = bytes(format, &turned, 0);
-        for path in Path::available() {
+        for path in Path::tested() {
             let mut out = vec![f32::NAN; m * rows];
             let weight = Matrix::new(format, cols, rows, &bytes);
             project(&Cpu::new(2, path), &x, weight, &mut out);
@@ -187,7 +187,7 @@ fn many_tokens_add_up_in_the_order_of_the_columns() {
             products.fold(0.0_f32, |sum, (&x, &w)| w.mul_add(x, sum))
         };
         let expected: Vec<f32> = (0..m * rows).map(|i| sum(i / rows, i % rows)).collect();
-        for path in Path::available() {
+        for path in Path::tested() {
             let pairs = format == Format::Bf16 && path >= Path::Avx512;
             if path == Path::Scalar || pairs {
                 continue;
@@ -208,7 +208,7 @@ fn bf16_activations_are_rounded_to_nearest_even() {
     ];
     let weights = bytes(Format::Bf16, &[1.0, 0.0, 0.0, 1.0], 0);
     let weight = Matrix::new(Format::Bf16, 2, 2, &weights);
-    for path in Path::available() {
+    for path in Path::tested() {
         for m in [1, 4, 9, 40] {
             let mut out = vec![0.0; 2 * m];
             linear(&Cpu::new(1, path), &x.repeat(m), weight, None, &mut out);
@@ -227,7 +227,7 @@ fn f32_and_f16_keep_all_bits_of_the_activations() {
     for format in [Format::F32, Format::F16] {
         let weights = bytes(format, &[1.0], 0);
         let weight = Matrix::new(format, 1, 1, &weights);
-        for path in Path::available() {
+        for path in Path::tested() {
             for m in [1, 40] {
                 let mut out = vec![0.0; m];
                 linear(&Cpu::new(1, path), &x.repeat(m), weight, None, &mut out);
@@ -247,7 +247,7 @@ fn what_is_no_number_stays_in_its_row_and_token() {
         w[12 * cols] = f32::NAN;
         let bytes = bytes(format, &w, 1);
         let weight = Matrix::new(format, rows, cols, &bytes[1..]);
-        for path in Path::available() {
+        for path in Path::tested() {
             for m in [1, 3, 17, 33] {
                 let mut x = vec![1.0; m * cols];
                 x[(m - 1) * cols + 1] = f32::NEG_INFINITY;
@@ -275,7 +275,7 @@ fn rounding_and_padding_keep_what_is_no_number() {
     for format in FLOATS {
         let bytes = bytes(format, &vec![1.0; rows * cols], 0);
         let weight = Matrix::new(format, rows, cols, &bytes);
-        for (path, m) in Path::available().flat_map(|path| [1, 3, 17, 33].map(|m| (path, m))) {
+        for (path, m) in Path::tested().flat_map(|path| [1, 3, 17, 33].map(|m| (path, m))) {
             // In a whole vector, and beside padding.
             for (value, col) in values.into_iter().flat_map(|x| [(x, 1), (x, cols - 1)]) {
                 let mut x = vec![1.0; m * cols];
@@ -329,7 +329,7 @@ fn the_kernels_for_many_tokens_take_blocks_as_bf16() {
             crate::blocks::dequantize(format, &bytes, &mut w);
             let expected = expected(&x_rounded, &rounded(Format::Bf16, &w, false), m, None);
             let weight = Matrix::new(format, rows, cols, &bytes);
-            for path in Path::available() {
+            for path in Path::tested() {
                 let cpu = Cpu::new(2, path);
                 let mut out = vec![f32::NAN; m * rows];
                 if many::has(path, format) {
@@ -354,7 +354,7 @@ fn blocks_come_out_right_with_any_number_of_tokens() {
         let mut w = vec![0.0; rows * cols];
         crate::blocks::dequantize(format, &bytes, &mut w);
         let weight = Matrix::new(format, rows, cols, &bytes);
-        for (path, m) in Path::available().flat_map(|path| [1, 8, 9, 40].map(|m| (path, m))) {
+        for (path, m) in Path::tested().flat_map(|path| [1, 8, 9, 40].map(|m| (path, m))) {
             let x = numbers(2, m * cols);
             let mut out = vec![f32::NAN; m * rows];
             linear(&Cpu::new(2, path), &x, weight, None, &mut out);
@@ -395,7 +395,7 @@ fn groups_and_steps_of_the_tile_unit_are_padded_with_zeros() {
 
 #[test]
 fn no_tokens_no_rows_and_no_columns() {
-    for path in Path::available() {
+    for path in Path::tested() {
         let cpu = Cpu::new(2, path);
         linear(
             &cpu,
@@ -455,7 +455,7 @@ fn a_bias_of_another_length_is_refused() {
 #[test]
 fn layers_with_one_input_have_as_many_columns() {
     let weights = [4, 6].map(|cols| bytes(Format::Bf16, &vec![1.0; 3 * cols], 0));
-    for path in Path::available() {
+    for path in Path::tested() {
         let layers = [0, 1].map(|at| {
             let weight = Matrix::new(Format::Bf16, 3, [4, 6][at], &weights[at]);
             (weight, None)
@@ -479,7 +479,7 @@ fn layers_with_one_input_have_as_many_columns() {
 #[test]
 fn layers_without_rows_are_checked_as_well() {
     let weight = bytes(Format::Bf16, &[1.0; 3 * 64], 0);
-    for path in Path::available() {
+    for path in Path::tested() {
         let layers = [3, 0].map(|rows| {
             (
                 Matrix::new(Format::Bf16, rows, 64, &weight[..rows * 128]),
@@ -500,7 +500,7 @@ fn layers_without_rows_are_checked_as_well() {
 
 #[test]
 fn without_weights_there_is_no_mlp() {
-    for path in Path::available() {
+    for path in Path::tested() {
         for m in [1, 1000] {
             assert!(!crate::has_mlp(&Cpu::new(1, path), m, &[]), "{path}");
         }

@@ -18,7 +18,7 @@ fn what_is_no_number_stays_in_its_row() {
         bytes[3 * row..][..2].copy_from_slice(&half::f16::INFINITY.to_le_bytes());
         let weight = Matrix::new(format, rows, cols, &bytes);
         let x = activations(2 * cols, 7);
-        for path in Path::available() {
+        for path in Path::tested() {
             let mut out = vec![0.0; 2 * rows];
             linear_many(&Cpu::new(1, path), &x, weight, None, &mut out);
             for (index, sum) in out.iter().enumerate() {
@@ -39,7 +39,7 @@ fn what_is_no_number_shows() {
             for places in [&[700][..], &[700, 680]] {
                 let mut x = activations(1024, 4);
                 places.iter().for_each(|&place| x[place] = bad);
-                for path in Path::available() {
+                for path in Path::tested() {
                     let mut out = [0.0; 6];
                     linear_many(&Cpu::new(1, path), &x, weight, None, &mut out);
                     assert!(
@@ -55,7 +55,7 @@ fn what_is_no_number_shows() {
         }
         for tiny in [f32::MIN_POSITIVE / 8.0, 1e-37, 0.0] {
             let x = [tiny; 512];
-            for path in Path::available() {
+            for path in Path::tested() {
                 let mut out = [f32::NAN; 3];
                 linear_many(&Cpu::new(1, path), &x, weight, None, &mut out);
                 assert!(
@@ -80,7 +80,7 @@ fn what_is_no_number_shows_among_many() {
         let mut x = activations(21 * cols, 4);
         x[(bad + 1) * cols - 20] = f32::NAN;
         x[5 * cols..6 * cols].fill(5e-36);
-        for path in Path::available() {
+        for path in Path::tested() {
             let mut out = [0.0; 147];
             linear_many(&Cpu::new(2, path), &x, weight, None, &mut out);
             for (token, out) in out.chunks(7).enumerate() {
@@ -118,7 +118,7 @@ fn what_is_no_number_stays_in_its_row_of_weights() {
             let weight = Matrix::new(format, rows, cols, &bytes);
             for m in 1..=9 {
                 let x = activations(m * cols, 6);
-                for path in Path::available() {
+                for path in Path::tested() {
                     let mut out = vec![0.0; m * rows];
                     linear_many(&Cpu::new(1, path), &x, weight, None, &mut out);
                     for (index, y) in out.iter().enumerate() {

@@ -328,7 +328,7 @@ proptest! {
             let w = bytes(&numbers(seed + rows, rows * cols));
             (rows, w, numbers(seed, rows))
         });
-        for path in Path::available() {
+        for path in Path::tested() {
             let cpu = Cpu::new(2, path);
             let format = if blocks { Format::Q8_0 } else { Format::Bf16 };
             let views = layers.each_ref().map(|(rows, w, bias)| {
