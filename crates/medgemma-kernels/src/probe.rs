@@ -56,8 +56,8 @@ fn peak(cpu: &Cpu, products: Products, turns: usize) -> f64 {
     (operations * turns * pieces) as f64 / seconds
 }
 
-/// Bytes per second that all threads together read from a buffer of `bytes` bytes, one after the
-/// other. A buffer much larger than the caches measures memory, a smaller one a cache.
+/// Bytes per second that all threads together read from a buffer of `bytes` bytes, each thread in four places
+/// at once. A buffer much larger than the caches measures memory, a smaller one a cache.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a measurement")]
 pub fn read_bandwidth(cpu: &Cpu, bytes: usize) -> f64 {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn any_processor_does_some_millions_a_second() {
-        for path in Path::available() {
+        for path in Path::tested() {
             let cpu = Cpu::new(1, path);
             for products in [Products::F32, Products::Bf16, Products::Int8] {
                 if path == Path::Amx && amx::is_emulated() {

@@ -73,7 +73,7 @@ pub fn dot_i8(path: Path, queries: &[i8], rows: &[u8], cols: usize, sums: &mut [
 /// low four bits, and column `cols / 2 + j` in its high ones. A row of an odd number of columns gets one
 /// more, and its query a 0 there.
 ///
-/// As [`dot_i8`], it wants blocks of rows, and fetches ahead what follows `rows`.
+/// As [`dot_i8`], it wants blocks of rows, and on x86-64 fetches ahead what follows `rows`.
 ///
 /// - `queries`: `[m, cols]`
 /// - `rows`: `[n, cols / 2]`, at any alignment

@@ -18,7 +18,7 @@ pub(crate) fn numbers(seed: u64, len: usize, scale: f32) -> Vec<f32> {
     (0..len).map(|_| next() * scale).collect()
 }
 
-/// Runs `kernel` on every path of this processor with one to three threads, asks that the threads
+/// Runs `kernel` on every tested path with one to three threads, asks that the threads
 /// make no difference, and that no number is further from `expected` than its tolerance.
 pub(crate) fn check(expected: &[f64], tolerance: &[f64], kernel: impl Fn(&Cpu, &mut [f32])) {
     for path in Path::tested() {
@@ -44,7 +44,7 @@ pub(crate) fn check(expected: &[f64], tolerance: &[f64], kernel: impl Fn(&Cpu, &
     }
 }
 
-/// What `kernel` makes of one row on every path, with one thread.
+/// What `kernel` makes of one row on every tested path, with one thread.
 pub(crate) fn on_every_path(len: usize, kernel: impl Fn(&Cpu, &mut [f32])) -> Vec<Vec<f32>> {
     let run = |path| {
         let mut out = vec![-7.0; len];
