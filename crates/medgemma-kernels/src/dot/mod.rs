@@ -29,7 +29,8 @@ pub const DOT_I8_MAX_COLS: usize = 1 << 16;
 /// `sums[q · n + r] = Σ queries[q][c] · rows[r][c]`. Exact for all 8-bit integers.
 ///
 /// A caller with many rows cuts them into blocks, and reads each block's sums while they are in the
-/// cache. On x86-64 the memory that follows `rows` may be fetched ahead, whatever lies there.
+/// cache. With AVX2 the four quarters of such a block are read side by side. On x86-64 the memory that
+/// follows `rows` may be fetched ahead, whatever lies there.
 ///
 /// - `queries`: `[m, cols]`
 /// - `rows`: `[n, cols]`, each byte an integer in two's complement, at any alignment: a mapped file
