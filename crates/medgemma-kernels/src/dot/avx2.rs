@@ -6,8 +6,8 @@ use core::arch::x86_64::*;
 use super::scalar::products;
 
 /// Rows that share each load of the queries. They lie far apart, so that each is a stream of its own that the
-/// processor fetches ahead: out of memory four streams took 0.8 to 0.9 of the time of one, and neighbours, which four
-/// rows side by side are, one and a half times as long as these streams.
+/// processor fetches ahead: out of memory four streams took 0.8 to 0.9 of the time of one, and four rows side
+/// by side one and a half times as long as these streams.
 const ROWS: usize = 4;
 /// Queries that share each load of a row; more would not leave registers for the sums.
 const QUERIES: usize = 2;
