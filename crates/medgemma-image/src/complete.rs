@@ -54,8 +54,10 @@ pub(crate) fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
     (&header[..4] == b"IHDR").then(|| (number(4), number(8)))
 }
 
-/// Walks the segments of a JPEG up to `EOI`, through the entropy-coded data of every scan.
+/// Walks the segments of a JPEG up to `EOI`, through the entropy-coded data of every scan, and refuses more scans than a
+/// picture has.
 pub(crate) fn jpeg(bytes: &[u8], origin: &Origin) -> Result<()> {
+    const SOF2: u8 = 0xC2;
     const SOI: u8 = 0xD8;
     const EOI: u8 = 0xD9;
     const SOS: u8 = 0xDA;
@@ -65,13 +67,13 @@ pub(crate) fn jpeg(bytes: &[u8], origin: &Origin) -> Result<()> {
         expected,
         at,
     };
-    let mut at = 0;
+    let (mut at, mut scans, mut progressive) = (0, 0, false);
     loop {
         let Some((marker, after)) = next_marker(bytes, at) else {
             return Err(truncated("the end marker `EOI`", bytes.len()));
         };
         match marker {
-            EOI => return Ok(()),
+            EOI => return check_scans(bytes, scans, progressive, origin),
             // TEM and RSTn stand alone, as does the start of the image.
             SOI | 0x01 | 0xD0..=0xD7 => at = after,
             _ => {
@@ -82,12 +84,53 @@ pub(crate) fn jpeg(bytes: &[u8], origin: &Origin) -> Result<()> {
                 if at > bytes.len() {
                     return Err(truncated("the rest of a segment", after));
                 }
+                progressive |= marker == SOF2;
                 if marker == SOS {
+                    scans += 1;
                     at = end_of_scan(bytes, at);
                 }
             }
         }
     }
+}
+
+/// Most scans of a picture that is not progressive: each holds one of its components or more, whole (T.81, 4.10), and no
+/// decoder here reads more than four.
+const MOST_SCANS: usize = 4;
+
+/// Most scans of a progressive picture. libjpeg's own script (`jpeg_simple_progression`) makes 10 of one in colour;
+/// `zune-jpeg` keeps to this limit too, for progressive pictures alone.
+const MOST_PROGRESSIVE_SCANS: usize = 100;
+
+/// Each scan costs the decoder a row of blocks or all of them, however few bytes it has.
+fn check_scans(bytes: &[u8], walked: usize, progressive: bool, origin: &Origin) -> Result<()> {
+    let refused = |found: usize, most: usize| Error::Corrupt {
+        origin: origin.clone(),
+        format: "JPEG",
+        source: format!("{found} scans, where such a picture has {most} or fewer").into(),
+    };
+    let most = match progressive {
+        true => MOST_PROGRESSIVE_SCANS,
+        false => MOST_SCANS,
+    };
+    if walked > most {
+        return Err(refused(walked, most));
+    }
+    // What is no segment to the walk above may be one to the decoder. Pictures behind the first one, as some cameras write
+    // them, are few.
+    let anywhere = scan_headers(bytes);
+    if anywhere > MOST_PROGRESSIVE_SCANS {
+        return Err(refused(anywhere, MOST_PROGRESSIVE_SCANS));
+    }
+    Ok(())
+}
+
+/// Headers of scans wherever they stand: their length tells the number of components again (T.81, B.2.3).
+fn scan_headers(bytes: &[u8]) -> usize {
+    let headers = bytes.windows(5).filter(|bytes| {
+        matches!(bytes, &[0xFF, 0xDA, 0, length, count @ 1..=4] if *length == 6 + 2 * count)
+    });
+    headers.count()
 }
 
 /// The next marker at or after `at`, and the position behind it. Bytes that belong to no marker are passed over,

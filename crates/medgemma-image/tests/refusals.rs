@@ -246,6 +246,48 @@ fn metadata_that_never_become_whole_cost_nothing() {
     assert!(Image::decode(&file, &Limits::default()).unwrap() == plain);
 }
 
+/// The header of the last scan, which the decoder takes for one more wherever it is put.
+fn scan_header(jpeg: &[u8]) -> &[u8] {
+    let at = jpeg.windows(2).rposition(|m| m == [0xFF, 0xDA]).unwrap();
+    &jpeg[at..at + 2 + usize::from(jpeg[at + 3])]
+}
+
+/// At each scan of a few bytes the decoder goes through a row of blocks or more.
+#[test]
+fn more_scans_than_a_picture_has_are_refused() {
+    for (name, has, most) in [("jpeg_full.jpg", 1, 4), ("jpeg_progressive.jpg", 10, 100)] {
+        let jpeg = read(name);
+        let (picture, end) = jpeg.split_at(jpeg.len() - 2);
+        assert_eq!(end, [0xFF, 0xD9]);
+        let of = |scans: usize| [picture, &scan_header(&jpeg).repeat(scans - has), end].concat();
+        assert!(Image::decode(&of(most), &Limits::default()).is_ok());
+        let error = Image::decode(&of(most + 1), &Limits::default()).unwrap_err();
+        let cause = error.source().unwrap().to_string();
+        let (found, most) = (
+            format!("{} scans", most + 1),
+            format!("has {most} or fewer"),
+        );
+        assert!(cause.contains(&found) && cause.contains(&most), "{cause}");
+    }
+}
+
+#[test]
+fn scans_that_the_walk_does_not_see_are_counted() {
+    let jpeg = read("jpeg_full.jpg");
+    let picture = [&jpeg[..jpeg.len() - 2], &scan_header(&jpeg).repeat(100)].concat();
+    // To the walk a comment up to the end marker; to the decoder a segment of an application, four bytes long.
+    let length = u16::try_from(picture.len()).unwrap();
+    let hides = [b"\xFF\0\xE5\0\x06\xFF\xFE", &length.to_be_bytes()[..]].concat();
+    let file = [
+        &with_segments(&picture, &hides)[..],
+        &jpeg[jpeg.len() - 2..],
+    ]
+    .concat();
+    let error = Image::decode(&file, &Limits::default()).unwrap_err();
+    let cause = error.source().unwrap().to_string();
+    assert!(cause.contains("101 scans"), "{cause}");
+}
+
 #[test]
 fn other_formats_are_named() {
     let found = |bytes: &[u8]| match Image::decode(bytes, &Limits::default()).unwrap_err() {
