@@ -1,7 +1,8 @@
 //! How much a medical file may ask for before it is refused. Lengths and dimensions are checked as they are read and
 //! before memory is reserved for what they announce, so that a header that lies costs nothing.
 
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::error::{Error, Origin, Result};
@@ -131,7 +132,7 @@ impl Limits {
 
     /// The whole file, unless it is larger than allowed.
     pub(crate) fn read_file(&self, path: &Path) -> Result<Vec<u8>> {
-        let file = std::fs::File::open(path).map_err(Error::io(path, "be opened"))?;
+        let file = open_file(path)?;
         let mut bytes = Vec::new();
         let origin = Origin::File(path.to_owned());
         if let Ok(metadata) = file.metadata() {
@@ -143,6 +144,19 @@ impl Limits {
         self.check_file(&origin, bytes.len() as u64)?;
         Ok(bytes)
     }
+}
+
+/// Opens a file, and nothing else: a pipe that nobody writes to would be waited for without end.
+pub(crate) fn open_file(path: &Path) -> Result<File> {
+    let metadata = std::fs::metadata(path).map_err(Error::io(path, "be opened"))?;
+    if !metadata.is_file() {
+        let other = io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "expected a file, found a folder, a pipe or a device",
+        );
+        return Err(Error::io(path, "be opened")(other));
+    }
+    File::open(path).map_err(Error::io(path, "be opened"))
 }
 
 fn check(origin: &Origin, what: &'static str, limit: u64, found: u64) -> Result<()> {

@@ -16,7 +16,6 @@ mod tile;
 mod tiles;
 
 use std::fmt;
-use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +28,7 @@ use self::source::Source;
 use self::tiff::TiffSlide;
 use self::tiles::Tiles;
 use crate::error::{Error, Result};
+use crate::limits::open_file;
 
 /// One resolution of a slide, cut into tiles of one size; those at the right and lower edge may reach over it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -169,7 +169,7 @@ impl Slide {
         if path.is_dir() {
             return Self::open_folder(path, limits);
         }
-        let file = File::open(path).map_err(Error::io(path, "open"))?;
+        let file = open_file(path)?;
         Self::read(BufReader::new(file), path, limits)
     }
 
@@ -270,8 +270,8 @@ impl Slide {
     /// tiles that it touches are read. What the file stores no tile for is white, as glass is.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a rectangle that is empty or leaves the level, [`Error::Slide`] for one of more pixels
-    /// than [`SlideLimits::max_region_pixels`], and for damaged tiles.
+    /// [`Error::Argument`] for a rectangle that is empty, leaves the level, or has more pixels than
+    /// [`SlideLimits::max_region_pixels`]; [`Error::Slide`] for damaged tiles.
     pub fn region(
         &mut self,
         level: usize,
@@ -359,7 +359,7 @@ impl Slide {
 }
 
 fn opened(path: &Path) -> Result<(Source, PathBuf)> {
-    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    let file = open_file(path)?;
     Ok((
         source(Box::new(BufReader::new(file)), path)?,
         path.to_owned(),

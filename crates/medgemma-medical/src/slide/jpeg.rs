@@ -8,6 +8,10 @@ use zune_jpeg::JpegDecoder;
 
 use crate::dicom::check_jpeg_length;
 
+/// Most scans of a tile, where libjpeg's own script for a progressive picture in colour makes 10. `zune-jpeg` keeps to it
+/// for progressive pictures alone.
+const MOST_SCANS: usize = 100;
+
 pub(super) struct Decoded {
     pub(super) width: usize,
     pub(super) height: usize,
@@ -27,6 +31,9 @@ pub(super) fn decode(
         .map_err(|_| "its JPEG is broken, or announces more than its bytes can hold")?;
     if has_extended_xmp(&file) {
         return Err("its JPEG has extended XMP, which no tile has; convert the slide again");
+    }
+    if scans(&file) > MOST_SCANS {
+        return Err("its JPEG has more than 100 scans; convert the slide again");
     }
     // A header that claims more than the directory does is refused before anything is reserved for it.
     let options = DecoderOptions::default()
@@ -60,6 +67,15 @@ fn has_extended_xmp(file: &[u8]) -> bool {
     const SIGNATURE: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
     let mut parts = file.windows(SIGNATURE.len());
     parts.any(|part| part[0] == SIGNATURE[0] && part == SIGNATURE)
+}
+
+/// Headers of scans, wherever the decoder would look for them: each costs it a row of blocks, however short the scan is.
+fn scans(file: &[u8]) -> usize {
+    let headers = file.windows(5).filter(|bytes| {
+        // T.81, B.2.3: the length tells the number of components again.
+        matches!(bytes, &[0xff, 0xda, 0, length, count @ 1..=4] if *length == 6 + 2 * count)
+    });
+    headers.count()
 }
 
 /// The tile behind the shared tables: without their end marker, and without its own begin marker.
@@ -120,6 +136,41 @@ mod tests {
             );
             assert!(begun.elapsed().as_secs() < 5);
         }
+    }
+
+    #[test]
+    fn more_scans_than_a_tile_has_are_refused() {
+        let tables = [b"\xff\xdb\0\x43\0".as_slice(), &[1; 64]].concat();
+        let codes = [0, 0x10].map(|class| {
+            let code = [b"\xff\xc4\0\x14".as_slice(), &[class, 1], &[0; 16]];
+            code.concat()
+        });
+        // Three components of 8 × 8 pixels, a scan for each.
+        let frame = b"\xff\xc0\0\x11\x08\0\x08\0\x08\x03\x01\x11\0\x02\x11\0\x03\x11\0".as_slice();
+        let scan = |id| [b"\xff\xda\0\x08\x01".as_slice(), &[id, 0, 0, 0x3f, 0]].concat();
+        let body = [&tables, &codes.concat(), frame].concat();
+        let tile = |scans: usize| {
+            let first = [scan(1), vec![0x3f]].concat();
+            let more = scan(2).repeat(scans - 2);
+            let last = [scan(3), vec![0x3f]].concat();
+            let tile = [
+                &[0xff, 0xd8],
+                &body[..],
+                &first,
+                &more,
+                &last,
+                &[0xff, 0xd9],
+            ]
+            .concat();
+            decode(&tile, &[], [8, 8], 3)
+        };
+        assert!(tile(3).is_ok(), "{:?}", tile(3).err());
+        assert!(tile(100).is_ok(), "{:?}", tile(100).err());
+        let refused = tile(101).err();
+        assert!(
+            refused.is_some_and(|why| why.contains("scans")),
+            "{refused:?}"
+        );
     }
 
     #[test]

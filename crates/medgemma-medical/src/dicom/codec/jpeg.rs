@@ -4,18 +4,27 @@
 
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
-use super::jpeg_header::{Component, FrameHeader, SOS, frame_header, segment};
+use super::jpeg_header::{Component, FrameHeader, SOS, frame_header, scans, segment};
 use super::{Decoded, Fault, agree, jpeg_extended};
 use crate::dicom::layout::{Layout, Photometric};
+
+/// Most scans of a picture that is not progressive: each holds one of its components or more, whole (4.10), and no decoder
+/// here reads more than four.
+const MOST_SCANS: usize = 4;
+
+/// Most scans of a progressive picture. libjpeg's own script (`jpeg_simple_progression`) makes 10 of one in colour;
+/// `zune-jpeg` has this limit as well.
+const MOST_PROGRESSIVE_SCANS: usize = 100;
 
 pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
     let found = find(bytes)?;
     check_codes(bytes, &found)?;
+    check_scans(bytes, found.progressive)?;
     let Found {
         frame,
         lossless,
+        progressive,
         jfif,
-        ..
     } = found;
     agree(
         layout,
@@ -26,6 +35,9 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<Decoded, Fault> {
     )?;
     let photometric = colour(&frame, jfif, layout.photometric);
     if frame.precision > 8 && !lossless {
+        if progressive {
+            return Err(Fault::new("a progressive frame of more than 8 bits"));
+        }
         let data = jpeg_extended::decode(bytes, &frame)?;
         return Ok(Decoded {
             data,
@@ -111,6 +123,22 @@ fn check_codes(bytes: &[u8], found: &Found) -> Result<(), Fault> {
         bytes.len(),
         frame.columns,
         frame.rows
+    )))
+}
+
+/// Refuses a stream of more scans than a picture has: at each the decoder goes through the whole frame, however few bytes
+/// the scan has, so that hours would go into some megabytes of them.
+fn check_scans(bytes: &[u8], progressive: bool) -> Result<(), Fault> {
+    let (kind, most) = match progressive {
+        true => ("a progressive", MOST_PROGRESSIVE_SCANS),
+        false => ("a sequential or lossless", MOST_SCANS),
+    };
+    let found = scans(bytes);
+    if found <= most {
+        return Ok(());
+    }
+    Err(Fault::new(format!(
+        "{found} scans, where {kind} picture has {most} or fewer"
     )))
 }
 

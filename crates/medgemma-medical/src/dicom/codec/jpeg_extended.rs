@@ -27,7 +27,16 @@ static BASIS: LazyLock<[[f64; 8]; 8]> = LazyLock::new(|| {
     })
 });
 
+/// Bits of a sample that are not eight: table B.2.
+const PRECISION: u32 = 12;
+
 pub(super) fn decode(bytes: &[u8], frame: &FrameHeader) -> Result<Vec<u32>, Fault> {
+    if frame.precision != PRECISION {
+        return Err(Fault::new(format!(
+            "{} bits, where JPEG that is not lossless has 8 or {PRECISION}",
+            frame.precision
+        )));
+    }
     let [component] = frame.components[..] else {
         return Err(Fault::new("colours of more than 8 bits"));
     };
@@ -92,7 +101,7 @@ impl Scan<'_> {
             }
             let coefficients = self.block(&mut reader, &mut previous)?;
             let (top, left) = (block / across * 8, block % across * 8);
-            let pixels = inverse(&coefficients, frame.precision);
+            let pixels = inverse(&coefficients);
             for (y, row) in pixels.iter().enumerate().take(frame.rows - top) {
                 let width = (frame.columns - left).min(8);
                 let start = (top + y) * frame.columns + left;
@@ -156,7 +165,7 @@ fn signed(reader: &mut BitReader<'_>, size: u32) -> Result<i32, Fault> {
 }
 
 /// A.3.3 and the level shift of A.3.1.
-fn inverse(coefficients: &[f64; 64], precision: u32) -> [[u32; 8]; 8] {
+fn inverse(coefficients: &[f64; 64]) -> [[u32; 8]; 8] {
     let basis = &*BASIS;
     let mut rows = [[0.0; 8]; 8];
     for (v, row) in rows.iter_mut().enumerate() {
@@ -164,7 +173,7 @@ fn inverse(coefficients: &[f64; 64], precision: u32) -> [[u32; 8]; 8] {
             *value = (0..8).map(|u| basis[x][u] * coefficients[v * 8 + u]).sum();
         }
     }
-    let levels = f64::from(1u32 << precision);
+    let levels = f64::from(1u32 << PRECISION);
     std::array::from_fn(|y| {
         std::array::from_fn(|x| {
             let value: f64 = (0..8).map(|v| basis[y][v] * rows[v][x]).sum();

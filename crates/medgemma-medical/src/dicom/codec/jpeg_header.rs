@@ -50,6 +50,20 @@ pub(super) fn segment(bytes: &[u8], mut at: usize) -> Result<Segment<'_>, Fault>
     }
 }
 
+/// Scans up to the end of the picture, or of what can be walked through: a decoder goes no further either.
+pub(super) fn scans(bytes: &[u8]) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while let Ok(found) = segment(bytes, at) {
+        match found.marker {
+            EOI => break,
+            SOS => count += 1,
+            _ => {}
+        }
+        at = found.next;
+    }
+    count
+}
+
 /// A frame header: SOF0 to SOF15, SOF55.
 pub(super) struct FrameHeader {
     pub(super) precision: u32,
