@@ -169,9 +169,7 @@ fn a_volume_takes_no_more_than_allowed() {
         file.resize(file.len() + 1_000_000, 0);
         for (most, allowed) in [(4_000_000, true), (3_999_999, false)] {
             let limits = Limits::default().with_max_volume_bytes(most);
-            let volume = Nifti::read(file.clone(), &limits)
-                .expect("a file")
-                .volume(0);
+            let volume = Nifti::read(file.clone(), &limits).and_then(|file| file.volume(0));
             assert_eq!(volume.is_ok(), allowed, "{most}");
         }
     });

@@ -321,3 +321,19 @@ fn fetched_files_equal_nibabel() {
         }
     }
 }
+
+/// What is not compressed unpacks to nothing: a CT of 512 x 512 x 1100 is larger than what a compressed file may become.
+#[test]
+fn a_plain_file_is_held_to_the_limit_for_volumes_and_not_to_that_for_compressed_ones() {
+    let file = PLAIN.file(&[0; 24]);
+    let limits = Limits::default().with_max_decompressed_bytes(1);
+    let read = |most| Nifti::read(file.clone(), &limits.clone().with_max_volume_bytes(most));
+    // 12 values of 4 bytes.
+    let volume = read(48).and_then(|file| file.volume(0));
+    assert_eq!(volume.expect("a volume").planes.len(), 2);
+    let error = read(47).expect_err("a byte less").to_string();
+    assert!(
+        error.contains("max_volume_bytes is 48, limit 47"),
+        "{error}"
+    );
+}

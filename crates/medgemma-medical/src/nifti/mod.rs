@@ -25,7 +25,6 @@ pub struct Nifti {
     origin: Origin,
     header: Header,
     bytes: Vec<u8>,
-    max_volume_bytes: u64,
 }
 
 impl Nifti {
@@ -63,7 +62,7 @@ impl Nifti {
         limits.check_pixels(&origin, rows as u64, columns as u64)?;
         limits.check_frames(&origin, (planes as u64).saturating_mul(volumes as u64))?;
         let values = (rows * columns) as u64 * planes as u64;
-        limits.check_decompressed(&origin, values.saturating_mul(size_of::<f32>() as u64))?;
+        Limits::check_volume(&origin, limits.max_volume_bytes, values)?;
         let needed = values
             .saturating_mul(volumes as u64)
             .saturating_mul(header.datatype.bytes() as u64);
@@ -95,7 +94,6 @@ impl Nifti {
             origin,
             header,
             bytes,
-            max_volume_bytes: limits.max_volume_bytes,
         })
     }
 
@@ -109,8 +107,7 @@ impl Nifti {
     /// [`Volume::axial`]. The affine is that of `sform`, else of `qform`, else of the spacings alone.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a volume that is not there, [`Error::Limit`] for one larger than the limits that the file
-    /// was opened with.
+    /// [`Error::Argument`] for a volume that is not there.
     pub fn volume(&self, index: usize) -> Result<Volume> {
         if index >= self.volumes() {
             return Err(Error::argument(
@@ -127,8 +124,6 @@ impl Nifti {
             ..
         } = self.header;
         let area = columns * rows;
-        let values = (area as u64).saturating_mul(planes as u64);
-        Limits::check_volume(&self.origin, self.max_volume_bytes, values)?;
         let length_of_plane = area * datatype.bytes();
         let planes = (0..planes)
             .map(|plane| {
