@@ -137,8 +137,20 @@ fn a_volume_of_mr_is_stretched_as_a_whole() {
         panic!("MR");
     };
     assert_eq!((record.minimum, record.maximum), (0.0, 4.0));
-    let nan = [plane(&[1, 1], &[f32::NAN])];
-    assert!(MrRecipe::default().prepare(&nan, None).is_err());
+    for wrong in [f32::NAN, f32::INFINITY] {
+        let slices = [plane(&[1, 1], &[0.0]), plane(&[1, 1], &[wrong])];
+        for refused in [
+            MrRecipe::default().prepare(&slices, None),
+            // Black would be air.
+            CtRecipe::default().prepare(&slices, None),
+        ] {
+            let error = refused.map(drop).unwrap_err().to_string();
+            assert!(
+                error.contains("slices[1]") && error.contains("expected finite values"),
+                "{error}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Computed tomography: three windows of Hounsfield units become red, green and blue.
 //!
-//! Three official answers exist to which windows (T38 of the peers' notes): the notebook's, which is the default, the
+//! Three official answers exist to which windows (trap T38 in `docs/parity.md`): the notebook's, which is the default, the
 //! report's, and what the serving code computes. None of the serving code's other faults is copied: it casts
 //! Hounsfield units back to the stored type, and sorts a series by the x of its position.
 
@@ -171,8 +171,8 @@ impl CtRecipe {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Argument`] for no slices, slices of several shapes, positions that turn back or repeat, or a sampler
-    /// that names slices which are not there; [`Error::Image`] for slices so long that their square is too large.
+    /// [`Error::Argument`] for no slices, slices of several shapes, positions that turn back or repeat, a sampler that
+    /// names slices which are not there, or values that are infinite or no numbers; [`Error::Image`] for slices so long that their square is too large.
     pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
         self.prepared(slices, positions, &[])
     }

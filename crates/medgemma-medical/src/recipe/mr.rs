@@ -10,7 +10,7 @@ use super::record::{MrRecord, Recipe};
 use super::sampler::Sampler;
 use super::volume::{PreparedVolume, choose, positions, square};
 use super::window::to_byte;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::padding;
 use crate::plane::Plane;
 use crate::remark::Remark;
@@ -65,7 +65,7 @@ impl MrRecipe {
     /// knows nothing of, is neither the least nor the greatest value, and black; the record says so. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
     ///
     /// # Errors
-    /// [`Error::Argument`] as for CT, and for values that are infinite or no numbers; [`Error::Image`] as for CT.
+    /// [`Error::Argument`] and [`Error::Image`] as for CT.
     pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
         self.prepared(slices, positions, &[])
     }
@@ -77,7 +77,6 @@ impl MrRecipe {
         remarks: &[Remark],
     ) -> Result<PreparedVolume> {
         let mut order = choose(slices, positions, &self.sampler, remarks)?;
-        check_finite(slices)?;
         let left_out = padding::is_left_out(slices);
         order.remarks.extend(padding::told(slices, left_out));
         let [minimum, maximum] = extremes(slices, left_out);
@@ -112,23 +111,6 @@ impl MrRecipe {
         };
         Ok(PreparedVolume::new(images, Recipe::Mr(record)))
     }
-}
-
-/// Refuses values by which nothing can be stretched, be their slices shown or not.
-fn check_finite(slices: &[Plane]) -> Result<()> {
-    for (index, plane) in slices.iter().enumerate() {
-        for &value in plane.values() {
-            if !value.is_finite() {
-                let argument = format!("slices[{index}]");
-                return Err(Error::argument(
-                    argument,
-                    "finite values",
-                    value.to_string(),
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The least and the greatest value of all slices; of padding too, unless it is left out.

@@ -79,6 +79,7 @@ pub(super) fn choose(
     if let Some(positions) = positions {
         check_order(positions, slices.len())?;
     }
+    check_finite(slices)?;
     Ok(Order {
         slices_given: slices.len(),
         slices_left_out: remarks.iter().map(Remark::dropped).sum(),
@@ -87,6 +88,21 @@ pub(super) fn choose(
         sampler: sampler.name(),
         order_checked: positions.is_some(),
     })
+}
+
+/// Refuses values that have no place between black and white, be their slices shown or not.
+fn check_finite(slices: &[Plane]) -> Result<()> {
+    for (index, plane) in slices.iter().enumerate() {
+        if let Some(value) = plane.values().iter().find(|value| !value.is_finite()) {
+            let argument = format!("slices[{index}]");
+            return Err(Error::argument(
+                argument,
+                "finite values",
+                value.to_string(),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses positions that are not one for each slice, or do not all run the same way. Names of files and even instance
