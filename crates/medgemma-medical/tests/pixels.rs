@@ -7,6 +7,7 @@
 mod support;
 
 use medgemma_medical::{Dicom, Error, Limits, Notice, Photometric, VoiWindow, WindowShape};
+use support::blank;
 use support::writer::{EXPLICIT, Writer};
 
 fn read(writer: &Writer) -> Dicom {
@@ -305,6 +306,38 @@ fn what_is_not_drawn_is_said() {
             .pixels(&[1]),
     );
     assert_eq!(file.notices(), [Notice::OverlaysIgnored(2)]);
+}
+
+/// pydicom 3.0.2 gives them as they are; taken for 8 bits, the middle of 12 was black.
+#[test]
+fn colours_of_more_bits_than_the_file_says_are_refused_and_never_wrapped() {
+    let stream = |bits: u8| {
+        let mut stream = blank::jpeg_2000(4, 4, 3, blank::USUAL);
+        let size = stream.windows(2).position(|marker| marker == [0xFF, 0x51]);
+        let components = size.expect("a size segment") + 40;
+        for component in stream[components..components + 9].chunks_mut(3) {
+            component[0] = bits - 1;
+        }
+        stream
+    };
+    let file = |bits: u16, of_stream: u8| {
+        let syntax = "1.2.840.10008.1.2.4.90";
+        let file = blank::description(16, syntax, [4, 4], 3).us(0x0028, 0x0101, bits);
+        read(&file.fragments(&[&stream(of_stream)]))
+    };
+    for bits in [8, 10] {
+        let twelve = file(bits, 12);
+        assert_eq!(stored(&twelve, 0), [2048; 48]);
+        let error = twelve.rgb(0).expect_err("two answers").to_string();
+        let words = ["(0028,0101) BitsStored", &format!("found {bits}")];
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+    for (bits, of_stream) in [(8, 8), (12, 12), (12, 8), (16, 12)] {
+        assert!(
+            file(bits, of_stream).rgb(0).is_ok(),
+            "{of_stream} in {bits}"
+        );
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(crate) fn rgb8(frame: &Frame, view: &View<'_>, origin: &Origin) -> Result<Ve
     match frame.photometric {
         Photometric::PaletteColor => palette(frame, view, origin),
         Photometric::YbrFull | Photometric::YbrFull422 => {
-            let eight: Vec<u8> = eight_bits(frame);
+            let eight = eight_bits(frame, origin)?;
             Ok(eight
                 .as_chunks()
                 .0
@@ -21,7 +21,7 @@ pub(crate) fn rgb8(frame: &Frame, view: &View<'_>, origin: &Origin) -> Result<Ve
                 .flat_map(|&ybr| from_ybr(ybr))
                 .collect())
         }
-        Photometric::Rgb | Photometric::YbrIct | Photometric::YbrRct => Ok(eight_bits(frame)),
+        Photometric::Rgb | Photometric::YbrIct | Photometric::YbrRct => eight_bits(frame, origin),
         Photometric::Monochrome1 | Photometric::Monochrome2 => Err(Error::file(
             origin,
             name(tags::PHOTOMETRIC_INTERPRETATION),
@@ -32,24 +32,36 @@ pub(crate) fn rgb8(frame: &Frame, view: &View<'_>, origin: &Origin) -> Result<Ve
 }
 
 /// Grey in three equal channels, `MONOCHROME1` turned round; for slides, whose grey has no window.
-pub(crate) fn grey8(frame: &Frame) -> Vec<u8> {
+pub(crate) fn grey8(frame: &Frame, origin: &Origin) -> Result<Vec<u8>> {
     let inverted = frame.photometric == Photometric::Monochrome1;
-    eight_bits(frame)
-        .into_iter()
-        .flat_map(|level| [if inverted { 255 - level } else { level }; 3])
-        .collect()
+    let levels = eight_bits(frame, origin)?.into_iter();
+    let grey = levels.flat_map(|level| [if inverted { 255 - level } else { level }; 3]);
+    Ok(grey.collect())
 }
 
-/// The stored range spread over 0 to 255, halves upwards.
-fn eight_bits(frame: &Frame) -> Vec<u8> {
+/// The stored range spread over 0 to 255. Samples beyond it, of a stream with more bits than the file says, are refused:
+/// which of the two is right cannot be told from the file.
+fn eight_bits(frame: &Frame, origin: &Origin) -> Result<Vec<u8>> {
     let (low, high) = frame.range();
-    if (low, high) == (0.0, 255.0) {
-        #[expect(clippy::cast_possible_truncation, reason = "8 bits by the range")]
-        return frame.data.iter().map(|&sample| sample as u8).collect();
-    }
-    #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
-    let level = |value: i64| level((value as f64 - low) / (high - low));
-    frame.values().map(level).collect()
+    let levels: Option<Vec<u8>> = if (low, high) == (0.0, 255.0) {
+        let samples = frame.data.iter();
+        samples.map(|&sample| u8::try_from(sample).ok()).collect()
+    } else {
+        #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
+        let values = frame.values().map(|value| value as f64);
+        let inside = |value: f64| (low..=high).contains(&value).then_some(value);
+        values
+            .map(|value| Some(level((inside(value)? - low) / (high - low))))
+            .collect()
+    };
+    levels.ok_or_else(|| {
+        Error::file(
+            origin,
+            name(tags::BITS_STORED),
+            "as many bits as the samples of the stream have; write the file again with those",
+            frame.bits.to_string(),
+        )
+    })
 }
 
 /// 0 to 1 becomes 0 to 255, halves to even as numpy rounds.

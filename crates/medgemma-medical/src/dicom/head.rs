@@ -165,7 +165,7 @@ impl FrameDecoder {
         };
         let (width, height) = (frame.columns, frame.rows);
         let samples = if photometric.is_grey() {
-            colour::grey8(&frame)
+            colour::grey8(&frame, origin)?
         } else {
             let nothing = DataSet::default();
             let view = View {

@@ -284,7 +284,8 @@ impl Dicom {
     /// A colour frame, 8 bits: palettes looked up, YBR turned into RGB, wider samples spread over 8 bits.
     ///
     /// # Errors
-    /// As [`frame`](Self::frame), and [`Error::File`] for grey and for palettes that cannot be read.
+    /// As [`frame`](Self::frame), and [`Error::File`] for grey, for palettes that cannot be read, and for samples that Bits
+    /// Stored has too few bits for.
     pub fn rgb(&self, index: usize) -> Result<Image> {
         Ok(self.colours(index)?.image)
     }
