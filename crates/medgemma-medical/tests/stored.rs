@@ -48,6 +48,17 @@ fn a_high_bit_above_the_stored_ones_shifts_in_rle_too() {
     assert_eq!(usual.notices(), []);
 }
 
+/// Some writers leave the end of an item of stated length behind: once at the top level, it hid all that follows.
+#[test]
+fn delimiters_left_over_between_elements_hide_nothing() {
+    for element in [0xE00D_u16, 0xE0DD] {
+        let stray = [&[0xFE, 0xFF], &element.to_le_bytes()[..], &[0; 4]].concat();
+        let file = read(&Writer::grey(1, 2, false).raw(&stray).pixels(&[5, 9]));
+        assert_eq!(stored(&file, 0), [5, 9], "{element:04X}");
+        assert_eq!(file.notices(), [], "{element:04X}");
+    }
+}
+
 #[test]
 fn shared_differences_ask_for_even_columns() {
     let halved = |rows: u16, columns: u16| {

@@ -163,13 +163,14 @@ impl<'a> Cursor<'a> {
                 break;
             }
             match self.tag() {
-                Some(ITEM_END) => {
+                Some(ITEM_END) if depth > 0 => {
                     self.at += 8;
                     break;
                 }
                 // The end of the sequence around an item whose own end is missing: left to the sequence.
                 Some(SEQUENCE_END) if depth > 0 => break,
-                Some(SEQUENCE_END) => {
+                // Left over, with the rest of the file behind it.
+                Some(ITEM_END | SEQUENCE_END) => {
                     self.at += 8;
                     continue;
                 }
