@@ -123,6 +123,7 @@ fn made(photometric: &str, allocated: u16, stored: u16, signed: u16) -> Writer {
         .us(0x0028, 0x0101, stored)
         .us(0x0028, 0x0102, stored - 1)
         .us(0x0028, 0x0103, signed)
+        .text(0x0028, 0x0301, b"CS", "NO")
 }
 
 fn table(writer: Writer) -> Writer {

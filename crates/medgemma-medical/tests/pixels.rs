@@ -34,6 +34,7 @@ fn bits(allocated: u16, bits: u16, high: u16, signed: u16) -> Writer {
         .us(0x0028, 0x0101, bits)
         .us(0x0028, 0x0102, high)
         .us(0x0028, 0x0103, signed)
+        .text(0x0028, 0x0301, b"CS", "NO")
 }
 
 #[test]
@@ -306,6 +307,22 @@ fn what_is_not_drawn_is_said() {
             .pixels(&[1]),
     );
     assert_eq!(file.notices(), [Notice::OverlaysIgnored(2)]);
+}
+
+#[test]
+fn text_that_may_be_burned_in_is_told_unless_the_file_says_no() {
+    for (said, told) in [(None, true), (Some("YES"), true), (Some("NO"), false)] {
+        let picture = blank::description(8, EXPLICIT, [1, 1], 1);
+        let picture = match said {
+            Some(said) => picture.text(0x0028, 0x0301, b"CS", said),
+            None => picture,
+        };
+        let file = read(&picture.element(0x7FE0, 0x0010, b"OB", &[1, 0]));
+        let found = file.notices().contains(&Notice::TextMayBeBurnedIn);
+        assert_eq!(found, told, "{said:?}");
+    }
+    // A report has no picture.
+    assert_eq!(read(&Writer::new(EXPLICIT)).notices(), []);
 }
 
 /// pydicom 3.0.2 gives them as they are; taken for 8 bits, the middle of 12 was black.

@@ -26,6 +26,7 @@ fn twelve_bits(high: u16) -> Writer {
         .us(0x0028, 0x0101, 12)
         .us(0x0028, 0x0102, high)
         .us(0x0028, 0x0103, 1)
+        .text(0x0028, 0x0301, b"CS", "NO")
 }
 
 #[test]
@@ -96,7 +97,8 @@ fn padded(photometric: &str, signed: bool, padding: &[u16], samples: &[u16]) -> 
         .us(0x0028, 0x0011, columns)
         .us(0x0028, 0x0100, 16)
         .us(0x0028, 0x0101, 16)
-        .us(0x0028, 0x0103, u16::from(signed));
+        .us(0x0028, 0x0103, u16::from(signed))
+        .text(0x0028, 0x0301, b"CS", "NO");
     let writer = padding
         .iter()
         .zip(tags)
@@ -217,6 +219,7 @@ fn padding_that_cannot_be_told_from_values_is_a_value_and_said() {
         .us(0x0028, 0x0100, 16)
         .us(0x0028, 0x0101, 12)
         .us(0x0028, 0x0120, 65535)
+        .text(0x0028, 0x0301, b"CS", "NO")
         .pixels(&[65535, 0, 2000]);
     let item = Writer::new(EXPLICIT)
         .element(0x0028, 0x3002, b"US", &[3, 0, 0, 0, 8, 0])
@@ -373,6 +376,7 @@ fn implicit_row(syntax: &str, samples: &[u16]) -> Writer {
     let writer = numbers.iter().fold(writer, |writer, (element, value)| {
         implicit(writer, 0x0028, *element, &value.to_le_bytes())
     });
+    let writer = implicit(writer, 0x0028, 0x0301, b"NO");
     implicit(writer, 0x7FE0, 0x0010, &pixels)
 }
 

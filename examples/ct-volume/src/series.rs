@@ -1,5 +1,6 @@
 //! From a folder or a file to axial planes.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use medgemma_medical::{Dicom, Limits, Nifti, Volume};
 
-/// The volume, turned so that its planes are axial. What was left out or is uneven is said on standard error.
+/// The volume, turned so that its planes are axial. What was ignored, left out or is uneven is said on standard error.
 pub(crate) fn read(source: &Path) -> Result<Volume, Box<dyn Error>> {
     let volume = if source.is_dir() {
         let mut paths: Vec<PathBuf> = fs::read_dir(source)?
@@ -15,7 +16,7 @@ pub(crate) fn read(source: &Path) -> Result<Volume, Box<dyn Error>> {
             .collect::<io::Result<_>>()?;
         paths.retain(|path| path.is_file());
         paths.sort();
-        Volume::from_dicom(&slices(source, &paths)?)?
+        of_dicom(&slices(source, &paths)?)?
     } else if is_nifti(source) {
         let file = Nifti::open(source, &Limits::default())?;
         if file.volumes() > 1 {
@@ -23,7 +24,7 @@ pub(crate) fn read(source: &Path) -> Result<Volume, Box<dyn Error>> {
         }
         file.volume(0)?
     } else {
-        Volume::from_dicom(&[Dicom::open(source, &Limits::default())?])?
+        of_dicom(&[Dicom::open(source, &Limits::default())?])?
     };
     let axial = volume.axial();
     if axial.affine != volume.affine {
@@ -39,6 +40,18 @@ pub(crate) fn read(source: &Path) -> Result<Volume, Box<dyn Error>> {
         ))?;
     }
     Ok(axial)
+}
+
+/// The volume of these files. What is odd about them is said once, and of how many: slices of a series are alike.
+fn of_dicom(files: &[Dicom]) -> Result<Volume, Box<dyn Error>> {
+    let mut told = BTreeMap::new();
+    for odd in files.iter().flat_map(Dicom::notices) {
+        *told.entry(odd.to_string()).or_insert(0) += 1;
+    }
+    for (odd, count) in told {
+        notice(&format!("{odd} ({count} of {} files)", files.len()))?;
+    }
+    Ok(Volume::from_dicom(files)?)
 }
 
 /// Every DICOM file among them; what cannot be read is said and left out.

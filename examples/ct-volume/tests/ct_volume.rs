@@ -90,6 +90,9 @@ fn slices_from_the_feet_up_each_under_its_number() {
         stderr.contains("2 slices of other acquisitions"),
         "{stderr}"
     );
+    // Once, and not for every file.
+    assert_eq!(stderr.matches("burned into the picture").count(), 1);
+    assert!(stderr.contains("(4 of 4 files)"), "{stderr}");
     let montage = ImageReader::open(&out).expect("a file").decode();
     let montage = montage.expect("a PNG").into_rgb8();
     assert_eq!(montage.dimensions(), (4 + 2 * 20, 4 + 32));

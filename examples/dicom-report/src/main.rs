@@ -36,12 +36,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for notice in file.notices() {
         writeln!(err, "notice: {notice}")?;
     }
-    if file.facts().burned_in_annotation != Some(false) {
-        writeln!(
-            err,
-            "notice: the file does not say that no text is burned into the picture; it may name the patient"
-        )?;
-    }
     writeln!(
         io::stdout(),
         "{}",

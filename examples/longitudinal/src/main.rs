@@ -59,13 +59,6 @@ fn prepared(path: &Path) -> Result<PreparedPicture, Box<dyn Error>> {
     for notice in file.notices() {
         writeln!(io::stderr(), "notice: {}: {notice}", path.display())?;
     }
-    if file.facts().burned_in_annotation != Some(false) {
-        writeln!(
-            io::stderr(),
-            "notice: {}: the file does not say that no text is burned into the picture; it may name the patient",
-            path.display()
-        )?;
-    }
     Ok(XrayRecipe::for_frame(&file, 0)?.prepare_frame(&file, 0)?)
 }
 

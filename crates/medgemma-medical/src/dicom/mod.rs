@@ -348,7 +348,7 @@ impl fmt::Debug for Dicom {
     }
 }
 
-/// Notices of what a viewer would draw and this crate does not.
+/// Notices of what a viewer would draw and this crate does not, and of what the picture may be beside one of the patient.
 fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
     let overlays = view.set.elements().iter().filter(|element| {
         let tag = element.tag;
@@ -365,8 +365,12 @@ fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
     if view.element(tags::PRESENTATION_LUT_SEQUENCE).is_some() {
         notices.push(Notice::PresentationLutIgnored);
     }
-    if Facts::read(view, None).for_processing == Some(true) {
+    let facts = Facts::read(view, None);
+    if facts.for_processing == Some(true) {
         notices.push(Notice::ForProcessing);
+    }
+    if facts.burned_in_annotation != Some(false) {
+        notices.push(Notice::TextMayBeBurnedIn);
     }
 }
 

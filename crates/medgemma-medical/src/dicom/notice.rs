@@ -35,6 +35,9 @@ pub enum Notice {
     PixelPaddingKept,
     /// The file says that its values are those of the detector (`FOR PROCESSING`): no picture that a radiologist reads.
     ForProcessing,
+    /// The file does not say that no text is burned into its picture (0028,0301): such text may name the patient, and goes to
+    /// the model with the picture.
+    TextMayBeBurnedIn,
     /// The high bit is not the highest of the stored bits; the values were shifted down: by how many bits.
     HighBitShifted(u32),
     /// A window of no width was left out.
@@ -68,6 +71,9 @@ impl fmt::Display for Notice {
             Self::ForProcessing => {
                 f.write_str("values of the detector, not yet processed for presentation")
             }
+            Self::TextMayBeBurnedIn => f.write_str(
+                "the file does not say that no text is burned into the picture; it may name the patient",
+            ),
             Self::HighBitShifted(bits) => {
                 write!(f, "high bit above stored bits; shifted by {bits}")
             }

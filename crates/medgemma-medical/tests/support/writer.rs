@@ -21,7 +21,7 @@ impl Writer {
         }
     }
 
-    /// A grey picture, signed or not, of 16 bits with all of them stored.
+    /// A grey picture, signed or not, of 16 bits with all of them stored, and no text burned in.
     pub(crate) fn grey(rows: u16, columns: u16, signed: bool) -> Self {
         Self::new(EXPLICIT)
             .us(0x0028, 0x0002, 1)
@@ -32,6 +32,7 @@ impl Writer {
             .us(0x0028, 0x0101, 16)
             .us(0x0028, 0x0102, 15)
             .us(0x0028, 0x0103, u16::from(signed))
+            .text(0x0028, 0x0301, b"CS", "NO")
     }
 
     pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
