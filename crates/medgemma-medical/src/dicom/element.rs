@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use dicom_core::{Tag, VR};
 
+use super::transfer_syntax::TransferSyntax;
+
 /// Bytes of a value that are read as numbers or texts, for every frame anew: attributes that are read so have a few values
 /// of at most 64 bytes. Tables and pixels are read otherwise.
 const LONGEST: usize = 4096;
@@ -67,6 +69,14 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    pub(crate) fn new(bytes: &'a [u8], syntax: TransferSyntax, set: &'a DataSet) -> Self {
+        Self {
+            bytes,
+            big_endian: syntax == TransferSyntax::ExplicitBigEndian,
+            set,
+        }
+    }
+
     /// The element, if it is there.
     pub(crate) fn element(&self, tag: Tag) -> Option<&'a Element> {
         self.set.element(tag)

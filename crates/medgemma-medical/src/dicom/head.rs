@@ -58,11 +58,7 @@ impl Head {
 
     /// The elements.
     pub(crate) fn view(&self) -> View<'_> {
-        View {
-            bytes: &self.bytes,
-            big_endian: self.syntax == TransferSyntax::ExplicitBigEndian,
-            set: &self.set,
-        }
+        View::new(&self.bytes, self.syntax, &self.set)
     }
 
     /// How frames are unpacked: as tiles of slides are, in little-endian bytes of grey or colour.
@@ -168,11 +164,7 @@ impl FrameDecoder {
             colour::grey8(&frame, origin)?
         } else {
             let nothing = DataSet::default();
-            let view = View {
-                bytes: &[],
-                big_endian: false,
-                set: &nothing,
-            };
+            let view = View::new(&[], *syntax, &nothing);
             colour::rgb8(&frame, &view, origin)?
         };
         Ok(Image::from_rgb8(width, height, samples)?)

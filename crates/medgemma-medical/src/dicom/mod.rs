@@ -123,11 +123,7 @@ impl Dicom {
             syntax,
             mut notices,
         } = reader::read(bytes, limits, &origin)?;
-        let view = View {
-            bytes: &bytes,
-            big_endian: syntax == TransferSyntax::ExplicitBigEndian,
-            set: &set,
-        };
+        let view = View::new(&bytes, syntax, &set);
         let layout = Layout::read(&view, syntax, limits, &origin, &mut notices)?;
         let mut groups = Vec::new();
         if let Some(layout) = &layout {
@@ -170,11 +166,7 @@ impl Dicom {
     }
 
     fn view(&self) -> View<'_> {
-        View {
-            bytes: &self.bytes,
-            big_endian: self.syntax == TransferSyntax::ExplicitBigEndian,
-            set: &self.set,
-        }
+        View::new(&self.bytes, self.syntax, &self.set)
     }
 
     /// The functional groups of a frame, its own before those of all frames.

@@ -70,3 +70,32 @@ impl TransferSyntax {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TransferSyntax;
+
+    /// PS3.5, annex A; what PS3.6 calls lossless.
+    #[test]
+    fn what_comes_back_as_it_was_and_what_lies_in_fragments() {
+        for (uid, lossless, encapsulated) in [
+            ("1.2.840.10008.1.2", true, false),
+            ("1.2.840.10008.1.2.1", true, false),
+            ("1.2.840.10008.1.2.1.99", true, false),
+            ("1.2.840.10008.1.2.2", true, false),
+            ("1.2.840.10008.1.2.5", true, true),
+            ("1.2.840.10008.1.2.4.50", false, true),
+            ("1.2.840.10008.1.2.4.51", false, true),
+            ("1.2.840.10008.1.2.4.57", true, true),
+            ("1.2.840.10008.1.2.4.70", true, true),
+            ("1.2.840.10008.1.2.4.80", true, true),
+            ("1.2.840.10008.1.2.4.81", false, true),
+            ("1.2.840.10008.1.2.4.90", true, true),
+            ("1.2.840.10008.1.2.4.91", false, true),
+        ] {
+            let syntax = TransferSyntax::from_uid(uid).expect("one that is read");
+            assert_eq!(syntax.is_lossless(), lossless, "{uid}");
+            assert_eq!(syntax.is_encapsulated(), encapsulated, "{uid}");
+        }
+    }
+}
