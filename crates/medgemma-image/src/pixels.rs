@@ -1,5 +1,5 @@
-//! What the vision tower reads: normalised `f32` samples, one plane a channel. Own design (design.md §1: pixels
-//! cross crates as plain numbers).
+//! What the vision tower reads: normalised `f32` samples, one plane a channel. Own design: pixels cross crates as
+//! plain numbers, so that this crate needs no burn.
 
 use std::fmt;
 

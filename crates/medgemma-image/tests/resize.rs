@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
-
 use medgemma_image::{Error, Image, ImageProcessor, MAX_SIDE, Resizer};
 use proptest::prelude::*;
 
@@ -155,19 +153,6 @@ fn every_resizer_has_one_name_both_ways() {
         assert!(names.iter().all(|name| text.contains(name)), "{text}");
         assert!(matches!(error, Error::ResizerName { found, .. } if found == wrong));
     }
-}
-
-#[test]
-fn a_radiograph_is_resized_quickly() {
-    // Measured: 16 ms in release, 400 ms unoptimised. The bound catches a pass that allocates or divides per pixel.
-    let image = hashed(1955, 1841);
-    let best = (0..3).map(|_| {
-        let start = Instant::now();
-        Resizer::PilBilinear.resize(&image, 896, 896).unwrap();
-        start.elapsed()
-    });
-    let limit = if cfg!(debug_assertions) { 4000 } else { 400 };
-    assert!(best.min().unwrap() < Duration::from_millis(limit));
 }
 
 #[test]
