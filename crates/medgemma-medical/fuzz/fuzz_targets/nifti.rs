@@ -18,7 +18,8 @@ fn read(bytes: Vec<u8>) {
     let limits = Limits::default()
         .with_max_pixels(1 << 16)
         .with_max_frames(256)
-        .with_max_decompressed_bytes(1 << 20);
+        .with_max_decompressed_bytes(1 << 20)
+        .with_max_volume_bytes(1 << 20);
     let Ok(file) = Nifti::read(bytes, &limits) else {
         return;
     };

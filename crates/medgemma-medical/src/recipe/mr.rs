@@ -65,7 +65,7 @@ impl MrRecipe {
     /// knows nothing of, is neither the least nor the greatest value, and black; the record says so. `positions` as in [`CtRecipe::prepare`](crate::CtRecipe::prepare).
     ///
     /// # Errors
-    /// [`Error::Argument`] and [`Error::Image`] as for CT.
+    /// As [`CtRecipe::prepare`](crate::CtRecipe::prepare).
     pub fn prepare(&self, slices: &[Plane], positions: Option<&[f64]>) -> Result<PreparedVolume> {
         self.prepared(slices, positions, &[])
     }
