@@ -1,8 +1,8 @@
 //! Twice the text takes about twice the time, whatever it is made of.
 
 use std::hint::black_box;
-use std::time::Instant;
 
+use cpu_time::ThreadTime;
 use medgemma_answers::{contradictions, lab_report, mentions};
 
 /// Four times the text takes less than twelve times as long.
@@ -10,11 +10,11 @@ use medgemma_answers::{contradictions, lab_report, mentions};
 fn grows_with(what: &str, text: impl Fn(usize) -> String, read: impl Fn(&str)) {
     let time = |bytes: usize| {
         let text = text(bytes);
-        let begun = Instant::now();
+        let begun = ThreadTime::now();
         read(&text);
         begun.elapsed().as_secs_f64()
     };
-    // Others may have the processor meanwhile: once more, where it took long.
+    // What others do with the caches and the core's other thread is in it: once more, where it took long.
     let (short, mut long) = (time(100_000), time(400_000));
     for _ in 0..3 {
         if long < 12.0 * short.max(0.02) {
