@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -11,12 +11,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    /// The operating system refused.
+    #[error("{}: cannot {doing} ({source}); check that the path is right, the disk has space and the folder its permissions", path.display())]
     Io {
         /// The log.
         path: PathBuf,
-        /// Why.
+        /// What was tried.
+        doing: &'static str,
+        /// What the operating system said.
         source: io::Error,
     },
     /// Another process, or another `Audit` of this one, writes to the log.
@@ -41,8 +43,8 @@ pub enum Error {
         /// Those that it has.
         found: u64,
     },
-    /// A line is not the one that was written.
-    #[error("{}: line {line} {wrong}: the log was changed; compare it with a copy", path.display())]
+    /// A line is not the one that was written. A file that is no log has such a line, too.
+    #[error("{}: line {line} {wrong}: the file is no log, or was changed; nothing was written to it: check the path, compare the file with a copy", path.display())]
     Changed {
         /// The log.
         path: PathBuf,
@@ -87,6 +89,17 @@ pub enum Error {
         /// Bytes of a line.
         limit: usize,
     },
+}
+
+impl Error {
+    /// For `map_err`: the system refused `doing` to `path`.
+    pub(crate) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            doing,
+            source,
+        }
+    }
 }
 
 /// What is wrong with a line.

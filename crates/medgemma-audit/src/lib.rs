@@ -23,7 +23,8 @@
 //! # What it holds against
 //! - **A changed byte, a removed, added or moved record**: [`verify`] names the first line that is wrong.
 //! - **A crash at any byte**: a record is handed to the disk (`fsync`) before [`Audit::append`] returns. A
-//!   line that was torn is found by [`verify`], and [`Audit::open`] cuts it off and records that it did.
+//!   line that was torn is found by [`verify`], and [`Audit::open`] cuts it off and records that it did. Only what begins as
+//!   a record does is cut off: a file that is no log is left as it is.
 //! - **Two processes**: the file is locked; the second is told so.
 //! - **A log that is deleted, moved, replaced or cut while it is open**: the next [`Audit::append`] fails, where
 //!   records would go into a file without a name. Exactly on Unix; elsewhere by length and time of creation. The path

@@ -8,6 +8,7 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, Result, Wrong};
 
@@ -20,11 +21,11 @@ const AFTER_HASH: &str = "\"}";
 
 /// A record without its hash.
 #[derive(Serialize)]
-struct Content<'a, T> {
+struct Content<'a> {
     sequence: u64,
     time: &'a str,
     event: &'a str,
-    body: &'a T,
+    body: &'a RawValue,
     previous: &'a str,
 }
 
@@ -44,31 +45,47 @@ struct Links<'a> {
     hash: &'a str,
 }
 
+/// What a record is about, and its content, as JSON already: a caller's `Serialize` may do anything, and must not while
+/// the log is locked.
+pub(crate) struct Body {
+    event: &'static str,
+    json: Box<RawValue>,
+}
+
+impl Body {
+    pub(crate) fn new<T: Serialize>(event: &'static str, body: &T) -> Result<Self> {
+        let json = to_raw_value(body).map_err(|_| refused(event))?;
+        // A body may bring its own text, with line breaks between its tokens: a record is one line, or none can be read
+        // behind it.
+        if json.get().contains('\n') {
+            return Err(refused(event));
+        }
+        Ok(Self { event, json })
+    }
+}
+
+fn refused(event: &'static str) -> Error {
+    Error::Record {
+        event,
+        limit: LONGEST,
+    }
+}
+
 /// A line with its end, and its hash.
-pub(crate) fn encode<T: Serialize>(
+pub(crate) fn encode(
     sequence: u64,
     time: &str,
-    event: &'static str,
-    body: &T,
+    body: &Body,
     previous: &str,
 ) -> Result<(Vec<u8>, String)> {
     let content = Content {
         sequence,
         time,
-        event,
-        body,
+        event: body.event,
+        body: &body.json,
         previous,
     };
-    let refused = || Error::Record {
-        event,
-        limit: LONGEST,
-    };
-    let mut line = serde_json::to_vec(&content).map_err(|_| refused())?;
-    // A body may bring its own text, with line breaks between its tokens: a record is one line, or none can be read
-    // behind it.
-    if line.contains(&b'\n') {
-        return Err(refused());
-    }
+    let mut line = serde_json::to_vec(&content).map_err(|_| refused(body.event))?;
     // The hash takes the place of the brace that ends the object.
     line.pop();
     let hash = blake3::hash(&line).to_string();
@@ -76,9 +93,21 @@ pub(crate) fn encode<T: Serialize>(
         line.extend_from_slice(part.as_bytes());
     }
     if line.len() > LONGEST {
-        return Err(refused());
+        return Err(refused(body.event));
     }
     Ok((line, hash))
+}
+
+/// Whether bytes without the end of a line may be what a crash has left of the record with this number: its beginning,
+/// or room that was never written, which reads as zeros. Anything else is somebody's, and must not be cut off.
+pub(crate) fn may_be_torn(bytes: &[u8], sequence: u64) -> bool {
+    let beginning = format!("{{\"sequence\":{sequence},\"time\":\"");
+    let written = bytes.iter().rposition(|&byte| byte != 0);
+    let written = &bytes[..written.map_or(0, |last| last + 1)];
+    written
+        .iter()
+        .zip(beginning.as_bytes())
+        .all(|(found, expected)| found == expected)
 }
 
 /// The hash of a line without its end, if it is the record with this number that follows `previous`.

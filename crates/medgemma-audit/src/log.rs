@@ -10,11 +10,12 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::line::encode;
+use crate::line::{Body, encode};
 use crate::time::iso;
-use crate::verify::walk;
+use crate::verify::{expect_file, walk};
 
-/// Tells the time of a record.
+/// Tells the time of a record. It is called while the log is locked, so that times are in the order of records: let it
+/// return at once, and never call the log, which would wait for itself.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// How a log is written.
@@ -110,37 +111,34 @@ impl Audit {
         Self::open_with(path, AuditOptions::default())
     }
 
-    /// Opens a log for appending, or begins one. All of it is verified first; a torn last line is cut off.
-    /// That it was opened is recorded, and how much was cut off.
+    /// Opens a log for appending, or begins one. All of it is verified first; a torn last line, which begins as a record
+    /// does, is cut off. That it was opened is recorded, and how much was cut off.
+    ///
+    /// On Unix a log that is begun can be read by its owner only. One that is there keeps its rights.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Changed`] if the log must not be trusted, [`Error::Replaced`] if another file came to
+    /// [`Error::Locked`], [`Error::Changed`] if the file is no log or must not be trusted, and nothing was written then,
+    /// [`Error::Replaced`] if another file came to
     /// its place meanwhile, [`Error::Io`].
     pub fn open_with(path: impl AsRef<Path>, options: AuditOptions) -> Result<Self> {
         let path = path.as_ref();
-        let refused = |source| Error::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(refused)?;
+        expect_file(path)?;
+        let mut file = open(path).map_err(Error::io(path, "open or create the log"))?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => Error::Locked {
                 path: path.to_path_buf(),
             },
-            TryLockError::Error(source) => refused(source),
+            TryLockError::Error(source) => Error::io(path, "lock the log")(source),
         })?;
         let walked = walk(path, &file, &mut |_| {})?;
         if walked.torn.is_some() {
-            file.set_len(walked.bytes).map_err(refused)?;
+            let cut = file.set_len(walked.bytes);
+            cut.map_err(Error::io(path, "cut a torn line off the log"))?;
         }
-        file.seek(SeekFrom::Start(walked.bytes)).map_err(refused)?;
-        sync_folder(path).map_err(refused)?;
+        file.seek(SeekFrom::Start(walked.bytes))
+            .map_err(Error::io(path, "go to the end of the log"))?;
+        sync_folder(path).map_err(Error::io(path, "sync the folder of the log to the disk"))?;
+        let absolute = std::path::absolute(path);
         let body = Opened {
             keyed: options.key.is_some(),
             torn_bytes: walked.torn,
@@ -148,7 +146,7 @@ impl Audit {
         let audit = Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
-                absolute: std::path::absolute(path).map_err(refused)?,
+                absolute: absolute.map_err(Error::io(path, "find the current folder"))?,
                 options,
                 end: Mutex::new(End {
                     file,
@@ -175,11 +173,15 @@ impl Audit {
     /// next call looks again; in a `chroot` the log is not found and counts as gone. The look is exact on Unix only: elsewhere
     /// a file is told from another by its length and when it was made, and a system that does not say when is refused.
     ///
+    /// `body` is made JSON before the log is locked, and may take its time. Under the lock are the clock, the look, the
+    /// write and the wait for the disk: other threads' records wait for these.
+    ///
     /// # Errors
     /// [`Error::Io`], [`Error::Broken`], [`Error::Replaced`] and [`Error::Resized`] for a log that is not as it was left, and
     /// [`Error::Record`] for a body that is no JSON of one line or too long. A look that failed and [`Error::Record`] break
     /// nothing.
     pub fn append<T: Serialize>(&self, event: &'static str, body: &T) -> Result<Receipt> {
+        let body = Body::new(event, body)?;
         // Whoever panicked while it wrote left `broken` set.
         let mut end = self
             .inner
@@ -193,7 +195,7 @@ impl Audit {
         }
         let now = self.inner.options.clock.as_ref();
         let time = iso(now.map_or_else(SystemTime::now, |clock| clock()));
-        let (line, hash) = encode(end.records, &time, event, body, &end.last_hash)?;
+        let (line, hash) = encode(end.records, &time, &body, &end.last_hash)?;
         let looked = self.inner.check(&end);
         // What could not be looked at may be there the next time; a log that is another file, or of another length, is not.
         end.broken = !matches!(looked, Ok(()) | Err(Error::Io { .. }));
@@ -202,10 +204,7 @@ impl Audit {
         let written = end.file.write_all(&line);
         written
             .and_then(|()| end.file.sync_data())
-            .map_err(|source| Error::Io {
-                path: self.inner.path.clone(),
-                source,
-            })?;
+            .map_err(Error::io(&self.inner.path, "write a record to the disk"))?;
         end.broken = false;
         end.bytes += line.len() as u64;
         let sequence = end.records;
@@ -243,18 +242,15 @@ impl Audit {
 impl Inner {
     /// Whether the path still names the open file, and nobody else cut or continued it: locks bind only who asks for them.
     fn check(&self, end: &End) -> Result<()> {
-        let refused = |source| Error::Io {
-            path: self.path.clone(),
-            source,
-        };
-        let open = end.file.metadata().map_err(refused)?;
+        let refused = || Error::io(&self.path, "look whether the log is where it was opened");
+        let open = end.file.metadata().map_err(refused())?;
         let named = match std::fs::metadata(&self.absolute) {
             Ok(named) => Some(named),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(refused()(error)),
         };
         let is_there = named.map_or(Ok(false), |named| is_same(&named, &open));
-        if !is_there.map_err(refused)? {
+        if !is_there.map_err(refused())? {
             return Err(Error::Replaced {
                 path: self.path.clone(),
             });
@@ -268,6 +264,15 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// Opens a log, or makes one that only its owner can read.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Whether both are of one file.
@@ -333,5 +338,27 @@ mod tests {
         assert!(matches!(second, Err(Error::Broken { .. })), "{second:?}");
         let verified = crate::verify(&path).expect("a whole log");
         assert_eq!(verified.records, 1);
+    }
+
+    /// Looks, when it is made JSON, whether the log is locked.
+    struct Looking<'a>(&'a Audit);
+
+    impl Serialize for Looking<'_> {
+        fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+            to.serialize_bool(self.0.inner.end.try_lock().is_err())
+        }
+    }
+
+    #[test]
+    fn a_body_may_call_the_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&path).expect("a log");
+        audit.append("request", &Looking(&audit)).expect("appended");
+        let log = std::fs::read_to_string(&path).expect("a log");
+        assert!(
+            log.contains("\"event\":\"request\",\"body\":false,"),
+            "{log}"
+        );
     }
 }

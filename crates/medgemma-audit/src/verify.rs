@@ -1,11 +1,11 @@
 //! A whole log, line by line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use crate::error::{Error, Result, Wrong};
-use crate::line::{LONGEST, NO_HASH, check};
+use crate::line::{LONGEST, NO_HASH, check, may_be_torn};
 
 /// What a log that holds together has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +34,8 @@ pub fn verify_with_anchor(path: impl AsRef<Path>, anchor: &str) -> Result<Verifi
 }
 
 fn whole(path: &Path, anchor: Option<&str>) -> Result<Verified> {
-    let unread = |source| Error::Io {
-        path: path.to_path_buf(),
-        source,
-    };
-    let file = File::open(path).map_err(unread)?;
+    expect_file(path)?;
+    let file = File::open(path).map_err(Error::io(path, "open the log"))?;
     let mut anchored = anchor.is_none();
     let walked = walk(path, file, &mut |hash| anchored |= Some(hash) == anchor)?;
     if let Some(bytes) = walked.torn {
@@ -58,12 +55,24 @@ fn whole(path: &Path, anchor: Option<&str>) -> Result<Verified> {
     }
 }
 
+/// An error if there is something else than a file: opening or reading a pipe could wait for ever.
+pub(crate) fn expect_file(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let source = io::Error::new(ErrorKind::InvalidInput, "it is no file");
+            Err(Error::io(path, "open the log")(source))
+        }
+        // What cannot be looked at cannot be opened either, and opening says why.
+        _ => Ok(()),
+    }
+}
+
 /// What a log has, up to a torn last line.
 pub(crate) struct Walked {
     pub(crate) verified: Verified,
     /// Bytes of whole lines.
     pub(crate) bytes: u64,
-    /// Bytes of a last line without an end.
+    /// Bytes of a last line without an end, which begins as a record does.
     pub(crate) torn: Option<u64>,
 }
 
@@ -83,10 +92,7 @@ pub(crate) fn walk(path: &Path, file: impl Read, each: &mut dyn FnMut(&str)) -> 
         line.clear();
         let limit = LONGEST as u64 + 1;
         let read = reader.by_ref().take(limit).read_until(b'\n', &mut line);
-        let read = read.map_err(|source| Error::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let read = read.map_err(Error::io(path, "read the log"))?;
         let number = walked.verified.records;
         let changed = |wrong| Error::Changed {
             path: path.to_path_buf(),
@@ -105,6 +111,7 @@ pub(crate) fn walk(path: &Path, file: impl Read, each: &mut dyn FnMut(&str)) -> 
                 walked.bytes += read as u64;
             }
             None if read == 0 => return Ok(walked),
+            None if !may_be_torn(&line, number) => return Err(changed(Wrong::Form)),
             None => {
                 walked.torn = Some(read as u64);
                 return Ok(walked);

@@ -180,10 +180,88 @@ fn a_log_cut_at_any_byte_is_torn_or_lacks_the_anchor_and_can_be_gone_on_with() {
 fn nothing_of_a_long_torn_line_is_left() {
     let (_folder, path, _) = log(1);
     let mut written = fs::read(&path).unwrap();
+    written.extend(b"{\"sequence\":1,\"time\":\"");
     written.extend(vec![b'{'; 5000]);
     fs::write(&path, written).unwrap();
     drop(Audit::open(&path).unwrap());
     assert_eq!(verify(&path).unwrap().records, 2);
+}
+
+/// Room that a disk has given and not written reads as zeros.
+#[test]
+fn zeros_behind_the_last_record_are_cut_off() {
+    let (_folder, path, _) = log(2);
+    let written = fs::read(&path).unwrap();
+    let torn = [&b"\0"[..], &[0; 5000], b"{\"seq\0\0\0"];
+    let longer = b"{\"sequence\":2,\"time\":\"2026-11\0\0";
+    for torn in torn.into_iter().chain([&longer[..]]) {
+        fs::write(&path, [&written, torn].concat()).unwrap();
+        let error = verify(&path).unwrap_err();
+        assert!(matches!(error, Error::Torn { line: 3, .. }), "{error}");
+        drop(Audit::open(&path).unwrap());
+        assert_eq!(verify(&path).unwrap().records, 3);
+        let opened: Value = serde_json::from_str(&lines(&path)[2]).unwrap();
+        assert_eq!(opened["body"]["torn_bytes"], torn.len());
+    }
+}
+
+/// A path that was mistaken for a log's. Much that is on a disk has no line break: a token, JSON of one line.
+#[test]
+fn what_is_no_record_is_no_torn_one_and_is_left_as_it_is() {
+    let (_folder, path, _) = log(2);
+    let log = fs::read(&path).unwrap();
+    let others: [&[u8]; 6] = [
+        b"x",
+        b"{\"token\":\"secret\"}",
+        b"{\"sequence\":7,\"time\":\"2026-11-26T11:30:00.000Z\"",
+        b"\0x",
+        b"{\0\"sequence\"",
+        &[b'x'; 5000],
+    ];
+    for whole in [&[], &*log] {
+        let line = if whole.is_empty() { 1 } else { 3 };
+        for other in others {
+            let before = [whole, other].concat();
+            fs::write(&path, &before).unwrap();
+            assert_eq!(wrong(&path), (line, Wrong::Form), "{before:?}");
+            let error = Audit::open(&path).unwrap_err();
+            assert!(matches!(error, Error::Changed { .. }), "{error}");
+            assert!(error.to_string().contains("check the path"), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), before, "written over");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_that_is_begun_is_its_owners_and_one_that_is_there_keeps_its_rights() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_folder, path, _) = log(1);
+    let rights = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(rights(), 0o600);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    Audit::open(&path).unwrap().append("request", &0).unwrap();
+    assert_eq!(rights(), 0o640);
+}
+
+/// A pipe would be waited for; a device takes what it is given and keeps nothing.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let (folder, path, _) = log(1);
+    for other in [Path::new("/dev/null"), folder.path()] {
+        for error in [
+            verify(other).map(drop).unwrap_err(),
+            Audit::open(other).map(drop).unwrap_err(),
+        ] {
+            let said = format!("{}: cannot open the log (it is no file);", other.display());
+            assert!(error.to_string().starts_with(&said), "{error}");
+        }
+    }
+    let error = verify(path.join("none")).unwrap_err().to_string();
+    for part in ["cannot open the log (", "check that the path is right"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
 }
 
 #[test]
