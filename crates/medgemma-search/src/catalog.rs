@@ -10,7 +10,7 @@ use crate::commit::Commit;
 use crate::error::{Error, RESTORE, Result};
 use crate::files::NamedFile;
 use crate::frame::{self, Fault, Frame, Span};
-use crate::ids::{self, IdTable};
+use crate::ids::IdTable;
 use crate::mask::Mask;
 use crate::metadata::Metadata;
 use crate::record::{self, Record};
@@ -142,7 +142,7 @@ impl Catalog {
         let (map, offsets) = (&self.map, &self.offsets);
         let is =
             |row: u32| record_at(map, offsets, row as usize).is_some_and(|r| r.id == record.id);
-        if let Some(old) = self.ids.put(ids::hash(record.id), row, is) {
+        if let Some(old) = self.ids.put(self.ids.hash(record.id), row, is) {
             self.kill(old as usize);
         }
         self.live.insert(row as usize);
@@ -159,7 +159,7 @@ impl Catalog {
     /// The live row of an id.
     pub(crate) fn find(&self, id: &[u8]) -> Option<usize> {
         let is = |row: u32| self.id(row as usize) == id;
-        let row = self.ids.get(ids::hash(id), is)? as usize;
+        let row = self.ids.get(self.ids.hash(id), is)? as usize;
         self.live.contains(row).then_some(row)
     }
 

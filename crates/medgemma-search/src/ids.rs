@@ -1,6 +1,6 @@
 //! From an id to its row: a table of hashes and rows. The ids themselves stay in the log.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, RandomState};
 
 /// Marks a free place.
 const FREE: u32 = u32::MAX;
@@ -14,9 +14,21 @@ pub(crate) struct IdTable {
     /// Hash and row.
     places: Vec<(u32, u32)>,
     taken: usize,
+    /// Drawn for each table: ids come from whoever made the pictures, who could otherwise choose thousands of one hash,
+    /// and each would be compared with all others.
+    key: RandomState,
 }
 
 impl IdTable {
+    /// The hash of an id, the same while the table lives.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "32 bits of a hash are a hash"
+    )]
+    pub(crate) fn hash(&self, id: &[u8]) -> u32 {
+        self.key.hash_one(id) as u32
+    }
+
     /// Makes room for `ids` in all.
     pub(crate) fn reserve(&mut self, ids: usize) {
         let wanted = (ids * 2).next_power_of_two().max(16);
@@ -67,28 +79,19 @@ impl IdTable {
     }
 }
 
-/// The hash of an id, the same while a process lives.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "32 bits of a hash are a hash"
-)]
-pub(crate) fn hash(id: &[u8]) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish() as u32
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{IdTable, hash};
+    use super::IdTable;
 
     #[test]
     fn ids_are_found_whatever_their_hashes() {
         // All ids share one of three hashes, so that most of the table is one run.
         let ids: Vec<String> = (0..500).map(|id| format!("id {id}")).collect();
         for hashes in [3, u32::MAX] {
-            let of = |id: &str| hash(id.as_bytes()) % hashes;
             let mut table = IdTable::default();
+            let hash = |id: &str| table.hash(id.as_bytes()) % hashes;
+            let all: Vec<u32> = ids.iter().map(|id| hash(id)).collect();
+            let of = |id: &str| all[ids.iter().position(|known| known == id).expect("an id")];
             for (row, id) in (0..).zip(&ids) {
                 assert_eq!(table.get(of(id), |row| ids[row as usize] == *id), None);
                 let old = table.put(of(id), row, |row| ids[row as usize] == *id);
@@ -101,5 +104,14 @@ mod tests {
             assert_eq!(table.put(of("id 7"), 500, |row| row == 7), Some(7));
             assert_eq!(table.get(of("id 7"), |row| row == 500), Some(500));
         }
+    }
+
+    /// Who knew the hashes could choose ids that share one.
+    #[test]
+    fn hashes_are_those_of_one_table() {
+        let (first, second) = (IdTable::default(), IdTable::default());
+        let same = |id: &u32| first.hash(&id.to_le_bytes()) == second.hash(&id.to_le_bytes());
+        assert!((0..100).filter(same).count() < 5);
+        assert_eq!(first.hash(b"id"), first.hash(b"id"));
     }
 }
