@@ -4,7 +4,7 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::metadata::{Stored, StoredMetadata, Value};
 
-/// A condition on metadata. Values of different kinds are never equal and never ordered: a text
+/// A condition on metadata. `Debug` shows names and kinds of values, and no value. Values of different kinds are never equal and never ordered: a text
 /// `"5"` is not the number 5. A name that a vector lacks fulfils only [`Filter::Not`].
 ///
 /// ```

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 pub type Metadata = BTreeMap<String, Value>;
 
 /// A value of [`Metadata`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// Text.
@@ -19,6 +19,17 @@ pub enum Value {
     Number(f64),
     /// Yes or no.
     Bool(bool),
+}
+
+impl fmt::Debug for Value {
+    /// Shows the kind: what the value is may be about a patient.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text",
+            Self::Number(_) => "Number",
+            Self::Bool(_) => "Bool",
+        })
+    }
 }
 
 macro_rules! values_from {
