@@ -114,7 +114,9 @@ impl Commit {
     /// Reads what was last published in `folder`.
     pub(crate) fn read(folder: &Path) -> Result<Slots> {
         let path = folder.join(files::COMMIT);
-        let bytes = std::fs::read(&path);
+        files::expect_file(&path)?;
+        // What lies behind the slots means nothing.
+        let bytes = files::read(&path, (STRIDE + LEN) as u64);
         let bytes = bytes.map_err(|error| files::unopened(&path, RESTORE, error))?;
         let slots = [0, STRIDE].map(|at| bytes.get(at..).and_then(Self::decode));
         let whole = (0..)

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// The BLAKE3 hash of `bytes`, 64 hexadecimal digits: the same file has the same id wherever it lies
 /// and whatever its name, so an ingestion that begins again neither loses nor doubles it.
@@ -19,9 +20,10 @@ pub fn content_id(bytes: &[u8]) -> String {
 /// The [`content_id`] of a file, which is not held in memory.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read.
+/// [`Error::Io`] if it cannot be read, or is no file.
 pub fn content_id_of_file(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
+    files::expect_file(path)?;
     let mut hasher = blake3::Hasher::new();
     let read = std::fs::File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
     read.map_err(Error::io(path, "read the file"))?;

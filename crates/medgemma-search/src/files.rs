@@ -9,8 +9,8 @@
 //! | `commit` | identity, and how far the log is published, in two slots written in turn |
 //! | `lock` | empty; locked while a writer is open |
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -42,16 +42,19 @@ impl NamedFile {
         remedy: &'static str,
     ) -> Result<Self> {
         let path = folder.join(name);
+        expect_file(&path)?;
         let file = OpenOptions::new().read(true).write(write).open(&path);
         let file = file.map_err(|error| unopened(&path, remedy, error))?;
         Ok(Self { path, file })
     }
 
-    /// Makes an empty `name` in `folder`, whatever was there.
+    /// Makes an empty `name` in `folder`, whatever file was there.
     pub(crate) fn create(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
+        expect_file(&path)?;
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(true);
+        private(options, folder);
         let create = || {
             #[cfg(test)]
             note(Step::Create, &path)?;
@@ -123,6 +126,39 @@ impl NamedFile {
     }
 }
 
+/// Rights that a new file of the index in `folder` gets: its owner's only, since it tells of patients' pictures. Where the
+/// owner has let others in, those of the header, so that a file that is made later is not kept from them.
+#[cfg(unix)]
+pub(crate) fn private(options: &mut OpenOptions, folder: &Path) {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let header = std::fs::metadata(folder.join(HEADER));
+    let mode = header.map_or(0o600, |header| header.permissions().mode() & 0o666);
+    options.mode(mode);
+}
+
+/// Elsewhere a file has the rights of its folder.
+#[cfg(not(unix))]
+pub(crate) fn private(_: &mut OpenOptions, _: &Path) {}
+
+/// An error if something else than a file is at `path`: opening or reading a pipe could wait for ever.
+pub(crate) fn expect_file(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+            Err(Error::io(path, "open the file")(source))
+        }
+        // What cannot be looked at cannot be opened either, and opening says why.
+        _ => Ok(()),
+    }
+}
+
+/// Reads the file at `path`, `most` bytes of it at the most.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Why a file that an index has cannot be opened. That it is not there is no refusal of the system.
 pub(crate) fn unopened(path: &Path, remedy: &'static str, error: io::Error) -> Error {
     if error.kind() != io::ErrorKind::NotFound {
@@ -183,7 +219,7 @@ pub(crate) fn expect_free(
     })
 }
 
-/// Makes `folder` and what is missing above it, so that their names last.
+/// Makes `folder` and what is missing above it, so that their names last, and on Unix for their owner only.
 pub(crate) fn create_folder(folder: &Path) -> Result<()> {
     let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
     let made: Vec<&Path> = folder.ancestors().take_while(missing).collect();
@@ -191,7 +227,11 @@ pub(crate) fn create_folder(folder: &Path) -> Result<()> {
         #[cfg(test)]
         made.iter()
             .try_for_each(|made| note(Step::CreateFolder, made))?;
-        std::fs::create_dir_all(folder)
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)
     };
     create().map_err(Error::io(folder, "create the folder"))?;
     made.into_iter()

@@ -12,6 +12,8 @@ use crate::identity::Identity;
 const MAGIC: [u8; 8] = *b"MGSEARCH";
 /// 2 since an index has an identity.
 const VERSION: u32 = 2;
+/// Bytes of the longest header: its fields, and a name of 65535 bytes.
+const LONGEST: u64 = 8 + 4 + Identity::LEN as u64 + 4 + 4 + 65535 + 4;
 /// What to do about a header of another version.
 const OTHER_RELEASE: &str = "another release has made the index: open it with that release, or make it again with this one in another folder; if this release has made it, restore the folder from a copy";
 
@@ -91,7 +93,9 @@ impl Header {
     /// Reads the header.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(files::HEADER);
-        let bytes = match std::fs::read(&path) {
+        files::expect_file(&path)?;
+        // One byte more tells that it is longer: its checksum is then another.
+        let bytes = match files::read(&path, LONGEST + 1) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Error::NoIndex {
                     path: folder.to_owned(),

@@ -20,8 +20,10 @@ impl Lock {
     /// Takes the lock of the index in `folder`, or of one that is to be made there.
     pub(crate) fn take(folder: &Path) -> Result<Self> {
         let path = folder.join(files::LOCK);
+        files::expect_file(&path)?;
         let mut options = File::options();
         options.write(true).create(true).truncate(false);
+        files::private(&mut options, folder);
         kept(&mut options);
         let file = options.open(&path);
         let file = file.map_err(Error::io(&path, "open the file"))?;
@@ -71,7 +73,6 @@ fn is_at(file: &File, path: &Path) -> Result<bool> {
 
 /// Elsewhere the file cannot be deleted while it is open.
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "looking can fail on unix")]
 fn is_at(_: &File, _: &Path) -> Result<bool> {
     Ok(true)
 }

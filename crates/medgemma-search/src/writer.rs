@@ -168,9 +168,10 @@ impl Writer {
     /// # Errors
     /// [`Error::Argument`] names the entry at fault, and nothing was written. [`Error::Unlocked`] if the
     /// file `lock` was deleted meanwhile: nobody keeps another writer out then. [`Error::Outrun`] if another
-    /// writer has published meanwhile, which no lock has kept out. After this, and after [`Error::Io`], every
-    /// further append is [`Error::Failed`]; only opening the index again tells whether the batch
-    /// is there. It is wholly or not at all.
+    /// writer has published meanwhile, which no lock has kept out. After this, and once writing has begun and failed
+    /// ([`Error::Io`]), every further append is [`Error::Failed`]; only opening the index again tells whether the batch
+    /// is there. It is wholly or not at all. Where already the look for another writer failed ([`Error::Io`],
+    /// [`Error::Damaged`], [`Error::Unlocked`]), nothing was written, and the next append looks again.
     pub fn append(&mut self, batch: &Batch) -> Result<Appended> {
         if self.failed {
             return Err(Error::Failed {

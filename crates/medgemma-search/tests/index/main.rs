@@ -1,5 +1,5 @@
 //! The index as its users see it: crashes, damage, searches, filters, duplicates, folders of
-//! pictures, readers beside a writer.
+//! pictures, readers beside a writer, its files.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -10,6 +10,7 @@ mod concurrent;
 mod crash;
 mod damage;
 mod duplicates;
+mod files;
 mod filters;
 mod ingest;
 mod kill;
