@@ -51,14 +51,14 @@ impl Probe {
         classes: &[usize],
         options: &FitOptions,
     ) -> Result<Fitted> {
-        Self::fit_classes_watched(labels, rows, classes, options, go_on)
+        Self::fit_classes_observed(labels, rows, classes, options, go_on)
     }
 
     /// As [`Probe::fit_classes`], telling `watch` after each evaluation how far it is, until that says to stop.
     ///
     /// # Errors
     /// As [`Probe::fit_classes`]; [`Error::Stopped`].
-    pub fn fit_classes_watched<L: AsRef<str>, R: AsRef<[f32]>>(
+    pub fn fit_classes_observed<L: AsRef<str>, R: AsRef<[f32]>>(
         labels: &[L],
         rows: &[R],
         classes: &[usize],
@@ -134,14 +134,14 @@ impl Probe {
         marks: &[M],
         options: &FitOptions,
     ) -> Result<Fitted> {
-        Self::fit_labels_watched(labels, rows, marks, options, go_on)
+        Self::fit_labels_observed(labels, rows, marks, options, go_on)
     }
 
     /// As [`Probe::fit_labels`], telling `watch` after each evaluation how far it is, until that says to stop.
     ///
     /// # Errors
     /// As [`Probe::fit_labels`]; [`Error::Stopped`].
-    pub fn fit_labels_watched<L: AsRef<str>, R: AsRef<[f32]>, M: AsRef<[Option<bool>]>>(
+    pub fn fit_labels_observed<L: AsRef<str>, R: AsRef<[f32]>, M: AsRef<[Option<bool>]>>(
         labels: &[L],
         rows: &[R],
         marks: &[M],
@@ -259,7 +259,6 @@ fn totals(classes: &[usize], weights: &[f64], count: usize) -> Vec<f64> {
 }
 
 /// What a row of each class weighs.
-#[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² classes")]
 fn class_weights(totals: &[f64], weights: &ClassWeights) -> Vec<f64> {
     match weights {
         ClassWeights::Equal => vec![1.0; totals.len()],

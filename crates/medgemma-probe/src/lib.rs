@@ -57,7 +57,7 @@
 //! |---|---|
 //! | one of several classes | [`Probe::fit_classes`] |
 //! | any number of labels, some unknown | [`Probe::fit_labels`] |
-//! | to see how far a fit is, or to stop it | [`Probe::fit_classes_watched`], [`Probe::fit_labels_watched`] |
+//! | to see how far a fit is, or to stop it | [`Probe::fit_classes_observed`], [`Probe::fit_labels_observed`] |
 //! | rare classes to count as much as common ones | [`ClassWeights`] |
 //! | weights that were fitted elsewhere | [`Probe::new`], or the file's form in the crate's README |
 //! | a file | [`Probe::save`], [`Probe::load`], [`Probe::expect_encoder`] |

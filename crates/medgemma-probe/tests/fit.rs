@@ -86,7 +86,7 @@ fn a_fit_can_be_watched_and_stopped() {
                 false => ControlFlow::Continue(()),
             }
         };
-        let fitted = Probe::fit_classes_watched(&labels, &rows, &classes, &options, watch);
+        let fitted = Probe::fit_classes_observed(&labels, &rows, &classes, &options, watch);
         (seen, fitted)
     };
     let plain = Probe::fit_classes(&labels, &rows, &classes, &options).expect("a fit");
@@ -127,7 +127,7 @@ fn a_fit_can_be_watched_and_stopped() {
         counts[fitting.fit] += 1;
         ControlFlow::Continue(())
     };
-    let fitted = Probe::fit_labels_watched(&labels, &rows, &marks, &options, watch);
+    let fitted = Probe::fit_labels_observed(&labels, &rows, &marks, &options, watch);
     assert_eq!(fitted.expect("fits"), plain);
     let each = plain.convergence.iter().map(|fit| fit.evaluations);
     assert_eq!(counts.to_vec(), each.collect::<Vec<_>>());
@@ -135,7 +135,7 @@ fn a_fit_can_be_watched_and_stopped() {
         (2, 3) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    let stopped = Probe::fit_labels_watched(&labels, &rows, &marks, &options, stop);
+    let stopped = Probe::fit_labels_observed(&labels, &rows, &marks, &options, stop);
     let error = stopped.expect_err("stopped");
     assert!(
         matches!(error, Error::Stopped { evaluations: 3 }),

@@ -160,14 +160,14 @@ impl Index {
     /// Every vector is compared with every later one, so the time grows with the square of their
     /// number: a million take a hundred times as long as a hundred thousand. `cpu` is taken until
     /// the end; a search on the same one runs on its own thread alone meanwhile, so give it another
-    /// [`Cpu`]. [`Index::duplicates_watched`] tells how far it is, and can be stopped.
+    /// [`Cpu`]. [`Index::duplicates_observed`] tells how far it is, and can be stopped.
     ///
     /// # Errors
     /// [`Error::Argument`] for a threshold that is not above 0 and at most 1,
     /// [`Error::Damaged`] if the log has changed since it was read or a vector is not of unit length,
     /// [`Error::Io`] if a vector cannot be read.
     pub fn duplicates(&self, cpu: &Cpu, options: &DuplicateOptions) -> Result<Duplicates> {
-        self.duplicates_watched(cpu, options, |_| ControlFlow::Continue(()))
+        self.duplicates_observed(cpu, options, |_| ControlFlow::Continue(()))
     }
 
     /// [`Index::duplicates`], telling `progress` how far it is: after every 128 vectors, which have
@@ -178,7 +178,7 @@ impl Index {
     ///
     /// # Errors
     /// As [`Index::duplicates`].
-    pub fn duplicates_watched(
+    pub fn duplicates_observed(
         &self,
         cpu: &Cpu,
         options: &DuplicateOptions,
@@ -312,7 +312,7 @@ impl Index {
         let (scales, residuals) = (self.catalog().scales(), self.catalog().residuals());
         let mut first = None;
         for (b, &sum) in (begin..).zip(sums) {
-            #[expect(clippy::cast_precision_loss, reason = "`bound` covers the rounding")]
+            // `bound` covers the rounding.
             let coded = sum as f32 * (scales[a] * scales[b]);
             let could = coded + bound(residuals[a], residuals[b]);
             if could < options.threshold || b <= a || !mask.contains(b) {

@@ -87,7 +87,7 @@ fn a_comparison_tells_how_far_it_is_and_can_be_stopped() {
         let whole = index.duplicates(&cpu, &options).expect("compared");
         assert!(!whole.stopped);
         let mut told: Vec<Compared> = Vec::new();
-        let watched = index.duplicates_watched(&cpu, &options, |compared| {
+        let watched = index.duplicates_observed(&cpu, &options, |compared| {
             told.push(compared);
             ControlFlow::Continue(())
         });
@@ -99,7 +99,7 @@ fn a_comparison_tells_how_far_it_is_and_can_be_stopped() {
         assert_eq!((dones.len(), dones.last()), (6, Some(&all)));
         // Nobody is told of anything once the end was asked for.
         let mut calls = 0;
-        let part = index.duplicates_watched(&cpu, &options, |_| {
+        let part = index.duplicates_observed(&cpu, &options, |_| {
             calls += 1;
             ControlFlow::Break(())
         });
@@ -120,7 +120,7 @@ fn a_watcher_that_panics_ends_the_comparison() {
     for cpu in cpus() {
         let mut calls = 0;
         let watched = catch_unwind(AssertUnwindSafe(|| {
-            index.duplicates_watched(&cpu, &options, |_| {
+            index.duplicates_observed(&cpu, &options, |_| {
                 calls += 1;
                 panic!("the watcher's fault");
             })
