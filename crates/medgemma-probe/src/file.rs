@@ -15,7 +15,7 @@
 //! programs: it is the CRC-32 of `probe` as this crate writes it, without spaces.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -177,6 +177,11 @@ fn check_prevalence(shares: &[f64], labels: usize) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
+    // A pipe would be waited for. What cannot be looked at cannot be opened either, and opening says why.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+        return Err(Error::io(path, "open the file")(source));
+    }
     let file = File::open(path).map_err(Error::io(path, "open the file"))?;
     let mut text = Vec::new();
     let read = file.take(LARGEST + 1).read_to_end(&mut text);

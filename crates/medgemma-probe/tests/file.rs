@@ -97,6 +97,17 @@ fn a_file_is_replaced_and_nothing_else_is_left() {
     assert!(error.contains(&source.to_string()), "{error}");
 }
 
+/// A pipe would be waited for; a device stands for it.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_is_not_opened() {
+    for other in ["/dev/null", "/"] {
+        let error = Probe::load(other).expect_err("no file").to_string();
+        let said = format!("{other}: cannot open the file (it is no file);");
+        assert!(error.starts_with(&said), "{error}");
+    }
+}
+
 /// A probe is shared as any other file is: the umask of the process decides who may read it.
 #[test]
 #[cfg(unix)]
