@@ -277,10 +277,6 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Whether both are of one file.
 #[cfg(unix)]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it is not known everywhere, see below"
-)]
 fn is_same(a: &Metadata, b: &Metadata) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
     Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))

@@ -46,10 +46,6 @@ impl Ranks {
     }
 
     /// The area for some of the samples, each as often as it is named; none without both kinds.
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "far fewer than 2²⁶ samples a kind"
-    )]
     pub(crate) fn auc(&self, truth: &[bool], samples: impl Iterator<Item = usize>) -> Option<f64> {
         let mut at_rank = vec![[0_u64; 2]; self.count];
         for sample in samples {

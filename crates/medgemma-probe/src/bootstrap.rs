@@ -205,9 +205,7 @@ impl Drawn {
 /// The value below which a share of sorted values lies, between two of them in proportion: numpy's
 /// default. None of none.
 #[allow(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "a place among at most a million values"
 )]
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {

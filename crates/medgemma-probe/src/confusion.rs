@@ -90,7 +90,6 @@ impl Confusion {
 }
 
 /// a / (a + b)
-#[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² samples")]
 fn share(a: usize, b: usize) -> Option<f64> {
     (a + b > 0).then(|| a as f64 / (a + b) as f64)
 }

@@ -23,7 +23,6 @@ impl Scale {
 
     /// Of these rows, all of one length; there is at least one. The deviation divides by their number,
     /// as scikit-learn's `StandardScaler` does, and is 1 for a feature that is the same in all rows.
-    #[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² rows")]
     pub(crate) fn of(rows: &[&[f32]]) -> Self {
         let count = rows.len() as f64;
         let mut mean = vec![0.0; rows[0].len()];

@@ -40,9 +40,7 @@ pub fn split_by_group<G: Ord>(groups: &[G], test: f64, seed: u64) -> Result<Spli
     }
     shuffled.shuffle(&mut ChaCha12Rng::seed_from_u64(seed));
     #[allow(
-        clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
         reason = "a number of groups times a share"
     )]
     let count = (test * shuffled.len() as f64).round() as usize;

@@ -5,7 +5,6 @@
 
 /// The ends of the interval of `hits` and `misses`, of which there is at least one in all: the shares p
 /// from which the one found is no more than z deviations √(p (1 − p) / n) away.
-#[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² samples")]
 pub(crate) fn wilson(hits: usize, misses: usize, level: f64) -> [f64; 2] {
     let (z, count) = (deviations(level), (hits + misses) as f64);
     let (share, square) = (hits as f64 / count, z * z / count);

@@ -43,7 +43,7 @@ pub(crate) struct Target<'a> {
 impl Target<'_> {
     /// A row's score by its codes.
     pub(crate) fn coded(&self, sum: i32, scale: f32) -> f32 {
-        #[expect(clippy::cast_precision_loss, reason = "`bound` covers the rounding")]
+        // `bound` covers the rounding.
         let sum = sum as f32;
         sum * (scale * self.scaling.scale)
     }
@@ -253,7 +253,6 @@ fn may_miss(most: usize, deviation: f64, coarse: &[f32], scores: &[f32]) -> bool
         return most > 0;
     };
     let off = || coarse.iter().zip(scores).map(|(c, s)| f64::from(s - c));
-    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let count = scores.len() as f64;
     let mean = off().sum::<f64>() / count;
     let seen = (off().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt();

@@ -111,10 +111,7 @@ impl Coarse {
     /// The cosine of a query and a row whose codes have this product with the query's, as far as they tell.
     #[inline]
     pub(crate) fn score(&self, query: &CoarseQuery, row: usize, sum: i32) -> f32 {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "no more than the codes leave out"
-        )]
+        // What is rounded is no more than the codes leave out.
         let sum = sum as f32;
         inner(&query.along, &self.along[row]) + (query.scale * sum + query.constant)
     }

@@ -104,11 +104,7 @@ impl Ranges {
     }
 
     /// From the sums of the numbers that are left, and of their squares.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "rounded to what is used; a few thousand rows"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to what is used")]
     fn set(&mut self, sums: &[[f64; 2]], rows: usize) {
         for [sum, squares] in sums {
             let mean = sum / rows.max(1) as f64;
@@ -202,7 +198,6 @@ impl Ranges {
         let mut sums = vec![0; DIRECTIONS * scales.len()];
         dot_i8(path, &self.directions, eight, self.columns.len(), &mut sums);
         let row = |(row, scale): (usize, &f32)| {
-            #[expect(clippy::cast_precision_loss, reason = "no more than rounding")]
             let product = |j: usize| sums[j * scales.len() + row] as f32;
             std::array::from_fn(|j| product(j) * (scale * self.scales[j]))
         };

@@ -42,7 +42,6 @@ impl Progress {
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         let seconds = self.working.as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
         let embedded = (self.added + self.embedded) as f64;
         (embedded > 0.0 && seconds > 0.0).then(|| embedded / seconds)
     }
@@ -52,7 +51,6 @@ impl Progress {
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let remaining = self.files.saturating_sub(self.done);
-        #[expect(clippy::cast_precision_loss, reason = "an estimate is not exact")]
         let ratio = remaining as f64 / self.worked as f64;
         let seconds = self.working.as_secs_f64() * ratio;
         (self.added + self.embedded > 0)
