@@ -50,6 +50,7 @@ mod unpack_avx512;
 mod wide_avx2;
 
 use crate::cpu::Cpu;
+use crate::linear::checked_tokens;
 use crate::matrix::Matrix;
 
 pub(crate) use few::MOST;
@@ -78,13 +79,7 @@ pub(crate) fn linear_many(
         bias.is_none_or(|bias| bias.len() == rows),
         "one bias for each of {rows} rows"
     );
-    let m = out.len().checked_div(rows).unwrap_or(0);
-    assert!(
-        m * rows == out.len() && (m * cols == x.len() || rows == 0),
-        "{} inputs of {cols} columns give no {} outputs of {rows} rows",
-        x.len(),
-        out.len()
-    );
+    let m = checked_tokens(x, rows, cols, out);
     if m == 0 {
         return;
     }

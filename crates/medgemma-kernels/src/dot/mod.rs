@@ -49,7 +49,7 @@ pub fn dot_i8(path: Path, queries: &[i8], rows: &[u8], cols: usize, sums: &mut [
     assert!(queries.len().is_multiple_of(cols), "whole queries");
     assert!(rows.len().is_multiple_of(cols), "whole rows");
     let shape = [queries.len() / cols, rows.len() / cols];
-    assert_eq!(sums.len(), shape[0] * shape[1], "length of the sums");
+    expect_sums(shape, sums.len());
     if sums.is_empty() {
         return;
     }
@@ -65,6 +65,11 @@ pub fn dot_i8(path: Path, queries: &[i8], rows: &[u8], cols: usize, sums: &mut [
         Path::Neon => unsafe { neon::dot(queries, rows, cols, sums) },
         _ => scalar::dot(queries, rows, cols, sums),
     }
+}
+
+/// Panics unless there are so many sums: `[m, n]`, whose product may be too large to be counted.
+fn expect_sums([m, n]: [usize; 2], sums: usize) {
+    assert_eq!(m.checked_mul(n), Some(sums), "length of the sums");
 }
 
 /// The inner product of every query with every row of 4-bit integers, 0 to 15, on the calling thread:
@@ -92,7 +97,7 @@ pub fn dot_u4(path: Path, queries: &[i8], rows: &[u8], cols: usize, sums: &mut [
     assert!(queries.len().is_multiple_of(cols), "whole queries");
     assert!(rows.len().is_multiple_of(cols / 2), "whole rows");
     let shape = [queries.len() / cols, rows.len() / (cols / 2)];
-    assert_eq!(sums.len(), shape[0] * shape[1], "length of the sums");
+    expect_sums(shape, sums.len());
     if sums.is_empty() {
         return;
     }

@@ -68,6 +68,13 @@ fn sums_of_another_shape_are_refused() {
     dot_i8(Path::Scalar, &[1, 2], &[1, 2, 3, 4], 2, &mut [0; 3]);
 }
 
+/// Wrapped round, they are none. Their vectors would take 8 GiB.
+#[test]
+#[should_panic(expected = "length of the sums")]
+fn more_sums_than_can_be_counted_are_refused() {
+    super::expect_sums([1 << 32; 2], 0);
+}
+
 #[test]
 #[should_panic(expected = "whole rows")]
 fn half_a_row_is_refused() {

@@ -241,10 +241,13 @@ fn in_tiles(path: Path, format: crate::Format) -> bool {
 }
 
 /// The number of rows of `x`; 0 also where they have no outputs.
-fn checked_tokens(x: &[f32], rows: usize, cols: usize, out: &[f32]) -> usize {
+///
+/// # Panics
+/// When the lengths do not fit each other, be it that a product of them is too large to be counted.
+pub(crate) fn checked_tokens(x: &[f32], rows: usize, cols: usize, out: &[f32]) -> usize {
     let m = out.len().checked_div(rows).unwrap_or(0);
     assert!(
-        m * rows == out.len() && (m * cols == x.len() || rows == 0),
+        m * rows == out.len() && (m.checked_mul(cols) == Some(x.len()) || rows == 0),
         "{} inputs of {cols} columns give no {} outputs of {rows} rows",
         x.len(),
         out.len()

@@ -438,6 +438,29 @@ fn inputs_that_do_not_fit_are_refused() {
     );
 }
 
+/// Wrapped round, four rows of so many columns are none.
+#[test]
+#[should_panic(expected = "0 inputs of 4611686018427387904 columns give no 4 outputs of 1 rows")]
+fn more_inputs_than_can_be_counted_are_refused_by_a_gated_mlp() {
+    let (wide, down) = (
+        Matrix::new(Format::Bf16, 0, 1 << 62, &[]),
+        Matrix::new(Format::Bf16, 1, 0, &[]),
+    );
+    let cpu = Cpu::new(1, Path::Scalar);
+    super::gated_mlp(&cpu, &[], wide, wide, down, &mut [0.0; 4]);
+}
+
+#[test]
+#[should_panic(expected = "0 inputs of 4611686018427387904 columns give no 4 outputs of 1 rows")]
+fn more_inputs_than_can_be_counted_are_refused_by_an_mlp() {
+    let (wide, second) = (
+        Matrix::new(Format::Bf16, 0, 1 << 62, &[]),
+        Matrix::new(Format::Bf16, 1, 0, &[]),
+    );
+    let cpu = Cpu::new(1, Path::Scalar);
+    super::mlp(&cpu, &[], (wide, &[]), (second, &[0.0]), &mut [0.0; 4]);
+}
+
 #[test]
 #[should_panic(expected = "one bias for each of 2 rows")]
 fn a_bias_of_another_length_is_refused() {

@@ -45,10 +45,10 @@ const fn cut(threads: usize) -> usize {
 
 /// A fixed number of threads, the caller's own among them.
 ///
-/// Operations of different callers have the threads one at a time, but for those of one piece. A caller who finds the pool taken
-/// does his work alone instead of waiting. In a pool of four threads or more he has the threads for what is left of it once they
-/// are free, before whoever comes later, if the operation has more pieces than the pool threads: one of no more may hand out its work
-/// itself, all of it in the first piece. What is started inside of an operation that has the threads runs alone.
+/// One caller has the threads at a time; an operation of one piece wants none of them. A caller that finds them taken works alone
+/// instead of waiting. In a pool of four threads or more, if its operation has more pieces than the pool has threads, it gets the
+/// threads for what is left as soon as they are free, before callers of as many pieces that came later. An operation of fewer pieces
+/// never queues: its first piece may hand out all the work. Work started from within an operation that has the threads runs alone.
 pub struct Pool {
     shared: Arc<Shared>,
     taken: Mutex<()>,

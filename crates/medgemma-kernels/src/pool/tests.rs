@@ -26,6 +26,12 @@ fn await_count(count: &AtomicUsize, expected: usize) {
     }
 }
 
+/// Waits until all helpers sleep. One that counts as asleep has the lock until it is.
+fn await_sleep(pool: &Pool) {
+    await_count(&pool.shared.sleepers, pool.threads() - 1);
+    drop(pool.shared.lock.lock().expect("the lock"));
+}
+
 #[test]
 fn every_piece_runs_once_whatever_the_threads() {
     for threads in [0, 1, 2, 3, 8] {
@@ -77,7 +83,7 @@ fn threads_begin_apart_and_a_held_up_ones_run_is_taken_over() {
 fn a_pool_that_sleeps_wakes_up() {
     let pool = Pool::new(3);
     for _ in 0..5 {
-        std::thread::sleep(Duration::from_millis(20));
+        await_sleep(&pool);
         let sum = AtomicUsize::new(0);
         pool.run(100, &|piece| {
             sum.fetch_add(piece, Ordering::Relaxed);
@@ -90,14 +96,19 @@ fn a_pool_that_sleeps_wakes_up() {
 fn a_helper_works_too_and_is_waited_for() {
     let pool = Pool::new(2);
     let caller = std::thread::current().id();
-    for pause in [0, 0, 30, 0, 30] {
-        // After the longer one the helper sleeps.
-        std::thread::sleep(Duration::from_millis(pause));
+    for asleep in [false, false, true, false, true] {
+        if asleep {
+            await_sleep(&pool);
+        }
         let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
         pool.run(2, &|_| {
             meet(&begun);
             if std::thread::current().id() != caller {
-                std::thread::sleep(Duration::from_millis(20));
+                // Until the caller has closed the operation and waits.
+                while pool.shared.epoch.load(Ordering::SeqCst) % 2 == 1 {
+                    std::thread::yield_now();
+                }
+                (0..1000).for_each(|_| std::thread::yield_now());
             }
             ended.fetch_add(1, Ordering::SeqCst);
         });

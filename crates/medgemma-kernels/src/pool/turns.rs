@@ -1,11 +1,11 @@
-//! Whose turn it is to have the threads, among callers who work alone meanwhile.
+//! Whose turn it is to have the threads, among callers that work alone meanwhile.
 //!
-//! Nobody waits without working, and whoever comes later lets those before him go first: he has done a piece alone before he
+//! No caller waits without working, and one that comes later lets those before it go first: it has done a piece alone before it
 //! looks again. A caller whose pieces are long holds the threads idle for one of them at most.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Callers who want the threads.
+/// Callers that want the threads.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     waiting: AtomicUsize,
@@ -20,7 +20,7 @@ impl Turns {
 
     /// Waits behind those who do already.
     pub(super) fn wait(&self) -> Waiting<'_> {
-        // Counted first: one who goes in between is taken for one of those ahead, and nobody waits for him.
+        // Counted first: one that goes in between is taken for one of those ahead, and nobody waits for it.
         let gone = self.gone.load(Ordering::SeqCst);
         let ahead = self.waiting.fetch_add(1, Ordering::SeqCst);
         Waiting {
@@ -31,7 +31,7 @@ impl Turns {
     }
 }
 
-/// One who waits, until he has the threads, has done without, or panics.
+/// One that waits, until it has the threads, has done without, or panics.
 pub(super) struct Waiting<'a> {
     turns: &'a Turns,
     /// How many came before.
