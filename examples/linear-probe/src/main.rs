@@ -69,6 +69,7 @@ fn fit(arguments: &Fit) -> Result<(), Box<dyn Error>> {
         check_place(path)?;
     }
     samples.check_files()?;
+    samples.check_contents()?;
     let encoder = load(&arguments.encoder)?;
     let kept = arguments.embeddings.as_deref();
     let mut kept = kept.map(|dir| Kept::open(dir, &encoder)).transpose()?;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
+use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
 
 use medgemma::{Embedding, Image};
 use medgemma_image::Crop;
 use medgemma_probe::split_by_group;
+use medgemma_search::content_id_of_file;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
@@ -136,6 +138,38 @@ impl Samples {
         ))
     }
 
+    /// Refuses files of the same bytes of which one is to be fitted to and one to judge by: an export has pictures twice,
+    /// under two names. Only files of equal length are read.
+    pub(crate) fn check_contents(&self) -> Result<(), String> {
+        let mut lengths: BTreeMap<u64, Vec<&Picture>> = BTreeMap::new();
+        for picture in &self.pictures {
+            if let Ok(file) = fs::metadata(&picture.path) {
+                lengths.entry(file.len()).or_default().push(picture);
+            }
+        }
+        for pictures in lengths.values() {
+            if pictures.iter().all(|p| p.side == pictures[0].side) {
+                continue;
+            }
+            let mut seen: BTreeMap<String, &Picture> = BTreeMap::new();
+            for picture in pictures {
+                // One that cannot be read is told and left out later.
+                let Ok(content) = content_id_of_file(&picture.path) else {
+                    continue;
+                };
+                let first = *seen.entry(content).or_insert(picture);
+                if first.side != picture.side {
+                    return Err(format!(
+                        "column path: expected pictures to judge by that nothing is fitted to, found `{}` and `{}`, which have the same bytes, one to be fitted to and one to judge by; take one of the lines out, or put both on one side (column split) or into one group",
+                        first.path.display(),
+                        picture.path.display()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses pictures that no probe can be fitted to. None to judge by are no fault: whoever has judged a
     /// probe may fit it to all pictures in the end.
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -193,20 +227,14 @@ impl Samples {
     {
         let mut parts = (Part::default(), Part::default());
         let mut left = self.fitted();
-        let mut random = ChaCha12Rng::seed_from_u64(seed);
         for picture in &self.pictures {
             let (part, times) = match picture.side {
                 Side::Train => (&mut parts.0, crops),
                 Side::Test => (&mut parts.1, 1),
             };
-            // This error names its file.
-            let embedded = match Image::open(&picture.path) {
-                Ok(image) => {
-                    let crops = (1..times).map(|_| Some(drawn(&image, &mut random)));
-                    let views: Vec<_> = iter::once(None).chain(crops).collect();
-                    encode(&picture.path, &image, &views)?
-                }
-                Err(error) => Err(error.to_string()),
+            let embedded = match opened(&picture.path, times, seed) {
+                Ok((image, views)) => encode(&picture.path, &image, &views)?,
+                Err(error) => Err(error),
             };
             match embedded {
                 Ok(embedded) => {
@@ -256,6 +284,18 @@ fn sides(records: &[Record], groups: &[usize], seed: u64) -> Result<Vec<Side>, B
         sides[picture] = Side::Test;
     }
     Ok(sides)
+}
+
+/// A picture and the parts of it that are looked at, the first being all of it. They are drawn from the file's bytes and
+/// `seed`: other lines in the file of labels change nothing of a picture that was embedded. An error names the file.
+fn opened(path: &Path, times: u16, seed: u64) -> Result<(Image, Vec<Option<Crop>>), String> {
+    let image = Image::open(path).map_err(|error| error.to_string())?;
+    let content = content_id_of_file(path).map_err(|error| error.to_string())?;
+    let content = u64::from_str_radix(&content[..16], 16).expect("hexadecimal digits");
+    let mut random = ChaCha12Rng::seed_from_u64(content ^ seed);
+    let crops = (1..times).map(|_| Some(drawn(&image, &mut random)));
+    let views = iter::once(None).chain(crops).collect();
+    Ok((image, views))
 }
 
 /// A rectangle within the picture.

@@ -152,6 +152,22 @@ fn what_was_embedded_is_kept() {
     // As they are without being kept, but for the last bit.
     let plain = answer(&["--crops", "3", "--out", path(&probe)]);
     assert_eq!(plain, rest);
+    // A picture more, in front of the others: these are seen as they were.
+    let csv = folder.path().join("one-more.csv");
+    let shipped = fs::read_to_string(format!("{HERE}/pictures.csv")).expect("a file");
+    let (header, lines) = shipped.split_once('\n').expect("lines");
+    let lines = lines.replace("../report/", &format!("{HERE}/../report/"));
+    let lines = format!("{header}\nmore.png,photograph,train,coins\n{lines}");
+    fs::write(&csv, lines).expect("a file");
+    let mut more =
+        fs::read(format!("{HERE}/../report/images/held-out/coins.png")).expect("a picture");
+    // Behind the end of a PNG nobody looks.
+    more.extend(b"more");
+    fs::write(folder.path().join("more.png"), more).expect("written");
+    assert_eq!(
+        fit(&["--csv", path(&csv)]).0,
+        "embeddings: 3 made, 40 kept from before"
+    );
     // Other parts, of the same pictures.
     assert_eq!(
         fit(&["--seed", "1"]).0,
@@ -594,6 +610,26 @@ fn groups_stay_together_and_faults_of_the_file_are_named() {
         let expected = expected.replace("IMAGES", &images);
         assert!(error.contains(&expected), "{expected}: {error}");
     }
+    // One picture under two names, on both sides; on one side it counts twice, as it says.
+    fs::copy(
+        format!("{images}/chest.png"),
+        folder.path().join("copy.png"),
+    )
+    .expect("copied");
+    let lines = |side: &str| {
+        let copy = format!("copy.png,a,{side}");
+        let coins = "IMAGES/held-out/coins.png,b,train";
+        csv(&["path,label,split", "IMAGES/chest.png,a,train", coins, &copy])
+    };
+    let error = refused(&["--csv", path(&lines("test")), "--crops", "1"]);
+    for part in ["images/chest.png` and `", "copy.png`, which have the same"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(
+        !error.contains("NOT MedSigLIP"),
+        "nothing was loaded: {error}"
+    );
+    answer(&["--csv", path(&lines("train")), "--crops", "1"]);
     let error = refused(&["--csv", "/nowhere.csv"]);
     assert!(error.contains("/nowhere.csv"), "{error}");
 }
