@@ -61,7 +61,7 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened or read.
-    #[error("{}: cannot be read ({source}); check that it exists, is readable and is UTF-8", path.display())]
+    #[error("{}: cannot be read ({source}); check that it is a file that exists, is readable and is UTF-8", path.display())]
     Io {
         /// The file.
         path: PathBuf,

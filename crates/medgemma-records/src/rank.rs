@@ -235,6 +235,38 @@ mod tests {
     use super::{Wanted, Weights};
     use crate::Bundle;
 
+    /// Each reason has a decimal place of its own.
+    #[test]
+    fn each_weight_counts_for_its_own_reason() {
+        let weights = Weights::default()
+            .with_patient(1)
+            .with_code(10)
+            .with_word(100)
+            .with_kind(1_000)
+            .with_abnormal(10_000)
+            .with_current(100_000)
+            .with_allergy(1_000_000)
+            .with_recent(10_000_000);
+        let page = r#"{"resourceType": "Bundle", "entry": [
+            {"resource": {"resourceType": "Patient", "id": "p"}},
+            {"resource": {"resourceType": "Observation", "effectiveDateTime": "2026", "code": {"text": "Sodium",
+                "coding": [{"code": "2951-2"}]}, "interpretation": [{"coding": [{"code": "H"}]}]}},
+            {"resource": {"resourceType": "AllergyIntolerance", "code": {"text": "Latex"},
+                "clinicalStatus": {"coding": [{"code": "active"}]}}},
+            {"resource": {"resourceType": "Condition", "code": {"text": "Gout"},
+                "clinicalStatus": {"coding": [{"code": "active"}]}}},
+            {"resource": {"resourceType": "Observation", "effectiveDateTime": "2024", "code": {"text": "Iron"}}}]}"#;
+        let bundle = Bundle::from_json(&[page]).expect("a bundle");
+        let wanted = Wanted::new("Allergies? Sodium?", &["2951-2".to_owned()]);
+        let newest = bundle.records()[1].summary().date.as_ref();
+        let points: Vec<i64> = bundle
+            .records()
+            .iter()
+            .map(|record| wanted.points(record, newest, &weights))
+            .collect();
+        assert_eq!(points, [1, 10_010_110, 11_101_000, 10_100_000, 3_333_333]);
+    }
+
     /// Points of an undated condition of this title and clinical status.
     fn points(question: &str, title: &str, status: &str) -> i64 {
         let json = format!(

@@ -248,6 +248,11 @@ fn text_of(path: &Path, origin: &Origin, limits: &Limits) -> Result<String> {
         path: path.to_owned(),
         source,
     };
+    // A pipe would be waited for.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+        return Err(failed(source));
+    }
     let file = File::open(path).map_err(failed)?;
     let most = u64::try_from(limits.max_bytes)
         .unwrap_or(u64::MAX)

@@ -22,8 +22,9 @@ pub(crate) struct Names<'a> {
     targets: BTreeMap<String, Option<usize>>,
     /// Contained resources by container and id.
     contained: BTreeMap<(usize, &'a str), usize>,
-    /// Of each `Patient/1` that subjects are the URL, if all that have one have the same: one who is named, or came, without
-    /// a server is that one. `None` where they have several: he may be any of them.
+    /// For each `Patient/id` the URL by which subjects name it, if all of them name it by the same. A patient who is
+    /// referred to, or came, without a server is then taken to be that one. `None` where the URLs differ: it could be any of
+    /// them.
     pub(super) servers: BTreeMap<String, Option<String>>,
 }
 
