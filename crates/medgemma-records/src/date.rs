@@ -1,9 +1,14 @@
 //! FHIR's `date`, `dateTime` and `instant`: partial dates, zones, and their order in time.
 
 use std::cmp::Ordering;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 /// A date as FHIR writes it, of a year, a month, a day or a moment, ordered by the moment at which it begins. Two dates
 /// that begin at one moment are equal, however exact they are.
+///
+/// Serialised as [`as_str`](Self::as_str) has it. `Debug` does not show it.
 #[derive(Clone)]
 pub struct Date {
     shown: String,
@@ -47,6 +52,18 @@ impl Date {
     #[must_use]
     pub fn days_since(&self, earlier: &Self) -> i64 {
         (self.begins - earlier.begins).max(0) / 86_400
+    }
+}
+
+impl fmt::Debug for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Date").finish_non_exhaustive()
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::bundle::{Bundle, Record};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -86,7 +88,7 @@ impl ExcerptOptions {
 }
 
 /// Part of a record as a model reads it. `Debug` shows no text.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct Excerpt {
     /// A heading for each kind, a line for each record, newest first, and at the end how many were left out. Empty
@@ -111,7 +113,7 @@ impl fmt::Debug for Excerpt {
 }
 
 /// A record in an excerpt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Shown {
     /// Which.
@@ -123,7 +125,7 @@ pub struct Shown {
 }
 
 /// A record that is not in an excerpt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Omitted {
     /// Which.
@@ -137,7 +139,8 @@ pub struct Omitted {
 }
 
 /// Why a record is not in an excerpt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
     /// There was no room for it.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::bundle::{Bundle, Record};
 use crate::cite;
 use crate::date::Date;
@@ -12,7 +14,7 @@ use crate::json;
 use crate::reference::Reference;
 
 /// Something that a model says of a record, with where it has it from. `Debug` shows no text.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Fact {
     /// What is said, without the citations.
@@ -57,7 +59,7 @@ impl fmt::Display for Fact {
 }
 
 /// Something that a model says of a record without a citation that holds. `Debug` shows no text.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Unsupported {
     /// What is said, without citations.
@@ -75,7 +77,8 @@ impl fmt::Debug for Unsupported {
 }
 
 /// What is wrong with citations.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WhyUnsupported {
     /// There is none.
@@ -87,7 +90,7 @@ pub enum WhyUnsupported {
 }
 
 /// What a model's answer comes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Facts {
     /// What is supported, in the answer's order, each once.

@@ -3,8 +3,10 @@
 
 use std::fmt;
 
-/// A kind of FHIR R4 resource that this crate reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use serde::Serialize;
+
+/// A kind of FHIR R4 resource that this crate reads. Serialised as [`name`](Self::name) has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub enum Kind {
     /// Whom the record is about.

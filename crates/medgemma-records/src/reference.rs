@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use crate::kind::Kind;
 
 /// The name of one record of a bundle, as prompts show it and as facts cite it: `Observation/a1c-7`.
@@ -12,7 +14,8 @@ use crate::kind::Kind;
 /// full stop or hyphen (nobody could tell it from a sentence's), is called by its number among its kind: `Observation/#12`. `#` cannot stand in an id, so the two never meet. A contained resource is called
 /// by both: `MedicationRequest/7#med1`.
 ///
-/// `Debug` shows the kind only, since ids are made from patients' numbers in places.
+/// Serialised as [`as_str`](Self::as_str) has it. `Debug` shows the kind only, since ids are made from patients' numbers in
+/// places.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
     kind: Kind,
@@ -46,6 +49,12 @@ impl Reference {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -624,6 +624,57 @@ fn files_are_read_up_to_their_limit() {
     assert!(matches!(Bundle::read(&[&path]), Err(Error::Io { .. })));
 }
 
+/// It would be waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("page.json");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.expect("mkfifo").success());
+    let error = Bundle::read(&[&path]).expect_err("no file");
+    assert!(
+        matches!(&error, Error::Io { path: found, .. } if *found == path),
+        "{error}"
+    );
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+}
+
+#[test]
+fn texts_are_as_long_as_the_limit_lets_them_be() {
+    let page = page(&[r#"{"resourceType": "Condition", "code": {"text": "Asthma"}}"#]);
+    for (characters, title, cut) in [(6, "Asthma", 0), (4, "Asth … (2 more characters)", 2)] {
+        let limits = Limits::default().with_max_text(characters);
+        let options = ReadOptions::default().with_limits(limits);
+        let bundle = Bundle::from_json_with(&[&page], &options).expect("a bundle");
+        let summary = bundle.records()[0].summary();
+        assert_eq!((summary.title.as_str(), summary.cut), (title, cut));
+    }
+}
+
+/// Words of patients' records, in what has no text by itself: whoever logs it logs none of them.
+#[test]
+fn parts_of_a_record_are_debugged_without_what_they_say() {
+    let bundle = bundle(&[
+        r#"{"resourceType": "Condition", "id": "77", "subject": {"reference": "Patient/99172"}, "onsetDateTime": "1931-07-23",
+            "code": {"text": "Quagmire's disease", "coding": [{"system": "http://loinc.org", "code": "5551-9"}]},
+            "note": [{"text": "Quagmire"}]}"#,
+    ]);
+    let summary = bundle.records()[0].summary();
+    let shown = format!(
+        "{:?} {:?} {:?} {:?}",
+        bundle.manifest(None).expect("a manifest"),
+        summary.codes,
+        summary.details,
+        summary.date
+    );
+    assert_eq!(
+        shown,
+        "Manifest { kinds: [KindEntry { kind: Condition, records: 1, titles: 1, codes: 1 }] } \
+         [Code { system: \"LOINC\", .. }] [Detail { label: \"note\", .. }] Some(Date { .. })"
+    );
+}
+
 #[test]
 fn a_fact_of_several_records_has_the_newest_date_and_each_source_once() {
     let bundle = bundle(&[

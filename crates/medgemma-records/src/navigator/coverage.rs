@@ -24,7 +24,7 @@ impl Coverage {
     }
 
     /// Every record that was not shown, in the order of the pages. `kinds` are those that were to be looked into, if the
-    /// navigation came as far as picking them; `stopped` is whether a bound cut it short.
+    /// navigation came as far as picking them; `stopped` is whether it was cut short.
     pub(crate) fn omitted<'b>(
         &self,
         bundle: &'b Bundle,
@@ -39,7 +39,11 @@ impl Coverage {
         not_shown.map(move |record| {
             let kind = record.kind();
             let none_picked = stopped && kinds.is_empty();
-            let was_asked_for = kinds.contains(&kind) || (none_picked && kind.can_be_picked());
+            let was_asked_for = match kind {
+                // Shown with the answer, if it came to one.
+                Kind::Patient => stopped,
+                _ => kinds.contains(&kind) || (none_picked && kind.can_be_picked()),
+            };
             let passed_over = || self.passed_over.get(record.reference()).copied();
             let reason = bundle
                 .unfit(record, patient)

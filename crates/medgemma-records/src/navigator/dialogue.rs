@@ -23,7 +23,7 @@ pub(crate) struct Dialogue<'a> {
     pub(crate) tokens: usize,
 }
 
-/// An answer that could be read, or that the bounds allow no question.
+/// An answer that could be read, or that there is none since the bounds or the caller allow no question.
 pub(crate) enum Reply<T> {
     Read(T),
     /// The last answer, of which nothing could be made.
@@ -101,8 +101,7 @@ impl<'a> Dialogue<'a> {
             if let Some(stop) = self.bound(stage, prompt_tokens) {
                 // An answer that cannot be asked for again is no reason to say that records were not reached.
                 if stage != Stage::Answer {
-                    self.stopped = Some(stop);
-                    self.trace.push(Step::Stopped(stop));
+                    self.stop(stop);
                 }
                 return Ok(Reply::Stopped);
             }
@@ -129,11 +128,21 @@ impl<'a> Dialogue<'a> {
                 is_cut_off: answer.is_cut_off,
                 was_read: found.is_some(),
             }));
-            if let Some(found) = found {
-                return Ok(Reply::Read(found));
+            if answer.stops {
+                self.stop(Stop::Caller);
+            }
+            match found {
+                Some(found) => return Ok(Reply::Read(found)),
+                None if answer.stops => return Ok(Reply::Stopped),
+                None => {}
             }
         }
         Ok(Reply::Unreadable)
+    }
+
+    fn stop(&mut self, stop: Stop) {
+        self.stopped = Some(stop);
+        self.trace.push(Step::Stopped(stop));
     }
 
     /// Which bound forbids a call. One call, and its tokens, are kept for the answer.

@@ -1,6 +1,7 @@
 //! What there is in a record, without what it says: kinds, numbers, titles with codes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::bundle::{Bundle, Record};
 use crate::error::Result;
@@ -9,14 +10,14 @@ use crate::reference::Reference;
 
 /// The kinds of one patient's record that can be picked, with what they are about. In the order of
 /// [`Kind::ALL`].
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Manifest {
     /// Each kind once.
     pub kinds: Vec<KindEntry>,
 }
 
-/// One kind of a [`Manifest`].
+/// One kind of a [`Manifest`]. `Debug` shows no title and no code, only how many there are.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct KindEntry {
@@ -28,6 +29,17 @@ pub struct KindEntry {
     pub titles: Vec<(String, usize)>,
     /// All of their codes, each once, in order.
     pub codes: BTreeSet<String>,
+}
+
+impl fmt::Debug for KindEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KindEntry")
+            .field("kind", &self.kind)
+            .field("records", &self.records)
+            .field("titles", &self.titles.len())
+            .field("codes", &self.codes.len())
+            .finish()
+    }
 }
 
 impl Bundle {

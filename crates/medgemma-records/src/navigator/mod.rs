@@ -18,6 +18,8 @@ mod trace;
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::bundle::Bundle;
 use crate::error::{AskError, Result};
 use crate::excerpt::Omitted;
@@ -37,6 +39,8 @@ pub struct Answer {
     pub text: String,
     /// Whether it ended because there were no tokens left, and not by itself.
     pub is_cut_off: bool,
+    /// Whether the navigation ends with it: no further call is made, not even for the answer.
+    pub stops: bool,
 }
 
 impl Answer {
@@ -46,6 +50,7 @@ impl Answer {
         Self {
             text: text.into(),
             is_cut_off: false,
+            stops: false,
         }
     }
 
@@ -55,6 +60,18 @@ impl Answer {
         Self {
             text: text.into(),
             is_cut_off: true,
+            stops: false,
+        }
+    }
+
+    /// What there is, perhaps nothing, of one that was broken off, where the caller wants no further call: a deadline has
+    /// passed, a user has gone, a model has failed. [`navigate`] then gives what was found until then.
+    #[must_use]
+    pub fn stopped(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_cut_off: true,
+            stops: true,
         }
     }
 
@@ -72,6 +89,7 @@ impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
             .field("is_cut_off", &self.is_cut_off)
+            .field("stops", &self.stops)
             .finish_non_exhaustive()
     }
 }
@@ -82,7 +100,7 @@ pub trait Ask {
     /// its last token, or in its reasoning, must not be taken for all that there is to say.
     ///
     /// # Errors
-    /// Anything; the navigation ends with it.
+    /// Anything; the navigation ends with it, and what was found is lost. [`Answer::stopped`] ends it and keeps that.
     fn ask(
         &mut self,
         stage: Stage,
@@ -95,18 +113,18 @@ pub trait Ask {
 }
 
 /// What a navigation comes to. `Debug` shows no text.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The model's answer, as it gave it. Empty if it gave none.
+    /// The model's answer, as it gave it. Empty if it gave none, or was not asked for one ([`Stop::Caller`]).
     pub answer: String,
-    /// Whether the answer ended for want of tokens: there would have been more of it.
+    /// Whether the answer ended for want of tokens, or was broken off: there would have been more of it.
     pub answer_is_cut_off: bool,
     /// Records that the answer cites, of those that its prompt named, each once.
     pub cited: Vec<Reference>,
     /// Citations in the answer that its prompt did not name: the model made them up.
     pub unfounded_citations: Vec<String>,
-    /// What the answer was made from.
+    /// What the answer was made from, or would have been.
     pub facts: Vec<Fact>,
     /// Facts for which the answer's prompt had no room.
     pub left_out: Vec<Fact>,
@@ -116,7 +134,7 @@ pub struct Outcome {
     pub omitted: Vec<Omitted>,
     /// Every step, with prompts and answers.
     pub trace: Vec<Step>,
-    /// Which bound cut the navigation short, if any did.
+    /// What cut the navigation short, if anything did.
     pub stopped: Option<Stop>,
     /// How often the model was asked.
     pub calls: usize,

@@ -17,7 +17,7 @@ use super::manifest::Manifest;
 use super::options::NavigatorOptions;
 use super::search::Search;
 use super::stage::Stage;
-use super::trace::Step;
+use super::trace::{Step, Stop};
 use super::{Answer, Ask, Outcome, gaps, parse, prompts};
 
 pub(crate) struct Run<'a> {
@@ -58,7 +58,10 @@ impl<'a> Run<'a> {
                 self.look_into(*kind, &manifest)?;
             }
         }
-        let (answer, left_out) = self.answer(&kinds)?;
+        let (answer, left_out) = match self.dialogue.stopped {
+            Some(Stop::Caller) => (String::new(), Vec::new()),
+            _ => self.answer(&kinds)?,
+        };
         let answer_is_cut_off = self.dialogue.was_cut_off(Stage::Answer);
         let (cited, unfounded_citations) = self.citations(&answer, answer_is_cut_off);
         Ok(Outcome {

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::kind::Kind;
 
 use super::stage::{Stage, StageOptions};
 
 /// One step of a navigation, in order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
     /// The model was asked.
@@ -29,12 +32,13 @@ pub enum Step {
         /// What they were found by.
         by: Match,
     },
-    /// The navigation was cut short, and went on to the answer.
+    /// The navigation was cut short, and went on to the answer, unless it was by the caller.
     Stopped(Stop),
 }
 
 /// What resources were found by, tried in this order until one finds any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Match {
     /// A code that was searched.
@@ -49,18 +53,21 @@ pub enum Match {
     All,
 }
 
-/// Which bound ended a navigation early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What ended a navigation early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stop {
     /// [`max_calls`](crate::NavigatorOptions::max_calls).
     Calls,
     /// [`max_total_tokens`](crate::NavigatorOptions::max_total_tokens).
     Tokens,
+    /// The caller, by [`Answer::stopped`](crate::Answer::stopped).
+    Caller,
 }
 
 /// A question to the model, and what it said. `Debug` shows neither.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct Call {
     /// The stage.
@@ -79,7 +86,7 @@ pub struct Call {
     pub answer: String,
     /// Its tokens.
     pub answer_tokens: usize,
-    /// Whether the answer ended for want of tokens.
+    /// Whether the answer ended for want of tokens, or was broken off.
     pub is_cut_off: bool,
     /// Whether the answer could be read for what it was asked for.
     pub was_read: bool,

@@ -59,7 +59,7 @@ impl fmt::Debug for Summary {
     }
 }
 
-/// A code and the system that it is of.
+/// A code and the system that it is of. `Debug` shows the system only.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Code {
@@ -69,7 +69,7 @@ pub struct Code {
     pub code: String,
 }
 
-/// Something said of a resource.
+/// Something said of a resource. `Debug` shows the label only.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Detail {
@@ -77,6 +77,22 @@ pub struct Detail {
     pub label: &'static str,
     /// What is said.
     pub text: String,
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Code")
+            .field("system", &self.system)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detail")
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether what a record says holds now.

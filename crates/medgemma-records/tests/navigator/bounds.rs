@@ -243,3 +243,86 @@ fn prompts_keep_to_their_tokens_where_lines_are_dear_together() {
     }
     assert!(left_out > 0, "{least}");
 }
+
+/// An obedient model that is stopped in the call of this number, from 0, with `last` of its answer said.
+fn stopped_in(call: usize, last: &'static str) -> Outcome {
+    let mut calls = 0;
+    let mut model = Script::answering(move |stage, prompt| {
+        calls += 1;
+        if calls > call {
+            return Answer::stopped(last);
+        }
+        Answer::whole(match stage {
+            Stage::Kinds => r#"["Observation", "Condition"]"#.to_owned(),
+            Stage::Search => r#"{"codes": []}"#.to_owned(),
+            Stage::Facts => {
+                let line = prompt.lines().find_map(|line| line.strip_prefix('['));
+                let name = line.and_then(|line| line.split_once(']'));
+                format!("- it is so [{}]", name.expect("a record").0)
+            }
+            _ => "So it is.".to_owned(),
+        })
+    });
+    let options = NavigatorOptions::default();
+    let outcome = navigate(&bundle(), "HbA1c?", &mut model, &options).expect("an outcome");
+    assert_eq!(model.asked.len(), outcome.calls);
+    outcome
+}
+
+#[test]
+fn a_caller_who_stops_gets_what_was_found_and_is_asked_no_more() {
+    let whole = stopped_in(usize::MAX, "");
+    // Kinds, and twice search and facts, and the answer.
+    assert_eq!((whole.calls, whole.stopped), (6, None));
+    for (call, facts) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 2)] {
+        let outcome = stopped_in(call, "");
+        assert_eq!((outcome.calls, outcome.facts.len()), (call + 1, facts));
+        assert_eq!(outcome.facts[..], whole.facts[..facts]);
+        assert_eq!(outcome.stopped, Some(Stop::Caller), "{call}");
+        assert_eq!(outcome.answer, "");
+        assert_eq!(outcome.answer_is_cut_off, call == 5);
+        let [.., Step::Asked(last), Step::Stopped(Stop::Caller)] = &outcome.trace[..] else {
+            panic!("{call}: {:?}", outcome.trace)
+        };
+        assert!(last.is_cut_off);
+        // All that the model was not shown was not reached, but for kinds that it had passed over by then.
+        let not_reached = |kind| {
+            let of_kind = outcome.omitted.iter().filter(|it| it.kind == kind);
+            of_kind.map(|it| it.reason).collect::<Vec<_>>()
+        };
+        let of_patient = vec![Reason::NotReached; usize::from(call < 5)];
+        assert_eq!(not_reached(Kind::Patient), of_patient, "{call}");
+        let of_conditions = vec![Reason::NotReached; if call < 5 { 4 } else { 0 }];
+        assert_eq!(not_reached(Kind::Condition), of_conditions, "{call}");
+    }
+}
+
+#[test]
+fn whole_lines_of_an_answer_that_is_broken_off_count() {
+    let said = "- sugar is high [Observation/#1]\n- it was lower [Observation/#2]\n- it wi";
+    let outcome = stopped_in(2, said);
+    let sources: Vec<&str> = outcome
+        .facts
+        .iter()
+        .map(|fact| fact.source.as_str())
+        .collect();
+    assert_eq!(sources, ["Observation/#1", "Observation/#2"]);
+    let omitted = outcome
+        .omitted
+        .iter()
+        .filter(|it| it.reason == Reason::NotReached);
+    // With what the list ended there may have been more of it.
+    assert!(
+        omitted
+            .clone()
+            .any(|it| it.reference.as_str() == "Observation/#2")
+    );
+    assert!(
+        !omitted
+            .clone()
+            .any(|it| it.reference.as_str() == "Observation/#1")
+    );
+    let answered = stopped_in(5, "Sugar is high [Observation/#");
+    assert_eq!(answered.answer, "Sugar is high [Observation/#");
+    assert!(answered.answer_is_cut_off && answered.unfounded_citations.is_empty());
+}

@@ -4,10 +4,11 @@ mod bounds;
 mod missing;
 
 use medgemma_records::{
-    Answer, Ask, AskError, Bundle, Call, Error, Malformed, Match, NavigatorOptions, Omitted,
+    Answer, Ask, AskError, Bundle, Call, Error, Kind, Malformed, Match, NavigatorOptions, Omitted,
     Outcome, ReadOptions, Reason, Stage, StageOptions, Step, Stop, navigate,
 };
 use proptest::prelude::*;
+use serde_json::json;
 
 type Say = dyn FnMut(Stage, &str) -> Answer;
 
@@ -114,6 +115,84 @@ fn an_obedient_model_is_led_to_a_cited_answer() {
             .all(|omitted| reasons.contains(&omitted.reason))
     );
     assert_eq!(outcome.omitted.len() + 2, bundle().records().len());
+}
+
+/// For whoever has to check it, somewhere else: the names of keys and variants are as in the other crates' output.
+#[test]
+fn an_outcome_can_be_written_down_as_it_is() {
+    let mut model = Script::new(|stage, prompt| match stage {
+        Stage::Kinds => r#"["Observation"]"#.to_owned(),
+        Stage::Search => r#"{"codes": ["4548-4"]}"#.to_owned(),
+        Stage::Facts => {
+            let line = prompt.lines().find_map(|line| line.strip_prefix('['));
+            let name = line.and_then(|line| line.split_once(']'));
+            let name = name.expect("a record").0;
+            format!("- HbA1c is 7 of 9 [{name}]\n- he smokes\n- old [Condition/#1]")
+        }
+        _ => "High. [Observation/#99]".to_owned(),
+    });
+    let options = NavigatorOptions::default().with_max_calls(4);
+    let outcome = navigate(&bundle(), "HbA1c?", &mut model, &options).expect("an outcome");
+    let written = serde_json::to_value(&outcome).expect("JSON");
+    let fact = &outcome.facts[0];
+    assert_eq!(
+        written["facts"],
+        json!([{
+            "text": "HbA1c is 7 of 9",
+            "source": fact.source.as_str(),
+            "more_sources": [],
+            "date": fact.date.as_ref().expect("a date").as_str(),
+            "unfounded_numbers": fact.unfounded_numbers
+        }])
+    );
+    assert_eq!(
+        written["unsupported"],
+        json!([
+            {"text": "he smokes", "why": "no_citation"},
+            {"text": "old", "why": {"not_shown": "Condition/#1"}}
+        ])
+    );
+    let omitted = &outcome.omitted[0];
+    assert_eq!(
+        written["omitted"][0],
+        json!({
+            "reference": omitted.reference.as_str(),
+            "kind": omitted.kind.name(),
+            "reason": "other_kind",
+            "tokens": omitted.tokens
+        })
+    );
+    let trace = written["trace"].as_array().expect("steps");
+    assert_eq!(trace.len(), 6);
+    assert_eq!(
+        trace[1],
+        json!({"kinds": {"kinds": ["Observation"], "picked": true}})
+    );
+    assert_eq!(
+        trace[3],
+        json!({"found": {"kind": "Observation", "records": 1, "by": "code"}})
+    );
+    let calls: Vec<&Call> = asked(&outcome).collect();
+    assert_eq!(
+        trace[4],
+        json!({"asked": {
+            "stage": "facts",
+            "kind": "Observation",
+            "attempt": 0,
+            "options": {"temperature": 0.6, "max_tokens": 1000},
+            "prompt": calls[2].prompt,
+            "prompt_tokens": calls[2].prompt_tokens,
+            "answer": calls[2].answer,
+            "answer_tokens": calls[2].answer_tokens,
+            "is_cut_off": false,
+            "was_read": true
+        }})
+    );
+    assert_eq!(written["answer"], "High. [Observation/#99]");
+    assert_eq!(written["unfounded_citations"], json!(["Observation/#99"]));
+    assert_eq!(written["stopped"], json!(null));
+    let stop = serde_json::to_value(Step::Stopped(Stop::Tokens)).expect("JSON");
+    assert_eq!(stop, json!({"stopped": "tokens"}));
 }
 
 #[test]
