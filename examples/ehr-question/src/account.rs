@@ -75,7 +75,9 @@ pub(crate) fn outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()>
     }
     omitted(outcome, out)?;
     writeln!(out, "\nAnswer:\n{}", outcome.answer)?;
-    if outcome.answer_is_cut_off {
+    if outcome.stopped == Some(Stop::Caller) {
+        writeln!(out, "  stopped: the model could not go on")?;
+    } else if outcome.answer_is_cut_off {
         writeln!(
             out,
             "  cut off: the model had no tokens left, and there would have been more"
@@ -118,6 +120,7 @@ fn step(step: &Step, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "  -> {kind}: {records} found ({by})")
         }
         Step::Stopped(Stop::Calls) => writeln!(out, "  -> stopped: no calls left but the answer's"),
+        Step::Stopped(Stop::Caller) => writeln!(out, "  -> stopped: the model could not go on"),
         _ => writeln!(out, "  -> stopped: no tokens left but the answer's"),
     }
 }
@@ -286,6 +289,48 @@ Not quite [Observation/a1c], as before [Observation/na].
 
         fn count_tokens(&self, text: &str) -> usize {
             text.split_whitespace().count()
+        }
+    }
+
+    /// Writes facts down and cannot go on to the answer.
+    struct Failing;
+
+    impl Ask for Failing {
+        fn ask(
+            &mut self,
+            stage: Stage,
+            prompt: &str,
+            options: &StageOptions,
+        ) -> std::result::Result<Answer, AskError> {
+            match stage {
+                Stage::Answer => Ok(Answer::stopped("")),
+                _ => Scripted.ask(stage, prompt, options),
+            }
+        }
+
+        fn count_tokens(&self, text: &str) -> usize {
+            Scripted.count_tokens(text)
+        }
+    }
+
+    #[test]
+    fn what_was_found_before_a_failure_is_shown() {
+        let bundle = Bundle::from_json(&[BUNDLE]).expect("a bundle");
+        let options = NavigatorOptions::default();
+        let found = navigate(&bundle, "HbA1c?", &mut Failing, &options).expect("an outcome");
+        let mut out = Vec::new();
+        outcome(&found, &mut out).expect("written");
+        let found = String::from_utf8(out).expect("UTF-8");
+        for line in [
+            "  - HbA1c is 7.1 %, aim 6.5 [Observation/a1c]",
+            "  -> stopped: the model could not go on",
+            "  stopped: the model could not go on",
+        ] {
+            assert_eq!(
+                found.lines().filter(|it| *it == line).count(),
+                1,
+                "{line}: {found}"
+            );
         }
     }
 

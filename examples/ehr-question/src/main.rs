@@ -56,7 +56,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let options = fitted(options, arguments.budget, context);
     let mut navigator = Navigator::new(model, &bundle, options.patient.as_ref())?;
     let outcome = navigate(&bundle, &arguments.question, &mut navigator, &options)?;
-    Ok(account::outcome(&outcome, &mut io::stdout())?)
+    account::outcome(&outcome, &mut io::stdout())?;
+    match navigator.failed {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
 }
 
 /// The patient of `--patient`, by the name in citations or by FHIR's; of a record of one nobody has to be named.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use medgemma::{FinishReason, GenerateOptions, MedGemma, Message, Sampling, Schema};
+use medgemma::{GenerateOptions, MedGemma, Message, Sampling, Schema};
 use medgemma_records::{Answer, Ask, AskError, Bundle, Reference, Stage, StageOptions};
 use serde_json::json;
 
@@ -15,6 +15,8 @@ pub(crate) struct Navigator {
     model: MedGemma,
     kinds: Schema,
     search: Schema,
+    /// Why the model could not go on, if it could not: what was found until then is shown first.
+    pub(crate) failed: Option<medgemma::Error>,
 }
 
 impl Navigator {
@@ -49,6 +51,7 @@ impl Navigator {
             model,
             kinds: Schema::from_value(kinds)?.without_reasoning(),
             search: Schema::from_value(search)?.without_reasoning(),
+            failed: None,
         })
     }
 }
@@ -71,11 +74,13 @@ impl Ask for Navigator {
             _ => generate,
         };
         let message = Message::user().text(prompt);
-        let reply = self.model.chat().send_with(message, &generate)?;
-        let ended = !matches!(reply.finish, FinishReason::Length | FinishReason::Cancelled);
-        Ok(match ended && !reply.reasoning_cut_off {
-            true => Answer::whole(reply.text),
-            false => Answer::cut_off(reply.text),
+        Ok(match self.model.chat().send_with(message, &generate) {
+            Ok(reply) if reply.is_cut_off() => Answer::cut_off(reply.text),
+            Ok(reply) => Answer::whole(reply.text),
+            Err(error) => {
+                self.failed = Some(error);
+                Answer::stopped("")
+            }
         })
     }
 
