@@ -230,7 +230,6 @@ fn newest<'a>(bundle: &'a Bundle, patient: Option<&Reference>) -> Option<&'a Dat
 }
 
 #[cfg(test)]
-#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::{Wanted, Weights};
     use crate::Bundle;

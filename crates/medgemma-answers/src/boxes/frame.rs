@@ -78,7 +78,6 @@ impl Frame {
     }
 
     /// Two edges in pixels of a side, cut off at its ends.
-    #[allow(clippy::cast_precision_loss, reason = "a side is below 2¹⁷")]
     fn side(&self, length: usize, from: f64, to: f64) -> Option<(f64, f64)> {
         let (square, before) = match self.fit {
             Fit::PadCentred => {

@@ -143,7 +143,8 @@ fn terms(words: &[Word]) -> Vec<Term> {
         }
         let term = FINDINGS
             .iter()
-            .find_map(|(phrase, finding)| Some((*finding, phrase_at(words, at, phrase)?)));
+            .find_map(|(phrase, finding)| Some((*finding, phrase_at(words, at, phrase)?)))
+            .or_else(|| Some((sharing_effusion(words, at)?, 1)));
         at += match term {
             Some((finding, length)) => {
                 terms.push((finding, at..at + length));
@@ -153,6 +154,28 @@ fn terms(words: &[Word]) -> Vec<Term> {
         };
     }
     terms
+}
+
+/// The first of two effusions that share their noun: "pleural and pericardial effusions".
+fn sharing_effusion(words: &[Word], at: usize) -> Option<Finding> {
+    const SERVED: [(&str, &str, Finding); 2] = [
+        ("pleural", "pericardial effusion*", Finding::PleuralEffusion),
+        (
+            "pericardial",
+            "pleural effusion*",
+            Finding::PericardialEffusion,
+        ),
+    ];
+    let and = words.get(at + 1)?;
+    if and.comma || !matches!(and.lower.as_str(), "and" | "or" | "nor") {
+        return None;
+    }
+    SERVED
+        .iter()
+        .find(|(first, second, _)| {
+            words[at].lower == *first && phrase_at(words, at + 2, second).is_some()
+        })
+        .map(|(.., finding)| *finding)
 }
 
 #[cfg(test)]
