@@ -3,14 +3,14 @@
 
 mod additions;
 mod burned_in;
-#[cfg(test)]
-mod canaries;
 mod data_set;
 mod echo;
 mod embedded;
 mod part10;
 mod profile;
 mod profile_table;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use dicom_core::value::PrimitiveValue;
@@ -49,6 +49,29 @@ impl Default for Limits {
             elements: 4_000_000,
             inflated_bytes: 1 << 30,
         }
+    }
+}
+
+impl Limits {
+    /// Sets [`depth`](Self::depth).
+    #[must_use]
+    pub fn with_depth(mut self, sequences: u64) -> Self {
+        self.depth = sequences;
+        self
+    }
+
+    /// Sets [`elements`](Self::elements).
+    #[must_use]
+    pub fn with_elements(mut self, elements: u64) -> Self {
+        self.elements = elements;
+        self
+    }
+
+    /// Sets [`inflated_bytes`](Self::inflated_bytes).
+    #[must_use]
+    pub fn with_inflated_bytes(mut self, bytes: u64) -> Self {
+        self.inflated_bytes = bytes;
+        self
     }
 }
 

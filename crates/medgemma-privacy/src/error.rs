@@ -57,13 +57,15 @@ pub enum Error {
     },
     /// More than [`Limits`](crate::Limits) allow.
     #[error(
-        "the file has {what} above the limit of {limit}: raise it by with_limits if you trust the file"
+        "the file: {what} is {found} or more, limit {limit}; raise `Limits::{what}` if you trust the file"
     )]
     Limit {
-        /// What there is too much of.
+        /// The field of [`Limits`](crate::Limits) that was exceeded.
         what: &'static str,
-        /// How much is allowed.
+        /// That field's value.
         limit: u64,
+        /// What was found when reading stopped.
+        found: u64,
     },
     /// The SOP Class or SOP Instance UID is missing.
     #[error(

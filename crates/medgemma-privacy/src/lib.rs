@@ -41,7 +41,7 @@
 //! `dicom/profile.rs`, `profile_table.rs` and `additions.rs` what happens to which attribute · `dicom/data_set.rs` doing
 //! it · `dicom/value.rs` dummies and shifted dates · `dicom/echo.rs` identifiers repeated elsewhere ·
 //! `dicom/part10.rs` bytes, with limits · `dicom/burned_in.rs` warnings · `dicom/embedded.rs` overlays in pixels · `text.rs` the scrubber ·
-//! `text/pattern.rs` identifiers that have a form · `text/name.rs` those that have not.
+//! `text/pattern.rs` identifiers that have a form · `text/name/` those that have not.
 
 mod calendar;
 mod dicom;

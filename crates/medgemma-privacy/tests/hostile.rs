@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -74,21 +74,34 @@ fn a_file_cut_anywhere_is_an_error_or_clean() {
     assert!(errors > 330, "{errors} of {}", file.len());
 }
 
+/// The quicker of two runs: other work on the machine, and what is made only once, make one slow.
+fn took(file: &[u8]) -> Duration {
+    let once = || {
+        let begun = Instant::now();
+        let _ = deidentifier().deidentify(file);
+        begun.elapsed()
+    };
+    once().min(once())
+}
+
+/// Whether a file takes about as long as a plain one of its size.
+fn in_proportion(hostile: Duration, plain: Duration, what: &str) {
+    let most = plain * 20 + Duration::from_millis(100);
+    assert!(
+        hostile < most,
+        "{what}: {hostile:?}, the plain one {plain:?}"
+    );
+}
+
 /// As long as its length of 16 bits lets it be.
 #[test]
-fn names_of_many_words_take_no_time() {
-    // Once for what is made only once.
-    deidentifier().deidentify(&file()).unwrap();
+fn names_of_many_words_take_no_longer_than_others() {
+    // As many bytes, of one word each.
+    let plain = took(&file_of(&"L".repeat(60_000), &"o".repeat(40_000)));
     let maker = "of 明 Li and 李 or ".repeat(2000);
     for piece in ["Li ", "李明^", "Li=", "é^", "Lu\\", "李明\\"] {
         let file = file_of(&piece.repeat(60_000 / piece.len()), &maker);
-        let begun = Instant::now();
-        deidentifier().deidentify(&file).unwrap();
-        assert!(
-            begun.elapsed().as_secs() < 2,
-            "{piece}: {:?}",
-            begun.elapsed()
-        );
+        in_proportion(took(&file), plain, piece);
     }
 }
 
@@ -101,10 +114,15 @@ fn sequences_in_each_other_are_counted_before_they_are_read() {
         bytes.extend_from_slice(&[0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
     }
     let error = deidentifier().deidentify(&bytes).unwrap_err();
-    let what = "sequences in each other";
-    assert!(
-        matches!(error, Error::Limit { what: found, limit: 32 } if found == what),
-        "{error}"
+    let limit = Error::Limit {
+        what: "depth",
+        limit: 32,
+        found: 33,
+    };
+    assert_eq!(error, limit);
+    assert_eq!(
+        error.to_string(),
+        "the file: depth is 33 or more, limit 32; raise `Limits::depth` if you trust the file"
     );
 }
 
@@ -140,12 +158,11 @@ fn lengths_are_compared_with_what_is_there() {
         .windows(6)
         .position(|w| w == [2, 0, 0x10, 0, b'U', b'I']);
     bytes[at.unwrap() + 4] = b'?';
-    let begun = Instant::now();
     assert_eq!(
         deidentifier().deidentify(&bytes),
         Err(Error::MetaInformation)
     );
-    assert!(begun.elapsed().as_millis() < 100, "{:?}", begun.elapsed());
+    in_proportion(took(&bytes), took(&file()), "a length of some 800 MB");
 }
 
 #[test]
@@ -156,21 +173,18 @@ fn what_inflates_without_end_is_stopped() {
         bomb.write_all(&vec![0; 1 << 20]).unwrap();
     }
     bytes.extend_from_slice(&bomb.finish().unwrap());
-    let mut limits = Limits::default();
-    limits.inflated_bytes = 10 << 20;
+    let limit = 10 << 20;
     let error = deidentifier()
-        .with_limits(limits)
+        .with_limits(Limits::default().with_inflated_bytes(limit))
         .deidentify(&bytes)
         .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Limit {
-                what: "inflated bytes",
-                ..
-            }
-        ),
-        "{error}"
+    assert_eq!(
+        error,
+        Error::Limit {
+            what: "inflated_bytes",
+            limit,
+            found: limit + 1
+        }
     );
 }
 
@@ -189,14 +203,14 @@ fn what_is_no_file_for_it_is_refused_by_name() {
     let unknown = refused(&header(&"1".repeat(66)));
     assert_eq!(unknown, Error::TransferSyntax { uid: String::new() });
     assert_eq!(refused(&header("Quagmire^Zebulon")), Error::MetaInformation);
-    let mut limits = Limits::default();
-    limits.elements = 3;
+    let limits = Limits::default().with_elements(3);
     let narrow = deidentifier().with_limits(limits).deidentify(&file());
     assert_eq!(
         narrow,
         Err(Error::Limit {
             what: "elements",
-            limit: 3
+            limit: 3,
+            found: 4
         })
     );
     let empty = &header(uids::EXPLICIT_VR_LITTLE_ENDIAN);

@@ -152,7 +152,7 @@ fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>> {
     let mut source = DeflateDecoder::new(bytes).take(limit.saturating_add(1));
     let read = source.read_to_end(&mut inflated);
     read.map_err(|_| Error::Damaged { position: 0 })?;
-    within_limit("inflated bytes", inflated.len() as u64, limit)?;
+    within_limit("inflated_bytes", inflated.len() as u64, limit)?;
     Ok(inflated)
 }
 
@@ -186,7 +186,7 @@ fn check(data_set: &[u8], syntax: &TransferSyntax, limits: &Limits) -> Result<()
             }
             _ => {}
         }
-        within_limit("sequences in each other", depth, limits.depth)?;
+        within_limit("depth", depth, limits.depth)?;
         within_limit("elements", elements, limits.elements)?;
         if matches!(
             token,
@@ -213,7 +213,7 @@ fn within_file(tag: Tag, claimed: u64, available: u64) -> Result<()> {
 
 fn within_limit(what: &'static str, found: u64, limit: u64) -> Result<()> {
     if found > limit {
-        return Err(Error::Limit { what, limit });
+        return Err(Error::Limit { what, limit, found });
     }
     Ok(())
 }
