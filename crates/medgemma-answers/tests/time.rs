@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use cpu_time::ThreadTime;
-use medgemma_answers::{contradictions, lab_report, mentions};
+use medgemma_answers::{boxes, contradictions, lab_report, mentions};
 
 /// Four times the text takes less than twelve times as long.
 #[track_caller]
@@ -99,6 +99,26 @@ fn tables_are_read_in_time_that_grows_with_them() {
         let text = |bytes| header.to_owned() + &piece.repeat(bytes / piece.len());
         grows_with(piece, text, |text| {
             black_box(lab_report(text));
+        });
+    }
+}
+
+#[test]
+fn boxes_are_read_in_time_that_grows_with_them() {
+    for piece in [
+        "[",
+        "[1,",
+        "{\"a\":",
+        "[\"",
+        "(1,2,3,",
+        "<loc",
+        "<loc00",
+        "[1,2,3,4]",
+        "Final Answer:",
+    ] {
+        let text = |bytes| piece.repeat(bytes / piece.len());
+        grows_with(piece, text, |text| {
+            black_box(boxes(text));
         });
     }
 }

@@ -182,27 +182,6 @@ fn labels_may_say_anything() {
     );
 }
 
-#[test]
-fn hostile_text_takes_no_longer_than_its_length() {
-    let begun = std::time::Instant::now();
-    for piece in [
-        "[",
-        "[1,",
-        "{\"a\":",
-        "[\"",
-        "(1,2,3,",
-        "<loc",
-        "<loc00",
-        "[1,2,3,4]",
-        "Final Answer:",
-    ] {
-        let text = piece.repeat(300_000 / piece.len());
-        let _ = boxes(&text);
-    }
-    let seconds = begun.elapsed().as_secs_f64();
-    assert!(seconds < 20.0, "{seconds} s");
-}
-
 proptest! {
     #[test]
     fn any_text_is_read_and_every_box_is_one(text in "(?s).{0,80}|[\\[\\]{}(),.0-9 \"<>loc:-]{0,80}") {
