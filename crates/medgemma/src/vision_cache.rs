@@ -33,7 +33,7 @@ pub struct VisionCache {
     pub memory: usize,
     /// A folder for files that later processes find again, made if it is missing.
     pub folder: Option<PathBuf>,
-    /// Bytes of all files in [`folder`](Self::folder); what was not used for longest is deleted.
+    /// Bytes of all files that are kept in [`folder`](Self::folder); what was not used for longest is deleted.
     pub folder_bytes: u64,
 }
 
@@ -48,9 +48,10 @@ impl VisionCache {
         }
     }
 
-    /// Keeps files of this many bytes too, in a folder of their own.
+    /// Keeps files of this many bytes too, best in a folder of their own: files with other names than those
+    /// given here are neither counted nor deleted.
     ///
-    /// A file is named by a hash of the pixels and of a fingerprint of the model: the soft tokens of
+    /// A file is named by a hash, 64 digits and `.soft`, of the pixels and of a fingerprint of the model: the soft tokens of
     /// a test pattern, made once per loaded model, so that other weights, devices or versions whose
     /// numbers differ in any bit never share files. It is written beside its place and renamed, so
     /// that a reader finds it whole or not at all; it holds a checksum, and one that is damaged is

@@ -2,7 +2,11 @@
 //!
 //! A file holds a magic, rows, width, its own key, a checksum of the numbers, and the numbers in f32,
 //! all little-endian. The key inside finds a file that was renamed to another's name.
+//!
+//! The folder may be one that other programs keep files in, so only names that are given here are
+//! counted and deleted.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -108,10 +112,10 @@ impl Folder {
                 continue;
             };
             let used = data.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            let extension = path.extension().and_then(|e| e.to_str());
-            if extension == Some(PART) && used.elapsed().is_ok_and(|age| age > STALE) {
+            let kind = path.file_name().and_then(kind);
+            if kind == Some(PART) && used.elapsed().is_ok_and(|age| age > STALE) {
                 let _ = fs::remove_file(&path);
-            } else if extension == Some(WHOLE) && data.is_file() {
+            } else if kind == Some(WHOLE) && data.is_file() {
                 entries.push(Entry {
                     bytes: data.len(),
                     path,
@@ -135,6 +139,24 @@ impl Folder {
 
     fn place(&self, key: &blake3::Hash) -> PathBuf {
         self.path.join(format!("{}.{WHOLE}", key.to_hex()))
+    }
+}
+
+/// [`WHOLE`] or [`PART`], for a name that [`Folder::write`] gives.
+fn kind(name: &OsStr) -> Option<&'static str> {
+    let mut parts = name.to_str()?.split('.');
+    let key = parts.next()?;
+    let lower_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if key.len() != 2 * blake3::OUT_LEN || !key.bytes().all(lower_hex) {
+        return None;
+    }
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match *parts.collect::<Vec<_>>() {
+        [extension] if extension == WHOLE => Some(WHOLE),
+        [process, count, extension] if extension == PART && number(process) && number(count) => {
+            Some(PART)
+        }
+        _ => None,
     }
 }
 

@@ -218,7 +218,8 @@ fn files_are_bounded_and_what_was_not_used_is_deleted() {
     tower.get(&cache, 1.0);
     let others = folder.path().join("notes.txt");
     fs::write(&others, [0; 4096]).unwrap();
-    let (stale, fresh) = (folder.path().join("a.part"), folder.path().join("b.part"));
+    let part = |key: &str| folder.path().join(format!("{}.77.0.part", key.repeat(64)));
+    let (stale, fresh) = (part("a"), part("b"));
     fs::write(&stale, "x").unwrap();
     set_age(&stale, 7200);
     fs::write(&fresh, "x").unwrap();
@@ -235,6 +236,43 @@ fn files_are_bounded_and_what_was_not_used_is_deleted() {
     let small = Encodings::new(small).unwrap();
     tower.get(&small, 4.0);
     assert!(first.exists());
+}
+
+/// The folder may be one of downloads: what is older than anything here is deleted only by a name from here.
+#[test]
+fn files_of_other_programs_are_neither_counted_nor_deleted() {
+    let folder = TempDir::new().unwrap();
+    let (cache, tower) = (on_disk(folder.path(), 2), Tower::new(2.0));
+    let key = "0a".repeat(32);
+    let names = [
+        "ubuntu.iso.part".to_owned(),
+        "kitten.soft".to_owned(),
+        format!("{key}.part"),
+        format!("{key}.7.part"),
+        format!("{key}.7.x.part"),
+        format!("{key}..0.part"),
+        format!("{key}.7.0.0.part"),
+        format!("{key}.0.soft"),
+        format!("{key}.soft.bak"),
+        format!("{}.soft", &key[1..]),
+        format!("{key}0.soft"),
+        format!("{}.soft", key.to_uppercase()),
+        format!("{}g.soft", &key[1..]),
+    ];
+    let others = names.map(|name| folder.path().join(name));
+    for path in &others {
+        fs::write(path, [0; 4096]).unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        let day = Duration::from_secs(86_400);
+        file.set_modified(SystemTime::now() - day).unwrap();
+    }
+    for value in [1.0, 2.0, 3.0] {
+        tower.get(&cache, value);
+    }
+    for path in &others {
+        assert!(path.exists(), "{}", path.display());
+    }
+    assert_eq!(files(folder.path()).len(), others.len() + 2);
 }
 
 #[test]
