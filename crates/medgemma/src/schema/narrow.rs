@@ -1,15 +1,20 @@
 //! What is read more narrowly than the standard says, so that answers end and every reader takes them:
 //! objects closed, numbers bounded, values of any kind spelled out.
 
+mod budget;
+mod following;
 mod said;
 
+use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use self::budget::Budget;
+use self::following::refers_elsewhere;
 use self::said::{Lacks, Said};
-use super::numbers::{self, Steps};
-use super::{keywords, texts};
+use super::{keywords, numbers, texts};
 use crate::error::{Error, Result};
 
 /// Keywords whose value is a schema for parts of a value.
@@ -39,21 +44,13 @@ const OWN: [&str; 8] = [
 /// Name and address of what describes a value of any kind.
 const ANY: (&str, &str) = ("medgemma-any", "#/$defs/medgemma-any");
 
-/// So many schemas at most are looked at, copies included: references beside others are copied, so that few
-/// definitions may stand for very many schemas. The parser stops at 50 000.
-const MOST: usize = 100_000;
-
-/// So deep at most: what a reader of JSON takes.
-const DEEPEST: usize = 128;
-
 /// The schema with what is narrower. `derived`: from a type, see [`Narrowing::derived`].
 pub(super) fn narrowed(given: &Value, derived: bool) -> Result<Value> {
     let narrowing = Narrowing {
         given,
         derived,
         any: Cell::new(false),
-        seen: Cell::new(0),
-        depth: Cell::new(0),
+        budget: Budget::default(),
     };
     let mut schema = given.clone();
     keywords::draft(&mut schema)?;
@@ -79,9 +76,7 @@ struct Narrowing<'a> {
     derived: bool,
     /// Whether a value of any kind is asked for.
     any: Cell<bool>,
-    /// Schemas looked at.
-    seen: Cell<usize>,
-    depth: Cell<usize>,
+    budget: Budget,
 }
 
 impl Narrowing<'_> {
@@ -94,26 +89,7 @@ impl Narrowing<'_> {
         let Value::Object(map) = schema else {
             return Ok(());
         };
-        self.deeper(|| self.object(map, beside, copied))
-    }
-
-    /// Does what is a step into a schema, unless there are too many.
-    fn deeper(&self, step: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.seen.set(self.seen.get() + 1);
-        self.depth.set(self.depth.get() + 1);
-        if self.seen.get() > MOST {
-            return Err(keywords::refused(
-                "it is too large: its references, followed where they are beside others, stand for too many schemas",
-            ));
-        }
-        if self.depth.get() > DEEPEST {
-            return Err(keywords::refused(
-                "it is too deep: schemas within schemas, or references one after the other",
-            ));
-        }
-        let done = step();
-        self.depth.set(self.depth.get() - 1);
-        done
+        self.budget.deeper(|| self.object(map, beside, copied))
     }
 
     fn object(
@@ -126,17 +102,19 @@ impl Narrowing<'_> {
         keywords::tuples(map)?;
         let said = SAID.iter().any(|key| map.contains_key(*key));
         let combined = beside.is_some() || parts(map) > 1;
-        let mut copied = copied.to_vec();
-        if combined || refers_elsewhere(map) {
-            copied.extend(self.copy_reference(map, &copied));
+        let mut copied = Cow::Borrowed(copied);
+        if (combined || refers_elsewhere(map))
+            && let Some(reference) = self.copy_reference(map, &copied)?
+        {
+            copied.to_mut().push(reference);
         }
         // Else its parts or its values say all.
         let whole = combined || !said || map.contains_key("properties");
-        let mut beside = beside.cloned().unwrap_or_default();
+        let mut beside = beside.map_or_else(|| Ok(Said::default()), |said| self.copy(said))?;
         beside.differs = false;
-        let mut all = beside.clone();
+        let mut all = self.copy(&beside)?;
         if whole {
-            self.say(map, &mut all, &mut Vec::new())?;
+            self.say(map, None, &mut all, &mut BTreeSet::new())?;
             all.check()?;
         }
         let typed = if combined {
@@ -156,6 +134,10 @@ impl Narrowing<'_> {
         if left {
             (lacks.others, lacks.items) = (false, false);
         }
+        if is(map, "integer") && !numbers::listed(map) {
+            // It may be parted at zero, in two copies.
+            self.budget.copy(budget::values(map))?;
+        }
         numbers::narrow(map);
         texts::narrow(map);
         self.children(map, &copied)?;
@@ -170,7 +152,7 @@ impl Narrowing<'_> {
             }
         }
         if whole {
-            self.complete(map, &all, &lacks);
+            self.complete(map, &all, &lacks)?;
         }
         Ok(())
     }
@@ -206,23 +188,26 @@ impl Narrowing<'_> {
         left: bool,
         copied: &[String],
     ) -> Result<()> {
+        let choice = if left { self.differing(map)? } else { None };
         // Before any is closed: each then has the names of all.
-        let given = map.clone();
-        let choice = if left { self.differing(&given)? } else { None };
+        let mut lists = Vec::new();
         for key in IN_PLACE {
+            if map.get(key).is_some_and(Value::is_array) {
+                let mut beside = self.copy(beside)?;
+                self.say(map, Some(key), &mut beside, &mut BTreeSet::new())?;
+                lists.push((key, beside));
+            }
+        }
+        for (key, beside) in lists {
             let Some(Value::Array(list)) = map.get_mut(key) else {
                 continue;
             };
-            let mut others = given.clone();
-            others.retain(|other, _| other != key);
-            let mut beside = beside.clone();
-            self.say(&others, &mut beside, &mut Vec::new())?;
             let mut parts = Vec::new();
             if key == "allOf" {
                 for one in &*list {
                     let mut said = Said::default();
                     if let Value::Object(one) = one {
-                        self.say(one, &mut said, &mut Vec::new())?;
+                        self.say(one, None, &mut said, &mut BTreeSet::new())?;
                     }
                     parts.push(said);
                 }
@@ -230,97 +215,25 @@ impl Narrowing<'_> {
             let part = parts.iter().position(|part| part.differs);
             let part = part.filter(|_| choice.is_none());
             for (at, one) in list.iter_mut().enumerate() {
-                let mut beside = beside.clone();
+                let mut beside = self.copy(&beside)?;
                 let says = choice == Some(key) || part == Some(at);
                 if left && !says {
                     beside.of_every_kind();
                 }
-                let others = parts.iter().enumerate().filter(|(other, _)| *other != at);
-                others.for_each(|(_, said)| beside.extend(said));
+                for (_, said) in parts.iter().enumerate().filter(|(other, _)| *other != at) {
+                    self.budget.copy(said.cost())?;
+                    beside.extend(said);
+                }
                 self.schema(one, Some(&beside), copied)?;
             }
         }
         Ok(())
     }
 
-    /// The list of alternatives that describe different names.
-    fn differing(&self, map: &Map<String, Value>) -> Result<Option<&'static str>> {
-        for key in ["anyOf", "oneOf"] {
-            let mut list = map.clone();
-            list.retain(|other, _| other == key);
-            let mut said = Said::default();
-            self.say(&list, &mut said, &mut Vec::new())?;
-            if said.differs {
-                return Ok(Some(key));
-            }
-        }
-        Ok(None)
-    }
-
-    /// A copy in place of a reference, since what it refers to is closed for itself; the reference that was
-    /// followed.
-    fn copy_reference(&self, map: &mut Map<String, Value>, copied: &[String]) -> Option<String> {
-        let reference = map.get("$ref")?.as_str()?.to_owned();
-        if copied.contains(&reference) {
-            return None;
-        }
-        let mut copy = self.target(&reference)?.clone();
-        if let Value::Object(copy) = &mut copy {
-            copy.retain(|key, _| {
-                !["$defs", "definitions", "$schema", "$id"].contains(&key.as_str())
-            });
-        }
-        let all = map.entry("allOf").or_insert_with(|| json!([]));
-        all.as_array_mut()?.push(copy);
-        map.retain(|key, _| key != "$ref");
-        Some(reference)
-    }
-
-    fn target(&self, reference: &str) -> Option<&Value> {
-        self.given.pointer(reference.strip_prefix('#')?)
-    }
-
-    /// Adds what a schema says, in all of its parts. `followed`: references, each once: whatever is said twice shows
-    /// where one of the two is narrowed beside the other.
-    fn say(
-        &self,
-        map: &Map<String, Value>,
-        said: &mut Said,
-        followed: &mut Vec<String>,
-    ) -> Result<()> {
-        self.deeper(|| {
-            said.add(map)?;
-            for key in IN_PLACE {
-                let list = map.get(key).and_then(Value::as_array);
-                let (before, count) = (said.steps, said.count());
-                let mut either = Steps::default();
-                for part in list.into_iter().flatten().filter_map(Value::as_object) {
-                    if key != "allOf" {
-                        said.steps = Steps::default();
-                    }
-                    self.say(part, said, followed)?;
-                    either = either.or(said.steps);
-                }
-                if key != "allOf" {
-                    said.steps = before.and(either);
-                    said.differs |= said.count() > count;
-                }
-            }
-            let reference = map.get("$ref").and_then(Value::as_str);
-            if let Some(reference) = reference
-                && !followed.iter().any(|known| known == reference)
-            {
-                followed.push(reference.to_owned());
-                if let Some(Value::Object(part)) = self.target(reference) {
-                    self.say(part, said, followed)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
     /// Forbids other names than those known, and says what nothing else does.
-    fn complete(&self, map: &mut Map<String, Value>, all: &Said, lacks: &Lacks) {
+    fn complete(&self, map: &mut Map<String, Value>, all: &Said, lacks: &Lacks) -> Result<()> {
+        // At most so much is entered.
+        self.budget.copy(all.cost())?;
         let strict = !self.derived && map.get("additionalProperties") == Some(&Value::Bool(false));
         if !strict {
             let untyped =
@@ -353,6 +266,7 @@ impl Narrowing<'_> {
             }
             map.insert("items".to_owned(), self.any());
         }
+        Ok(())
     }
 
     /// A value of any kind: the parser's own has exponents without end, which no reader takes.
@@ -395,19 +309,6 @@ pub(super) fn is(map: &Map<String, Value>, kind: &str) -> bool {
         Some(Value::Array(types)) => types.iter().any(|one| one == kind),
         one => one.is_some_and(|one| one == kind),
     }
-}
-
-/// Whether a schema refers to what is no definition: that is not narrowed where it is, or has moved.
-fn refers_elsewhere(map: &Map<String, Value>) -> bool {
-    let reference = map.get("$ref").and_then(Value::as_str);
-    reference.is_some_and(|reference| {
-        let mut definitions = ["#/$defs/", "#/definitions/"].iter();
-        let defines = |place: &&str| {
-            let name = reference.strip_prefix(*place);
-            name.is_some_and(|name| !name.contains('/'))
-        };
-        reference != "#" && !definitions.any(defines)
-    })
 }
 
 /// How many schemas say something of one value.

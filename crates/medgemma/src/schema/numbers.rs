@@ -30,8 +30,7 @@ const EXCLUSIVE: [&str; 2] = ["exclusiveMinimum", "exclusiveMaximum"];
 /// Gives both bounds to a schema of numbers, inclusive ones, and parts integers at zero.
 pub(super) fn narrow(map: &mut Map<String, Value>) {
     let (integers, numbers) = (is(map, "integer"), is(map, "number"));
-    let listed = map.contains_key("enum") || map.contains_key("const");
-    if listed || !(integers || numbers) {
+    if listed(map) || !(integers || numbers) {
         return;
     }
     if numbers {
@@ -39,6 +38,11 @@ pub(super) fn narrow(map: &mut Map<String, Value>) {
     } else {
         part(map);
     }
+}
+
+/// Whether the values are given one by one.
+pub(super) fn listed(map: &Map<String, Value>) -> bool {
+    map.contains_key("enum") || map.contains_key("const")
 }
 
 /// The bound of a side that excludes itself: `true` says so of the other keyword (draft 4).

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::keywords::refused;
 use super::super::numbers::Steps;
 use super::super::texts;
-use super::is;
+use super::{budget, is};
 use crate::error::Result;
 
 /// Names in the order of the schema, found fast: the values say nothing.
@@ -112,6 +112,13 @@ impl Said {
         self.steps = self.steps.and(other.steps);
     }
 
+    /// What it takes to copy it, or to enter it into a schema.
+    pub(super) fn cost(&self) -> usize {
+        let lists = [&self.described, &self.required, &self.patterns];
+        let names = budget::names(lists.into_iter().flat_map(Map::keys));
+        1 + names + self.first
+    }
+
     /// How many names, patterns and items are described.
     pub(super) fn count(&self) -> usize {
         self.described.len() + self.patterns.len() + self.first
@@ -168,6 +175,14 @@ impl Said {
         }
         self.steps.check()
     }
+}
+
+/// What it takes to add what one schema says, without its parts.
+pub(super) fn cost(map: &Map<String, Value>) -> usize {
+    let named = ["properties", "patternProperties"].into_iter();
+    let named = named.filter_map(|key| map.get(key).and_then(Value::as_object));
+    let required = map.get("required").and_then(Value::as_array);
+    budget::names(named.flat_map(Map::keys)) + required.map_or(0, Vec::len)
 }
 
 fn push(list: &mut Names, name: &str) {
