@@ -253,7 +253,7 @@ impl MedGemma {
     /// among given ones without generating.
     ///
     /// # Errors
-    /// As [`MedGemma::generate`].
+    /// [`Error::EmptyChoice`], and as [`MedGemma::generate`], before any work.
     pub fn score(&self, messages: &[Message], answers: &[&str]) -> Result<Vec<crate::Score>> {
         crate::score::score(self, messages, answers)
     }

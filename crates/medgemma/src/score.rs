@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use medgemma_gemma3::DEFAULT_CHUNK;
 use serde::Serialize;
 
+use crate::choice;
 use crate::error::Result;
 use crate::medgemma::MedGemma;
 use crate::memory::{Held, Request};
@@ -28,7 +29,7 @@ impl Score {
         self.token_logprobs.iter().sum()
     }
 
-    /// Log-probability for each token, for answers of different lengths; 0 for an empty one.
+    /// Log-probability for each token, for answers of different lengths; 0 without tokens.
     #[must_use]
     #[allow(
         clippy::cast_precision_loss,
@@ -44,6 +45,8 @@ pub(crate) fn score(
     messages: &[Message],
     answers: &[&str],
 ) -> Result<Vec<Score>> {
+    // An empty answer would be the likeliest of any.
+    choice::check(answers)?;
     let prompt = model.prompt(messages)?;
     let texts = answers;
     let answers = encode(model, texts)?;

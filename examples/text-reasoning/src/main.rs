@@ -38,7 +38,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         _ => writeln!(out)?,
     }
     if done.is_ok() && !arguments.choice.is_empty() {
-        done = scores(&model, question, &arguments.choice, &mut out);
+        done = scores(&model, &question, &arguments.choice, &mut out);
     }
     // What was written until an error was read, too.
     writeln!(out, "\n{}", reply.footnote())?;

@@ -8,17 +8,17 @@ use medgemma::{MedGemma, Message};
 /// The choices, likeliest first by log-probability a token: the sum alone would favour short ones.
 pub(crate) fn scores(
     model: &MedGemma,
-    question: Message,
+    question: &Message,
     choices: &[String],
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     let texts: Vec<&str> = choices.iter().map(String::as_str).collect();
-    let scores = model.score(&[question], &texts)?;
-    let mut ranked: Vec<_> = texts.iter().zip(&scores).collect();
-    ranked.sort_by(|(_, a), (_, b)| b.mean().total_cmp(&a.mean()));
+    let mut ranked = model.chat().choose(question, &texts)?.answers;
+    ranked.sort_by(|a, b| b.probability_per_token.total_cmp(&a.probability_per_token));
     writeln!(out, "\nlog-probability\n a token  in all  choice")?;
-    for (text, score) in ranked {
-        writeln!(out, "{:>8.3} {:>7.3}  {text}", score.mean(), score.total())?;
+    for choice in ranked {
+        let (mean, total) = (choice.score.mean(), choice.score.total());
+        writeln!(out, "{mean:>8.3} {total:>7.3}  {}", choice.text)?;
     }
     Ok(())
 }

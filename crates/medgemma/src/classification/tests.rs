@@ -1,5 +1,4 @@
 //! Scores of classes, by hand.
-
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::Classification;

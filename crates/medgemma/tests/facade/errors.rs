@@ -248,7 +248,7 @@ fn a_context_that_overflows_is_refused_before_any_work() {
             &["512"],
         );
     }
-    names(&model().score(&[shown], &[""]).unwrap_err(), &["512"]);
+    names(&model().score(&[shown], &["a"]).unwrap_err(), &["512"]);
     let answer = "x".repeat(600);
     names(
         &model().score(&[ask("hello")], &["a", &answer]).unwrap_err(),

@@ -592,10 +592,22 @@ fn choices_are_scored_behind_the_conversation_and_leave_it_as_it_was() {
         panic!("one word of this model is one token");
     };
     assert!((logprob - next.tokens[0].logprob).abs() < 1e-4);
-    assert!(matches!(
-        chat.choose(&ask("And?"), &[]),
-        Err(Error::EmptyChoice { count: 0, .. })
-    ));
+}
+
+/// An empty answer is certain, and would be the likeliest of any.
+#[test]
+fn empty_answers_are_neither_chosen_from_nor_scored() {
+    let answers = ["left", ""];
+    for (answers, expected) in [(&answers[..], (1, 2)), (&[][..], (0, 0))] {
+        let chosen = literate().chat().choose(&ask("Which side?"), answers);
+        let scored = literate().score(&[ask("Which side?")], answers);
+        for error in [chosen.map(drop), scored.map(drop)] {
+            match error.unwrap_err() {
+                Error::EmptyChoice { index, count } => assert_eq!((index, count), expected),
+                other => panic!("another error: {other}"),
+            }
+        }
+    }
 }
 
 /// A turn that was given up while it was being read is not part of what a choice follows.
