@@ -243,19 +243,24 @@ impl Recorder {
         Ok(())
     }
 
-    /// `result` as it is, its failure recorded for each request; if it cannot be for one, it is for the others.
+    /// `result` as it is, its failure recorded for each request.
     pub(crate) fn failures<T>(&self, pending: &[Pending], result: Result<T>) -> Result<T> {
         if result.is_ok() {
             return result;
         }
+        self.failed(pending)?;
+        result
+    }
+
+    /// Records that nothing came of each of these requests; if it cannot be for one, it is for the others.
+    pub(crate) fn failed(&self, pending: &[Pending]) -> Result<()> {
         let mut recorded = Ok(());
         for request in pending {
             let failed = Failed { request: request.0 };
             let appended = self.audit.append("failed", &failed).map(drop);
             recorded = recorded.and(appended);
         }
-        recorded?;
-        result
+        Ok(recorded?)
     }
 }
 

@@ -48,9 +48,10 @@ pub enum BatchEvent<'a> {
     },
     /// A token of the answer was written.
     Token(Token),
-    /// The answer has ended, while others may go on. Not told of one that failed: its error is in its place in what
-    /// comes back.
+    /// The answer has ended, while others may go on.
     Ended(&'a Generated),
+    /// The answer has failed, while others may go on: with the error that is in its place in what comes back.
+    Failed(&'a Error),
 }
 
 /// Told the index of a prompt and what happened to it; with [`ControlFlow::Break`] that answer ends there,
@@ -105,7 +106,7 @@ impl Decoder {
                 }
                 let begun = Instant::now();
                 let first = self.first_token(lane, prompt, index, observer);
-                lane.note(first);
+                lane.note(first, index, observer);
                 lane.prefill = begun.elapsed();
             }
             lane.end(index, observer);
@@ -181,7 +182,7 @@ impl Decoder {
         let rows = logits.chunks_exact(logits.len() / active.len());
         for ((index, lane), logits) in active.iter_mut().zip(rows) {
             let taken = lane.take(logits, *index, observer);
-            lane.note(taken);
+            lane.note(taken, *index, observer);
         }
         for (index, lane) in active {
             lane.decode += begun.elapsed();
@@ -270,8 +271,10 @@ impl BatchLane {
     }
 
     /// Ends this answer alone if its step failed.
-    fn note(&mut self, step: Result<()>) {
+    fn note(&mut self, step: Result<()>, index: usize, observer: &mut BatchObserver<'_>) {
         if let Err(error) = step {
+            // As where it ends otherwise.
+            let _ = observer(index, BatchEvent::Failed(&error));
             self.outcome = Some(Err(error));
         }
     }

@@ -43,6 +43,13 @@ impl fmt::Display for ErrorKind {
     }
 }
 
+impl ErrorKind {
+    /// The kind that [`Error::Decoder`] has around this one.
+    pub(crate) fn of(error: &DecoderError) -> Self {
+        of_decoder(error)
+    }
+}
+
 impl Error {
     /// Whose concern it is. Of an error in one of several conversations or pictures, its own.
     #[must_use]

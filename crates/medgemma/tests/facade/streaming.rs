@@ -308,8 +308,27 @@ fn an_answer_that_fails_leaves_the_others_of_a_batch() {
     let model = load(scratch.path());
     let shown = Message::user().image(image("picture-a.png")).text("look");
     let all = [vec![ask("look")], vec![shown], vec![ask("what is it?")]];
-    let batch = model.generate_batch(&all, &exactly(5)).unwrap();
-    assert_eq!(batch.len(), 3);
+    let options = exactly(5);
+    let requests = all.each_ref().map(|messages| BatchRequest {
+        messages,
+        options: &options,
+    });
+    let (mut ended, mut failed) = (Vec::new(), None);
+    let batch = model.generate_batch_observed(&requests, &mut |index, event| {
+        match event {
+            BatchEvent::Ended(_) => ended.push(index),
+            BatchEvent::Failed { kind, message } => {
+                assert!(ended.is_empty(), "told at once, not when the others end");
+                assert!(failed.replace((index, kind, message.to_owned())).is_none());
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    let batch = batch.unwrap();
+    assert_eq!((batch.len(), ended), (3, vec![0, 2]));
+    let error = batch[1].as_ref().unwrap_err();
+    assert_eq!(failed, Some((1, error.kind(), error.to_string())));
     for (reply, messages) in batch.iter().zip(&all) {
         match (reply, model.generate(messages, &exactly(5))) {
             (Ok(reply), Ok(single)) => assert_eq!(answered(reply), answered(&single)),
@@ -317,7 +336,6 @@ fn an_answer_that_fails_leaves_the_others_of_a_batch() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(batch[1].is_err());
 }
 
 /// What an observer was told of one conversation.
