@@ -156,10 +156,6 @@ impl Chat {
         observer: Observer<'a>,
     ) -> Result<Stream<'a>> {
         let prompt = self.prompt(&message)?;
-        if !self.history.is_empty() {
-            // It is read: its pictures are the caller's again.
-            self.earlier = Vec::new();
-        }
         let said = self.context_len();
         forget_unsaid(&self.model, &mut self.cache, said);
         if self.cache.bytes() == 0 {
@@ -177,6 +173,7 @@ impl Chat {
             writer,
             model: self.model.model(),
             history: &mut self.history,
+            earlier: &mut self.earlier,
             entry: &mut self.entry,
             ended: false,
         })
@@ -308,6 +305,7 @@ pub struct Stream<'a> {
     writer: Writer<'a>,
     model: &'a Model,
     history: &'a mut Vec<Segment>,
+    earlier: &'a mut Vec<Message>,
     entry: &'a mut Entry,
     ended: bool,
 }
@@ -357,6 +355,10 @@ impl Drop for Stream<'_> {
     fn drop(&mut self) {
         self.writer.give_up();
         self.history.extend(self.writer.turn());
+        if !self.history.is_empty() {
+            // It is read: its pictures are the caller's again.
+            *self.earlier = Vec::new();
+        }
         // A turn that was given up while it was read has left rows that no history has.
         let said: usize = self.history.iter().map(Segment::len).sum();
         let read = said.max(self.writer.read());
@@ -374,3 +376,6 @@ impl fmt::Debug for Stream<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -323,7 +323,7 @@ fn an_answer_that_fails_leaves_the_others_of_a_batch() {
             }
             _ => {}
         }
-        ControlFlow::Continue(())
+        std::ops::ControlFlow::Continue(())
     });
     let batch = batch.unwrap();
     assert_eq!((batch.len(), ended), (3, vec![0, 2]));
