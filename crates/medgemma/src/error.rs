@@ -342,7 +342,7 @@ pub enum Error {
         found: String,
     },
     /// An answer was to be parsed that ended before its time.
-    #[error("the answer was cut off{} after {tokens} tokens ({finish:?}): raise max_new_tokens, or bound the strings and arrays of the schema", if *reasoning { " while it was reasoning" } else { "" })]
+    #[error("the answer was cut off{} after {tokens} tokens ({finish:?}): {}", if *reasoning { " while it was reasoning" } else { "" }, to_the_end(*finish))]
     AnswerCutOff {
         /// Why it ended.
         finish: FinishReason,
@@ -395,6 +395,22 @@ pub enum Error {
         /// How many were given.
         count: usize,
     },
+}
+
+/// What to do for a whole answer, where one ended so.
+fn to_the_end(finish: FinishReason) -> &'static str {
+    match finish {
+        FinishReason::Length => {
+            "raise max_new_tokens, or bound the strings and arrays of the schema"
+        }
+        FinishReason::Cancelled => {
+            "the caller or an error stopped it: see to the error, or read the stream to its end"
+        }
+        FinishReason::StopString => "choose stop strings that no reasoning has",
+        FinishReason::Stop | FinishReason::Complete => {
+            "the model ended its turn before it answered: ask again in other words"
+        }
+    }
 }
 
 /// What to do where a normalisation leaves too little of a prompt.

@@ -27,7 +27,7 @@ pub enum FinishReason {
     StopString,
     /// `max_new_tokens` were written: the answer is cut off.
     Length,
-    /// The caller stopped it: by its observer, or by taking the reply early.
+    /// The caller stopped it, by its observer or by taking the reply early, or an error ended it.
     Cancelled,
 }
 
@@ -183,7 +183,7 @@ impl Reply {
     ///
     /// # Errors
     /// [`Error::AnswerCutOff`] when it ended before its time, with
-    /// [`GenerateOptions::max_new_tokens`](crate::GenerateOptions::max_new_tokens) or by the caller:
+    /// [`GenerateOptions::max_new_tokens`](crate::GenerateOptions::max_new_tokens), by the caller or by an error:
     /// this is told first, whatever was written until then. [`Error::NotJson`] for text that is no
     /// JSON, impossible with a schema. [`Error::RepeatedName`] for an object with a name twice, which a
     /// schema with free names does not keep a model from. [`Error::OtherType`] for JSON that is no `T`.

@@ -316,6 +316,9 @@ fn an_answer_that_is_cut_off_is_told_before_it_is_parsed() {
         ),
         "{error}"
     );
+    let told = error.to_string();
+    let advised = ["stopped it", "max_new_tokens"].map(|words| told.contains(words));
+    assert_eq!(advised, [true, false], "{told}");
     // A number could go on until the limit, and be JSON by chance: it is cut off all the same.
     let options = by(
         json!({"type": "integer", "minimum": 100_000, "maximum": 999_999}),
@@ -485,13 +488,19 @@ fn a_turn_cannot_end_within_a_thought() {
     let thinker = load(speaker(&THOUGHT[..8]).path());
     let free = thinker.chat().send_with(ask("hello"), &up_to(40)).unwrap();
     assert_eq!(free.finish, FinishReason::Stop);
-    assert!(matches!(
-        free.parse::<String>(),
-        Err(Error::AnswerCutOff {
-            reasoning: true,
-            ..
-        })
-    ));
+    let error = free.parse::<String>().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::AnswerCutOff {
+                reasoning: true,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    // More tokens would be no answer either.
+    assert!(!error.to_string().contains("max_new_tokens"), "{error}");
     let options = thinking_by(json!({"enum": ["left"]}), 40);
     let reply = thinker.chat().send_with(ask("hello"), &options).unwrap();
     assert_ne!(reply.finish, FinishReason::Stop);
