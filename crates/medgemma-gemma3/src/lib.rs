@@ -36,6 +36,7 @@ pub use generation::{
 };
 pub use model::{DEFAULT_CHUNK, Decoder, Stage};
 pub use sampling::{Sampling, Token};
+pub use scoring::SCORED_ROWS;
 pub use segment::Segment;
 pub use speculation::Speculation;
 pub use weights::{IGNORED, MATRICES, RENAMES};

@@ -8,8 +8,8 @@ use crate::model::{DEFAULT_CHUNK, Decoder};
 use crate::segment::Segment;
 use crate::summary::Summary;
 
-/// Continuation rows whose logits are held at a time: 64 rows of 262 208 f32 are 67 MB.
-const SCORED_ROWS: usize = 64;
+/// Rows of a continuation whose logits [`Decoder::score`] holds at a time, at most: 64 rows of 262 208 f32 are 67 MB.
+pub const SCORED_ROWS: usize = 64;
 
 impl Decoder {
     /// Natural log-probability of every token of each continuation of `prompt`, given the tokens

@@ -81,6 +81,7 @@ pub(crate) fn generate(
     let _entry = model.model().enter(&Request {
         contexts: &contexts.collect::<Vec<_>>(),
         at_once: count,
+        scored: 0,
         images: checked.iter().map(|checked| checked.prompt.shown()).sum(),
         images_held: 0,
         prefill_chunk: chunks.max().unwrap_or(0),

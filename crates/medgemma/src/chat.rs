@@ -21,7 +21,7 @@ use crate::recording::scoring;
 #[cfg(feature = "schemars")]
 use crate::reply::Answer;
 use crate::reply::{Piece, Reply};
-use crate::score::{Score, encode};
+use crate::score::{Score, encode, longest, scored};
 use crate::writer::{Context, Writer};
 
 /// The system text that asks a thinking model (27B, 1.5 4B) to reason before it answers.
@@ -232,7 +232,7 @@ impl Chat {
         let before = cache.len() + choice::length(&unread);
         let seen = ids(&self.history);
         let ids = encode(&self.model, answers)?;
-        let longest = ids.iter().map(Vec::len).max().unwrap_or(0);
+        let longest = longest(&ids);
         self.model
             .check_context(before, prompt.ids.len(), longest)?;
         let model = self.model.model();
@@ -240,6 +240,7 @@ impl Chat {
         let _entry = model.enter(&Request {
             contexts: &[read, before + prompt.ids.len() + longest],
             at_once: 1,
+            scored: scored(longest),
             images: shown + prompt.shown(),
             images_held: shown,
             prefill_chunk: DEFAULT_CHUNK,

@@ -139,7 +139,7 @@ pub enum Error {
     },
     /// A model and what it is wanted for do not fit into memory, when it is loaded or, beyond the workload that
     /// it was loaded for, when it is asked.
-    #[error("{} needs {plan}; {} MB may be used: choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once, for MedSigLIP smaller pictures), for MedGemma a smaller precision (int8, int4; matrices that a file holds in blocks stay as they are), or set memory_limit", path.display(), megabytes(*available))]
+    #[error("{} needs {plan}; {} MB may be used: {}choose a smaller workload (in a request a shorter prompt, a lower max_new_tokens, fewer conversations at once, for MedSigLIP smaller pictures), for MedGemma a smaller precision (int8, int4; matrices that a file holds in blocks stay as they are), or set memory_limit", path.display(), megabytes(*available), if *busy { "ask again once other conversations have ended, or " } else { "" })]
     NotEnoughMemory {
         /// The path of the model.
         path: PathBuf,
@@ -147,6 +147,8 @@ pub enum Error {
         plan: MemoryPlan,
         /// Bytes that may be used.
         available: u64,
+        /// Whether the request would fit, were it not for what the model's other conversations hold.
+        busy: bool,
     },
     /// The folder that encoded images are to be kept in cannot be used.
     #[error("{}: cannot make this folder for the vision cache ({source}); name one that may be written, or none", path.display())]

@@ -129,7 +129,7 @@ impl MemoryPlan {
             weights,
             kept: soft_token_bytes(config, images),
             kv_cache: cache_bytes(config, &arithmetic, kv_cache, workload),
-            activations: activation_bytes(config, workload),
+            activations: activation_bytes(config, workload, 0),
             process: PROCESS,
         }
     }
@@ -191,9 +191,7 @@ impl MemoryPlan {
         ];
         parts.into_iter().fold(0, u64::saturating_add)
     }
-}
 
-impl MemoryPlan {
     /// Refuses a plan for a CPU that does not fit into `limit` bytes, or into what is available.
     ///
     /// # Errors
@@ -205,6 +203,7 @@ impl MemoryPlan {
                 path: path.to_path_buf(),
                 plan: *self,
                 available,
+                busy: false,
             }),
             _ => Ok(()),
         }
@@ -289,15 +288,19 @@ fn decoder_bytes(config: &ModelConfig, stored: FloatFormat, precision: Precision
 
 /// f32 numbers alive at once in the widest step, in a layer of the decoder the residual stream, its
 /// norm, gate, up and their product for a chunk or for a row of each conversation, and the logits of one
-/// position of each, those that a token is being chosen from once more; in the tower the
+/// position of each, those that a token is being chosen from once more, or the rows of a given answer that are
+/// `scored` at a time, with logits of each and those of the token before them; in the tower the
 /// same of its MLP for all patches, pixels and patches of the picture. Beside them what both keep.
-fn activation_bytes(config: &ModelConfig, workload: Workload) -> u64 {
+fn activation_bytes(config: &ModelConfig, workload: Workload, scored: usize) -> u64 {
     let text = &config.text;
     let rows = workload.prefill_chunk.min(workload.context);
     let rows = rows.max(workload.conversations);
     let row = 4 * text.hidden_size + 3 * text.intermediate_size;
-    let positions = workload.conversations.max(1).saturating_add(1);
-    let decoder = bytes(rows, row).saturating_add(bytes(positions, text.vocab_size));
+    let step = |rows: usize, positions: usize| {
+        let logits = bytes(positions.saturating_add(1), text.vocab_size);
+        bytes(rows, row).saturating_add(logits)
+    };
+    let decoder = step(rows, workload.conversations.max(1)).max(step(scored, scored));
     let kept = reused_bytes(rows, text.hidden_size, text.num_hidden_layers);
     let vision = config.multimodal.as_ref().filter(|_| workload.images > 0);
     let Some(vision) = vision.map(|multimodal| &multimodal.vision) else {

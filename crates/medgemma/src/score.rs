@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use medgemma_gemma3::DEFAULT_CHUNK;
+use medgemma_gemma3::{DEFAULT_CHUNK, SCORED_ROWS};
 use serde::Serialize;
 
 use crate::choice;
@@ -50,11 +50,12 @@ pub(crate) fn score(
     let prompt = model.prompt(messages)?;
     let texts = answers;
     let answers = encode(model, texts)?;
-    let longest = answers.iter().map(Vec::len).max().unwrap_or(0);
+    let longest = longest(&answers);
     model.check_context(0, prompt.ids.len(), longest)?;
     let _entry = model.model().enter(&Request {
         contexts: &[prompt.ids.len() + longest],
         at_once: 1,
+        scored: scored(longest),
         images: prompt.shown(),
         images_held: 0,
         prefill_chunk: DEFAULT_CHUNK,
@@ -80,6 +81,16 @@ fn scores(model: &MedGemma, prompt: Prompt, answers: &[Vec<u32>]) -> Result<Vec<
         .into_iter()
         .map(|token_logprobs| Score { token_logprobs })
         .collect())
+}
+
+/// Tokens of the longest.
+pub(crate) fn longest(answers: &[Vec<u32>]) -> usize {
+    answers.iter().map(Vec::len).max().unwrap_or(0)
+}
+
+/// Rows whose logits are held at a time: what follows the last token of an answer is not asked for.
+pub(crate) fn scored(longest: usize) -> usize {
+    longest.saturating_sub(1).min(SCORED_ROWS)
 }
 
 /// The ids of given answers.

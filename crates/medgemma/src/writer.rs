@@ -44,6 +44,7 @@ impl Context<'_> {
         model.enter(&Request {
             contexts: &[self.cache.len() + tokens + options.max_new_tokens],
             at_once: 1,
+            scored: 0,
             images: shown + prompt.shown(),
             images_held: shown,
             prefill_chunk: options.prefill_chunk,

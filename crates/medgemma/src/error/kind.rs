@@ -16,9 +16,11 @@ use super::Error;
 pub enum ErrorKind {
     /// What was asked: a message, an image, an option, a label. Asked again it is refused again.
     Request,
-    /// How much was asked: it does not fit into the model's context, a limit, or the memory that is left. Less of it may be
-    /// answered; of what memory refuses, the same may be, once other conversations have ended.
+    /// How much was asked: it does not fit into the model's context, a limit, or memory. Less of it may be answered.
     TooLarge,
+    /// What others are asking: together with what the model's other conversations hold, it does not fit into memory. The
+    /// same may be answered once they have ended.
+    Busy,
     /// The files of a model: absent, damaged, of another kind, or with numbers that overflow.
     Model,
     /// The device: not compiled in, not there, or failing.
@@ -35,6 +37,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::Request => "request",
             Self::TooLarge => "too large",
+            Self::Busy => "busy",
             Self::Model => "model",
             Self::Device => "device",
             Self::Answer => "answer",
@@ -65,7 +68,8 @@ impl Error {
             Self::OneOfImages { source, .. } | Self::OneOfConversations { source, .. } => {
                 source.kind()
             }
-            Self::NotEnoughMemory { .. }
+            Self::NotEnoughMemory { busy: true, .. } => ErrorKind::Busy,
+            Self::NotEnoughMemory { busy: false, .. }
             | Self::PromptTooLong { .. }
             | Self::TextTooLong { .. } => ErrorKind::TooLarge,
             Self::NoTokenizer(_)

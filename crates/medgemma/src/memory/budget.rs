@@ -14,16 +14,17 @@ use super::available::{available, own};
 use super::ledger::{Entry, Held, Ledger};
 use super::{MemoryPlan, Workload, activation_bytes, soft_token_bytes};
 use crate::config::ModelConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::LoadOptions;
 
 /// What is asked of a model.
 pub(crate) struct Request<'a> {
     /// Positions of each conversation when its answer has its last token.
     pub(crate) contexts: &'a [usize],
-    /// Of these, answered side by side. Given answers are not: the logits of their rows, 64 at a time, are less
-    /// than a chunk of the prompt takes in models of the published sizes.
+    /// Of these, answered side by side.
     pub(crate) at_once: usize,
+    /// Rows of given answers whose logits are held at a time.
+    pub(crate) scored: usize,
     /// Images that they show, those shown before included.
     pub(crate) images: usize,
     /// Images that were shown before: their soft tokens are held.
@@ -110,7 +111,7 @@ impl Budget {
     /// asked only beyond the plan: it takes reading some files.
     ///
     /// # Errors
-    /// As [`MemoryPlan::check`], with the plan that has the request in it.
+    /// As [`MemoryPlan::check`], with the plan that has the request in it, and whether it fits without the others.
     pub(crate) fn enter(
         &self,
         path: &Path,
@@ -123,7 +124,11 @@ impl Budget {
             let plan = self.with(config, request, others);
             if plan.total() > self.plan.total() {
                 let left = || Some(self.left(available()?, own(), request, others, config));
-                plan.check(path, device, self.limit.or_else(left))?;
+                let checked = plan.check(path, device, self.limit.or_else(left));
+                checked.map_err(|error| {
+                    let alone = self.with(config, request, Held::default());
+                    self.unless_alone(error, &alone)
+                })?;
             }
             let all = Held {
                 cache: self.caches(config, request),
@@ -131,6 +136,17 @@ impl Budget {
             };
             Ok(all.without(request.entered))
         })
+    }
+
+    /// Says that a plan was refused for what others hold, if it is not without them.
+    fn unless_alone(&self, mut refused: Error, alone: &MemoryPlan) -> Error {
+        if let Error::NotEnoughMemory {
+            available, busy, ..
+        } = &mut refused
+        {
+            *busy = alone.total() <= self.plan.total().max(*available);
+        }
+        refused
     }
 
     /// Keys and values of a conversation; a cache that has read nothing takes nothing.
@@ -172,7 +188,7 @@ impl Budget {
                 .plan
                 .kept
                 .saturating_add(soft_token_bytes(config, more_images)),
-            activations: activation_bytes(config, step),
+            activations: activation_bytes(config, step, request.scored),
             ..self.plan
         }
     }

@@ -34,6 +34,7 @@ fn request(contexts: &[usize]) -> Request<'_> {
     Request {
         contexts,
         at_once: contexts.len(),
+        scored: 0,
         images: 0,
         images_held: 0,
         prefill_chunk: 512,
@@ -90,6 +91,34 @@ fn a_request_takes_more_only_where_it_goes_beyond_the_workload() {
     assert!(more(&wide)[2] > 1 << 28, "a pass of 4096 rows");
 }
 
+/// In a narrow model with the whole vocabulary, 64 rows of logits are more than a chunk takes.
+#[test]
+fn logits_of_given_answers_count_where_they_are_the_widest_step() {
+    let activations = |config: &ModelConfig, scored| {
+        let asked = Request {
+            scored,
+            ..request(&[4096])
+        };
+        let budget = budget(config, None);
+        let plan = budget.with(config, &asked, Held::default());
+        (plan.activations, budget.plan.activations)
+    };
+    let mut small = config();
+    small.multimodal = None;
+    // The sizes of the 270M; its layers leave behind what two results of a chunk in each take.
+    (small.text.hidden_size, small.text.intermediate_size) = (640, 2048);
+    let (row, vocab, kept) = (4 * 640 + 3 * 2048, 262_208, 2 * 62 * 512 * 640);
+    let (short, planned) = activations(&small, 1);
+    assert_eq!(planned, 4 * (512 * row + 4 * vocab + kept));
+    assert_eq!(short, planned);
+    let (long, _) = activations(&small, 64);
+    assert_eq!(long, 4 * (64 * row + 65 * vocab + kept));
+    assert!(long > planned);
+    // Of the 27B a chunk takes more.
+    let (long, planned) = activations(&config(), 64);
+    assert_eq!(long, planned);
+}
+
 #[test]
 fn what_goes_beyond_is_held_to_the_limit_with_the_figures() {
     let config = config();
@@ -110,8 +139,15 @@ fn what_goes_beyond_is_held_to_the_limit_with_the_figures() {
     check(1, &request(&[4096])).expect("within the plan");
     match check(needed - 1, &long).expect_err("a byte is missing") {
         Error::NotEnoughMemory {
-            plan, available, ..
-        } => assert_eq!((plan.total(), available), (needed, needed - 1)),
+            plan,
+            available,
+            busy,
+            ..
+        } => assert_eq!(
+            (plan.total(), available, busy),
+            (needed, needed - 1, false),
+            "nobody else asks"
+        ),
         other => panic!("another error: {other}"),
     }
 }
@@ -177,8 +213,12 @@ fn what_other_conversations_hold_counts() {
         };
         match error {
             Error::NotEnoughMemory {
-                plan, available, ..
+                plan,
+                available,
+                busy,
+                ..
             } => {
+                assert!(busy, "alone it was planned");
                 assert_eq!(available, planned.total());
                 assert_eq!(plan.kv_cache > planned.kv_cache, context > 0);
                 assert_eq!(plan.kept > planned.kept, images > 0);
@@ -190,7 +230,12 @@ fn what_other_conversations_hold_counts() {
     let more = enter(chats[0].held(), 4096, 1).expect("nothing more");
     assert_eq!(more.held(), none);
     drop(more);
-    assert!(enter(chats[0].held(), 5000, 1).is_err());
+    let busy = |context| match enter(chats[0].held(), context, 1).err() {
+        Some(Error::NotEnoughMemory { busy, .. }) => busy,
+        other => panic!("{other:?}"),
+    };
+    // Alone it would fit, or not even then.
+    assert!(busy(5000) && !busy(40_000));
     // A shorter one leaves room, and one that is over leaves all of its own.
     chats[1].set(budget.planned_for(&config, 1000, 0));
     let more = enter(chats[0].held(), 4500, 2).expect("there is room");
