@@ -134,7 +134,6 @@ impl Calibration {
 }
 
 /// Mean and deviation of the logits, so that the iteration starts at a known scale.
-#[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² pictures")]
 fn moments(logits: &[f32]) -> Result<(f64, f64)> {
     let count = logits.len() as f64;
     let values = || logits.iter().map(|&x| f64::from(x));
@@ -151,7 +150,6 @@ fn moments(logits: &[f32]) -> Result<(f64, f64)> {
 }
 
 /// What true and false labels are fitted to: (n₊ + 1) / (n₊ + 2) and 1 / (n₋ + 2).
-#[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² pictures")]
 fn targets(labels: &[bool]) -> Result<(f64, f64)> {
     let positive = labels.iter().filter(|&&label| label).count();
     let negative = labels.len() - positive;

@@ -138,8 +138,9 @@ impl Chat {
     /// prompt and answer do not fit into the context or an option is out of range,
     /// [`crate::Error::NotEnoughMemory`] when they go beyond [`LoadOptions::workload`](crate::LoadOptions::workload)
     /// and what is left of memory,
-    /// [`crate::Error::TextOnlyModel`], [`crate::Error::Tokenizer`] for a message that is not the
-    /// user's or writes image placeholders into its text, [`crate::Error::Image`]. With
+    /// [`crate::Error::TextOnlyModel`], [`crate::Error::Tokenizer`] for one that writes image placeholders into its
+    /// text, [`crate::Error::Image`]; for a message that is not the user's [`crate::Error::SystemMessage`] or, the
+    /// model's, [`crate::Error::NothingToAnswer`] in the first turn and [`crate::Error::Tokenizer`] later. With
     /// [`with_history`](Self::with_history) also for what was said before, as [`MedGemma::generate`].
     pub fn stream(&mut self, message: Message, options: &GenerateOptions) -> Result<Stream<'_>> {
         self.stream_observed(message, options, Box::new(|_| ControlFlow::Continue(())))

@@ -58,7 +58,6 @@ impl Embedding {
                 *total += f64::from(x);
             }
         }
-        #[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² prompts")]
         let count = embeddings.len() as f64;
         Self::new(
             sum.into_iter()

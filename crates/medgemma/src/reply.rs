@@ -95,7 +95,6 @@ pub struct Timings {
 impl Timings {
     /// Tokens written per second after the first; `None` when there was only one.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a token count is far below 2⁵²")]
     pub fn tokens_per_second(&self, usage: &Usage) -> Option<f64> {
         let seconds = self.decode.as_secs_f64();
         (usage.reply_tokens > 1 && seconds > 0.0).then(|| (usage.reply_tokens - 1) as f64 / seconds)

@@ -31,10 +31,6 @@ impl Score {
 
     /// Log-probability for each token, for answers of different lengths; 0 without tokens.
     #[must_use]
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "an answer has far fewer than 2²⁴ tokens"
-    )]
     pub fn mean(&self) -> f32 {
         self.total() / self.token_logprobs.len().max(1) as f32
     }

@@ -5,11 +5,7 @@
 //! `.ci/fetch-testdata` fills. Run them with
 //! `MEDGEMMA_TESTDATA=DIR cargo test --release -p medgemma --test gguf_real -- --ignored`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

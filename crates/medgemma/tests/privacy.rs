@@ -1,11 +1,7 @@
 //! What is asked, shown and answered stays in the caller's hands: not in logs at any level, not in
 //! `Debug`, not in errors.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -11,7 +11,6 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::print_stdout,
     reason = "a test fails by panicking, and the table is what it is for"
 )]
@@ -108,7 +107,6 @@ fn score_of_bf16(golden: &Value) -> &'static [f64] {
 
 /// One file: perplexity, and the continuations, whose gaps between the two largest logits may be
 /// `tolerance` off, and `most` in the root mean square. Where the gap is larger than `tolerance`, both continue alike.
-#[allow(clippy::cast_precision_loss, reason = "a hundred steps")]
 fn as_llama_cpp(name: &str, tolerance: f64, most: f64) {
     let golden = golden();
     let model = load(name, LoadOptions::default());
@@ -168,7 +166,6 @@ fn nll_of(golden: &Value, name: &str) -> Vec<f64> {
     serde_json::from_value(golden["files"][name]["nll"].clone()).expect("numbers")
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a handful of windows")]
 fn perplexity(nll: &[f64]) -> f64 {
     (nll.iter().sum::<f64>() / nll.len() as f64).exp()
 }
@@ -201,7 +198,6 @@ fn fnv1a64(ids: &[u32]) -> String {
 }
 
 /// The mean negative log-likelihood of each window, read after `<bos>`.
-#[allow(clippy::cast_precision_loss, reason = "a window is short")]
 fn score(model: &MedGemma, golden: &Value) -> Vec<f64> {
     let decoder = model.model().decoder();
     let windows = windows(model, golden);

@@ -2,7 +2,6 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::cast_possible_truncation,
     clippy::print_stdout,
     reason = "a test fails by panicking"

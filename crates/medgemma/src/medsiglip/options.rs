@@ -26,7 +26,8 @@ pub struct SiglipOptions<'a> {
     pub interpolate: bool,
     /// What the model is wanted for: on a CPU, loading refuses what does not fit into
     /// [`memory_limit`](Self::memory_limit) together with it. Afterwards a step that takes more than this and than
-    /// there is is refused, as large pixels do with [`interpolate`](Self::interpolate).
+    /// there is is refused, as large pixels do with [`interpolate`](Self::interpolate). Each step is looked at by itself: what
+    /// other threads encode at the same time is not counted.
     pub workload: SiglipWorkload,
     /// Bytes that model and [`workload`](Self::workload) may take on a CPU. `None`: what the system
     /// has available, where it tells (Linux).

@@ -10,6 +10,9 @@ use super::{MemoryPlan, PROCESS, bytes, float, reused_bytes};
 pub(crate) use self::budget::SiglipBudget;
 
 /// What a [`MedSigLip`](crate::MedSigLip) is expected to encode in one call.
+///
+/// One call at a time is planned for: where several threads encode at the same time, each but the first takes a
+/// step's [`activations`](MemoryPlan::activations) more, which no call is refused for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SiglipWorkload {

@@ -66,7 +66,6 @@ fn bound(map: &mut Map<String, Value>) {
     ];
     let least = least.into_iter().flatten().reduce(f64::max);
     let most = most.into_iter().flatten().reduce(f64::min);
-    #[allow(clippy::cast_precision_loss, reason = "2⁵³ − 1 is exact in f64")]
     let largest = LARGEST as f64;
     // A bound beyond the usual ones says that larger numbers are wanted.
     let usual_least = most.is_none_or(|most| most >= -largest).then_some(-largest);
@@ -246,11 +245,7 @@ impl Steps {
                 "`multipleOf` {number} cannot be followed exactly: ask for an integer, in units of the last decimal, and divide"
             )));
         }
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "whole, and within u32"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "whole, and within u32")]
         let product = digits as u64;
         Ok(Self {
             product,

@@ -1,11 +1,7 @@
 //! The facade's tests, a file a subject, as one program: building a program takes longer than most of them run. Tests
 //! that need a process to themselves, or files that are fetched, have programs of their own.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,7 +3,6 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::cast_possible_truncation,
     reason = "a test fails by panicking"
 )]
