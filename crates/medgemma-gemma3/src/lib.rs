@@ -10,6 +10,7 @@ mod block;
 mod cache;
 mod config;
 mod constraint;
+mod context;
 mod error;
 mod generation;
 mod mlp;

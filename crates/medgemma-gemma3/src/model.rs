@@ -220,18 +220,8 @@ impl Decoder {
     /// Refuses a cache of another decoder, and one that has no room for so much.
     fn check_context(&self, cache: &KvCache, prompt: usize, max_new_tokens: usize) -> Result<()> {
         cache.check(&self.config, &self.device)?;
-        let (cached, limit) = (cache.len(), self.config.max_position_embeddings);
-        let room = limit.saturating_sub(cached.saturating_add(prompt));
-        if max_new_tokens > room || cached.saturating_add(prompt) > limit {
-            return Err(Error::ContextOverflow {
-                cached,
-                prompt,
-                max_new_tokens,
-                limit,
-                room,
-            });
-        }
-        Ok(())
+        let config = &self.config;
+        config.check_context(cache.len(), prompt, max_new_tokens)
     }
 
     /// One chunk through embeddings, blocks and final norm: its last rows, `[asked, d]`.

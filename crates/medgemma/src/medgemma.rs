@@ -210,10 +210,8 @@ impl MedGemma {
     }
 
     /// Answers several conversations side by side; each weight is read once a step for all of
-    /// them. No answer depends on what the others are about. Each is that of the conversation alone
-    /// wherever the two likeliest tokens are further apart than rounding: several rows at once may be
-    /// summed in another order than one, and for more than eight, AMX rounds what it multiplies block
-    /// weights with to bf16 and not to int8.
+    /// them. No answer depends on what the others are about. Each equals that of the conversation alone, but for
+    /// rounding ([`Decoder::generate_batch`](medgemma_gemma3::Decoder::generate_batch) tells where).
     ///
     /// An answer that fails is an error in its place, and the others are given all the same. An image that
     /// several conversations show is encoded once, where a prefix cache, if there is one, has room for it; what one begins
@@ -320,20 +318,8 @@ impl MedGemma {
         prompt: usize,
         max_new_tokens: usize,
     ) -> Result<()> {
-        let limit = self.model.config().text.max_position_embeddings;
-        let room = limit.saturating_sub(cached.saturating_add(prompt));
-        // Without an answer to write, the prompt itself may still be too long.
-        if max_new_tokens > room || cached.saturating_add(prompt) > limit {
-            return Err(DecoderError::ContextOverflow {
-                cached,
-                prompt,
-                max_new_tokens,
-                limit,
-                room,
-            }
-            .into());
-        }
-        Ok(())
+        let text = &self.model.config().text;
+        Ok(text.check_context(cached, prompt, max_new_tokens)?)
     }
 
     fn continue_text(

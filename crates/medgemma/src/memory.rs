@@ -286,11 +286,12 @@ fn decoder_bytes(config: &ModelConfig, stored: FloatFormat, precision: Precision
         + tables * matrix(text.vocab_size, d, true)
 }
 
-/// f32 numbers alive at once in the widest step, in a layer of the decoder the residual stream, its
-/// norm, gate, up and their product for a chunk or for a row of each conversation, and the logits of one
-/// position of each, those that a token is being chosen from once more, or the rows of a given answer that are
-/// `scored` at a time, with logits of each and those of the token before them; in the tower the
-/// same of its MLP for all patches, pixels and patches of the picture. Beside them what both keep.
+/// Bytes of f32 numbers alive at once in the widest step, and of results that are kept from the steps before it.
+///
+/// A step of the decoder has for each row, be they of a chunk or one of each conversation, the residual stream, its
+/// norm, gate, up and their product. It has logits for one position of each conversation, and once more those that a
+/// token is being chosen from; where given answers are scored, for `scored` rows and for the token before them. A step
+/// of the tower has the same of its MLP for all patches, and pixels and patches of the picture.
 fn activation_bytes(config: &ModelConfig, workload: Workload, scored: usize) -> u64 {
     let text = &config.text;
     let rows = workload.prefill_chunk.min(workload.context);

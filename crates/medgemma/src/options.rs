@@ -173,10 +173,10 @@ pub struct LoadOptions<'a> {
     /// other numbers of rows may be summed in another order. `None`, the default, keeps
     /// nothing: what is kept is patients' text and pictures, in memory until others take its place,
     /// [`MedGemma::clear_prefix_cache`](crate::MedGemma::clear_prefix_cache) is called, or the last
-    /// clone of the model is gone. What counts is the memory that they lie in, with room to grow: up to two and a
-    /// half times what the positions take, and at least that of 64 positions in each layer, or of what a shorter
-    /// window needs; a prompt that takes more than all of it is not kept. Batches, scores and choices take
-    /// encoded images from it, and read their prompts whole.
+    /// clone of the model is gone. What counts is allocated memory: up to two and a half times what the
+    /// positions need, and at least 64 positions in each layer (or fewer, where a window is shorter). A prompt that
+    /// needs more than the whole budget is not kept. Batches, scores and choices take only encoded images from it, no
+    /// keys and values. (Within one batch, prompts that begin alike are still read once.)
     pub prefix_cache: Option<usize>,
     /// Where encoded images are kept, so that the same image in another prompt is not encoded again:
     /// a second question about a volume. `None`, the default, keeps nothing.
@@ -185,10 +185,10 @@ pub struct LoadOptions<'a> {
     /// [`memory_limit`](Self::memory_limit) together with it and with all that
     /// [`prefix_cache`](Self::prefix_cache) and [`vision_cache`](Self::vision_cache) may hold in memory.
     ///
-    /// More may be asked of the model than that. Prompt and `max_new_tokens` of every request, and of a batch all
-    /// of them, are added up before any work; one that goes beyond the workload is refused,
-    /// [`Error::NotEnoughMemory`](crate::Error::NotEnoughMemory), unless it fits as well. Keys and values, images and
-    /// the widest step count each by itself: one that takes less than planned sets off nothing. What the model's other
+    /// Later requests may exceed the workload. Before any work, the prompt and `max_new_tokens` of a request (of a
+    /// batch: all of them) are added up; a request beyond the workload is refused with
+    /// [`Error::NotEnoughMemory`](crate::Error::NotEnoughMemory) unless it still fits into memory. Keys and values,
+    /// images and the widest step count each by itself: one that takes less than planned sets off nothing. What the model's other
     /// conversations hold counts until they are dropped, a clone's as its original's, and so does all that an answer under
     /// way may come to. What is asked of a [`Model`](crate::Model)'s decoder
     /// itself does not count.

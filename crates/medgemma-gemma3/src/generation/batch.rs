@@ -77,9 +77,9 @@ pub struct Generated {
 
 impl Decoder {
     /// Continues several prompts side by side: each weight is read once a step for all of them.
-    /// Every result is that of the prompt alone wherever the two likeliest tokens are further apart
-    /// than rounding: several rows at once may be summed in another order than one, and for more than
-    /// eight, AMX rounds what it multiplies block weights with to bf16 and not to int8. What a prompt has in common with
+    /// Each answer equals that of the prompt alone unless the two likeliest tokens differ by no more than
+    /// rounding: several rows may be summed in another order, and above eight rows AMX rounds the activations that
+    /// meet block weights to bf16 instead of int8. What a prompt has in common with
     /// one before it ([`BatchPrompt::begins_as`]) is read once.
     ///
     /// An answer that fails, for logits that are not finite or a constraint that cannot be followed, is an error in
