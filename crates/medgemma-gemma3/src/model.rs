@@ -16,7 +16,7 @@ use medgemma_tensor::{Device, FloatFormat, KvPrecision, Tensor, Weight, ops};
 use crate::block::Block;
 use crate::cache::KvCache;
 use crate::config::TextConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::norm::RmsNorm;
 use crate::pass::{Lane, Pass};
 use crate::rope::Rope;
@@ -100,9 +100,9 @@ impl Decoder {
     /// - result: `[1, v]`, logits of the last position
     ///
     /// # Errors
-    /// [`Error::EmptyPrompt`], [`Error::TokenOutOfRange`], [`Error::EmbeddingShape`],
-    /// [`Error::EmbeddingDevice`], [`medgemma_tensor::Error::NotF32`] of embeddings,
-    /// [`Error::ForeignCache`] and [`Error::ContextOverflow`], all before any work.
+    /// [`crate::Error::EmptyPrompt`], [`crate::Error::TokenOutOfRange`], [`crate::Error::EmbeddingShape`],
+    /// [`crate::Error::EmbeddingDevice`], [`medgemma_tensor::Error::NotF32`] of embeddings,
+    /// [`crate::Error::ForeignCache`] and [`crate::Error::ContextOverflow`], all before any work.
     pub fn prefill(
         &self,
         prompt: &[Segment],
@@ -167,7 +167,7 @@ impl Decoder {
     /// - result: `[b, v]`
     ///
     /// # Errors
-    /// [`Error::TokenOutOfRange`]; [`Error::ForeignCache`]; [`Error::ContextOverflow`] when a cache is
+    /// [`crate::Error::TokenOutOfRange`]; [`crate::Error::ForeignCache`]; [`crate::Error::ContextOverflow`] when a cache is
     /// full.
     ///
     /// # Panics

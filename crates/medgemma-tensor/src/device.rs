@@ -353,6 +353,20 @@ mod tests {
     }
 
     #[test]
+    fn the_best_device_is_the_first_of_cuda_wgpu_cpu_and_ndarray() {
+        let order = [
+            Device::cuda(0),
+            Device::wgpu(),
+            Device::cpu(),
+            Device::ndarray(),
+        ];
+        let first = order.into_iter().flatten().next();
+        let first = first.map(|device| device.name().to_owned());
+        let best = Device::best_available().ok();
+        assert_eq!(best.map(|device| device.name().to_owned()), first);
+    }
+
+    #[test]
     fn the_first_device_that_answers_is_the_best_and_the_last_error_tells_why_none_does() {
         let absent = |name: &str| {
             let device = Err(Error::DeviceUnavailable {

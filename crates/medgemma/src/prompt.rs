@@ -164,7 +164,11 @@ impl Prompt {
             segments: model.segments(&self.ids, &images)?,
             ids: self.ids,
             pictures,
-            elapsed: start.elapsed(),
+            elapsed: if total == 0 {
+                Duration::ZERO
+            } else {
+                start.elapsed()
+            },
         }))
     }
 }

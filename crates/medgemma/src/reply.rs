@@ -84,7 +84,7 @@ pub struct Usage {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Timings {
-    /// Encoding the images.
+    /// Encoding the images; zero where there are none.
     pub images: Duration,
     /// Reading the prompt, up to the first token.
     pub prefill: Duration,

@@ -1,4 +1,4 @@
-//! Memory stays where it is over many short chats with images (peers' trap T18). Linux only: the
+//! Memory stays where it is over many short chats with images (trap T18 of `docs/parity.md`). Linux only: the
 //! figure comes from `/proc/self/status`.
 
 #![cfg(target_os = "linux")]

@@ -338,10 +338,12 @@ fn chats_of_several_threads_share_a_prefix() {
         for index in 0..4 {
             let (kept, plain) = (&kept, &plain);
             scope.spawn(move || {
-                for words in ["heart", "bones", "x-ray"] {
+                for (round, words) in ["heart", "bones", "x-ray"].into_iter().enumerate() {
                     let question = shown("picture-b.png", &format!("{words} {index}"));
                     let (mut one, mut other) = (chat(kept), chat(plain));
-                    agree(&mut one, &mut other, &question);
+                    let first = agree(&mut one, &mut other, &question);
+                    // By then this thread itself has kept a prompt that begins so.
+                    assert!(round == 0 || first.usage.cached_tokens > 0, "{first:?}");
                     agree(&mut one, &mut other, &ask("and now?"));
                 }
             });
