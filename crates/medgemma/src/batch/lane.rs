@@ -191,16 +191,17 @@ impl Lane {
             (Some(recorder), Some(pending)) => recorder.reply(&pending, &reply),
             _ => Ok(()),
         };
-        self.outcome = Some(recorded.map(|()| {
-            // Who broke it off wants nothing more of it but the reply.
-            if !self.broken_off {
-                let _ = rest
-                    .into_iter()
-                    .try_for_each(|piece| observer(BatchEvent::Piece(piece)));
-            }
-            let _ = observer(BatchEvent::Ended(&reply));
-            reply
-        }));
+        if let Err(error) = recorded {
+            return self.fail(model, error, observer);
+        }
+        // Who broke it off wants nothing more of it but the reply.
+        if !self.broken_off {
+            let _ = rest
+                .into_iter()
+                .try_for_each(|piece| observer(BatchEvent::Piece(piece)));
+        }
+        let _ = observer(BatchEvent::Ended(&reply));
+        self.outcome = Some(Ok(reply));
     }
 
     /// Ends it with nothing to hand out.

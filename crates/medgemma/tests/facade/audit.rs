@@ -7,7 +7,10 @@ use crate::support::{answers, ask, cpu, essence, exactly, image, model, up_to};
 use medgemma::audit::{
     Audit, AuditOptions, Error as AuditError, image_content, prompt_content, verify,
 };
-use medgemma::{BatchRequest, Error, Image, LoadOptions, MedGemma, Message, Resizer, Sampling};
+use medgemma::{
+    BatchEvent, BatchRequest, Error, ErrorKind, Image, LoadOptions, MedGemma, Message, Resizer,
+    Sampling,
+};
 use medgemma_testkit::checkpoint;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -520,6 +523,40 @@ fn what_cannot_be_recorded_is_not_answered() {
         assert!(record, "{error}");
     }
     assert_eq!(events(&here.path), Vec::<String>::new());
+}
+
+/// The log is gone when the answers end: none is handed out, and who listens is told so.
+#[test]
+fn answers_of_a_batch_that_cannot_be_recorded_are_told_as_failed() {
+    let here = audited();
+    let (options, asked) = (exactly(3), [ask("What is shown?")]);
+    let requests = [&options; 2].map(|options| BatchRequest {
+        messages: &asked,
+        options,
+    });
+    let mut failed = Vec::new();
+    let batch = here
+        .model
+        .generate_batch_observed(&requests, &mut |index, event| {
+            match event {
+                BatchEvent::Piece(_) if here.path.exists() => {
+                    std::fs::remove_file(&here.path).unwrap()
+                }
+                BatchEvent::Ended(_) => panic!("{index}: there is no record of it"),
+                BatchEvent::Failed { kind, message } => {
+                    failed.push((index, kind, message.to_owned()))
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+    let errors = batch.unwrap().into_iter().map(Result::unwrap_err);
+    let errors = errors.enumerate();
+    let expected: Vec<_> = errors
+        .map(|(index, error)| (index, ErrorKind::System, error.to_string()))
+        .collect();
+    assert_eq!(failed, expected);
+    assert!(failed[0].2.contains("replaced"), "{failed:?}");
 }
 
 #[test]
