@@ -525,7 +525,7 @@ fn what_cannot_be_recorded_is_not_answered() {
     assert_eq!(events(&here.path), Vec::<String>::new());
 }
 
-/// The log is gone when the answers end: none is handed out, and who listens is told so.
+/// The log is gone before the answers end: none is handed out, and who listens is told so.
 #[test]
 fn answers_of_a_batch_that_cannot_be_recorded_are_told_as_failed() {
     let here = audited();
@@ -539,7 +539,7 @@ fn answers_of_a_batch_that_cannot_be_recorded_are_told_as_failed() {
         .model
         .generate_batch_observed(&requests, &mut |index, event| {
             match event {
-                BatchEvent::Piece(_) if here.path.exists() => {
+                BatchEvent::Progress(_) if here.path.exists() => {
                     std::fs::remove_file(&here.path).unwrap()
                 }
                 BatchEvent::Ended(_) => panic!("{index}: there is no record of it"),
