@@ -13,7 +13,7 @@ pub struct ProjectorConfig {
     pub text_hidden_size: usize,
     /// `vision_config.image_size / vision_config.patch_size`.
     pub patches_per_side: usize,
-    /// `mm_tokens_per_image`, a square number.
+    /// `mm_tokens_per_image`, a square number to whose root the patches of a side can be pooled.
     pub mm_tokens_per_image: usize,
     /// Epsilon of the norm: `vision_config.layer_norm_eps`, as in the reference, although the norm
     /// itself is the decoder's RMS norm.
@@ -83,7 +83,9 @@ impl ProjectorConfig {
                 found: self.mm_tokens_per_image,
             });
         }
-        if !self.patches_per_side.is_multiple_of(tokens_per_side) {
+        // As the reference pools: a kernel rounded down, and what fills no window left out.
+        let pooled = self.patches_per_side.checked_div(self.kernel());
+        if pooled != Some(tokens_per_side) {
             return Err(Error::UnevenGrid {
                 patches_per_side: self.patches_per_side,
                 tokens_per_side,
@@ -179,6 +181,23 @@ mod tests {
         for (config, named) in cases {
             let error = config.check().expect_err("unsound").to_string();
             assert!(error.contains(named), "{error} does not name {named}");
+        }
+    }
+
+    /// `int(grid // side)` of `Gemma3MultiModalProjector`, then `AvgPool2d`, which drops the rest.
+    #[test]
+    fn patches_that_fill_no_window_are_left_out() {
+        for (patches, tokens, kernel) in [(63, 15, 4), (65, 16, 4), (64, 3, 21), (5, 2, 2)] {
+            let config = ProjectorConfig::new(8, 8, patches, tokens * tokens, 1e-6);
+            let config = config.expect("the reference pools it");
+            assert_eq!(
+                (config.tokens_per_side(), config.kernel()),
+                (tokens, kernel)
+            );
+        }
+        // Windows of 4 make 16 tokens and windows of 5 make 12: no window makes 13, 14 or 15 of 64.
+        for tokens in [13, 14, 15] {
+            ProjectorConfig::new(8, 8, 64, tokens * tokens, 1e-6).expect_err("another number");
         }
     }
 

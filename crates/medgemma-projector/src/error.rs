@@ -22,10 +22,11 @@ pub enum Error {
         /// The number given.
         found: usize,
     },
-    /// The grid of patches cannot be cut into equal windows.
+    /// No window pools the grid of patches to the grid of tokens.
     #[error(
         "{patches_per_side} patches per side cannot be pooled to {tokens_per_side} tokens per \
-         side, expected a multiple: correct `image_size`, `patch_size` or `mm_tokens_per_image` \
+         side, expected a number of tokens that windows of {patches_per_side} / {tokens_per_side} \
+         patches, rounded down, make: correct `image_size`, `patch_size` or `mm_tokens_per_image` \
          in the model's config.json"
     )]
     UnevenGrid {

@@ -1,8 +1,6 @@
 //! The projector against its formula, written out as loops over f64, for random grids, windows,
 //! widths and weights.
 
-#![allow(clippy::cast_precision_loss, clippy::expect_used, reason = "a test")]
-
 use medgemma_projector::{Projector, ProjectorConfig};
 use medgemma_tensor::checkpoint::{Loader, SafetensorsDir};
 use medgemma_tensor::{Device, tensor_from, vec_from};
@@ -45,6 +43,7 @@ impl Weights {
         let (d, side) = (config.vision_hidden_size, config.patches_per_side);
         let tokens = config.tokens_per_side();
         let kernel = side / tokens;
+        assert_eq!(side / kernel, tokens, "what fills no window is left out");
         let mut out = Vec::new();
         for token in 0..tokens * tokens {
             let (top, left) = (token / tokens * kernel, token % tokens * kernel);
@@ -87,12 +86,14 @@ fn cases() -> impl Strategy<Value = (ProjectorConfig, Weights, Vec<f32>)> {
     let sizes = (
         1usize..4,
         1usize..5,
+        0usize..3,
         2usize..7,
         1usize..7,
         prop::sample::select(vec![1e-6, 0.3]),
     );
-    sizes.prop_flat_map(|(tokens, kernel, vision, text, eps)| {
-        let side = tokens * kernel;
+    sizes.prop_flat_map(|(tokens, kernel, rest, vision, text, eps)| {
+        // A rest as large as either would make another window, or another token.
+        let side = tokens * kernel + rest.min(tokens.min(kernel) - 1);
         let config = ProjectorConfig::new(vision, text, side, tokens * tokens, eps).expect("sound");
         (
             values(vision),

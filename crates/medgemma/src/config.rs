@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use medgemma_gemma3::TextConfig;
+use medgemma_projector::ProjectorConfig;
 use medgemma_siglip::VisionConfig;
 use medgemma_tensor::checkpoint::{ConfigObject, read_json};
 use medgemma_tensor::{FloatFormat, Result};
@@ -34,7 +35,7 @@ pub struct ModelConfig {
 pub struct MultimodalConfig {
     /// The vision tower.
     pub vision: VisionConfig,
-    /// Soft tokens per picture: a square whose side divides the tower's grid.
+    /// Soft tokens per picture: a square to whose side the tower's grid can be pooled.
     pub mm_tokens_per_image: usize,
     /// `<start_of_image>`, before the soft tokens.
     pub boi_token_id: u32,
@@ -144,7 +145,7 @@ impl ModelConfig {
         unknown_keys.append(&mut vision.unknown_keys);
         let published = SpecialTokens::GEMMA3;
         let multimodal = MultimodalConfig {
-            mm_tokens_per_image: tokens_per_image(&mut raw, &vision)?,
+            mm_tokens_per_image: tokens_per_image(&mut raw, &text, &vision)?,
             boi_token_id: image_id(
                 &mut raw,
                 ["boi_token_index", "boi_token_id"],
@@ -270,16 +271,20 @@ fn image_id(raw: &mut ConfigObject<'_>, keys: [&str; 2], default: Option<u32>) -
 }
 
 /// `mm_tokens_per_image`, which the pooling must be able to produce.
-fn tokens_per_image(raw: &mut ConfigObject<'_>, vision: &VisionConfig) -> Result<usize> {
+fn tokens_per_image(
+    raw: &mut ConfigObject<'_>,
+    text: &TextConfig,
+    vision: &VisionConfig,
+) -> Result<usize> {
     let tokens = raw.size("mm_tokens_per_image", 256)?;
-    let (side, grid) = (tokens.isqrt(), vision.patches_per_side());
-    if side * side == tokens && grid.is_multiple_of(side) {
-        Ok(tokens)
-    } else {
-        Err(raw.error(
+    let grid = vision.patches_per_side();
+    let (width, eps) = (vision.hidden_size, vision.layer_norm_eps);
+    match ProjectorConfig::new(width, text.hidden_size, grid, tokens, eps) {
+        Ok(_) => Ok(tokens),
+        Err(_) => Err(raw.error(
             "mm_tokens_per_image",
-            format!("a square number whose root divides the {grid} patches of a side"),
-        ))
+            format!("a square number to whose root the {grid} patches of a side can be pooled"),
+        )),
     }
 }
 

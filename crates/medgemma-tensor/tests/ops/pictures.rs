@@ -59,12 +59,17 @@ fn patch_embed_is_the_convolution_with_stride_of_its_kernel() {
 
 #[test]
 fn pooling_takes_the_mean_of_each_square_window() {
-    for (side, kernel, width) in [(6, 2, 5), (9, 3, 7), (8, 4, 3), (3, 3, 11), (4, 1, 2)] {
+    let even = [(6, 2, 5), (9, 3, 7), (8, 4, 3), (3, 3, 11), (4, 1, 2)];
+    let rest = [(5, 2, 3), (11, 4, 2)];
+    for (side, kernel, width) in even.into_iter().chain(rest) {
         let features = Numbers::seeded(31).floats(side * side * width);
         let windows = side / kernel;
         let mut expected = vec![0.0; windows * windows * width];
         for (patch, row) in features.chunks_exact(width).enumerate() {
             let (y, x) = (patch / side / kernel, patch % side / kernel);
+            if y.max(x) >= windows {
+                continue;
+            }
             for (i, &feature) in row.iter().enumerate() {
                 expected[(y * windows + x) * width + i] +=
                     f64::from(feature) / (kernel * kernel) as f64;

@@ -157,6 +157,15 @@ fn a_bare_multimodal_config_has_the_class_defaults() {
     assert_eq!(config.dtype, None);
 }
 
+/// 64 patches in windows of 21 are three tokens, one patch is left over: the reference pools so.
+#[test]
+fn a_grid_need_not_be_a_multiple_of_the_tokens() {
+    let mut config = gemma_4b();
+    config["mm_tokens_per_image"] = json!(9);
+    let multimodal = read(&config, None).unwrap().multimodal.unwrap();
+    assert_eq!(multimodal.mm_tokens_per_image, 9);
+}
+
 #[test]
 fn the_outer_tie_counts_and_the_inner_does_not() {
     let mut config = gemma_4b();
@@ -213,7 +222,11 @@ fn other_models_and_misfits_are_refused() {
         with("mm_tokens_per_image", json!(255)),
         "mm_tokens_per_image",
     );
-    refused(with("mm_tokens_per_image", json!(9)), "mm_tokens_per_image");
+    // 64 patches in windows of four are 16 tokens, not 15.
+    refused(
+        with("mm_tokens_per_image", json!(225)),
+        "mm_tokens_per_image",
+    );
     refused(
         with("mm_tokens_per_image", json!(null)),
         "mm_tokens_per_image",
