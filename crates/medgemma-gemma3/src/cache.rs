@@ -5,8 +5,8 @@
 //! left to right, and whose last window moves to the front when the strip is full. So what a row
 //! sees is always one contiguous run of slots in order of position, and the last rows can be taken
 //! back: a ring of exactly `window` slots would have overwritten what becomes visible again. The
-//! position of a key is kept outside of the layers (peers' trap T8: a length read from a wrapped
-//! local layer is wrong).
+//! position of a key is kept outside of the layers (trap T8 in docs/parity.md: a length read from a
+//! wrapped local layer is wrong).
 
 mod mark;
 mod owner;

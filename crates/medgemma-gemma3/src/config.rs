@@ -6,11 +6,17 @@
 //! 5.23. One deviation: where the reference silently drops a value that would have changed the
 //! mathematics (such as `rope_scaling` with the old key `type`), this is an error instead.
 
+mod rope;
+
 use std::path::Path;
 
 use medgemma_tensor::Result;
 use medgemma_tensor::checkpoint::{ConfigObject, MAX_CONFIG_LAYERS};
 use serde_json::Value;
+
+use rope::rope;
+
+pub use rope::RopeParameters;
 
 /// Which keys a layer sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,16 +26,6 @@ pub enum LayerType {
     Sliding,
     /// All positions ("global", `full_attention`).
     Full,
-}
-
-/// The rotary embedding of one layer type: frequencies `theta^(−2i/head_dim) / factor`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct RopeParameters {
-    /// Base of the frequencies.
-    pub theta: f64,
-    /// Linear scaling: positions advance this much slower. 1 for none.
-    pub factor: f64,
 }
 
 /// A validated Gemma 3 decoder configuration. Fields carry the names of `config.json`.
@@ -75,10 +71,6 @@ pub struct TextConfig {
     /// Keys of the file that have no known meaning, for a log.
     pub unknown_keys: Vec<String>,
 }
-
-/// `default_theta` of the reference.
-const THETA_FULL: f64 = 1_000_000.0;
-const THETA_SLIDING: f64 = 10_000.0;
 
 /// One sliding-window pattern: every sixth layer is full (report §2).
 const SLIDING_WINDOW_PATTERN: usize = 6;
@@ -158,7 +150,7 @@ impl TextConfig {
                 None => vec![1],
                 Some(_) => raw.ids("eos_token_id")?.unwrap_or_default(),
             },
-            pad_token_id: raw.id("pad_token_id", Some(0))?,
+            pad_token_id: pad_token_id(&mut raw)?,
             unknown_keys,
         };
         config.check(&raw)?;
@@ -268,10 +260,18 @@ fn refuse_other_mathematics(raw: &mut ConfigObject<'_>) -> Result<()> {
     Ok(())
 }
 
+/// `pad_token_id`; -1 is how some exporters write that there is none.
+fn pad_token_id(raw: &mut ConfigObject<'_>) -> Result<Option<u32>> {
+    match raw.get("pad_token_id").and_then(Value::as_i64) {
+        Some(-1) => Ok(None),
+        _ => raw.id("pad_token_id", Some(0)),
+    }
+}
+
 /// `layer_types`, else the pattern.
 fn layer_types(raw: &mut ConfigObject<'_>, layers: usize) -> Result<Vec<LayerType>> {
-    let pattern = raw.size("sliding_window_pattern", SLIDING_WINDOW_PATTERN)?;
-    let saved_pattern = raw.size("_sliding_window_pattern", pattern)?;
+    let pattern = window_pattern(raw, "sliding_window_pattern", SLIDING_WINDOW_PATTERN)?;
+    let saved_pattern = window_pattern(raw, "_sliding_window_pattern", pattern)?;
     let Some(list) = raw.some("layer_types") else {
         if saved_pattern != pattern {
             // The reference reads this key only to write it again.
@@ -305,6 +305,15 @@ fn layer_types(raw: &mut ConfigObject<'_>, layers: usize) -> Result<Vec<LayerTyp
         })
 }
 
+/// A pattern under `key`, which may be `null` only where the layers are listed.
+fn window_pattern(raw: &mut ConfigObject<'_>, key: &str, default: usize) -> Result<usize> {
+    let listed = raw.some("layer_types").is_some();
+    if listed && raw.get(key).is_some_and(Value::is_null) {
+        return Ok(default);
+    }
+    raw.size(key, default)
+}
+
 /// `sliding_window`, which may be `null` only where nothing slides.
 fn sliding_window(raw: &mut ConfigObject<'_>, layer_types: &[LayerType]) -> Result<usize> {
     let nothing_slides = !layer_types.contains(&LayerType::Sliding);
@@ -312,108 +321,6 @@ fn sliding_window(raw: &mut ConfigObject<'_>, layer_types: &[LayerType]) -> Resu
         return raw.size("max_position_embeddings", 131_072);
     }
     raw.size("sliding_window", 4096)
-}
-
-/// Both rotary embeddings: full, then sliding. Keys without meaning go to `unknown`.
-///
-/// As in the reference, `rope_scaling` overrides `rope_parameters.full_attention` key by key, and
-/// the bases of the 2025 dialect stand in where `rope_parameters` gives none.
-fn rope(
-    raw: &mut ConfigObject<'_>,
-    unknown: &mut Vec<String>,
-) -> Result<(RopeParameters, RopeParameters)> {
-    let theta_full = raw.positive("rope_theta", THETA_FULL)?;
-    let theta_sliding = raw.positive("rope_local_base_freq", THETA_SLIDING)?;
-    let mut full = Vec::new();
-    let mut sliding = Vec::new();
-    if let Some(mut scaling) = raw.object("rope_scaling")? {
-        for key in ["full_attention", "sliding_attention"] {
-            if scaling.some(key).is_some() {
-                // The reference would drop it and scale nothing.
-                return Err(scaling.error(key, "nothing: layer types belong to `rope_parameters`"));
-            }
-        }
-        let named = scaling.some("rope_type").is_some();
-        if !named && !matches!(scaling.text("type")?, None | Some("default")) {
-            return Err(scaling.error(
-                "type",
-                "the key `rope_type` (transformers 4 obeys `type`, transformers 5 ignores it)",
-            ));
-        }
-        full.push(scaling);
-    }
-    let mut flat = None;
-    if let Some(mut parameters) = raw.object("rope_parameters")? {
-        full.extend(parameters.object("full_attention")?);
-        sliding.extend(parameters.object("sliding_attention")?);
-        flat = Some(parameters);
-    }
-    let full = one_rope(full, theta_full, unknown)?;
-    let sliding = one_rope(sliding, theta_sliding, unknown)?;
-    if let Some(parameters) = flat {
-        refuse_flat(parameters, full, unknown)?;
-    }
-    Ok((full, sliding))
-}
-
-/// The embedding that `objects` describe, the first having the last word; with none of them the
-/// plain one with base `theta`.
-fn one_rope(
-    mut objects: Vec<ConfigObject<'_>>,
-    theta: f64,
-    unknown: &mut Vec<String>,
-) -> Result<RopeParameters> {
-    let mut rope = RopeParameters { theta, factor: 1.0 };
-    let (mut kind, mut scaled) = ("default", false);
-    for object in objects.iter_mut().rev() {
-        rope.theta = object.positive("rope_theta", rope.theta)?;
-        let named = object.text("type")?;
-        kind = object.text("rope_type")?.or(named).unwrap_or(kind);
-        if object.positive("partial_rotary_factor", 1.0)? != 1.0 {
-            return Err(object.error("partial_rotary_factor", "1: Gemma 3 rotates whole heads"));
-        }
-        scaled |= object.get("factor").is_some();
-        rope.factor = object.positive("factor", rope.factor)?;
-    }
-    let Some(object) = objects.first() else {
-        return Ok(rope);
-    };
-    match kind {
-        "default" if rope.factor == 1.0 => {}
-        "default" => {
-            return Err(object.error("rope_type", "`linear`, since there is a `factor`"));
-        }
-        "linear" if scaled => {}
-        "linear" => return Err(object.error("factor", "a positive number for `linear`")),
-        _ => return Err(object.error("rope_type", "`default` or `linear`")),
-    }
-    unknown.extend(objects.iter().flat_map(ConfigObject::unknown));
-    Ok(rope)
-}
-
-/// The reference ignores parameters that are not filed under a layer type: an error unless `full`
-/// says the same.
-fn refuse_flat(
-    mut flat: ConfigObject<'_>,
-    full: RopeParameters,
-    unknown: &mut Vec<String>,
-) -> Result<()> {
-    let nested = "its values under `full_attention` and `sliding_attention`";
-    let same_theta = flat.positive("rope_theta", full.theta)? == full.theta;
-    if !same_theta {
-        return Err(flat.error("rope_theta", nested));
-    }
-    if flat.positive("factor", full.factor)? != full.factor {
-        return Err(flat.error("factor", nested));
-    }
-    for key in ["rope_type", "type"] {
-        let scaled = !matches!(flat.text(key)?, None | Some("default"));
-        if scaled && full.factor == 1.0 {
-            return Err(flat.error(key, nested));
-        }
-    }
-    unknown.extend(flat.unknown());
-    Ok(())
 }
 
 #[cfg(test)]

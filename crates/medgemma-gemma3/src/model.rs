@@ -292,7 +292,6 @@ impl Decoder {
 /// bf16 at d = 2560, where √2560 = 50.596.
 ///
 /// Reference: `Gemma3TextScaledWordEmbedding` in transformers 5.23.
-#[allow(clippy::cast_precision_loss, reason = "a width is far below 2⁵²")]
 pub(crate) fn embedding_scale(width: usize, published: FloatFormat) -> f32 {
     published.round((width as f64).sqrt())
 }

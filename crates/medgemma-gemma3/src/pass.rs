@@ -3,7 +3,7 @@
 //! A batch is packed: the rows of all sequences stand one after the other in one `[t, d]` tensor,
 //! so that every product reads its weight once, while attention runs for each sequence over its
 //! own cache. There is no padding, so a sequence's result cannot depend on its neighbours
-//! (peers' trap T30).
+//! (trap T30 in docs/parity.md).
 
 use std::ops::Range;
 

@@ -115,10 +115,6 @@ impl Ranked {
 
     /// The sum of all, and by how much that of another order, with as many differences from it again,
     /// may be another: each of n additions is off by half an ε of what it makes at most.
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "a vocabulary has far fewer entries than 2⁵³"
-    )]
     fn total(&self) -> (f64, f64) {
         let total: f64 = self.candidates.iter().map(|&(_, weight)| weight).sum();
         let additions = self.candidates.len() as f64 + 2.0;

@@ -42,7 +42,6 @@ impl Rope {
 
 /// `theta^(−2i/h) / factor` for i in 0..h/2, rounded step by step as torch's f32 expression is.
 #[allow(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     reason = "the reference computes in f32; an f64 table would differ from it at long positions"
 )]

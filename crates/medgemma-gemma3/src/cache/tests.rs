@@ -1,9 +1,7 @@
 //! What rows see, in which slots it lies, and what can be taken back, for both formats of a cache.
 
 #![allow(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "keys and values are small whole numbers made of their positions"
 )]
 

@@ -387,6 +387,15 @@ fn layer_types_must_be_known_and_as_many_as_layers() {
         [LayerType::Full, LayerType::Sliding],
         "the list wins"
     );
+    let null = read(&json!({
+        "num_hidden_layers": 1, "layer_types": ["full_attention"], "sliding_window_pattern": null
+    }));
+    assert_eq!(null.unwrap().layer_types, [LayerType::Full]);
+    refused(
+        json!({"sliding_window_pattern": null}),
+        "sliding_window_pattern",
+        "null",
+    );
     let all_full = read(&json!({"sliding_window_pattern": 1, "sliding_window": null})).unwrap();
     assert_eq!(full_layers(&all_full).len(), 26);
     refused(json!({"sliding_window": null}), "sliding_window", "null");
@@ -398,10 +407,12 @@ fn ids_may_be_one_many_or_none() {
     assert_eq!(eos(json!(7)), [7]);
     assert_eq!(eos(json!([1, 106])), [1, 106]);
     assert!(eos(json!(null)).is_empty());
-    assert_eq!(
-        read(&json!({"pad_token_id": null})).unwrap().pad_token_id,
-        None
-    );
+    // -1 is how some exporters write that there is none.
+    for none in [json!(null), json!(-1)] {
+        let config = read(&json!({ "pad_token_id": none })).unwrap();
+        assert_eq!(config.pad_token_id, None);
+    }
+    refused(json!({"pad_token_id": -2}), "pad_token_id", "-2");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn layout(format: FloatFormat) -> (DType, usize) {
 /// Whether weights in `format` stay as they are on `device`.
 ///
 /// f16 is kept only on the CPU, whose operations widen before they multiply: devices that offer it as
-/// arithmetic would overflow in it (trap T1). bf16, with f32's range, is kept where there is such a
+/// arithmetic would overflow in it (trap T1 in docs/parity.md). bf16, with f32's range, is kept where there is such a
 /// format, and widened when it is multiplied.
 fn kept(format: FloatFormat, device: &Device) -> bool {
     match format {
