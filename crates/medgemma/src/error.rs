@@ -77,8 +77,8 @@ pub enum Error {
         /// Images without a place.
         images: usize,
     },
-    /// The checkpoint's processor and vision tower disagree.
-    #[error("{}: image_seq_length is {found}, but config.json says mm_tokens_per_image {expected}: the files belong to different models", dir.display())]
+    /// The checkpoint's processor and its model disagree on what an image takes in a prompt.
+    #[error("{}: image_seq_length is {found}, but config.json says mm_tokens_per_image {expected}: correct the file that is another model's, or give prompts as ids to `Model`", dir.display())]
     ImageSeqLength {
         /// Directory of the model.
         dir: PathBuf,

@@ -10,7 +10,7 @@ use medgemma_tensor::Device;
 use medgemma_tensor::checkpoint::{Loader, Rename, WeightSource};
 
 use crate::config::{ModelConfig, MultimodalConfig};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::Files;
 use crate::memory::{Budget, MemoryPlan};
 use crate::model::Inner;
@@ -28,7 +28,7 @@ pub(crate) fn load(
     for key in &config.unknown_keys {
         tracing::warn!(key, "unknown key in the model's configuration");
     }
-    let processor = image_processor(path, &files, &config, &options)?;
+    let processor = image_processor(&files, &config, &options)?;
     let encodings = options.vision_cache.clone();
     let encodings = encodings.map(Encodings::new).transpose()?;
     let cache = files.cache(&format!("medgemma-{}.cache", options.precision));
@@ -151,9 +151,8 @@ fn vision(
     Ok((tower, projector))
 }
 
-/// The processor of the files with the caller's choices; it must agree with the tower.
+/// The processor of the files with the caller's choices.
 fn image_processor(
-    dir: &Path,
     files: &Files,
     config: &ModelConfig,
     options: &LoadOptions<'_>,
@@ -162,17 +161,6 @@ fn image_processor(
         return Ok(ImageProcessor::default());
     };
     let mut processor = files.processor(multimodal.vision.image_size)?;
-    if let Some(found) = processor
-        .image_seq_length()
-        .filter(|&found| found != multimodal.mm_tokens_per_image)
-    {
-        let expected = multimodal.mm_tokens_per_image;
-        return Err(Error::ImageSeqLength {
-            dir: dir.to_path_buf(),
-            expected,
-            found,
-        });
-    }
     if let Some(resizer) = options.resizer {
         processor = processor.with_resizer(resizer);
     }

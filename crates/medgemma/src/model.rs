@@ -102,7 +102,7 @@ impl Model {
     /// # Errors
     /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::AdapterAlone`], [`Error::VisionInside`] and those of
     /// [`Mmproj`](crate::Mmproj) for what lies at `path`; [`Error::Tensor`] naming file and key for what is missing,
-    /// surplus, misshaped, of a wrong type or not supported; [`Error::ImageSeqLength`], and [`Error::Image`] for a
+    /// surplus, misshaped, of a wrong type or not supported; [`Error::Image`] for a
     /// processor this library does not know; [`Error::NotEnoughMemory`] before any weight is read;
     /// [`Error::VisionCacheFolder`]; [`Error::NotForModel`] for options that only
     /// [`MedGemma::load_with`](crate::MedGemma::load_with) knows: prefixes and records are of conversations.
@@ -360,6 +360,20 @@ impl Model {
             .multimodal
             .as_ref()
             .ok_or_else(|| self.text_only(images))
+    }
+
+    /// Soft tokens that an image takes in a prompt made from text, on which the files must agree. Who gives ids has
+    /// counted them already, and the reference's model does not read the processor's file.
+    pub(crate) fn tokens_to_place(&self, images: usize) -> Result<usize> {
+        let expected = self.multimodal(images)?.mm_tokens_per_image;
+        match self.inner.processor.image_seq_length() {
+            Some(found) if found != expected => Err(Error::ImageSeqLength {
+                dir: self.inner.dir.clone(),
+                expected,
+                found,
+            }),
+            _ => Ok(expected),
+        }
     }
 
     fn text_only(&self, images: usize) -> Error {

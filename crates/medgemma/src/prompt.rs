@@ -51,7 +51,7 @@ impl Prompt {
         let tokens_per_image = if images.is_empty() {
             1
         } else {
-            model.multimodal(images.len())?.mm_tokens_per_image
+            model.tokens_to_place(images.len())?
         };
         let mut crops = Vec::with_capacity(images.len());
         for image in images {

@@ -89,13 +89,27 @@ fn files_of_different_models_are_told_apart() {
     let weights = scratch.file("model-00001-of-00002.safetensors");
     fs::write(weights, "none").unwrap();
     refused(&scratch, &["tokenizer.json", "432 ids", "400 rows"]);
-    let length = |c: &mut serde_json::Value| c["image_seq_length"] = json!(16);
-    let scratch = Scratch::of("mm-2025").edit_json("preprocessor_config.json", length);
-    refused(&scratch, &["image_seq_length", "16", "4"]);
     let scratch = Scratch::of("mm-2025").edit_json("generation_config.json", |c| {
         c["eos_token_id"] = json!(["<eos>"]);
     });
     refused(&scratch, &["generation_config.json", "eos_token_id"]);
+}
+
+/// The reference's model does not read the processor's file, its processor makes prompts that do not fit.
+#[test]
+fn a_processor_of_another_model_is_told_where_a_prompt_is_made() {
+    let length = |c: &mut serde_json::Value| c["image_seq_length"] = json!(16);
+    let scratch = Scratch::of("mm-2025").edit_json("preprocessor_config.json", length);
+    let model = load(scratch.path());
+    let shown = Message::user().text("look").image(image("picture-a.png"));
+    let expected = ["image_seq_length", "16", "mm_tokens_per_image 4"];
+    names(&model.generate(&[shown], &up_to(3)).unwrap_err(), &expected);
+    model.chat().send_with(ask("hello"), &up_to(2)).unwrap();
+    let golden = Golden::named("chat-one-image");
+    let pixels = model.model().process(&image("picture-a.png")).unwrap();
+    let soft = model.model().encode(&pixels.pixels[0]).unwrap();
+    let prompt = golden.ids("input_ids");
+    model.model().segments(&prompt, &[soft]).unwrap();
 }
 
 #[test]
