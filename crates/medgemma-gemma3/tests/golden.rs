@@ -11,7 +11,7 @@ use medgemma_gemma3::{
 };
 use medgemma_tensor::{Backend, Device, Tensor, tensor_from, vec_from};
 use medgemma_testkit::{
-    Dialect, Golden, assert_close, checkpoint, dialect, golden_names, narrow_window,
+    Dialect, Golden, Scratch, assert_close, checkpoint, dialect, golden_names, narrow_window,
 };
 use support::{decoder, devices, prompt, soft_token};
 
@@ -150,6 +150,22 @@ fn a_query_scale_apart_from_the_head_size_and_an_untied_head() {
             |_| true,
         );
     }
+}
+
+/// `tie_weights` of transformers 5.23: two matrices that differ are not tied, whatever the configuration says, and
+/// a head alone stands in for the embeddings.
+#[test]
+fn a_tied_head_that_is_another_matrix_or_alone_is_taken_from_the_file() {
+    let device = Device::cpu().expect("the feature cpu is on");
+    let lying = Scratch::of("text-27b-like").edit_json("config.json", |config| {
+        config["tie_word_embeddings"] = true.into();
+    });
+    compare_all("text-27b-like", lying.path(), &device, |_| true);
+    let alone = Scratch::of("mm-2025").edit(|tensors| {
+        let table = tensors.remove("language_model.model.embed_tokens.weight");
+        tensors.insert("language_model.lm_head.weight", table);
+    });
+    compare_all("mm-2025", alone.path(), &device, |_| true);
 }
 
 #[test]
