@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use medgemma::{Device, Image, ImageBackend, LoadOptions, Model, Resize, SoftTokens};
+use medgemma::{Device, ImageBackend, LoadOptions, Model, Resize, SoftTokens};
 use medgemma_gemma3::{Finish, GenerateOptions};
 use medgemma_tensor::vec_from;
 
-use crate::Arguments;
 use crate::output::Output;
+use crate::{Arguments, Switch, tell_unknown};
 
 /// Computes what prompt and images ask for.
 pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<dyn Error>> {
@@ -16,13 +16,17 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
         return Err("--prompt-ids is missing: a MedGemma model reads a prompt of token ids".into());
     }
     let model = Model::load(&arguments.model, device, LoadOptions::default())?;
+    tell_unknown(&model.config().unknown_keys)?;
     let resize = arguments
         .resize
         .unwrap_or(Resize::Backend(ImageBackend::Pil));
-    let processor = model.processor().clone().with_resize(resize);
+    let mut processor = model.processor().clone().with_resize(resize);
+    if let Some(switch) = arguments.pan_and_scan {
+        processor = processor.with_do_pan_and_scan(switch == Switch::On);
+    }
     let mut pixels = Vec::new();
-    for path in &arguments.image {
-        pixels.extend(processor.process(&Image::open(path)?)?.pixels);
+    for image in arguments.images() {
+        pixels.extend(processor.process(&image?)?.pixels);
     }
     let images = pixels.iter().map(|pixels| model.encode(pixels));
     let images = images.collect::<medgemma::Result<Vec<_>>>()?;

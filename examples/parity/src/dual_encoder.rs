@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use medgemma::{Device, Embedding, Image, MedSigLip, SiglipOptions, SiglipTextOptions};
+use medgemma::{Device, Embedding, MedSigLip, SiglipOptions, SiglipTextOptions};
 
-use crate::Arguments;
 use crate::output::Output;
+use crate::{Arguments, tell_unknown};
 
 /// Computes what texts and pictures allow: without one of them there are no logits.
 pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<dyn Error>> {
@@ -20,10 +20,11 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
         options = options.with_resize(resize);
     }
     let model = MedSigLip::load_with(&arguments.model, device, options)?;
+    tell_unknown(&model.config().unknown_keys)?;
     let rows = input_ids(&model, arguments)?;
     let mut pixels = Vec::new();
-    for path in &arguments.image {
-        pixels.extend(model.processor().process(&Image::open(path)?)?.pixels);
+    for image in arguments.images() {
+        pixels.extend(model.processor().process(&image?)?.pixels);
     }
     if rows.is_empty() && pixels.is_empty() {
         return Err("nothing to compute: give --text, --input-ids or --image".into());

@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
-use medgemma::{Device, Resize, SiglipNormalization};
+use clap::{Parser, ValueEnum};
+use medgemma::{Alpha, DecodeOptions, Device, Image, Resize, SiglipNormalization};
 
 /// Computes what the reference computes for token ids, texts and images.
 #[derive(Parser)]
@@ -21,7 +21,8 @@ struct Arguments {
     #[arg(long)]
     model: PathBuf,
     /// PNG or JPEG, once for each image or followed by all; MedGemma: in the order of the soft tokens. From JPEG, pixels
-    /// are a level or two apart from Pillow's: for parity give PNG, or compare from the written `pixel_values`.
+    /// are a level or two apart from Pillow's, and Pillow clips 16 bits: for parity give PNG of 8 bits, or compare from
+    /// the written `pixel_values`.
     #[arg(long, num_args = 1..)]
     image: Vec<PathBuf>,
     /// cpu, ndarray, wgpu, wgpu:software, cuda:N or best.
@@ -32,6 +33,10 @@ struct Arguments {
     /// SigLIP tf-bilinear, for MedGemma pil.
     #[arg(long)]
     resize: Option<Resize>,
+    /// What becomes of transparency: forgotten, as by `load_image` of transformers, or laid on white, as by its
+    /// processors for a picture that was opened as RGBA.
+    #[arg(long, value_enum, default_value = "drop")]
+    alpha: AlphaName,
     /// Where to write.
     #[arg(long)]
     out: PathBuf,
@@ -45,6 +50,10 @@ struct Arguments {
     /// MedGemma: goes on after the model's stop ids.
     #[arg(long)]
     ignore_eos: bool,
+    /// MedGemma: crops of long images, whatever the directory says. `Gemma3Processor` of transformers has them off
+    /// unless its caller asks; `Gemma3ImageProcessor` does as the directory says, as does this program by default.
+    #[arg(long, value_enum)]
+    pan_and_scan: Option<Switch>,
 
     /// SigLIP: once for each text, or followed by all of them; needs tokenizer.json or spiece.model.
     #[arg(long, num_args = 1..)]
@@ -61,6 +70,30 @@ struct Arguments {
     /// SigLIP: takes pixels of other sizes than the model's, with interpolated positions.
     #[arg(long)]
     interpolate: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AlphaName {
+    Drop,
+    White,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Arguments {
+    /// The images, one after the other.
+    fn images(&self) -> impl Iterator<Item = Result<Image, medgemma::ImageError>> {
+        let options = DecodeOptions::default().with_alpha(match self.alpha {
+            AlphaName::Drop => Alpha::Drop,
+            AlphaName::White => Alpha::OverWhite,
+        });
+        let open = move |path| Image::open_with(path, &options);
+        self.image.iter().map(open)
+    }
 }
 
 fn main() -> ExitCode {
@@ -84,12 +117,30 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(output.write(&arguments.out)?)
 }
 
-/// Whether config.json names a SigLIP model. One that cannot be read is left to the loader to refuse.
+/// Tells what of a directory's files was not looked at: the reference may be changed by it.
+fn tell_unknown(keys: &[String]) -> io::Result<()> {
+    keys.iter().try_for_each(|key| {
+        writeln!(
+            io::stderr(),
+            "{key}: unknown, changes nothing here and may change the reference"
+        )
+    })
+}
+
+/// Whether config.json is that of a SigLIP model: by its `model_type`, or where it has none by its class or by having
+/// two towers. One that cannot be read is left to the loader to refuse.
 fn is_siglip(dir: &Path) -> bool {
     let read = || {
         let text = std::fs::read(dir.join("config.json")).ok()?;
-        let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
-        Some(config["model_type"].as_str()?.starts_with("siglip"))
+        serde_json::from_slice::<serde_json::Value>(&text).ok()
     };
-    read().unwrap_or(false)
+    let Some(config) = read() else {
+        return false;
+    };
+    if let Some(kind) = config["model_type"].as_str() {
+        return kind.starts_with("siglip");
+    }
+    let class = config["architectures"][0].as_str().unwrap_or_default();
+    let towers = config["text_config"].is_object() && config["vision_config"].is_object();
+    class.starts_with("Siglip") || (towers && !class.starts_with("Gemma"))
 }
