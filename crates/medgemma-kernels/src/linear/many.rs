@@ -9,7 +9,6 @@
 use std::ops::Range;
 
 use crate::cpu::{Cpu, Path};
-use crate::matrix::Format;
 use crate::scratch;
 
 use super::output::Output;
@@ -81,9 +80,9 @@ const PIECE: Piece = Piece {
 };
 
 impl Kernel {
-    /// The kernel of `path` for weights in `format`; none for [`Path::Scalar`].
-    fn of(path: Path, format: Format) -> Option<Self> {
-        let single = matches!(format, Format::F32 | Format::F16);
+    /// The kernel of `path` for such weights; none for [`Path::Scalar`].
+    fn of(path: Path, weights: Weights<'_>) -> Option<Self> {
+        let single = !weights.rounds();
         let kernel = |path, step, rows| Self {
             path,
             group: Shape {
@@ -121,9 +120,9 @@ impl Kernel {
     }
 }
 
-/// Whether `path` has a kernel here.
-pub(super) fn has(path: Path, format: Format) -> bool {
-    Kernel::of(path, format).is_some()
+/// Whether `path` has a kernel for such weights here.
+pub(super) fn has(path: Path, weights: Weights<'_>) -> bool {
+    Kernel::of(path, weights).is_some()
 }
 
 /// `out = x · weightsᵀ + bias`.
@@ -131,16 +130,13 @@ pub(super) fn has(path: Path, format: Format) -> bool {
 /// # Panics
 /// When [`has`] says no.
 pub(super) fn linear(cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
-    let kernel = Kernel::of(cpu.path(), weights.format()).expect("the caller has asked");
+    let kernel = Kernel::of(cpu.path(), weights).expect("the caller has asked");
     linear_with(kernel, cpu, x, weights, out);
 }
 
 fn linear_with(kernel: Kernel, cpu: &Cpu, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
-    let format = weights.format();
-    let cols = weights.cols();
-    let round = format != Format::F32 && format != Format::F16;
     let (group, piece) = (kernel.group, PIECE);
-    let x = Tiles::pack(cpu, x, cols, group.step, round);
+    let x = Tiles::pack(cpu, x, weights.cols(), group.step, weights.rounds());
     let tiles = out.m().div_ceil(LANES);
     let blocks = tiles.div_ceil(piece.tiles);
     let chunk = chunk_of(weights.rows(), &kernel, blocks, cpu.pool().threads());

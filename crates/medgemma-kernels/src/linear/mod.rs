@@ -86,7 +86,7 @@ pub fn linear(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, bias: Option<&[f32]>, ou
     }
     if cols > 0 && m <= few::MOST && few::has(path, format) {
         few::linear(cpu, x, weight, &output);
-    } else if cols > 0 && many::has(path, format) {
+    } else if cols > 0 && many::has(path, Weights::Rows(weight)) {
         many::linear(cpu, x, Weights::Rows(weight), &output);
     } else {
         scalar::linear(cpu.pool(), x, Weights::Rows(weight), &output);
@@ -209,7 +209,8 @@ pub fn mlp(
 }
 
 /// `out = x · weight` with weights that are published as `[in, out]`, as Gemma's projector is: `x`
-/// is `[m, in]`, `out` `[m, out]`, all row-major. The arithmetic is that of [`linear`].
+/// is `[m, in]`, `out` `[m, out]`, all row-major. Products and sums are f32 for all of them: activations
+/// are not rounded, as those of [`linear`] are for bf16.
 ///
 /// # Panics
 /// When the lengths do not fit each other, or the weights are in blocks, which run along `in`.
@@ -221,11 +222,7 @@ pub fn project(cpu: &Cpu, x: &[f32], weight: Matrix<'_>, out: &mut [f32]) {
         return;
     }
     let output = Output::new(out, rows, None);
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if cols > 0 && in_tiles(cpu.path(), weight.format()) {
-        return tiles::linear(cpu, x, cols, &[(weights, output)]);
-    }
-    if cols > 0 && many::has(cpu.path(), weight.format()) {
+    if cols > 0 && many::has(cpu.path(), weights) {
         many::linear(cpu, x, weights, &output);
     } else {
         scalar::linear(cpu.pool(), x, weights, &output);

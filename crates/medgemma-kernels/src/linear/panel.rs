@@ -44,6 +44,12 @@ impl Weights<'_> {
             Self::Rows(matrix) | Self::Columns(matrix) => matrix.format(),
         }
     }
+
+    /// Whether activations are rounded to bf16 for them. Not for columns: the one matrix that is published
+    /// so has less than a thousandth of an image's products, where there is no time to win.
+    pub(super) fn rounds(&self) -> bool {
+        matches!(self, Self::Rows(_)) && !matches!(self.format(), Format::F32 | Format::F16)
+    }
 }
 
 /// How a kernel wants its groups of weight rows.
@@ -102,18 +108,16 @@ impl Panel {
         let rows = first..weights.rows().min(first + self.shape.rows);
         let scratch = (self.scratch).get_or_insert_with(|| Lines::any(self.words.div_ceil(LANES)));
         let scratch = &mut scratch.words_mut()[..self.shape.rows * len];
-        if cols.len() < len * step.width() || matches!(weights, Weights::Columns(_)) {
+        if cols.len() < len * step.width() {
             scratch.fill(0);
         }
-        for (row, place) in rows.zip(scratch.chunks_exact_mut(len)) {
-            match weights {
-                Weights::Rows(matrix) => {
+        match weights {
+            Weights::Rows(matrix) => {
+                for (row, place) in rows.zip(scratch.chunks_exact_mut(len)) {
                     fill_row(self.path, step, matrix, row, cols.clone(), place);
                 }
-                Weights::Columns(matrix) => {
-                    fill_column(step, matrix, row, cols.clone(), place);
-                }
             }
+            Weights::Columns(matrix) => fill_columns(matrix, &rows, cols, scratch, len),
         }
         (bytes_of(scratch), len * 4)
     }
@@ -216,33 +220,41 @@ fn widen_f16(path: Path, bytes: &[u8], place: &mut [u32]) {
     }
 }
 
-/// Output `column` of weights that are published as `[in, out]`, inputs `inputs`.
-fn fill_column(
-    step: Step,
+/// Outputs `columns` of weights that are published as `[in, out]`, inputs `inputs`, as f32: one output's
+/// `len` words from the next's.
+fn fill_columns(
     matrix: Matrix<'_>,
-    column: usize,
+    columns: &Range<usize>,
     inputs: Range<usize>,
     place: &mut [u32],
+    len: usize,
 ) {
     let size = matrix.format().block_bytes();
-    let numbers = inputs.map(|input| &matrix.row(input)[column * size..][..size]);
-    for (index, bytes) in numbers.enumerate() {
-        match (step, matrix.format(), bytes) {
-            (Step::Pair, Format::Bf16, &[low, high]) => {
-                let bits = u32::from(u16::from_le_bytes([low, high]));
-                place[index / 2] |= bits << (index % 2 * 16);
-            }
-            (Step::Single, Format::Bf16, &[low, high]) => {
-                place[index] = u32::from(u16::from_le_bytes([low, high])) << 16;
-            }
-            (Step::Single, Format::F16, &[low, high]) => {
-                place[index] = f16::from_le_bytes([low, high]).to_f32().to_bits();
-            }
-            (Step::Single, Format::F32, &[a, b, c, d]) => {
-                place[index] = u32::from_le_bytes([a, b, c, d]);
-            }
-            (step, format, _) => unreachable!("no way to unpack columns of {format} to {step:?}"),
+    // The numbers of an input lie together, those of an output do not.
+    for (index, input) in inputs.enumerate() {
+        let bytes = &matrix.row(input)[columns.start * size..columns.end * size];
+        let places = place[index..].iter_mut().step_by(len);
+        match matrix.format() {
+            Format::F32 => fill(places, bytes, u32::from_le_bytes),
+            Format::F16 => fill(places, bytes, |half| {
+                f16::from_le_bytes(half).to_f32().to_bits()
+            }),
+            Format::Bf16 => fill(places, bytes, |half| {
+                u32::from(u16::from_le_bytes(half)) << 16
+            }),
+            format => unreachable!("no way to unpack columns of {format}"),
         }
+    }
+}
+
+/// Each number of `bytes` to its place.
+fn fill<'a, const SIZE: usize>(
+    places: impl Iterator<Item = &'a mut u32>,
+    bytes: &[u8],
+    bits: impl Fn([u8; SIZE]) -> u32,
+) {
+    for (place, number) in places.zip(bytes.as_chunks().0) {
+        *place = bits(*number);
     }
 }
 

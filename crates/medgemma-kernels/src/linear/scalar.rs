@@ -5,7 +5,6 @@ use std::hint::black_box;
 use half::bf16;
 
 use crate::blocks::dequantize;
-use crate::matrix::Format;
 use crate::pool::Pool;
 
 use super::output::Output;
@@ -18,7 +17,7 @@ const PIECE: usize = 16;
 pub(super) fn linear(pool: &Pool, x: &[f32], weights: Weights<'_>, out: &Output<'_>) {
     let cols = weights.cols();
     let rounded: Vec<f32>;
-    let x = if weights.format() == Format::Bf16 {
+    let x = if weights.rounds() {
         rounded = x.iter().map(|&value| round_to_bf16(value)).collect();
         &rounded[..]
     } else {

@@ -38,6 +38,21 @@ pub(crate) fn linear_each<const N: usize>(
     tensors.try_into().ok()
 }
 
+/// See [`crate::ops::project`].
+pub(crate) fn project(x: &Tensor<2>, weight: &Weight) -> Option<Tensor<2>> {
+    let ([t, _], x) = (x.dims(), Operand::new(x)?);
+    let stored = match &weight.storage {
+        Storage::Float(weight) => primitive(weight)?,
+        // Blocks lie along the file's rows, across the outputs: no kernel multiplies them so.
+        Storage::Blocks(_) => primitive(&weight.numbers())?,
+        Storage::Quantized(_) => return None,
+    };
+    let weight = matrix(&stored)?;
+    let mut y = buffer(t * weight.cols());
+    medgemma_kernels::project(&cpu::current(), x.numbers(), weight, &mut y);
+    Some(tensor(y, [t, weight.cols()]))
+}
+
 /// See [`crate::ops::gated_mlp`]. `None` also where there is no faster way than its operations.
 pub(crate) fn gated_mlp(
     x: &Tensor<2>,

@@ -21,7 +21,7 @@ use burn_flex::{FlexTensor, Layout};
 
 pub(crate) use attention::{attention, rounded};
 pub(crate) use buffers::{recycle, recycle_rows};
-pub(crate) use linear::{gated_mlp, linear, linear_each, mlp};
+pub(crate) use linear::{gated_mlp, linear, linear_each, mlp, project};
 pub(crate) use pointwise::{geglu, gelu_tanh, layer_norm, qk_norm_rope, rms_norm};
 pub(crate) use residual::{add, add_layer_norm, add_rms_norm, add_rms_norms};
 pub(crate) use slots::{move_to_front, write, zeros};
