@@ -6,7 +6,7 @@
 //! ([`dequantize`], [`quantize_rows`]). Every kernel exists as plain Rust, its specification
 //! ([`Path::Scalar`]), and is tested on every path that the processor has against that specification.
 //!
-//! `unsafe` of the workspace is here, but for the two calls of `medgemma-tensor` that map a file.
+//! All `unsafe` of the workspace is here.
 
 mod activation;
 mod amx;

@@ -10,11 +10,35 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 /// A file's first bytes, read-only, as the module of [`map_file`] says. Pages are read when they are
 /// first looked at, and are the system's to drop again.
 pub struct Map(Option<memmap2::Mmap>);
+
+impl Map {
+    /// Lets the system have the memory back that these bytes take. Whoever reads them again reads the
+    /// file again. Does nothing where there is no such call: the system drops pages by itself.
+    ///
+    /// # Errors
+    /// What the system says; the bytes are readable as before.
+    ///
+    /// # Panics
+    /// When the map has no such bytes.
+    pub fn release(&self, range: Range<usize>) -> io::Result<()> {
+        let bytes = &self[range.clone()];
+        #[cfg(unix)]
+        if let Some(map) = &self.0 {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            // SAFETY: the map has the range, is read-only and of a file, so that a page that was dropped
+            // has the file's bytes when it is next read, like one that was never read. Neighbours that
+            // share the first page or the last lose nothing by it.
+            unsafe { map.unchecked_advise_range(advice, range.start, bytes.len())? };
+        }
+        let _ = bytes;
+        Ok(())
+    }
+}
 
 impl Deref for Map {
     type Target = [u8];
@@ -90,6 +114,25 @@ mod tests {
             map_file(&file, 9 + (1 << 16)).expect("mapped").len(),
             9 + (1 << 16)
         );
+    }
+
+    #[test]
+    fn what_was_given_back_is_read_again() {
+        let directory = tempfile::tempdir().expect("a folder");
+        let path = directory.path().join("file");
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(5 << 16).collect();
+        std::fs::write(&path, &bytes).expect("written");
+        let file = File::open(&path).expect("opened");
+        let map = map_file(&file, 5 << 16).expect("mapped");
+        assert_eq!(*map, *bytes);
+        for range in [0..5 << 16, 70_001..200_003, 9..9] {
+            map.release(range).expect("given back");
+            assert_eq!(*map, *bytes);
+        }
+        let empty = map_file(&file, 0).expect("mapped");
+        empty.release(0..0).expect("nothing to give back");
+        let beyond = std::panic::AssertUnwindSafe(|| map.release(70_001..(5 << 16) + 1));
+        std::panic::catch_unwind(beyond).expect_err("the map ends before");
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! Read-only memory maps of weight files: the one place in the workspace outside the CPU kernels
-//! that is allowed `unsafe`: one call in [`map_file`], and one that gives pages back.
+//! Bytes of weight files, mapped read-only by [`medgemma_kernels::map_file`].
 //!
 //! What happens when the file changes underneath a map, since no program can prevent it:
 //! * replaced by rename or deleted (what download tools do): nothing, the map keeps the old file;
@@ -8,10 +7,6 @@
 //!   to truncate a mapped file).
 //!
 //! Weights are therefore to be treated as immutable while a model that uses them is alive.
-#![allow(
-    unsafe_code,
-    reason = "mapping a file is unsafe because others may change it; the module header says what then happens"
-)]
 
 use std::fmt;
 use std::fs::File;
@@ -19,7 +14,7 @@ use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use medgemma_kernels::Map;
 
 use crate::error::{Error, Result};
 
@@ -28,11 +23,11 @@ use crate::error::{Error, Result};
 pub struct MappedBytes {
     bytes: bytes::Bytes,
     /// Of bytes that lie in a file.
-    map: Option<Arc<Mmap>>,
+    map: Option<Arc<Map>>,
 }
 
 /// A map as `bytes` wants an owner to be.
-struct Owner(Arc<Mmap>);
+struct Owner(Arc<Map>);
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
@@ -64,15 +59,11 @@ impl MappedBytes {
     /// Lets the system have the memory back that these bytes take, if they lie in a file: for those
     /// that were turned into something else. Whoever reads them again reads the file again.
     pub(super) fn release(&self) {
-        #[cfg(unix)]
-        if let Some(map) = &self.map {
+        if let Some(map) = &self.map
+            && !self.bytes.is_empty()
+        {
             let first = self.bytes.as_ptr().addr() - map.as_ptr().addr();
-            let advice = memmap2::UncheckedAdvice::DontNeed;
-            // SAFETY: the map is read-only and of a file, so a page that was dropped has the file's
-            // bytes when it is next read, like one that was never read. Neighbours that share the
-            // first page or the last lose nothing by it.
-            let released = unsafe { map.unchecked_advise_range(advice, first, self.bytes.len()) };
-            if let Err(error) = released {
+            if let Err(error) = map.release(first..first + self.bytes.len()) {
                 tracing::debug!(%error, "pages of a weight file were not given back");
             }
         }
@@ -129,11 +120,8 @@ pub fn map_file(path: &Path) -> Result<MappedBytes> {
         });
     }
     let file = File::open(path).map_err(io)?;
-    // SAFETY: the map is read-only and only ever exposed as `&[u8]`, for which every bit pattern is
-    // valid. What remains is that nobody changes the file meanwhile, which no program can check:
-    // the module header states the consequences and the loader's documentation passes them on.
-    let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-    let map = Arc::new(map);
+    let len = file.metadata().map_err(io)?.len();
+    let map = Arc::new(medgemma_kernels::map_file(&file, len).map_err(io)?);
     Ok(MappedBytes {
         bytes: bytes::Bytes::from_owner(Owner(Arc::clone(&map))),
         map: Some(map),
