@@ -139,18 +139,23 @@ impl<'a> ConfigObject<'a> {
             .ok_or_else(|| self.error(key, format!("an integer from 1 to {most}")))
     }
 
-    /// A positive, finite number.
+    /// A number that is positive and finite in f32 too, which models compute in.
     ///
     /// # Errors
     /// [`Error::Config`] for anything else.
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "what becomes of it is what is asked"
+    )]
     pub fn positive(&mut self, key: &str, default: f64) -> Result<f64> {
         let Some(value) = self.get(key) else {
             return Ok(default);
         };
+        let fits = |x: &f64| (*x as f32).is_finite() && *x as f32 > 0.0;
         value
             .as_f64()
-            .filter(|x| x.is_finite() && *x > 0.0)
-            .ok_or_else(|| self.error(key, "a positive number"))
+            .filter(fits)
+            .ok_or_else(|| self.error(key, "a positive number in the range of f32"))
     }
 
     /// `true` or `false`; `null` counts as absent.
@@ -248,4 +253,39 @@ pub(super) fn shorten(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().take(MOST).chain("…".chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::ConfigObject;
+
+    #[test]
+    fn numbers_are_positive_and_finite_in_f32_too() {
+        let eps = |value: serde_json::Value| {
+            let config = json!({ "eps": value });
+            let mut config = ConfigObject::new(Path::new("config.json"), "text.", &config)?;
+            config.positive("eps", 0.5)
+        };
+        for sound in [1e-6, 1e6, 1e-38, f64::from(f32::MAX)] {
+            assert_eq!(eps(json!(sound)).expect("sound"), sound);
+        }
+        // The last two are infinite and 0 in f32 alone.
+        for wrong in [
+            json!(0),
+            json!(-1.0),
+            json!("1"),
+            json!(null),
+            json!(1e40),
+            json!(1e-50),
+        ] {
+            let message = eps(wrong.clone()).expect_err("wrong").to_string();
+            for named in ["config.json", "text.eps", &wrong.to_string(), "f32"] {
+                assert!(message.contains(named), "{message} does not name {named}");
+            }
+        }
+    }
 }
