@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use medgemma_tensor::checkpoint::{Loader, Precision, Quantize, SafetensorsDir};
-use medgemma_tensor::{Device, FloatFormat, Format, Weight, ops, vec_from};
+use medgemma_tensor::{
+    Backend, Device, Error, FloatFormat, Format, Tensor, Weight, ops, vec_from,
+};
 use safetensors::tensor::{Dtype, TensorView};
 
 const TABLE: &[Quantize] = &[Quantize::layers("layers."), Quantize::embeddings("table")];
@@ -475,14 +477,14 @@ fn a_cache_may_be_read_by_whom_the_weights_may() {
 
 /// What a device without half precision holds is what its plan says, too.
 #[test]
-#[cfg(feature = "ndarray")]
-fn numbers_that_a_device_widens_are_planned_as_wide() {
+fn numbers_that_are_widened_are_planned_as_wide() {
+    const POSITIONS: &str = "vision.position_embedding.weight";
     let dir = tempfile::tempdir().expect("a scratch folder");
     let bf16 = |count| -> Vec<u8> {
         let rounded = numbers(count).into_iter().map(half::bf16::from_f32);
         rounded.flat_map(half::bf16::to_le_bytes).collect()
     };
-    let (layer, other, norm) = (bf16(5 * 64), bf16(3 * 64), bf16(7));
+    let [layer, other, norm, probe, positions] = [5 * 64, 3 * 64, 7, 9, 2 * 11].map(bf16);
     let view = |shape: &[usize], data| {
         TensorView::new(Dtype::BF16, shape.to_vec(), data).expect("values fill the shape")
     };
@@ -490,31 +492,46 @@ fn numbers_that_a_device_widens_are_planned_as_wide() {
         ("layers.w", view(&[5, 64], &layer)),
         ("vision.w", view(&[3, 64], &other)),
         ("vision.norm", view(&[7], &norm)),
+        ("vision.probe", view(&[1, 1, 9], &probe)),
+        (POSITIONS, view(&[2, 11], &positions)),
     ];
     let path = dir.path().join("model.safetensors");
     safetensors::serialize_to_file(views, None, &path).expect("writable");
     let source = SafetensorsDir::open(dir.path()).expect("sound files");
-    for (device, bytes) in [(Device::cpu(), 2), (Device::ndarray(), 4)] {
-        let device = device.expect("compiled in");
+    let devices =
+        medgemma_testkit::devices(|error| matches!(error, Error::BackendNotCompiled { .. }));
+    for device in devices {
+        let bytes = match device.backend() {
+            Backend::Cpu => 2,
+            Backend::NdArray => 4,
+            _ => continue,
+        };
         for precision in [Precision::AsIs, Precision::Bf16, Precision::Int8] {
             let loader = Loader::new(&source, &[], &device).expect("distinct names");
             let mut loader = loader.with_precision(precision, TABLE);
             let (planned, mapped) = (loader.held_bytes(), loader.mapped_bytes());
             let mut scope = loader.scope("");
-            let weights = ["layers.w", "vision.w"].map(|name| {
-                let rows = if name == "layers.w" { 5 } else { 3 };
+            let [layer, other] = [("layers.w", 5), ("vision.w", 3)].map(|(name, rows)| {
                 scope.weight(name, [rows, 64]).expect("it is there").bytes() as u64
             });
-            let [layer, other] = weights;
-            assert_eq!(planned, layer + other + 7 * bytes, "{device:?} {precision}");
+            let norm = scope.vector("vision.norm", 7).expect("it is there");
+            let probe: Tensor<3> = scope.tensor("vision.probe", [1, 1, 9]).expect("there");
+            let positions: Tensor<2> = scope.tensor(POSITIONS, [2, 11]).expect("it is there");
+            let widened = held(&norm) + held(&probe) + held(&positions);
+            assert_eq!(planned, layer + other + widened, "{device:?} {precision}");
             assert_eq!(other, 3 * 64 * bytes);
             let blocks = precision == Precision::Int8;
-            // The norm is widened or copied, and counts as such.
+            // What is widened is a copy, and counts as such.
             let in_place = if blocks { other } else { layer + other };
             assert_eq!(mapped, if bytes == 2 { in_place } else { 0 });
             assert_eq!(layer, if blocks { 5 * 2 * 34 } else { 5 * 64 * bytes });
         }
     }
+}
+
+/// Bytes of the numbers of a tensor.
+fn held<const D: usize>(tensor: &Tensor<D>) -> u64 {
+    (tensor.shape().num_elements() * tensor.dtype().size()) as u64
 }
 
 #[test]

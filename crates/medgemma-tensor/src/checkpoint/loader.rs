@@ -23,6 +23,9 @@ pub use self::scope::Scope;
 /// What a message about a matrix in a wrong kind of number expects.
 const LOADABLE_MATRIX: &str = "F32, F16, BF16 or a block format of GGUF";
 
+/// The end of the name of tables of positions, the only matrices that models load by [`Scope::tensor`].
+const POSITIONS: &str = "position_embedding.weight";
+
 /// Called after each tensor with the bytes handled so far and in total, both counted in the files.
 /// The last call of a successful load has both equal.
 pub type Progress<'a> = Box<dyn FnMut(u64, u64) + Send + 'a>;
@@ -134,7 +137,7 @@ impl<'a> Loader<'a> {
                 StoredDtype::Blocks(format) => format,
                 StoredDtype::Other(_) => return false,
             };
-            let stays = |cols| self.target(name, stored, cols) == stored;
+            let stays = |cols| !widens(name, info) && self.target(name, stored, cols) == stored;
             stored != Format::F16 && matches!(*info.shape, [_, cols] if stays(cols))
         });
         mapped.map(|(_, info)| info.bytes).sum()
@@ -153,6 +156,9 @@ impl<'a> Loader<'a> {
         let StoredDtype::Float(stored) = info.dtype else {
             return info.bytes;
         };
+        if widens(name, info) {
+            return info.elements() * size_of::<f32>() as u64;
+        }
         let mut held = stored;
         if let &[rows, cols] = &*info.shape {
             let target = self.target(name, kernel_format(stored), cols);
@@ -437,6 +443,13 @@ impl<'a> Loader<'a> {
         let file_key = self.names.files.get(name)?;
         Some((file_key, self.source.info(file_key)?))
     }
+}
+
+/// Whether models hold the tensor `name` as f32, whatever it is stored in: what they load by
+/// [`Scope::vector`] and [`Scope::tensor`], vectors, the probe `[1, 1, d]` of a head and positions. Kernels
+/// of convolutions, `[out, c, h, w]`, are matrices to them.
+fn widens(name: &str, info: &TensorInfo) -> bool {
+    matches!(info.shape.len(), 0 | 1 | 3) || name.ends_with(POSITIONS)
 }
 
 impl std::fmt::Debug for Loader<'_> {
