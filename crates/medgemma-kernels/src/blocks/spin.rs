@@ -112,6 +112,18 @@ mod tests {
     use super::spin;
     use crate::cpu::Path;
 
+    /// `.ci/cross` runs these tests on a processor that has dot products of bytes and on one that has not.
+    #[test]
+    #[cfg(target_arch = "aarch64")]
+    fn the_emulated_processor_is_the_one_that_was_asked_for() {
+        let expected = match std::env::var("QEMU_CPU").as_deref() {
+            Ok("max") => true,
+            Ok("cortex-a72") => false,
+            _ => return,
+        };
+        assert_eq!(std::arch::is_aarch64_feature_detected!("dotprod"), expected);
+    }
+
     #[test]
     fn every_product_of_every_turn_is_added_and_counted() {
         for path in Path::tested() {
