@@ -85,9 +85,9 @@ pub(crate) struct Arguments {
     /// Keys and values: as-weights or int8.
     #[arg(long, default_value_t)]
     pub(crate) kv: KvPrecision,
-    /// Threads, this one included; 0 for as many as the process may run at once.
-    #[arg(long, default_value_t = 2)]
-    pub(crate) threads: usize,
+    /// Threads of the device `cpu`, this one included (2); 0 for as many as the process may run at once.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
     /// What to time.
     #[arg(long, value_enum)]
     pub(crate) stage: Stage,
@@ -195,6 +195,7 @@ impl Arguments {
                 "--stage {stage} takes no notice of {name}: leave it out; it is for {others}"
             ));
         }
+        self.check_pairs()?;
         // `first-token` adds text up to a context; `decode` writes after one.
         let context = if self.stage == Stage::Decode {
             self.context()
@@ -211,6 +212,39 @@ impl Arguments {
             Some((name, _)) => Err(format!("{name} is 0, expected 1 or more")),
             None => Ok(()),
         }
+    }
+
+    /// Refuses what another option leaves without effect.
+    fn check_pairs(&self) -> Result<(), String> {
+        let elsewhere = !self.on_cpu();
+        let device = format!("--device {}", self.device);
+        let sampled = What::Sampled.name();
+        for (asked, with, vain) in [
+            (
+                self.sampled && self.speculation != Guessing::Off,
+                sampled,
+                What::Speculation.name(),
+            ),
+            (elsewhere && self.path.is_some(), &device, "--path"),
+            (elsewhere && self.threads.is_some(), &device, "--threads"),
+        ] {
+            if asked {
+                return Err(format!(
+                    "{with} takes no notice of {vain}: leave one of them out"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the kernels of the CPU compute, by whose threads and instructions figures stand or fall.
+    pub(crate) fn on_cpu(&self) -> bool {
+        self.device == CPU
+    }
+
+    /// Threads that are asked for.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.unwrap_or(2)
     }
 }
 
@@ -323,12 +357,37 @@ mod tests {
     }
 
     #[test]
+    fn what_another_option_leaves_without_effect_is_refused() {
+        for (line, with, option) in [
+            (
+                "--model m --stage generate --sampled --speculation prompt-lookup",
+                "--sampled",
+                "--speculation",
+            ),
+            (
+                "--model m --stage decode --device cuda:0 --path avx2",
+                "cuda:0",
+                "--path",
+            ),
+            (
+                "--model m --stage decode --device cuda:0 --threads 2",
+                "cuda:0",
+                "--threads",
+            ),
+        ] {
+            let told = parsed(line).check().expect_err("it is of no use");
+            assert!(told.contains(with) && told.contains(option), "{told}");
+        }
+    }
+
+    #[test]
     fn what_a_stage_obeys_and_what_holds_anyway_is_taken() {
         for line in [
             "--model m --stage load --precision int4 --mmproj v.gguf",
             "--model m --stage prefill --tokens 64 --batch 1 --context 0 --kv int8",
             "--model m --stage decode --tokens 8 --context 32 --batch 3",
             "--model m --stage generate --tokens 24 --sampled --text list",
+            "--model m --stage decode --device cpu --threads 2 --path avx2",
             "--model m --stage vision --precision as-is --kv as-weights --image a.png",
             "--model m --stage first-token --context 600 --tokens 32",
             "--model m --stage first-token --context 0",

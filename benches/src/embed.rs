@@ -4,7 +4,7 @@ use medgemma::{MedSigLip, Pixels};
 
 use crate::arguments::Arguments;
 use crate::engine::{self, Result};
-use crate::line::Figure;
+use crate::line::{Figure, Measured};
 use crate::stages::timed;
 
 /// Seconds an image, from its pixels to its vector, `--batch` of them in a row.
@@ -46,7 +46,7 @@ fn each(
     let batch = f64::from(u32::try_from(arguments.batch)?);
     let seconds = timed(arguments.runs, 1, work)?;
     Ok(Figure {
-        weight_bytes: Some(model.report().bytes),
+        model: Some(Measured::new(model.report(), model.device())),
         ..Figure::new("s", seconds.into_iter().map(|all| all / batch).collect())
     })
 }

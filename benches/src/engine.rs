@@ -1,12 +1,13 @@
 //! Every call by which this program chooses how the library works: threads, instructions, precision,
 //! files. The stages know none of it.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
 use medgemma::{
-    Device, Image, LoadOptions, MedGemma, MedSigLip, Model, SiglipOptions, SiglipWorkload,
-    Workload, cpu,
+    Device, Image, LoadOptions, MedGemma, MedSigLip, Model, Precision, SiglipOptions,
+    SiglipWorkload, Workload, cpu,
 };
 use medgemma_bench::TEXT;
 
@@ -17,7 +18,7 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Sets threads and instructions for the process.
 pub(crate) fn configure(arguments: &Arguments) -> Result<()> {
-    cpu::set_threads(arguments.threads);
+    cpu::set_threads(arguments.threads());
     if let Some(path) = arguments.path {
         cpu::set_instructions(path)?;
     }
@@ -37,13 +38,33 @@ pub(crate) fn instructions() -> &'static str {
 /// The model with its tokenizer.
 pub(crate) fn load(arguments: &Arguments) -> Result<MedGemma> {
     let (path, device) = place(arguments)?;
-    Ok(MedGemma::load_with(path, &device, options(arguments))?)
+    let model = MedGemma::load_with(path, &device, options(arguments))?;
+    check_precision(arguments, &model.model().report().formats)?;
+    Ok(model)
 }
 
 /// The model alone: any vocabulary will do.
 pub(crate) fn weights(arguments: &Arguments) -> Result<Model> {
     let (path, device) = place(arguments)?;
-    Ok(Model::load(path, &device, options(arguments))?)
+    let model = Model::load(path, &device, options(arguments))?;
+    check_precision(arguments, &model.report().formats)?;
+    Ok(model)
+}
+
+/// Refuses a precision that a file's blocks, which stay as they are, would not have: the figure would be
+/// taken for one of it.
+fn check_precision(arguments: &Arguments, formats: &BTreeMap<String, usize>) -> Result<()> {
+    const FLOATS: [&str; 3] = ["F32", "F16", "BF16"];
+    let blocks = formats.keys().find(|name| !FLOATS.contains(&name.as_str()));
+    match blocks {
+        Some(format) if arguments.precision != Precision::AsIs => Err(format!(
+            "--precision {}: the file has matrices in {format}, which stay as they are: leave the option \
+             out, or give a model in bf16, f16 or f32",
+            arguments.precision
+        )
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// The dual encoder.

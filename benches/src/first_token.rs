@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use medgemma::{GenerateOptions, MedGemma, Message};
 use medgemma_bench::TEXT;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::arguments::Arguments;
 use crate::engine::{self, Result};
-use crate::line::Figure;
+use crate::line::{Figure, Measured};
 use crate::machine;
 
 /// The figure of several processes.
@@ -28,7 +29,7 @@ pub(crate) fn of_children(arguments: &Arguments) -> Result<Figure> {
     }
     Ok(Figure {
         peak_rss_bytes,
-        weight_bytes: last["weight_bytes"].as_u64(),
+        model: Measured::deserialize(&last).ok(),
         prompt_tokens: last["prompt_tokens"]
             .as_u64()
             .and_then(|count| usize::try_from(count).ok()),
@@ -57,7 +58,10 @@ pub(crate) fn of_this_process(arguments: &Arguments, begun: Instant) -> Result<F
     let reply = model.generate(&messages, &options.with_ignore_stop_ids(true))?;
     let seconds = machine::since_process_start(begun);
     Ok(Figure {
-        weight_bytes: Some(model.model().report().bytes),
+        model: Some(Measured::new(
+            model.model().report(),
+            model.model().device(),
+        )),
         prompt_tokens: Some(reply.usage.prompt_tokens),
         ..Figure::new("s", vec![seconds])
     })

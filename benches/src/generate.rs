@@ -12,7 +12,7 @@ use medgemma_gemma3::{Constraint, Decoder, Drafts, GenerateOptions, Segment};
 use crate::arguments::{Arguments, PromptText};
 use crate::engine::{self, Result};
 use crate::form::Form;
-use crate::line::Figure;
+use crate::line::{Figure, Measured};
 
 /// What a model that knows it writes down without a word of the prompt. "New", "North" and "South"
 /// come several times, so that lookup does find something, and is wrong each time.
@@ -79,7 +79,10 @@ pub(crate) fn generate(arguments: &Arguments) -> Result<Figure> {
         }
     }
     Ok(Figure {
-        weight_bytes: Some(model.model().report().bytes),
+        model: Some(Measured::new(
+            model.model().report(),
+            model.model().device(),
+        )),
         prompt_tokens: Some(prompt.len()),
         drafts: Some(drafts),
         free_runs: form.as_ref().map(|_| free),

@@ -1,13 +1,36 @@
 //! The line that the program prints.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use medgemma::{Device, LoadReport};
 use medgemma_gemma3::Drafts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::arguments::{Arguments, What, word};
 use crate::{engine, machine};
+
+/// A model that was loaded.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Measured {
+    /// Bytes of weights in the model's files.
+    weight_bytes: u64,
+    /// Tensors of the files, by the name of their format.
+    formats: BTreeMap<String, usize>,
+    /// Where it runs.
+    device: String,
+}
+
+impl Measured {
+    pub(crate) fn new(report: &LoadReport, device: &Device) -> Self {
+        Self {
+            weight_bytes: report.bytes,
+            formats: report.formats.clone(),
+            device: device.name().to_owned(),
+        }
+    }
+}
 
 /// What a stage found.
 #[derive(Debug, Clone)]
@@ -16,8 +39,8 @@ pub(crate) struct Figure {
     pub(crate) unit: &'static str,
     /// One number for each run.
     pub(crate) runs: Vec<f64>,
-    /// Bytes of weights in the model's files.
-    pub(crate) weight_bytes: Option<u64>,
+    /// What was measured, where it is a model.
+    pub(crate) model: Option<Measured>,
     /// Bytes of keys and values of all conversations at the end.
     pub(crate) cache_bytes: Option<usize>,
     /// Tokens of the prompt, soft tokens included, where its text decided.
@@ -40,7 +63,7 @@ impl Figure {
         Self {
             unit,
             runs,
-            weight_bytes: None,
+            model: None,
             cache_bytes: None,
             prompt_tokens: None,
             drafts: None,
@@ -75,6 +98,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     weight_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    formats: Option<&'a BTreeMap<String, usize>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cache_bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_tokens: Option<usize>,
@@ -95,12 +120,20 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     schema_share: Option<f64>,
     cpu: Option<String>,
-    path: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'static str>,
     model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mmproj: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
     precision: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     kv: Option<String>,
-    threads: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +154,8 @@ impl<'a> Line<'a> {
             median: median(&figure.runs),
             runs: &figure.runs,
             peak_rss_bytes: figure.peak_rss_bytes.or_else(machine::peak_rss_bytes),
-            weight_bytes: figure.weight_bytes,
+            weight_bytes: figure.model.as_ref().map(|model| model.weight_bytes),
+            formats: figure.model.as_ref().map(|model| &model.formats),
             cache_bytes: figure.cache_bytes,
             prompt_tokens: figure.prompt_tokens,
             speculation: guessed.then(|| word(&arguments.speculation)),
@@ -133,11 +167,14 @@ impl<'a> Line<'a> {
             median_without_schema: figure.free_runs.as_deref().map(median),
             schema_share: figure.form_shares.as_deref().map(median),
             cpu: machine::cpu(),
-            path: engine::instructions(),
+            device: figure.model.as_ref().map(|model| model.device.as_str()),
+            path: arguments.on_cpu().then(engine::instructions),
             model: shown(arguments.model.as_deref()),
+            mmproj: shown(arguments.mmproj.as_deref()),
+            image: shown(arguments.image.as_deref()),
             precision: arguments.precision.to_string(),
             kv: arguments.uses(What::Kv).then(|| arguments.kv.to_string()),
-            threads: engine::threads(),
+            threads: arguments.on_cpu().then(engine::threads),
             tokens: used(What::Tokens, arguments.tokens()),
             context: used(What::Context, arguments.context()),
             batch: used(What::Batch, arguments.batch),
@@ -211,7 +248,7 @@ mod tests {
             engine::configure(&arguments).expect("the best instructions are there");
             let figure = Figure::new("op/s", vec![1.0]);
             let told = Line::new(&arguments, &figure).threads;
-            assert_eq!(told, expected, "--threads {asked}");
+            assert_eq!(told, Some(expected), "--threads {asked}");
             assert_eq!(limit::cpu().pool().threads(), expected, "--threads {asked}");
         }
     }

@@ -18,7 +18,17 @@ pub(crate) fn peak_rss_bytes() -> Option<u64> {
 /// Seconds since the kernel started this process, to a hundredth; where it does not say, since
 /// `begun`, the first thing that `main` took down.
 pub(crate) fn since_process_start(begun: Instant) -> f64 {
-    started().map_or_else(|| begun.elapsed().as_secs_f64(), |(now, start)| now - start)
+    age(started(), begun.elapsed().as_secs_f64())
+}
+
+/// Seconds between two times of the system, now and the start of a process, which are to a hundredth. At least
+/// those `since_main`, which are all where the times are of two clocks: a container's own of its start and
+/// the host's of its processes'.
+fn age(times: Option<(f64, f64)>, since_main: f64) -> f64 {
+    const HUNDREDTH: f64 = 0.01;
+    let age = times.map(|(now, start)| now - start);
+    age.filter(|age| *age + HUNDREDTH >= since_main)
+        .map_or(since_main, |age| age.max(since_main))
 }
 
 /// Seconds since the system started: now, and at the start of this process.
@@ -43,8 +53,26 @@ fn line_of(file: &str, key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{peak_rss_bytes, since_process_start};
+    use super::{age, peak_rss_bytes, since_process_start};
     use std::time::Instant;
+
+    #[test]
+    fn times_of_two_clocks_are_no_age() {
+        // The container began 300 seconds ago, the host and this process's count long before.
+        assert_eq!(age(Some((300.0, 90_000.0)), 2.5), 2.5);
+        assert_eq!(
+            age(Some((300.0, 298.0)), 2.5),
+            2.5,
+            "main began later than that"
+        );
+        assert_eq!(age(Some((300.0, 297.25)), 2.5), 2.75);
+        assert_eq!(
+            age(Some((300.0, 297.5)), 2.505),
+            2.505,
+            "it is to a hundredth"
+        );
+        assert_eq!(age(None, 2.5), 2.5);
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

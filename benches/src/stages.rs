@@ -7,18 +7,19 @@ use medgemma_tensor::{Tensor, vec_from};
 
 use crate::arguments::Arguments;
 use crate::engine::{self, Result};
-use crate::line::Figure;
+use crate::line::{Figure, Measured};
 
 /// Seconds until the model can answer, and that once more for each run.
 pub(crate) fn load(arguments: &Arguments) -> Result<Figure> {
-    let mut weight_bytes = None;
+    let mut measured = None;
     let seconds = timed(arguments.runs, 1, || {
         let model = engine::load(arguments)?;
-        weight_bytes = Some(model.model().report().bytes);
+        let model = model.model();
+        measured = Some(Measured::new(model.report(), model.device()));
         Ok(())
     })?;
     Ok(Figure {
-        weight_bytes,
+        model: measured,
         ..Figure::new("s", seconds)
     })
 }
@@ -37,7 +38,7 @@ pub(crate) fn prefill(arguments: &Arguments) -> Result<Figure> {
         Ok(())
     })?;
     Ok(Figure {
-        weight_bytes: Some(model.report().bytes),
+        model: Some(Measured::new(model.report(), model.device())),
         cache_bytes,
         ..Figure::rates(ids.len(), &seconds)
     })
@@ -66,7 +67,7 @@ pub(crate) fn decode(arguments: &Arguments) -> Result<Figure> {
     }
     let tokens = arguments.tokens() * arguments.batch;
     Ok(Figure {
-        weight_bytes: Some(model.report().bytes),
+        model: Some(Measured::new(model.report(), model.device())),
         cache_bytes: Some(cache_bytes),
         ..Figure::rates(tokens, &seconds)
     })
@@ -82,7 +83,7 @@ pub(crate) fn vision(arguments: &Arguments) -> Result<Figure> {
         Ok(())
     })?;
     Ok(Figure {
-        weight_bytes: Some(model.report().bytes),
+        model: Some(Measured::new(model.report(), model.device())),
         ..Figure::new("s", seconds)
     })
 }
