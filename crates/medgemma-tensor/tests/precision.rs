@@ -1,13 +1,9 @@
 //! Quantising while loading: what is held in which format, and the cache file.
 
-#![allow(clippy::expect_used, reason = "a test")]
-
 use std::path::Path;
 
 use medgemma_tensor::checkpoint::{Loader, Precision, Quantize, SafetensorsDir};
-use medgemma_tensor::{
-    Backend, Device, Error, FloatFormat, Format, Tensor, Weight, ops, vec_from,
-};
+use medgemma_tensor::{Backend, Device, Error, FloatFormat, Format, Tensor, Weight, ops, vec_from};
 use safetensors::tensor::{Dtype, TensorView};
 
 const TABLE: &[Quantize] = &[Quantize::layers("layers."), Quantize::embeddings("table")];
@@ -16,7 +12,6 @@ const TABLE: &[Quantize] = &[Quantize::layers("layers."), Quantize::embeddings("
 fn numbers(count: usize) -> Vec<f32> {
     (0..count)
         .map(|i| {
-            #[allow(clippy::cast_precision_loss, reason = "small whole numbers")]
             let x = (i * 7919 % 1009) as f32;
             (x / 504.5 - 1.0) * 0.37
         })
@@ -498,7 +493,7 @@ fn numbers_that_are_widened_are_planned_as_wide() {
     let path = dir.path().join("model.safetensors");
     safetensors::serialize_to_file(views, None, &path).expect("writable");
     let source = SafetensorsDir::open(dir.path()).expect("sound files");
-    let devices =
+    let devices: Vec<Device> =
         medgemma_testkit::devices(|error| matches!(error, Error::BackendNotCompiled { .. }));
     for device in devices {
         let bytes = match device.backend() {
@@ -672,6 +667,39 @@ fn a_cache_that_cannot_be_written_costs_no_load_and_leaves_nothing() {
     let plain = load(dir.path(), Precision::Int4, None).map(|weight| values(&weight));
     let found = load(dir.path(), Precision::Int4, Some(&nowhere));
     assert_eq!(found.map(|weight| values(&weight)), plain);
+}
+
+/// This test calls itself with a limit to the size of files. Beyond it a write fails like one to a disk that is
+/// full, midway, where the signal that tells of it is ignored.
+#[test]
+#[cfg(unix)]
+fn a_disk_that_is_full_costs_no_load_and_leaves_nothing() {
+    const NAME: &str = "a_disk_that_is_full_costs_no_load_and_leaves_nothing";
+    const FOLDER: &str = "MEDGEMMA_TEST_FULL_DISK";
+    if let Some(dir) = std::env::var_os(FOLDER) {
+        let dir = Path::new(&dir);
+        let plain = load(dir, Precision::Int4, None).map(|weight| values(&weight));
+        let found = load(dir, Precision::Int4, Some(&dir.join("cache")));
+        assert_eq!(found.map(|weight| values(&weight)), plain);
+        let left = std::fs::read_dir(dir).expect("readable").count();
+        assert_eq!(left, 1, "the weights alone");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    write(dir.path(), 1.0);
+    let limited = "trap '' XFSZ && ulimit -f 1 && exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe().expect("the system tells"))
+        .args(["--exact", NAME])
+        .env(FOLDER, dir.path())
+        .output()
+        .expect("a shell");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
 }
 
 #[test]
