@@ -4,8 +4,10 @@
 //! Tolerance 1e-5 of the largest magnitude: products of up to 300 terms of either sign, summed in
 //! f32 in any order. The weights' own rounding is in the reference and does not count.
 
-use medgemma_tensor::{FloatFormat, Tensor, ops, vec_from};
+use medgemma_kernels::{Cpu, Matrix};
+use medgemma_tensor::{Device, FloatFormat, Format, Tensor, cpu, ops, vec_from};
 
+use crate::blocks::drawn;
 use crate::support::{FORMATS, Numbers, assert_close, devices, product, seen, tensor, weight};
 
 const TOLERANCE: f64 = 1e-5;
@@ -110,6 +112,28 @@ fn project_is_the_product_with_the_weight_as_it_lies() {
             let expected = product(&x, &transposed, inner);
             assert_close(&what, found, [rows, out], &expected, TOLERANCE);
         }
+    }
+}
+
+/// Bit for bit: burn's own product adds up in another order.
+#[test]
+fn project_is_the_kernel_of_the_cpu_whatever_the_weight_is_stored_in() {
+    let device = Device::cpu().expect("the feature cpu is on");
+    let shape @ [inner, out] = [3000, 64];
+    let mut numbers = Numbers::seeded(6);
+    let (x, w) = (numbers.floats(3 * inner), numbers.floats(inner * out));
+    let floats = FORMATS.map(|format| weight(&w, shape, format, &device));
+    let blocks = drawn(Format::Q8_0, shape, &device);
+    for (weight, held) in floats.into_iter().chain([blocks]) {
+        let bytes: Vec<u8> = held.into_iter().flat_map(f32::to_le_bytes).collect();
+        let matrix = Matrix::new(Format::F32, inner, out, &bytes);
+        let mut expected = vec![0.0; 3 * out];
+        let cpu = Cpu::new(1, cpu::instructions());
+        medgemma_kernels::project(&cpu, &x, matrix, &mut expected);
+        let found = ops::project(tensor(&x, [3, inner], &device), &weight);
+        assert_eq!(found.dims(), [3, out]);
+        let found = vec_from(found, "y").expect("readable");
+        assert!(found == expected, "{weight:?}");
     }
 }
 
