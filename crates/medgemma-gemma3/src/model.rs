@@ -244,20 +244,11 @@ impl Decoder {
     /// Scaled rows of the tokens; given embeddings enter as they are.
     fn embed(&self, segments: &[Segment]) -> Tensor<2> {
         let scale = embedding_scale(self.config.hidden_size, self.embed_tokens.published());
-        let mut parts: Vec<Tensor<2>> = segments
-            .iter()
-            .map(|segment| match segment {
-                Segment::Tokens(ids) => {
-                    ops::embed_rows(&self.embed_tokens, ids, &self.device) * scale
-                }
-                Segment::Embeddings(rows) => rows.clone(),
-            })
-            .collect();
-        if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Tensor::cat(parts, 0)
-        }
+        let parts = segments.iter().map(|segment| match segment {
+            Segment::Tokens(ids) => ops::embed_rows(&self.embed_tokens, ids, &self.device) * scale,
+            Segment::Embeddings(rows) => rows.clone(),
+        });
+        ops::concat(parts.collect(), 0)
     }
 
     /// The blocks and the final norm: the last rows, `[asked, d]`; of several lanes all.

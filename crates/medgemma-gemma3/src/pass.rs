@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use medgemma_tensor::ops::{AttentionMask, Rotation, attention};
+use medgemma_tensor::ops::{AttentionMask, Rotation, attention, concat};
 use medgemma_tensor::{Device, KvRows, Tensor};
 
 use crate::cache::{KvCache, past_keys};
@@ -103,11 +103,7 @@ impl<'a> Pass<'a> {
             ));
             start += lane.rows;
         }
-        if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Tensor::cat(parts, 0)
-        }
+        concat(parts, 0)
     }
 
     /// A layer's keys or values `[t, k, h]` of all lanes, each lane's in the format of its cache.

@@ -203,7 +203,6 @@ mod tests {
     fn pieces_join_in_the_order_of_the_rows_and_of_the_indices() {
         let device = Device::wgpu_software().expect("a software rasteriser answers");
         let [rows, cols] = [11, 64];
-        #[allow(clippy::cast_precision_loss, reason = "small whole numbers")]
         let numbers: Vec<u8> = (0..rows * cols)
             .flat_map(|i| ((i * 7919 % 1009) as f32 / 504.5 - 1.0).to_le_bytes())
             .collect();

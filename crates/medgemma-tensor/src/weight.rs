@@ -11,6 +11,7 @@ use medgemma_kernels::{Format, Matrix, dequantize};
 
 use crate::checkpoint::MappedBytes;
 use crate::device::{Backend, Device};
+use crate::ops::concat;
 use crate::quantized::Quantized;
 
 /// The float format that a tensor has in its file.
@@ -214,12 +215,7 @@ impl Weight {
 
     /// All rows as f32, `[out, in]`.
     pub(crate) fn numbers(&self) -> Tensor<2> {
-        let mut pieces: Vec<Tensor<2>> = self.pieces(usize::MAX).collect();
-        if pieces.len() == 1 {
-            pieces.remove(0)
-        } else {
-            Tensor::cat(pieces, 0)
-        }
+        concat(self.pieces(usize::MAX).collect(), 0)
     }
 
     /// All rows in order, as the right-hand sides of products: [`Weight::pieces`], or with `packed`

@@ -1,7 +1,5 @@
 //! Weights that are infinite or no numbers, to be quantised: no block would show them.
 
-#![allow(clippy::expect_used, reason = "a test")]
-
 use std::path::{Path, PathBuf};
 
 use medgemma_tensor::checkpoint::{Loader, Precision, Quantize, SafetensorsDir};

@@ -8,16 +8,12 @@ use burn_flex::FlexTensor;
 use medgemma_kernels::{Numbers, Rows, quantize_rows, round_heads};
 
 use super::buffers::buffer;
-use super::{Operand, bf16_tensor, int8_tensor, primitive, tensor};
+use super::{Operand, bf16_tensor, int8_tensor, narrow, primitive, tensor};
 use crate::cpu;
 use crate::kv::{KvPrecision, KvRows, KvStorage};
 use crate::weight::Arithmetic;
 
 /// See [`crate::ops::attention`].
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a scale multiplies f32 numbers"
-)]
 pub(crate) fn attention(
     q: &Tensor<3>,
     keys: &KvRows,
@@ -27,7 +23,7 @@ pub(crate) fn attention(
 ) -> Option<Tensor<2>> {
     let [t, n, h] = q.dims();
     let q = Operand::new(q)?;
-    let (keys, values) = (Lanes::new(keys)?, Lanes::new(values)?);
+    let (keys, values) = (Cached::new(keys)?, Cached::new(values)?);
     let mut y = buffer(t * n * h);
     medgemma_kernels::attention(
         &cpu::current(),
@@ -35,7 +31,7 @@ pub(crate) fn attention(
         n,
         keys.rows()?,
         values.rows()?,
-        scale as f32,
+        narrow(scale),
         visible,
         &mut y,
     );
@@ -72,14 +68,14 @@ pub(crate) fn rounded(
     }
 }
 
-/// The primitives of `[k, s, h]`.
-struct Lanes {
+/// The primitives of keys or values `[k, s, h]`.
+struct Cached {
     numbers: FlexTensor,
     /// `[k, s, 1]`
     scales: Option<FlexTensor>,
 }
 
-impl Lanes {
+impl Cached {
     /// Copies only if the numbers of one key, or the scales of one head, do not lie together.
     fn new(rows: &KvRows) -> Option<Self> {
         let (numbers, scales) = match &rows.storage {
@@ -137,7 +133,7 @@ fn stride(x: &FlexTensor, axis: usize) -> usize {
 mod tests {
     use burn::tensor::{DType, bf16};
 
-    use super::Lanes;
+    use super::Cached;
     use crate::device::Device;
     use crate::kv::{KvPrecision, KvRows};
     use crate::ops;
@@ -153,13 +149,13 @@ mod tests {
 
     /// Where the numbers and the scales lie that the kernel would read.
     fn places(rows: &KvRows) -> [usize; 2] {
-        let lanes = Lanes::new(rows).expect("rows of the cpu");
-        let numbers = match lanes.numbers.dtype() {
-            DType::F32 => lanes.numbers.storage::<f32>().as_ptr().addr(),
-            DType::BF16 => lanes.numbers.storage::<bf16>().as_ptr().addr(),
-            _ => lanes.numbers.storage::<i8>().as_ptr().addr(),
+        let cached = Cached::new(rows).expect("rows of the cpu");
+        let numbers = match cached.numbers.dtype() {
+            DType::F32 => cached.numbers.storage::<f32>().as_ptr().addr(),
+            DType::BF16 => cached.numbers.storage::<bf16>().as_ptr().addr(),
+            _ => cached.numbers.storage::<i8>().as_ptr().addr(),
         };
-        let scales = lanes.scales;
+        let scales = cached.scales;
         [
             numbers,
             scales.map_or(0, |scales| scales.storage::<f32>().as_ptr().addr()),
@@ -173,8 +169,11 @@ mod tests {
         let numbers = (0..3 * 2 * 4u16).map(|x| f32::from(x) + 256.0);
         let x = tensor_from(numbers.collect(), [3, 2, 4], &device);
         let rows = ops::rounded(x, Arithmetic::Bf16, KvPrecision::AsWeights).swap_heads();
-        let lanes = Lanes::new(&rows).expect("rows of the cpu");
-        let found = lanes.numbers.as_slice::<bf16>().expect("they lie together");
+        let cached = Cached::new(&rows).expect("rows of the cpu");
+        let found = cached
+            .numbers
+            .as_slice::<bf16>()
+            .expect("they lie together");
         let expected = [0, 0, 2, 4, 8, 8, 10, 12, 16, 16, 18, 20].into_iter();
         let expected = expected.chain([4, 4, 6, 8, 12, 12, 14, 16, 20, 20, 22, 24]);
         assert!(

@@ -87,6 +87,15 @@ impl Operand {
     }
 }
 
+/// A number of a configuration as the kernels take it.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "it is added to f32 numbers, or multiplies them"
+)]
+fn narrow(number: f64) -> f32 {
+    number as f32
+}
+
 /// A plain burn-flex tensor of these numbers.
 fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(flex(Bytes::from_elems(numbers), shape, DType::F32))

@@ -4,14 +4,10 @@ use burn::tensor::Tensor;
 use medgemma_kernels as kernels;
 
 use super::buffers::buffer;
-use super::{Operand, tensor};
+use super::{Operand, narrow, tensor};
 use crate::cpu;
 
 /// See [`crate::ops::rms_norm`].
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "an epsilon is added to f32 numbers"
-)]
 pub(crate) fn rms_norm<const D: usize>(
     x: &Tensor<D>,
     gain: &Tensor<1>,
@@ -23,17 +19,13 @@ pub(crate) fn rms_norm<const D: usize>(
         &cpu::current(),
         x.numbers(),
         gain.numbers(),
-        eps as f32,
+        narrow(eps),
         &mut y,
     );
     Some(tensor(y, shape))
 }
 
 /// See [`crate::ops::layer_norm`].
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "an epsilon is added to f32 numbers"
-)]
 pub(crate) fn layer_norm(
     x: &Tensor<2>,
     weight: &Tensor<1>,
@@ -48,17 +40,13 @@ pub(crate) fn layer_norm(
         x.numbers(),
         weight.numbers(),
         bias.numbers(),
-        eps as f32,
+        narrow(eps),
         &mut y,
     );
     Some(tensor(y, shape))
 }
 
 /// See [`crate::ops::qk_norm_rope`]; `cos` and `sin` are `[t, 1, h/2]`.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "an epsilon is added to f32 numbers"
-)]
 pub(crate) fn qk_norm_rope(
     x: &Tensor<3>,
     gain: &Tensor<1>,
@@ -74,7 +62,7 @@ pub(crate) fn qk_norm_rope(
         x.numbers(),
         shape[1],
         gain.numbers(),
-        eps as f32,
+        narrow(eps),
         cos.numbers(),
         sin.numbers(),
         &mut y,

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use medgemma_kernels as kernels;
 
 use super::buffers::{owned, recycle};
-use super::{Operand, tensor};
+use super::{Operand, narrow, tensor};
 use crate::cpu;
 
 /// See [`crate::ops::add`].
@@ -77,12 +77,4 @@ pub(crate) fn add_layer_norm(
 
 fn plain<const D: usize>(x: &Tensor<D>) -> Operand {
     Operand::new(x).expect("the caller has asked")
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "an epsilon is added to f32 numbers"
-)]
-fn narrow(eps: f64) -> f32 {
-    eps as f32
 }

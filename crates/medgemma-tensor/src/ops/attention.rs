@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
+use super::concat::concat;
 use super::matmul::matmul;
 use crate::device::Device;
 #[cfg(feature = "cpu")]
@@ -153,34 +154,32 @@ pub fn attention(
     let (keys, values) = (keys.widened(), values.widened());
     // [t, n, h] → [k, group, t, h]
     let q = (q * scale).reshape([t, k, group, h]).permute([1, 2, 0, 3]);
-    let block = (SCORE_ELEMENTS / (n * s)).clamp(1, t);
-    let mut parts: Vec<Tensor<2>> = (0..t)
-        .step_by(block)
-        .map(|start| {
-            let rows = block.min(t - start);
-            let q = q
-                .clone()
-                .narrow(2, start, rows)
-                .reshape([k, group * rows, h]);
-            let scores =
-                matmul(q, keys.clone().swap_dims(1, 2), false).reshape([k, group, rows, s]);
-            let scores = match mask {
-                Some(mask) => hide(scores, mask.hidden().clone().narrow(0, start, rows)),
-                None => scores,
-            };
-            let weights = softmax_over_keys(scores).reshape([k, group * rows, s]);
-            // [k, group·rows, h] → [rows, n·h]
-            matmul(weights, values.clone(), false)
-                .reshape([n, rows, h])
-                .swap_dims(0, 1)
-                .reshape([rows, n * h])
-        })
-        .collect();
-    if parts.len() == 1 {
-        parts.remove(0)
-    } else {
-        Tensor::cat(parts, 0)
-    }
+    let block = block_of(t, n * s);
+    let parts = (0..t).step_by(block).map(|start| {
+        let rows = block.min(t - start);
+        let q = q
+            .clone()
+            .narrow(2, start, rows)
+            .reshape([k, group * rows, h]);
+        let scores = matmul(q, keys.clone().swap_dims(1, 2), false).reshape([k, group, rows, s]);
+        let scores = match mask {
+            Some(mask) => hide(scores, mask.hidden().clone().narrow(0, start, rows)),
+            None => scores,
+        };
+        let weights = softmax_over_keys(scores).reshape([k, group * rows, s]);
+        // [k, group·rows, h] → [rows, n·h]
+        matmul(weights, values.clone(), false)
+            .reshape([n, rows, h])
+            .swap_dims(0, 1)
+            .reshape([rows, n * h])
+    });
+    concat(parts.collect(), 0)
+}
+
+/// Queries, of `t`, whose scores are made at a time, `scores` of each: as many as [`SCORE_ELEMENTS`] hold, one
+/// at least.
+fn block_of(t: usize, scores: usize) -> usize {
+    (SCORE_ELEMENTS / scores).clamp(1, t)
 }
 
 /// Replaces the scores `[k, group, rows, s]` of hidden keys.
@@ -208,4 +207,29 @@ fn softmax_over_keys(scores: Tensor<4>) -> Tensor<4> {
         .reduce(|a, b| a + b)
         .expect("there is more than one piece");
     Tensor::cat(powers, 3) / total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::block_of;
+
+    #[test]
+    fn the_scores_of_a_block_take_64_megabytes_at_most() {
+        const MOST: usize = 64 << 20;
+        let bytes = |rows: usize, scores: usize| rows * scores * size_of::<f32>();
+        // Tokens, heads and keys of 27B's longest prompt, in its chunks; of a picture; and of a few.
+        for (t, n, s) in [
+            (512, 32, 131_072),
+            (512, 32, 1000),
+            (4096, 16, 4096),
+            (3, 8, 70),
+        ] {
+            let rows = block_of(t, n * s);
+            assert!((1..=t).contains(&rows));
+            assert!(bytes(rows, n * s) <= MOST, "{t} {n} {s}");
+            assert!(rows == t || bytes(rows + 1, n * s) > MOST, "{t} {n} {s}");
+        }
+        // There is no less than one query.
+        assert_eq!(block_of(5, 1 << 30), 1);
+    }
 }

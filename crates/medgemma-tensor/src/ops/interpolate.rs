@@ -43,9 +43,7 @@ pub fn interpolate_grid(
 ///
 /// Point i lies at (i + ½) · from / to − ½ of the old axis.
 #[allow(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "a grid has far fewer than 2³¹ points a side, and taps are clamped before the cast"
 )]
 fn weights(from: usize, to: usize) -> Vec<f32> {

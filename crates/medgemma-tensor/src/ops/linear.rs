@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::concat::concat;
 use super::matmul::{matmul, rounds_to_tf32};
 #[cfg(feature = "cpu")]
 use crate::extension;
@@ -82,13 +83,8 @@ fn product(x: &Tensor<2>, weight: &Weight, most: usize) -> Tensor<2> {
     let [t, _] = x.dims();
     // One row is multiplied faster with blocks. These cannot be split.
     let packed = t == 1 && !rounds_to_tf32(x);
-    let mut parts: Vec<Tensor<2>> = weight
+    let parts = weight
         .factors(packed, most)
-        .map(|rows| matmul(x.clone(), rows.transpose(), weight.is_bf16()))
-        .collect();
-    if parts.len() == 1 {
-        parts.remove(0)
-    } else {
-        Tensor::cat(parts, 1)
-    }
+        .map(|rows| matmul(x.clone(), rows.transpose(), weight.is_bf16()));
+    concat(parts.collect(), 1)
 }

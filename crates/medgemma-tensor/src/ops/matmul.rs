@@ -129,7 +129,6 @@ mod tests {
 
     /// Numbers with all their bits, of several magnitudes.
     fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        #[allow(clippy::cast_precision_loss, reason = "24 bits")]
         let number = |i: u32| {
             let bits = (i + seed).wrapping_mul(2_654_435_761) >> 8;
             (bits as f32 / 8_388_608.0 - 1.0) * [1.0, 8.0, 0.25][i as usize % 3]

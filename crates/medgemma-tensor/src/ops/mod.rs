@@ -11,6 +11,7 @@
 mod activation;
 mod add;
 mod attention;
+mod concat;
 mod embed;
 mod interpolate;
 mod linear;
@@ -25,6 +26,7 @@ mod rope;
 pub use activation::{geglu, gelu_tanh};
 pub use add::add;
 pub use attention::{AttentionMask, attention, rounded};
+pub use concat::concat;
 pub use embed::embed_rows;
 pub use interpolate::interpolate_grid;
 pub use linear::{inner_products, linear, linear_each, logits};

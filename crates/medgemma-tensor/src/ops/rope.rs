@@ -24,10 +24,6 @@ impl Rotation {
     /// - `positions`: t absolute positions
     /// - `frequencies`: h/2 inverse frequencies, f32
     #[must_use]
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "the reference converts positions to f32 too"
-    )]
     pub fn new(positions: &[usize], frequencies: &[f32], device: &Device) -> Self {
         let shape = [positions.len(), 1, frequencies.len()];
         let table = |function: fn(f32) -> f32| {

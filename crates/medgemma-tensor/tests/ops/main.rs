@@ -6,7 +6,6 @@
 
 #![allow(
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
     reason = "references are computed in f64 and compared in f32, as the operations compute"
 )]
 

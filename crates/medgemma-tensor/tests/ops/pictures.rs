@@ -91,7 +91,6 @@ fn pooling_takes_the_mean_of_each_square_window() {
 /// Weights by distance, not by tap: the cubic of Keys with a = −0.75 over every old point, those
 /// outside of the grid standing for its border.
 #[test]
-#[allow(clippy::cast_sign_loss, reason = "clamped to the grid")]
 fn a_grid_is_interpolated_by_keys_cubic() {
     let cubic = |t: f64| match t {
         t if t < 1.0 => 1.25 * t.powi(3) - 2.25 * t.powi(2) + 1.0,
