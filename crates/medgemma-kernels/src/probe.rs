@@ -44,7 +44,6 @@ pub fn matmul_peak(cpu: &Cpu, products: Products) -> f64 {
     peak(cpu, products, 1 << 19)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a measurement")]
 fn peak(cpu: &Cpu, products: Products, turns: usize) -> f64 {
     let pieces = 16 * cpu.pool().threads();
     let operations = spin(cpu.path(), products, 1);
@@ -59,7 +58,6 @@ fn peak(cpu: &Cpu, products: Products, turns: usize) -> f64 {
 /// Bytes per second that all threads together read from a buffer of `bytes` bytes, each thread in four places
 /// at once. A buffer much larger than the caches measures memory, a smaller one a cache.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "a measurement")]
 pub fn read_bandwidth(cpu: &Cpu, bytes: usize) -> f64 {
     /// Words of a piece: far more than it costs to hand it over, far fewer than a share.
     const PIECE: usize = 32 << 10;

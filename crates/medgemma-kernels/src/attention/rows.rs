@@ -34,10 +34,6 @@ impl Numbers<'_> {
 /// A strided view `[heads, len, head_dim]` of cached keys or values: the number of a head, key and
 /// lane stands at `head · head_stride + key · row_stride + lane`, counted in numbers.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "a shape with strides has no more to it"
-)]
 pub struct Rows<'a> {
     /// The storage, beginning with the view's first number.
     pub numbers: Numbers<'a>,

@@ -245,7 +245,6 @@ impl Case {
     }
 
     /// Holds every path against the formula.
-    #[expect(clippy::cast_precision_loss, reason = "a head is short")]
     fn check(&self) {
         let operands = self.operands();
         let expected = self.means(&operands, &operands.q, spread);

@@ -101,11 +101,7 @@ impl Crossed {
                     .cast(),
             )
         };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_possible_wrap,
-            reason = "at most 8"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "at most 8")]
         let own = _mm512_cmplt_epi32_mask(lanes, _mm512_set1_epi32(groups as i32));
         let factors = 0xff >> (8 - groups);
         Self {

@@ -8,6 +8,27 @@ use half::f16;
 
 use crate::matrix::Format;
 
+/// What the macro `$of` makes of the name of `$format`: code that is compiled for each block format by itself.
+///
+/// # Panics
+/// For a format without blocks.
+macro_rules! of_format {
+    ($format:expr, $of:ident) => {
+        match $format {
+            $crate::matrix::Format::Q8_0 => $of!(Q8_0),
+            $crate::matrix::Format::Q4_0 => $of!(Q4_0),
+            $crate::matrix::Format::Q4_1 => $of!(Q4_1),
+            $crate::matrix::Format::Q5_0 => $of!(Q5_0),
+            $crate::matrix::Format::Q5_1 => $of!(Q5_1),
+            $crate::matrix::Format::Q4K => $of!(Q4K),
+            $crate::matrix::Format::Q5K => $of!(Q5K),
+            $crate::matrix::Format::Q6K => $of!(Q6K),
+            format => panic!("{format} has no blocks"),
+        }
+    };
+}
+pub(super) use of_format;
+
 /// Numbers of the longest block.
 pub(super) const LONGEST: usize = 256;
 

@@ -7,7 +7,7 @@ use crate::lines::Line;
 use crate::matrix::Format;
 
 use super::crossed_avx2::{Crossed, lines_of};
-use super::decode::format_of;
+use super::decode::{format_of, of_format};
 use super::few::Row;
 use super::lanes_avx2::total;
 use super::packed::{LONGEST, Order, chunk_bytes};
@@ -47,17 +47,7 @@ pub(super) unsafe fn two_rows(
             }
         }};
     }
-    match format {
-        Format::Q8_0 => by_rows!(Q8_0),
-        Format::Q4_0 => by_rows!(Q4_0),
-        Format::Q4_1 => by_rows!(Q4_1),
-        Format::Q5_0 => by_rows!(Q5_0),
-        Format::Q5_1 => by_rows!(Q5_1),
-        Format::Q4K => by_rows!(Q4K),
-        Format::Q5K => by_rows!(Q5K),
-        Format::Q6K => by_rows!(Q6K),
-        Format::F32 | Format::F16 | Format::Bf16 => panic!("{format} has no blocks"),
-    }
+    of_format!(format, by_rows)
 }
 
 /// Two rows of weights times `m` rows of activations: as many as `M`, or, if that is 8, up to 8.

@@ -6,19 +6,15 @@ use crate::lines::Line;
 use crate::matrix::Format;
 
 use super::crossed_avx512::Crossed;
-use super::decode::format_of;
+use super::decode::{format_of, of_format};
 use super::few::Row;
 use super::packed::{CROSSED, LONGEST, chunk_bytes};
 use super::stretches::{Kept, Stretch};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes of each of two rows: with one
 /// row of activations about what a thread gets in the time that memory takes to answer; with more, more is
-/// better, perhaps because the processor by itself then looks less far ahead. Two threads on an EPYC, medians of ten or twelve, `Q4_0` and
-/// `Q8_0`, against 1 kB. One row of activations: 2 kB 5 and 6 % longer, 512 bytes 7 % less and the same, 1 kB
-/// into the first-level cache 2 % less and 11 % longer. 3 kB: two rows 2 % longer and 6 % less, four 6 and 28 %
-/// less, eight 1 % longer and 15 % less; 4 kB much the same, 6 kB less good. On a Xeon, one row, 1 kB into the
-/// first-level cache did as well as 2 kB, 4 and 8 kB worse by 4 to 8 %, and not to ask at all by 9 to 25 %;
-/// neither number was measured there as it is.
+/// better, perhaps because the processor by itself then looks less far ahead. Measured, see
+/// `docs/performance.md`.
 pub(super) const fn ahead(m: usize) -> isize {
     if m == 1 { 1 << 10 } else { 3 << 10 }
 }
@@ -61,17 +57,7 @@ pub(super) unsafe fn two_rows(
             }
         }};
     }
-    match format {
-        Format::Q8_0 => by_rows!(Q8_0),
-        Format::Q4_0 => by_rows!(Q4_0),
-        Format::Q4_1 => by_rows!(Q4_1),
-        Format::Q5_0 => by_rows!(Q5_0),
-        Format::Q5_1 => by_rows!(Q5_1),
-        Format::Q4K => by_rows!(Q4K),
-        Format::Q5K => by_rows!(Q5K),
-        Format::Q6K => by_rows!(Q6K),
-        Format::F32 | Format::F16 | Format::Bf16 => panic!("{format} has no blocks"),
-    }
+    of_format!(format, by_rows)
 }
 
 /// Two rows of weights times `M` rows of activations.

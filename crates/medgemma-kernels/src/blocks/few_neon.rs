@@ -6,7 +6,7 @@ use std::hint::black_box;
 use crate::matrix::Format;
 
 use super::activations::{GROUP, Rounded};
-use super::decode::{factors, format_of, group_len, zero};
+use super::decode::{factors, format_of, group_len, of_format, zero};
 
 /// The sums of a row of weights with each of the rows of activations: `out[..x.len()]`.
 ///
@@ -24,17 +24,7 @@ pub(super) fn row(format: Format, row: &[u8], x: &[Rounded], out: &mut [f32; 8])
             }
         }};
     }
-    match format {
-        Format::Q8_0 => of!(Q8_0),
-        Format::Q4_0 => of!(Q4_0),
-        Format::Q4_1 => of!(Q4_1),
-        Format::Q5_0 => of!(Q5_0),
-        Format::Q5_1 => of!(Q5_1),
-        Format::Q4K => of!(Q4K),
-        Format::Q5K => of!(Q5K),
-        Format::Q6K => of!(Q6K),
-        Format::F32 | Format::F16 | Format::Bf16 => panic!("{format} has no blocks"),
-    }
+    of_format!(format, of)
 }
 
 #[target_feature(enable = "neon")]

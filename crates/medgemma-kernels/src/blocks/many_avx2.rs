@@ -16,7 +16,7 @@ use crate::lines::{Line, Lines};
 use crate::matrix::{Format, Matrix};
 
 use super::crossed_avx2::{self, Crossed, STORED};
-use super::decode::format_of;
+use super::decode::{format_of, of_format};
 use super::lanes_avx2::across;
 use super::many::TILE;
 use super::packed::{CHUNK, LONGEST, Order, chunk_bytes, pack};
@@ -190,17 +190,7 @@ fn piece_sums(
             sums_of::<{ Format::$format as u8 }>(weight, rows, tiles, piece)
         };
     }
-    match weight.format() {
-        Format::Q8_0 => of!(Q8_0),
-        Format::Q4_0 => of!(Q4_0),
-        Format::Q4_1 => of!(Q4_1),
-        Format::Q5_0 => of!(Q5_0),
-        Format::Q5_1 => of!(Q5_1),
-        Format::Q4K => of!(Q4K),
-        Format::Q5K => of!(Q5K),
-        Format::Q6K => of!(Q6K),
-        format @ (Format::F32 | Format::F16 | Format::Bf16) => panic!("{format} has no blocks"),
-    }
+    of_format!(weight.format(), of)
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

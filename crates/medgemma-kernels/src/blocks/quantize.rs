@@ -196,7 +196,6 @@ impl Fit {
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
         reason = "small integers, not negative"
     )]
     pub(super) fn integer(&self, x: f32) -> u8 {

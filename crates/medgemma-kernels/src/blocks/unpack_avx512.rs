@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use crate::matrix::Format;
 
 use super::avx512::unpack;
-use super::decode::{format_of, group_len};
+use super::decode::{format_of, group_len, of_format};
 use super::packed::{CHUNK, LONGEST, Order, chunk_bytes};
 
 /// A row as f32, exactly as the plain Rust code has it.
@@ -58,17 +58,7 @@ fn any<T: Copy + Default>(
             chunks::<FORMAT, T>(row, out, store)
         }};
     }
-    match format {
-        Format::Q8_0 => of!(Q8_0),
-        Format::Q4_0 => of!(Q4_0),
-        Format::Q4_1 => of!(Q4_1),
-        Format::Q5_0 => of!(Q5_0),
-        Format::Q5_1 => of!(Q5_1),
-        Format::Q4K => of!(Q4K),
-        Format::Q5K => of!(Q5K),
-        Format::Q6K => of!(Q6K),
-        Format::F32 | Format::F16 | Format::Bf16 => panic!("{format} has no blocks"),
-    }
+    of_format!(format, of)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,f16c")]

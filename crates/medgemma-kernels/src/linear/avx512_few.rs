@@ -4,11 +4,7 @@ use std::arch::x86_64::*;
 
 use crate::matrix::{Format, Matrix};
 
-use super::few::Tokens;
-
-const F32: u8 = 0;
-const F16: u8 = 1;
-const BF16: u8 = 2;
+use super::few::{BF16, F16, F32, Tokens};
 
 /// How far ahead of the weights in use memory is asked for more, in bytes, where rows are read one
 /// after the other.

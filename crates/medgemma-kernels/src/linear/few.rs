@@ -18,6 +18,11 @@ const PIECE_BYTES: usize = 256 << 10;
 /// Weight rows of a piece of work.
 const PIECE_ROWS: std::ops::RangeInclusive<usize> = 4..=64;
 
+/// The formats of the kernels' weights, as constants that they are compiled for.
+pub(super) const F32: u8 = 0;
+pub(super) const F16: u8 = 1;
+pub(super) const BF16: u8 = 2;
+
 /// Columns are padded with zeros to a multiple of this, the longest vector.
 const PAD: usize = 32;
 

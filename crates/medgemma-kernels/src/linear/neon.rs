@@ -7,7 +7,7 @@ use half::f16;
 
 use crate::matrix::{Format, Matrix};
 
-use super::few::Tokens;
+use super::few::{BF16, F16, F32, Tokens};
 use super::many::Product;
 use super::pack::LANES;
 
@@ -84,10 +84,6 @@ unsafe fn multiply_tile(
         }
     }
 }
-
-const F32: u8 = 0;
-const F16: u8 = 1;
-const BF16: u8 = 2;
 
 /// Vectors of one row that are multiplied at a time, into sums of their own.
 const UNROLL: usize = 2;

@@ -132,7 +132,6 @@ fn check_rows(x: &[f32], d: usize, out: &[f32]) {
     );
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a row is shorter than 2^53")]
 fn count(x: &[f32]) -> f64 {
     x.len() as f64
 }

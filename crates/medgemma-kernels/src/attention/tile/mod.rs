@@ -337,11 +337,7 @@ unsafe fn against(
 }
 
 /// Writes the intervals as [`Online::seen`] wants them, counted from key `first`; columns without a
-/// query see everything.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts are exact in f32 up to a block's keys, and what is beyond stays beyond"
-)]
+/// query see everything. Counts are exact in f32 up to a block's keys, and what is beyond stays beyond.
 fn intervals(seen: &[Range<usize>], first: usize, to: &mut [f32]) {
     let (low, high) = to.split_at_mut(to.len() / 2);
     low.fill(0.0);

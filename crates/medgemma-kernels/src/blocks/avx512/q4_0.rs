@@ -24,11 +24,7 @@ const fn q4_0_nibbles(first: u16, load: u16) -> [u16; 32] {
 }
 
 /// The words of the scales that 16 lanes want, each of one of eight blocks, in the first two loads.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "there are eight blocks"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "there are eight blocks")]
 pub(in crate::blocks) const fn q4_0_scales(lanes: [i32; 16]) -> [u16; 32] {
     let mut table = [0; 32];
     let mut index = 0;

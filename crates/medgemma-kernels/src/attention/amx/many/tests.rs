@@ -257,7 +257,6 @@ fn powers_in_fixed_point_have_no_bias() {
     let (mut bias, mut square, mut count) = (0.0, 0.0, 0.0);
     for stretch in 0..64_u16 {
         let score = |key: usize| {
-            #[expect(clippy::cast_precision_loss, reason = "at most 128 keys")]
             let part = key as f32 / 128.0;
             (f32::from(stretch) + part) / 16.0 - 2.2
         };
