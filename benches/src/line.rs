@@ -75,10 +75,6 @@ impl Figure {
     }
 
     /// Tokens a second, from the seconds that `tokens` of them took in each run.
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "counts of tokens are far below the 53 bits of an f64"
-    )]
     pub(crate) fn rates(tokens: usize, seconds: &[f64]) -> Self {
         let runs = seconds.iter().map(|one| tokens as f64 / one).collect();
         Self::new("tokens/s", runs)

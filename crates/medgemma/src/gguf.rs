@@ -3,7 +3,8 @@
 //!
 //! Keys, and what is meant where one is absent, are those of llama.cpp for the architecture
 //! `gemma3` (`src/models/gemma3.cpp`, `tools/mtmd/clip.cpp`, converter `conversion/gemma.py`, all at
-//! 0c1e570).
+//! 0c1e570). One default is ours: without `tokenizer.ggml.add_space_prefix` no space is put before a
+//! text, as Gemma wants it, where llama.cpp puts one for vocabularies of SentencePiece's kind.
 
 mod text;
 mod vision;

@@ -243,7 +243,9 @@ fn a_model_beyond_the_memory_allowed_is_refused_with_the_figures() {
     let tensors = Tensors::read_dir(&checkpoint("siglip-bf16"));
     let widened = tensors.keys().filter_map(|key| {
         let shape = &tensors.get(key)?.shape;
-        let is_wide = shape.len() == 1 || key.ends_with("position_embedding.weight") || key.ends_with("probe");
+        let is_wide = shape.len() == 1
+            || key.ends_with("position_embedding.weight")
+            || key.ends_with("probe");
         is_wide.then(|| shape.iter().product::<usize>() as u64)
     });
     assert_eq!(2 * half.weights, plan.weights + 4 * widened.sum::<u64>());
