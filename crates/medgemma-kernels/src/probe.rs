@@ -125,6 +125,24 @@ mod tests {
         }
     }
 
+    /// A product and its sum are two operations, and a pair of bf16 is two products.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn pairs_count_twice() {
+        for path in [Path::Avx512, Path::Amx] {
+            if path.is_available() {
+                let sums = 16 * 16;
+                assert_eq!(spin(path, Products::F32, 1), 2 * sums, "{path}");
+                let bf16 = if path == Path::Amx {
+                    4 * 16 * 16 * 32
+                } else {
+                    2 * sums
+                };
+                assert_eq!(spin(path, Products::Bf16, 1), 2 * bf16, "{path}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_read_is_all_of_it_once() {
         for len in [0, 7, 31, 32, 33, 100, 4096] {

@@ -175,6 +175,28 @@ fn keys_that_a_row_does_not_see_may_hold_anything() {
     }
 }
 
+/// The key behind the last that is seen would weigh more than all others: one short of the tile unit's steps and
+/// chunks, too.
+#[test]
+fn the_key_behind_the_last_has_no_weight() {
+    for end in [159, 255] {
+        let mut case = case(40, 300);
+        case.k = 1;
+        case.visible = Some(vec![0..end; 40]);
+        let mut operands = case.operands();
+        operands.q.fill(0.5);
+        operands.keys[end * operands.row_stride..][..case.h].fill(1.0);
+        let expected = case.expected(&operands, &operands.q);
+        for (path, stored) in
+            Path::tested().flat_map(|path| Stored::ALL.map(|stored| (path, stored)))
+        {
+            let got = case.run(path, &operands, stored);
+            let error = distance(&got, &expected, 0.0);
+            assert!(error < 0.02, "{path}, {stored:?}, {end} keys: {error}");
+        }
+    }
+}
+
 #[test]
 fn scores_far_below_zero_leave_the_largest() {
     for t in [2, 40] {

@@ -1,11 +1,48 @@
 //! The product of a tile, element by element.
 
+#[cfg(target_arch = "x86_64")]
+use half::bf16;
 use proptest::prelude::*;
 
 use super::numbers;
 use crate::Path;
 use crate::attention::kernels;
 use crate::attention::tile::product::Product;
+
+/// As bf16 of every last bits rounds, ties to even: numbers of either parity, below, at and above each half.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn rows_are_rounded_to_nearest_even() {
+    let queries: Vec<f32> = (0..512)
+        .map(|at| f32::from_bits(0x3f80_0000 + at * 0x1000))
+        .collect();
+    let bytes: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+    let scale = 1.0 + 2.0_f32.powi(-8);
+    for path in Path::tested() {
+        let Some(pairs) = kernels(path).and_then(|kernels| kernels.pairs.as_ref()) else {
+            continue;
+        };
+        let mut narrow = vec![f32::NAN; queries.len() / 2];
+        let mut round = vec![bf16::NAN; bytes.len()];
+        // SAFETY: the path is there.
+        unsafe {
+            (pairs.narrow)(&queries, &mut narrow);
+            (pairs.round_bytes)(&bytes, scale, &mut round);
+        }
+        let halves = narrow.iter().flat_map(|pair| {
+            let bits = pair.to_bits();
+            [bits & 0xffff, bits >> 16]
+        });
+        let expected = queries
+            .iter()
+            .map(|&x| u32::from(bf16::from_f32(x).to_bits()));
+        assert!(halves.eq(expected), "{path}: queries");
+        let expected = bytes
+            .iter()
+            .map(|&byte| bf16::from_f32(f32::from(byte) * scale));
+        assert!(round.iter().copied().eq(expected), "{path}: whole numbers");
+    }
+}
 
 proptest! {
     /// Each sum is one chain, however many steps are taken at a time.

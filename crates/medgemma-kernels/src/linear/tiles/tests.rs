@@ -158,6 +158,55 @@ proptest! {
     }
 }
 
+/// Columns and outputs that fill no vector, each number of them: nothing beyond is read or written.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn every_rest_of_a_vector_ends_where_it_does() {
+    let sums: Box<[f32; BLOCK]> = numbers(5, BLOCK).try_into().expect("a block");
+    for count in 1..=ROWS {
+        let x = numbers(3, 3 * count);
+        let [mut plainly, mut quickly] = [(); 2].map(|()| lines(count.div_ceil(COLS) * TOKENS));
+        // What lies behind the last token is no part of it.
+        plain::pack(&x[..2 * count], count, &mut plainly);
+        for path in paths() {
+            vectors::pack(path, &x[..2 * count], count, &mut quickly);
+            assert!(same(&plainly, &quickly), "{count} columns on {path}");
+            let mut out = vec![1000.0; 2 * count + 1];
+            let output = Output::new(&mut out[..2 * count], count, None);
+            // SAFETY: one thread; the path is there.
+            unsafe { vectors::put(path, &sums, 0, 0, &output, true) };
+            for (index, &out) in out.iter().enumerate() {
+                let (token, row) = (index / count, index % count);
+                let sum = if token < 2 {
+                    sums[token * ROWS + row]
+                } else {
+                    0.0
+                };
+                assert_eq!(out, 1000.0 + sum, "{count} rows on {path}, output {index}");
+            }
+            let mut into = Tokens::any(2, count);
+            // SAFETY: as above.
+            unsafe { vectors::round(path, &sums, 0, 0, count, &into.halves()) };
+            let lines = into.panel(0, 0..count.div_ceil(COLS));
+            for (at, line) in lines.iter().enumerate() {
+                for (column, half) in line.0.as_chunks::<2>().0.iter().enumerate() {
+                    let (token, row) = (at % TOKENS, at / TOKENS * COLS + column);
+                    let sum = if row < count {
+                        sums[token * ROWS + row]
+                    } else {
+                        0.0
+                    };
+                    let found = bf16::from_le_bytes(*half).to_f32();
+                    assert_eq!(
+                        found, sum,
+                        "{count} rows on {path}, token {token}, row {row}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn tokens_beyond_the_panels_of_a_turn_are_met_too() {

@@ -304,6 +304,33 @@ fn powers_in_fixed_point_do_not_wrap() {
     }
 }
 
+/// A score far above the top, in a step that is not the last, makes a new one; what its row alone has gathered
+/// fades, in all tiles.
+#[test]
+fn what_a_row_has_gathered_fades() {
+    if !Path::Amx.is_available() {
+        return;
+    }
+    for (index, key) in [(0, 3), (15, 40), (16, 70), (31, 95)] {
+        let mut memory = Memory::new(index, |at| if at == key { 9.0 } else { 0.0 });
+        // SAFETY: the path is there, and all is as long as a block wants it.
+        unsafe { memory.block(CHUNK).take(index, &(0..CHUNK * DEPTH)) };
+        assert_eq!(memory.tops[index].to_bits(), 9.0_f32.to_bits());
+        for (at, sum) in memory.sums.iter().enumerate() {
+            let (tile, row) = (at / TILE / 2, at % TILE / SIDE);
+            let is_row = tile * SIDE + row == index;
+            let wanted = if is_row {
+                3.0 * (-19.0_f32).exp2()
+            } else {
+                3.0
+            };
+            assert!((sum - wanted).abs() <= 1e-5 * wanted, "{sum} at {at}");
+        }
+        let got = memory.numerator(index, key);
+        assert!((got - (-16.0_f32).exp2()).abs() < 1e-6, "{got}");
+    }
+}
+
 /// A block of which one row has scores, where a block's rows lie.
 struct Memory {
     scores: Vec<f32>,
