@@ -1,7 +1,7 @@
 //! Whether a tokenizer belongs to the model that it is to serve. A tokenizer of another model is no
 //! damaged file: it encodes every text, into ids that mean something else.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shorten};
 use crate::gguf::{GgufVocabulary, UNUSED, is_control};
 use crate::special::SpecialTokens;
 use crate::tokenizer::Tokenizer;
@@ -20,9 +20,6 @@ const PADDING: &str = "[PAD";
 /// Rows of an embedding beyond its tokens, at most. Gemma 3 has 63; whoever pads more pads to a
 /// multiple of some hundreds. Gemma 2's tokenizer leaves 6208 of Gemma 3's rows without a token.
 const MOST_SPARE_ROWS: usize = 4096;
-
-/// What of a token goes into a message.
-const SHOWN: usize = 80;
 
 impl GgufVocabulary<'_> {
     /// Holds a tokenizer that is to serve in the place of this vocabulary, which is that of the file
@@ -51,7 +48,7 @@ impl GgufVocabulary<'_> {
                     tokenizer: tokenizer.name().to_owned(),
                     gguf: name.to_owned(),
                     id,
-                    expected: piece.chars().take(SHOWN).collect(),
+                    expected: shorten(piece),
                     found: shown(found.as_deref()),
                 });
             }
@@ -129,6 +126,6 @@ fn alike(piece: &str, found: &str) -> bool {
 fn shown(token: Option<&str>) -> String {
     token.map_or_else(
         || "no token".to_owned(),
-        |token| format!("{:?}", token.chars().take(SHOWN).collect::<String>()),
+        |token| format!("{:?}", shorten(token)),
     )
 }

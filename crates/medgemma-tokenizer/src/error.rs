@@ -319,3 +319,57 @@ pub enum Error {
 
 /// Result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A part that is of another kind. Of `found`, which a file may fill with megabytes, it tells the beginning.
+    pub(crate) fn unsupported(name: &str, key: &str, expected: &'static str, found: &str) -> Self {
+        Self::Unsupported {
+            name: name.to_owned(),
+            key: shorten(key),
+            expected,
+            found: shorten(found),
+        }
+    }
+
+    /// Parts that contradict each other. Of `token` it tells the beginning.
+    pub(crate) fn vocabulary(name: &str, key: &str, fault: &'static str, token: &str) -> Self {
+        Self::Vocabulary {
+            name: name.to_owned(),
+            key: shorten(key),
+            fault,
+            token: shorten(token),
+        }
+    }
+
+    /// A file that is no JSON or has other types. The parser quotes keys and texts of the file in full: a long account
+    /// is cut.
+    pub(crate) fn parse(name: &str, source: serde_json::Error) -> Self {
+        let (line, column) = (source.line(), source.column());
+        let account = source.to_string();
+        let source: Box<dyn std::error::Error + Send + Sync> = match cut(&account, MOST_ACCOUNT) {
+            Some(account) => account.into(),
+            None => Box::new(source),
+        };
+        Self::Parse {
+            name: name.to_owned(),
+            line,
+            column,
+            source,
+        }
+    }
+}
+
+/// Characters of a text from a file that go into a message, and of a parser's account of one.
+const MOST: usize = 80;
+const MOST_ACCOUNT: usize = 300;
+
+/// At most 80 characters of `text`, for messages about files that may be hostile.
+pub(crate) fn shorten(text: &str) -> String {
+    cut(text, MOST).unwrap_or_else(|| text.to_owned())
+}
+
+/// The beginning of a text of more than `most` characters.
+fn cut(text: &str, most: usize) -> Option<String> {
+    let (at, _) = text.char_indices().nth(most)?;
+    Some(format!("{}…", &text[..at]))
+}

@@ -21,6 +21,10 @@ use crate::schema::{
     RawPreTokenizer, RawTokenizer,
 };
 
+/// Ids without a token, at most. Whoever looks at all ids up to the highest would otherwise look at four
+/// thousand million, and an embedding has a row for each; the largest of published ones has 256 thousand rows.
+const MOST_FREE_IDS: usize = 1 << 20;
+
 /// A checked tokenizer and what the streaming decoder needs to know of it.
 pub(crate) struct Parts {
     pub(crate) library: tokenizers::Tokenizer,
@@ -33,12 +37,8 @@ pub(crate) struct Parts {
 
 /// Parses, checks and assembles; see [`crate::Tokenizer::from_bytes`].
 pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Parts> {
-    let raw: RawTokenizer = serde_json::from_slice(bytes).map_err(|source| Error::Parse {
-        name: name.to_owned(),
-        line: source.line(),
-        column: source.column(),
-        source: Box::new(source),
-    })?;
+    let raw: RawTokenizer =
+        serde_json::from_slice(bytes).map_err(|source| Error::parse(name, source))?;
     assemble(name, raw)
 }
 
@@ -97,21 +97,11 @@ struct File<'a> {
 
 impl File<'_> {
     fn unsupported(&self, key: &str, expected: &'static str, found: String) -> Error {
-        Error::Unsupported {
-            name: self.name.to_owned(),
-            key: key.to_owned(),
-            expected,
-            found,
-        }
+        Error::unsupported(self.name, key, expected, &found)
     }
 
-    fn vocabulary(&self, key: impl Into<String>, fault: &'static str, token: &str) -> Error {
-        Error::Vocabulary {
-            name: self.name.to_owned(),
-            key: key.into(),
-            fault,
-            token: token.to_owned(),
-        }
+    fn vocabulary(&self, key: &str, fault: &'static str, token: &str) -> Error {
+        Error::vocabulary(self.name, key, fault, token)
     }
 
     fn assemble(&self, source: tokenizers::Error) -> Error {
@@ -136,15 +126,17 @@ impl File<'_> {
 
     /// Checks that each id has one token and each token one id; returns the highest id plus one.
     fn ids(&self, vocab: &Vocab, added: &[RawAddedToken]) -> Result<usize> {
+        let most = vocab.len() + added.len() + MOST_FREE_IDS;
         let mut used = HashSet::with_capacity(vocab.len() + added.len());
         for (token, &id) in vocab {
-            if !used.insert(id) {
-                return Err(self.vocabulary(
-                    "model.vocab",
-                    "gives a second token the same id",
-                    token,
-                ));
-            }
+            let fault = if id as usize >= most {
+                "gives a token an id far beyond the number of tokens"
+            } else if !used.insert(id) {
+                "gives a second token the same id"
+            } else {
+                continue;
+            };
+            return Err(self.vocabulary("model.vocab", fault, token));
         }
         let mut contents = HashSet::with_capacity(added.len());
         for (index, token) in added.iter().enumerate() {
@@ -161,11 +153,8 @@ impl File<'_> {
                 }
             };
             if let Some(fault) = fault {
-                return Err(self.vocabulary(
-                    format!("added_tokens[{index}]"),
-                    fault,
-                    &token.content,
-                ));
+                let key = format!("added_tokens[{index}]");
+                return Err(self.vocabulary(&key, fault, &token.content));
             }
         }
         Ok(used.into_iter().max().map_or(0, |id| id as usize + 1))
@@ -241,7 +230,7 @@ impl File<'_> {
         let mut merges = Vec::with_capacity(raw.len());
         for (index, merge) in raw.into_iter().enumerate() {
             let at = |fault, token: &str| {
-                self.vocabulary(format!("model.merges[{index}]"), fault, token)
+                self.vocabulary(&format!("model.merges[{index}]"), fault, token)
             };
             let (left, right) = match merge {
                 RawMerge::Pair(left, right) => (left, right),
@@ -334,7 +323,8 @@ impl File<'_> {
             // The library numbers tokens outside the vocabulary in the order of the file, whatever the file says.
             if library.token_to_id(content) != Some(*id) {
                 let fault = "does not continue the ids of `model.vocab`";
-                return Err(self.vocabulary(format!("added_tokens[{index}]"), fault, content));
+                let key = format!("added_tokens[{index}]");
+                return Err(self.vocabulary(&key, fault, content));
             }
             // Asked by the token's decoded spelling, because the library's `decode` asks so.
             let spelling = library.id_to_token(*id).unwrap_or_default();

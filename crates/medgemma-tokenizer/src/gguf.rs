@@ -147,21 +147,13 @@ struct Gguf<'a> {
 
 impl Gguf<'_> {
     fn unsupported(&self, key: &str, expected: &'static str, found: String) -> Error {
-        Error::Unsupported {
-            name: self.name.to_owned(),
-            key: format!("tokenizer.ggml.{key}"),
-            expected,
-            found,
-        }
+        let key = format!("tokenizer.ggml.{key}");
+        Error::unsupported(self.name, &key, expected, &found)
     }
 
     fn vocabulary(&self, id: u32, fault: &'static str, token: &str) -> Error {
-        Error::Vocabulary {
-            name: self.name.to_owned(),
-            key: format!("tokenizer.ggml.tokens[{id}]"),
-            fault,
-            token: token.chars().take(80).collect(),
-        }
+        let key = format!("tokenizer.ggml.tokens[{id}]");
+        Error::vocabulary(self.name, &key, fault, token)
     }
 
     /// The pieces' types, if everything else fits together.

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use medgemma_tokenizer::{Detokenizer, Error, MAX_FILE_BYTES, SpecialTokens, Tokenizer};
+use medgemma_tokenizer::{
+    Detokenizer, Error, GgufVocabulary, MAX_FILE_BYTES, SpecialTokens, Tokenizer,
+};
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use serde_json::{Value, json};
 
@@ -59,6 +61,17 @@ fn contradictions_in_the_vocabulary_are_named() {
             "unparted",
         ),
         (with("/model/vocab/new", json!(5)), "model.vocab", ""),
+        // Whoever walks through all ids would not come to an end.
+        (
+            with("/model/vocab/zzz", json!(u32::MAX)),
+            "model.vocab",
+            "zzz",
+        ),
+        (
+            with("/model/vocab/zzz", json!(810 + 24 + (1 << 20))),
+            "model.vocab",
+            "zzz",
+        ),
         (
             with("/model/unk_token", json!("<none>")),
             "model.unk_token",
@@ -108,6 +121,12 @@ fn contradictions_in_the_vocabulary_are_named() {
         read(&with("/added_tokens/-", added(810, "<new>"))).is_ok(),
         "the next id is fine"
     );
+    // So is a gap.
+    let mut gap = with("/model/vocab/zzz", json!(5000));
+    gap["added_tokens"].as_array_mut().unwrap().pop();
+    assert_eq!(read(&gap).unwrap().vocab_size(), 5001);
+    gap["model"]["vocab"]["zzz"] = json!(u32::MAX);
+    assert!(read(&gap).is_err());
     assert!(
         read(&with("/model/merges/0", json!("\u{2581} t"))).is_ok(),
         "a merge in the old spelling is read"
@@ -170,6 +189,48 @@ fn parts_that_gemma_does_not_have_are_refused() {
             }
             other => panic!("{at}: {other:?}"),
         }
+    }
+}
+
+/// A file has megabytes where a word belongs.
+#[test]
+fn messages_do_not_grow_with_the_file() {
+    let long = "\u{e9}".repeat(1 << 19);
+    let files = [
+        with("/version", json!(long)),
+        with("/model/type", json!(long)),
+        with("/model/unk_token", json!(long)),
+        with("/model/end_of_word_suffix", json!(long)),
+        with("/model/merges/-", json!(long)),
+        with("/model/dropout", json!(long)),
+        with("/added_tokens/-", added(4, &long)),
+        with(&format!("/{long}"), json!(1)),
+    ];
+    let mut messages: Vec<_> = files.iter().map(|file| read(file).unwrap_err()).collect();
+    let vocabulary = GgufVocabulary {
+        model: &long,
+        tokens: Vec::new(),
+        scores: Vec::new(),
+        types: Vec::new(),
+        unknown: None,
+        add_space_prefix: false,
+    };
+    messages.push(Tokenizer::from_gguf("the-file", &vocabulary).unwrap_err());
+    let piece = GgufVocabulary {
+        model: "llama",
+        tokens: vec![&long],
+        scores: vec![0.0],
+        types: vec![1],
+        ..vocabulary
+    };
+    messages.push(Tokenizer::from_gguf("the-file", &piece).unwrap_err());
+    for message in messages {
+        let told = message.to_string();
+        assert!(
+            told.len() < 1000 && told.contains('\u{2026}'),
+            "{}",
+            told.len()
+        );
     }
 }
 

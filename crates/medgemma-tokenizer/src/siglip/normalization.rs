@@ -10,7 +10,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::charsmap::Charsmap;
 use crate::chat::{is_python_space, trim};
-use crate::error::Error;
+use crate::error::{Error, shorten};
 
 /// A blank in a piece.
 pub(super) const BLANK: char = '\u{2581}';
@@ -61,7 +61,7 @@ impl FromStr for SiglipNormalization {
         let named = Self::ALL.into_iter().find(|each| each.name() == name);
         named.ok_or_else(|| Error::NormalizationName {
             expected: Self::ALL.map(Self::name).join(", "),
-            found: name.chars().take(80).collect(),
+            found: shorten(name),
         })
     }
 }
