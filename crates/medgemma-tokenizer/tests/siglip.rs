@@ -20,6 +20,9 @@ const JSON: &[u8] = include_bytes!("golden/siglip/tokenizer.json");
 const MODEL: &[u8] = include_bytes!("golden/siglip/spiece.model");
 const TINY: &str = include_str!("golden/siglip/tiny.json");
 const PUBLISHED: &str = include_str!("golden/siglip/published.json");
+const EXTRA_JSON: &[u8] = include_bytes!("golden/siglip/extra/tokenizer.json");
+const EXTRA_MODEL: &[u8] = include_bytes!("golden/siglip/extra/spiece.model");
+const EXTRA: &str = include_str!("golden/siglip/extra/extra.json");
 
 fn tiny() -> [SiglipTokenizer; 2] {
     [("tokenizer.json", JSON), ("spiece.model", MODEL)]
@@ -37,11 +40,11 @@ fn ids(value: &Value) -> Vec<u32> {
 }
 
 /// Every row of a golden file, under both normalisations: the ids, the padding, the error and the cut.
-fn check(tokenizer: &SiglipTokenizer, goldens: &str) {
+fn check(tokenizer: &SiglipTokenizer, goldens: &str, count: usize) {
     let goldens: Value = serde_json::from_str(goldens).unwrap();
     assert_eq!(goldens["transformers"], "5.23.0");
     let rows = goldens["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 139);
+    assert_eq!(rows.len(), count);
     for row in rows {
         let text = row["text"].as_str().unwrap();
         for normalization in SiglipNormalization::ALL {
@@ -76,12 +79,24 @@ fn check(tokenizer: &SiglipTokenizer, goldens: &str) {
 fn encodes_as_both_references_from_either_file() {
     for tokenizer in tiny() {
         assert_eq!((tokenizer.eos(), tokenizer.id("<pad>")), (1, Some(0)));
-        check(&tokenizer, TINY);
+        check(&tokenizer, TINY, 139);
     }
     let [json, model] = tiny();
     assert_eq!(json.vocab_size(), model.vocab_size());
     for id in 0..=u32::try_from(json.vocab_size()).unwrap() {
         assert_eq!(json.piece(id), model.piece(id));
+    }
+}
+
+/// The multilingual SigLIP has a hundred pieces that are the user's, and a `tokenizer.json` of it declares them as added tokens.
+#[test]
+fn pieces_of_t5_are_those_of_the_references() {
+    for (name, bytes) in [
+        ("tokenizer.json", EXTRA_JSON),
+        ("spiece.model", EXTRA_MODEL),
+    ] {
+        let tokenizer = SiglipTokenizer::from_bytes(name, bytes).unwrap();
+        check(&tokenizer, EXTRA, 18);
     }
 }
 
@@ -96,7 +111,7 @@ fn the_published_tokenizer_encodes_as_both_references() {
     for file in ["tokenizer.json", "spiece.model"] {
         let tokenizer = SiglipTokenizer::from_file(&folder.join(file)).unwrap();
         assert_eq!((tokenizer.vocab_size(), tokenizer.eos()), (32_000, 1));
-        check(&tokenizer, PUBLISHED);
+        check(&tokenizer, PUBLISHED, 139);
         // medgemma.md 2.6, computed there with the file itself.
         let text = "chest X-ray with pleural effusion";
         let row = tokenizer.encode(text, &SiglipTextOptions::default());
@@ -239,6 +254,79 @@ fn a_directory_is_read_by_its_json_file_first() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// `SiglipTokenizer` finds what is declared there in a text, and pads with what is named there; `spiece.model` has none of it.
+#[test]
+fn tokens_declared_beside_a_model_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("spiece.model"), MODEL).unwrap();
+    let read = |file: &str, value: &Value| {
+        std::fs::write(path(file), value.to_string()).unwrap();
+        let read = SiglipTokenizer::from_dir(folder.path());
+        std::fs::remove_file(path(file)).unwrap();
+        read
+    };
+    let refused = |file: &str, value: Value, at: &str| match read(file, &value) {
+        Err(Error::Unsupported { name, key, .. }) => {
+            assert_eq!((name, key.as_str()), (path(file).display().to_string(), at));
+        }
+        other => panic!("{file} {value}: {other:?}"),
+    };
+    let token = |text: &str| serde_json::json!({"content": text, "lstrip": false, "special": true});
+    let (config, map) = ("tokenizer_config.json", "special_tokens_map.json");
+    let published = serde_json::json!({
+        "added_tokens_decoder": {"0": token("<pad>"), "1": token("</s>"), "2": token("<unk>")},
+        "additional_special_tokens": null, "extra_special_tokens": [], "do_lower_case": true,
+        "eos_token": "</s>", "pad_token": token("</s>"), "unk_token": "<unk>", "model_max_length": 64,
+    });
+    assert!(read(config, &published).is_ok());
+    let with = |key: &str, value: Value| {
+        let mut config = published.clone();
+        config[key] = value;
+        config
+    };
+    let decoder = |id: &str, text: &str| {
+        let mut config = published.clone();
+        config["added_tokens_decoder"][id] = token(text);
+        config
+    };
+    refused(config, decoder("420", "<mass>"), "added_tokens_decoder.420");
+    refused(config, decoder("300", "nodule"), "added_tokens_decoder.300");
+    refused(config, decoder("5", "</s>"), "added_tokens_decoder.5");
+    refused(config, with("pad_token", "<pad>".into()), "pad_token");
+    refused(config, with("pad_token", token("<pad>")), "pad_token");
+    refused(config, with("eos_token", "<eos>".into()), "eos_token");
+    refused(config, with("unk_token", "[UNK]".into()), "unk_token");
+    for (key, value) in [
+        ("additional_special_tokens", serde_json::json!(["<mass>"])),
+        ("extra_special_tokens", serde_json::json!([token("<mass>")])),
+        (
+            "extra_special_tokens",
+            serde_json::json!({"mass_token": "<mass>"}),
+        ),
+    ] {
+        refused(config, with(key, value), key);
+    }
+    // Not written by 5.23, but read where the other has no tokens.
+    refused(
+        map,
+        serde_json::json!({"pad_token": token("<pad>")}),
+        "pad_token",
+    );
+    std::fs::write(path(map), r#"{"pad_token": "<pad>"}"#).unwrap();
+    assert!(read(config, &published).is_ok());
+    std::fs::remove_file(path(map)).unwrap();
+
+    let added = "added_tokens.json";
+    assert!(read(added, &serde_json::json!({})).is_ok());
+    assert!(read(added, &serde_json::json!({"</s>": 1})).is_ok());
+    refused(added, serde_json::json!({"<mass>": 420}), "<mass>");
+    // The other file's own are no excuse.
+    std::fs::write(path("tokenizer.json"), JSON).unwrap();
+    refused(config, decoder("420", "<mass>"), "added_tokens_decoder.420");
+    refused(added, serde_json::json!({"<mass>": 420}), "<mass>");
 }
 
 /// A `tokenizer.json` of another kind is no reason not to take the good `spiece.model` beside it; alone it is.

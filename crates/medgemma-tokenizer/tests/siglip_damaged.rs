@@ -289,10 +289,52 @@ fn settings_of_a_model_that_siglip_does_not_have_are_refused_by_name() {
     assert!(
         matches!(read(&field(2, &[0x98, 0x02, 1])), Err(Error::Vocabulary { token, .. }) if token == "<0x00>")
     );
+    // Only what no text spells may be the user's.
+    let extra = read(&piece("\u{2581}<extra_id_0>", 4)).unwrap();
+    assert_eq!(extra.id("\u{2581}<extra_id_0>"), Some(4));
+    for other in [
+        "\u{2581}<extra_id_>",
+        "<extra_id_0>",
+        "\u{2581}<extra_id_x>",
+    ] {
+        assert!(
+            matches!(read(&piece(other, 4)), Err(Error::Unsupported { .. })),
+            "{other}"
+        );
+    }
     let not_utf8 = field(1, &field(1, &[0xFF]));
     assert!(matches!(read(&not_utf8), Err(Error::Unsupported { key, .. }) if key == "pieces[4]"));
     for wire in [[3 << 3 | 3, 0], [0xFF, 0xFF]] {
         assert!(matches!(read(&wire), Err(Error::SentencePiece { .. })));
+    }
+}
+
+#[test]
+fn messages_do_not_grow_with_the_file() {
+    let long = "x".repeat(1 << 20);
+    let mut key: Value = serde_json::from_slice(JSON).unwrap();
+    key[&long] = json!(1);
+    let files = [
+        key,
+        with("/version", json!(long)),
+        with("/model/type", json!(long)),
+        with("/model/vocab/300", json!([long, -1.0])),
+        with("/model/vocab/300", json!(long)),
+        with("/added_tokens/0/content", json!(long)),
+        with("/normalizer/normalizers/1/content", json!(long)),
+        with(
+            "/normalizer/normalizers/4/precompiled_charsmap",
+            json!(long),
+        ),
+        with("/pre_tokenizer/prepend_scheme", json!(long)),
+    ];
+    for file in files {
+        let told = read(&file).unwrap_err().to_string();
+        assert!(
+            told.len() < 1000 && told.contains('\u{2026}'),
+            "{}",
+            told.len()
+        );
     }
 }
 

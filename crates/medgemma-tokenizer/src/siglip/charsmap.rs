@@ -7,6 +7,13 @@
 //! Two readers of the same map disagree on which match counts, and both are needed here: SentencePiece takes the longest
 //! one at each position; Hugging Face's `tokenizers` takes the shortest at the beginning of a grapheme.
 
+/// Longest replacement in bytes. The longest of Unicode's compatibility forms, that of U+FDFA, has 33. A hostile map makes a
+/// text so many times as long, and no more.
+const MAX_REPLACEMENT_BYTES: usize = 64;
+
+/// Longest text in bytes that is replaced as a whole: a character and its marks. A damaged trie may have circles.
+const MAX_MATCH_BYTES: usize = 64;
+
 /// A character map. An empty one replaces nothing.
 #[derive(Default)]
 pub(super) struct Charsmap {
@@ -32,6 +39,12 @@ impl Charsmap {
         let units = units.map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]]));
         let replacements =
             std::str::from_utf8(replacements).map_err(|_| "has replacements that are not UTF-8")?;
+        if replacements
+            .split('\0')
+            .any(|text| text.len() > MAX_REPLACEMENT_BYTES)
+        {
+            return Err("has a replacement longer than any of SigLIP's");
+        }
         Ok(Self {
             units: units.collect(),
             replacements: replacements.to_owned(),
@@ -54,7 +67,7 @@ impl Charsmap {
     fn matches<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
         let root = self.units.first().map(|&unit| offset(unit));
         let mut node = root;
-        let mut steps = text.bytes().enumerate();
+        let mut steps = text.bytes().take(MAX_MATCH_BYTES).enumerate();
         std::iter::from_fn(move || {
             for (index, byte) in steps.by_ref() {
                 let at = node? ^ usize::from(byte);
@@ -117,6 +130,31 @@ mod tests {
                 "{text:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_replacement_has_a_bound() {
+        let map = map();
+        let trie = &map[..4 + 2048];
+        for (length, fits) in [(64, true), (65, false), (1 << 20, false)] {
+            let map = [trie, "x".repeat(length).as_bytes(), b"\0\0"].concat();
+            assert_eq!(Charsmap::parse(&map).is_ok(), fits, "{length}");
+        }
+    }
+
+    /// `a` leads back to where it began, so that any number of them is a text of the map.
+    #[test]
+    fn a_circle_has_a_bound() {
+        let mut units = vec![0u32; 512];
+        units[0] = 1 << 10 | 1 << 9;
+        units[256 ^ 0x61] = 0x61 << 10 | 1 << 8 | 0x61;
+        units[256] = 1 << 31;
+        let mut circle = 2048u32.to_le_bytes().to_vec();
+        circle.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+        circle.extend(b"x\0");
+        let map = Charsmap::parse(&circle).expect("a valid map");
+        assert_eq!(map.longest("aaa"), Some((3, "x")));
+        assert_eq!(map.longest(&"a".repeat(1000)), Some((64, "x")));
     }
 
     #[test]

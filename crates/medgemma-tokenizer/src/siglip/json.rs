@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::base64;
 use super::charsmap::Charsmap;
-use super::model::{EOS, Kind, Model, PAD, Piece, UNK, byte_piece};
+use super::model::{EOS, Kind, Model, PAD, Piece, UNK, byte_piece, is_extra};
 use crate::error::{Error, Result};
 
 /// The expression that deletes punctuation: all of ASCII's but `/`, `<` and `>`.
@@ -126,25 +126,9 @@ pub(super) fn read_pieces(name: &str, bytes: &[u8]) -> Result<Vec<Piece>> {
     Ok(model.pieces)
 }
 
-/// Refuses a `tokenizer_config.json` whose class would keep capital letters.
-pub(super) fn check_config(name: &str, bytes: &[u8]) -> Result<()> {
-    #[derive(Deserialize)]
-    struct RawConfig {
-        do_lower_case: Option<bool>,
-    }
-    match parse::<RawConfig>(name, bytes)?.do_lower_case {
-        Some(false) => Err(File { name }.unsupported("do_lower_case", "true", "false".to_owned())),
-        Some(true) | None => Ok(()),
-    }
-}
-
-fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|source| Error::Parse {
-        name: name.to_owned(),
-        line: source.line(),
-        column: source.column(),
-        source: Box::new(source),
-    })
+/// Parses the JSON file `name`, whatever its schema.
+pub(super) fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|source| Error::parse(name, source))
 }
 
 /// The checks; holds the file's name for their messages.
@@ -154,12 +138,7 @@ struct File<'a> {
 
 impl File<'_> {
     fn unsupported(&self, key: &str, expected: &'static str, found: String) -> Error {
-        Error::Unsupported {
-            name: self.name.to_owned(),
-            key: key.to_owned(),
-            expected,
-            found: found.chars().take(120).collect(),
-        }
+        Error::unsupported(self.name, key, expected, &found)
     }
 
     fn version(&self, version: &str) -> Result<()> {
@@ -177,8 +156,8 @@ impl File<'_> {
     ) -> Result<Model> {
         let byte_fallback = raw.byte_fallback;
         let pieces = self.pieces(raw)?;
-        let model = Model::new(self.name, pieces, charsmap, byte_fallback)?;
-        self.added_tokens(added_tokens, &model)?;
+        let mut model = Model::new(self.name, pieces, charsmap, byte_fallback)?;
+        model.added = self.added_tokens(added_tokens, &model)?;
         Ok(model)
     }
 
@@ -247,11 +226,9 @@ impl File<'_> {
         let decoded = base64::decode(text).ok_or("is no base64");
         decoded
             .and_then(|bytes| Charsmap::parse(&bytes))
-            .map_err(|fault| Error::Vocabulary {
-                name: self.name.to_owned(),
-                key: format!("{key}.precompiled_charsmap"),
-                fault,
-                token: text.chars().take(16).collect(),
+            .map_err(|fault| {
+                let key = format!("{key}.precompiled_charsmap");
+                Error::vocabulary(self.name, &key, fault, text)
             })
     }
 
@@ -298,6 +275,7 @@ impl File<'_> {
             let kind = match text.as_str() {
                 PAD | EOS => Kind::Control,
                 UNK => Kind::Unknown,
+                extra if is_extra(extra) => Kind::Extra,
                 other
                     if raw.byte_fallback
                         && bytes.binary_search_by(|b| b.as_str().cmp(other)).is_ok() =>
@@ -311,29 +289,32 @@ impl File<'_> {
         Ok(raw.vocab.into_iter().map(piece).collect())
     }
 
-    /// Only the published three, treated as published; `special` tells how texts are decoded, and is of no matter here.
-    fn added_tokens(&self, raw: &[RawAddedToken], model: &Model) -> Result<()> {
+    /// Only the published three, treated as published, and those that [`is_extra`], whose ids are given back; `special`
+    /// tells how texts are decoded, and is of no matter here.
+    fn added_tokens(&self, raw: &[RawAddedToken], model: &Model) -> Result<Vec<u32>> {
+        let mut extra = Vec::new();
         for (index, token) in raw.iter().enumerate() {
             let key = format!("added_tokens[{index}]");
-            let strips = token.content != PAD;
-            let published = [PAD, EOS, UNK].contains(&token.content.as_str())
+            let content = token.content.as_str();
+            let strips = [EOS, UNK].contains(&content);
+            let published = (strips || content == PAD || is_extra(content))
                 && (token.lstrip, token.rstrip) == (strips, strips)
                 && !token.normalized
                 && !token.single_word;
             if !published {
-                let expected = "`<pad>`, `</s>` or `<unk>`, not normalised, the last two with `lstrip` and `rstrip`";
+                let expected = "`<pad>`, `</s>`, `<unk>` or an `▁<extra_id_…>`, not normalised, `</s>` and `<unk>` with \
+                    `lstrip` and `rstrip`";
                 return Err(self.unsupported(&key, expected, format!("{:?}", token.content)));
             }
-            if model.id(&token.content) != Some(token.id) {
-                return Err(Error::Vocabulary {
-                    name: self.name.to_owned(),
-                    key,
-                    fault: "has another id in `model.vocab`",
-                    token: token.content.clone(),
-                });
+            if model.id(content) != Some(token.id) {
+                let fault = "has another id in `model.vocab`";
+                return Err(Error::vocabulary(self.name, &key, fault, content));
+            }
+            if is_extra(content) {
+                extra.push(token.id);
             }
         }
-        Ok(())
+        Ok(extra)
     }
 }
 

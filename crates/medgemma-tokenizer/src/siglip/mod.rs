@@ -5,6 +5,7 @@
 //! position, so that a row of another length gives another embedding; this type therefore never gives one.
 
 mod base64;
+mod beside;
 mod charsmap;
 mod json;
 mod model;
@@ -121,16 +122,21 @@ impl SiglipTokenizer {
     /// [`passed_over`](Self::passed_over) what is wrong with the first. A `tokenizer.json` with other pieces or tokens than the
     /// published, or one that cannot be read, is an error: `spiece.model` would give other ids, silently.
     ///
-    /// Of a `tokenizer_config.json` beside it, only `do_lower_case` is of interest: it must not be `false`.
+    /// What lies beside it and would give other ids is refused: in `tokenizer_config.json` (or in `special_tokens_map.json`
+    /// where that has no `added_tokens_decoder`) and in `added_tokens.json`, tokens that a fine-tune added and special tokens other
+    /// than the published; `do_lower_case` must not be `false`.
     ///
     /// # Errors
     /// [`Error::Read`] if neither is there, otherwise as [`from_file`](Self::from_file), of `tokenizer.json` where it is
-    /// there.
+    /// there; [`Error::Unsupported`] and [`Error::Parse`] of a file beside it.
     pub fn from_dir(dir: &Path) -> Result<Self> {
-        let config = dir.join("tokenizer_config.json");
-        if config.exists() {
-            json::check_config(&config.display().to_string(), &read_file(&config)?)?;
-        }
+        let tokenizer = Self::from_files(dir)?;
+        beside::check(dir, &tokenizer.inner.model)?;
+        Ok(tokenizer)
+    }
+
+    /// As [`from_dir`](Self::from_dir), whatever lies beside.
+    fn from_files(dir: &Path) -> Result<Self> {
         let (json, model) = (dir.join("tokenizer.json"), dir.join("spiece.model"));
         let bytes = match read_file(&json) {
             Err(Error::Read { source, .. })
@@ -286,7 +292,10 @@ impl SiglipTokenizer {
     fn encode_as_tokenizer_json(&self, text: &str) -> Vec<u32> {
         let model = &self.inner.model;
         let mut ids = Vec::new();
-        for part in split(text, &SPECIAL, char::is_whitespace) {
+        let added = model.added.iter();
+        let added = added.map(|&id| (model.pieces[id as usize].text.as_str(), false));
+        let special: Vec<_> = SPECIAL.into_iter().chain(added).collect();
+        for part in split(text, &special, char::is_whitespace) {
             match part {
                 Found::Special(token) => ids.extend(model.id(token)),
                 Found::Text(text) => {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::charsmap::Charsmap;
+use super::normalization::BLANK;
 use crate::error::{Error, Result};
 
 /// Longest piece in bytes. SigLIP's has 18; the work for a text grows with it.
@@ -24,6 +25,8 @@ pub(super) enum Kind {
     Unknown,
     /// One byte, spelt `<0xNN>`.
     Byte,
+    /// One that [`is_extra`].
+    Extra,
 }
 
 /// One row of the vocabulary.
@@ -41,10 +44,14 @@ pub(super) struct Model {
     pub(super) sorted: Vec<u32>,
     /// The lowest score of a normal piece.
     pub(super) lowest: f64,
+    /// The highest one, or what SentencePiece has where all are below zero: the smallest number (`FLT_MIN`).
+    pub(super) highest: f64,
     pub(super) unknown: u32,
     pub(super) eos: u32,
     /// Ids of the bytes, if unknown text is spelt with them.
     pub(super) bytes: Option<Box<[u32; 256]>>,
+    /// Ids that `tokenizer.json` declares as added tokens beside the special ones: found in a text as a whole.
+    pub(super) added: Vec<u32>,
     pub(super) charsmap: Charsmap,
 }
 
@@ -85,10 +92,17 @@ impl Model {
         });
         let bytes = bytes.transpose()?;
         let normal = pieces.iter().filter(|piece| piece.kind == Kind::Normal);
-        let lowest = normal.map(|piece| piece.score).fold(0.0, f64::min);
+        let scores = normal.map(|piece| piece.score);
+        let lowest = scores.clone().fold(0.0, f64::min);
+        let highest = scores.fold(f64::from(f32::MIN_POSITIVE), f64::max);
+        let extra = (0..)
+            .zip(&pieces)
+            .filter(|(_, piece)| piece.kind == Kind::Extra);
         Ok(Self {
+            added: extra.map(|(id, _)| id).collect(),
             sorted,
             lowest,
+            highest,
             unknown,
             eos,
             bytes,
@@ -111,6 +125,19 @@ impl Model {
     }
 }
 
+/// Whether a piece is one of those that T5's vocabularies have for a task of its own, `▁<extra_id_0>` and on: that of the
+/// multilingual SigLIP has a hundred, as "user defined" ones (`seqio/vocabularies.py`). SentencePiece finds such pieces in a
+/// text before it is normalised, which no text of `SiglipTokenizer` makes it do: `<`, `_` and `>` are deleted by then.
+pub(super) fn is_extra(text: &str) -> bool {
+    let number = text
+        .strip_prefix(BLANK)
+        .and_then(|text| text.strip_prefix("<extra_id_"))
+        .and_then(|text| text.strip_suffix('>'));
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// Refuses pieces that cannot be looked up by their spelling, or weighed by their score.
 fn check(name: &str, pieces: &[Piece]) -> Result<()> {
     let mut spelt = HashSet::with_capacity(pieces.len());
@@ -131,14 +158,9 @@ fn check(name: &str, pieces: &[Piece]) -> Result<()> {
     Ok(())
 }
 
-/// The error of one piece, of which it tells the beginning: a damaged file may have megabytes there.
+/// The error of one piece.
 fn faulty(name: &str, id: usize, fault: &'static str, token: &str) -> Error {
-    Error::Vocabulary {
-        name: name.to_owned(),
-        key: format!("piece {id}"),
-        fault,
-        token: token.chars().take(80).collect(),
-    }
+    Error::vocabulary(name, &format!("piece {id}"), fault, token)
 }
 
 /// The spelling of a byte's piece.

@@ -3,8 +3,11 @@
 //! are a number, a kind of four, and a value; unknown ones are passed over.
 
 use super::charsmap::Charsmap;
-use super::model::{Kind, Model, Piece};
+use super::model::{Kind, Model, Piece, is_extra};
 use crate::error::{Error, Result};
+
+/// Bytes of a piece that is no text, for a message.
+const SHOWN_BYTES: usize = 32;
 
 /// Field numbers of the `.proto` file.
 mod field {
@@ -75,11 +78,10 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Model> {
     {
         return Err(file.unsupported(key, expected, "another setting".to_owned()));
     }
-    let charsmap = Charsmap::parse(normalizer.charsmap).map_err(|fault| Error::Vocabulary {
-        name: name.to_owned(),
-        key: "normalizer_spec.precompiled_charsmap".to_owned(),
-        fault,
-        token: format!("{} bytes", normalizer.charsmap.len()),
+    let charsmap = Charsmap::parse(normalizer.charsmap).map_err(|fault| {
+        let key = "normalizer_spec.precompiled_charsmap";
+        let found = format!("{} bytes", normalizer.charsmap.len());
+        Error::vocabulary(name, key, fault, &found)
     })?;
     Model::new(name, pieces, charsmap, trainer.byte_fallback)
 }
@@ -135,12 +137,7 @@ struct File<'a> {
 
 impl File<'_> {
     fn unsupported(&self, key: &str, expected: &'static str, found: String) -> Error {
-        Error::Unsupported {
-            name: self.name.to_owned(),
-            key: key.to_owned(),
-            expected,
-            found,
-        }
+        Error::unsupported(self.name, key, expected, &found)
     }
 
     /// Number and value of every field of a message, in order; an error ends them.
@@ -174,24 +171,26 @@ impl File<'_> {
             }
         }
         let key = format!("pieces[{id}]");
+        let text = std::str::from_utf8(text).map_err(|_| {
+            let beginning = &text[..text.len().min(SHOWN_BYTES)];
+            self.unsupported(&key, "a piece in UTF-8", format!("{beginning:02x?}"))
+        })?;
         let kind = match kind {
             1 => Kind::Normal,
             2 => Kind::Unknown,
             3 => Kind::Control,
+            4 if is_extra(text) => Kind::Extra,
             6 => Kind::Byte,
             other => {
-                let expected = "1 (normal), 2 (unknown), 3 (control) or 6 (byte)";
+                let expected = "1 (normal), 2 (unknown), 3 (control), 6 (byte), or 4 (user defined) of an `▁<extra_id_…>`";
                 return Err(self.unsupported(&format!("{key}.type"), expected, other.to_string()));
             }
         };
-        match std::str::from_utf8(text) {
-            Ok(text) => Ok(Piece {
-                text: text.to_owned(),
-                score: f64::from(score),
-                kind,
-            }),
-            Err(_) => Err(self.unsupported(&key, "a piece in UTF-8", format!("{text:02x?}"))),
-        }
+        Ok(Piece {
+            text: text.to_owned(),
+            score: f64::from(score),
+            kind,
+        })
     }
 
     fn trainer(&self, message: &[u8]) -> Result<Trainer> {

@@ -11,13 +11,13 @@ pub(super) const SPECIAL: [(&str, bool); 3] = [(PAD, false), (EOS, true), (UNK, 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     Text(&'a str),
-    Special(&'static str),
+    Special(&'a str),
 }
 
 /// Cuts `text` at the special tokens in it; empty parts are left out.
 pub(super) fn split<'a>(
     text: &'a str,
-    special: &[(&'static str, bool)],
+    special: &[(&'a str, bool)],
     is_space: impl Fn(char) -> bool,
 ) -> Vec<Found<'a>> {
     let mut parts = Vec::new();

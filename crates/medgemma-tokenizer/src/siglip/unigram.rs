@@ -10,10 +10,14 @@ use super::model::{Kind, Model};
 /// What a character outside the vocabulary costs beyond the lowest score (`kUnkPenalty`).
 const UNKNOWN_PENALTY: f64 = 10.0;
 
+/// What a user defined piece has below its length times the highest score (`EncodeOptimized`).
+const EXTRA_PENALTY: f64 = 0.1;
+
 /// Whose rules to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rules {
-    /// Sums are kept in `f32`; control, unknown and byte pieces are never found in a text.
+    /// Sums are kept in `f32`; control, unknown and byte pieces are never found in a text, and one that [`Kind::Extra`] is
+    /// has a score that makes it win.
     SentencePiece,
     /// Sums are in `f64`; a text that spells such a piece, as `<0x41>`, is that piece.
     Tokenizers,
@@ -87,10 +91,12 @@ impl Model {
             };
             let mut single = false;
             for (length, id) in self.prefixes(&text.as_bytes()[start..]) {
-                if rules == Rules::SentencePiece && self.pieces[id as usize].kind != Kind::Normal {
-                    continue;
-                }
-                reach(start + length, id, score_of(id));
+                let score = match (rules, self.pieces[id as usize].kind) {
+                    (Rules::Tokenizers, _) | (_, Kind::Normal) => score_of(id),
+                    (_, Kind::Extra) => stored(extra_score(length, self.highest)),
+                    (_, Kind::Control | Kind::Unknown | Kind::Byte) => continue,
+                };
+                reach(start + length, id, score);
                 single |= length == character.len_utf8();
             }
             if !single {
@@ -120,6 +126,11 @@ impl Model {
             None
         })
     }
+}
+
+/// The score of a user defined piece of `length` bytes.
+fn extra_score(length: usize, highest: f64) -> f64 {
+    f64::from(narrow(length as f64 * f64::from(narrow(highest)))) - EXTRA_PENALTY
 }
 
 #[expect(

@@ -3,7 +3,8 @@
     python generate.py [FOLDER]
 
 Writes a tiny tokenizer in SigLIP's format (`spiece.model` trained by SentencePiece, `tokenizer.json` from the same pieces) and
-`tiny.json`: ids by `SiglipTokenizer` of transformers 5.23 and by the `tokenizers` package. With FOLDER, which holds
+`tiny.json`: ids by `SiglipTokenizer` of transformers 5.23 and by the `tokenizers` package. The same in `extra/` of one with two
+pieces that T5's vocabularies have, as the multilingual SigLIP's. With FOLDER, which holds
 MedSigLIP's published files (Google-Health/medsiglip, `python/pre_processor_configs`), `published.json` with the ids of those;
 the files themselves are not kept here. Seeded; a second run leaves no difference.
 """
@@ -53,12 +54,17 @@ RULES = {
 PUNCTUATION = r"""[!"\#\$%\&'\(\)\*\+,\-\.:;=\?@\[\\\]\^_`\{\|\}\~]"""
 
 
-def train():
+# As `SentencePieceVocabulary` of seqio adds them. No text spells one, but with characters that the map makes `_` of.
+EXTRA = ["\u2581<extra_id_1>", "\u2581<extra_id_0>"]
+EXTRA_RULES = RULES | {"\uff3f": "_"}
+
+
+def train(folder_of_result, rules, extra):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "text").write_text(TEXT * 3, encoding="utf-8")
         hexadecimal = lambda text: " ".join(f"{ord(c):X}" for c in text)
-        rows = (f"{hexadecimal(a)}\t{hexadecimal(b)}\n" for a, b in RULES.items())
+        rows = (f"{hexadecimal(a)}\t{hexadecimal(b)}\n" for a, b in rules.items())
         (folder / "rules").write_text("".join(rows))
         sentencepiece.SentencePieceTrainer.Train(
             input=str(folder / "text"), model_prefix=str(folder / "tiny"), model_type="unigram", vocab_size=420,
@@ -72,17 +78,22 @@ def train():
     del model.trainer_spec.input[:]
     model.trainer_spec.model_prefix = "tiny"
     model.normalizer_spec.ClearField("normalization_rule_tsv")
-    (HERE / "spiece.model").write_bytes(model.SerializeToString(deterministic=True))
+    for piece in extra:
+        model.pieces.add(piece=piece, score=0.0, type=model.SentencePiece.USER_DEFINED)
+    folder_of_result.mkdir(exist_ok=True)
+    (folder_of_result / "spiece.model").write_bytes(model.SerializeToString(deterministic=True))
     return model
 
 
-def write_json(model):
+def write_json(folder, model):
     """The published file's layout around the tiny pieces."""
     by = lambda pattern, content: {"type": "Replace", "pattern": {"Regex": pattern}, "content": content}
     charsmap = base64.b64encode(model.normalizer_spec.precompiled_charsmap).decode()
     token = lambda i, content, strip: {"id": i, "content": content, "single_word": False, "lstrip": strip, "rstrip": strip,
                                        "normalized": False, "special": True}
     metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    # As `SpmConverter` of transformers declares user defined pieces.
+    added = [token(i, p.piece, False) | {"special": False} for i, p in enumerate(model.pieces) if p.type == p.USER_DEFINED]
     sequence = lambda i: {"Sequence": {"id": i, "type_id": 0}}
     eos = {"SpecialToken": {"id": "</s>", "type_id": 0}}
     file = {
@@ -91,7 +102,7 @@ def write_json(model):
         "truncation": {"direction": "Right", "max_length": 5, "strategy": "LongestFirst", "stride": 0},
         "padding": {"strategy": {"Fixed": 7}, "direction": "Left", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
                     "pad_token": "<pad>"},
-        "added_tokens": [token(0, "<pad>", False), token(1, "</s>", True), token(2, "<unk>", True)],
+        "added_tokens": [token(0, "<pad>", False), token(1, "</s>", True), token(2, "<unk>", True), *added],
         "normalizer": {"type": "Sequence", "normalizers": [
             {"type": "Lowercase"}, by(PUNCTUATION, ""), by(r"\s+", " "), {"type": "Strip", "strip_left": True, "strip_right": True},
             {"type": "Precompiled", "precompiled_charsmap": charsmap}, by(" {2,}", " "),
@@ -103,7 +114,7 @@ def write_json(model):
         "model": {"type": "Unigram", "unk_id": 2, "vocab": [[p.piece, p.score] for p in model.pieces], "byte_fallback": True},
     }
     text = json.dumps(file, ensure_ascii=False, separators=(",", ":"))
-    (HERE / "tokenizer.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "tokenizer.json").write_text(text + "\n", encoding="utf-8")
 
 
 def reference(folder):
@@ -141,9 +152,18 @@ def texts():
     return fixed + drawn + long
 
 
-def goldens(folder, name):
+def extra_texts():
+    return [
+        "", "melanoma", "a photo of a NORMAL chest", "<extra_id_0>", "\u2581<extra_id_0>", "a \u2581<extra_id_0> b", "a\u2581<extra_id_1>b",
+        "<extra_id_0> a", "\u2581<extra_id_1>\u2581<extra_id_0></s>", "</s>\u2581<extra_id_1>", "\uff1cextra\uff3fid\uff3f0\uff1e",
+        "a \uff1cextra\uff3fid\uff3f1\uff1e b", "a\uff1cextra\uff3fid\uff3f1\uff1eb", "\uff1cEXTRA\uff3fID\uff3f0\uff1e\uff1cextra\uff3fid\uff3f0\uff1e",
+        "<extra\uff3fid\uff3f0>", "\u2581\uff1cextra\uff3fid\uff3f1", "SpO2 <90 w/o O2", "\u80ba\u708e 12345",
+    ]
+
+
+def goldens(folder, name, texts, different_least, truncated_least):
     rows, references = [], reference(folder)
-    for text in texts():
+    for text in texts:
         row = {"text": text}
         for mode, tokenizer in references.items():
             ids = tokenizer(text)["input_ids"]
@@ -157,16 +177,18 @@ def goldens(folder, name):
                 row[mode] = {"ids": ids, "truncated": padded}
         rows.append(row)
     different = sum(row["siglip-tokenizer"] != row["tokenizer-json"] for row in rows)
-    assert different >= 20, "the two normalisations must be told apart"
-    assert sum("truncated" in row["siglip-tokenizer"] for row in rows) >= 4
+    assert different >= different_least, "the two normalisations must be told apart"
+    assert sum("truncated" in row["siglip-tokenizer"] for row in rows) >= truncated_least
     head = {"transformers": transformers.__version__, "sentencepiece": sentencepiece.__version__, "tokenizers": tokenizers.__version__}
     lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
-    path = HERE / f"{name}.json"
+    path = HERE / name
     path.write_text(json.dumps(head)[:-1] + f', "rows": [\n{lines}\n]}}\n')
     assert path.stat().st_size <= 200 * 1024
 
 
 if __name__ == "__main__":
-    write_json(train())
-    for folder, name in [(HERE, "tiny")] + [(pathlib.Path(folder), "published") for folder in sys.argv[1:]]:
-        goldens(folder, name)
+    write_json(HERE, train(HERE, RULES, []))
+    write_json(HERE / "extra", train(HERE / "extra", EXTRA_RULES, EXTRA))
+    goldens(HERE / "extra", "extra/extra.json", extra_texts(), 5, 0)
+    for folder, name in [(HERE, "tiny.json")] + [(pathlib.Path(folder), "published.json") for folder in sys.argv[1:]]:
+        goldens(folder, name, texts(), 20, 4)
