@@ -179,7 +179,9 @@ fn from_section(mut section: Section, family: Family) -> Result<ImageProcessor> 
         None => family,
     };
     let bicubic = section.is_bicubic(family)?;
-    let [height, width] = section.size()?;
+    // The classes differ: a size of one number is a square's to Gemma 3's, the shortest edge's to SigLIP's.
+    let square = section.flag("default_to_square", family == Family::Gemma3)?;
+    let [height, width] = section.size(square)?;
     let mut processor = family.sized(height, width);
     processor.bicubic = bicubic;
     // With SigLIP the filter is checked only: why, is on `ImageProcessor::from_siglip_dir`.

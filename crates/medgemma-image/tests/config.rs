@@ -137,6 +137,16 @@ fn a_bad_value_names_the_file_and_the_key() {
         ),
         (r#"{"size": 5000}"#, "size", "5000"),
         (
+            r#"{"size": 896, "default_to_square": false}"#,
+            "size",
+            "896",
+        ),
+        (
+            r#"{"default_to_square": "no"}"#,
+            "default_to_square",
+            "\"no\"",
+        ),
+        (
             // In the order of letters: whether serde_json keeps another is a feature that other crates turn on.
             r#"{"size": {"height": 9, "longest_edge": 9, "width": 9}}"#,
             "size",

@@ -14,6 +14,11 @@ use medgemma_image::{
 /// What 5.23 saves for MedSigLIP's size.
 const SAVED: &str = "siglip_preprocessor_config_5.23.json";
 
+/// A file that says no more than its size.
+fn sized(side: usize) -> String {
+    format!(r#"{{"size": {{"height": {side}, "width": {side}}}}}"#)
+}
+
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
@@ -76,13 +81,27 @@ fn a_directory_of_siglip_takes_siglips_defaults() {
     assert_eq!(folder_of_gemma.resizer(), Resizer::PilBilinear);
 
     // Neither class nor filter named: the class's own filter is 3, and no reason to refuse the file.
-    write("preprocessor_config.json", r#"{"size": 448}"#);
+    write("preprocessor_config.json", &sized(448));
     assert_eq!(read().unwrap(), ImageProcessor::medsiglip());
-    write(
-        "preprocessor_config.json",
-        r#"{"size": 448, "resample": 2}"#,
-    );
+    let square = r#"{"size": 448, "default_to_square": true, "resample": 2}"#;
+    write("preprocessor_config.json", square);
     assert_eq!(read().unwrap().resizer(), Resizer::TfBilinear);
+    // One number is the shortest edge to the class (`default_to_square` in `image_processing_siglip.py`).
+    for edge in [
+        r#"{"size": 448}"#,
+        r#"{"size": 448, "default_to_square": null}"#,
+        r#"{"size": 448, "default_to_square": false}"#,
+    ] {
+        write("preprocessor_config.json", edge);
+        let error = read().unwrap_err();
+        let Error::Config { key, expected, .. } = &error else {
+            panic!("{edge}: {error}");
+        };
+        assert_eq!(key, "size");
+        for part in ["`height` and `width`", "`default_to_square`"] {
+            assert!(expected.contains(part), "{expected}");
+        }
+    }
     write("preprocessor_config.json", "{}");
     assert_eq!(read().unwrap().size(), [224, 224], "the class default");
 
@@ -130,9 +149,10 @@ fn a_size_that_is_not_the_models_is_refused_by_file_and_key() {
         processor.expect_size(folder.path(), 448)
     };
     assert!(refused().is_ok(), "no file");
+    let nested = |side| format!(r#"{{"image_processor": {}}}"#, sized(side));
     let (inner, outer) = ("preprocessor_config.json", "processor_config.json");
     for (name, json, wrong) in [
-        (inner, r#"{"size": 448}"#, None),
+        (inner, sized(448).as_str(), None),
         (
             inner,
             r#"{"size": {"height": 448, "width": 384}}"#,
@@ -148,15 +168,19 @@ fn a_size_that_is_not_the_models_is_refused_by_file_and_key() {
             r#"{"size": null}"#,
             Some(("size", "224x224, the default of the class")),
         ),
-        (inner, r#"{"size": 384, "do_resize": false}"#, None),
+        (
+            inner,
+            r#"{"size": {"height": 384, "width": 384}, "do_resize": false}"#,
+            None,
+        ),
         (outer, r#"{"image_seq_length": 3}"#, None),
-        (inner, r#"{"size": 384}"#, Some(("size", "384x384"))),
+        (inner, &sized(384), Some(("size", "384x384"))),
         (
             outer,
-            r#"{"image_processor": {"size": 896}}"#,
+            &nested(896),
             Some(("image_processor.size", "896x896")),
         ),
-        (outer, r#"{"image_processor": {"size": 448}}"#, None),
+        (outer, &nested(448), None),
     ] {
         write(name, json);
         match (refused(), wrong) {

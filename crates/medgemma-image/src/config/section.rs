@@ -17,12 +17,11 @@ const BILINEAR: u64 = 2;
 const BICUBIC: u64 = 3;
 
 /// Keys that say nothing about the pixels of one picture: names of classes, and how arrays are handed over.
-const IGNORED: [&str; 14] = [
+const IGNORED: [&str; 13] = [
     "_valid_processor_keys",
     "auto_map",
     "crop_size",
     "data_format",
-    "default_to_square",
     "device",
     "disable_grouping",
     "do_convert_rgb", // pictures of this crate are RGB already
@@ -137,10 +136,12 @@ impl Section {
         }
     }
 
-    /// `size` as `[height, width]`.
-    pub(super) fn size(&mut self) -> Result<[usize; 2]> {
-        let expected =
-            format!("`height` and `width` of 1 to {MAX_SIDE} pixels (no `shortest_edge`)");
+    /// `size` as `[height, width]`; `square`: what a number alone means.
+    pub(super) fn size(&mut self, square: bool) -> Result<[usize; 2]> {
+        let expected = format!(
+            "`height` and `width` of 1 to {MAX_SIDE} pixels (no `shortest_edge`, which a number alone is without \
+             `default_to_square`)"
+        );
         let Some(value) = self.take("size") else {
             return Ok([CLASS_SIDE; 2]);
         };
@@ -152,7 +153,7 @@ impl Section {
             Value::Object(map) if map.iter().all(|(k, v)| is_side(k) || v.is_null()) => {
                 side(map.get("height")).zip(side(map.get("width")))
             }
-            Value::Number(_) => side(Some(&value)).map(|side| (side, side)),
+            Value::Number(_) if square => side(Some(&value)).map(|side| (side, side)),
             _ => None,
         };
         match sides {
