@@ -32,10 +32,6 @@ pub(crate) fn attend(
 }
 
 /// `h^(−1/2)`: 0.117851 for the 72-wide heads of so400m.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "a head has fewer than 2⁵² lanes"
-)]
 fn scale(head_width: usize) -> f64 {
     (head_width as f64).sqrt().recip()
 }

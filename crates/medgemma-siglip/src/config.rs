@@ -29,8 +29,9 @@ pub struct SiglipConfig {
 }
 
 /// The tanh approximation of GELU under the names that the reference knows for it.
-const GELU_TANH: [&str; 4] = [
+const GELU_TANH: [&str; 5] = [
     "gelu_pytorch_tanh",
+    "gelu_accurate",
     "gelu_python_tanh",
     "gelu_new",
     "gelu_fast",
@@ -224,6 +225,8 @@ mod tests {
         text("num_attention_heads", json!(5));
         text("num_hidden_layers", json!(1 << 20));
         text("hidden_act", json!("gelu"));
+        // Another approximation, by a sigmoid.
+        text("hidden_act", json!("quick_gelu"));
         text("layer_norm_eps", json!(0));
         text("vocab_size", json!(0));
         text("max_position_embeddings", json!(null));
@@ -251,6 +254,23 @@ mod tests {
         for pad in [0, 1] {
             let config = read(&config(json!(pad))).unwrap();
             assert_eq!(config.text_config.pad_token_id, pad);
+        }
+    }
+
+    /// The classes of `activations.py` whose formula is the tanh approximation.
+    #[test]
+    fn the_activation_has_all_names_of_the_reference() {
+        for name in [
+            "gelu_pytorch_tanh",
+            "gelu_accurate",
+            "gelu_python_tanh",
+            "gelu_new",
+            "gelu_fast",
+        ] {
+            let config = json!({
+                "text_config": {"hidden_act": name}, "vision_config": {"hidden_act": name},
+            });
+            assert!(read(&config).is_ok(), "{name}");
         }
     }
 

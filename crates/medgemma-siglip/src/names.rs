@@ -77,7 +77,11 @@ pub const RENAMES: &[Rename] = &[
 
 /// From the names of SigLIP 1 checkpoints to the canonical ones of the dual encoder, which are those
 /// of every published file: `vision_model.…`, `text_model.…`, `logit_scale`, `logit_bias`.
-pub const DUAL_RENAMES: &[Rename] = &[Rename::new("base_model.model.", "", "PEFT wrapper")];
+pub const DUAL_RENAMES: &[Rename] = &[
+    Rename::new("base_model.model.", "", "PEFT wrapper"),
+    // `base_model_prefix` of `SiglipPreTrainedModel`, which the reference takes off too.
+    Rename::new("siglip.", "", "a model around SiglipModel"),
+];
 
 /// Buffers of old exports that hold nothing learnt, in either tower.
 pub const IGNORED: &[Ignore] = &[Ignore::new(
@@ -89,7 +93,26 @@ pub const IGNORED: &[Ignore] = &[Ignore::new(
 mod tests {
     use medgemma_tensor::checkpoint::canonical;
 
-    use super::RENAMES;
+    use super::{DUAL_RENAMES, RENAMES};
+
+    #[test]
+    fn a_dual_encoder_may_be_within_another_model() {
+        for name in [
+            "vision_model.head.probe",
+            "text_model.head.bias",
+            "logit_scale",
+        ] {
+            for prefix in [
+                "",
+                "siglip.",
+                "base_model.model.",
+                "base_model.model.siglip.",
+            ] {
+                let key = canonical(&format!("{prefix}{name}"), DUAL_RENAMES, |_| {});
+                assert_eq!(key, name, "{prefix}");
+            }
+        }
+    }
 
     #[test]
     fn every_dialect_becomes_the_canonical_name() {

@@ -3,8 +3,6 @@
 //! The goldens are written by `crates/medgemma-testkit/golden/generate_siglip.py`, which also measures
 //! how far known faults move the reference's own results.
 
-#![allow(clippy::expect_used, reason = "a test")]
-
 use std::path::Path;
 
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig, Stage};

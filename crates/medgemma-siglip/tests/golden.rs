@@ -3,8 +3,6 @@
 //! The goldens are written by `crates/medgemma-testkit/golden/generate.py`. Backends other than
 //! the CPU's join with `--features medgemma-tensor/ndarray` or `medgemma-tensor/wgpu`.
 
-#![allow(clippy::expect_used, reason = "a test")]
-
 use std::fs::File;
 use std::path::Path;
 

@@ -1,8 +1,6 @@
 //! What the dual encoder refuses: checkpoints that are not whole, and inputs that it was not made for.
 //! Each message names the key or the argument, what was expected and what was found.
 
-#![allow(clippy::expect_used, reason = "a test")]
-
 use std::path::Path;
 
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, Error, IGNORED, SiglipConfig};

@@ -1,12 +1,7 @@
 //! The vision tower against the formulas of its papers, written out as loops over f64, for random
 //! shapes and weights. The two share no code: what one gets wrong, the other does not.
 
-#![allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::expect_used,
-    reason = "a test"
-)]
+#![allow(clippy::cast_possible_truncation, reason = "a test")]
 
 mod support;
 

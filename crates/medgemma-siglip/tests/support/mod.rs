@@ -1,12 +1,7 @@
 //! A checkpoint in memory: seeded weights under the canonical keys of a vision tower, to be changed
 //! by the test before it is loaded.
 
-#![allow(
-    clippy::cast_precision_loss,
-    unreachable_pub,
-    missing_docs,
-    reason = "a module of tests"
-)]
+#![allow(unreachable_pub, missing_docs, reason = "a module of tests")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
