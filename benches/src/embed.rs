@@ -11,7 +11,7 @@ use crate::stages::timed;
 pub(crate) fn images(arguments: &Arguments) -> Result<Figure> {
     let model = engine::dual_encoder(arguments)?;
     let picture = engine::picture(arguments)?;
-    let pixels: Vec<Pixels> = model.processor().process(&picture)?.pixels;
+    let pixels: Vec<Pixels> = model.processor()?.process(&picture)?.pixels;
     let pixels = pixels.first().ok_or("the image has no pixels")?;
     each(arguments, &model, || {
         for _ in 0..arguments.batch {

@@ -49,10 +49,12 @@ impl MedSigLip {
     /// is not in it.
     ///
     /// # Errors
-    /// As [`MedSigLip::checksum`], which says when to call it, too.
+    /// As [`MedSigLip::checksum`], which says when to call it, too; [`Error::NoProcessor`](crate::Error::NoProcessor) where it
+    /// is not known how pictures are processed.
     pub fn embedding_id(&self) -> Result<String> {
         let checksum = self.checksum()?;
-        let (resize, pad) = (self.processor().resizer(), self.processor().pad_to_square());
+        let processor = self.processor()?;
+        let (resize, pad) = (processor.resizer(), processor.pad_to_square());
         let interpolate = self.interpolates();
         if resize == Resizer::TfBilinear && !pad && !interpolate {
             return Ok(checksum);

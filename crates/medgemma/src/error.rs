@@ -40,6 +40,9 @@ pub enum Error {
     /// A text was given to a dual encoder that was loaded without a tokenizer: what is wrong with its files.
     #[error(transparent)]
     NoTokenizer(Arc<medgemma_tokenizer::Error>),
+    /// A picture was given to a dual encoder that was loaded without an image processor: what is wrong with its files.
+    #[error(transparent)]
+    NoProcessor(Arc<medgemma_image::Error>),
     /// An image file or its processing.
     #[error(transparent)]
     Image(#[from] medgemma_image::Error),

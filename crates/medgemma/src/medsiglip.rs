@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use medgemma_image::{Image, ImageProcessor, Pixels};
+use medgemma_image::{Error as ImageError, Image, ImageProcessor, Pixels};
 use medgemma_siglip::{DUAL_RENAMES, DualEncoder, IGNORED, SiglipConfig};
 use medgemma_tensor::checkpoint::{LoadReport, Loader, SafetensorsDir};
 use medgemma_tensor::{Backend, Device, FloatFormat, Tensor, tensor_from, vec_from};
@@ -33,11 +33,16 @@ pub struct MedSigLip {
     inner: Arc<Inner>,
 }
 
+/// What the directory's image processor is, or what is wrong with it.
+type Processor = std::result::Result<ImageProcessor, Arc<ImageError>>;
+
 struct Inner {
     dir: PathBuf,
     files: Vec<PathBuf>,
     encoder: DualEncoder,
-    processor: ImageProcessor,
+    /// An error where the directory's is not understood: pixels then come from elsewhere, and it is pictures that
+    /// are refused.
+    processor: Processor,
     interpolate: bool,
     /// An error where the directory has none that is understood: ids then come from elsewhere, and it
     /// is texts that are refused.
@@ -62,12 +67,13 @@ impl MedSigLip {
     /// many, and where they exist `preprocessor_config.json` and `tokenizer.json` or `spiece.model`)
     /// onto a device. Weights stay in the memory-mapped files where the device can read their format.
     /// A tokenizer that is missing or not understood is an error of the texts given to it, not of the
-    /// loading: pictures and token ids need none.
+    /// loading: pictures and token ids need none. An image processor that is not understood is one of
+    /// the pictures: pixels and texts need none.
     ///
     /// # Errors
     /// [`Error::Tensor`] and [`Error::Vision`] naming file
     /// and key for what is missing, surplus, misshaped, of a wrong type or not supported;
-    /// [`Error::Image`] for a processor this library does not know, or whose `size` is not the model's `image_size` unless
+    /// [`Error::Image`] for a processor whose `size` is not the model's `image_size` unless
     /// [`SiglipOptions::interpolate`] is set;
     /// [`Error::NotEnoughMemory`] for what does not fit.
     pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self> {
@@ -152,9 +158,12 @@ impl MedSigLip {
     }
 
     /// How pictures become pixels.
-    #[must_use]
-    pub fn processor(&self) -> &ImageProcessor {
-        &self.inner.processor
+    ///
+    /// # Errors
+    /// [`Error::NoProcessor`] where the directory's image processor was one that this library does not know.
+    pub fn processor(&self) -> Result<&ImageProcessor> {
+        let processor = self.inner.processor.as_ref();
+        processor.map_err(|error| Error::NoProcessor(Arc::clone(error)))
     }
 
     /// What was loaded: tensors, parameters, bytes, dialects.
@@ -174,7 +183,7 @@ impl MedSigLip {
     /// is embedded when one fails.
     ///
     /// # Errors
-    /// [`Error::Image`], and as [`MedSigLip::embed_pixels`]; where several pictures were given, in [`Error::OneOfImages`],
+    /// [`Error::Image`], [`Error::NoProcessor`], and as [`MedSigLip::embed_pixels`]; where several pictures were given, in [`Error::OneOfImages`],
     /// which says of which. The first ends the work, and no embedding comes back.
     pub fn embed_images(&self, images: &[Image]) -> Result<Vec<Embedding>> {
         let mut embeddings = Vec::with_capacity(images.len());
@@ -217,7 +226,8 @@ impl MedSigLip {
         Ok(embeddings(embedded)?.remove(0))
     }
 
-    /// The embedding of each text, of at most 64 tokens, in the published normalisation. All are looked at before any is
+    /// The embedding of each text, of at most as many tokens as the model's length (`max_position_embeddings`, 64 for
+    /// MedSigLIP), in the published normalisation. All are looked at before any is
     /// embedded, and one that fails ends the work; [`MedSigLip::embed_each_text`] can be watched and stopped, and keeps what
     /// is embedded when one fails.
     ///
@@ -280,7 +290,7 @@ impl MedSigLip {
     /// None are no error.
     ///
     /// # Errors
-    /// [`Error::Vision`] for a text of more than 64 tokens and for an id outside
+    /// [`Error::Vision`] for a text of more tokens than the model's length and for an id outside
     /// of the vocabulary: nothing is cut off silently; [`Error::NotEnoughMemory`] where no texts were planned
     /// ([`SiglipOptions::workload`]) and there is too little for them.
     pub fn embed_token_ids(&self, texts: &[Vec<u32>]) -> Result<Vec<Embedding>> {
@@ -357,15 +367,21 @@ fn memory_plan(
     }
 }
 
-/// The processor of the directory with the caller's choices, and height and width of the pixels to plan for: where it
-/// leaves pictures as they are, the model's own.
+/// The processor of the directory with the caller's choices, if it is understood, and height and width of the pixels to
+/// plan for: where it leaves pictures as they are, and where there is none, the model's own.
 fn image_processor(
     dir: &Path,
     config: &SiglipConfig,
     options: &SiglipOptions<'_>,
-) -> Result<(ImageProcessor, [usize; 2])> {
+) -> Result<(Processor, [usize; 2])> {
     let image_size = config.vision_config.image_size;
-    let mut processor = ImageProcessor::from_siglip_dir(dir, image_size)?;
+    let mut processor = match ImageProcessor::from_siglip_dir(dir, image_size) {
+        Ok(processor) => processor,
+        Err(error) => {
+            tracing::warn!(%error, "no image processor: pictures will be refused, pixels and texts not");
+            return Ok((Err(Arc::new(error)), [image_size; 2]));
+        }
+    };
     let mut planned = [image_size; 2];
     if let Err(error) = processor.expect_size(dir, image_size) {
         if !options.interpolate {
@@ -386,5 +402,5 @@ fn image_processor(
     if let Some(pad) = options.pad_to_square {
         processor = processor.with_pad_to_square(pad);
     }
-    Ok((processor, planned))
+    Ok((Ok(processor), planned))
 }

@@ -337,7 +337,7 @@ fn of_classes_labels_are_told_where_it_is_said_and_nothing_else() {
     assert!(debugged.contains("softmax"), "{debugged}");
     for unsaid in [
         format!("{classes:?} {found:?}"),
-        format!("{embedded:?} {model:?} {:?}", model.processor()),
+        format!("{embedded:?} {model:?} {:?}", model.processor().unwrap()),
     ] {
         clean("classes", &unsaid, &["<unk>", &image_bytes(&image)]);
     }

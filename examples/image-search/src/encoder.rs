@@ -27,7 +27,7 @@ impl Encoder {
         // Before it is loaded: a file that changes from now on has another state.
         let state = kept::state(&arguments.model).ok();
         let model = MedSigLip::load_with(&arguments.model, &device, arguments.load_options())?;
-        let processor = model.processor();
+        let processor = model.processor()?;
         let processing = (processor.resizer(), processor.pad_to_square());
         let state = state.map(|state| format!("{state}{processing:?}\n"));
         let kept = state.as_deref().and_then(|state| kept::read(index, state));
@@ -57,7 +57,7 @@ impl Encoder {
 
     /// The part that needs no model, and so may run on several threads.
     pub(crate) fn pixels(&self, image: &Image) -> medgemma::Result<Pixels> {
-        let mut processed = self.model.processor().process(image)?;
+        let mut processed = self.model.processor()?.process(image)?;
         Ok(processed.pixels.swap_remove(0))
     }
 

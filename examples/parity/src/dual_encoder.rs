@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Arguments, device: &Device) -> Result<Output, Box<
     let rows = input_ids(&model, arguments)?;
     let mut pixels = Vec::new();
     for image in arguments.images() {
-        pixels.extend(model.processor().process(&image?)?.pixels);
+        pixels.extend(model.processor()?.process(&image?)?.pixels);
     }
     if rows.is_empty() && pixels.is_empty() {
         return Err("nothing to compute: give --text, --input-ids or --image".into());

@@ -73,6 +73,7 @@ impl Error {
             | Self::PromptTooLong { .. }
             | Self::TextTooLong { .. } => ErrorKind::TooLarge,
             Self::NoTokenizer(_)
+            | Self::NoProcessor(_)
             | Self::ImageSeqLength { .. }
             | Self::NotAModel { .. }
             | Self::SeveralFiles { .. }

@@ -75,7 +75,7 @@ impl MedSigLip {
 
     /// The embedding of one picture.
     pub(super) fn embed_image(&self, image: &Image) -> Result<Embedding> {
-        let processed = self.inner.processor.process(image)?;
+        let processed = self.processor()?.process(image)?;
         // The picture itself; crops are Gemma 3's.
         self.embed_pixels(&processed.pixels[0])
     }

@@ -380,6 +380,50 @@ fn a_processor_of_another_size_than_the_models_is_refused() {
     }
 }
 
+/// Texts and pixels need no image processor.
+#[test]
+fn a_processor_that_is_not_understood_refuses_pictures_alone() {
+    let pixels = |model: &MedSigLip, image: &Image| {
+        let processed = model.processor().unwrap().process(image).unwrap();
+        processed.pixels.into_iter().next().unwrap()
+    };
+    let image = Image::from_rgb8(50, 40, vec![90; 50 * 40 * 3]).unwrap();
+    let whole = MedSigLip::load(checkpoint("siglip"), &cpu()).unwrap();
+    let pixels = pixels(&whole, &image);
+    for (key, value) in [
+        ("resample", serde_json::json!(1)),
+        ("image_processor_type", "OtherProcessor".into()),
+        ("do_sharpen", true.into()),
+    ] {
+        let folder = Scratch::of("siglip").edit_json("preprocessor_config.json", |config| {
+            config[key] = value;
+        });
+        let model = MedSigLip::load(folder.path(), &cpu()).unwrap();
+        let ids = [vec![5, 1]];
+        assert_eq!(
+            model.embed_token_ids(&ids).unwrap(),
+            whole.embed_token_ids(&ids).unwrap()
+        );
+        assert_eq!(
+            model.embed_pixels(&pixels).unwrap(),
+            whole.embed_pixels(&pixels).unwrap()
+        );
+        let refused = [
+            model.embed_images(std::slice::from_ref(&image)).map(drop),
+            model.processor().map(drop),
+            model.embedding_id().map(drop),
+        ];
+        for error in refused.map(Result::unwrap_err) {
+            assert!(matches!(error, Error::NoProcessor(_)), "{error}");
+            assert_eq!(error.kind(), medgemma::ErrorKind::Model);
+            let told = error.to_string();
+            for part in ["preprocessor_config.json", key] {
+                assert!(told.contains(part), "{part}: {told}");
+            }
+        }
+    }
+}
+
 /// Pictures and ids need no tokenizer; a `spiece.model` of the same pieces makes up for a `tokenizer.json` of another
 /// normaliser, under the default normalisation.
 #[test]
