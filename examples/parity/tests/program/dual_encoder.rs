@@ -63,7 +63,11 @@ fn texts_and_pictures_have_the_reference_arrays() {
     let model = MedSigLip::load(MODEL, &Device::cpu().expect("compiled in")).expect("a model");
     let pixels = pictures.iter().flat_map(|path| {
         let image = Image::open(path).expect("a picture");
-        let processed = model.processor().process(&image).expect("it fits");
+        let processed = model
+            .processor()
+            .expect("understood")
+            .process(&image)
+            .expect("it fits");
         processed.pixels.into_iter().flat_map(|pixels| pixels.data)
     });
     assert_eq!(found.f32("pixel_values").shape, [3, 3, 112, 112]);
