@@ -216,6 +216,9 @@ impl Arguments {
 
     /// Refuses what another option leaves without effect.
     fn check_pairs(&self) -> Result<(), String> {
+        if self.device == "best" {
+            return Err("--device best: name the device, which the line is to say".to_owned());
+        }
         let elsewhere = !self.on_cpu();
         let device = format!("--device {}", self.device);
         let sampled = What::Sampled.name();

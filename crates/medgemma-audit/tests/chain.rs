@@ -250,13 +250,9 @@ fn a_log_that_is_begun_is_its_owners_and_one_that_is_there_keeps_its_rights() {
 fn what_is_no_file_is_not_opened() {
     let (folder, path, _) = log(1);
     for other in [Path::new("/dev/null"), folder.path()] {
-        for error in [
-            verify(other).map(drop).unwrap_err(),
-            Audit::open(other).map(drop).unwrap_err(),
-        ] {
-            let said = format!("{}: cannot open the log (it is no file);", other.display());
-            assert!(error.to_string().starts_with(&said), "{error}");
-        }
+        let error = Audit::open(other).map(drop).unwrap_err();
+        let said = format!("{}: cannot open the log (it is no file);", other.display());
+        assert!(error.to_string().starts_with(&said), "{error}");
     }
     let error = verify(path.join("none")).unwrap_err().to_string();
     for part in ["cannot open the log (", "check that the path is right"] {

@@ -76,11 +76,12 @@ pub struct TextConfig {
 const SLIDING_WINDOW_PATTERN: usize = 6;
 
 /// The tanh approximation of GELU under the names that the reference knows for it.
-const GELU_TANH: [&str; 4] = [
+const GELU_TANH: [&str; 5] = [
     "gelu_pytorch_tanh",
     "gelu_python_tanh",
     "gelu_new",
     "gelu_fast",
+    "gelu_accurate",
 ];
 
 /// Keys that have no influence on inference.

@@ -210,7 +210,7 @@ fn a_gzipped_file_with_another_checksum_is_refused() {
     assert!(error.to_string().contains("undamaged"), "{error}");
 }
 
-/// A pipe that nobody writes to was waited for without end.
+/// A pipe that nobody writes to would be waited for without end.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_refused_before_it_is_opened() {
@@ -235,7 +235,7 @@ fn what_is_no_file_is_refused_before_it_is_opened() {
     }
 }
 
-/// T.81 permits 8 and 12 bits where JPEG loses something. Of 32, the levels were counted in as many bits, and all was black.
+/// T.81 permits 8 and 12 bits where JPEG loses something.
 #[test]
 fn extended_jpeg_of_other_bits_than_the_standard_has_is_refused() {
     let frame = |kind: Jpeg, bits: u8| {

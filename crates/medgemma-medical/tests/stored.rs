@@ -49,7 +49,7 @@ fn a_high_bit_above_the_stored_ones_shifts_in_rle_too() {
     assert_eq!(usual.notices(), []);
 }
 
-/// Some writers leave the end of an item of stated length behind: once at the top level, it hid all that follows.
+/// Some writers leave the end of an item of stated length behind, at the top level too.
 #[test]
 fn delimiters_left_over_between_elements_hide_nothing() {
     for element in [0xE00D_u16, 0xE0DD] {

@@ -25,8 +25,7 @@ pub enum Error {
     /// No window pools the grid of patches to the grid of tokens.
     #[error(
         "{patches_per_side} patches per side cannot be pooled to {tokens_per_side} tokens per \
-         side, expected a number of tokens that windows of {patches_per_side} / {tokens_per_side} \
-         patches, rounded down, make: correct `image_size`, `patch_size` or `mm_tokens_per_image` \
+         side, expected a number that square windows of whole patches make of them: correct `image_size`, `patch_size` or `mm_tokens_per_image` \
          in the model's config.json"
     )]
     UnevenGrid {

@@ -58,7 +58,9 @@ impl NamedFile {
         let create = || {
             #[cfg(test)]
             note(Step::Create, &path)?;
-            options.open(&path)
+            let file = options.open(&path)?;
+            share(&file, folder);
+            Ok(file)
         };
         let file = create().map_err(Error::io(&path, "create the file"))?;
         Ok(Self { path, file })
@@ -129,16 +131,32 @@ impl NamedFile {
 /// Rights that a new file of the index in `folder` gets: its owner's only, since it tells of patients' pictures. Where the
 /// owner has let others in, those of the header, so that a file that is made later is not kept from them.
 #[cfg(unix)]
-pub(crate) fn private(options: &mut OpenOptions, folder: &Path) {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+fn mode(folder: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
     let header = std::fs::metadata(folder.join(HEADER));
-    let mode = header.map_or(0o600, |header| header.permissions().mode() & 0o666);
-    options.mode(mode);
+    header.map_or(0, |header| header.permissions().mode() & 0o666) | 0o600
+}
+
+/// Opens a new file with these rights at most, so that nobody else can open it before it has them all.
+#[cfg(unix)]
+pub(crate) fn private(options: &mut OpenOptions, folder: &Path) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, mode(folder));
+}
+
+/// Gives these rights to what was there before, and those that the `umask` took. File systems without rights refuse it.
+#[cfg(unix)]
+pub(crate) fn share(file: &File, folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    drop(file.set_permissions(std::fs::Permissions::from_mode(mode(folder))));
 }
 
 /// Elsewhere a file has the rights of its folder.
 #[cfg(not(unix))]
 pub(crate) fn private(_: &mut OpenOptions, _: &Path) {}
+
+/// Elsewhere a file has the rights of its folder.
+#[cfg(not(unix))]
+pub(crate) fn share(_: &File, _: &Path) {}
 
 /// An error if something else than a file is at `path`: opening or reading a pipe could wait for ever.
 pub(crate) fn expect_file(path: &Path) -> Result<()> {

@@ -27,6 +27,7 @@ impl Lock {
         kept(&mut options);
         let file = options.open(&path);
         let file = file.map_err(Error::io(&path, "open the file"))?;
+        files::share(&file, folder);
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -28,10 +28,10 @@ pub enum Error {
         /// Size found in bytes.
         found: u64,
     },
-    /// The file is no JSON, or its keys don't have the types of a `tokenizer.json`.
+    /// The file is no JSON, or its keys don't have the types that they should have.
     #[error(
-        "tokenizer `{name}` is not a readable `tokenizer.json` at line {line}, column {column}: {source}; \
-         download the file again or export it with `save_pretrained`"
+        "tokenizer file `{name}` is not readable at line {line}, column {column}: {source}; \
+         download it again or export it with `save_pretrained`"
     )]
     Parse {
         /// Name or path of the file.

@@ -37,8 +37,8 @@ pub enum BatchEvent<'a> {
     Piece(Piece),
     /// Its answer has ended, and is recorded where there is an audit log; others may go on.
     Ended(&'a Reply),
-    /// Its answer has failed, and that is recorded; others may go on. The error itself is in its place in what comes
-    /// back.
+    /// Its answer has failed, or could not be recorded; others may go on. The error itself is in its place in what comes
+    /// back. Not told where the whole batch ends with an error.
     Failed {
         /// As [`Error::kind`].
         kind: ErrorKind,

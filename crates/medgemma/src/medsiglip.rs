@@ -377,6 +377,7 @@ fn image_processor(
     let image_size = config.vision_config.image_size;
     let mut processor = match ImageProcessor::from_siglip_dir(dir, image_size) {
         Ok(processor) => processor,
+        Err(error @ ImageError::Io { .. }) => return Err(error.into()),
         Err(error) => {
             tracing::warn!(%error, "no image processor: pictures will be refused, pixels and texts not");
             return Ok((Err(Arc::new(error)), [image_size; 2]));

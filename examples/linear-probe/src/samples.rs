@@ -147,6 +147,7 @@ impl Samples {
                 lengths.entry(file.len()).or_default().push(picture);
             }
         }
+        let mut twice = Vec::new();
         for pictures in lengths.values() {
             if pictures.iter().all(|p| p.side == pictures[0].side) {
                 continue;
@@ -159,15 +160,17 @@ impl Samples {
                 };
                 let first = *seen.entry(content).or_insert(picture);
                 if first.side != picture.side {
-                    return Err(format!(
-                        "column path: expected pictures to judge by that nothing is fitted to, found `{}` and `{}`, which have the same bytes, one to be fitted to and one to judge by; take one of the lines out, or put both on one side (column split) or into one group",
-                        first.path.display(),
-                        picture.path.display()
-                    ));
+                    twice.push([first, picture].map(|picture| picture.path.display()));
                 }
             }
         }
-        Ok(())
+        match twice.first() {
+            None => Ok(()),
+            Some([first, second]) => Err(format!(
+                "column path: expected pictures to judge by that nothing is fitted to, found {} with the bytes of one that is fitted to, such as `{first}` and `{second}`; take one of the lines out, or put both on one side (column split) or into one group (column group)",
+                twice.len()
+            )),
+        }
     }
 
     /// Refuses pictures that no probe can be fitted to. None to judge by are no fault: whoever has judged a
@@ -290,6 +293,9 @@ fn sides(records: &[Record], groups: &[usize], seed: u64) -> Result<Vec<Side>, B
 /// `seed`: other lines in the file of labels change nothing of a picture that was embedded. An error names the file.
 fn opened(path: &Path, times: u16, seed: u64) -> Result<(Image, Vec<Option<Crop>>), String> {
     let image = Image::open(path).map_err(|error| error.to_string())?;
+    if times <= 1 {
+        return Ok((image, vec![None]));
+    }
     let content = content_id_of_file(path).map_err(|error| error.to_string())?;
     let content = u64::from_str_radix(&content[..16], 16).expect("hexadecimal digits");
     let mut random = ChaCha12Rng::seed_from_u64(content ^ seed);

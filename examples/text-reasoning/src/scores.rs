@@ -14,7 +14,7 @@ pub(crate) fn scores(
 ) -> Result<(), Box<dyn Error>> {
     let texts: Vec<&str> = choices.iter().map(String::as_str).collect();
     let mut ranked = model.chat().choose(question, &texts)?.answers;
-    ranked.sort_by(|a, b| b.probability_per_token.total_cmp(&a.probability_per_token));
+    ranked.sort_by(|a, b| b.score.mean().total_cmp(&a.score.mean()));
     writeln!(out, "\nlog-probability\n a token  in all  choice")?;
     for choice in ranked {
         let (mean, total) = (choice.score.mean(), choice.score.total());

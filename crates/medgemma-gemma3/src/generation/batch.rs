@@ -50,7 +50,8 @@ pub enum BatchEvent<'a> {
     Token(Token),
     /// The answer has ended, while others may go on.
     Ended(&'a Generated),
-    /// The answer has failed, while others may go on: with the error that is in its place in what comes back.
+    /// The answer has failed, while others may go on: with the error that is in its place in what comes back. Not
+    /// told where the whole batch ends with an error.
     Failed(&'a Error),
 }
 

@@ -23,7 +23,9 @@ macro_rules! of_format {
             $crate::matrix::Format::Q4K => $of!(Q4K),
             $crate::matrix::Format::Q5K => $of!(Q5K),
             $crate::matrix::Format::Q6K => $of!(Q6K),
-            format => panic!("{format} has no blocks"),
+            format @ ($crate::matrix::Format::F32
+            | $crate::matrix::Format::F16
+            | $crate::matrix::Format::Bf16) => panic!("{format} has no blocks"),
         }
     };
 }

@@ -47,7 +47,7 @@ const fn cut(threads: usize) -> usize {
 ///
 /// One caller has the threads at a time; an operation of one piece wants none of them. A caller that finds them taken works alone
 /// instead of waiting. In a pool of four threads or more, if its operation has more pieces than the pool has threads, it gets the
-/// threads for what is left as soon as they are free, before callers of as many pieces that came later. An operation of fewer pieces
+/// threads for what is left as soon as they are free, before callers of as many pieces that came later. An operation of no more pieces
 /// never queues: its first piece may hand out all the work. Work started from within an operation that has the threads runs alone.
 pub struct Pool {
     shared: Arc<Shared>,

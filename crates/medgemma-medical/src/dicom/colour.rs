@@ -43,25 +43,24 @@ pub(crate) fn grey8(frame: &Frame, origin: &Origin) -> Result<Vec<u8>> {
 /// which of the two is right cannot be told from the file.
 fn eight_bits(frame: &Frame, origin: &Origin) -> Result<Vec<u8>> {
     let (low, high) = frame.range();
-    let levels: Option<Vec<u8>> = if (low, high) == (0.0, 255.0) {
-        let samples = frame.data.iter();
-        samples.map(|&sample| u8::try_from(sample).ok()).collect()
-    } else {
-        #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
-        let values = frame.values().map(|value| value as f64);
-        let inside = |value: f64| (low..=high).contains(&value).then_some(value);
-        values
-            .map(|value| Some(level((inside(value)? - low) / (high - low))))
-            .collect()
-    };
-    levels.ok_or_else(|| {
-        Error::file(
+    #[expect(clippy::cast_precision_loss, reason = "stored values have 32 bits")]
+    let values = || frame.values().map(|value| value as f64);
+    if !values().all(|value| (low..=high).contains(&value)) {
+        return Err(Error::file(
             origin,
             name(tags::BITS_STORED),
             "as many bits as the samples of the stream have; write the file again with those",
             frame.bits.to_string(),
-        )
-    })
+        ));
+    }
+    if (low, high) == (0.0, 255.0) {
+        let samples = frame.data.iter();
+        #[expect(clippy::cast_possible_truncation, reason = "compared above")]
+        return Ok(samples.map(|&sample| sample as u8).collect());
+    }
+    Ok(values()
+        .map(|value| level((value - low) / (high - low)))
+        .collect())
 }
 
 /// 0 to 1 becomes 0 to 255, halves to even as numpy rounds.

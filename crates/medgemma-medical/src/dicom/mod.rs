@@ -361,8 +361,10 @@ fn ignored(view: &View<'_>, notices: &mut Vec<Notice>) {
     if facts.for_processing == Some(true) {
         notices.push(Notice::ForProcessing);
     }
-    if facts.burned_in_annotation != Some(false) {
-        notices.push(Notice::TextMayBeBurnedIn);
+    match facts.burned_in_annotation {
+        Some(true) => notices.push(Notice::TextBurnedIn),
+        None => notices.push(Notice::TextMayBeBurnedIn),
+        Some(false) => {}
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Notice {
     PixelPaddingKept,
     /// The file says that its values are those of the detector (`FOR PROCESSING`): no picture that a radiologist reads.
     ForProcessing,
+    /// The file says that text is burned into its picture (0028,0301), which may name the patient.
+    TextBurnedIn,
     /// The file does not say that no text is burned into its picture (0028,0301): such text may name the patient, and goes to
     /// the model with the picture.
     TextMayBeBurnedIn,
@@ -71,6 +73,9 @@ impl fmt::Display for Notice {
             Self::ForProcessing => {
                 f.write_str("values of the detector, not yet processed for presentation")
             }
+            Self::TextBurnedIn => f.write_str(
+                "the file says that text is burned into the picture; it may name the patient",
+            ),
             Self::TextMayBeBurnedIn => f.write_str(
                 "the file does not say that no text is burned into the picture; it may name the patient",
             ),

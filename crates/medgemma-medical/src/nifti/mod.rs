@@ -63,6 +63,9 @@ impl Nifti {
         limits.check_frames(&origin, (planes as u64).saturating_mul(volumes as u64))?;
         let values = (rows * columns) as u64 * planes as u64;
         Limits::check_volume(&origin, limits.max_volume_bytes, values)?;
+        if packed {
+            limits.check_decompressed(&origin, values.saturating_mul(size_of::<f32>() as u64))?;
+        }
         let needed = values
             .saturating_mul(volumes as u64)
             .saturating_mul(header.datatype.bytes() as u64);

@@ -69,7 +69,7 @@ fn has_extended_xmp(file: &[u8]) -> bool {
     parts.any(|part| part[0] == SIGNATURE[0] && part == SIGNATURE)
 }
 
-/// Headers of scans, wherever the decoder would look for them: each costs it a row of blocks, however short the scan is.
+/// Headers of scans, wherever they stand (the decoder looks at some of these only): each costs it a row of blocks, however short the scan is.
 fn scans(file: &[u8]) -> usize {
     let headers = file.windows(5).filter(|bytes| {
         // T.81, B.2.3: the length tells the number of components again.

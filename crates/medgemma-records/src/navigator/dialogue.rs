@@ -141,7 +141,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn stop(&mut self, stop: Stop) {
-        self.stopped = Some(stop);
+        self.stopped.get_or_insert(stop);
         self.trace.push(Step::Stopped(stop));
     }
 

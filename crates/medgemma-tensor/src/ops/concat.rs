@@ -8,6 +8,9 @@ use burn::tensor::Tensor;
 /// # Shapes
 /// - `parts`: alike but for the length of `axis`, one at least
 /// - result: the same, `axis` as long as all of them
+///
+/// # Panics
+/// Without parts.
 #[must_use]
 pub fn concat<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
     if parts.len() == 1 {

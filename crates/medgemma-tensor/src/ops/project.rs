@@ -9,8 +9,8 @@ use crate::weight::Weight;
 
 /// `x · W`: no transpose. Gemma 3 publishes its multimodal projection this way round, unlike every
 /// other matrix of the model; see [`linear`](super::linear) for those. Products and sums are f32
-/// on every device, whatever the weight's [`arithmetic`](Weight::arithmetic): it is too few of them to
-/// round activations for.
+/// on every device, whatever the weight's [`arithmetic`](Weight::arithmetic): there are too few of them for
+/// rounded activations to be worth it.
 ///
 /// # Shapes
 /// - `x`: `[t, in]`, f32

@@ -80,6 +80,7 @@ fn products_and_norms_pass_gradients() {
     check("linear", [5, 33], |x| ops::linear(x, &w, Some(&bias)));
     check("logits", [2, 33], |x| ops::logits(x, &w));
     check("project", [5, 7], |x| ops::project(x, &w));
+    check("pool_patches", [25, 3], |x| ops::pool_patches(x, 5, 2));
     let (gain, shift) = (vector(3, 33), vector(4, 33));
     check("rms_norm", [3, 33], |x: Tensor<2>| {
         ops::rms_norm(x, &gain, 1e-6)

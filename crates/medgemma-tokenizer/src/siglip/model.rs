@@ -67,6 +67,15 @@ impl Model {
         byte_fallback: bool,
     ) -> Result<Self> {
         check(name, &pieces)?;
+        let extra = (0..)
+            .zip(&pieces)
+            .filter(|(_, piece)| piece.kind == Kind::Extra);
+        let added: Vec<u32> = extra.map(|(id, _)| id).collect();
+        if let Some(&beyond) = added.get(MOST_EXTRA) {
+            let fault = "is one more of `▁<extra_id_…>` than any model has";
+            let text = &pieces[beyond as usize].text;
+            return Err(faulty(name, beyond as usize, fault, text));
+        }
         let mut sorted: Vec<u32> = (0..).take(pieces.len()).collect();
         sorted.sort_unstable_by_key(|&id| pieces[id as usize].text.as_bytes());
         let id_of = |text: &str| {
@@ -95,11 +104,8 @@ impl Model {
         let scores = normal.map(|piece| piece.score);
         let lowest = scores.clone().fold(0.0, f64::min);
         let highest = scores.fold(f64::from(f32::MIN_POSITIVE), f64::max);
-        let extra = (0..)
-            .zip(&pieces)
-            .filter(|(_, piece)| piece.kind == Kind::Extra);
         Ok(Self {
-            added: extra.map(|(id, _)| id).collect(),
+            added,
             sorted,
             lowest,
             highest,
@@ -159,6 +165,9 @@ fn check(name: &str, pieces: &[Piece]) -> Result<()> {
 }
 
 /// The error of one piece.
+/// Pieces for tasks at most: each is looked for in every text. The multilingual SigLIP has a hundred.
+const MOST_EXTRA: usize = 1000;
+
 fn faulty(name: &str, id: usize, fault: &'static str, token: &str) -> Error {
     Error::vocabulary(name, &format!("piece {id}"), fault, token)
 }

@@ -47,9 +47,14 @@ impl fmt::Display for ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind that [`Error::Decoder`] has around this one.
+    /// That of an error of the decoder.
     pub(crate) fn of(error: &DecoderError) -> Self {
-        of_decoder(error)
+        match error {
+            DecoderError::Tensor(error) => of_tensor(error),
+            DecoderError::ContextOverflow { .. } => Self::TooLarge,
+            DecoderError::NonFiniteLogits { .. } => Self::Model,
+            _ => Self::Request,
+        }
     }
 }
 
@@ -59,7 +64,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Tensor(error) => of_tensor(error),
-            Self::Decoder(error) => of_decoder(error),
+            Self::Decoder(error) => ErrorKind::of(error),
             Self::Vision(error) => of_vision(error),
             Self::Projector(medgemma_projector::Error::Tensor(error)) => of_tensor(error),
             Self::Projector(_) => ErrorKind::Model,
@@ -119,15 +124,6 @@ fn of_tensor(error: &TensorError) -> ErrorKind {
         | TensorError::UnknownKvPrecision { .. }
         | TensorError::NotF32 { .. } => ErrorKind::Request,
         _ => ErrorKind::Model,
-    }
-}
-
-fn of_decoder(error: &DecoderError) -> ErrorKind {
-    match error {
-        DecoderError::Tensor(error) => of_tensor(error),
-        DecoderError::ContextOverflow { .. } => ErrorKind::TooLarge,
-        DecoderError::NonFiniteLogits { .. } => ErrorKind::Model,
-        _ => ErrorKind::Request,
     }
 }
 
