@@ -58,7 +58,7 @@ fn a_tokenizer_file_that_is_passed_over_is_told_and_none_at_all_is_no_warning() 
 
     // A processor of another size than the model's is an error, unless positions are interpolated.
     let folder = folder.edit_json("preprocessor_config.json", |config| {
-        config["size"] = 40.into();
+        config["size"] = serde_json::json!({ "height": 40, "width": 40 });
     });
     let any = SiglipOptions::default().with_interpolate(true);
     MedSigLip::load_with(folder.path(), &cpu(), any).unwrap();

@@ -53,9 +53,9 @@ impl RawToken {
 /// [`Error::Unsupported`] naming file and key, [`Error::Parse`], [`Error::Read`].
 pub(super) fn check(dir: &Path, model: &Model) -> Result<()> {
     let mut declared = false;
+    // Those behind the first are looked at only where it does not say which tokens there are.
     for file in ["tokenizer_config.json", "special_tokens_map.json"] {
         let path = dir.join(file);
-        // The second is looked at only where the first does not say which tokens there are.
         if !declared && path.exists() {
             let name = path.display().to_string();
             let config: RawConfig = parse(&name, &read_file(&path)?)?;
@@ -64,7 +64,7 @@ pub(super) fn check(dir: &Path, model: &Model) -> Result<()> {
         }
     }
     let path = dir.join("added_tokens.json");
-    if path.exists() {
+    if !declared && path.exists() {
         let name = path.display().to_string();
         let ids: BTreeMap<String, u64> = parse(&name, &read_file(&path)?)?;
         let beside = Beside { name: &name, model };

@@ -122,9 +122,9 @@ impl SiglipTokenizer {
     /// [`passed_over`](Self::passed_over) what is wrong with the first. A `tokenizer.json` with other pieces or tokens than the
     /// published, or one that cannot be read, is an error: `spiece.model` would give other ids, silently.
     ///
-    /// What lies beside it and would give other ids is refused: in `tokenizer_config.json` (or in `special_tokens_map.json`
-    /// where that has no `added_tokens_decoder`) and in `added_tokens.json`, tokens that a fine-tune added and special tokens other
-    /// than the published; `do_lower_case` must not be `false`.
+    /// What lies beside it and would give other ids is refused: in `tokenizer_config.json` (or, where that has no
+    /// `added_tokens_decoder`, in `special_tokens_map.json` and `added_tokens.json`), tokens that a fine-tune added and special
+    /// tokens other than the published; `do_lower_case` must not be `false`.
     ///
     /// # Errors
     /// [`Error::Read`] if neither is there, otherwise as [`from_file`](Self::from_file), of `tokenizer.json` where it is
