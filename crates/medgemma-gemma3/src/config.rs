@@ -177,12 +177,6 @@ impl TextConfig {
         if !self.head_dim.is_multiple_of(2) {
             return Err(raw.error("head_dim", "an even number, whose halves are rotated"));
         }
-        if !is_scale(self.query_pre_attn_scalar) {
-            return Err(raw.error(
-                "query_pre_attn_scalar",
-                "a number whose power −1/2 is a scale in f32, such as the size of a head",
-            ));
-        }
         let widest = medgemma_tensor::checkpoint::MAX_CONFIG_SIZE;
         if self.num_attention_heads * self.head_dim > widest {
             return Err(raw.error(
@@ -221,19 +215,6 @@ impl TextConfig {
         };
         embedding + layers + h + head
     }
-}
-
-/// Whether scores can be multiplied by `scalar^-0.5` in f32, and by that times log2(e), which kernels take
-/// powers of 2 by.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "whether the scale is a number in f32 is the question"
-)]
-fn is_scale(scalar: f64) -> bool {
-    let scale = scalar.powf(-0.5) as f32;
-    [scale, scale * std::f32::consts::LOG2_E]
-        .iter()
-        .all(|scale| scale.is_finite() && *scale > 0.0)
 }
 
 /// Keys whose other values would need another decoder.

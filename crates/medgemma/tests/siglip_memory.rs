@@ -52,7 +52,7 @@ fn grown() -> Scratch {
         config["vision_config"]["patch_size"] = 16.into();
     });
     let folder = folder.edit_json("preprocessor_config.json", |config| {
-        config["size"] = 224.into();
+        config["size"] = serde_json::json!({ "height": 224, "width": 224 });
     });
     grow(&folder, false, |_, side| {
         let found = SCALED.iter().find(|(from, _)| *from == side);
