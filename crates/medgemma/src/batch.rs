@@ -48,7 +48,7 @@ pub enum BatchEvent<'a> {
 }
 
 /// Told the index of a conversation and what happened to it; with [`ControlFlow::Break`] that answer ends
-/// there, [`FinishReason::Cancelled`].
+/// there, [`FinishReason::Cancelled`](crate::FinishReason::Cancelled).
 pub type BatchObserver<'a> = dyn FnMut(usize, BatchEvent<'_>) -> ControlFlow<()> + 'a;
 
 /// Checks all conversations, then encodes the images of each, and then writes all answers side by side.
