@@ -331,6 +331,21 @@ fn what_a_row_has_gathered_fades() {
     }
 }
 
+/// Of a product of 2³¹, f32 has no room for the headroom beside it: the difference is taken first.
+#[test]
+fn large_scores_keep_their_headroom() {
+    if !Path::Amx.is_available() {
+        return;
+    }
+    let large = 2.0_f32.powi(30);
+    let mut memory = Memory::new(7, |at| if at == 70 { large } else { 0.0 });
+    // SAFETY: the path is there, and all is as long as a block wants it.
+    unsafe { memory.block(CHUNK).take(7, &(0..CHUNK * DEPTH)) };
+    assert_eq!(memory.tops[7].to_bits(), large.to_bits());
+    let numerators = [69, 70].map(|key| memory.numerator(7, key).to_bits());
+    assert_eq!(numerators, [0.0, (-16.0_f32).exp2()].map(f32::to_bits));
+}
+
 /// A block of which one row has scores, where a block's rows lie.
 struct Memory {
     scores: Vec<f32>,
