@@ -125,8 +125,10 @@ fn check_scans(bytes: &[u8], walked: usize, progressive: bool, origin: &Origin) 
     Ok(())
 }
 
-/// Headers of scans wherever they stand: their length tells the number of components again (T.81, B.2.3).
-fn scan_headers(bytes: &[u8]) -> usize {
+/// Headers of a JPEG's scans wherever they stand, for a decoder that looks at some of them only: their length tells the
+/// number of components again (T.81, B.2.3). For crates of this workspace that decode JPEG by themselves.
+#[must_use]
+pub fn scan_headers(bytes: &[u8]) -> usize {
     let headers = bytes.windows(5).filter(|bytes| {
         matches!(bytes, &[0xFF, 0xDA, 0, length, count @ 1..=4] if *length == 6 + 2 * count)
     });

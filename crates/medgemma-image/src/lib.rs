@@ -52,6 +52,8 @@ mod samples;
 mod xmp;
 
 // The public interface:
+#[doc(hidden)]
+pub use crate::complete::scan_headers;
 pub use crate::decode::{Alpha, DecodeOptions};
 pub use crate::error::{Error, Origin, Result};
 pub use crate::image::{FewBits, Image};

@@ -2,6 +2,7 @@
 //! says, whatever markers the tile has: so does libtiff, and Aperio stores RGB in tiles without or with contradicting
 //! Adobe markers. By `zune-jpeg`, which `medgemma-image` links; DICOM needs lossless JPEG, and so another decoder.
 
+use medgemma_image::scan_headers;
 use zune_core::bytestream::ZCursor;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
@@ -10,7 +11,7 @@ use crate::dicom::check_jpeg_length;
 
 /// Most scans of a tile, where libjpeg's own script for a progressive picture in colour makes 10. `zune-jpeg` keeps to it
 /// for progressive pictures alone.
-const MOST_SCANS: usize = 100;
+const MOST_SCANS_OF_A_TILE: usize = 100;
 
 pub(super) struct Decoded {
     pub(super) width: usize,
@@ -32,7 +33,8 @@ pub(super) fn decode(
     if has_extended_xmp(&file) {
         return Err("its JPEG has extended XMP, which no tile has; convert the slide again");
     }
-    if scans(&file) > MOST_SCANS {
+    // Each costs a row of blocks, however few bytes it has.
+    if scan_headers(&file) > MOST_SCANS_OF_A_TILE {
         return Err("its JPEG has more than 100 scans; convert the slide again");
     }
     // A header that claims more than the directory does is refused before anything is reserved for it.
@@ -67,15 +69,6 @@ fn has_extended_xmp(file: &[u8]) -> bool {
     const SIGNATURE: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
     let mut parts = file.windows(SIGNATURE.len());
     parts.any(|part| part[0] == SIGNATURE[0] && part == SIGNATURE)
-}
-
-/// Headers of scans, wherever they stand (the decoder looks at some of these only): each costs it a row of blocks, however short the scan is.
-fn scans(file: &[u8]) -> usize {
-    let headers = file.windows(5).filter(|bytes| {
-        // T.81, B.2.3: the length tells the number of components again.
-        matches!(bytes, &[0xff, 0xda, 0, length, count @ 1..=4] if *length == 6 + 2 * count)
-    });
-    headers.count()
 }
 
 /// The tile behind the shared tables: without their end marker, and without its own begin marker.

@@ -8,7 +8,7 @@ use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 
-use super::{key, read};
+use super::{key, read, text_of};
 use crate::dicom::additions::ADDITIONS;
 use crate::dicom::profile::Action;
 use crate::dicom::profile_table::TABLE;
@@ -242,14 +242,7 @@ fn each_attribute_gets_the_action_of_the_table() {
         }
     }
     assert!(seen > 600, "{seen}");
-    let text = |tag| {
-        object
-            .element(tag)
-            .expect("it is there")
-            .to_str()
-            .expect("text")
-            .into_owned()
-    };
+    let text = |tag| text_of(&object, tag);
     assert_eq!(text(tags::PATIENT_IDENTITY_REMOVED), "YES");
     assert_eq!(
         text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED),

@@ -6,7 +6,7 @@ use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
-use super::{key, read, small};
+use super::{key, read, small, text_of};
 use crate::calendar::Day;
 use crate::dicom::value::texts;
 use crate::dicom::{DicomDeidentifier, Limits, Retain, Warning, burned_in, part10};
@@ -70,14 +70,7 @@ fn what_is_no_date_is_not_kept_as_one() {
     ]);
     let options = DicomDeidentifier::new(&key()).retain(Retain::ModifiedDates);
     let object = read(&options.deidentify(&file).expect("a file").bytes);
-    let text = |tag| {
-        object
-            .element(tag)
-            .expect("it is there")
-            .to_str()
-            .expect("text")
-            .into_owned()
-    };
+    let text = |tag| text_of(&object, tag);
     assert_eq!(text(tags::STUDY_DATE), "");
     assert_eq!(text(tags::SERIES_DATE).len(), 6);
 }
@@ -95,14 +88,7 @@ fn old_age_is_capped_and_names_repeated_in_kept_texts_go() {
     let options = DicomDeidentifier::new(&key()).retain(Retain::PatientCharacteristics);
     let clean = options.deidentify(&file).expect("a file");
     let object = read(&clean.bytes);
-    let text = |tag| {
-        object
-            .element(tag)
-            .expect("it is there")
-            .to_str()
-            .expect("text")
-            .into_owned()
-    };
+    let text = |tag| text_of(&object, tag);
     assert_eq!(text(tags::PATIENT_AGE), "090Y");
     assert_eq!(
         (

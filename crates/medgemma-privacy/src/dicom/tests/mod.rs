@@ -21,6 +21,12 @@ fn read(bytes: &[u8]) -> InMemDicomObject {
         .object
 }
 
+/// What an element says, which must be there.
+fn text_of(object: &InMemDicomObject, tag: Tag) -> String {
+    let element = object.element(tag).expect("it is there");
+    element.to_str().expect("text").into_owned()
+}
+
 fn small(elements: &[(Tag, VR, &str)]) -> Vec<u8> {
     let always = [(tags::SOP_CLASS_UID, VR::UI, uids::CT_IMAGE_STORAGE)];
     let elements = always.iter().chain(elements);
