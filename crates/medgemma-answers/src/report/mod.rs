@@ -10,6 +10,8 @@ mod organs;
 mod scope;
 mod sections;
 mod side;
+#[cfg(test)]
+mod words;
 
 pub use check::{Contradiction, ContradictionKind, contradictions};
 pub use lexicon::Finding;
