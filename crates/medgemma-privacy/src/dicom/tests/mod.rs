@@ -2,6 +2,7 @@
 
 mod canaries;
 mod files;
+mod warned;
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
