@@ -138,9 +138,9 @@ impl Page<'_> {
         }
         let plain = next.plain();
         let known = |word: &str| CREDENTIALS.contains(&word);
-        // In capitals, since `do` and `pa` are words.
+        // In capitals, since `do` and `pa` are words; but for those that are none and are not written so.
         next.is_all_capital() && known(&plain)
-            || plain == "phd"
+            || ["phd", "pharmd", "mbchb", "esq"].contains(&plain.as_str())
             || self.is_dotted_credential(at + 1)
     }
 
