@@ -131,6 +131,18 @@ impl Count {
         found as f64 / all as f64
     }
 
+    /// Holds each kind against its least recall, and those that are not named against all of them.
+    fn hold(&self, least: &[(&str, f64)]) {
+        for (class, (found, all)) in &self.recall {
+            let named = least.iter().find(|(named, _)| named == class);
+            let least = named.map_or(1.0, |(_, least)| *least);
+            let recall = *found as f64 / *all as f64;
+            assert!(recall >= least, "{class}: {recall:.4}, least {least}");
+        }
+        // A kind that no sentence has any more would be held against nothing.
+        assert_eq!(self.recall.len(), 19);
+    }
+
     fn precision(&self) -> f64 {
         self.right as f64 / self.findings as f64
     }
@@ -174,6 +186,7 @@ fn recall_and_precision_on_sentences_the_rules_were_tuned_on() {
         println!("  wrong {times} x {what:?}");
     }
     assert!(count.recall() > 0.996 && count.precision() > 0.999);
+    count.hold(&[("LOCATION", 0.999), ("NAME", 0.986)]);
 }
 
 /// Forms that were missed once; without a fault, since form alone tells them.
@@ -191,5 +204,7 @@ fn short_forms_are_found_and_what_looks_like_them_stays() {
 fn recall_and_precision_on_held_out_sentences() {
     let count = count(include_str!("held_out.txt"), 2);
     count.show("held out");
-    assert!(count.recall() > 0.945 && count.precision() > 0.98);
+    assert!(count.recall() > 0.945 && count.precision() > 0.999);
+    // The readme's, of which most are of less than the whole: a kind must not pay for another.
+    count.hold(&[("DATE", 0.904), ("LOCATION", 0.840), ("NAME", 0.903)]);
 }
