@@ -1,15 +1,20 @@
 """Goldens of the block formats: random blocks and their values by the `gguf` package (0.19.0).
 
-    python generate.py        # needs gguf 0.19.0 and numpy; writes one file for each format here
+    python generate.py        # needs gguf 0.19.0 and numpy 2.4.6; writes one file for each format here
 
 A file holds the little-endian bytes of BLOCKS blocks, then their values as f32. The scales are
 random finite f16 of everyday size, everything else is random bits.
 """
 
+import importlib.metadata
 import pathlib
 
 import gguf
 import numpy as np
+
+# gguf has no version of its own to ask.
+assert importlib.metadata.version("gguf") == "0.19.0", importlib.metadata.version("gguf")
+assert np.__version__ == "2.4.6", np.__version__
 
 BLOCKS = {32: 96, 256: 24}  # by numbers of a block
 # Byte offsets of the f16 in a block of each format.

@@ -7,10 +7,12 @@ import json
 import pathlib
 import re
 
+import tokenizers
 from tokenizers import Tokenizer
 
 from generate import SYSTEMS, amount, date, title
 
+assert tokenizers.__version__ == "0.23.3", tokenizers.__version__
 HERE = pathlib.Path(__file__).parent
 TOKENIZER = Tokenizer.from_file(str(HERE.parents[3] / "examples/report/model/tokenizer.json"))
 ORDER = ["Patient", "Condition", "MedicationRequest", "Observation", "DiagnosticReport", "Encounter", "Practitioner"]

@@ -1,6 +1,7 @@
 """Bundles of carebundle 0.5.0 (Apache-2.0, synthetic) and, written from them without this crate, the lines that an
 excerpt must hold. Run: pip install carebundle==0.5.0 && python generate.py"""
 
+import importlib.metadata
 import json
 import pathlib
 import subprocess
@@ -73,6 +74,9 @@ def lines(data):
 
 
 if __name__ == "__main__":
+    # Not on import, as excerpts.py does: only bundles need it.
+    found = importlib.metadata.version("carebundle")
+    assert found == "0.5.0", f"goldens are of carebundle 0.5.0, this is {found}"
     for profile, seed, extra in [("type2_diabetes", 42, ["--panels", "lean"]), ("ckd_stage3", 7, ["--panels", "lean", "--no-vitals"])]:
         data = bundle(profile, seed, *extra)
         (HERE / f"{profile}.json").write_text(minified(data) + "\n")
