@@ -7,10 +7,11 @@ use super::clause::Word;
 use super::lexicon::{
     BETWEEN, CHANGED, DENY_BEFORE, DENY_BEHIND, DOUBT_BEFORE, DOUBT_BEHIND, DOUBT_EITHER, EARLIER,
     EXAMINATIONS, EXCLUDED, FINDINGS, Finding, NEARLY, NOT, NOT_DENIED, NOT_YET, PARTLY,
-    RESOLUTION, RESOLVED, SEEN, phrase_at,
+    QUALIFIERS, RESOLUTION, RESOLVED, SEEN, phrase_at,
 };
 use super::mention::Polarity;
-use super::scope::{backwards, forwards};
+use super::scope::{backwards, forwards, is_adjective};
+use super::side::word_side;
 
 /// A finding and the words that name it.
 pub(super) type Term = (Finding, Range<usize>);
@@ -38,15 +39,25 @@ pub(super) fn judge(words: &[Word], terms: &[Term]) -> Vec<(Polarity, bool)> {
     let mut judged: Vec<(Polarity, bool)> = forwards
         .into_iter()
         .zip(backwards)
-        .map(|(before, behind)| match (behind, before) {
+        .zip(terms)
+        .map(|((before, behind), (_, term))| match (behind, before) {
             (Some(Polarity::Uncertain), _) => (Polarity::Uncertain, false),
             (_, (Polarity::Absent, qualified)) => (Polarity::Absent, qualified),
-            (Some(behind), _) => (behind, false),
+            (Some(behind), _) => (behind, is_qualified(&words[..term.start])),
             (None, before) => before,
         })
         .collect();
     answers(words, terms, &cues, &mut judged);
     judged
+}
+
+/// Whether the words right before a finding name some kind of it: "a large left effusion is not seen" denies no small one.
+fn is_qualified(before: &[Word]) -> bool {
+    let mut beside = before
+        .iter()
+        .rev()
+        .take_while(|word| !word.comma && (is_adjective(&word.lower) || word_side(word).is_some()));
+    beside.any(|word| QUALIFIERS.contains(&word.lower.as_str()))
 }
 
 /// Phrases of denial and doubt in a clause, by their words, in its order.

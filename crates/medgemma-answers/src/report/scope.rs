@@ -256,7 +256,7 @@ impl Scopes {
 }
 
 /// Whether a word may stand in front of another one and the finding that both speak of.
-fn is_adjective(lower: &str) -> bool {
+pub(super) fn is_adjective(lower: &str) -> bool {
     LARGE.contains(&lower) || THERE.contains(&lower) || QUALIFIERS.contains(&lower)
 }
 
