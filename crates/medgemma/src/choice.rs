@@ -92,11 +92,6 @@ pub(crate) fn check(answers: &[&str]) -> Result<()> {
     }
 }
 
-/// Tokens of all segments.
-pub(crate) fn length(segments: &[Segment]) -> usize {
-    segments.iter().map(Segment::len).sum()
-}
-
 fn first_of_largest(values: impl Iterator<Item = f32>) -> usize {
     let mut best = (0, f32::NEG_INFINITY);
     for (index, value) in values.enumerate() {
