@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use medgemma_tensor::checkpoint::{
     Loader, MappedBytes, Rename, SafetensorsDir, StoredDtype, WeightSource, canonical,
 };
-use medgemma_tensor::{Arithmetic, Device, FloatFormat, ops, vec_from};
+use medgemma_tensor::{Arithmetic, Device, Error, FloatFormat, ops, vec_from};
 use safetensors::tensor::Dtype;
 
 #[allow(dead_code, reason = "shared by several test binaries")]

@@ -9,7 +9,7 @@ use crate::support::{
     GoldenChat, ask, cpu, essence, exactly, ids, image, load, model, stopping_at, up_to,
 };
 use medgemma::{
-    Alpha, Backend, Crop, DecodeOptions, DecoderError, Device, Error, FinishReason,
+    Alpha, Backend, Crop, DecodeOptions, DecoderError, Device, Error, ErrorKind, FinishReason,
     GenerateOptions, Image, ImageError, ImageProcessor, LoadOptions, MedGemma, Message, Model,
     NOTICE, PRESETS, PanAndScan, Part, Pixels, Processed, ProjectorError, Resizer, Role,
     TensorError, TokenizerError, VisionError,

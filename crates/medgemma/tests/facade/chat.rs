@@ -7,8 +7,8 @@ use crate::support::{
     GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, model, up_to,
 };
 use medgemma::{
-    Chat, Error, FinishReason, LoadOptions, MedGemma, Message, Model, Progress, Reply, Stream,
-    THINK,
+    BatchEvent, Chat, Error, FinishReason, LoadOptions, MedGemma, Message, Model, Progress, Reply,
+    Stream, THINK,
 };
 use medgemma_testkit::Golden;
 
