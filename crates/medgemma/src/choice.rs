@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use medgemma_gemma3::Segment;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
