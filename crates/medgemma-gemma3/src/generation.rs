@@ -35,7 +35,7 @@ pub struct GenerateOptions {
     /// vocabulary lacks, `u32::MAX` for instance, stands for an image: no guess reaches over it.
     pub seen: Vec<u32>,
     /// Rows of one prefill pass.
-    pub chunk: usize,
+    pub prefill_chunk: usize,
     /// Whether tokens are drafted ahead; off by default. Drafts that a constraint does not allow
     /// are wrong guesses, no more.
     pub speculation: Speculation,
@@ -51,7 +51,7 @@ impl fmt::Debug for GenerateOptions {
             .field("sampling", &self.sampling)
             .field("stop_ids", &self.stop_ids)
             .field("seen", &self.seen.len())
-            .field("chunk", &self.chunk)
+            .field("prefill_chunk", &self.prefill_chunk)
             .field("speculation", &self.speculation)
             .field("constraint", &self.constraint)
             .finish()
@@ -65,10 +65,61 @@ impl Default for GenerateOptions {
             sampling: Sampling::default(),
             stop_ids: Vec::new(),
             seen: Vec::new(),
-            chunk: DEFAULT_CHUNK,
+            prefill_chunk: DEFAULT_CHUNK,
             speculation: Speculation::Off,
             constraint: None,
         }
+    }
+}
+
+impl GenerateOptions {
+    /// Sets [`max_new_tokens`](Self::max_new_tokens).
+    #[must_use]
+    pub fn with_max_new_tokens(mut self, max_new_tokens: usize) -> Self {
+        self.max_new_tokens = max_new_tokens;
+        self
+    }
+
+    /// Sets [`sampling`](Self::sampling).
+    #[must_use]
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// Sets [`stop_ids`](Self::stop_ids).
+    #[must_use]
+    pub fn with_stop_ids(mut self, stop_ids: impl Into<Vec<u32>>) -> Self {
+        self.stop_ids = stop_ids.into();
+        self
+    }
+
+    /// Sets [`seen`](Self::seen).
+    #[must_use]
+    pub fn with_seen(mut self, seen: impl Into<Vec<u32>>) -> Self {
+        self.seen = seen.into();
+        self
+    }
+
+    /// Sets [`prefill_chunk`](Self::prefill_chunk).
+    #[must_use]
+    pub fn with_prefill_chunk(mut self, prefill_chunk: usize) -> Self {
+        self.prefill_chunk = prefill_chunk;
+        self
+    }
+
+    /// Sets [`speculation`](Self::speculation).
+    #[must_use]
+    pub fn with_speculation(mut self, speculation: Speculation) -> Self {
+        self.speculation = speculation;
+        self
+    }
+
+    /// Sets [`constraint`](Self::constraint).
+    #[must_use]
+    pub fn with_constraint(mut self, constraint: Arc<dyn Constraint>) -> Self {
+        self.constraint = Some(constraint);
+        self
     }
 }
 
@@ -277,7 +328,7 @@ impl Decoder {
             drafts: Drafts::default(),
             prompt,
             last: None,
-            chunk: options.chunk,
+            chunk: options.prefill_chunk,
             progress,
         })
     }

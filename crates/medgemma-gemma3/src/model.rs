@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::norm::RmsNorm;
 use crate::pass::{Lane, Pass};
 use crate::rope::Rope;
-use crate::segment::{Chunk, Segment, check, chunks, prompt_len};
+use crate::segment::{Chunk, Segment, check, chunks};
 
 /// Rows of one prefill pass unless asked otherwise: enough to make products compute-bound, small
 /// enough that activations of the 27B stay below 100 MB.
@@ -111,7 +111,7 @@ impl Decoder {
         progress: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Tensor<2>>> {
         self.check_prompt(prompt, cache, 0)?;
-        let (mut done, total) = (0, prompt_len(prompt));
+        let (mut done, total) = (0, Segment::total(prompt));
         let mut last = None;
         for chunk in chunks(prompt, chunk.max(1)) {
             let asked = chunk.rows.min(LAST_ROWS);
@@ -209,7 +209,7 @@ impl Decoder {
         max_new_tokens: usize,
     ) -> Result<()> {
         self.check_segments(prompt)?;
-        self.check_context(cache, prompt_len(prompt), max_new_tokens)
+        self.check_context(cache, Segment::total(prompt), max_new_tokens)
     }
 
     fn check_segments(&self, prompt: &[Segment]) -> Result<()> {

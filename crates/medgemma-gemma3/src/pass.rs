@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_image_is_seen_whole_by_its_own_tokens_only() {
-        let spans = [3..6, 6..9];
+        let spans = [3..6, 6..9, 12..15, 20..24];
         assert_eq!(
             visible_positions(4, None, &spans),
             0..6,
@@ -187,6 +187,8 @@ mod tests {
         );
         assert_eq!(visible_positions(6, None, &spans), 0..9);
         assert_eq!(visible_positions(9, None, &spans), 0..10);
+        assert_eq!(visible_positions(12, None, &spans), 0..15);
+        assert_eq!(visible_positions(21, Some(4), &spans), 18..24);
         assert_eq!(
             visible_positions(7, Some(2), &spans),
             6..9,

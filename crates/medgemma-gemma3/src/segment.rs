@@ -49,6 +49,12 @@ impl Segment {
         self.len() == 0
     }
 
+    /// Positions that these segments take together.
+    #[must_use]
+    pub fn total(segments: &[Self]) -> usize {
+        segments.iter().map(Self::len).sum()
+    }
+
     /// What of `segments` lies at these positions. Embeddings are taken whole or not at all.
     #[must_use]
     pub fn cut(segments: &[Self], positions: Range<usize>) -> Vec<Self> {
@@ -70,11 +76,6 @@ impl Segment {
     }
 }
 
-/// Positions of a whole prompt.
-pub(crate) fn prompt_len(segments: &[Segment]) -> usize {
-    segments.iter().map(Segment::len).sum()
-}
-
 /// Refuses ids outside of the vocabulary and embeddings of a foreign width, device or format.
 pub(crate) fn check(
     segments: &[Segment],
@@ -82,7 +83,7 @@ pub(crate) fn check(
     width: usize,
     device: &Device,
 ) -> Result<()> {
-    if prompt_len(segments) == 0 {
+    if Segment::total(segments) == 0 {
         return Err(Error::EmptyPrompt);
     }
     let mut position = 0;

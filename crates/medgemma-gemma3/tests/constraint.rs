@@ -86,10 +86,9 @@ fn model() -> Decoder {
 }
 
 fn options(tokens: usize, constraint: Arc<dyn Constraint>) -> GenerateOptions {
-    let mut options = GenerateOptions::default();
-    options.max_new_tokens = tokens;
-    options.constraint = Some(constraint);
-    options
+    GenerateOptions::default()
+        .with_max_new_tokens(tokens)
+        .with_constraint(constraint)
 }
 
 fn prompt() -> Vec<Segment> {

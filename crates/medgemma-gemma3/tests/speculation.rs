@@ -30,10 +30,9 @@ fn decoders() -> &'static [Decoder; 2] {
 }
 
 fn options(tokens: usize, speculation: Speculation) -> GenerateOptions {
-    let mut options = GenerateOptions::default();
-    options.max_new_tokens = tokens;
-    options.speculation = speculation;
-    options
+    GenerateOptions::default()
+        .with_max_new_tokens(tokens)
+        .with_speculation(speculation)
 }
 
 /// Up to `pulled` tokens, why it ended, and what guessing did.

@@ -53,10 +53,10 @@ impl DualEncoder {
         })
     }
 
-    /// The same model for pictures of any size, see [`VisionTower::with_interpolation`].
+    /// Whether the model takes pictures of any size, see [`VisionTower::with_interpolation`].
     #[must_use]
-    pub fn with_interpolation(mut self) -> Self {
-        self.vision_model = self.vision_model.with_interpolation();
+    pub fn with_interpolation(mut self, interpolate: bool) -> Self {
+        self.vision_model = self.vision_model.with_interpolation(interpolate);
         self
     }
 

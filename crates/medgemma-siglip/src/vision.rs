@@ -49,13 +49,13 @@ impl VisionTower {
         })
     }
 
-    /// The same tower for pictures of any size and side ratio: the learned positions are
+    /// Whether pictures may have any size and side ratio: the learned positions are then
     /// interpolated to their grid of patches, bicubically (`interpolate_pos_encoding` of the
     /// reference). The weights are shared. Pixels at the right and at the bottom that fill no patch
-    /// are not seen.
+    /// are not seen. Not by default.
     #[must_use]
-    pub fn with_interpolation(mut self) -> Self {
-        self.interpolate = true;
+    pub fn with_interpolation(mut self, interpolate: bool) -> Self {
+        self.interpolate = interpolate;
         self
     }
 

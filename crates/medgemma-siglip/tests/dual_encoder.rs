@@ -196,7 +196,7 @@ fn every_stage_equals_the_reference() {
 #[test]
 fn pictures_of_other_sizes_equal_the_reference() {
     for device in devices() {
-        let model = load(&checkpoint("siglip"), &device).with_interpolation();
+        let model = load(&checkpoint("siglip"), &device).with_interpolation(true);
         Comparison::of(&model, "siglip.larger").assert(&device);
         Comparison::of(&model, "siglip.flat").assert(&device);
         // Its own size is nothing to be interpolated.
@@ -373,7 +373,7 @@ fn interpolated_positions_are_noticed() {
     ];
     for (fault, change) in faults {
         let scratch = Scratch::of("siglip").edit(change);
-        let model = load(scratch.path(), &cpu()).with_interpolation();
+        let model = load(scratch.path(), &cpu()).with_interpolation(true);
         let found = Comparison::of(&model, "siglip.larger");
         assert_eq!(found.first(), Some("vision.embeddings"), "{fault}");
     }
@@ -392,7 +392,7 @@ fn positions_follow_the_grid_of_the_picture() {
     let learned = learned.get(&format!("{EMBEDDINGS}position_embedding.weight"));
     let learned = learned.expect("there").to_f32();
     for device in devices() {
-        let model = load(scratch.path(), &device).with_interpolation();
+        let model = load(scratch.path(), &device).with_interpolation(true);
         let numbers = |x: Tensor<2>| vec_from(x, "positions").expect("readable");
         for [rows, columns] in [[2, 8], [8, 2], [4, 3], [3, 4], [1, 1], [4, 4]] {
             let shape = [3, 6 * rows + 5, 6 * columns];

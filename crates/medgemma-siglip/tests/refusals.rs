@@ -185,7 +185,7 @@ fn texts_that_do_not_fit_are_refused_before_any_work() {
 
 #[test]
 fn pixels_that_do_not_fit_are_refused() {
-    let (own, any) = (model(), model().with_interpolation());
+    let (own, any) = (model(), model().with_interpolation(true));
     let pixels = |shape: [usize; 3]| {
         let values = vec![0.1; shape.iter().product()];
         tensor_from(values, shape, &cpu())

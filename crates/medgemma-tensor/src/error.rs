@@ -246,6 +246,16 @@ pub enum Error {
         /// All surplus keys as the files spell them.
         keys: Vec<String>,
     },
+    /// The caller's observer ended the load.
+    #[error("{}: loading was stopped by its observer after {done} of {total} bytes; nothing is loaded, load again", location.display())]
+    Stopped {
+        /// The checkpoint.
+        location: PathBuf,
+        /// Bytes handled until then.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
 }
 
 /// The first few of `names`, for messages.

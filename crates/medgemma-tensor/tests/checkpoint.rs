@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Mutex;
 
 use medgemma_tensor::checkpoint::{
     Loader, MappedBytes, Rename, SafetensorsDir, StoredDtype, WeightSource, canonical,
 };
-use medgemma_tensor::{Arithmetic, Device, FloatFormat, ops, vec_from};
+use medgemma_tensor::{Arithmetic, Device, Error, FloatFormat, ops, vec_from};
 use safetensors::tensor::Dtype;
 
 #[allow(dead_code, reason = "shared by several test binaries")]
@@ -141,6 +142,7 @@ fn mixed_dialects_load_and_the_report_tells_them() {
         .unwrap()
         .with_progress(Box::new(|done, total| {
             calls.lock().unwrap().push((done, total));
+            ControlFlow::Continue(())
         }));
     let mut text = loader.scope("language_model");
     assert!(text.contains("norm.weight") && !text.contains("norm.bias"));
@@ -164,6 +166,35 @@ fn mixed_dialects_load_and_the_report_tells_them() {
     assert_eq!(report.dialects, [("4.52", 1), ("2025", 1)]);
     assert_eq!(report.ignored.len(), 1);
     assert_eq!(calls.into_inner().unwrap(), [(8, 30), (24, 30), (30, 30)]);
+}
+
+#[test]
+fn an_observer_stops_a_load_where_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = valid(&[f32s("a", &[2], 1.0), f32s("b", &[3], 1.0)]);
+    write(dir.path(), &[("model.safetensors", &file)]);
+    let source = SafetensorsDir::open(dir.path()).unwrap();
+    let mut loader = Loader::new(&source, RENAMES, &device())
+        .unwrap()
+        .with_progress(Box::new(|done, _| {
+            if done < 12 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        }));
+    let mut whole = loader.scope("");
+    whole.vector("a", 2).unwrap();
+    let error = whole.vector("b", 3).unwrap_err();
+    let stopped = matches!(
+        error,
+        Error::Stopped {
+            done: 20,
+            total: 20,
+            ..
+        }
+    );
+    assert!(stopped, "{error}");
 }
 
 /// A one-tensor matrix of halves: 1, −2, 65504, 2⁻²⁴ in a format that has two bytes a number.

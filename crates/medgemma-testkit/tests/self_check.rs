@@ -71,6 +71,13 @@ fn goldens_of_prompts_are_consistent() {
     for name in prompts {
         let golden = Golden::named(&name);
         let ids = golden.ids("input_ids");
+        assert_eq!(golden.f32("final_norm").shape[0], ids.len(), "{name}");
+        seen += 1;
+        // Of twelve images they would not fit into a file of the size that is allowed.
+        if name == "mm-2025.twelve-images" {
+            assert_eq!(golden.f32("pixel_values").shape[0], 12);
+            continue;
+        }
         let logits = golden.f32("logits");
         assert_eq!(logits.shape[0], ids.len(), "{name}");
         let last = logits.rows().last().unwrap();
@@ -84,9 +91,8 @@ fn goldens_of_prompts_are_consistent() {
             (f64::from(last[best]) - total.ln() - first).abs() < 1e-5,
             "{name}: log-probability"
         );
-        seen += 1;
     }
-    assert_eq!(seen, 15, "a golden is missing");
+    assert_eq!(seen, 16, "a golden is missing");
 }
 
 /// The goldens belong to these weights: the tied head, and the untied one, give the logits.

@@ -72,10 +72,11 @@ impl Chat {
         self
     }
 
-    /// Asks a thinking model to reason first ([`THINK`]), in front of the system text if any.
+    /// Whether a thinking model is asked to reason first ([`THINK`]), in front of the system text if any; by
+    /// default it is not.
     #[must_use]
-    pub fn with_thinking(mut self) -> Self {
-        self.thinking = true;
+    pub fn with_thinking(mut self, thinking: bool) -> Self {
+        self.thinking = thinking;
         self
     }
 
@@ -98,7 +99,7 @@ impl Chat {
     /// Positions of the context in use.
     #[must_use]
     pub fn context_len(&self) -> usize {
-        self.history.iter().map(Segment::len).sum()
+        Segment::total(&self.history)
     }
 
     /// The ids that sending `message` would add to the context, soft tokens of images included:
@@ -230,7 +231,7 @@ impl Chat {
         let mut cache = self.cache.clone();
         forget_unsaid(&self.model, &mut cache, self.context_len());
         let unread = Segment::cut(&self.history, cache.len()..usize::MAX);
-        let before = cache.len() + choice::length(&unread);
+        let before = cache.len() + Segment::total(&unread);
         let seen = ids(&self.history);
         let ids = encode(&self.model, answers)?;
         let longest = longest(&ids);
@@ -362,7 +363,7 @@ impl Drop for Stream<'_> {
             *self.earlier = Vec::new();
         }
         // A turn that was given up while it was read has left rows that no history has.
-        let said: usize = self.history.iter().map(Segment::len).sum();
+        let said = Segment::total(self.history);
         let read = said.max(self.writer.read());
         let mut held = self.model.planned_for(read, images(&ids(self.history)));
         // Slots stay with a cache that was cut.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use medgemma_gemma3::Segment;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -90,11 +89,6 @@ pub(crate) fn check(answers: &[&str]) -> Result<()> {
         }),
         None => Ok(()),
     }
-}
-
-/// Tokens of all segments.
-pub(crate) fn length(segments: &[Segment]) -> usize {
-    segments.iter().map(Segment::len).sum()
 }
 
 fn first_of_largest(values: impl Iterator<Item = f32>) -> usize {

@@ -217,11 +217,12 @@ pub use config::{GenerationConfig, ModelConfig, MultimodalConfig, PRESETS, Prese
 pub use embedding::Embedding;
 pub use error::{Error, ErrorKind, Result};
 pub use medgemma::MedGemma;
+pub use medgemma_tensor::checkpoint::LoadObserver;
 pub use medsiglip::{MedSigLip, SiglipOptions};
 pub use memory::{MemoryPlan, SiglipWorkload, Workload, available as available_memory};
 pub use message::{Message, Part, Role};
 pub use model::{Model, SoftTokens};
-pub use options::{GenerateOptions, LoadObserver, LoadOptions, Mmproj, Observer, Progress};
+pub use options::{GenerateOptions, LoadOptions, Mmproj, Observer, Progress};
 pub use probability::Probability;
 pub use reply::{Answer, FinishReason, NOTICE, Piece, Reply, Timings, Usage};
 #[cfg(feature = "structured")]

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use medgemma_gemma3::{Error as DecoderError, GenerateOptions as DecoderOptions};
 use medgemma_image::Image;
 use medgemma_tensor::Device;
 use medgemma_tokenizer::{ConfiguredIds, SpecialTokens, Tokenizer, render};
 
-use crate::batch::{BatchObserver, BatchRequest};
+use crate::batch::{BatchEvent, BatchObserver, BatchRequest};
 use crate::chat::Chat;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -19,12 +19,15 @@ use crate::loading;
 use crate::memory::Held;
 use crate::message::Message;
 use crate::model::Model;
-use crate::options::{GenerateOptions, LoadOptions};
+use crate::options::{GenerateOptions, LoadOptions, Observer};
 use crate::prefix::PrefixCache;
 use crate::prompt::{Place, Prompt, stop_ids};
 use crate::recording::{Recorder, load_names};
-use crate::reply::Reply;
-use crate::writer::{Context, Writer, run};
+use crate::reply::{Piece, Reply};
+use crate::writer::{Context, Writer};
+
+/// What an observer that stops nothing says.
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 
 /// A MedGemma (or Gemma 3) model with its tokenizer. Cheap to clone, immutable, `Send + Sync`:
 /// load it once, and give each conversation a [`Chat`].
@@ -192,7 +195,7 @@ impl MedGemma {
     pub fn generate(&self, messages: &[Message], options: &GenerateOptions) -> Result<Reply> {
         let (system, messages) = system_first(messages)?;
         let (text, images) = conversation(system, &messages.iter().collect::<Vec<_>>())?;
-        self.continue_text(&text, &images, options)
+        self.continue_text(&text, &images, options, Box::new(|_| GO_ON), |_| GO_ON)
     }
 
     /// Continues a bare text, without the chat template: for base models such as medgemma-4b-pt.
@@ -206,7 +209,33 @@ impl MedGemma {
         images: &[Image],
         options: &GenerateOptions,
     ) -> Result<Reply> {
-        self.continue_text(text, &images.iter().collect::<Vec<_>>(), options)
+        self.complete_observed(text, images, options, |_| GO_ON)
+    }
+
+    /// As [`MedGemma::complete`], telling `observer` of the work before the first token
+    /// ([`BatchEvent::Progress`]) and of each piece of text as it is written ([`BatchEvent::Piece`]). With
+    /// [`ControlFlow::Break`] the text ends there, [`FinishReason::Cancelled`](crate::FinishReason::Cancelled).
+    ///
+    /// # Errors
+    /// As [`MedGemma::complete`].
+    pub fn complete_observed(
+        &self,
+        text: &str,
+        images: &[Image],
+        options: &GenerateOptions,
+        observer: impl FnMut(BatchEvent<'_>) -> ControlFlow<()> + Send,
+    ) -> Result<Reply> {
+        // Told by the writer while it reads, and by the loop around it: never by both at once.
+        let observer = Mutex::new(observer);
+        let tell = |event: BatchEvent<'_>| {
+            let mut observer = observer.lock().unwrap_or_else(PoisonError::into_inner);
+            observer(event)
+        };
+        let progress = Box::new(|progress| tell(BatchEvent::Progress(progress)));
+        let images: Vec<&Image> = images.iter().collect();
+        self.continue_text(text, &images, options, progress, |piece| {
+            tell(BatchEvent::Piece(piece))
+        })
     }
 
     /// Answers several conversations side by side; each weight is read once a step for all of
@@ -278,7 +307,7 @@ impl MedGemma {
         let mut decoder = DecoderOptions::default();
         decoder.max_new_tokens = options.max_new_tokens;
         decoder.sampling = options.sampling.clone();
-        decoder.chunk = options.prefill_chunk;
+        decoder.prefill_chunk = options.prefill_chunk;
         decoder.speculation = options.speculation;
         if !options.ignore_stop_ids {
             decoder.stop_ids.clone_from(&self.text.stop_ids);
@@ -327,6 +356,8 @@ impl MedGemma {
         text: &str,
         images: &[&Image],
         options: &GenerateOptions,
+        observer: Observer<'_>,
+        mut written: impl FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<Reply> {
         let prompt = Prompt::new(self, text, images, Place::Start)?;
         let mut cache = self.model.decoder().new_cache();
@@ -336,13 +367,13 @@ impl MedGemma {
             seen: Vec::new(),
             entered: Held::default(),
         };
-        run(Writer::new(
-            self,
-            prompt,
-            context,
-            options,
-            Box::new(|_| ControlFlow::Continue(())),
-        )?)
+        let mut writer = Writer::new(self, prompt, context, options, observer)?;
+        while let Some(piece) = writer.next()? {
+            if written(piece).is_break() {
+                break;
+            }
+        }
+        Ok(writer.reply())
     }
 }
 

@@ -110,7 +110,7 @@ impl MedSigLip {
         }
         let mut encoder = DualEncoder::load(&mut loader, config)?;
         if options.interpolate {
-            encoder = encoder.with_interpolation();
+            encoder = encoder.with_interpolation(true);
         }
         let report = loader.finish()?;
         tracing::info!(

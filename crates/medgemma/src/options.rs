@@ -9,7 +9,7 @@ use medgemma_audit::Audit;
 use medgemma_gemma3::{DEFAULT_CHUNK, Sampling, Speculation};
 use medgemma_image::Resizer;
 use medgemma_tensor::KvPrecision;
-use medgemma_tensor::checkpoint::Precision;
+use medgemma_tensor::checkpoint::{LoadObserver, Precision};
 
 use crate::memory::Workload;
 use crate::vision_cache::VisionCache;
@@ -135,9 +135,6 @@ impl GenerateOptions {
     }
 }
 
-/// Told the bytes loaded so far and in all.
-pub type LoadObserver<'a> = Box<dyn FnMut(u64, u64) + Send + 'a>;
-
 /// Where the vision part of a GGUF model is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -158,7 +155,8 @@ pub enum Mmproj {
 #[derive(Default)]
 #[non_exhaustive]
 pub struct LoadOptions<'a> {
-    /// Told how far the loading is.
+    /// Told the bytes loaded so far and in all; it may end the load, with an error of the kind
+    /// [`ErrorKind::Stopped`](crate::ErrorKind::Stopped).
     pub progress: Option<LoadObserver<'a>>,
     /// Which reference's resizing is followed bit for bit. `None`: Pillow's.
     pub resizer: Option<Resizer>,
@@ -220,7 +218,10 @@ pub struct LoadOptions<'a> {
 impl<'a> LoadOptions<'a> {
     /// Sets [`progress`](Self::progress).
     #[must_use]
-    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + Send + 'a) -> Self {
+    pub fn with_progress(
+        mut self,
+        observer: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'a,
+    ) -> Self {
         self.progress = Some(Box::new(observer));
         self
     }

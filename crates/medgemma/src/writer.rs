@@ -33,7 +33,7 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// Tokens that are read before the prompt, though they count with it.
     fn unread_tokens(&self) -> usize {
-        self.unread.iter().map(Segment::len).sum()
+        Segment::total(&self.unread)
     }
 
     /// Refuses an answer to `prompt` that there is no memory for. What was entered for the conversation is part
@@ -261,7 +261,7 @@ impl<'a> Writer<'a> {
         if let Some(boundary) = self.keep.as_ref().and_then(|keep| keep.boundary) {
             let begun = Instant::now();
             let shared = Segment::cut(&self.prompt, self.adopted..boundary);
-            let chunk = self.options.chunk;
+            let chunk = self.options.prefill_chunk;
             let mut progress =
                 |done, _: usize| observer(Progress::Prefill { done, total }).is_continue();
             let decoder = self.model.model().decoder();
@@ -397,10 +397,4 @@ fn adopt(start: Start, cache: &mut KvCache) -> (usize, Keep) {
         boundary: start.boundary,
     };
     (adopted, keep)
-}
-
-/// Runs an answer to its end.
-pub(crate) fn run(mut writer: Writer<'_>) -> Result<Reply> {
-    while writer.next()?.is_some() {}
-    Ok(writer.reply())
 }

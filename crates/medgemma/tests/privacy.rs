@@ -158,7 +158,7 @@ fn no_word_and_no_pixel_leaves_by_logs_debug_or_errors() {
     let scratch = speaker(&[334, 400, 407, 416, 412, 306, 411]);
     let speaker = load(scratch.path());
 
-    let mut chat = model.chat().with_system(SYSTEM).with_thinking();
+    let mut chat = model.chat().with_system(SYSTEM).with_thinking(true);
     let options = up_to(30).with_stop_string(STOP);
     let mut told = Vec::new();
     let observer = Box::new(|progress| {

@@ -27,12 +27,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let options = arguments.load_options().with_progress(bytes_loaded());
     let model = MedGemma::load_with(&arguments.model, &device, options)?;
 
-    let mut chat = model.chat();
+    let mut chat = model.chat().with_thinking(arguments.thinking);
     if let Some(system) = &arguments.system {
         chat = chat.with_system(system);
-    }
-    if arguments.thinking {
-        chat = chat.with_thinking();
     }
     let mut message = Message::user();
     for path in arguments.images() {

@@ -7,12 +7,15 @@ use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 use medgemma::{Observer, Progress};
 
 /// Shows the weights being loaded.
-pub(crate) fn bytes_loaded() -> impl FnMut(u64, u64) {
+pub(crate) fn bytes_loaded() -> impl FnMut(u64, u64) -> ControlFlow<()> {
     let bar = bar(
         "loading",
         "{decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}",
     );
-    move |done, total| show(&bar, done, total, &DecimalBytes(total).to_string())
+    move |done, total| {
+        show(&bar, done, total, &DecimalBytes(total).to_string());
+        ControlFlow::Continue(())
+    }
 }
 
 /// Shows the prompt being read: images encoded, then tokens.

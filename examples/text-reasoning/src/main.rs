@@ -28,7 +28,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let model = MedGemma::load(&arguments.model, &device)?;
     let question = Message::user().text(&arguments.question);
     let mut out = io::stdout().lock();
-    let mut chat = model.chat().with_thinking();
+    let mut chat = model.chat().with_thinking(true);
     let options = GenerateOptions::default().with_max_new_tokens(arguments.max_new_tokens);
     let mut stream = chat.stream(question.clone(), &options)?;
     let mut done = parts(&mut stream, &mut out);

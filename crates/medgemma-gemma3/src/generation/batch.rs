@@ -11,7 +11,7 @@ use crate::cache::KvCache;
 use crate::error::{Error, Result};
 use crate::model::Decoder;
 use crate::sampling::Token;
-use crate::segment::{Segment, prompt_len};
+use crate::segment::Segment;
 
 /// One prompt of a batch, and how it is continued.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +147,7 @@ impl Decoder {
             let event = BatchEvent::Prefill { done, total };
             observer(index, event).is_continue()
         };
-        let chunk = prompt.options.chunk;
+        let chunk = prompt.options.prefill_chunk;
         let unread = Segment::cut(prompt.segments, lane.shared..usize::MAX);
         match self.prefill(&unread, &mut lane.cache, chunk, &mut progress)? {
             Some(logits) => lane.take(&vec_from(logits, "logits")?, index, observer),
@@ -212,7 +212,7 @@ impl Beginning {
         let same = before
             .get(prompt)
             .is_some_and(|other| begin(other.segments) == own);
-        let some = positions > 0 && positions < prompt_len(segments);
+        let some = positions > 0 && positions < Segment::total(segments);
         if same && some && own.len() == positions {
             return Ok(());
         }

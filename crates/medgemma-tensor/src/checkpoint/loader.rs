@@ -4,6 +4,7 @@
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use medgemma_kernels::{Format, Matrix, f16_as_bf16};
 
@@ -26,9 +27,10 @@ const LOADABLE_MATRIX: &str = "F32, F16, BF16 or a block format of GGUF";
 /// The end of the name of tables of positions, the only matrices that models load by [`Scope::tensor`].
 const POSITIONS: &str = "position_embedding.weight";
 
-/// Called after each tensor with the bytes handled so far and in total, both counted in the files.
-/// The last call of a successful load has both equal.
-pub type Progress<'a> = Box<dyn FnMut(u64, u64) + Send + 'a>;
+/// Told after each tensor the bytes handled so far and in total, both counted in the files. The last
+/// call of a successful load has both equal. [`ControlFlow::Break`] ends the load with
+/// [`Error::Stopped`].
+pub type LoadObserver<'a> = Box<dyn FnMut(u64, u64) -> ControlFlow<()> + Send + 'a>;
 
 /// What a load did, for logs and user interfaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub struct Loader<'a> {
     ignored_suffixes: Vec<Ignore>,
     ignored_prefixes: Vec<(String, &'static str)>,
     report: LoadReport,
-    progress: Option<Progress<'a>>,
+    progress: Option<LoadObserver<'a>>,
     done_bytes: u64,
     total_bytes: u64,
     precision: Precision,
@@ -253,10 +255,10 @@ impl<'a> Loader<'a> {
         Ok(self)
     }
 
-    /// Reports progress to `progress`.
+    /// Tells `observer` how far the load is, and lets it stop the load.
     #[must_use]
-    pub fn with_progress(mut self, progress: Progress<'a>) -> Self {
-        self.progress = Some(progress);
+    pub fn with_progress(mut self, observer: LoadObserver<'a>) -> Self {
+        self.progress = Some(observer);
         self
     }
 
@@ -296,10 +298,18 @@ impl<'a> Loader<'a> {
             .or_else(|| prefix().map(|&(_, reason)| reason))
     }
 
-    fn advance(&mut self, bytes: u64) {
+    fn advance(&mut self, bytes: u64) -> Result<()> {
         self.done_bytes += bytes;
-        if let Some(progress) = &mut self.progress {
-            progress(self.done_bytes, self.total_bytes);
+        let Some(observer) = &mut self.progress else {
+            return Ok(());
+        };
+        match observer(self.done_bytes, self.total_bytes) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Stopped {
+                location: self.source.location().to_path_buf(),
+                done: self.done_bytes,
+                total: self.total_bytes,
+            }),
         }
     }
 
@@ -314,7 +324,8 @@ impl<'a> Loader<'a> {
     /// Ends the load.
     ///
     /// # Errors
-    /// [`Error::SurplusTensors`] with every tensor that was neither asked for nor ignored.
+    /// [`Error::SurplusTensors`] with every tensor that was neither asked for nor ignored;
+    /// [`Error::Stopped`] where the observer said so at the last call.
     pub fn finish(mut self) -> Result<LoadReport> {
         let files = std::mem::take(&mut self.names.files);
         let mut surplus = Vec::new();
@@ -334,7 +345,7 @@ impl<'a> Loader<'a> {
             });
         }
         let left = self.total_bytes - self.done_bytes;
-        self.advance(left);
+        self.advance(left)?;
         if let Some(cache) = self.cache {
             cache.finish();
         }
@@ -377,7 +388,7 @@ impl<'a> Loader<'a> {
                 .formats
                 .entry(info.dtype.to_string())
                 .or_default() += 1;
-            self.advance(info.bytes);
+            self.advance(info.bytes)?;
         }
         Ok((file_key, info.dtype))
     }

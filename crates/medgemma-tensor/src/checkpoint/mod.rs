@@ -23,7 +23,7 @@ mod source;
 pub use gguf::{Gguf, GgufMetadata, GgufPair};
 pub use header::MAX_HEADER_BYTES;
 pub use json::{ConfigObject, MAX_CONFIG_LAYERS, MAX_CONFIG_SIZE, MAX_JSON_BYTES, read_json};
-pub use loader::{LoadReport, Loader, Progress, Scope};
+pub use loader::{LoadObserver, LoadReport, Loader, Scope};
 pub use map::{MappedBytes, map_file};
 pub use names::{Ignore, Rename, canonical};
 pub use precision::{Precision, Quantize};

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Busy,
     /// The files of a model: absent, damaged, of another kind, or with numbers that overflow.
     Model,
+    /// The caller: its observer ended the work before there was a result.
+    Stopped,
     /// The device: not compiled in, not there, or failing.
     Device,
     /// What the model wrote: it is no answer of the form that was asked for. Another question may bring one.
@@ -39,6 +41,7 @@ impl fmt::Display for ErrorKind {
             Self::TooLarge => "too large",
             Self::Busy => "busy",
             Self::Model => "model",
+            Self::Stopped => "stopped",
             Self::Device => "device",
             Self::Answer => "answer",
             Self::System => "system",
@@ -120,6 +123,7 @@ fn of_tensor(error: &TensorError) -> ErrorKind {
         TensorError::BackendNotCompiled { .. }
         | TensorError::DeviceUnavailable { .. }
         | TensorError::ReadBack { .. } => ErrorKind::Device,
+        TensorError::Stopped { .. } => ErrorKind::Stopped,
         TensorError::UnknownPrecision { .. }
         | TensorError::UnknownKvPrecision { .. }
         | TensorError::NotF32 { .. } => ErrorKind::Request,

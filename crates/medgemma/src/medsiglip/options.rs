@@ -1,11 +1,12 @@
 //! What can be chosen when a dual encoder is loaded.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use medgemma_image::{Resize, Resizer};
+use medgemma_tensor::checkpoint::LoadObserver;
 
 use crate::memory::SiglipWorkload;
-use crate::options::LoadObserver;
 
 /// How a [`MedSigLip`](crate::MedSigLip) is loaded.
 #[derive(Default)]
@@ -37,7 +38,10 @@ pub struct SiglipOptions<'a> {
 impl<'a> SiglipOptions<'a> {
     /// Sets [`progress`](Self::progress): bytes done, bytes in all.
     #[must_use]
-    pub fn with_progress(mut self, observer: impl FnMut(u64, u64) + Send + 'a) -> Self {
+    pub fn with_progress(
+        mut self,
+        observer: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'a,
+    ) -> Self {
         self.progress = Some(Box::new(observer));
         self
     }

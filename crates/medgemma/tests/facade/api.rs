@@ -2,13 +2,14 @@
 //! sampling.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::support::{
     GoldenChat, ask, cpu, essence, exactly, ids, image, load, model, stopping_at, up_to,
 };
 use medgemma::{
-    Alpha, Backend, Crop, DecodeOptions, DecoderError, Device, Error, FinishReason,
+    Alpha, Backend, Crop, DecodeOptions, DecoderError, Device, Error, ErrorKind, FinishReason,
     GenerateOptions, Image, ImageError, ImageProcessor, LoadOptions, MedGemma, Message, Model,
     NOTICE, PRESETS, PanAndScan, Part, Pixels, Processed, ProjectorError, Resizer, Role,
     TensorError, TokenizerError, VisionError,
@@ -102,11 +103,30 @@ fn options_of_images_and_errors_of_the_crates_below_have_names_here() {
 }
 
 #[test]
+fn an_observer_stops_loading() {
+    let mut told = 0;
+    let options = LoadOptions::default().with_progress(|_, _| {
+        told += 1;
+        if told < 3 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    let error = MedGemma::load_with(checkpoint("mm-2025"), &cpu(), options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
+    assert!(error.to_string().contains("mm-2025"), "{error}");
+    assert_eq!(told, 3, "nothing is loaded after that");
+}
+
+#[test]
 fn loading_reports_its_progress_up_to_the_whole() {
     for variant in GEMMA {
         let mut reports: Vec<(u64, u64)> = Vec::new();
-        let options =
-            LoadOptions::default().with_progress(|done, total| reports.push((done, total)));
+        let options = LoadOptions::default().with_progress(|done, total| {
+            reports.push((done, total));
+            ControlFlow::Continue(())
+        });
         let loaded = MedGemma::load_with(checkpoint(variant), &cpu(), options).unwrap();
         let &(last, total) = reports.last().unwrap();
         assert_eq!(last, total, "{variant}: the last report is not the whole");

@@ -7,8 +7,8 @@ use crate::support::{
     GoldenChat, ask, assert_logprobs, drain, essence, exactly, ids, image, literate, model, up_to,
 };
 use medgemma::{
-    Chat, Error, FinishReason, LoadOptions, MedGemma, Message, Model, Progress, Reply, Stream,
-    THINK,
+    BatchEvent, Chat, Error, FinishReason, LoadOptions, MedGemma, Message, Model, Progress, Reply,
+    Stream, THINK,
 };
 use medgemma_testkit::Golden;
 
@@ -173,14 +173,14 @@ fn system_text_and_thinking_come_in_any_order() {
     let both = whole(&format!("{THINK} Be brief."));
     let chat = || model().chat();
     assert_eq!(
-        prompt(chat().with_system("Be brief.").with_thinking()),
+        prompt(chat().with_system("Be brief.").with_thinking(true)),
         both
     );
     assert_eq!(
-        prompt(chat().with_thinking().with_system("Be brief.")),
+        prompt(chat().with_thinking(true).with_system("Be brief.")),
         both
     );
-    assert_eq!(prompt(chat().with_thinking()), whole(THINK));
+    assert_eq!(prompt(chat().with_thinking(true)), whole(THINK));
     assert_eq!(prompt(chat().with_system("Be brief.")), whole("Be brief."));
 }
 
@@ -314,6 +314,52 @@ fn bare_text_is_completed_without_a_template() {
         essence(&model().complete(rendered, &picture(), &exactly(8)).unwrap()),
         essence(&model().generate(&[typed], &exactly(8)).unwrap()),
     );
+}
+
+#[test]
+fn a_bare_text_is_told_piece_by_piece_and_stopped() {
+    let text = "look <start_of_image> Findings:";
+    let pictures = [image("picture-a.png")];
+    let whole = model().complete(text, &pictures, &exactly(8)).unwrap();
+    let (mut told, mut work) = (String::new(), Vec::new());
+    let observed = model()
+        .complete_observed(text, &pictures, &exactly(8), |event| {
+            match event {
+                BatchEvent::Piece(piece) => told += &piece.to_string(),
+                BatchEvent::Progress(progress) => work.push(progress),
+                other => panic!("{other:?}"),
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(essence(&observed), essence(&whole));
+    assert_eq!(told, whole.text);
+    assert_eq!(work[0], Progress::Images { done: 1, total: 1 });
+    let total = whole.usage.prompt_tokens;
+    assert_eq!(work[1..], [Progress::Prefill { done: total, total }]);
+
+    let stop = |at: fn(&BatchEvent<'_>) -> bool| {
+        let stopped = model().complete_observed(text, &pictures, &exactly(8), |event| {
+            if at(&event) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        stopped.unwrap()
+    };
+    let unread = stop(|event| matches!(event, BatchEvent::Progress(_)));
+    assert_eq!(
+        (unread.finish, unread.tokens.len()),
+        (FinishReason::Cancelled, 0)
+    );
+    let begun = stop(|event| matches!(event, BatchEvent::Piece(_)));
+    assert_eq!(begun.finish, FinishReason::Cancelled);
+    assert!(
+        !begun.tokens.is_empty() && begun.tokens.len() < 8,
+        "{begun:?}"
+    );
+    assert!(whole.text.starts_with(&begun.text));
 }
 
 #[test]

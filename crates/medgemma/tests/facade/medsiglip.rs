@@ -1,6 +1,7 @@
 //! The dual encoder through the facade: from a picture's samples and token ids to logits and classes,
 //! against transformers 5.23.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::support::cpu;
@@ -212,7 +213,10 @@ fn pixels_that_are_no_picture_are_refused() {
 #[test]
 fn loading_reports_its_progress_and_what_it_found() {
     let mut last = (0, 0);
-    let options = SiglipOptions::default().with_progress(|done, total| last = (done, total));
+    let options = SiglipOptions::default().with_progress(|done, total| {
+        last = (done, total);
+        ControlFlow::Continue(())
+    });
     let model = MedSigLip::load_with(checkpoint("siglip"), &cpu(), options).unwrap();
     let report = model.report();
     assert_eq!(last, (report.bytes, report.bytes));

@@ -61,7 +61,7 @@ fn reasoning_and_answer_stream_apart() {
     let model = thinker();
     assert_eq!(model.special().thought_start, Some(THOUGHT_START));
     assert_eq!(model.special().thought_end, Some(THOUGHT_END));
-    let mut chat = model.chat().with_thinking();
+    let mut chat = model.chat().with_thinking(true);
     let (pieces, reply) = drain(chat.stream(ask("hello"), &up_to(50)).unwrap());
     assert_eq!(ids(&reply), WORDS);
     assert_eq!(reply.text, "the picture!");
@@ -161,7 +161,7 @@ fn the_conversation_goes_on_after_a_thought() {
 fn a_model_that_does_not_think_has_no_reasoning() {
     let scratch = speaker(&[327, 272, 329]);
     let model = load(scratch.path());
-    let mut chat = model.chat().with_thinking();
+    let mut chat = model.chat().with_thinking(true);
     let reply = chat.send_with(ask("hello"), &up_to(9)).unwrap();
     assert_eq!(reply.text, " lookth show");
     assert_eq!(reply.reasoning, None);
