@@ -3,6 +3,7 @@
 
 mod additions;
 mod burned_in;
+mod compressed;
 mod data_set;
 mod echo;
 mod embedded;
