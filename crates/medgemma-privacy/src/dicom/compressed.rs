@@ -181,7 +181,7 @@ mod tests {
     fn a_frame_goes_on_in_the_next_fragment() {
         let split = [&[JFIF, SCAN, &COMMENT[..1]].concat(), &COMMENT[1..], END];
         assert!(holds_metadata(&split));
-        assert!(!holds_metadata(&[&split[0][..], END, COMMENT]));
+        assert!(!holds_metadata(&[split[0], END, COMMENT]));
         assert!(holds_metadata(&[
             &[JFIF, END].concat()[..],
             &[JFIF, COMMENT].concat()
