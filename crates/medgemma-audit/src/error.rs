@@ -63,6 +63,13 @@ pub enum Error {
         /// How much there is of it.
         bytes: u64,
     },
+    /// The log has no record at all. One that was ever opened for writing has a first one: this was cut to nothing, or is
+    /// another file.
+    #[error("{}: no record, where every log has a first one: it was cut to nothing, or is no log; check the path, compare it with a copy", path.display())]
+    Empty {
+        /// The log.
+        path: PathBuf,
+    },
     /// No record has the hash that was kept.
     #[error("{}: none of {records} records has the hash {anchor}: the log was cut off, or is another", path.display())]
     AnchorMissing {

@@ -13,14 +13,14 @@ use crate::line::{LONGEST, NO_HASH, check, may_be_torn};
 pub struct Verified {
     /// Records.
     pub records: u64,
-    /// The hash of the last, 64 hexadecimal digits, or zeros if there is none: what to keep elsewhere.
+    /// The hash of the last, 64 hexadecimal digits: what to keep elsewhere.
     pub last_hash: String,
 }
 
-/// Every record of a log is as it was written and in its place, and the last is whole.
+/// Every record of a log is as it was written and in its place, there is at least the first, and the last is whole.
 ///
 /// # Errors
-/// [`Error::Changed`] naming the first line that is wrong, [`Error::Torn`], [`Error::Io`].
+/// [`Error::Changed`] naming the first line that is wrong, [`Error::Torn`], [`Error::Empty`], [`Error::Io`].
 pub fn verify(path: impl AsRef<Path>) -> Result<Verified> {
     whole(path.as_ref(), None)
 }
@@ -42,6 +42,11 @@ fn whole(path: &Path, anchor: Option<&str>) -> Result<Verified> {
             path: path.to_path_buf(),
             line: walked.verified.records + 1,
             bytes,
+        });
+    }
+    if walked.verified.records == 0 {
+        return Err(Error::Empty {
+            path: path.to_path_buf(),
         });
     }
     match anchor {

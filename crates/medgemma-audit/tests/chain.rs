@@ -152,7 +152,10 @@ fn a_log_cut_at_any_byte_is_torn_or_lacks_the_anchor_and_can_be_gone_on_with() {
                 .iter()
                 .rposition(|&byte| byte == b'\n')
                 .map_or(0, |at| at + 1);
-        if torn == 0 {
+        if length == 0 {
+            let error = verify(&path).unwrap_err();
+            assert!(matches!(error, Error::Empty { .. }), "{error}");
+        } else if torn == 0 {
             assert_eq!(verify(&path).unwrap().records, whole);
         } else {
             let error = verify(&path).unwrap_err();

@@ -190,6 +190,11 @@ fn the_command_says_what_it_found() {
         said.contains("line 2") && !said.contains("Quagmire"),
         "{said}"
     );
+    fs::write(&path, "").unwrap();
+    let emptied = command(&[log]);
+    let said = String::from_utf8(emptied.stderr).unwrap();
+    assert_eq!(emptied.status.code(), Some(1));
+    assert!(said.contains("cut to nothing"), "{said}");
     assert_eq!(command(&[]).status.code(), Some(2));
     assert_eq!(command(&[&format!("{log}.none")]).status.code(), Some(1));
 }

@@ -4,13 +4,13 @@
 
 mod section;
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::file;
 use crate::normalize::Normalize;
 use crate::pan_and_scan::PanAndScan;
 use crate::processor::ImageProcessor;
@@ -121,12 +121,7 @@ fn read_if_present(path: &Path) -> Result<Option<Map<String, Value>>> {
 
 fn read(path: &Path) -> Result<Map<String, Value>> {
     let io = |source| Error::io(path, source);
-    // A pipe would be waited for.
-    if !std::fs::metadata(path).map_err(io)?.is_file() {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-        return Err(io(source));
-    }
-    let file = File::open(path).map_err(io)?;
+    let file = file::open(path)?;
     let mut bytes = Vec::new();
     file.take(MAX_CONFIG_BYTES + 1)
         .read_to_end(&mut bytes)

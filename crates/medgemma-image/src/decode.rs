@@ -1,7 +1,6 @@
 //! PNG and JPEG files to [`Image`], by content, within limits, with every file damaged or cut short refused.
 //! Decoding itself is the `image` crate's (`png`, `zune-jpeg`).
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 
 use crate::complete;
 use crate::error::{Error, Origin, Result};
+use crate::file;
 use crate::image::Image;
 use crate::limits::Limits;
 use crate::samples;
@@ -99,13 +99,13 @@ impl DecodeOptions {
 /// Reads `path` up to the file limit and decodes it.
 pub(crate) fn open(path: &Path, options: &DecodeOptions) -> Result<Image> {
     let origin = Origin::File(path.to_owned());
-    let file = File::open(path).map_err(|source| Error::io(path, source))?;
+    let file = file::open(path)?;
     let declared = file
         .metadata()
         .map_err(|source| Error::io(path, source))?
         .len();
     options.limits.check_file(&origin, declared)?;
-    // The length above is a hint (it is 0 for a pipe); what bounds the read is `take`, one byte past the limit.
+    // The length above is a hint (a file can grow); what bounds the read is `take`, one byte past the limit.
     let mut bytes = Vec::new();
     file.take(options.limits.max_file_bytes.saturating_add(1))
         .read_to_end(&mut bytes)

@@ -67,7 +67,7 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, otherwise as [`decode`](Self::decode).
+    /// [`Error::Io`] if the file cannot be read or is no regular file, otherwise as [`decode`](Self::decode).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         decode::open(path.as_ref(), &DecodeOptions::default())
     }

@@ -41,6 +41,7 @@ mod complete;
 mod config;
 mod decode;
 mod error;
+mod file;
 mod image;
 mod limits;
 mod normalize;

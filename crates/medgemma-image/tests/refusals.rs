@@ -63,6 +63,21 @@ fn a_file_over_the_limit_is_not_read() {
     assert!(error.to_string().contains("noise_37x53.png"), "{error}");
 }
 
+/// It would be waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chest.png");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let error = Image::open(&path).unwrap_err();
+    assert!(
+        matches!(&error, Error::Io { path: found, .. } if *found == path),
+        "{error}"
+    );
+}
+
 /// A PNG of one chunk `IHDR` with these dimensions and its right check sum, and nothing behind it but `IEND`.
 fn lying_png(width: u32, height: u32) -> Vec<u8> {
     let mut head = b"IHDR".to_vec();

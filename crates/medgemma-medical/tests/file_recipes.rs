@@ -282,23 +282,27 @@ fn values_of_the_detector_are_refused_and_said() {
         let file = head.append(&made("MONOCHROME2", 16, 12, 0).pixels(&[1, 2, 3]));
         Dicom::read(file.file(), &Limits::default()).expect("a file")
     };
-    let (raw, finished) = (
-        "1.2.840.10008.5.1.4.1.1.1.2.1",
-        "1.2.840.10008.5.1.4.1.1.1.2",
-    );
-    let breast = |last: u8| format!("1.2.840.10008.5.1.4.1.1.13.1.{last}");
-    let [breast_finished, breast_raw] = [4, 5].map(breast);
-    for (intent, class, says) in [
-        ("FOR PROCESSING", finished, Some(true)),
-        ("", raw, Some(true)),
-        ("", &*breast_raw, Some(true)),
-        ("FOR PRESENTATION", raw, Some(false)),
-        ("FOR PRESENTATION", finished, Some(false)),
-        ("", finished, Some(false)),
-        ("", &*breast_finished, Some(false)),
-        // Computed Radiography says nothing of it.
-        ("", "1.2.840.10008.5.1.4.1.1.1", None),
-    ] {
+    // Digital X-ray, mammography, intra-oral and breast projection X-ray: PS3.4, B.5.
+    let pairs = ["1.1", "1.2", "1.3", "13.1.4"].map(|class| {
+        let finished = format!("1.2.840.10008.5.1.4.1.1.{class}");
+        let raw = match finished.strip_suffix('4') {
+            Some(breast) => format!("{breast}5"),
+            None => format!("{finished}.1"),
+        };
+        [finished, raw]
+    });
+    let of_pairs = pairs.iter().flat_map(|[finished, raw]| {
+        [
+            ("FOR PROCESSING", finished, Some(true)),
+            ("", raw, Some(true)),
+            ("FOR PRESENTATION", raw, Some(false)),
+            ("FOR PRESENTATION", finished, Some(false)),
+            ("", finished, Some(false)),
+        ]
+    });
+    // Computed Radiography says nothing of it.
+    let computed = "1.2.840.10008.5.1.4.1.1.1".to_owned();
+    for (intent, class, says) in of_pairs.chain([("", &computed, None)]) {
         let refused = says == Some(true);
         let file = file(intent, class);
         let found = XrayRecipe::for_frame(&file, 0);

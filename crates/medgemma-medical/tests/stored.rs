@@ -421,3 +421,51 @@ fn elements_are_read_as_they_are_written_whatever_the_transfer_syntax_says() {
     assert_eq!(usual.notices(), []);
     assert_eq!(usual.transfer_syntax(), ImplicitLittleEndian);
 }
+
+/// Stored values passed for Hounsfield units.
+#[test]
+fn a_rescale_that_cannot_be_read_is_an_error_and_none_is_none() {
+    let of = |slope: &str, intercept: &str| {
+        let file = Writer::grey(1, 2, true)
+            .text(0x0028, 0x1052, b"DS", intercept)
+            .text(0x0028, 0x1053, b"DS", slope);
+        let file = read(&file.pixels(&[5, 1000]));
+        let values = file.grey(0).map(|plane| plane.values().to_vec());
+        values.map_err(|error| error.to_string())
+    };
+    assert_eq!(of("1", "-1024"), Ok(vec![-1019.0, -24.0]));
+    for none in ["", "  "] {
+        assert_eq!(of(none, none), Ok(vec![5.0, 1000.0]));
+    }
+    let (slope, intercept) = ("(0028,1053) RescaleSlope", "(0028,1052) RescaleIntercept");
+    for (of, named) in [
+        (of("1", "-1024,0"), intercept),
+        (of("1", ""), intercept),
+        (of("", "-1024"), slope),
+        (of("NaN", "-1024"), slope),
+        (of("x\\1", "-1024"), slope),
+    ] {
+        let error = of.expect_err("no pair of numbers");
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+/// A centre was paired with the width of another window.
+#[test]
+fn windows_are_paired_by_their_places() {
+    let of = |centers: &str, widths: &str| {
+        let file = Writer::grey(1, 2, true)
+            .text(0x0028, 0x1050, b"DS", centers)
+            .text(0x0028, 0x1051, b"DS", widths);
+        let file = read(&file.pixels(&[5, 1000]));
+        let windows = file.windows(0);
+        let windows: Vec<_> = windows.iter().map(|w| (w.center, w.width)).collect();
+        (windows, file.notices().contains(&Notice::WindowIgnored))
+    };
+    let (soft, lung) = ((40.0, 350.0), (-600.0, 1500.0));
+    assert_eq!(of("-600\\40", "1500\\350"), (vec![lung, soft], false));
+    assert_eq!(of("\\40", "1500\\350"), (vec![soft], true));
+    assert_eq!(of("-600\\40", "1500\\x"), (vec![lung], true));
+    assert_eq!(of("x\\40", "1500\\350"), (vec![soft], true));
+    assert_eq!(of("", ""), (vec![], false));
+}

@@ -3,6 +3,7 @@
 
 mod additions;
 mod burned_in;
+mod compressed;
 mod data_set;
 mod echo;
 mod embedded;
@@ -35,42 +36,42 @@ use value::{sequence, texts};
 #[non_exhaustive]
 pub struct Limits {
     /// Sequences in each other. Default 32; the standard's own objects have fewer than ten.
-    pub depth: u64,
+    pub max_depth: u64,
     /// Elements in all. Default 4 million: an enhanced multi-frame object has some hundred for each frame.
-    pub elements: u64,
+    pub max_elements: u64,
     /// Bytes that a deflated data set may inflate to. Default 1 GiB.
-    pub inflated_bytes: u64,
+    pub max_decompressed_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            depth: 32,
-            elements: 4_000_000,
-            inflated_bytes: 1 << 30,
+            max_depth: 32,
+            max_elements: 4_000_000,
+            max_decompressed_bytes: 1 << 30,
         }
     }
 }
 
 impl Limits {
-    /// Sets [`depth`](Self::depth).
+    /// Sets [`max_depth`](Self::max_depth).
     #[must_use]
-    pub fn with_depth(mut self, sequences: u64) -> Self {
-        self.depth = sequences;
+    pub fn with_max_depth(mut self, sequences: u64) -> Self {
+        self.max_depth = sequences;
         self
     }
 
-    /// Sets [`elements`](Self::elements).
+    /// Sets [`max_elements`](Self::max_elements).
     #[must_use]
-    pub fn with_elements(mut self, elements: u64) -> Self {
-        self.elements = elements;
+    pub fn with_max_elements(mut self, elements: u64) -> Self {
+        self.max_elements = elements;
         self
     }
 
-    /// Sets [`inflated_bytes`](Self::inflated_bytes).
+    /// Sets [`max_decompressed_bytes`](Self::max_decompressed_bytes).
     #[must_use]
-    pub fn with_inflated_bytes(mut self, bytes: u64) -> Self {
-        self.inflated_bytes = bytes;
+    pub fn with_max_decompressed_bytes(mut self, bytes: u64) -> Self {
+        self.max_decompressed_bytes = bytes;
         self
     }
 }

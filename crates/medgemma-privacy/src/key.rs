@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::calendar::DAYS_PER_YEAR;
 use crate::error::{Error, Result};
 
 /// Bytes that a secret has at least.
@@ -10,6 +9,7 @@ const SHORTEST_SECRET: usize = 16;
 /// Different bytes in it. Sixteen random hexadecimal digits have fewer once in some million times; blanks,
 /// zeros and a short word between blanks always do.
 const DIFFERENT_BYTES: usize = 5;
+const DAYS_PER_YEAR: i64 = 365;
 
 /// A secret from which pseudonyms, UIDs and date shifts are made, the same for the same original each
 /// time: files of one patient still belong together, and nobody without the key can find out whose they

@@ -37,13 +37,12 @@
 //! | where they were, and of which kind | [`Finding`], [`Identifier`] |
 //!
 //! # Where things are
-//! `key.rs` what pseudonyms are made of · `calendar.rs` days · `dicom.rs` the file as a whole ·
+//! `key.rs` what pseudonyms are made of · `dicom.rs` the file as a whole ·
 //! `dicom/profile.rs`, `profile_table.rs` and `additions.rs` what happens to which attribute · `dicom/data_set.rs` doing
 //! it · `dicom/value.rs` dummies and shifted dates · `dicom/echo.rs` identifiers repeated elsewhere ·
-//! `dicom/part10.rs` bytes, with limits · `dicom/burned_in.rs` warnings · `dicom/embedded.rs` overlays in pixels · `text.rs` the scrubber ·
+//! `dicom/part10.rs` bytes, with limits · `dicom/burned_in.rs` warnings, `dicom/compressed.rs` of comments in frames · `dicom/embedded.rs` overlays in pixels · `text.rs` the scrubber ·
 //! `text/pattern.rs` identifiers that have a form · `text/name/` those that have not.
 
-mod calendar;
 mod dicom;
 mod error;
 mod key;

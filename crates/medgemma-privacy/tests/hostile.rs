@@ -116,15 +116,33 @@ fn sequences_in_each_other_are_counted_before_they_are_read() {
     }
     let error = deidentifier().deidentify(&bytes).unwrap_err();
     let limit = Error::Limit {
-        what: "depth",
+        what: "max_depth",
         limit: 32,
         found: 33,
     };
     assert_eq!(error, limit);
     assert_eq!(
         error.to_string(),
-        "the file: depth is 33 or more, limit 32; raise `Limits::depth` if you trust the file"
+        "the file: max_depth is 33 or more, limit 32; raise `Limits::max_depth` if you trust the file"
     );
+}
+
+#[test]
+fn a_deeper_limit_lets_deeper_sequences_in() {
+    let mut bytes = header(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    for _ in 0..33 {
+        bytes.extend_from_slice(b"\x08\0\x18\x22SQ\0\0\xFF\xFF\xFF\xFF");
+        bytes.extend_from_slice(b"\xFE\xFF\0\xE0\xFF\xFF\xFF\xFF");
+    }
+    for _ in 0..33 {
+        bytes.extend_from_slice(b"\xFE\xFF\x0D\xE0\0\0\0\0\xFE\xFF\xDD\xE0\0\0\0\0");
+    }
+    let of = |limits| deidentifier().with_limits(limits).deidentify(&bytes);
+    assert!(matches!(
+        of(Limits::default()),
+        Err(Error::Limit { found: 33, .. })
+    ));
+    of(Limits::default().with_max_depth(33)).expect("a file");
 }
 
 #[test]
@@ -176,13 +194,13 @@ fn what_inflates_without_end_is_stopped() {
     bytes.extend_from_slice(&bomb.finish().unwrap());
     let limit = 10 << 20;
     let error = deidentifier()
-        .with_limits(Limits::default().with_inflated_bytes(limit))
+        .with_limits(Limits::default().with_max_decompressed_bytes(limit))
         .deidentify(&bytes)
         .unwrap_err();
     assert_eq!(
         error,
         Error::Limit {
-            what: "inflated_bytes",
+            what: "max_decompressed_bytes",
             limit,
             found: limit + 1
         }
@@ -204,12 +222,12 @@ fn what_is_no_file_for_it_is_refused_by_name() {
     let unknown = refused(&header(&"1".repeat(66)));
     assert_eq!(unknown, Error::TransferSyntax { uid: String::new() });
     assert_eq!(refused(&header("Quagmire^Zebulon")), Error::MetaInformation);
-    let limits = Limits::default().with_elements(3);
+    let limits = Limits::default().with_max_elements(3);
     let narrow = deidentifier().with_limits(limits).deidentify(&file());
     assert_eq!(
         narrow,
         Err(Error::Limit {
-            what: "elements",
+            what: "max_elements",
             limit: 3,
             found: 4
         })

@@ -93,7 +93,7 @@ fn no_word_leaves_by_logs_debug_or_errors() {
         .map(|&option| DicomDeidentifier::new(&key).retain(option))
         .chain([DicomDeidentifier::new(&key)])
         .collect();
-    let limits = Limits::default().with_elements(1);
+    let limits = Limits::default().with_max_elements(1);
     let narrow = DicomDeidentifier::new(&key).with_limits(limits);
     let syntaxes = [
         uids::EXPLICIT_VR_LITTLE_ENDIAN,

@@ -179,20 +179,26 @@ impl<'a> View<'a> {
 
     /// Values of DS, IS, FD and FL; what is no finite number is left out.
     pub(crate) fn decimals(&self, tag: Tag) -> Vec<f64> {
+        self.decimals_in_place(tag).into_iter().flatten().collect()
+    }
+
+    /// As [`decimals`](Self::decimals), with none where a value is no finite number: the second value of one attribute
+    /// goes with the second of another.
+    pub(crate) fn decimals_in_place(&self, tag: Tag) -> Vec<Option<f64>> {
         let Some(raw) = self.short(tag) else {
             return Vec::new();
         };
-        let values: Vec<f64> = match self.element(tag).map(Element::vr) {
+        let values: Vec<Option<f64>> = match self.element(tag).map(Element::vr) {
             Some(VR::FD) => raw
                 .as_chunks()
                 .0
                 .iter()
                 .map(|&word: &[u8; 8]| {
-                    if self.big_endian {
+                    Some(if self.big_endian {
                         f64::from_be_bytes(word)
                     } else {
                         f64::from_le_bytes(word)
-                    }
+                    })
                 })
                 .collect(),
             Some(VR::FL) => raw
@@ -200,11 +206,12 @@ impl<'a> View<'a> {
                 .0
                 .iter()
                 .map(|&word: &[u8; 4]| {
-                    f64::from(if self.big_endian {
+                    let value = if self.big_endian {
                         f32::from_be_bytes(word)
                     } else {
                         f32::from_le_bytes(word)
-                    })
+                    };
+                    Some(f64::from(value))
                 })
                 .collect(),
             Some(VR::US | VR::SS | VR::UL) => {
@@ -212,20 +219,20 @@ impl<'a> View<'a> {
                     clippy::cast_precision_loss,
                     reason = "words of at most 32 bits are exact"
                 )]
-                let values = self.integers(tag).into_iter().map(|v| v as f64).collect();
-                values
+                let values = self.integers(tag).into_iter().map(|v| Some(v as f64));
+                values.collect()
             }
-            _ => split(raw).filter_map(|text| text.parse().ok()).collect(),
+            _ => split(raw).map(|text| text.parse().ok()).collect(),
         };
         values
             .into_iter()
-            .filter(|value| value.is_finite())
+            .map(|value| value.filter(|value| value.is_finite()))
             .collect()
     }
 
-    /// The first of [`decimals`](Self::decimals).
+    /// The first value of [`decimals_in_place`](Self::decimals_in_place).
     pub(crate) fn decimal(&self, tag: Tag) -> Option<f64> {
-        self.decimals(tag).first().copied()
+        self.decimals_in_place(tag).first().copied().flatten()
     }
 
     /// The values of a text, without padding. Bytes that are not ASCII are replaced: the texts read here are codes

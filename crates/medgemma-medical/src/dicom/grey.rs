@@ -51,7 +51,7 @@ impl Dicom {
         Ok(GreyFacts {
             monochrome1: layout.photometric == Photometric::Monochrome1,
             bytes: (layout.allocated, layout.signed) == (8, false)
-                && Modality::read(&self.view(), &groups, layout.signed).is_identity(),
+                && self.modality(index, layout.signed)?.is_identity(),
             voi_table: lut::table(&self.view(), &groups, layout.signed).is_some(),
         })
     }
@@ -59,7 +59,7 @@ impl Dicom {
     /// A grey frame after modality LUT and VOI LUT, in bytes: 255 is the greatest value that the table can hold.
     pub(crate) fn table_levels(&self, index: usize) -> Result<Plane> {
         let frame = self.grey_frame(index)?;
-        let modality = self.modality(index, &frame);
+        let modality = self.modality(index, frame.signed)?;
         let groups = self.functional_groups(index);
         let Some(table) = lut::table(&self.view(), &groups, frame.signed) else {
             return Err(Error::file(
@@ -75,8 +75,16 @@ impl Dicom {
         })
     }
 
-    fn modality(&self, index: usize, frame: &Frame) -> Modality {
-        Modality::read(&self.view(), &self.functional_groups(index), frame.signed)
+    fn modality(&self, index: usize, signed: bool) -> Result<Modality> {
+        let groups = self.functional_groups(index);
+        Modality::read(&self.view(), &groups, signed).map_err(|tag| {
+            Error::file(
+                &self.origin,
+                name(tag),
+                "a number, as RescaleSlope and RescaleIntercept are stated together or not at all; correct the file",
+                "none that can be read",
+            )
+        })
     }
 
     fn voi_of(&self, index: usize, frame: &Frame) -> Voi {
@@ -88,10 +96,11 @@ impl Dicom {
     /// them are padding ([`Plane::padding`]).
     ///
     /// # Errors
-    /// As [`frame`](Self::frame), and [`Error::File`] for colour.
+    /// As [`frame`](Self::frame), and [`Error::File`] for colour, or where one of Rescale Slope (0028,1053) and Rescale
+    /// Intercept (0028,1052) is stated and the two are not both numbers.
     pub fn grey(&self, index: usize) -> Result<Plane> {
         let frame = self.grey_frame(index)?;
-        let modality = self.modality(index, &frame);
+        let modality = self.modality(index, frame.signed)?;
         let padding = self.padding(&frame, &modality);
         let plane = Self::plane(&frame, |value| modality.apply(value))?;
         let Some(padding) = padding.and_then(|padding| padding.after(&modality)) else {
@@ -116,7 +125,7 @@ impl Dicom {
     /// As [`grey`](Self::grey).
     pub fn voi(&self, index: usize) -> Result<Plane> {
         let frame = self.grey_frame(index)?;
-        let modality = self.modality(index, &frame);
+        let modality = self.modality(index, frame.signed)?;
         let (low, high) = modality.range(frame.range());
         match self.voi_of(index, &frame) {
             Voi::Identity => Self::plane(&frame, |value| modality.apply(value)),
@@ -158,7 +167,7 @@ impl Dicom {
     /// As [`grey`](Self::grey).
     pub fn display(&self, index: usize) -> Result<Image> {
         let frame = self.grey_frame(index)?;
-        let modality = self.modality(index, &frame);
+        let modality = self.modality(index, frame.signed)?;
         let part: Box<dyn Fn(f64) -> f64> = match self.voi_of(index, &frame) {
             Voi::Window(window) => Box::new(move |value| window.apply(value)),
             Voi::Table(table) => {
@@ -193,7 +202,7 @@ impl Dicom {
     /// As [`grey`](Self::grey).
     pub fn display_window(&self, index: usize, window: &VoiWindow) -> Result<Image> {
         let frame = self.grey_frame(index)?;
-        let modality = self.modality(index, &frame);
+        let modality = self.modality(index, frame.signed)?;
         let part = |value| window.apply(value);
         Ok(Self::shown(&frame, &modality, part, |_| false))
     }

@@ -137,25 +137,31 @@ pub(crate) enum Modality {
 }
 
 impl Modality {
-    /// Of the data set, else of the functional groups of the frame.
-    pub(crate) fn read(view: &View<'_>, groups: &[View<'_>], signed: bool) -> Self {
+    /// Of the data set, else of the functional groups of the frame. An error is the attribute that cannot be read:
+    /// without it, stored values would pass for Hounsfield units.
+    pub(crate) fn read(
+        view: &View<'_>,
+        groups: &[View<'_>],
+        signed: bool,
+    ) -> std::result::Result<Self, Tag> {
         if let Some(item) = view.item(tags::MODALITY_LUT_SEQUENCE)
             && let Some(table) = Table::read(&item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, signed)
         {
-            return Self::Table(table);
+            return Ok(Self::Table(table));
         }
         let transformed = groups
             .iter()
             .filter_map(|group| group.item(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE));
-        std::iter::once(*view)
-            .chain(transformed)
-            .find_map(|view| {
-                Some(Self::Linear {
-                    slope: view.decimal(tags::RESCALE_SLOPE)?,
-                    intercept: view.decimal(tags::RESCALE_INTERCEPT)?,
-                })
+        let mut stated = std::iter::once(*view).chain(transformed).filter(|place| {
+            is_stated(place, tags::RESCALE_SLOPE) || is_stated(place, tags::RESCALE_INTERCEPT)
+        });
+        stated.next().map_or(Ok(Self::Identity), |place| {
+            let number = |tag| place.decimal(tag).ok_or(tag);
+            Ok(Self::Linear {
+                slope: number(tags::RESCALE_SLOPE)?,
+                intercept: number(tags::RESCALE_INTERCEPT)?,
             })
-            .unwrap_or(Self::Identity)
+        })
     }
 
     /// Whether values stay what they are.
@@ -200,6 +206,12 @@ impl Modality {
             Self::Table(table) => (0.0, table.maximum()),
         }
     }
+}
+
+/// Whether an attribute has more than the blanks or NULs that an empty value is padded with.
+fn is_stated(place: &View<'_>, tag: Tag) -> bool {
+    let value = place.raw(tag).unwrap_or_default();
+    value.iter().any(|byte| !matches!(byte, b' ' | 0))
 }
 
 /// The shape of a window: PS3.3, C.11.2.1.2 and C.11.2.1.3.
@@ -318,18 +330,19 @@ pub(crate) fn windows(view: &View<'_>, groups: &[View<'_>]) -> Vec<VoiWindow> {
 
 /// The windows of a place, and whether all that it names are among them.
 fn windows_at(place: &View<'_>) -> (Vec<VoiWindow>, bool) {
-    let centers = place.decimals(tags::WINDOW_CENTER);
-    let widths = place.decimals(tags::WINDOW_WIDTH);
+    let centers = place.decimals_in_place(tags::WINDOW_CENTER);
+    let widths = place.decimals_in_place(tags::WINDOW_WIDTH);
     let shape = match place.text(tags::VOILUT_FUNCTION).as_deref() {
         Some("LINEAR_EXACT") => WindowShape::LinearExact,
         Some("SIGMOID") => WindowShape::Sigmoid,
         _ => WindowShape::Linear,
     };
     let pairs = centers.iter().zip(&widths);
+    let named = pairs.clone().filter(|pair| *pair != (&None, &None)).count();
     let windows: Vec<VoiWindow> = pairs
-        .filter_map(|(&center, &width)| VoiWindow::new(center, width, shape))
+        .filter_map(|(&center, &width)| VoiWindow::new(center?, width?, shape))
         .collect();
-    let whole = windows.len() == centers.len().min(widths.len());
+    let whole = windows.len() == named;
     (windows, whole)
 }
 

@@ -377,7 +377,10 @@ fn padded(view: &View<'_>, layout: &Layout, notices: &mut Vec<Notice>) {
     let found = Padding::read(view, range, layout.signed);
     let modality = Modality::read(view, &[], layout.signed);
     let told = found.is_some_and(|padding| {
-        padding.can_lie_apart(layout.signed) && padding.after(&modality).is_some()
+        let after = modality
+            .as_ref()
+            .is_ok_and(|modality| padding.after(modality).is_some());
+        padding.can_lie_apart(layout.signed) && after
     });
     notices.push(if told {
         Notice::PixelPaddingLeftOut

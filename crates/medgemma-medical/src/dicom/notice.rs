@@ -42,7 +42,7 @@ pub enum Notice {
     TextMayBeBurnedIn,
     /// The high bit is not the highest of the stored bits; the values were shifted down: by how many bits.
     HighBitShifted(u32),
-    /// A window of no width was left out.
+    /// A window without width, or without a centre and a width that are numbers, was left out.
     WindowIgnored,
     /// A table cannot be read and was left out: the attribute.
     TableIgnored(&'static str),
@@ -82,7 +82,7 @@ impl fmt::Display for Notice {
             Self::HighBitShifted(bits) => {
                 write!(f, "high bit above stored bits; shifted by {bits}")
             }
-            Self::WindowIgnored => f.write_str("a window without width ignored"),
+            Self::WindowIgnored => f.write_str("a window without centre or width ignored"),
             Self::TableIgnored(attribute) => write!(f, "{attribute} cannot be read and is ignored"),
         }
     }

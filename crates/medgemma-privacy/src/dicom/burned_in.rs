@@ -8,6 +8,7 @@ use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
+use super::compressed;
 use super::value::strings;
 
 /// A reason to look at the pixels, or to listen, before a file is given away.
@@ -25,7 +26,8 @@ pub enum Warning {
     Derived,
     /// A class of objects that are made from others or from paper, without such a statement.
     SecondaryCapture,
-    /// A frame is a JPEG with a comment or application data, which are kept as they are.
+    /// A frame is a JPEG with a comment or application data, or a JPEG 2000 with a comment or boxes beside the picture,
+    /// which are kept as they are. What encoders say of themselves is none.
     CompressedMetadata,
     /// Overlays lie in the bits of the pixel data, or may, where they could not be cleared: the data are compressed,
     /// the bits are the samples' own, or Pixel Padding Value needs them.
@@ -138,48 +140,8 @@ pub(super) fn warnings(object: &InMemDicomObject, class: &str, syntax: &str) -> 
     );
     let fragments = object.get(tags::PIXEL_DATA).map(|element| element.value());
     if let Some(Value::PixelSequence(pixels)) = fragments {
-        let marked = pixels
-            .fragments()
-            .iter()
-            .any(|fragment| jpeg_metadata(fragment));
+        let marked = compressed::holds_metadata(pixels.fragments());
         warn(Warning::CompressedMetadata, marked);
     }
     warnings
-}
-
-/// Whether the segments in front of a JPEG's data hold a comment, or application data other than the
-/// JFIF header's.
-fn jpeg_metadata(frame: &[u8]) -> bool {
-    let mut at = 2;
-    while frame.starts_with(&[0xFF, 0xD8])
-        && let Some(&[0xFF, marker, high, low, ref rest @ ..]) = frame.get(at..)
-    {
-        match marker {
-            0xFE | 0xE1..=0xED | 0xEF => return true,
-            0xE0 if !rest.starts_with(b"JFIF") => return true,
-            // Start of scan: data follow.
-            0xDA => return false,
-            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
-        }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::jpeg_metadata;
-
-    #[test]
-    fn comments_and_application_data_of_a_jpeg_are_seen() {
-        let jfif = [0xFF, 0xD8, 0xFF, 0xE0, 0, 6, b'J', b'F', b'I', b'F'];
-        let comment = [0xFF, 0xFE, 0, 5, b'D', b'o', b'e'];
-        let scan = [0xFF, 0xDA, 0, 2, 0xFF, 0xFE];
-        assert!(!jpeg_metadata(&[&jfif[..], &scan].concat()));
-        assert!(jpeg_metadata(&[&jfif[..], &comment, &scan].concat()));
-        assert!(jpeg_metadata(
-            &[&[0xFF, 0xD8, 0xFF, 0xE1, 0, 2][..], &scan].concat()
-        ));
-        assert!(!jpeg_metadata(&comment));
-        assert!(!jpeg_metadata(&[]));
-    }
 }

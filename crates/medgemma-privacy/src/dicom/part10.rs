@@ -80,7 +80,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Part10> {
     let encoding = Encoding::of(meta.transfer_syntax())?;
     let inflated;
     let data_set = if encoding.deflated {
-        inflated = inflate(rest, limits.inflated_bytes)?;
+        inflated = inflate(rest, limits.max_decompressed_bytes)?;
         &inflated
     } else {
         rest
@@ -152,7 +152,7 @@ fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>> {
     let mut source = DeflateDecoder::new(bytes).take(limit.saturating_add(1));
     let read = source.read_to_end(&mut inflated);
     read.map_err(|_| Error::Damaged { position: 0 })?;
-    within_limit("inflated_bytes", inflated.len() as u64, limit)?;
+    within_limit("max_decompressed_bytes", inflated.len() as u64, limit)?;
     Ok(inflated)
 }
 
@@ -186,8 +186,8 @@ fn check(data_set: &[u8], syntax: &TransferSyntax, limits: &Limits) -> Result<()
             }
             _ => {}
         }
-        within_limit("depth", depth, limits.depth)?;
-        within_limit("elements", elements, limits.elements)?;
+        within_limit("max_depth", depth, limits.max_depth)?;
+        within_limit("max_elements", elements, limits.max_elements)?;
         if matches!(
             token,
             LazyDataToken::LazyValue { .. } | LazyDataToken::LazyItemValue { .. }

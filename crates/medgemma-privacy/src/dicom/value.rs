@@ -1,11 +1,10 @@
 //! Values in place of values: dummies of each value representation, shifted dates, capped ages.
 
+use dicom_core::chrono::{Datelike as _, NaiveDate, TimeDelta};
 use dicom_core::value::{C, PrimitiveValue, Value};
 use dicom_core::{DataElement, Length, Tag, VR};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
-
-use crate::calendar::Day;
 
 /// What stands in texts whose value was replaced.
 const DUMMY: &str = "ANONYMIZED";
@@ -80,7 +79,7 @@ pub(super) fn shifted(value: &str, days: i64) -> Option<String> {
         _ => value,
     };
     let digits = value.bytes().take_while(u8::is_ascii_digit).count();
-    let number = |from: usize, to: usize| value.get(from..to)?.parse::<i64>().ok();
+    let number = |from: usize, to: usize| value.get(from..to)?.parse::<u32>().ok();
     let rest = value.get(digits..)?;
     let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
     let formed = digits.is_multiple_of(2)
@@ -91,13 +90,13 @@ pub(super) fn shifted(value: &str, days: i64) -> Option<String> {
         return None;
     }
     let (month, day) = (number(4, 6.min(digits)), number(6, 8.min(digits)));
-    let date = Day::new(
-        number(0, 4)?,
+    let date = NaiveDate::from_ymd_opt(
+        number(0, 4)?.cast_signed(),
         if digits >= 6 { month? } else { 7 },
         if digits >= 8 { day? } else { 15 },
     )?;
-    let date = date.plus(days);
-    let date = format!("{:04}{:02}{:02}", date.year, date.month, date.day);
+    let date = date.checked_add_signed(TimeDelta::try_days(days)?)?;
+    let date = format!("{:04}{:02}{:02}", date.year(), date.month(), date.day());
     Some(format!(
         "{}{}",
         &date[..digits.min(8)],

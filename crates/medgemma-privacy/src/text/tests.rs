@@ -103,6 +103,38 @@ fn lines_and_columns_split_nothing() {
 }
 
 #[test]
+fn typographic_hyphens_and_invisible_characters_hide_nothing() {
+    for hyphen in [
+        '-', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2015}', '\u{2212}',
+        '\u{fe63}', '\u{ff0d}',
+    ] {
+        for (text, expected) in [
+            ("SSN: 123-45-6789.", "SSN: [SSN]."),
+            ("Phone: 617-555-0123", "Phone: [PHONE]"),
+            ("seen 2024-05-03, well", "seen [DATE], well"),
+            ("Seen 3-4 cm, 2-3 cm apart", "Seen 3-4 cm, 2-3 cm apart"),
+            ("Plan: 1000-1500 mL", "Plan: 1000-1500 mL"),
+            ("score -2.5 - worse", "score -2.5 - worse"),
+        ] {
+            let of = |text: &str| text.replace('-', hyphen.encode_utf8(&mut [0; 4]));
+            assert_eq!(scrub(&of(text)), of(expected));
+        }
+    }
+    for (text, expected) in [
+        ("Mr. Al\u{ad}fred Quag\u{200b}mire left", "Mr. [NAME] left"),
+        ("SSN: 123\u{2060}-45-\u{200b}6789.", "SSN: [SSN]."),
+        ("Dr. \u{200e} Moore", "Dr. \u{200e} [NAME]"),
+        ("Dr. Quagmire\u{2013}Moore left", "Dr. [NAME] left"),
+        (
+            "Dr. Quagmire\u{2014}edema, 5\u{200b} cm",
+            "Dr. [NAME]\u{2014}edema, 5\u{200b} cm",
+        ),
+    ] {
+        assert_eq!(scrub(text), expected);
+    }
+}
+
+#[test]
 fn months_by_name_need_no_space() {
     for date in [
         "03MAY2024",

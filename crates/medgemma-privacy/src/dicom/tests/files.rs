@@ -1,5 +1,6 @@
 //! Small files, each for one thing that the profile's table does not say, or not alone.
 
+use dicom_core::chrono::{NaiveDate, TimeDelta};
 use dicom_core::header::Header;
 use dicom_core::value::{C, PrimitiveValue, Value};
 use dicom_core::{DataElement, Tag, VR};
@@ -7,7 +8,6 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
 use super::{key, read, small, text_of};
-use crate::calendar::Day;
 use crate::dicom::value::texts;
 use crate::dicom::{DicomDeidentifier, Limits, Retain, Warning, burned_in, part10};
 
@@ -41,11 +41,9 @@ fn files_of_a_patient_belong_together_and_intervals_stay() {
     assert_eq!((&first[0], &first[2]), (&second[0], &second[2]));
     let days = key.days("7");
     for (date, found) in [((2024, 2, 28), &first[1]), ((2024, 3, 1), &second[1])] {
-        let day = Day::new(date.0, date.1, date.2).expect("a day").plus(days);
-        assert_eq!(
-            found,
-            &format!("{:04}{:02}{:02}", day.year, day.month, day.day)
-        );
+        let day = NaiveDate::from_ymd_opt(date.0, date.1, date.2).expect("a day");
+        let day = day + TimeDelta::days(days);
+        assert_eq!(found, &day.format("%Y%m%d").to_string());
     }
     assert_ne!(first[0], other[0]);
     assert_ne!(first[1], other[1]);
