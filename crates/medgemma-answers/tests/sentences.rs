@@ -4,7 +4,7 @@
 use medgemma_answers::{Finding, Polarity, Side, mentions};
 
 use Finding::{
-    Atelectasis, Cardiomegaly, Consolidation, Emphysema, Fracture, Hemorrhage, Hernia,
+    Atelectasis, Calculus, Cardiomegaly, Consolidation, Emphysema, Fracture, Hemorrhage, Hernia,
     Lymphadenopathy, Mass, Nodule, Opacity, PericardialEffusion, PleuralEffusion,
     PleuralThickening, Pneumonia, Pneumothorax, PulmonaryEdema, PulmonaryEmbolism,
 };
@@ -788,5 +788,42 @@ fn an_enlarged_heart_is_found_whatever_follows() {
             "Heart size is mildly to moderately enlarged.",
             &[p(Cardiomegaly)],
         ),
+    ]);
+}
+
+#[test]
+fn how_a_study_was_made_denies_nothing() {
+    hold(&[
+        (
+            "CT without contrast shows a 4 mm calculus in the left kidney.",
+            &[at(Calculus, Left)],
+        ),
+        (
+            "The study performed without sedation demonstrates a mass.",
+            &[p(Mass)],
+        ),
+        (
+            "Lack of intravenous contrast limits evaluation for pulmonary embolism.",
+            &[u(PulmonaryEmbolism)],
+        ),
+        (
+            "Absence of breathing instruction limits assessment of the nodule.",
+            &[u(Nodule)],
+        ),
+        (
+            "No difference in the size of the right pneumothorax.",
+            &[at(Pneumothorax, Right)],
+        ),
+        (
+            "No significant reduction in the right pneumothorax.",
+            &[at(Pneumothorax, Right)],
+        ),
+        ("No regression of the nodule.", &[p(Nodule)]),
+        // As before.
+        (
+            "The chest film shows an opacity without effusion.",
+            &[p(Opacity), a(PleuralEffusion)],
+        ),
+        ("Absence of pneumothorax.", &[a(Pneumothorax)]),
     ]);
 }

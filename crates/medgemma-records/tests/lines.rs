@@ -597,3 +597,32 @@ fn ids_and_codes_found_no_number() {
     let facts = Facts::read(answer, &bundle, &excerpt.expect("an excerpt"));
     assert_eq!(facts.facts[0].unfounded_numbers, ["77", "4548", "4"]);
 }
+
+#[test]
+fn a_status_is_read_from_whichever_coding_is_of_the_standard() {
+    let standing = |members: &str| {
+        let resource = format!(r#"{{"resourceType": "Condition", "id": "1", {members}}}"#);
+        let bundle = bundle(&[&resource]);
+        let record = &bundle.records()[0];
+        (record.summary().standing, record.line())
+    };
+    let (past, line) =
+        standing(r#""clinicalStatus": {"coding": [{"code": "X7"}, {"code": "resolved"}]}"#);
+    assert_eq!(past, Standing::Past);
+    assert!(line.ends_with("; status: resolved"), "{line}");
+    let (unclear, line) =
+        standing(r#""clinicalStatus": {"coding": [{"code": "X7"}, {"code": "X8"}]}"#);
+    assert_eq!(unclear, Standing::Unclear);
+    assert!(line.ends_with("; status: X7"), "{line}");
+    let active = r#""clinicalStatus": {"coding": [{"code": "active"}]}, "verificationStatus""#;
+    let (refuted, line) = standing(&format!(
+        r#"{active}: {{"text": "not so", "coding": [{{"code": "V9"}}, {{"code": "refuted"}}]}}"#
+    ));
+    assert_eq!(refuted, Standing::Past);
+    assert!(line.contains("verification: not so"), "{line}");
+    let (current, line) = standing(&format!(
+        r#"{active}: {{"coding": [{{"code": "V9"}}, {{"code": "confirmed"}}]}}"#
+    ));
+    assert_eq!(current, Standing::Current);
+    assert!(!line.contains("verification"), "{line}");
+}

@@ -320,6 +320,13 @@ pub(super) fn split_flag(text: &str) -> (&str, Option<Flag>) {
     if before.ends_with(['/', '\u{b7}', '*', '\u{d7}', '^']) || before.ends_with(" per") {
         return (text, None);
     }
+    // "120 mg/24 h", "2 g/24 st": hours.
+    if let Some((_, time)) = before.rsplit_once('/')
+        && !time.is_empty()
+        && time.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return (text, None);
+    }
     let plain = last.len() > 1 || before.contains(char::is_whitespace) || !last.is_ascii();
     let numeric = before.contains(|c: char| c.is_ascii_digit());
     match Flag::read(last) {

@@ -200,6 +200,13 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_under_names_of_organs_is_searched() {
+        let text =
+            "COMPARISON: None.\nLUNGS: Large left pneumothorax.\nPLEURA: No left pneumothorax.";
+        assert_eq!(found(text).len(), 1, "{:?}", found(text));
+    }
+
+    #[test]
     fn what_agrees_is_not_told() {
         for text in [
             "Findings: Left effusion. No right effusion. Impression: Left effusion.",

@@ -418,6 +418,21 @@ pub(super) const CHANGED: &[&str] = &[
     "improve",
     "differ",
     "different",
+    "difference",
+    "differences",
+    "reduction",
+    "regression",
+];
+
+/// Verbs of a study, at which what it was made without ends: "without sedation shows a mass".
+pub(super) const SHOWS: &[&str] = &[
+    "shows",
+    "showed",
+    "demonstrates",
+    "demonstrated",
+    "reveals",
+    "revealed",
+    "limits",
 ];
 
 /// Ways to see something.
@@ -724,6 +739,18 @@ pub(super) const NOT_DENIED: &[&str] = &[
     "no significant growth",
     "no further growth",
     "no enlargement",
+    "without contrast",
+    "without intravenous contrast",
+    "without iv contrast",
+    "without oral contrast",
+    "lack of contrast",
+    "lack of intravenous contrast",
+    "lack of iv contrast",
+    "lack of oral contrast",
+    "absence of contrast",
+    "absence of intravenous contrast",
+    "absence of iv contrast",
+    "absence of oral contrast",
 ];
 
 /// Phrases in front of what may be there, or was once.
@@ -783,6 +810,11 @@ pub(super) const DOUBT_BEFORE: &[&str] = &[
     "rule out",
     "evaluate for",
     "assess for",
+    "evaluation for",
+    "assessment for",
+    "limits evaluation",
+    "limits assessment",
+    "limits detection",
     "history of",
     "risk of",
     "possible",

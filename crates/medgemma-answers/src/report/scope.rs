@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::clause::Word;
 use super::cue::{Cue, Term};
-use super::lexicon::{DISORDERS, LARGE, QUALIFIERS, SEEN, STATES, THERE, VERBS};
+use super::lexicon::{DISORDERS, LARGE, QUALIFIERS, SEEN, SHOWS, STATES, THERE, VERBS};
 use super::mention::Polarity;
 use super::side::word_side;
 
@@ -55,6 +55,8 @@ struct Before<'a> {
     scopes: Scopes,
     /// Where the last denial ends, and what is left of it.
     denied: Option<(usize, Reach)>,
+    /// Whether it says how a study was made, or may: "without", "lack of", "absence of".
+    lacking: bool,
     /// Where the last doubt ends.
     doubted: Option<usize>,
     /// Whether a finding was named since the denial.
@@ -73,6 +75,7 @@ impl<'a> Before<'a> {
             words,
             scopes: Scopes::of(words, cues),
             denied: None,
+            lacking: false,
             doubted: None,
             named: false,
             apart: false,
@@ -86,6 +89,8 @@ impl<'a> Before<'a> {
             Cue::DenyBefore => {
                 self.adjoined = self.doubted == Some(range.start);
                 self.denied = Some((range.end, Reach::Whole));
+                let first = self.words[range.start].lower.as_str();
+                self.lacking = matches!(first, "without" | "lack" | "absence");
                 (self.named, self.apart) = (false, false);
             }
             Cue::DoubtBefore | Cue::DoubtEither => {
@@ -93,6 +98,11 @@ impl<'a> Before<'a> {
                     last.comma || matches!(last.lower.as_str(), "and" | "or" | "with" | "but")
                 });
                 self.apart |= self.named && parted;
+                // "Lack of cooperation limits assessment of the nodule" denies no nodule.
+                let begins = self.words[range.start].lower.as_str();
+                if self.lacking && SHOWS.contains(&begins) {
+                    self.denied = self.denied.map(|(from, _)| (from, Reach::Ended));
+                }
                 self.doubted = Some(range.end);
                 self.waiting = cue == Cue::DoubtBefore && self.words[range.start].lower != "if";
             }
@@ -107,6 +117,9 @@ impl<'a> Before<'a> {
             (self.doubted, self.waiting) = (None, false);
         }
         if let Some((_, reach)) = self.denied.as_mut().filter(|(from, _)| *from <= at) {
+            if self.lacking && SHOWS.contains(&self.words[at].lower.as_str()) {
+                *reach = Reach::Ended;
+            }
             self.scopes.narrow(reach, self.words, at, self.named);
         }
     }

@@ -89,11 +89,49 @@ const HEADINGS: &[(&str, SectionKind)] = &[
     ("exam", SectionKind::Examination),
     ("study", SectionKind::Examination),
     ("views", SectionKind::Examination),
+    ("report", SectionKind::Findings),
+    ("results", SectionKind::Findings),
+    ("result", SectionKind::Findings),
+    ("discussion", SectionKind::Findings),
+    ("assessment", SectionKind::Impression),
+    ("comments", SectionKind::Impression),
+    ("comment", SectionKind::Impression),
+    ("addendum", SectionKind::FindingsAndImpression),
+];
+
+/// Labels of lines, in lower case, under which a report without a heading for them tells what is seen.
+const LABELS: &[&str] = &[
+    "lungs",
+    "lung",
+    "lungs and airways",
+    "lungs and pleura",
+    "lungs/pleura",
+    "airways",
+    "pleura",
+    "pleural space",
+    "pleural spaces",
+    "heart",
+    "heart and mediastinum",
+    "heart/mediastinum",
+    "mediastinum",
+    "mediastinum and hila",
+    "cardiomediastinal silhouette",
+    "hila",
+    "diaphragm",
+    "bones",
+    "bones and soft tissues",
+    "osseous structures",
+    "soft tissues",
+    "abdomen",
+    "upper abdomen",
 ];
 
 /// Splits a report by its headings, in any order and number: on lines of their own or with a colon,
 /// in capitals or not, with the stars, hashes and numbers of Markdown; and within a line, where a
 /// sentence has ended and a colon follows the capitalised word.
+///
+/// A line that begins with the name of an organ and a colon ends an indication, a comparison or the like, and opens
+/// findings with an empty heading.
 ///
 /// Every byte but white space belongs to one heading or body. A report without headings is one
 /// [`SectionKind::Preamble`]; an empty text has no sections.
@@ -113,6 +151,10 @@ pub fn sections(text: &str) -> Vec<Section> {
             // "Impression: Findings: ..." has two.
             (start_of_line, start_of_sentence) = (false, true);
             continue;
+        }
+        let unsought = headings.last().is_some_and(|(kind, _)| is_unsought(*kind));
+        if start_of_line && unsought && begins_with_label(&text[at..]) {
+            headings.push((SectionKind::Findings, at..at));
         }
         at += c.len_utf8();
         if c == '\n' {
@@ -146,6 +188,25 @@ pub fn sections(text: &str) -> Vec<Section> {
         });
     }
     found
+}
+
+/// Whether a part speaks of other things than of what is seen and what it means.
+fn is_unsought(kind: SectionKind) -> bool {
+    use SectionKind::{Comparison, Examination, Indication, Technique};
+    matches!(kind, Comparison | Examination | Indication | Technique)
+}
+
+/// Whether a text begins with one of [`LABELS`] and a colon.
+fn begins_with_label(text: &str) -> bool {
+    let words = text.trim_start_matches(['#', '*', '_', ' ', '-', '\u{2022}', '>']);
+    LABELS.iter().any(|label| {
+        words
+            .split_at_checked(label.len())
+            .is_some_and(|(begin, rest)| {
+                let rest = rest.trim_start_matches(['*', '_', ' ', '\t']);
+                begin.eq_ignore_ascii_case(label) && rest.starts_with([':', '\u{ff1a}'])
+            })
+    })
 }
 
 /// A heading at the beginning of `text`, and its length with all that adorns it.
@@ -247,6 +308,42 @@ mod tests {
                 (Recommendation, "None.")
             ]
         );
+    }
+
+    #[test]
+    fn what_is_seen_is_not_swallowed_by_the_part_before() {
+        assert_eq!(
+            split("COMPARISON: None.\nLUNGS: Clear.\n**Pleura:** No fluid.\nIMPRESSION: Normal."),
+            [
+                (Comparison, "None."),
+                (Findings, "LUNGS: Clear.\n**Pleura:** No fluid."),
+                (Impression, "Normal.")
+            ]
+        );
+        for (heading, kind) in [
+            ("Report", Findings),
+            ("RESULT", Findings),
+            ("Results", Findings),
+            ("Discussion", Findings),
+            ("ASSESSMENT", Impression),
+            ("Comment", Impression),
+            ("Comments", Impression),
+            ("Addendum", FindingsAndImpression),
+        ] {
+            let text = format!("Comparison: None.\n{heading}: Clear.");
+            assert_eq!(
+                split(&text),
+                [(Comparison, "None."), (kind, "Clear.")],
+                "{text}"
+            );
+        }
+        // Elsewhere a label is a part of what is said, and without a colon a word.
+        for text in [
+            "Findings: A.\nLungs: B.",
+            "Comparison: A.\nHeart size was normal.",
+        ] {
+            assert_eq!(split(text).len(), 1, "{text}");
+        }
     }
 
     #[test]

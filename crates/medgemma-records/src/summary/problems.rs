@@ -13,18 +13,26 @@ fn statuses(
     verification: Option<&CodeableConcept>,
     ended: bool,
 ) {
-    let code = clinical.and_then(|concept| codes::codes(concept).next());
+    // A site may put a code of its own before the standard's.
+    let known = |code: &&str| codes::clinical_standing(code) != Standing::Unclear;
+    let code = clinical.and_then(|concept| {
+        let mut codes = codes::codes(concept);
+        let first = codes.next();
+        first.into_iter().chain(codes).find(known).or(first)
+    });
     let status = code.map(str::to_owned).or_else(|| draft.concept(clinical));
     draft.status(status.as_deref(), codes::clinical_standing);
     if clinical.is_none() && ended {
         draft.standing(Standing::Past);
     }
-    let verified = verification.and_then(|concept| codes::codes(concept).next());
-    if verified == Some("refuted") {
+    let verified = |wanted| {
+        verification.is_some_and(|concept| codes::codes(concept).any(|code| code == wanted))
+    };
+    if verified("refuted") {
         draft.standing(Standing::Past);
     }
     // Confirmed is what is expected; all else changes what the line means.
-    if verified != Some("confirmed") {
+    if verified("refuted") || !verified("confirmed") {
         draft.say_all("verification", verification);
     }
 }

@@ -174,6 +174,33 @@ fn a_unit_with_spaces_is_no_flag() {
 }
 
 #[test]
+fn hours_of_collection_are_no_flag() {
+    let line = lab_report("Protein: 120 mg/24 h (0-150)\nIron: 8 umol/L (9-30) L");
+    assert_eq!(line.conflicts(), []);
+    for (text, row) in [
+        (
+            "Protein: 120 mg/24 h (0-150)",
+            "Protein 120 mg/24 h 0..150 -",
+        ),
+        (
+            "| Test | Result | Range |\n|---|---|---|\n| Protein | 120 mg/24 h | <150 |",
+            "Protein 120 mg/24 h -..150 -",
+        ),
+        ("ESR: 12 mm/1 h", "ESR 12 mm/1 h -..- -"),
+        (
+            "Protein: 190 mg/24 h H (0-150)",
+            "Protein 190 mg/24 h 0..150 High",
+        ),
+        (
+            r#"{"test": "Protein", "result": "120 mg/24 h"}"#,
+            "Protein 120 mg/24 h -..- -",
+        ),
+    ] {
+        assert_eq!(rows(text), [row], "{text}");
+    }
+}
+
+#[test]
 fn semicolons_part_fields_with_decimal_commas() {
     let text = "Test;Result;Unit;Range;Flag\nHaemoglobin;10,2;g/dL;12,0-16,0;L\nPotassium;4,1;mmol/L;3,5-5,1;";
     assert_eq!(rows(text), [HB, K]);
