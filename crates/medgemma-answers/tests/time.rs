@@ -39,6 +39,7 @@ fn reports_are_read_in_time_that_grows_with_them() {
         "small ",
         "\n",
         "\n ",
+        " ",
         ".",
         "? ",
         "heart ",
@@ -55,7 +56,7 @@ fn reports_are_read_in_time_that_grows_with_them() {
         "effusion: no, ",
         "effusion\nX ",
     ] {
-        for begin in ["", "no ", "effusion "] {
+        for begin in ["", "no ", "effusion ", "comparison:\n"] {
             let text = |bytes| begin.to_owned() + &piece.repeat(bytes / piece.len()) + " effusion";
             grows_with(piece, text, |text| {
                 black_box(mentions(text, 0..text.len()));

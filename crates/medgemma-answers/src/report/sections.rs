@@ -153,7 +153,7 @@ pub fn sections(text: &str) -> Vec<Section> {
             continue;
         }
         let unsought = headings.last().is_some_and(|(kind, _)| is_unsought(*kind));
-        if start_of_line && unsought && begins_with_label(&text[at..]) {
+        if start_of_line && unsought && !c.is_whitespace() && begins_with_label(&text[at..]) {
             headings.push((SectionKind::Findings, at..at));
         }
         at += c.len_utf8();
