@@ -4,11 +4,7 @@
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
-use crate::lines;
-
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
+use crate::lines::Line;
 
 thread_local! {
     /// Free buffers of this thread, last used last: calls nest.
@@ -29,9 +25,9 @@ const KEPT: usize = 2;
 pub(crate) fn with<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut buffer = taken(len);
     if buffer.len() < len.div_ceil(16) {
-        buffer.resize(len.div_ceil(16), Line([0.0; 16]));
+        buffer.resize(len.div_ceil(16), Line([0; 64]));
     }
-    // SAFETY: lines are arrays of numbers without gaps, and there are at least `len` numbers.
+    // SAFETY: a line is the bytes of 16 numbers, which have any value, and there are at least `len` numbers.
     let numbers = unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) };
     // So that nobody comes to rely on zeros.
     #[cfg(test)]
@@ -71,7 +67,7 @@ fn give_back(buffer: Vec<Line>, len: usize) {
     not(any(test, all(target_arch = "x86_64", target_os = "linux"))),
     expect(dead_code, reason = "only the tile unit's weights are kept in lines")
 )]
-pub(crate) fn with_lines<R>(count: usize, task: impl FnOnce(&mut [lines::Line]) -> R) -> R {
+pub(crate) fn with_lines<R>(count: usize, task: impl FnOnce(&mut [Line]) -> R) -> R {
     with(count * 16, |numbers| {
         // SAFETY: the same memory, which begins at a cache line; bytes have any value.
         task(unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), count) })

@@ -5,7 +5,8 @@
 //! another's work begins on its caller's thread, and callers of four threads or more take turns. Nothing here reads the environment: what is not set is
 //! what the process may use.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use medgemma_kernels::Cpu;
 pub use medgemma_kernels::{Path as InstructionPath, UnknownPath};
@@ -16,28 +17,33 @@ pub const KEPT_BYTES: usize = 256 << 20;
 
 static CURRENT: RwLock<Option<Arc<Cpu>>> = RwLock::new(None);
 
+/// Held from the look at the old setting until the new one is there: of two that are set at a time, neither is
+/// lost.
+static SETTING: Mutex<()> = Mutex::new(());
+
 /// Sets how many threads work on an operation, the caller's included; zero means as many as the
 /// process may run at once, which is also what holds before the first call.
 ///
 /// Operations that are running finish on the threads that they began with.
 pub fn set_threads(threads: usize) {
-    let path = current().path();
-    let threads = if threads == 0 {
-        Cpu::detect().pool().threads()
-    } else {
-        threads
-    };
-    replace(Cpu::new(threads, path));
+    let threads = if threads == 0 { all_threads() } else { threads };
+    replace(|cpu| (threads, cpu.map_or_else(InstructionPath::best, Cpu::path)));
 }
 
 /// Sets which instructions the kernels use, for comparisons; the best that the processor has is the
-/// default.
+/// default. Blocks that are only widened, as rows of an embedding are, come out the same with any, and take the
+/// best in any case.
 ///
 /// # Errors
 /// [`UnknownPath`] when this processor lacks them.
 pub fn set_instructions(path: InstructionPath) -> Result<(), UnknownPath> {
     let path = path.name().parse()?;
-    replace(Cpu::new(current().pool().threads(), path));
+    replace(|cpu| {
+        (
+            cpu.map_or_else(all_threads, |cpu| cpu.pool().threads()),
+            path,
+        )
+    });
     Ok(())
 }
 
@@ -53,8 +59,24 @@ pub fn instructions() -> InstructionPath {
     current().path()
 }
 
-fn replace(cpu: Cpu) {
-    *CURRENT.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(cpu));
+/// As many as the process may run at once.
+fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Puts the threads and the instructions that `new` makes of the present setting in its place. Where there is
+/// none yet, none is made to be asked: it would start a thread for every core.
+fn replace(new: impl FnOnce(Option<&Cpu>) -> (usize, InstructionPath)) {
+    let _alone = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let present = CURRENT.read().unwrap_or_else(PoisonError::into_inner);
+    let (threads, path) = new(present.as_deref());
+    drop(present);
+    let cpu = Some(Arc::new(Cpu::new(threads, path)));
+    let mut slot = CURRENT.write().unwrap_or_else(PoisonError::into_inner);
+    let before = std::mem::replace(&mut *slot, cpu);
+    // To drop the old threads is to wait for them, which operations that begin now need not do.
+    drop(slot);
+    drop(before);
 }
 
 /// What an operation that starts now runs on.

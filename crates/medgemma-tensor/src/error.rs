@@ -61,8 +61,8 @@ pub enum Error {
         /// What the operating system answered.
         source: io::Error,
     },
-    /// Something other than a regular file stands where weights should be.
-    #[error("{} is not a regular file; point to a model directory with safetensors files", path.display())]
+    /// Something other than a regular file stands where one is read: a directory, a pipe.
+    #[error("{} is not a regular file, expected one; name the file itself", path.display())]
     NotAFile {
         /// What was found instead of a file.
         path: PathBuf,

@@ -27,7 +27,8 @@ pub enum KvPrecision {
     /// bf16's bytes.
     ///
     /// Devices other than `cpu` hold the rounded numbers as f32: they answer alike, and save
-    /// nothing.
+    /// nothing. No gradient goes through the rounding, but for that of the scales: train with
+    /// [`KvPrecision::AsWeights`].
     Int8,
 }
 
@@ -281,8 +282,8 @@ impl KvRows {
         lengths.iter().map(part).collect()
     }
 
-    /// Widens both if their formats differ: rows that autodiff follows are never rounded, and may meet
-    /// others of their cache that were.
+    /// Widens both if their formats differ: rows that autodiff follows are f32, and may meet others of their
+    /// cache that are not.
     fn meet(&mut self, other: &mut Self) {
         if self.format() != other.format() {
             *self = self.widened().into();

@@ -256,6 +256,10 @@ impl Weight {
     /// # Panics
     /// When there is no such row.
     pub(crate) fn gather(&self, indices: &[u32], device: &Device) -> Tensor<2> {
+        if indices.is_empty() {
+            // Not every backend takes, or joins, no rows.
+            return Tensor::zeros([0, self.dims()[1]], (device.as_burn(), DType::F32));
+        }
         let indices: Vec<usize> = indices.iter().map(|&index| index as usize).collect();
         match &self.storage {
             Storage::Float(tensor) => {

@@ -43,6 +43,10 @@ fn a_directory_must_hold_weights_and_no_doubt_which() {
     fs::create_dir(dir.path().join("model.safetensors")).unwrap();
     let error = SafetensorsDir::open(dir.path()).unwrap_err();
     assert!(matches!(error, Error::NotAFile { .. }), "{error}");
+    says(
+        &error,
+        &["model.safetensors is not", "name the file itself"],
+    );
 }
 
 /// `header`, `data` bytes behind it → what the message must say.

@@ -256,10 +256,12 @@ fn what_is_no_gguf_is_called_so() {
         &["`version`", "3, big-endian"],
     );
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        Gguf::open(dir.path()),
-        Err(Error::NotAFile { .. })
-    ));
+    let error = Gguf::open(dir.path()).expect_err("a directory");
+    assert!(matches!(error, Error::NotAFile { .. }), "{error}");
+    // No word of another kind of file than the one that was asked for.
+    let text = error.to_string();
+    assert!(text.contains("name the file itself"), "{text}");
+    assert!(!text.contains("safetensors"), "{text}");
     let absent = Gguf::open(&dir.path().join("absent.gguf"));
     assert!(matches!(absent, Err(Error::Io { .. })));
 }

@@ -11,6 +11,9 @@ use super::{unpack_avx2, unpack_avx512};
 
 /// The numbers that `bytes` hold, exactly as ggml computes them in f32; plain floats are widened.
 ///
+/// With the best instructions of the processor, whatever a [`Cpu`](crate::Cpu) was told: the numbers are the same with
+/// all.
+///
 /// # Panics
 /// When `bytes` are not `out.len()` numbers in `format`.
 pub fn dequantize(format: Format, bytes: &[u8], out: &mut [f32]) {

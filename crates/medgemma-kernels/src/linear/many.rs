@@ -68,7 +68,7 @@ struct Piece {
     rows: usize,
     /// Tiles of tokens.
     tiles: usize,
-    /// Steps of a block of columns, a whole number of the block formats' 256 columns.
+    /// Steps of a block of columns.
     steps: usize,
 }
 
@@ -80,8 +80,12 @@ const PIECE: Piece = Piece {
 };
 
 impl Kernel {
-    /// The kernel of `path` for such weights; none for [`Path::Scalar`].
+    /// The kernel of `path` for such weights; none for [`Path::Scalar`], and none for blocks, which have kernels of
+    /// their own.
     fn of(path: Path, weights: Weights<'_>) -> Option<Self> {
+        if weights.format().is_blocks() {
+            return None;
+        }
         let single = !weights.rounds();
         let kernel = |path, step, rows| Self {
             path,

@@ -166,13 +166,6 @@ fn fill_row(
         (Step::Pair, format) if format.is_blocks() => {
             unpack_bf16(path, format, bytes, &mut halves_of(place)[..cols.len()]);
         }
-        (Step::Single, format) if format.is_blocks() => {
-            let mut halves = vec![0; cols.len()];
-            unpack_bf16(path, format, bytes, &mut halves);
-            for (place, half) in place.iter_mut().zip(halves) {
-                *place = u32::from(half) << 16;
-            }
-        }
         (step, format) => unreachable!("no way to unpack {format} to {step:?}"),
     }
 }

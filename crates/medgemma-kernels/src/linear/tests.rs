@@ -9,7 +9,7 @@ use super::output::Output;
 use super::panel::Weights;
 #[cfg(target_arch = "x86_64")]
 use super::tiles::{self, Tokens};
-use super::{linear, linear_each, many, project};
+use super::{linear, linear_each, project};
 
 const FLOATS: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
 
@@ -293,8 +293,8 @@ fn rounding_and_padding_keep_what_is_no_number() {
     }
 }
 
-/// Blocks whose numbers are some hundredths.
-fn blocks(format: Format, count: usize) -> Vec<u8> {
+/// Blocks whose numbers are some times `scale`.
+pub(super) fn blocks(format: Format, count: usize, scale: f32) -> Vec<u8> {
     let bytes = (0..count * format.block_bytes()).map(|index| (index * 7919).to_le_bytes()[0]);
     let mut bytes: Vec<u8> = bytes.collect();
     for block in bytes.chunks_exact_mut(format.block_bytes()) {
@@ -303,55 +303,19 @@ fn blocks(format: Format, count: usize) -> Vec<u8> {
         } else {
             0..2
         };
-        block[scales].copy_from_slice(&f16::from_f32(0.01).to_le_bytes());
+        block[scales].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
         if matches!(format, Format::Q4K | Format::Q5_1) {
-            block[2..4].copy_from_slice(&f16::from_f32(0.02).to_le_bytes());
+            block[2..4].copy_from_slice(&f16::from_f32(2.0 * scale).to_le_bytes());
         }
     }
     bytes
-}
-
-/// 5376 is the width of Gemma 3 27B: two stretches of columns for the tile unit.
-#[test]
-fn the_kernels_for_many_tokens_take_blocks_as_bf16() {
-    for cols in [2304, 5376] {
-        let (m, rows) = (21, 19);
-        let x = numbers(1, m * cols);
-        let x_rounded = rounded(Format::Bf16, &x, true);
-        for format in [
-            Format::Q8_0,
-            Format::Q4_0,
-            Format::Q5_1,
-            Format::Q4K,
-            Format::Q6K,
-        ] {
-            let bytes = blocks(format, rows * cols / format.block_len());
-            let mut w = vec![0.0; rows * cols];
-            crate::blocks::dequantize(format, &bytes, &mut w);
-            let expected = expected(&x_rounded, &rounded(Format::Bf16, &w, false), m, None);
-            let weight = Matrix::new(format, rows, cols, &bytes);
-            for path in Path::tested() {
-                let cpu = Cpu::new(2, path);
-                let mut out = vec![f32::NAN; m * rows];
-                if many::has(path, Weights::Rows(weight)) {
-                    let output = Output::new(&mut out, rows, None);
-                    many::linear(&cpu, &x, Weights::Rows(weight), &output);
-                } else if path == Path::Amx {
-                    linear(&cpu, &x, weight, None, &mut out);
-                } else {
-                    continue;
-                }
-                assert_close(&out, &expected, cols, &format!("{format} on {path}"));
-            }
-        }
-    }
 }
 
 #[test]
 fn blocks_come_out_right_with_any_number_of_tokens() {
     let (rows, cols) = (37, 512);
     for format in [Format::Q8_0, Format::Q4K] {
-        let bytes = blocks(format, rows * cols / format.block_len());
+        let bytes = blocks(format, rows * cols / format.block_len(), 0.01);
         let mut w = vec![0.0; rows * cols];
         crate::blocks::dequantize(format, &bytes, &mut w);
         let weight = Matrix::new(format, rows, cols, &bytes);

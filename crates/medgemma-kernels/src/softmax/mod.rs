@@ -8,6 +8,9 @@ use crate::elementwise::{Kernel, Simd, for_rows, run};
 
 /// `exp(x − max) / Σ exp(x − max)` over every row of `cols` numbers.
 ///
+/// For scores that lie in memory whole, as a caller's own. Attention has no such rows: its softmax is part of
+/// [`attention`](crate::attention).
+///
 /// Numbers of −∞ get 0. A row of nothing else, or with a NaN or +∞, becomes NaN.
 ///
 /// # Panics

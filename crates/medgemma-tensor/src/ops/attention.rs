@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
+use burn::tensor::{Bool, DType, Tensor, TensorData, activation::softmax};
 
 use super::concat::concat;
 use super::matmul::matmul;
@@ -27,7 +27,8 @@ const LONGEST_SUM: usize = 1 << 16;
 /// Which keys each query may attend to: one interval of key indices per query row.
 ///
 /// Causal, sliding-window and image-span visibility are all intervals: a query at position p sees
-/// the keys from `p + 1 − window` up to itself, or up to the end of its image.
+/// the keys from `p + 1 − window` up to itself, or up to the end of its image. An empty interval sees
+/// none.
 #[derive(Debug, Clone)]
 pub struct AttentionMask {
     visible: Vec<Range<usize>>,
@@ -72,6 +73,14 @@ impl AttentionMask {
         }
     }
 
+    /// `[t, 1]`, true for queries that see no key; `None` when there are none.
+    fn blind(&self) -> Option<Tensor<2, Bool>> {
+        let flags: Vec<bool> = self.visible.iter().map(Range::is_empty).collect();
+        let data = TensorData::new(flags.clone(), [flags.len(), 1]);
+        let any = flags.contains(&true);
+        any.then(|| Tensor::from_data(data, self.device.as_burn()))
+    }
+
     /// `[t, s]`, true where a query must not look.
     fn hidden(&self) -> &Tensor<2, Bool> {
         self.hidden.get_or_init(|| {
@@ -92,6 +101,9 @@ impl AttentionMask {
 /// for [`Arithmetic::Bf16`], unchanged otherwise. [`KvPrecision::Int8`] is symmetric, for each head
 /// and key: scale = max |x| / 127, number = x / scale, rounded, ties to even; a row of zeros has
 /// the scale 0. The CPU holds whole numbers and scales, other devices their products as f32.
+///
+/// Rows that autodiff follows stay f32: unchanged with [`KvPrecision::AsWeights`], and with [`KvPrecision::Int8`]
+/// rounded, through which no gradient goes but that of the scales.
 ///
 /// # Shapes
 /// - `x`: `[t, k, h]` or `[k, t, h]`, f32; the result has the same
@@ -119,7 +131,8 @@ pub fn rounded(x: Tensor<3>, arithmetic: Arithmetic, precision: KvPrecision) -> 
 /// `softmax(scale · q · Kᵀ) · V`; query head i reads key-value head `i / (n/k)`.
 ///
 /// Groups are folded into the query axis instead of repeating keys: the fused attention of some
-/// backends is silently wrong on unequal head counts, and no copy of the cache is made.
+/// backends is silently wrong on unequal head counts, and no copy of the cache is made. A query that sees no
+/// key, or has none to see, gets zeros.
 ///
 /// # Shapes
 /// - `q`: `[t, n, h]`, f32
@@ -135,6 +148,11 @@ pub fn attention(
     scale: f64,
     mask: Option<&AttentionMask>,
 ) -> Tensor<2> {
+    let [t, n, h] = q.dims();
+    let [k, s, _] = keys.dims();
+    if t == 0 || s == 0 {
+        return Tensor::zeros([t, n * h], (&q.device(), DType::F32));
+    }
     #[cfg(feature = "cpu")]
     if let Some(y) = extension::attention(
         &q,
@@ -148,8 +166,6 @@ pub fn attention(
         extension::recycle_rows(values);
         return y;
     }
-    let [t, n, h] = q.dims();
-    let [k, s, _] = keys.dims();
     let group = n / k;
     let (keys, values) = (keys.widened(), values.widened());
     // [t, n, h] → [k, group, t, h]
@@ -173,7 +189,12 @@ pub fn attention(
             .swap_dims(0, 1)
             .reshape([rows, n * h])
     });
-    concat(parts.collect(), 0)
+    let y = concat(parts.collect(), 0);
+    // Of hidden scores alone, the softmax made the mean of all values.
+    match mask.and_then(AttentionMask::blind) {
+        Some(blind) => y.mask_fill(blind.expand([t, n * h]), 0.0),
+        None => y,
+    }
 }
 
 /// Queries, of `t`, whose scores are made at a time, `scores` of each: as many as [`SCORE_ELEMENTS`] hold, one

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use medgemma_tensor::ops::{self, AttentionMask};
-use medgemma_tensor::{Device, KvRows, Tensor};
+use medgemma_tensor::{Device, KvRows, Tensor, vec_from};
 
 use crate::support::{Numbers, assert_close, devices, tensor};
 
@@ -308,5 +308,44 @@ fn blocks_of_scores_join_without_a_seam() {
         let what = format!("attention in blocks on {device}");
         let shape = [rows.len(), sizes.n * sizes.h];
         assert_close(&what, Tensor::cat(picked, 0), shape, &expected, TOLERANCE);
+    }
+}
+
+#[test]
+fn a_query_that_sees_no_key_gets_zeros() {
+    let sizes = Sizes {
+        t: 5,
+        n: 4,
+        k: 2,
+        s: 9,
+        h: 3,
+    };
+    let visible = [0..4, 2..2, 3..9, 9..9, 1..5];
+    // The sum over no values is zero, whatever it is divided by.
+    Inputs::drawn(sizes, 61).check("attention to nothing", Some(&visible));
+    for s in [0, 9] {
+        for device in devices() {
+            let inputs = Inputs::drawn(Sizes { t: 3, s, ..sizes }, 62);
+            let empty = (s > 0).then(|| vec![0..0; 3]);
+            let found = inputs.attend(empty.as_deref(), &device);
+            assert_eq!(found.dims(), [3, 12], "{s} keys on {device}");
+            let found = vec_from(found, "rows").expect("readable");
+            assert_eq!(found, [0.0; 36], "{s} keys on {device}");
+        }
+    }
+}
+
+#[test]
+fn no_queries_have_no_rows() {
+    for device in devices() {
+        let sizes = Sizes {
+            t: 0,
+            n: 4,
+            k: 2,
+            s: 9,
+            h: 3,
+        };
+        let found = Inputs::drawn(sizes, 63).attend(None, &device);
+        assert_eq!(found.dims(), [0, 12], "{device}");
     }
 }

@@ -8,7 +8,7 @@
 use medgemma_tensor::checkpoint::MappedBytes;
 use medgemma_tensor::{Arithmetic, Backend, Device, FloatFormat, Format, Weight, ops};
 
-use crate::support::{Numbers, assert_close, devices, product, tensor};
+use crate::support::{FORMATS, Numbers, assert_close, devices, product, tensor, weight};
 
 const BLOCKS: [Format; 8] = [
     Format::Q8_0,
@@ -101,6 +101,18 @@ fn embeddings_of_blocks_are_their_exact_numbers() {
                 &expected,
                 1e-7,
             );
+        }
+    }
+}
+
+#[test]
+fn no_ids_have_no_rows() {
+    for device in devices() {
+        let floats = FORMATS.map(|format| weight(&[1.0; 9 * 5], [9, 5], format, &device));
+        let blocks = BLOCKS.map(|format| drawn(format, [9, 256], &device));
+        for (w, _) in floats.into_iter().chain(blocks) {
+            let found = ops::embed_rows(&w, &[], &device);
+            assert_eq!(found.dims(), [0, w.dims()[1]], "{w:?} on {device}");
         }
     }
 }

@@ -15,6 +15,7 @@ mod autodiff;
 mod blocks;
 mod kv;
 mod matrices;
+mod mlps;
 mod pictures;
 mod pointwise;
 mod rope;

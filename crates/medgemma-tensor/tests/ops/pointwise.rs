@@ -1,4 +1,4 @@
-//! Norms, sums with norms, `gelu_tanh` and `geglu`.
+//! Norms, sums, sums with norms, `concat`, `gelu_tanh` and `geglu`.
 
 use medgemma_tensor::{Tensor, ops, vec_from};
 
@@ -104,7 +104,7 @@ fn layer_norm_centres_and_scales_each_row() {
     }
 }
 
-fn gelu_reference(x: f32) -> f64 {
+pub(crate) fn gelu_reference(x: f32) -> f64 {
     let x = f64::from(x);
     let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
     0.5 * x * (1.0 + inner.tanh())
@@ -191,5 +191,70 @@ fn sums_with_norms_are_those_of_the_operations_apart() {
             let expected = ops::layer_norm(apart, &one, &two, 1e-6);
             check("layer norm of a sum", normed, expected);
         }
+    }
+}
+
+#[test]
+fn sums_with_rms_norms_follow_their_formula() {
+    for device in devices() {
+        for (rows, width) in [(1, 301), (9, 7), (5, 33)] {
+            let mut numbers = Numbers::seeded(24);
+            let x = rows_of_all_sizes(rows, width, 22);
+            let residual = rows_of_all_sizes(rows, width, 23);
+            let [one, two] = [(); 2].map(|()| numbers.floats(width));
+            let normed = rms_reference(&x, &one, 1e-6);
+            let sum: Vec<f64> = residual
+                .iter()
+                .zip(&normed)
+                .map(|(&r, n)| f64::from(r) + n)
+                .collect();
+            let as_f32: Vec<f32> = sum.iter().map(|&x| x as f32).collect();
+            let second = rms_reference(&as_f32, &two, 1e-3);
+            let put = |x: &[f32]| tensor(x, [rows, width], &device);
+            let [one, two] = [one, two].map(|gain| tensor(&gain, [width], &device));
+            let check = |what: &str, found: Tensor<2>, expected: &[f64]| {
+                let what = format!("{what} {rows}x{width} on {device}");
+                assert_close(&what, found, [rows, width], expected, NORM_TOLERANCE);
+            };
+            let alone = ops::add_rms_norm(put(&residual), put(&x), &one, 1e-6);
+            check("add_rms_norm", alone, &sum);
+            let norms = [(&one, 1e-6), (&two, 1e-3)];
+            let (found, normed) = ops::add_rms_norms(put(&residual), put(&x), norms);
+            check("sum of add_rms_norms", found, &sum);
+            check("norm of add_rms_norms", normed, &second);
+        }
+    }
+}
+
+#[test]
+fn add_is_the_sum_of_each_two() {
+    let mut numbers = Numbers::seeded(25);
+    let [a, b] = [(); 2].map(|()| numbers.floats(5 * 33));
+    let expected: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
+    for device in devices() {
+        let [a, b] = [&a, &b].map(|x| tensor(x, [5, 33], &device));
+        let found = vec_from(ops::add(a, b), "sum").expect("readable");
+        assert_eq!(found, expected, "{device}");
+    }
+}
+
+#[test]
+fn concat_puts_parts_one_after_the_other() {
+    let [a, b, c] = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
+    for device in devices() {
+        let parts = || [a, b, c].map(|x| tensor(&x, [2, 1], &device)).to_vec();
+        let along = |parts, axis| vec_from(ops::concat(parts, axis), "parts").expect("readable");
+        assert_eq!(
+            along(parts(), 0),
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            "{device}"
+        );
+        assert_eq!(
+            along(parts(), 1),
+            [1.0, 3.0, 5.0, 2.0, 4.0, 6.0],
+            "{device}"
+        );
+        let alone = along(parts()[1..2].to_vec(), 1);
+        assert_eq!(alone, b, "{device}");
     }
 }

@@ -1,6 +1,9 @@
 //! The parts against plain Rust, and the whole against sums written out, on the tile unit, emulated or
 //! not, and on no unit at all.
 
+#[cfg(target_arch = "x86_64")]
+mod blocks;
+
 use half::bf16;
 use proptest::prelude::*;
 
@@ -365,7 +368,7 @@ proptest! {
 
     #[test]
     fn layers_with_one_input_are_layers(
-        m in 1..50_usize,
+        m in prop_oneof![1..50_usize, Just(FEW + 1)],
         cols in 1..70_usize,
         rows in prop::array::uniform3(1..80_usize),
         blocks: bool,

@@ -107,12 +107,7 @@ impl Gguf {
     fn open_parts(path: &Path, count: usize, metadata: &GgufMetadata) -> Result<Self> {
         let ending = |part: usize| format!("-{:05}-of-{count:05}.gguf", part + 1);
         let name = path.file_name().and_then(|name| name.to_str());
-        let stem = name.and_then(|name| {
-            // The ending has one length for every part.
-            let (stem, end) = name.split_at_checked(name.len().checked_sub(ending(0).len())?)?;
-            (0..count).any(|part| end == ending(part)).then_some(stem)
-        });
-        let Some(stem) = stem else {
+        let Some(stem) = name.and_then(|name| stem_of(name, count)) else {
             let expected = format!("1, or this part's file name to end like `{}`", ending(0));
             return Err(metadata.error(SPLIT_COUNT, expected));
         };
@@ -169,6 +164,15 @@ impl GgufMetadata {
         let mut reader = Reader::new(path, &bytes);
         Ok(keys(path, &bytes, &mut reader)?.0)
     }
+}
+
+/// What `name` begins with if it ends as that of one of `count` parts, which a file may claim to be millions:
+/// `NAME-00002-of-00003.gguf`.
+fn stem_of(name: &str, count: usize) -> Option<&str> {
+    let name = name.strip_suffix(&format!("-of-{count:05}.gguf"))?;
+    let (stem, number) = name.rsplit_once('-')?;
+    let part = number.parse().ok()?;
+    ((1..=count).contains(&part) && number == format!("{part:05}")).then_some(stem)
 }
 
 /// Reads the header up to its table of tensors: the metadata, and how many tensors there are.
@@ -259,5 +263,26 @@ impl WeightSource for Gguf {
 
     fn norms_hold_one_plus(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stem_of;
+
+    #[test]
+    fn a_part_is_told_by_its_name_however_many_there_are_said_to_be() {
+        let name = "a-of-b-00002-of-00003.gguf";
+        assert_eq!(stem_of(name, 3), Some("a-of-b"));
+        assert_eq!(stem_of(name, 2), None);
+        for number in ["00000", "00004", "3", "000003", "+0003", "0000b"] {
+            let name = format!("a-{number}-of-00003.gguf");
+            assert_eq!(stem_of(&name, 3), None, "{name}");
+        }
+        // To try so many would take years.
+        let most = usize::MAX;
+        let name = format!("a-{most}-of-{most}.gguf");
+        assert_eq!(stem_of(&name, most), Some("a"));
+        assert_eq!(stem_of("a.gguf", most), None);
     }
 }
