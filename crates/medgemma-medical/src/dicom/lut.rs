@@ -152,8 +152,11 @@ impl Modality {
         let transformed = groups
             .iter()
             .filter_map(|group| group.item(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE));
+        // One without the other says nothing, and pydicom applies neither.
         let mut stated = std::iter::once(*view).chain(transformed).filter(|place| {
-            is_stated(place, tags::RESCALE_SLOPE) || is_stated(place, tags::RESCALE_INTERCEPT)
+            let pair = [tags::RESCALE_SLOPE, tags::RESCALE_INTERCEPT];
+            pair.iter().all(|&tag| place.element(tag).is_some())
+                && pair.iter().any(|&tag| is_stated(place, tag))
         });
         stated.next().map_or(Ok(Self::Identity), |place| {
             let number = |tag| place.decimal(tag).ok_or(tag);
