@@ -150,11 +150,16 @@
 //! | which devices | [`Device`]: Cargo features `cpu` (default), `ndarray`, `wgpu`, `cuda` |
 //!
 //! # Privacy
-//! No network, no environment variables, no files but those named and what Linux tells of memory under `/proc` and
-//! `/sys/fs/cgroup`. Logs (`tracing`) hold sizes and times. `Debug` of messages, chats and replies holds lengths,
-//! errors name files, keys and figures: never a prompt, a pixel or an answer. Labels of classes are the exception:
-//! `Debug` of a [`Class`], a [`ClassScore`] and a [`Classification`] prints them, the latter two with their figures, and
-//! so do the errors of two classes that cannot be told apart and of a class whose prompt cannot be used. Logs do not.
+//! No network, and no file is written unasked. The library reads no environment variable, and no files but those
+//! named, what lies beside them, and what Linux tells of memory under `/proc` and `/sys/fs/cgroup`. The runtimes below have
+//! settings of their own: burn's threads on the CPU look at `RAYON_NUM_THREADS`, its runtimes for wgpu and cuda at
+//! variables such as `CUBECL_DEBUG_LOG`, at `cubecl.toml` and at `burn.toml`, which can make them write a log. Logs
+//! (`tracing`) carry counts, sizes, times, ids of tokens that a model's files name, names of devices, configuration keys and
+//! matrices, and paths of files with what is wrong there: name no folder after a patient. `Debug` of messages, chats and
+//! replies holds lengths, errors name files, keys and figures. None has a prompt, a pixel or an answer. Labels of classes
+//! are the exception: `Debug` of a [`Class`], a [`ClassScore`] and a [`Classification`] prints them, the latter two with their
+//! figures, and so do the errors of two classes that cannot be told apart and of a class whose prompt cannot be used. Logs
+//! do not. `docs/safety.md` of the repository says all of it, `docs/architecture.md` has the list of events;
 //! `tests/privacy.rs` holds the library to it.
 //!
 //! # Where things are

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use medgemma_gemma3::{Error as DecoderError, GenerateOptions as DecoderOptions};
+use medgemma_gemma3::GenerateOptions as DecoderOptions;
 use medgemma_image::Image;
 use medgemma_tensor::Device;
 use medgemma_tokenizer::{ConfiguredIds, SpecialTokens, Tokenizer, render};
@@ -391,7 +391,7 @@ fn only_the_schema_ends_it(options: &GenerateOptions) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(DecoderError::InvalidOption {
+    Err(medgemma_gemma3::Error::InvalidOption {
         option,
         found: found.to_owned(),
         expected,
