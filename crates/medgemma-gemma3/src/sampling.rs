@@ -245,11 +245,13 @@ impl Sampler {
         if penalty != 1.0 {
             for &id in &self.seen {
                 if let Some(logit) = logits.get_mut(id as usize) {
-                    *logit = if *logit > 0.0 {
+                    let penalised = if *logit > 0.0 {
                         *logit / penalty
                     } else {
                         *logit * penalty
                     };
+                    // Infinities among logits have no softmax.
+                    *logit = penalised.clamp(f32::MIN, f32::MAX);
                 }
             }
         }

@@ -32,6 +32,8 @@ const CERTAIN: f64 = 4.0;
 pub(crate) struct Target<'a> {
     pub(crate) query: &'a Query,
     pub(crate) unit: Vec<f32>,
+    /// Of `unit`: 1 to a millionth.
+    pub(crate) length: f64,
     pub(crate) codes: Vec<i8>,
     pub(crate) scaling: Scaling,
     /// The rows that may be found, if not all live ones.
@@ -72,6 +74,7 @@ impl Index {
             let many = !query.exact && rows / MANY >= shortlist;
             Ok(Target {
                 query,
+                length: quantize::length(&unit),
                 unit,
                 codes,
                 scaling,

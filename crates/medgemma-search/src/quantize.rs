@@ -83,6 +83,21 @@ pub(crate) fn length(vector: &[f32]) -> f64 {
     squares(vector).sqrt()
 }
 
+/// The length of a vector in little-endian bytes.
+pub(crate) fn length_of_bytes(vector: &[u8]) -> f64 {
+    const LANES: usize = 8;
+    let square = |x: &[u8; 4]| f64::from(f32::from_le_bytes(*x)).powi(2);
+    let (lanes, rest) = vector.as_chunks::<4>().0.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for numbers in lanes {
+        for (sum, x) in sums.iter_mut().zip(numbers) {
+            *sum += square(x);
+        }
+    }
+    let rest: f64 = rest.iter().map(square).sum();
+    (sums.iter().sum::<f64>() + rest).sqrt()
+}
+
 /// How far the cosine of two vectors of unit length can be from the inner product of what their
 /// codes stand for: `a·b − â·b̂ = (a − â)·b + â·(b − b̂)`, each at most the product of the lengths.
 /// What is added covers the rounding of scores to f32, and that lengths are within [`UNIT`] of 1:

@@ -136,7 +136,7 @@ impl RowFiles {
             what: "vector of a row",
             expected: format!("unit length, to {NEAR}"),
             found: format!(
-                "{found:e} as length or product of the vector of {}",
+                "{found:e} as length of the vector of {}",
                 name(catalog, row)
             ),
             remedy: EMBED,

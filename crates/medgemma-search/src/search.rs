@@ -154,11 +154,13 @@ impl Index {
     /// A row's score by its vector, which is read into `vector`.
     fn score(&self, target: &Target<'_>, row: usize, vector: &mut Vec<u8>) -> Result<f32> {
         self.files().read_vector(row, vector)?;
-        let product = product(&target.unit, vector);
+        let length = quantize::length_of_bytes(vector);
         // A number that is none is not in the range either.
-        if product.abs() <= 1.0 + NEAR {
-            return Ok(quantize::score(product));
+        if (length - 1.0).abs() <= NEAR {
+            // Lengths are 1 to a millionth only, which is as much as near duplicates differ by.
+            let cosine = product(&target.unit, vector) / (target.length * length);
+            return Ok(quantize::score(cosine));
         }
-        Err(self.files().damaged_vector(row, product, self.catalog()))
+        Err(self.files().damaged_vector(row, length, self.catalog()))
     }
 }

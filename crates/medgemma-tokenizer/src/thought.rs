@@ -9,7 +9,7 @@
 //!   the text follows it; `thoughtful` stays.
 //! * Right after `<unused95>` newlines are dropped: they part the answer from the thought. All other text is verbatim.
 //!
-//! The markers must be in the text. Decode with `keep_special`, or rely on Gemma's tokenizer, which doesn't mark these
+//! The markers must be in the text, unless a parser is told of them ([`ThoughtParser::by_markers`]). Decode with `keep_special`, or rely on Gemma's tokenizer, which doesn't mark these
 //! two tokens as special and so never drops them.
 
 use std::fmt;
@@ -121,6 +121,8 @@ enum State {
 #[derive(Clone)]
 pub struct ThoughtParser {
     state: State,
+    /// Whether text that spells a marker is one.
+    spelt: bool,
     /// Text taken whose meaning is still open: it may begin a marker or be the header.
     held: String,
 }
@@ -145,8 +147,34 @@ impl ThoughtParser {
     pub fn new() -> Self {
         Self {
             state: State::Answer,
+            spelt: true,
             held: String::new(),
         }
+    }
+
+    /// A parser that is told of the markers by [`open`](Self::open) and [`close`](Self::close), as whoever sees the ids
+    /// knows them: text that only spells one stays text.
+    pub fn by_markers() -> Self {
+        Self {
+            spelt: false,
+            ..Self::new()
+        }
+    }
+
+    /// Takes the start marker, and returns the pieces that are now certain.
+    pub fn open(&mut self) -> Vec<ReplyPiece> {
+        self.marked(THOUGHT_START)
+    }
+
+    /// Takes the end marker, and returns the pieces that are now certain.
+    pub fn close(&mut self) -> Vec<ReplyPiece> {
+        self.marked(THOUGHT_END)
+    }
+
+    fn marked(&mut self, marker: &str) -> Vec<ReplyPiece> {
+        let pieces = self.finish();
+        self.pass(marker);
+        pieces
     }
 
     /// Takes a piece of the reply and returns the pieces that are now certain; none of them is empty.
@@ -157,7 +185,7 @@ impl ThoughtParser {
         let mut from = 0;
         // Each is looked for again only when it has been passed: the other one would otherwise be searched for from
         // every place.
-        let mut next = MARKERS.map(|marker| held.find(marker));
+        let mut next = MARKERS.map(|marker| held.find(marker).filter(|_| self.spelt));
         while let Some((at, marker)) = next
             .iter()
             .zip(MARKERS)
@@ -242,6 +270,7 @@ impl ThoughtParser {
         let marker = MARKERS
             .into_iter()
             .map(|m| prefix_at_end(&self.held, m))
+            .filter(|_| self.spelt)
             .max()
             .unwrap_or(0);
         let before = &self.held[..self.held.len() - marker];

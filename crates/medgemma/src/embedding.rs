@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
+/// Means of unit vectors that are shorter are made of rounding.
+const CANCELLED: f64 = 1e-6;
+
 /// A vector of unit length. Two of one model are alike as far as their [`cosine`](Self::cosine) is
 /// large; those of different models have nothing to do with each other.
 ///
@@ -58,12 +61,14 @@ impl Embedding {
                 *total += f64::from(x);
             }
         }
-        let count = embeddings.len() as f64;
-        Self::new(
-            sum.into_iter()
-                .map(|total| rounded(total / count))
-                .collect(),
-        )
+        // Of a mean that short, what is left is the rounding of its vectors.
+        let mean = sum.iter().map(|x| x * x).sum::<f64>().sqrt() / embeddings.len() as f64;
+        if mean < CANCELLED {
+            return Err(Error::NoDirection {
+                found: "parts that cancel out",
+            });
+        }
+        Self::new(sum.into_iter().map(rounded).collect())
     }
 
     /// The numbers.

@@ -338,7 +338,7 @@ impl fmt::Debug for LoadOptions<'_> {
     }
 }
 
-/// How far the work before the first token is.
+/// How far the work is where there is no text to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
@@ -355,6 +355,12 @@ pub enum Progress {
         done: usize,
         /// In all.
         total: usize,
+    },
+    /// A token was written of which nothing can be shown yet, or ever: part of a character, of what may be a stop
+    /// string, or without a text.
+    Written {
+        /// Written so far.
+        tokens: usize,
     },
 }
 

@@ -87,24 +87,18 @@ impl PrefixCache {
 
     /// The image of exactly these pixels, if it was encoded lately.
     pub(crate) fn picture(&self, pixels: &Pixels) -> Option<Arc<Picture>> {
-        let mut kept = self.lock();
-        let uses = kept.tick();
-        let found = kept
-            .pictures
-            .iter_mut()
-            .find(|(_, picture)| picture.pixels == *pixels)?;
-        found.0 = uses;
-        Some(found.1.clone())
+        self.lock().picture(pixels)
     }
 
     /// Keeps an image that was encoded; the same image, if another thread was first.
     pub(crate) fn keep_picture(&self, pixels: Pixels, soft: SoftTokens) -> Arc<Picture> {
-        if let Some(known) = self.picture(&pixels) {
+        // Looked for and added under one lock: prefixes are found by the one that is kept.
+        let mut kept = self.lock();
+        if let Some(known) = kept.picture(&pixels) {
             return known;
         }
         let picture = Arc::new(Picture { pixels, soft });
         if picture.bytes() <= self.limit {
-            let mut kept = self.lock();
             let uses = kept.tick();
             kept.pictures.push((uses, picture.clone()));
             kept.shrink(self.limit);
@@ -161,8 +155,15 @@ impl PrefixCache {
         let images = runs(&ids, self.soft_token).filter(|run| run[0] == self.soft_token);
         let soft: usize = images.map(<[u32]>::len).sum();
         let each = pictures.first().map_or(1, |p| p.soft.dims()[0]);
-        let pictures = pictures[..soft / each].to_vec();
         let mut kept = self.lock();
+        // Another of the same pixels may have been kept since these were made.
+        let pictures: Vec<Arc<Picture>> = pictures[..soft / each]
+            .iter()
+            .map(|picture| {
+                kept.picture(&picture.pixels)
+                    .unwrap_or_else(|| picture.clone())
+            })
+            .collect();
         let used = kept.tick();
         let new = Prefix {
             bytes: cache.bytes() + ids.len() * size_of::<u32>(),
@@ -259,6 +260,17 @@ impl Prefix {
 }
 
 impl Kept {
+    /// The image of exactly these pixels, which counts as used.
+    fn picture(&mut self, pixels: &Pixels) -> Option<Arc<Picture>> {
+        let uses = self.tick();
+        let found = self
+            .pictures
+            .iter_mut()
+            .find(|(_, picture)| picture.pixels == *pixels)?;
+        found.0 = uses;
+        Some(found.1.clone())
+    }
+
     fn tick(&mut self) -> u64 {
         self.uses += 1;
         self.uses

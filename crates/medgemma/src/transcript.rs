@@ -1,6 +1,5 @@
 //! From token ids to the text of a reply: whole characters, reasoning apart, stop strings cut.
 
-use medgemma_tokenizer::special::{THOUGHT_END, THOUGHT_START};
 use medgemma_tokenizer::{
     Detokenizer, ReplyPiece, SpecialTokens, StopStrings, ThoughtParser, Tokenizer,
 };
@@ -32,7 +31,12 @@ impl Transcript {
     ) -> Result<Self> {
         Ok(Self {
             detokenizer: Detokenizer::new(tokenizer, false),
-            thoughts: ThoughtParser::new(),
+            // Where the markers are tokens, what only spells one is text.
+            thoughts: if special.thought_start.is_some() && special.thought_end.is_some() {
+                ThoughtParser::by_markers()
+            } else {
+                ThoughtParser::new()
+            },
             stops: StopStrings::new(&options.stop_strings)?,
             thought_start: special.thought_start,
             thought_end: special.thought_end,
@@ -52,15 +56,18 @@ impl Transcript {
             return pieces;
         }
         // The markers go past the detokeniser: some tokenizers count them as special and drop them.
-        let text = if Some(id) == self.thought_start {
-            self.reasoning.get_or_insert_default();
-            self.detokenizer.finish() + THOUGHT_START
-        } else if Some(id) == self.thought_end {
-            self.detokenizer.finish() + THOUGHT_END
+        let text = if marker {
+            self.detokenizer.finish()
         } else {
             self.detokenizer.push(id)
         };
-        let pieces = self.thoughts.push(&text);
+        let mut pieces = self.thoughts.push(&text);
+        if Some(id) == self.thought_start {
+            self.reasoning.get_or_insert_default();
+            pieces.extend(self.thoughts.open());
+        } else if marker {
+            pieces.extend(self.thoughts.close());
+        }
         self.take(pieces)
     }
 

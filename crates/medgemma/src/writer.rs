@@ -1,12 +1,13 @@
 //! One answer being written: images encoded, prompt read, tokens chosen, text cut into pieces.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use medgemma_gemma3::{GenerateOptions as DecoderOptions, Generation, KvCache, Segment, Token};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::history::{ids, images};
 use crate::medgemma::MedGemma;
 use crate::memory::{Entry, Held, Request};
@@ -58,9 +59,13 @@ impl Context<'_> {
 pub(crate) struct Writer<'a> {
     model: &'a MedGemma,
     stage: Stage<'a>,
+    /// Told by what reads the prompt and, later, here: never by both at once.
+    observer: Arc<Mutex<Observer<'a>>>,
     options: DecoderOptions,
     transcript: Transcript,
     ready: VecDeque<Piece>,
+    /// What broke the answer off, until it is told.
+    failed: Option<Error>,
     tokens: Vec<Token>,
     usage: Usage,
     timings: Timings,
@@ -96,7 +101,6 @@ enum Stage<'a> {
     Waiting {
         prompt: Prompt,
         cache: &'a mut KvCache,
-        observer: Observer<'a>,
     },
     Running(Generation<'a>),
     Ended,
@@ -145,13 +149,11 @@ impl<'a> Writer<'a> {
         Ok(Self {
             model,
             transcript,
-            stage: Stage::Waiting {
-                prompt,
-                cache,
-                observer,
-            },
+            stage: Stage::Waiting { prompt, cache },
+            observer: Arc::new(Mutex::new(observer)),
             options: decoder_options,
             ready: VecDeque::new(),
+            failed: None,
             tokens: Vec::new(),
             usage,
             timings: Timings::default(),
@@ -171,6 +173,9 @@ impl<'a> Writer<'a> {
             if let Some(piece) = self.ready.pop_front() {
                 return Ok(Some(piece));
             }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
             if self.finish.is_some() {
                 return Ok(None);
             }
@@ -178,8 +183,13 @@ impl<'a> Writer<'a> {
             if let Err(error) = self.recorded(advanced) {
                 self.stage = Stage::Ended;
                 self.finish = Some(FinishReason::Cancelled);
-                self.ready.clear();
-                return Err(error);
+                if matches!(error, Error::Audit(_)) {
+                    self.ready.clear();
+                    return Err(error);
+                }
+                // What was held back was written, and comes before the error.
+                self.ready.extend(self.transcript.finish());
+                self.failed = Some(error);
             }
         }
     }
@@ -203,14 +213,12 @@ impl<'a> Writer<'a> {
     /// One step: the images, or one token.
     fn advance(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::Waiting {
-                prompt,
-                cache,
-                mut observer,
-            } => {
+            Stage::Waiting { prompt, cache } => {
                 let (model, prefixes) = (self.model.model(), self.model.prefixes());
                 let mut shown = Shown::default();
-                match prompt.segments(model, prefixes, &mut shown, &mut *observer)? {
+                let observer = Arc::clone(&self.observer);
+                let mut tell = |progress| tell(&observer, progress);
+                match prompt.segments(model, prefixes, &mut shown, &mut tell)? {
                     Some(encoded) => {
                         self.timings.images = encoded.elapsed;
                         self.prompt = encoded.segments;
@@ -218,7 +226,7 @@ impl<'a> Writer<'a> {
                             keep.ids = encoded.ids;
                             keep.pictures = encoded.pictures;
                         }
-                        match self.generation(cache, observer)? {
+                        match self.generation(cache)? {
                             Some(generation) => self.stage = Stage::Running(generation),
                             None => self.end(FinishReason::Cancelled),
                         }
@@ -238,7 +246,17 @@ impl<'a> Writer<'a> {
                     self.keep(&keep, generation.cache().clone());
                 }
                 match token {
-                    Some(token) => self.take(token),
+                    Some(token) => {
+                        self.take(token);
+                        // The caller, who has a say after each piece, may wait long for one.
+                        let tokens = self.tokens.len();
+                        if self.ready.is_empty()
+                            && self.finish.is_none()
+                            && tell(&self.observer, Progress::Written { tokens }).is_break()
+                        {
+                            self.end(FinishReason::Cancelled);
+                        }
+                    }
                     None => self.end(generation.finish().map_or(FinishReason::Cancelled, reason)),
                 }
                 if self.finish.is_none() {
@@ -251,11 +269,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Ready to read what is new of the prompt; `None` when `observer` stopped it.
-    fn generation(
-        &mut self,
-        cache: &'a mut KvCache,
-        mut observer: Observer<'a>,
-    ) -> Result<Option<Generation<'a>>> {
+    fn generation(&mut self, cache: &'a mut KvCache) -> Result<Option<Generation<'a>>> {
+        let observer = Arc::clone(&self.observer);
         let total = self.usage.prompt_tokens;
         let mut read = 0;
         if let Some(boundary) = self.keep.as_ref().and_then(|keep| keep.boundary) {
@@ -263,7 +278,7 @@ impl<'a> Writer<'a> {
             let shared = Segment::cut(&self.prompt, self.adopted..boundary);
             let chunk = self.options.prefill_chunk;
             let mut progress =
-                |done, _: usize| observer(Progress::Prefill { done, total }).is_continue();
+                |done, _: usize| tell(&observer, Progress::Prefill { done, total }).is_continue();
             let decoder = self.model.model().decoder();
             let logits = decoder.prefill(&shared, cache, chunk, &mut progress)?;
             self.timings.prefill = begun.elapsed();
@@ -277,7 +292,7 @@ impl<'a> Writer<'a> {
         }
         let progress = move |done: usize, _: usize| {
             let done = done + read;
-            observer(Progress::Prefill { done, total }).is_continue()
+            tell(&observer, Progress::Prefill { done, total }).is_continue()
         };
         let read = self.adopted + read;
         // What was read apart is part of the text all the same: penalties and guesses go by all of it.
@@ -397,4 +412,10 @@ fn adopt(start: Start, cache: &mut KvCache) -> (usize, Keep) {
         boundary: start.boundary,
     };
     (adopted, keep)
+}
+
+/// Tells the observer, who may stop the work.
+fn tell(observer: &Mutex<Observer<'_>>, progress: Progress) -> ControlFlow<()> {
+    let mut observer = observer.lock().unwrap_or_else(PoisonError::into_inner);
+    observer(progress)
 }

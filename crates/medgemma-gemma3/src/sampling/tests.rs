@@ -4,6 +4,20 @@ use super::{Sampler, Sampling};
 use crate::constraint::{Constraint, ConstraintError, ConstraintState, Form, TokenSet};
 use crate::error::Error;
 
+/// Out of infinities would come weights that are no numbers.
+#[test]
+fn a_tiny_repetition_penalty_makes_no_infinities() {
+    let sampling = Sampling {
+        temperature: 1.0,
+        top_k: Some(1),
+        repetition_penalty: 1e-38,
+        ..Sampling::default()
+    };
+    let mut sampler = Sampler::new(sampling, [3]).expect("valid options");
+    let chosen = sampler.choose(&[1.0, 2.0, 3.0, 10.0], 0, None);
+    assert_eq!(chosen.expect("finite").id, 3);
+}
+
 /// Probabilities 0.4, 0.3, 0.2, 0.1 in a shuffled order.
 fn logits() -> Vec<f32> {
     [0.2_f32, 0.4, 0.1, 0.3]

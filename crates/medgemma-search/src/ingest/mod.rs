@@ -251,9 +251,10 @@ impl Ingestion {
             settler.skip(skipped);
         }
         settler.settle_all(files, self.threads, read)?;
+        let stopped = settler.is_stopped();
         let (mut ingested, ids) = settler.finish(&listing);
         let writer = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if !ingested.stopped {
+        if !stopped {
             self.look_for_gone(&mut ingested, writer, &root, &listing, &ids)?;
         }
         tracing::info!(

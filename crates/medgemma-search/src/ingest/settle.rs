@@ -292,6 +292,11 @@ where
         on
     }
 
+    /// Whether the caller ended the run, be it when all was settled.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// What was done, and the id of each file that was read.
     pub(super) fn finish(mut self, listing: &Listing) -> (Ingested, Vec<Option<String>>) {
         // Pictures of a batch are found faulty later than files that come after them.

@@ -308,6 +308,25 @@ fn damage_is_not_written_again_with_a_picture_that_was_moved() {
 }
 
 #[test]
+fn nothing_is_removed_once_the_caller_ended_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path().canonicalize().expect("a folder");
+    let (from, to) = (here.join("arch"), here.join("index"));
+    pictures(&from, 1);
+    ingest(&Ingestion::new(&from), &to);
+    // As where the disk of the archive is not mounted.
+    fs::remove_dir_all(&from).expect("removed");
+    fs::create_dir(&from).expect("a folder");
+    let ingestion = Ingestion::new(&from).with_prune();
+    let none = |pictures: Vec<Picture>| -> Embedded { panic!("{} embedded", pictures.len()) };
+    let end = |_: &_| std::ops::ControlFlow::Break(());
+    let ended = ingestion.run(&mut writer(&to), crate::ingest::decode, none, end);
+    assert_eq!(ended.expect("ended").removed, 0);
+    assert_eq!(all(&to).len(), 1);
+    assert_eq!(ingest_known(&ingestion, &to).removed, 1);
+}
+
+#[test]
 fn nothing_is_removed_while_something_was_not_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path().canonicalize().expect("a folder");

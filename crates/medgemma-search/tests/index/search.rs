@@ -51,6 +51,30 @@ fn check(index: &Index, cpu: &Cpu, query: &Query) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Vectors are kept as they come where their length is 1 to a millionth: what decides is the angle.
+#[test]
+fn a_longer_vector_is_not_nearer_for_it() {
+    let (near, longer) = (vec![0.999_999_1, 0.0], vec![1.000_000_4, 0.001]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let entries = [
+        ("longer".to_owned(), longer, Metadata::new()),
+        ("near".to_owned(), near, Metadata::new()),
+    ];
+    let index = build(folder.path(), 2, 2, &entries);
+    for query in [
+        Query::new(vec![1.0, 0.0]),
+        Query::new(vec![1.0, 0.0]).with_exact(),
+    ] {
+        let hits = index.search(&cpus()[0], &query).expect("searched");
+        let found: Vec<_> = hits
+            .iter()
+            .map(|hit| (hit.id.as_str(), hit.score))
+            .collect();
+        assert_eq!(found[0], ("near", 1.0), "{found:?}");
+        assert!(found[1].1 < 1.0, "{found:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 

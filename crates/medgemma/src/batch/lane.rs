@@ -29,6 +29,8 @@ pub(super) struct Lane {
     transcript: Transcript,
     usage: Usage,
     images: Duration,
+    /// Tokens of the answer so far.
+    written: usize,
     /// Whether the observer has ended it.
     broken_off: bool,
     pub(super) pending: Option<Pending>,
@@ -61,6 +63,7 @@ impl Lane {
                 ..Usage::default()
             },
             images: Duration::ZERO,
+            written: 0,
             broken_off: false,
             pending,
             outcome: None,
@@ -102,9 +105,7 @@ impl Lane {
                 self.broken_off = told.is_break();
                 told
             }
-            DecoderEvent::Token(token) => {
-                self.take(token.id, &mut |piece| observer(BatchEvent::Piece(piece)))
-            }
+            DecoderEvent::Token(token) => self.take(token.id, observer),
             DecoderEvent::Ended(answer) => {
                 self.end(model, Some(answer), observer);
                 ControlFlow::Continue(())
@@ -118,9 +119,24 @@ impl Lane {
     }
 
     /// Cuts the answer as a stream would have; it ends with a stop string.
-    fn take(&mut self, id: u32, tell: &mut dyn FnMut(Piece) -> ControlFlow<()>) -> ControlFlow<()> {
-        let mut pieces = self.transcript.push(id).into_iter();
-        self.broken_off = pieces.try_for_each(tell).is_break();
+    fn take(
+        &mut self,
+        id: u32,
+        tell: &mut dyn FnMut(BatchEvent<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.written += 1;
+        let pieces = self.transcript.push(id);
+        self.broken_off = if pieces.is_empty() {
+            tell(BatchEvent::Progress(Progress::Written {
+                tokens: self.written,
+            }))
+            .is_break()
+        } else {
+            let mut pieces = pieces.into_iter();
+            pieces
+                .try_for_each(|piece| tell(BatchEvent::Piece(piece)))
+                .is_break()
+        };
         if self.broken_off || self.transcript.stopped() {
             ControlFlow::Break(())
         } else {

@@ -273,3 +273,36 @@ fn a_prompt_that_another_was_preferred_to_was_not_used() {
     let left = [&less, &none, &more].map(|ids| found(&prefixes, ids, &[]));
     assert_eq!(left, [33, 49, 49]);
 }
+
+/// A conversation that encoded a picture before it was forgotten, and one that encoded it again.
+#[test]
+fn a_picture_is_kept_once_and_prefixes_are_found_by_it() {
+    let (model, soft) = model();
+    let size = model
+        .config()
+        .multimodal
+        .as_ref()
+        .unwrap()
+        .vision
+        .image_size;
+    let shape = [3, size, size];
+    let pixels = || Pixels {
+        data: vec![0.5; shape.iter().product()],
+        shape,
+    };
+    let cache = PrefixCache::new(1 << 30, Some(SOFT));
+    let first = cache.keep_picture(pixels(), soft.clone());
+    cache.clear();
+    let second = cache.keep_picture(pixels(), soft.clone());
+    let one = cache.bytes();
+    let mut ids = vec![20; 10];
+    ids.extend(vec![SOFT; soft.dims()[0]]);
+    ids.extend([20; 40]);
+    let rows = ids.len();
+    cache.keep(&ids, &[first], read(rows));
+    let prefix = read(rows).bytes() + rows * 4;
+    assert_eq!(cache.bytes(), one + prefix);
+    ids.push(21);
+    let start = cache.start(&ids, &[Some(second)]);
+    assert_eq!(start.cache.map(|cache| cache.len()), Some(rows));
+}

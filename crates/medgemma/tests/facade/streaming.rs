@@ -2,6 +2,7 @@
 //! scores that agree with single streams.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use crate::support::{
     GoldenChat, answered, answers, ask, assert_logprobs, drain, essence, exactly, ids, image,
@@ -191,6 +192,66 @@ fn an_answer_is_written_with_its_footnote_whatever_ends_it() {
     let (out, reply) = written(&load(scratch.path()), 50);
     assert_eq!(out, format!(" lookthe show\n{}", cut_off(4)));
     assert!(matches!(reply, Err(Error::Decoder(_))), "{reply:?}");
+    // What was held back, since a stop string might have begun, was written all the same.
+    let (model, options) = (
+        load(scratch.path()),
+        up_to(50).with_stop_strings([" show("]),
+    );
+    let (mut chat, mut out) = (model.chat(), Vec::new());
+    let stream = chat.stream(ask("hello"), &options).unwrap();
+    assert!(matches!(stream.write_to(&mut out), Err(Error::Decoder(_))));
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(out, format!(" lookthe show\n{}", cut_off(4)));
+}
+
+/// " look", five tokens without a text, " show".
+#[test]
+fn an_answer_of_which_nothing_can_be_shown_is_stopped() {
+    let words = [327, 0, 3, 8, 429, 430, 329];
+    let scratch = speaker(&words);
+    let model = load(scratch.path());
+    let whole = model.generate(&[ask("hello")], &up_to(50)).unwrap();
+    assert_eq!(
+        (ids(&whole), whole.text.as_str()),
+        (words.to_vec(), " look show")
+    );
+
+    let mut told = Vec::new();
+    let observer = Box::new(|progress| {
+        if let Progress::Written { tokens } = progress {
+            told.push(tokens);
+            if tokens == 4 {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    let mut chat = model.chat();
+    let mut stream = chat
+        .stream_observed(ask("hello"), &up_to(50), observer)
+        .unwrap();
+    stream.by_ref().for_each(|piece| drop(piece.unwrap()));
+    let reply = stream.into_reply();
+    assert_eq!(
+        (ids(&reply), reply.finish),
+        (words[..4].to_vec(), FinishReason::Cancelled)
+    );
+    assert_eq!(told, [2, 3, 4]);
+
+    let (messages, options) = ([ask("hello")], up_to(50));
+    let request = BatchRequest {
+        messages: &messages,
+        options: &options,
+    };
+    let replies = model.generate_batch_observed(&[request], &mut |_, event| match event {
+        BatchEvent::Progress(Progress::Written { tokens: 4 }) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let reply = replies.unwrap().remove(0).unwrap();
+    assert_eq!(
+        (ids(&reply), reply.finish),
+        (words[..4].to_vec(), FinishReason::Cancelled)
+    );
 }
 
 /// Takes so many bytes.

@@ -438,6 +438,16 @@ fn a_thinking_model_reasons_first_and_in_any_words() {
     let batch = answers(thinker.generate_batch(&[vec![ask("hello")]], &options));
     assert_eq!(essence(&batch[0]), essence(&reply));
 
+    // A thought that only spells the marker that would end it: `<unused95>`, letter by letter.
+    let spelling = [
+        6, 272, 312, 405, 406, 418, 26, 362, 419, 412, 133, 417, 403, 402, 359, 355, 364, 327, 7,
+    ];
+    let options = thinking_by(json!({"enum": ["left"]}), 60);
+    let speller = load(speaker(&spelling).path());
+    let reply = speller.chat().send_with(ask("hello"), &options).unwrap();
+    assert_eq!(reply.parse::<String>().unwrap(), "left");
+    assert_eq!(reply.reasoning.as_deref(), Some("<unused95> look"));
+
     let cut = thinker
         .chat()
         .send_with(ask("hello"), &thinking_by(schema.clone(), 5))
