@@ -135,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn what_cancels_out_but_for_rounding_has_no_direction() {
+        let numbers = [0.844, 0.758, 0.421, 0.259, 0.511, 0.405, 0.784, 0.303];
+        let against = numbers.map(|x: f32| -3.0 * x);
+        let error = Embedding::ensemble(&[new(&numbers), new(&against)]).unwrap_err();
+        assert!(matches!(error, Error::NoDirection { .. }), "{error}");
+        let (x, y) = (new(&[1.0, 0.0]), new(&[-1.0, 1e-3]));
+        assert!(Embedding::ensemble(&[x, y]).is_ok());
+    }
+
+    #[test]
     fn a_vector_is_brought_to_unit_length() {
         // The last two have squares that overflow f32 or vanish in it.
         for factor in [1.0, 1e30, 1e-30] {

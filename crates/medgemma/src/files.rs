@@ -92,7 +92,11 @@ impl Files {
     /// The image processor as the files describe it, for a tower of `image_size` pixels a side.
     pub(crate) fn processor(&self, image_size: usize) -> Result<ImageProcessor> {
         match self {
-            Self::Directory(dir) => Ok(ImageProcessor::from_dir(dir, image_size)?),
+            Self::Directory(dir) => {
+                let processor = ImageProcessor::from_dir(dir, image_size)?;
+                processor.expect_size(dir, image_size)?;
+                Ok(processor)
+            }
             Self::Gguf(pair) => match pair.mmproj() {
                 Some(mmproj) => gguf::processor(mmproj.metadata()),
                 None => Ok(ImageProcessor::default()),

@@ -103,7 +103,7 @@ impl Model {
     /// [`Error::NotAModel`], [`Error::SeveralFiles`], [`Error::AdapterAlone`], [`Error::VisionInside`] and those of
     /// [`Mmproj`](crate::Mmproj) for what lies at `path`; [`Error::Tensor`] naming file and key for what is missing,
     /// surplus, misshaped, of a wrong type or not supported; [`Error::Image`] for a
-    /// processor this library does not know; [`Error::NotEnoughMemory`] before any weight is read;
+    /// processor this library does not know; [`Error::NotEnoughMemory`] before any weight is loaded;
     /// [`Error::VisionCacheFolder`]; [`Error::NotForModel`] for options that only
     /// [`MedGemma::load_with`](crate::MedGemma::load_with) knows: prefixes and records are of conversations.
     pub fn load(path: &Path, device: &Device, options: LoadOptions<'_>) -> Result<Self> {
@@ -121,7 +121,8 @@ impl Model {
     }
 
     /// What a load of this model with these options would be held against memory with: bytes by purpose, for
-    /// their workload. Headers are read, and no weights; nothing is refused for its size.
+    /// their workload. Headers are read, and of weights only what decides on a format or on whether a repeated head is the
+    /// embedding; nothing is refused for its size.
     ///
     /// # Errors
     /// As [`Model::load`], for what the headers tell.

@@ -8,6 +8,7 @@ use medgemma_probe::{
     Bootstrap, Interval, NoInterval, Probe, Result, Units, evaluate, threshold_at_sensitivity,
 };
 
+use crate::plain;
 use crate::samples::Part;
 
 /// From where on a label is called true by a probe that says neither thresholds nor what it was fitted to.
@@ -76,7 +77,8 @@ pub(crate) fn write(
         let (groups, figures) = (groups.len(), figures.concat());
         writeln!(
             out,
-            "{name:<15} {groups:<6}  {:<4}  {}",
+            "{:<15} {groups:<6}  {:<4}  {}",
+            plain(name),
             share(threshold),
             figures.trim_end()
         )?;
@@ -116,7 +118,7 @@ pub(crate) fn write_answer(
         } else {
             ""
         };
-        writeln!(out, "  {name:<15} {probability:.4}{mark}")?;
+        writeln!(out, "  {:<15} {probability:.4}{mark}", plain(name))?;
     }
     Ok(())
 }
@@ -126,7 +128,7 @@ pub(crate) fn write_meaning(out: &mut impl Write, probe: &Probe) -> std::io::Res
     let each = |numbers: &[f64]| {
         let each = probe.labels().iter().zip(numbers);
         let each: Vec<String> = each
-            .map(|(label, &number)| format!("{label} {}", share(number)))
+            .map(|(label, &number)| format!("{} {}", plain(label), share(number)))
             .collect();
         each.join(", ")
     };
@@ -192,7 +194,23 @@ fn reason(figure: &Interval) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    use medgemma_probe::{Kind, Probe};
+
+    use super::{share, write_answer, write_meaning};
+
+    /// Labels come out of files that may be somebody else's.
+    #[test]
+    fn control_characters_of_labels_are_spelt_out() {
+        let labels = ["normal 0.9990  yes\n  x", "\u{1b}[2K"];
+        let probe = Probe::new(Kind::MultiLabel, &labels, &[[1.0], [1.0]], &[0.0, 0.0]);
+        let probe = probe.expect("a probe");
+        let mut out = Vec::new();
+        write_answer(&mut out, &probe, &[0.5, 0.5]).expect("written");
+        write_meaning(&mut out, &probe).expect("written");
+        let out = String::from_utf8(out).expect("a text");
+        assert_eq!(out.lines().count(), 4, "{out:?}");
+        assert!(!out.contains('\u{1b}'), "{out:?}");
+    }
 
     #[test]
     fn a_small_share_has_two_digits_too() {

@@ -20,10 +20,15 @@ pub(crate) struct Kept {
     pub(crate) made: usize,
 }
 
+/// Not that of the encoder alone: an archive's index has whole pictures, and where each is.
+fn fingerprint(encoder: &str, dimension: usize) -> Fingerprint {
+    Fingerprint::new(format!("{encoder}, parts of pictures"), dimension)
+}
+
 impl Kept {
     /// Opens the index in `folder`, or makes one.
     pub(crate) fn open(folder: &Path, encoder: &Encoder) -> Result<Self> {
-        let fingerprint = Fingerprint::new(encoder.id(), encoder.dimension());
+        let fingerprint = fingerprint(encoder.id(), encoder.dimension());
         let writer = match Writer::open(folder, &fingerprint) {
             Err(Error::NoIndex { .. }) => Writer::create(folder, &fingerprint)?,
             opened => opened?.0,
@@ -103,7 +108,17 @@ mod tests {
 
     use medgemma_image::Crop;
 
-    use super::id;
+    use medgemma_search::{Error, Fingerprint, Writer};
+
+    use super::{fingerprint, id};
+
+    #[test]
+    fn an_index_of_an_archive_is_not_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        Writer::create(folder.path(), &Fingerprint::new("encoder", 3)).expect("created");
+        let opened = Writer::open(folder.path(), &fingerprint("encoder", 3));
+        assert!(matches!(opened, Err(Error::Model { .. })), "{opened:?}");
+    }
 
     #[test]
     fn every_part_of_every_file_has_its_own_id() {

@@ -24,8 +24,9 @@ pub(crate) struct Panel {
 /// The longer side of an image in the chart, in pixels.
 const PICTURE: u32 = 300;
 const MARGIN: u32 = 20;
-/// Panels of a chart: all of it is one bitmap, and each panel a megabyte of that.
-pub(crate) const MOST: usize = 100;
+/// Panels of a chart, and its rows of pixels: all of it is one bitmap, of 4 kB a row.
+const MOST: usize = 100;
+const MOST_ROWS: u32 = 32_768;
 /// Height of a class's line.
 const LINE: u32 = 28;
 /// Width of a bar of probability 1.
@@ -40,6 +41,12 @@ const INK: Rgb888 = Rgb888::new(0x22, 0x22, 0x22);
 const TRACK: Rgb888 = Rgb888::new(0xE6, 0xE6, 0xE6);
 const FILL: Rgb888 = Rgb888::new(0x2F, 0x6D, 0xB5);
 const THRESHOLD: Rgb888 = Rgb888::new(0xC0, 0x39, 0x2B);
+
+/// How many panels of so many classes a chart has at most.
+pub(crate) fn most(classes: usize) -> usize {
+    let rows = PICTURE.max((length(classes) + 2).saturating_mul(LINE)) + MARGIN;
+    MOST.min((MOST_ROWS / rows) as usize).max(1)
+}
 
 /// An image as large as the chart shows it, its aspect kept.
 ///
@@ -231,7 +238,23 @@ fn wrapped(text: &str, letters: u32) -> Vec<String> {
 mod tests {
     use medgemma::{Classification, Image, Probability};
 
-    use super::{INK, LINE, MARGIN, PICTURE, Panel, draw, rgb, shortened, thumbnail, wrapped};
+    use super::{
+        INK, LINE, MARGIN, MOST, MOST_ROWS, PICTURE, Panel, draw, most, rgb, shortened, thumbnail,
+        wrapped,
+    };
+
+    #[test]
+    fn a_chart_of_many_classes_has_fewer_panels() {
+        assert_eq!(most(2), MOST);
+        for classes in [79, 1000] {
+            let rows = u32::try_from((classes + 2) * most(classes)).unwrap_or(u32::MAX) * LINE;
+            assert!(
+                (MOST_ROWS / 2..=MOST_ROWS).contains(&rows),
+                "{classes}: {rows}"
+            );
+        }
+        assert_eq!(most(1_000_000), 1);
+    }
 
     /// Of a run over thousands of pictures no more is kept.
     #[test]

@@ -77,10 +77,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let classes = classes.map_err(labels::advised)?;
     let threshold = arguments.threshold;
     let mut out = io::stdout().lock();
-    let mut panels = Vec::new();
+    let (mut panels, most) = (Vec::new(), chart::most(classes.len()));
     let (mut unanswered, mut undrawn) = (0, 0);
     for path in &arguments.image {
-        let drawn = arguments.png.is_some() && panels.len() < chart::MOST;
+        let drawn = arguments.png.is_some() && panels.len() < most;
         match answer(path, &model, &classes, drawn) {
             Ok((found, thumbnail)) => {
                 undrawn += usize::from(arguments.png.is_some() && !drawn);
@@ -101,7 +101,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         _ => Ok(()),
     };
     if undrawn > 0 {
-        let most = chart::MOST;
         let _ = writeln!(
             io::stderr(),
             "the chart has the first {most} pictures; {undrawn} more are not drawn: for a chart of those, ask about them alone"

@@ -13,6 +13,7 @@ use medgemma_kernels::{Format, Matrix};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 
+use super::header;
 use super::map::{MappedBytes, map_file};
 use super::precision::{Precision, quantized};
 use super::source::WeightSource;
@@ -308,6 +309,8 @@ fn read(path: &Path, identity: &str) -> Entries {
 
 /// The entries of a cache file that is whole and was made for `identity`.
 fn entries(file: &MappedBytes, identity: &str) -> Option<Entries> {
+    // Within the bounds that hold for weights: the file may be as strange.
+    header::read(Path::new("cache"), file).ok()?;
     let (_, metadata) = SafeTensors::read_metadata(file).ok()?;
     let told = metadata.metadata().as_ref()?.get(KEY)?;
     let checksums = told.strip_prefix(identity)?.lines().filter_map(|line| {
@@ -332,7 +335,24 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::PathBuf;
 
-    use super::{Cache, Entries, begin, sweep};
+    use super::{Cache, Entries, KEY, MappedBytes, begin, entries, sweep};
+
+    /// The file may come with a model from anywhere.
+    #[test]
+    fn a_cache_is_held_to_the_bounds_of_weights() {
+        let of = |sizes: usize| {
+            let header = serde_json::json!({
+                "__metadata__": { KEY: "identity\n00000000 a\n" },
+                "a": { "dtype": "U8", "shape": vec![0; sizes], "data_offsets": [0, 0] },
+            });
+            let header = header.to_string();
+            let mut file = (header.len() as u64).to_le_bytes().to_vec();
+            file.extend(header.bytes());
+            entries(&MappedBytes::from_owner(file), "identity").map(|found| found.len())
+        };
+        assert_eq!(of(1), Some(1));
+        assert_eq!(of(9), None);
+    }
 
     #[test]
     fn no_two_loads_write_to_one_scratch_file() {

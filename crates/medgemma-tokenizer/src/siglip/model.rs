@@ -164,10 +164,10 @@ fn check(name: &str, pieces: &[Piece]) -> Result<()> {
     Ok(())
 }
 
-/// The error of one piece.
 /// Pieces for tasks at most: each is looked for in every text. The multilingual SigLIP has a hundred.
 const MOST_EXTRA: usize = 1000;
 
+/// The error of one piece.
 fn faulty(name: &str, id: usize, fault: &'static str, token: &str) -> Error {
     Error::vocabulary(name, &format!("piece {id}"), fault, token)
 }

@@ -149,6 +149,14 @@ fn rotation_is_scaled_as_the_file_says() {
     let error = factor(&|f| f.set_text("gemma3.rope.scaling.type", "yarn")).unwrap_err();
     assert!(error.contains("gemma3.rope.scaling.type"), "{error}");
     let mut file = published(FOUR);
+    file.unset("gemma3.rope.freq_base");
+    file.set_f32("gemma3.rope.global.freq_base", 5e5);
+    file.set_f32("gemma3.rope.local.freq_base", 2e4);
+    let config = read(&file).unwrap();
+    let bases = (config.rope_full.theta, config.rope_sliding.theta);
+    assert_eq!(bases, (5e5, 2e4), "Ollama's names");
+    assert_eq!(super::text::unknown(&file), Vec::<String>::new());
+    let mut file = published(FOUR);
     file.set_f32("gemma3.rope.freq_base_swa", 500.0);
     let config = read(&file).unwrap();
     assert_eq!(

@@ -40,7 +40,7 @@ pub(super) const SIZES: [(&str, &str, bool); 7] = [
 ];
 
 /// Other keys of the decoder that are read below or change nothing.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     "attention.layer_norm_rms_epsilon",
     "attention.sliding_window",
     "attention.sliding_window_pattern",
@@ -50,6 +50,8 @@ const KNOWN: [&str; 15] = [
     "rope.dimension_count",
     "rope.freq_base",
     "rope.freq_base_swa",
+    "rope.global.freq_base",
+    "rope.local.freq_base",
     "rope.scale_linear",
     "rope.scaling.factor",
     "rope.scaling.finetuned",
@@ -186,12 +188,17 @@ fn published(layers: usize, width: usize) -> Option<&'static (usize, usize, f64)
 /// Both rotary embeddings, in the dialect of transformers 5.
 fn rope(metadata: &GgufMetadata, layers: usize, width: usize) -> Result<Value> {
     let published = published(layers, width);
-    let base = match metadata.number("gemma3.rope.freq_base")? {
+    // Ollama's converter has names of its own for both bases.
+    let either = |key: &str, ollama: &str| match metadata.number(key)? {
+        None => metadata.number(ollama),
+        base => Ok(base),
+    };
+    let base = match either("gemma3.rope.freq_base", "gemma3.rope.global.freq_base")? {
         None if published.is_some() => PUBLISHED_BASE,
         None => return Err(metadata.error("gemma3.rope.freq_base", "this key")),
         Some(base) => base,
     };
-    let local = metadata.number("gemma3.rope.freq_base_swa")?;
+    let local = either("gemma3.rope.freq_base_swa", "gemma3.rope.local.freq_base")?;
     let kind = metadata.text("gemma3.rope.scaling.type")?;
     let factor = match metadata.number("gemma3.rope.scaling.factor")? {
         None => metadata.number("gemma3.rope.scale_linear")?,

@@ -14,7 +14,7 @@ use medgemma::{
     NOTICE, PRESETS, PanAndScan, Part, Pixels, Processed, ProjectorError, Resizer, Role,
     TensorError, TokenizerError, VisionError,
 };
-use medgemma_testkit::{Dialect, GEMMA, Golden, checkpoint, dialect};
+use medgemma_testkit::{Dialect, GEMMA, Golden, Scratch, checkpoint, dialect};
 use serde_json::{Value, json};
 
 #[test]
@@ -100,6 +100,22 @@ fn options_of_images_and_errors_of_the_crates_below_have_names_here() {
     ));
     // No weights that load come to one of these.
     let _: fn(ProjectorError) -> Error = Error::Projector;
+}
+
+/// Without a size, the class's default of 224 holds, which is not the tower's.
+#[test]
+fn a_processor_of_another_size_than_the_tower_is_refused_while_loading() {
+    let scratch = Scratch::of("mm-2025");
+    for name in ["preprocessor_config.json", "processor_config.json"] {
+        std::fs::write(scratch.path().join(name), "{}").unwrap();
+    }
+    let error = MedGemma::load(scratch.path(), &cpu())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("preprocessor_config.json") && error.contains("size"),
+        "{error}"
+    );
 }
 
 #[test]
