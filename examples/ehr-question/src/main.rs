@@ -30,10 +30,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
-            let mut source = error.source();
+            // Most messages have their cause in them.
+            let (mut told, mut source) = (error.to_string(), error.source());
             while let Some(cause) = source {
-                let _ = writeln!(io::stderr(), "  because: {cause}");
-                source = cause.source();
+                let message = cause.to_string();
+                if !told.contains(&message) {
+                    let _ = writeln!(io::stderr(), "  because: {message}");
+                }
+                (told, source) = (message, cause.source());
             }
             ExitCode::FAILURE
         }

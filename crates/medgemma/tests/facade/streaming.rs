@@ -193,10 +193,7 @@ fn an_answer_is_written_with_its_footnote_whatever_ends_it() {
     assert_eq!(out, format!(" lookthe show\n{}", cut_off(4)));
     assert!(matches!(reply, Err(Error::Decoder(_))), "{reply:?}");
     // What was held back, since a stop string might have begun, was written all the same.
-    let (model, options) = (
-        load(scratch.path()),
-        up_to(50).with_stop_strings([" show("]),
-    );
+    let (model, options) = (load(scratch.path()), up_to(50).with_stop_string(" show("));
     let (mut chat, mut out) = (model.chat(), Vec::new());
     let stream = chat.stream(ask("hello"), &options).unwrap();
     assert!(matches!(stream.write_to(&mut out), Err(Error::Decoder(_))));
