@@ -238,7 +238,7 @@ fn positives_and_negatives<'a>(
 
 fn scale(rows: &[&[f32]], options: &FitOptions) -> Scale {
     if options.standardize {
-        Scale::of(rows)
+        Scale::of(rows, &sample_weights(rows.len(), options))
     } else {
         Scale::none(rows[0].len())
     }

@@ -40,7 +40,7 @@ pub enum NoInterval {
     },
     /// More than three resamples of a hundred have no such figure: one kind is too rare.
     Undefined,
-    /// Every resample gave the same figure, as where every positive of every group is found, or where no
+    /// Both ends are the same figure, which all or nearly all resamples gave, as where every positive of every group is found, or where no
     /// negative scores above a positive (an AUC of 1). That says how few samples there are, not how sure the
     /// figure is.
     Same,
@@ -59,7 +59,7 @@ impl fmt::Display for NoInterval {
             ),
             Self::Same => write!(
                 f,
-                "every draw gave the same figure, which shows that they are few, not that it is sure"
+                "both ends are one figure, which shows that the samples are few, not that it is sure"
             ),
         }
     }

@@ -156,7 +156,7 @@ mod tests {
         const STEP: f64 = 1e-6;
         for (outputs, classes) in [(1, [0, 1, 1, 0]), (3, [0, 1, 2, 0])] {
             let examples = examples(classes);
-            for scale in [Scale::none(2), Scale::of(&examples.rows)] {
+            for scale in [Scale::none(2), Scale::of(&examples.rows, &examples.weights)] {
                 let loss = Loss::new(&examples, &scale, outputs, 0.7);
                 let count = u8::try_from(loss.parameters()).expect("few");
                 let at: Vec<f64> = (0..count).map(|i| (f64::from(i) * 1.7).sin()).collect();

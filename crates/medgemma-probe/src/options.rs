@@ -49,7 +49,7 @@ pub struct FitOptions {
     /// What each row counts, times what its class counts; 0 leaves it out. All the same by default.
     pub sample_weights: Option<Vec<f64>>,
     /// Whether the penalty sees each feature less its mean and divided by its deviation, over all
-    /// rows. The probe still takes embeddings as they are. Off by default.
+    /// rows by their [`sample_weights`](Self::sample_weights), also those that one label does not know. The probe still takes embeddings as they are. Off by default.
     pub standardize: bool,
     /// The fit has arrived when the gradient of the mean loss is no longer than this. 10⁻⁷ by default.
     pub tolerance: f64,

@@ -21,20 +21,22 @@ impl Scale {
         }
     }
 
-    /// Of these rows, all of one length; there is at least one. The deviation divides by their number,
-    /// as scikit-learn's `StandardScaler` does, and is 1 for a feature that is the same in all rows.
-    pub(crate) fn of(rows: &[&[f32]]) -> Self {
+    /// Of these rows, all of one length, each as often as its weight says; there is at least one with a weight. The
+    /// deviation divides by the sum of the weights, as scikit-learn's `StandardScaler` does, and is 1 for a feature
+    /// that is the same in all rows.
+    pub(crate) fn of(rows: &[&[f32]], weights: &[f64]) -> Self {
         let count = rows.len() as f64;
+        let total: f64 = weights.iter().sum();
         let mut mean = vec![0.0; rows[0].len()];
-        for row in rows {
+        for (row, weight) in rows.iter().zip(weights) {
             for (sum, &x) in mean.iter_mut().zip(*row) {
-                *sum += f64::from(x) / count;
+                *sum += f64::from(x) * weight / total;
             }
         }
         let mut deviation = vec![0.0; mean.len()];
-        for row in rows {
+        for (row, weight) in rows.iter().zip(weights) {
             for ((sum, &x), mean) in deviation.iter_mut().zip(*row).zip(&mean) {
-                *sum += (f64::from(x) - mean).powi(2) / count;
+                *sum += (f64::from(x) - mean).powi(2) * weight / total;
             }
         }
         for (deviation, mean) in deviation.iter_mut().zip(&mean) {
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn a_scale_is_mean_and_deviation() {
         let rows: [&[f32]; 3] = [&[1.0, 0.1, -2.0], &[2.0, 0.1, -5.0], &[3.0, 0.1, -8.0]];
-        let scale = Scale::of(&rows);
+        let scale = Scale::of(&rows, &vec![1.0; rows.len()]);
         let deviation = (2.0_f64 / 3.0).sqrt();
         let linear = scale.undo(&[deviation, 7.0, 3.0 * deviation], &[1.0]);
         for (found, expected) in linear.weights.iter().zip([1.0, 7.0, 1.0]) {

@@ -21,6 +21,27 @@ fn argument<T: std::fmt::Debug>(result: Result<T, Error>) -> (String, String) {
 }
 
 #[test]
+fn a_row_without_weight_has_no_part_in_the_scale_either() {
+    let (mut rows, mut classes) = noisy_rows(30, 3, 2);
+    let options = FitOptions::default()
+        .with_standardize(true)
+        .with_tolerance(1e-12);
+    let fit = |rows: &[Vec<f32>], classes: &[usize], options: &FitOptions| {
+        let fitted = Probe::fit_classes(&["a", "b"], rows, classes, options);
+        fitted.expect("a fit").probe
+    };
+    let without = fit(&rows, &classes, &options);
+    let asked = rows[0].clone();
+    rows.push(vec![1000.0; 3]);
+    classes.push(0);
+    let mut weights = vec![1.0; 30];
+    weights.push(0.0);
+    let with = fit(&rows, &classes, &options.with_sample_weights(weights));
+    let [a, b] = [without, with].map(|probe| probe.probabilities(&asked).expect("a row")[0]);
+    assert!((a - b).abs() < 1e-9, "{a} {b}");
+}
+
+#[test]
 fn two_classes_are_the_sigmoid_of_one_row_of_weights() {
     let (rows, classes) = noisy_rows(40, 3, 2);
     let fitted = Probe::fit_classes(&["a", "b"], &rows, &classes, &FitOptions::default());
@@ -576,21 +597,18 @@ proptest! {
                 prop_assert!((found[class] - mixed[class]).abs() < 1e-5);
             }
         }
-        // Scaling would see another mean.
-        if !standardize {
-            let twice = turn % count;
-            let mut weights = vec![1.0; count];
-            weights[twice] = 2.0;
-            let weighted = fit(&rows, &classes, &options.clone().with_sample_weights(weights));
-            let (mut more, mut of) = (rows.clone(), classes.clone());
-            more.push(rows[twice].clone());
-            of.push(classes[twice]);
-            let doubled = fit(&more, &of, &options);
-            for row in &rows {
-                let (a, b) = (weighted.probabilities(row), doubled.probabilities(row));
-                let (a, b) = (a.expect("a row"), b.expect("a row"));
-                prop_assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5));
-            }
+        let twice = turn % count;
+        let mut weights = vec![1.0; count];
+        weights[twice] = 2.0;
+        let weighted = fit(&rows, &classes, &options.clone().with_sample_weights(weights));
+        let (mut more, mut of) = (rows.clone(), classes.clone());
+        more.push(rows[twice].clone());
+        of.push(classes[twice]);
+        let doubled = fit(&more, &of, &options);
+        for row in &rows {
+            let (a, b) = (weighted.probabilities(row), doubled.probabilities(row));
+            let (a, b) = (a.expect("a row"), b.expect("a row"));
+            prop_assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5));
         }
     }
 
