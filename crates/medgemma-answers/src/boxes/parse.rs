@@ -81,9 +81,11 @@ pub enum BoxProblem {
     OutOfRange,
     /// An edge is not before the one opposite.
     NoArea,
+    /// A list under the name of a box that is not of four numbers.
+    NotFourNumbers,
 }
 
-/// Four numbers in the place of a box that are none.
+/// What stands in the place of a box and is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SkippedBox {
@@ -143,7 +145,8 @@ pub fn boxes(text: &str) -> Boxes {
 
 /// Four numbers in the text.
 struct Candidate {
-    numbers: [f64; 4],
+    /// None: there is a list, of something else.
+    numbers: Option<[f64; 4]>,
     label: Option<String>,
     span: Range<usize>,
     /// Whether a key or tokens say that they are a box.
@@ -248,7 +251,7 @@ fn find(text: &str, start: usize, answer: bool) -> Boxes {
         let from = text.len() - plain.len();
         if let Some((numbers, end)) = four_numbers(text, from) {
             candidates.push(Candidate {
-                numbers,
+                numbers: Some(numbers),
                 label: None,
                 span: from..end,
                 keyed: false,
@@ -256,7 +259,8 @@ fn find(text: &str, start: usize, answer: bool) -> Boxes {
             });
         }
     }
-    let keyed = candidates.iter().any(|candidate| candidate.keyed);
+    let is_keyed = |candidate: &Candidate| candidate.keyed && candidate.numbers.is_some();
+    let keyed = candidates.iter().any(is_keyed);
     let mut found = Boxes::default();
     let mut known = HashSet::new();
     for candidate in candidates {
@@ -264,11 +268,14 @@ fn find(text: &str, start: usize, answer: bool) -> Boxes {
             continue;
         }
         let (span, label) = (candidate.span, candidate.label);
-        let numbers = if candidate.fractions {
-            thousandths(candidate.numbers)
-        } else {
-            candidate.numbers
+        let Some(mut numbers) = candidate.numbers else {
+            let problem = BoxProblem::NotFourNumbers;
+            found.skipped.push(SkippedBox { problem, span });
+            continue;
         };
+        if candidate.fractions {
+            numbers = thousandths(numbers);
+        }
         match Region::judge(numbers) {
             Ok(region) => {
                 if known.insert((numbers.map(f64::to_bits), label.clone())) {
@@ -314,26 +321,29 @@ fn json(text: &str, at: usize, candidates: &mut Vec<Candidate>) -> usize {
 fn walk(value: &Value, span: &Range<usize>, candidates: &mut Vec<Candidate>) {
     match value {
         Value::Object(map) => {
-            let numbers = BOX_KEYS.iter().find_map(|key| map.get(*key).and_then(four));
-            if let Some(numbers) = numbers {
-                let label = LABEL_KEYS
-                    .iter()
-                    .find_map(|key| map.get(*key)?.as_str())
-                    .map(str::to_owned);
-                candidates.push(Candidate {
-                    numbers,
-                    label,
-                    span: span.clone(),
-                    keyed: true,
-                    fractions: true,
-                });
-            } else {
+            let named = BOX_KEYS.iter().find_map(|key| map.get(*key)?.as_array());
+            let before = candidates.len();
+            if let Some(list) = named {
+                let label = LABEL_KEYS.iter().find_map(|key| map.get(*key)?.as_str());
+                boxes_under_a_key(list, label, span, candidates);
+            }
+            if candidates.len() == before {
                 map.values().for_each(|value| walk(value, span, candidates));
+                // Nor is there one further in.
+                if candidates.len() == before && named.is_some_and(|list| !list.is_empty()) {
+                    candidates.push(Candidate {
+                        numbers: None,
+                        label: None,
+                        span: span.clone(),
+                        keyed: true,
+                        fractions: true,
+                    });
+                }
             }
         }
-        Value::Array(list) => match four(value) {
+        Value::Array(list) => match four(list) {
             Some(numbers) => candidates.push(Candidate {
-                numbers,
+                numbers: Some(numbers),
                 label: None,
                 span: span.clone(),
                 keyed: false,
@@ -345,9 +355,28 @@ fn walk(value: &Value, span: &Range<usize>, candidates: &mut Vec<Candidate>) {
     }
 }
 
+/// The box that a list under the name of one is, or the boxes that are in it; nothing where it is something else.
+fn boxes_under_a_key(
+    list: &[Value],
+    label: Option<&str>,
+    span: &Range<usize>,
+    candidates: &mut Vec<Candidate>,
+) {
+    let several = || list.iter().map(|value| four(value.as_array()?)).collect();
+    let boxes: Option<Vec<[f64; 4]>> = four(list).map(|one| vec![one]).or_else(several);
+    for numbers in boxes.into_iter().flatten() {
+        candidates.push(Candidate {
+            numbers: Some(numbers),
+            label: label.map(str::to_owned),
+            span: span.clone(),
+            keyed: true,
+            fractions: true,
+        });
+    }
+}
+
 /// An array of four numbers, which may be written as texts.
-fn four(value: &Value) -> Option<[f64; 4]> {
-    let list = value.as_array()?;
+fn four(list: &[Value]) -> Option<[f64; 4]> {
     let number = |value: &Value| match value {
         Value::String(text) => text.trim().parse().ok().filter(|x: &f64| x.is_finite()),
         other => other.as_f64(),
@@ -367,7 +396,7 @@ fn numbers_in(text: &str, at: usize, close: u8, candidates: &mut Vec<Candidate>)
         return at + 1;
     }
     candidates.push(Candidate {
-        numbers,
+        numbers: Some(numbers),
         label: None,
         span: at..end + 1,
         keyed: false,
@@ -436,7 +465,7 @@ fn locations(text: &str, start: usize, candidates: &mut Vec<Candidate>) -> usize
     let end = at + label.len();
     let label = label.trim();
     candidates.push(Candidate {
-        numbers,
+        numbers: Some(numbers),
         label: (!label.is_empty()).then(|| label.to_owned()),
         span: start..end,
         keyed: true,

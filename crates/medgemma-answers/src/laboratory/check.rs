@@ -71,9 +71,24 @@ impl LabRow {
             if own != Some(of_range) {
                 return None;
             }
+        } else if let (Some(unit), Some(of_range)) = (&self.unit, unit_in(&range.text))
+            && unit_in(unit).is_some_and(|own| own != of_range)
+        {
+            return None;
         }
         places(&self.value, range)
     }
+}
+
+/// The last unit with a stroke in a text, such as `mg/dl` in "70-99 mg/dL".
+fn unit_in(text: &str) -> Option<String> {
+    let word = text.split_whitespace().rfind(|word| word.contains('/'))?;
+    let unit = word
+        .trim_start_matches(|c: char| {
+            c.is_ascii_digit() || ".,-\u{2013}\u{2014}\u{2212}(".contains(c)
+        })
+        .trim_end_matches([')', ',', ';', '.']);
+    Some(unit.to_lowercase().replace(['\u{b5}', '\u{3bc}'], "u"))
 }
 
 fn problem(row: &LabRow, flagged: bool) -> Option<FlagProblem> {

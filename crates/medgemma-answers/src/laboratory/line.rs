@@ -21,10 +21,14 @@ impl Line {
         let Some((analyte, rest)) = line.split_once(':').or_else(|| line.split_once(" = ")) else {
             return Self::Prose;
         };
-        let (analyte, rest) = (clean(analyte), clean(rest));
-        let named = analyte.starts_with(char::is_alphabetic) && analyte.len() <= 60;
+        let (analyte, rest) = (clean(without_number(analyte)), clean(rest));
+        let named = analyte.starts_with(char::is_alphabetic) || is_of_a_position(analyte);
         if !named || column(analyte) != Column::Other {
             return Self::Prose;
+        }
+        if analyte.len() > 60 {
+            let number = LabValue::begins_with_number(rest) && !is_of_the_heading(rest);
+            return if number { Self::Unread } else { Self::Prose };
         }
         match row(analyte, rest, span) {
             Some((row, whole)) => Self::Row(Box::new(row), whole),
@@ -32,6 +36,25 @@ impl Line {
             None => Self::Prose,
         }
     }
+}
+
+/// A text without the number of its place in a list: "1. Sodium", "2) Potassium".
+fn without_number(text: &str) -> &str {
+    let text = text.trim_start();
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let behind = rest
+        .strip_prefix(['.', ')'])
+        .filter(|_| rest.len() < text.len());
+    behind
+        .filter(|behind| behind.starts_with(char::is_whitespace))
+        .unwrap_or(text)
+}
+
+/// Whether a name begins with a place in a molecule, as that of 25-OH Vitamin D does.
+fn is_of_a_position(name: &str) -> bool {
+    let behind = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',');
+    let letters = behind.strip_prefix('-');
+    behind.len() < name.len() && letters.is_some_and(|rest| rest.starts_with(char::is_alphabetic))
 }
 
 /// Whether a text is a date, a time or a telephone number, of which the heading of a report is made: three numbers or

@@ -271,11 +271,21 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
     let rest = between.or_else(|| rest.find(" to ").map(|at| &rest[at + " to ".len()..]))?;
     let end = rest.trim_start();
     let (high, rest) = scaled_number(end)?;
+    // "13.0-17.0 (M), 12.0-15.0 (F)": whose range is this?
+    if rest.split([',', ';', ')']).skip(1).any(begins_a_range) {
+        return None;
+    }
     // "4.0-11.0E9": the power may be that of the unit, and belong to both.
     if low_raised != raised(end, rest) && low.abs() > 0.0 {
         return None;
     }
     (low <= high).then_some((Some(low), Some(high)))
+}
+
+/// Whether the first number of a text is the lower end of a range.
+fn begins_a_range(text: &str) -> bool {
+    let at = text.find(|c: char| c.is_ascii_digit());
+    at.and_then(|at| bounds(&text[at..])).is_some()
 }
 
 /// Which side of a number is meant.

@@ -1,0 +1,77 @@
+//! Laboratory lines whose numbers could be taken for what they are not, and boxes that are none.
+
+use medgemma_answers::{BoxProblem, LabReport, boxes, lab_report};
+
+fn report(text: &str) -> LabReport {
+    lab_report(text)
+}
+
+fn is_outside(value: &str, unit: &str, range: &str) -> Option<bool> {
+    let table = format!(
+        "| Test | Result | Unit | Reference range |\n|---|---|---|---|\n| Glucose | {value} | {unit} | {range} |"
+    );
+    let report = report(&table);
+    assert_eq!(report.rows.len(), 1, "{table}");
+    report.rows[0].is_outside()
+}
+
+#[test]
+fn a_range_in_another_unit_is_not_compared() {
+    assert_eq!(is_outside("5.5", "mmol/L", "70-99 mg/dL"), None);
+    assert_eq!(is_outside("250000", "/uL", "150-400 10^3/uL"), None);
+    assert_eq!(is_outside("105", "mg/dL", "70-99 mg/dl"), Some(true));
+    assert_eq!(is_outside("85", "mg/dL", "70-99"), Some(false));
+    assert_eq!(
+        is_outside("250", "10^3/\u{b5}L", "150-400 10^3/uL"),
+        Some(false)
+    );
+}
+
+#[test]
+fn of_ranges_for_several_none_is_taken() {
+    for range in [
+        "13.0-17.0 (M), 12.0-15.0 (F)",
+        "70-99 (fasting), 70-140 (2 h)",
+        "13.0-17.0 (M) 12.0-15.0 (F)",
+    ] {
+        assert_eq!(is_outside("12.5", "g/dL", range), None, "{range}");
+    }
+    assert_eq!(is_outside("12.5", "g/dL", "13.0-17.0 (adults)"), Some(true));
+    assert_eq!(is_outside("4.1", "g/dL", "3,5-5,1"), Some(false));
+}
+
+#[test]
+fn names_that_begin_with_numbers_are_read() {
+    let report = report(
+        "1. Sodium: 140 mmol/L (135-145)\n2) Potassium: 4.1 mmol/L\n25-OH Vitamin D: 18 ng/mL (30-100)\n\
+         17-OH progesterone: 1.2 ng/mL\n2024-05-01 10: 30\n12: 5\n\
+         Estimated glomerular filtration rate (eGFR, CKD-EPI 2021 formula): 58 mL/min\n",
+    );
+    let names: Vec<&str> = report.rows.iter().map(|row| row.analyte.as_str()).collect();
+    let expected = [
+        "Sodium",
+        "Potassium",
+        "25-OH Vitamin D",
+        "17-OH progesterone",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(report.skipped.len(), 1, "{:?}", report.skipped);
+}
+
+#[test]
+fn lists_under_the_name_of_a_box_are_boxes_or_told() {
+    let found = boxes(
+        r#"[{"box_2d":[[1,2,30,40],[50,60,70,80]],"label":"nodule"},{"box_2d":[100,200,300,400],"label":"mass"}]"#,
+    );
+    let labels: Vec<_> = found
+        .boxes
+        .iter()
+        .map(|found| found.label.as_deref())
+        .collect();
+    assert_eq!(labels, [Some("nodule"), Some("nodule"), Some("mass")]);
+    let found = boxes(r#"{"box_2d":[100,200,300],"label":"nodule"}"#);
+    assert_eq!((found.boxes.len(), found.skipped.len()), (0, 1));
+    assert_eq!(found.skipped[0].problem, BoxProblem::NotFourNumbers);
+    let none = boxes(r#"{"box_2d":[],"label":"nodule"}"#);
+    assert_eq!((none.boxes.len(), none.skipped.len()), (0, 0));
+}
