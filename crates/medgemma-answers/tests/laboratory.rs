@@ -21,6 +21,7 @@ fn a_range_in_another_unit_is_not_compared() {
     assert_eq!(is_outside("250000", "/uL", "150-400 10^3/uL"), None);
     assert_eq!(is_outside("105", "mg/dL", "70-99 mg/dl"), Some(true));
     assert_eq!(is_outside("85", "mg/dL", "70-99"), Some(false));
+    assert_eq!(is_outside("150", "mmol / L", "135-145 mmol/L"), Some(true));
     assert_eq!(
         is_outside("250", "10^3/\u{b5}L", "150-400 10^3/uL"),
         Some(false)
@@ -33,6 +34,7 @@ fn of_ranges_for_several_none_is_taken() {
         "13.0-17.0 (M), 12.0-15.0 (F)",
         "70-99 (fasting), 70-140 (2 h)",
         "13.0-17.0 (M) 12.0-15.0 (F)",
+        "<15 (M), <12 (F)",
     ] {
         assert_eq!(is_outside("12.5", "g/dL", range), None, "{range}");
     }
@@ -72,6 +74,9 @@ fn lists_under_the_name_of_a_box_are_boxes_or_told() {
     let found = boxes(r#"{"box_2d":[100,200,300],"label":"nodule"}"#);
     assert_eq!((found.boxes.len(), found.skipped.len()), (0, 1));
     assert_eq!(found.skipped[0].problem, BoxProblem::NotFourNumbers);
+    let mixed = boxes(r#"{"box_2d":[[1,2,30,40],[50,60,70]],"label":"nodule"}"#);
+    assert_eq!(mixed.boxes[0].label.as_deref(), Some("nodule"));
+    assert_eq!((mixed.boxes.len(), mixed.skipped.len()), (1, 1));
     let none = boxes(r#"{"box_2d":[],"label":"nodule"}"#);
     assert_eq!((none.boxes.len(), none.skipped.len()), (0, 0));
 }

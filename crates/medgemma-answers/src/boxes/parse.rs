@@ -362,16 +362,28 @@ fn boxes_under_a_key(
     span: &Range<usize>,
     candidates: &mut Vec<Candidate>,
 ) {
-    let several = || list.iter().map(|value| four(value.as_array()?)).collect();
-    let boxes: Option<Vec<[f64; 4]>> = four(list).map(|one| vec![one]).or_else(several);
-    for numbers in boxes.into_iter().flatten() {
+    let mut push = |numbers| {
         candidates.push(Candidate {
-            numbers: Some(numbers),
+            numbers,
             label: label.map(str::to_owned),
             span: span.clone(),
             keyed: true,
             fractions: true,
         });
+    };
+    if let Some(numbers) = four(list) {
+        return push(Some(numbers));
+    }
+    let several: Vec<[f64; 4]> = list
+        .iter()
+        .filter_map(|one| four(one.as_array()?))
+        .collect();
+    let others = several.len() < list.len();
+    if !several.is_empty() {
+        several.into_iter().for_each(|numbers| push(Some(numbers)));
+        if others {
+            push(None);
+        }
     }
 }
 

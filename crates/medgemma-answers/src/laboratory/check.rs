@@ -82,7 +82,8 @@ impl LabRow {
 
 /// The last unit with a stroke in a text, such as `mg/dl` in "70-99 mg/dL".
 fn unit_in(text: &str) -> Option<String> {
-    let word = text.split_whitespace().rfind(|word| word.contains('/'))?;
+    let joined = text.replace(" /", "/").replace("/ ", "/");
+    let word = joined.split_whitespace().rfind(|word| word.contains('/'))?;
     let unit = word
         .trim_start_matches(|c: char| {
             c.is_ascii_digit() || ".,-\u{2013}\u{2014}\u{2212}(".contains(c)

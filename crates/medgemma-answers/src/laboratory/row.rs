@@ -250,7 +250,10 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
         }
     }
     if let (Some(kind), rest) = comparator(rest) {
-        let (number, _) = scaled_number(rest.trim_start())?;
+        let (number, rest) = scaled_number(rest.trim_start())?;
+        if is_one_of_several(rest) {
+            return None;
+        }
         return Some(match kind {
             Comparator::Below => (None, Some(number)),
             Comparator::Above => (Some(number), None),
@@ -271,8 +274,7 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
     let rest = between.or_else(|| rest.find(" to ").map(|at| &rest[at + " to ".len()..]))?;
     let end = rest.trim_start();
     let (high, rest) = scaled_number(end)?;
-    // "13.0-17.0 (M), 12.0-15.0 (F)": whose range is this?
-    if rest.split([',', ';', ')']).skip(1).any(begins_a_range) {
+    if is_one_of_several(rest) {
         return None;
     }
     // "4.0-11.0E9": the power may be that of the unit, and belong to both.
@@ -282,10 +284,13 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
     (low <= high).then_some((Some(low), Some(high)))
 }
 
-/// Whether the first number of a text is the lower end of a range.
-fn begins_a_range(text: &str) -> bool {
-    let at = text.find(|c: char| c.is_ascii_digit());
-    at.and_then(|at| bounds(&text[at..])).is_some()
+/// Whether what follows a range has another: "13.0-17.0 (M), 12.0-15.0 (F)". Whose is which is not known.
+fn is_one_of_several(rest: &str) -> bool {
+    let begins_a_range = |text: &str| {
+        let at = text.find(|c: char| c.is_ascii_digit() || "<>\u{2264}\u{2265}".contains(c));
+        at.and_then(|at| bounds(&text[at..])).is_some()
+    };
+    rest.split([',', ';', ')']).skip(1).any(begins_a_range)
 }
 
 /// Which side of a number is meant.
