@@ -68,7 +68,7 @@ pub struct Usage {
     /// Tokens of the conversation that an earlier turn, or another conversation that began alike,
     /// had read already.
     pub cached_tokens: usize,
-    /// Tokens read for this turn, soft tokens included.
+    /// Tokens that this turn adds to be read, soft tokens included; of a cancelled one not all were.
     pub prompt_tokens: usize,
     /// Of these, soft tokens of images.
     pub image_tokens: usize,
