@@ -326,6 +326,8 @@ fn a_bare_text_is_told_piece_by_piece_and_stopped() {
         .complete_observed(text, &pictures, &exactly(8), |event| {
             match event {
                 BatchEvent::Piece(piece) => told += &piece.to_string(),
+                // The tiny model writes parts of characters.
+                BatchEvent::Progress(Progress::Written { .. }) => {}
                 BatchEvent::Progress(progress) => work.push(progress),
                 other => panic!("{other:?}"),
             }

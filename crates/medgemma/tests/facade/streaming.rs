@@ -292,8 +292,9 @@ fn nothing_is_computed_ahead_of_the_reader() {
     let reports = AtomicUsize::new(0);
     let mut chat = model().chat();
     let message = Message::user().image(image("picture-a.png"));
-    let observer = Box::new(|_: Progress| {
-        reports.fetch_add(1, Relaxed);
+    let observer = Box::new(|progress: Progress| {
+        let before = !matches!(progress, Progress::Written { .. });
+        reports.fetch_add(usize::from(before), Relaxed);
         std::ops::ControlFlow::Continue(())
     });
     let mut stream = chat
@@ -432,6 +433,7 @@ fn a_batch_tells_of_each_conversation_by_options_of_its_own() {
             BatchEvent::Progress(Progress::Prefill { done, total }) => {
                 told.prefill.push((done, total));
             }
+            BatchEvent::Progress(Progress::Written { .. }) => {}
             BatchEvent::Piece(piece) => told.text += &piece.to_string(),
             BatchEvent::Ended(reply) => told.ended = Some(reply.text.clone()),
             _ => panic!("{event:?}"),
