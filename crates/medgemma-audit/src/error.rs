@@ -63,8 +63,8 @@ pub enum Error {
         /// How much there is of it.
         bytes: u64,
     },
-    /// The log has no record at all. One that was ever opened for writing has a first one: this was cut to nothing, or is
-    /// another file.
+    /// The log has no record at all. One that was opened for writing has a first one, unless that could not be written: this was
+    /// cut to nothing, or is another file.
     #[error("{}: no record, where every log has a first one: it was cut to nothing, or is no log; check the path, compare it with a copy", path.display())]
     Empty {
         /// The log.

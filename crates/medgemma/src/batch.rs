@@ -31,7 +31,7 @@ pub struct BatchRequest<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BatchEvent<'a> {
-    /// How far the work before its first token is.
+    /// How far the work is where there is no text to show: before its first token, and after tokens without a text.
     Progress(Progress),
     /// A piece of its answer.
     Piece(Piece),

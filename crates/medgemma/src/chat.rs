@@ -147,7 +147,7 @@ impl Chat {
         self.stream_observed(message, options, Box::new(|_| ControlFlow::Continue(())))
     }
 
-    /// As [`Chat::stream`], telling `observer` of the work before the first token.
+    /// As [`Chat::stream`], telling `observer` of the work before the first token, and of tokens that bring no text.
     ///
     /// # Errors
     /// As [`Chat::stream`].

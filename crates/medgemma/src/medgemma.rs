@@ -212,7 +212,7 @@ impl MedGemma {
         self.complete_observed(text, images, options, |_| GO_ON)
     }
 
-    /// As [`MedGemma::complete`], telling `observer` of the work before the first token
+    /// As [`MedGemma::complete`], telling `observer` of the work where there is no text to show
     /// ([`BatchEvent::Progress`]) and of each piece of text as it is written ([`BatchEvent::Piece`]). With
     /// [`ControlFlow::Break`] the text ends there, [`FinishReason::Cancelled`](crate::FinishReason::Cancelled).
     ///
@@ -226,10 +226,19 @@ impl MedGemma {
         observer: impl FnMut(BatchEvent<'_>) -> ControlFlow<()> + Send,
     ) -> Result<Reply> {
         // Told by the writer while it reads, and by the loop around it: never by both at once.
-        let observer = Mutex::new(observer);
+        let told = Mutex::new((observer, false));
         let tell = |event: BatchEvent<'_>| {
-            let mut observer = observer.lock().unwrap_or_else(PoisonError::into_inner);
-            observer(event)
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            let (observer, ended) = &mut *told;
+            // Who has ended the text wants nothing more of it but the reply.
+            if !*ended {
+                *ended = observer(event).is_break();
+            }
+            if *ended {
+                ControlFlow::Break(())
+            } else {
+                GO_ON
+            }
         };
         let progress = Box::new(|progress| tell(BatchEvent::Progress(progress)));
         let images: Vec<&Image> = images.iter().collect();

@@ -321,7 +321,10 @@ fn json(text: &str, at: usize, candidates: &mut Vec<Candidate>) -> usize {
 fn walk(value: &Value, span: &Range<usize>, candidates: &mut Vec<Candidate>) {
     match value {
         Value::Object(map) => {
-            let named = BOX_KEYS.iter().find_map(|key| map.get(*key)?.as_array());
+            let lists = || BOX_KEYS.iter().filter_map(|key| map.get(*key)?.as_array());
+            let named = lists()
+                .find(|list| four(list).is_some())
+                .or_else(|| lists().find(|list| !list.is_empty()));
             let before = candidates.len();
             if let Some(list) = named {
                 let label = LABEL_KEYS.iter().find_map(|key| map.get(*key)?.as_str());
@@ -330,7 +333,7 @@ fn walk(value: &Value, span: &Range<usize>, candidates: &mut Vec<Candidate>) {
             if candidates.len() == before {
                 map.values().for_each(|value| walk(value, span, candidates));
                 // Nor is there one further in.
-                if candidates.len() == before && named.is_some_and(|list| !list.is_empty()) {
+                if candidates.len() == before && named.is_some() {
                     candidates.push(Candidate {
                         numbers: None,
                         label: None,
@@ -374,16 +377,9 @@ fn boxes_under_a_key(
     if let Some(numbers) = four(list) {
         return push(Some(numbers));
     }
-    let several: Vec<[f64; 4]> = list
-        .iter()
-        .filter_map(|one| four(one.as_array()?))
-        .collect();
-    let others = several.len() < list.len();
-    if !several.is_empty() {
-        several.into_iter().for_each(|numbers| push(Some(numbers)));
-        if others {
-            push(None);
-        }
+    let each = list.iter().map(|one| four(one.as_array()?));
+    if each.clone().any(|one| one.is_some()) && list.iter().all(Value::is_array) {
+        each.for_each(push);
     }
 }
 

@@ -82,13 +82,16 @@ impl LabRow {
 
 /// The last unit with a stroke in a text, such as `mg/dl` in "70-99 mg/dL".
 fn unit_in(text: &str) -> Option<String> {
-    let joined = text.replace(" /", "/").replace("/ ", "/");
+    let own = text.split('(').next()?;
+    let joined = own.replace(" /", "/").replace("/ ", "/");
     let word = joined.split_whitespace().rfind(|word| word.contains('/'))?;
     let unit = word
         .trim_start_matches(|c: char| {
-            c.is_ascii_digit() || ".,-\u{2013}\u{2014}\u{2212}(".contains(c)
+            c.is_ascii_digit() || ".,-\u{2013}\u{2014}\u{2212}<>\u{2264}\u{2265}=[".contains(c)
         })
-        .trim_end_matches([')', ',', ';', '.']);
+        .trim_end_matches([')', ']', ',', ';', '.'])
+        .trim_end_matches("m2")
+        .trim_end_matches("m\u{b2}");
     Some(unit.to_lowercase().replace(['\u{b5}', '\u{3bc}'], "u"))
 }
 

@@ -21,6 +21,9 @@ impl Line {
         let Some((analyte, rest)) = line.split_once(':').or_else(|| line.split_once(" = ")) else {
             return Self::Prose;
         };
+        if is_within_a_time(analyte, rest) {
+            return Self::Prose;
+        }
         let (analyte, rest) = (clean(without_number(analyte)), clean(rest));
         let named = analyte.starts_with(char::is_alphabetic) || is_of_a_position(analyte);
         if !named || column(analyte) != Column::Other {
@@ -36,6 +39,14 @@ impl Line {
             None => Self::Prose,
         }
     }
+}
+
+/// Whether the colon between these is that of an hour: "collected at 10:30".
+fn is_within_a_time(before: &str, behind: &str) -> bool {
+    let hour = before.rsplit(|c: char| !c.is_alphanumeric()).next();
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let is_hour = |hour: &str| (1..=2).contains(&hour.len()) && digits(hour) == hour.len();
+    hour.is_some_and(is_hour) && digits(behind) == 2
 }
 
 /// A text without the number of its place in a list: "1. Sodium", "2) Potassium".
@@ -72,7 +83,10 @@ fn row(analyte: &str, rest: &str, span: &Range<usize>) -> Option<(LabRow, bool)>
     let (mut before, mut range, mut after) = (rest, None, "");
     if let Some((value, bracket)) = rest.split_once(['(', '[']) {
         let (inside, behind) = bracket.split_once([')', ']'])?;
-        let read = ReferenceRange::read(inside).filter(|range| range.low.or(range.high).is_some());
+        // Ranges for several kinds of people have no bounds to be held against.
+        let read = ReferenceRange::read(inside).filter(|range| {
+            range.low.or(range.high).is_some() || LabValue::begins_with_number(inside)
+        });
         if read.is_some() {
             (before, range, after) = (value, read, behind);
         }

@@ -284,13 +284,34 @@ fn bounds(text: &str) -> Option<(Option<f64>, Option<f64>)> {
     (low <= high).then_some((Some(low), Some(high)))
 }
 
-/// Whether what follows a range has another: "13.0-17.0 (M), 12.0-15.0 (F)". Whose is which is not known.
+/// Whether what follows a range has another: "13.0-17.0 (M), 12.0-15.0 (F)". Whose is which is not known. What stands in
+/// brackets, and ages, tell whose the one range is, or of other limits.
 fn is_one_of_several(rest: &str) -> bool {
+    const OF_AGES: [&str; 12] = [
+        "y", "yr", "yrs", "year", "years", "mo", "month", "months", "day", "days", "h", "hours",
+    ];
+    let mut open = 0_usize;
+    let without_brackets: String = rest
+        .chars()
+        .map(|c| {
+            match c {
+                '(' | '[' => open += 1,
+                ')' | ']' => open = open.saturating_sub(1),
+                c if open == 0 => return c,
+                _ => {}
+            }
+            ';'
+        })
+        .collect();
     let begins_a_range = |text: &str| {
+        let mut words = text.split(|c: char| !c.is_alphabetic());
+        let of_an_age = words.any(|word| OF_AGES.contains(&word.to_lowercase().as_str()));
         let at = text.find(|c: char| c.is_ascii_digit() || "<>\u{2264}\u{2265}".contains(c));
-        at.and_then(|at| bounds(&text[at..])).is_some()
+        !of_an_age && at.and_then(|at| bounds(&text[at..])).is_some()
     };
-    rest.split([',', ';', ')']).skip(1).any(begins_a_range)
+    let mut parts = without_brackets.split([',', ';']);
+    parts.next();
+    parts.any(begins_a_range)
 }
 
 /// Which side of a number is meant.

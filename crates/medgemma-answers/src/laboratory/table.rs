@@ -321,7 +321,8 @@ pub(super) fn split_flag(text: &str) -> (&str, Option<Flag>) {
         return (text, None);
     }
     // "120 mg/24 h", "2 g/24 st": hours.
-    if let Some((_, time)) = before.rsplit_once('/')
+    if let Some((unit, time)) = before.rsplit_once('/')
+        && unit.ends_with(char::is_alphabetic)
         && !time.is_empty()
         && time.bytes().all(|byte| byte.is_ascii_digit())
     {

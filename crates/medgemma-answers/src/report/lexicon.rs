@@ -202,6 +202,8 @@ pub(super) const HEART_WORDS: &[&str] = &[
 
 /// Phrases in front of what is not there, as in Chapman's NegEx (J Biomed Inform 34:301, 2001).
 pub(super) const DENY_BEFORE: &[&str] = &[
+    "without contrast enhancement",
+    "without contrast extravasation",
     "no evidence of",
     "no evidence for",
     "no sign of",

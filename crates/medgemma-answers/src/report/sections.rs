@@ -99,6 +99,17 @@ const HEADINGS: &[(&str, SectionKind)] = &[
     ("addendum", SectionKind::FindingsAndImpression),
 ];
 
+/// Of these headings, those that are none within a line.
+const ALONE: &[&str] = &[
+    "report",
+    "results",
+    "result",
+    "discussion",
+    "assessment",
+    "comments",
+    "comment",
+];
+
 /// Labels of lines, in lower case, under which a report without a heading for them tells what is seen.
 const LABELS: &[&str] = &[
     "lungs",
@@ -199,6 +210,7 @@ fn is_unsought(kind: SectionKind) -> bool {
 /// Whether a text begins with one of [`LABELS`] and a colon.
 fn begins_with_label(text: &str) -> bool {
     let words = text.trim_start_matches(['#', '*', '_', ' ', '-', '\u{2022}', '>']);
+    let words = numbered(words).unwrap_or(words);
     LABELS.iter().any(|label| {
         words
             .split_at_checked(label.len())
@@ -222,8 +234,9 @@ fn heading(text: &str, start_of_line: bool) -> Option<(SectionKind, usize)> {
     let (written, rest) = words.split_at(phrase.len());
     let behind = rest.trim_start_matches(['*', '_', ' ', '\t']);
     if let Some(body) = behind.strip_prefix([':', '\u{ff1a}']) {
-        // Within a line, "findings:" may be a word of a sentence.
-        if !start_of_line && !written.starts_with(char::is_uppercase) {
+        // Within a line, "findings:" may be a word of a sentence, and "Report:" be of another report.
+        let told = written.starts_with(char::is_uppercase) && !ALONE.contains(phrase);
+        if !start_of_line && !told {
             return None;
         }
         let body = body.trim_start_matches(['*', '_']);

@@ -81,7 +81,7 @@ impl Dicom {
             Error::file(
                 &self.origin,
                 name(tag),
-                "a number, as RescaleSlope and RescaleIntercept are stated together or not at all; correct the file",
+                "a number, as RescaleSlope and RescaleIntercept have values both or neither; correct the file",
                 "none that can be read",
             )
         })
@@ -96,8 +96,8 @@ impl Dicom {
     /// them are padding ([`Plane::padding`]).
     ///
     /// # Errors
-    /// As [`frame`](Self::frame), and [`Error::File`] for colour, or where one of Rescale Slope (0028,1053) and Rescale
-    /// Intercept (0028,1052) is stated and the two are not both numbers.
+    /// As [`frame`](Self::frame), and [`Error::File`] for colour, or where Rescale Slope (0028,1053) and Rescale
+    /// Intercept (0028,1052) are both there, one of them has a value, and they are not both numbers.
     pub fn grey(&self, index: usize) -> Result<Plane> {
         let frame = self.grey_frame(index)?;
         let modality = self.modality(index, frame.signed)?;

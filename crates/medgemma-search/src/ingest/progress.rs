@@ -104,8 +104,8 @@ pub struct Ingested {
     /// The most frequent of these endings, at most five, without the dot and in lower case.
     pub endings: Vec<String>,
     /// Vectors whose pictures were in the folder and are not where they were; of the whole index with
-    /// [`Ingestion::prune`](super::Ingestion::prune). None of a run that was stopped, which has not
-    /// looked everywhere.
+    /// [`Ingestion::prune`](super::Ingestion::prune). None where `progress` has ended the run, be it at
+    /// its last call: nothing was looked for.
     pub gone: Vec<Gone>,
     /// How many of these were removed from the index: all, if that was asked for and nothing of the
     /// folder was left unread, or none.
