@@ -40,9 +40,9 @@ pub enum NoInterval {
     },
     /// More than three resamples of a hundred have no such figure: one kind is too rare.
     Undefined,
-    /// Both ends are the same figure, which all or nearly all resamples gave, as where every positive of every group is found, or where no
-    /// negative scores above a positive (an AUC of 1). That says how few samples there are, not how sure the
-    /// figure is.
+    /// Both ends are the same figure, which all or nearly all resamples gave, as where every positive of every
+    /// group is found, or where no negative scores above a positive (an AUC of 1). That says how few samples
+    /// there are, not how sure the figure is.
     Same,
 }
 

@@ -59,8 +59,8 @@ impl Index {
 
     /// [`Index::search`] for several queries in one pass over the codes for each 64 of them: as many hits for
     /// each as alone, in less time than one after the other. Metadata are read once for each filter, however
-    /// many of the queries have it. In memory are all queries and all hits, and for 64 queries at a time their
-    /// candidates in each thread.
+    /// many of the queries have it. In memory are all queries and all hits, a bit per row for each different
+    /// filter, and for 64 queries at a time their candidates in each thread.
     ///
     /// # Errors
     /// As [`Index::search`].
