@@ -5,7 +5,9 @@ use proptest::prelude::*;
 
 use crate::{Cpu, Format, Matrix, Path};
 
+#[cfg(target_arch = "x86_64")]
 use super::output::Output;
+#[cfg(target_arch = "x86_64")]
 use super::panel::Weights;
 #[cfg(target_arch = "x86_64")]
 use super::tiles::{self, Tokens};
