@@ -9,8 +9,8 @@
 //!   the text follows it; `thoughtful` stays.
 //! * Right after `<unused95>` newlines are dropped: they part the answer from the thought. All other text is verbatim.
 //!
-//! The markers must be in the text, unless a parser is told of them ([`ThoughtParser::by_markers`]). Decode with `keep_special`, or rely on Gemma's tokenizer, which doesn't mark these
-//! two tokens as special and so never drops them.
+//! The markers must be in the text, unless a parser is told of them ([`ThoughtParser::by_markers`]). Decode with
+//! `keep_special`, or rely on Gemma's tokenizer, which doesn't mark these two tokens as special and so never drops them.
 
 use std::fmt;
 

@@ -311,8 +311,8 @@ pub struct Preset {
     pub multimodal: bool,
 }
 
-/// MedGemma as published, and the small Gemma 3 models of text. The counts of the MedGemmas agree with the sizes of the
-/// published files (4B: 8 600 158 944 bytes in bf16).
+/// MedGemma as published, and the small Gemma 3 models of text. The counts of the MedGemmas agree with
+/// the sizes of the published files (4B: 8 600 158 944 bytes in bf16).
 pub const PRESETS: &[Preset] = &[
     Preset {
         names: &[

@@ -75,10 +75,14 @@ impl AttentionMask {
 
     /// `[t, 1]`, true for queries that see no key; `None` when there are none.
     fn blind(&self) -> Option<Tensor<2, Bool>> {
+        // In models each sees itself.
+        if !self.visible.iter().any(Range::is_empty) {
+            return None;
+        }
         let flags: Vec<bool> = self.visible.iter().map(Range::is_empty).collect();
-        let data = TensorData::new(flags.clone(), [flags.len(), 1]);
-        let any = flags.contains(&true);
-        any.then(|| Tensor::from_data(data, self.device.as_burn()))
+        let shape = [flags.len(), 1];
+        let data = TensorData::new(flags, shape);
+        Some(Tensor::from_data(data, self.device.as_burn()))
     }
 
     /// `[t, s]`, true where a query must not look.
